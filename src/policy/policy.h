@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "http/head.h"
+#include "log/log.h"
 
 struct wr_cidr { /* IPv4 as ::ffff:a.b.c.d/96+n */
     unsigned char addr[16];
@@ -27,7 +28,7 @@ struct wr_listen {
     bool proxy_protocol;
 };
 
-enum wr_log_level { WR_LOG_ERROR, WR_LOG_WARN, WR_LOG_INFO, WR_LOG_DEBUG };
+
 enum wr_access_format { WR_ACCESS_OFF, WR_ACCESS_COMBINED, WR_ACCESS_JSON };
 
 enum wr_on_failure { WR_ON_FAILURE_LOCAL, WR_ON_FAILURE_OPEN, WR_ON_FAILURE_CLOSED };
@@ -162,7 +163,7 @@ struct wr_policy {
     size_t listen_count;
     bool has_admin;
     struct wr_address admin;
-    enum wr_log_level log_level;
+    enum wr_log_priority log_level;
     enum wr_access_format access_format;
     char *access_file;            /* NULL: stderr */
     struct wr_cidr *trusted;
