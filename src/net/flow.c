@@ -12,6 +12,7 @@ struct wr_flow {
     unsigned state; /* enum wr_flow_state; written behind the lock, read by anyone */
     pthread_mutex_t lock;
     bool keep;
+    bool begun;     /* somebody has started to read: until then a windowed flow frees nothing */
     bool starved;   /* the producer has seen no room, or a reader nothing to read: wake it */
     enum wr_err err;
     uint64_t expected;
@@ -104,7 +105,7 @@ static struct piece *add_piece(struct wr_flow *f)
 /* Frees the pieces all readers have passed (only in a windowed flow). */
 static void drop_passed(struct wr_flow *f)
 {
-    if (f->keep)
+    if (f->keep || !f->begun)
         return;
     uint64_t slowest = f->length;
     struct wr_reader *r;
@@ -247,7 +248,7 @@ static void on_note(struct wr_note *note)
 
 static bool settled(const struct wr_flow *f)
 {
-    return f->keep && __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) == WR_FLOW_WHOLE;
+    return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) == WR_FLOW_WHOLE && f->keep;
 }
 
 bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
@@ -265,6 +266,7 @@ bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop
         if (held) {
             TAILQ_INSERT_TAIL(&f->readers, r, entry);
             r->listed = true;
+            f->begun = true;
         }
     }
     pthread_mutex_unlock(&f->lock);
