@@ -105,8 +105,7 @@ static void wait_for_owner(struct wr_flight *f)
         WR_COUNT(lock_waits);
     }
     if (f->ear.channel == NULL) {
-        struct wr_slice channel = wr_keys_flight(redis(f), f->order.key.hash, &f->arena);
-        wr_ear_open(&f->ear, f->tenure->worker->shared->herald, f->loop, channel, on_ear);
+        wr_ear_open(&f->ear, f->tenure->worker->shared->herald, f->loop, wr_buf_slice(&f->channel), on_ear);
     }
     poll_later(f);
 }
@@ -133,7 +132,7 @@ static bool try_lock(struct wr_flight *f)
 {
     char ttl[24];
     int n = snprintf(ttl, sizeof ttl, "%lld", (long long) wr_span_ms(redis(f)->lock_ttl));
-    const struct wr_slice argv[] = { WR_SLICE("SET"), wr_keys_lock(redis(f), f->order.key.hash, &f->arena), token(f),
+    const struct wr_slice argv[] = { WR_SLICE("SET"), wr_buf_slice(&f->lock_key), token(f),
                                      WR_SLICE("NX"),  WR_SLICE("PX"), wr_slice(ttl, (size_t) n) };
     f->lock_call.done = on_lock;
     if (wr_link_send(f->tenure->worker->link, &f->lock_call, redis(f)->timeout, 6, argv) != WR_OK)
@@ -148,7 +147,7 @@ static void renew(struct wr_flight *f)
 {
     char ttl[24];
     int n = snprintf(ttl, sizeof ttl, "%lld", (long long) wr_span_ms(redis(f)->lock_ttl));
-    struct wr_slice key = wr_keys_lock(redis(f), f->order.key.hash, &f->arena);
+    struct wr_slice key = wr_buf_slice(&f->lock_key);
     const struct wr_slice args[] = { token(f), wr_slice(ttl, (size_t) n) };
     wr_link_tell_script(f->tenure->worker->link, WR_SCRIPT_RENEW, 1, &key, 2, args);
     wr_timer_set(&f->lock_timer, (struct wr_span){ redis(f)->lock_ttl.us / 3 });
@@ -173,6 +172,8 @@ enum wr_flight_stage wr_flight_LOCK(struct wr_flight *f)
     if (worker->shelf == NULL || !wr_link_ready(worker->link))
         return WR_FLIGHT_ASK;
     wr_rand_token(f->token, WR_LOCK_TOKEN / 2);
+    wr_keys_lock(&f->lock_key, redis(f), f->order.key.hash);
+    wr_keys_flight(&f->channel, redis(f), f->order.key.hash);
     wr_timer_init(&f->lock_timer, f->loop, on_timer);
     f->lock_deadline = wr_time_add(f->loop->mono, f->order.route->cache.lock_timeout);
     return try_lock(f) ? WR_FLIGHT_WAIT : WR_FLIGHT_ASK;
@@ -185,11 +186,10 @@ void wr_flight_unlock(struct wr_flight *f, const char *outcome)
     f->lock_sent = false;
     struct wr_link *link = f->tenure->worker->link;
     if (f->lock_state == WR_LOCK_HELD) {
-        const struct wr_slice argv[] = { WR_SLICE("PUBLISH"), wr_keys_flight(redis(f), f->order.key.hash, &f->arena),
-                                         wr_slice_str(outcome) };
+        const struct wr_slice argv[] = { WR_SLICE("PUBLISH"), wr_buf_slice(&f->channel), wr_slice_str(outcome) };
         wr_link_tell(link, 3, argv);
     }
-    struct wr_slice key = wr_keys_lock(redis(f), f->order.key.hash, &f->arena), own = token(f);
+    struct wr_slice key = wr_buf_slice(&f->lock_key), own = token(f);
     wr_link_tell_script(link, WR_SCRIPT_UNLOCK, 1, &key, 1, &own);
     f->lock_state = WR_LOCK_NONE;
     wr_timer_clear(&f->lock_timer);
@@ -200,4 +200,6 @@ void wr_flight_lock_cancel(struct wr_flight *f)
     wr_call_cancel(&f->lock_call);
     wr_ear_close(&f->ear);
     wr_timer_fini(&f->lock_timer);
+    wr_buf_fini(&f->lock_key);
+    wr_buf_fini(&f->channel);
 }

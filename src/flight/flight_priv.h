@@ -2,7 +2,6 @@
 #pragma once
 
 #include "flight/flight.h"
-#include "http/directives.h"
 
 #define WR_FLIGHT_MAGIC 0x666c7479u
 #define WR_LOCK_TOKEN 32
@@ -60,6 +59,7 @@ struct wr_flight {
     } lock_state;
     bool lock_sent;      /* the token may stand in Redis */
     char token[WR_LOCK_TOKEN + 1];
+    struct wr_buf lock_key, channel;
 
     struct wr_exchange exchange;    /* ASK */
     struct wr_buf head;             /* the request as it goes out */
