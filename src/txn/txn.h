@@ -124,6 +124,10 @@ enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bo
 enum wr_txn_stage wr_txn_look_up(struct wr_txn *t);
 /* A fetch of its own. */
 enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, const char *fwd);
+/* s40: the refusal that the limit's answer asks for. */
+enum wr_txn_stage wr_txn_refuse_limited(struct wr_txn *t);
+/* s70: a 1xx of the origin on its way to the client. */
+void wr_txn_send_interim(struct wr_txn *t, const struct wr_head *head);
 /* reply.c: writes weir's own response for t->err. */
 void wr_txn_write_reply(struct wr_txn *t);
 /* s70: the fields every answer carries. */
