@@ -40,8 +40,8 @@ static void write_cache_status(struct wr_txn *t)
         t->detail = NULL;
     struct wr_cache_status s = {
         .cache = t->worker->shared->name,
-        .hit = t->hit,
-        .fwd = t->hit && !t->stale_hit ? NULL : t->fwd,
+        .hit = t->hit && t->fwd == NULL,
+        .fwd = t->fwd,
         .fwd_status = t->fwd_status,
         .stored = t->stored,
         .collapsed = t->collapsed,
