@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policy/address.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,6 @@
 /* Readers of what names a place in the network: addresses, address blocks, Redis's URL and password. */
+#include "config.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

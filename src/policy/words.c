@@ -1,4 +1,6 @@
 /* Readers of words and names. */
+#include "config.h"
+
 #include <sched.h>
 
 #include "policy/reader.h"
