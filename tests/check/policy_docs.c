@@ -8,7 +8,7 @@
 
 #include "policy/options.h"
 
-#define HELP_COLUMN 48
+#define HELP_COLUMN  48
 #define MANUAL_WIDTH 78
 
 /* --- the sample: "# " begins prose, '#' and anything else an option at its default --- */
@@ -61,7 +61,8 @@ static void sample_option(struct wr_buf *out, const struct wr_option *o, int ind
         indent += 2;
     }
     if (below)
-        sample_section(out, o->kind->sub, shape == WR_SHAPE_ITEMS ? indent + 2 : indent, live, shape == WR_SHAPE_ITEMS);
+        sample_section(out, o->kind->sub, shape == WR_SHAPE_ITEMS ? indent + 2 : indent, live,
+                       shape == WR_SHAPE_ITEMS);
     if (apart)
         sample_gap(out);
 }
@@ -79,8 +80,11 @@ static void sample_section(struct wr_buf *out, enum wr_section section, int inde
 
 static void make_sample(struct wr_buf *out)
 {
-    wr_buf_add_str(out, "# The policy of weir: every option there is. What is commented out shows the default, or an example where the\n"
-                        "# default is nothing. weir.yaml(5) explains each of them. To check a file:  weir -t -c FILE\n\n");
+    wr_buf_add_str(
+        out,
+        "# The policy of weir: every option there is. What is commented out shows the default, or an example "
+        "where the\n"
+        "# default is nothing. weir.yaml(5) explains each of them. To check a file:  weir -t -c FILE\n\n");
     sample_section(out, WR_SECTION_policy, 0, true, false);
     out->len--; /* the gap behind the last section */
 }
@@ -200,7 +204,8 @@ static void manual_options(struct wr_buf *out)
             wr_buf_fini(&text);
         }
         for (size_t i = 0; i < wr_option_count; i++) {
-            if (wr_options[i].section == (enum wr_section) section && wr_options[i].kind->shape != WR_SHAPE_REFUSED)
+            if (wr_options[i].section == (enum wr_section) section &&
+                wr_options[i].kind->shape != WR_SHAPE_REFUSED)
                 manual_option(out, &wr_options[i]);
         }
     }

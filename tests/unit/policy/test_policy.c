@@ -155,17 +155,21 @@ static void every_other_option_is_read(void **state)
     (void) state;
     struct wr_policy *p = right(
         "workers: 3\n"
-        "listen: [127.0.0.1:1, { address: \"[::1]:2\", proxy_protocol: on }, unix:/run/w.sock, systemd:http]\n"
+        "listen: [127.0.0.1:1, { address: \"[::1]:2\", proxy_protocol: on }, unix:/run/w.sock, "
+        "systemd:http]\n"
         "client: { header_timeout: 1s, idle_timeout: 2s, body_timeout: 3s, send_timeout: 4s, max_head: 4KB,\n"
         "          max_body: 1MB, max_connections: 5 }\n"
         "drain_timeout: 6s\n"
         "log: { level: debug, access: { format: json, to: /var/log/weir } }\n"
         "trusted_proxies: \"::1\"\n"
         "purge_from: [127.0.0.1, 2001:db8::/32]\n"
-        "redis: { url: redis://h, max_object: 1MB, chunk: 64KB, lock_ttl: 7s, on_failure: closed, keyspace: v2 }\n"
+        "redis: { url: redis://h, max_object: 1MB, chunk: 64KB, lock_ttl: 7s, on_failure: closed, keyspace: "
+        "v2 }\n"
         "memory: { size: 4MB }\n"
-        "origins: { a: { servers: b:1, balance: hash, retries: 0, max_connections: 9, idle_timeout: 8s, pass_host: off } }\n"
-        "limits: { l: { key: [client, \"cookie:c\", \"query:q\"], algorithm: gcra, rate: 5/h, mode: observe } }\n"
+        "origins: { a: { servers: b:1, balance: hash, retries: 0, max_connections: 9, idle_timeout: 8s, "
+        "pass_host: off } }\n"
+        "limits: { l: { key: [client, \"cookie:c\", \"query:q\"], algorithm: gcra, rate: 5/h, mode: observe "
+        "} }\n"
         "routes:\n"
         "  - match: { host: \"*.Example.COM\", path: /exact, method: PURGE }\n"
         "    origin: a\n"
@@ -253,7 +257,8 @@ static void uncommented_the_sample_is_right_too(void **state)
     while (rest.len) {
         struct wr_slice line = wr_slice_cut(&rest, '\n');
         bool option = line.len > 2 && line.at[0] == '#' && !(line.at[1] == ' ' && line.at[2] != ' ');
-        bool needs_file = option && strstr(line.at, "password_file") != NULL && strstr(line.at, "password_file") < rest.at;
+        bool needs_file =
+            option && strstr(line.at, "password_file") != NULL && strstr(line.at, "password_file") < rest.at;
         if (option && !needs_file)
             line = wr_slice(line.at + 1, line.len - 1);
         uncommented += option;
@@ -273,13 +278,14 @@ static void uncommented_the_sample_is_right_too(void **state)
 static void switches_turn_sections_off(void **state)
 {
     (void) state;
-    struct wr_policy *p = right(LISTEN ORIGINS "memory: false\n"
-                                "log: { access: \"off\" }\n"
-                                "redis: { url: unix:///s }\n"
-                                "routes:\n"
-                                "  - { match: { path: /a }, origin: a, cache: off }\n"
-                                "  - { match: { path: /b }, origin: a, cache: on }\n"
-                                "  - { match: { path: /c }, origin: a, cache: { key: { query: off } } }\n");
+    struct wr_policy *p =
+        right(LISTEN ORIGINS "memory: false\n"
+                             "log: { access: \"off\" }\n"
+                             "redis: { url: unix:///s }\n"
+                             "routes:\n"
+                             "  - { match: { path: /a }, origin: a, cache: off }\n"
+                             "  - { match: { path: /b }, origin: a, cache: on }\n"
+                             "  - { match: { path: /c }, origin: a, cache: { key: { query: off } } }\n");
     assert_false(p->memory);
     assert_int_equal(p->access_format, WR_ACCESS_OFF);
     assert_true(p->redis.enabled);

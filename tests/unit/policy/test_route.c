@@ -1,4 +1,5 @@
-/* policy: the first route that matches, found through hash and trie as by walking the list; address blocks. */
+/* policy: the first route that matches, found through hash and trie as by walking the list; address blocks.
+ */
 #include "test.h"
 
 #include <arpa/inet.h>
@@ -66,9 +67,17 @@ static void random_path(struct wr_buf *out)
 
 static void random_route(struct wr_buf *out)
 {
-    static const char *const hosts[] = { "", "", "host: x.org,", "host: a.x.org,", "host: \"*.x.org\",",
-                                         "host: \"*.a.x.org\",", "host: \"*.org\",", "host: b.x.org," };
-    static const char *const methods[] = { "", "", "", "method: GET,", "method: [GET, POST],", "method: [PUT, GET]," };
+    static const char *const hosts[] = { "",
+                                         "",
+                                         "host: x.org,",
+                                         "host: a.x.org,",
+                                         "host: \"*.x.org\",",
+                                         "host: \"*.a.x.org\",",
+                                         "host: \"*.org\",",
+                                         "host: b.x.org," };
+    static const char *const methods[] = {
+        "", "", "", "method: GET,", "method: [GET, POST],", "method: [PUT, GET],"
+    };
     wr_buf_printf(out, "  - { origin: a, match: { %s %s ", ONE_OF(hosts), ONE_OF(methods));
     if (wr_rand_below(8) > 0) {
         wr_buf_add_str(out, "path: \"");
@@ -81,7 +90,8 @@ static void random_route(struct wr_buf *out)
 static void the_index_agrees_with_a_walk(void **state)
 {
     (void) state;
-    static const char *const hosts[] = { "x.org", "a.x.org", "b.a.x.org", "b.x.org", "org", "y.net", "", ".x.org", "a..x.org" };
+    static const char *const hosts[] = { "x.org", "a.x.org", "b.a.x.org", "b.x.org", "org",
+                                         "y.net", "",        ".x.org",    "a..x.org" };
     static const char *const methods[] = { "GET", "POST", "PUT", "DELETE" };
     for (int round = 0; round < 60; round++) {
         struct wr_buf text = { 0 }, path = { 0 };
@@ -115,14 +125,16 @@ static void ten_thousand_routes_are_told_apart(void **state)
     struct wr_buf text = { 0 };
     wr_buf_add_str(&text, LISTEN ORIGINS "routes:\n");
     for (int i = 0; i < 10000; i++)
-        wr_buf_printf(&text, "  - { match: { host: h%d.example, path: /p%d/* }, origin: a, cache: off }\n", i % 5000, i);
+        wr_buf_printf(&text, "  - { match: { host: h%d.example, path: /p%d/* }, origin: a, cache: off }\n",
+                      i % 5000, i);
     wr_buf_add_char(&text, '\0');
     struct wr_policy *p = right(text.at);
     for (int i = 0; i < 10000; i += 7) {
         char host[32], path[32];
         snprintf(host, sizeof host, "h%d.example", i % 5000);
         snprintf(path, sizeof path, "/p%d/x", i);
-        assert_ptr_equal(wr_policy_route(p, wr_slice_str(host), wr_slice_str(path), WR_SLICE("GET")), &p->routes[i]);
+        assert_ptr_equal(wr_policy_route(p, wr_slice_str(host), wr_slice_str(path), WR_SLICE("GET")),
+                         &p->routes[i]);
         assert_null(wr_policy_route(p, wr_slice_str(host), WR_SLICE("/p"), WR_SLICE("GET")));
     }
     wr_policy_unref(p);
@@ -142,14 +154,15 @@ static void a_star_stands_for_what_follows(void **state)
         { "b.a.shop.example", "/x", "POST", 2 },   { "a.shop.example", "/x", "GET", -1 },
         { "other.example", "/x", "POST", -1 },     { "other.example", "*", "OPTIONS", 3 },
     };
-    struct wr_policy *p = right(LISTEN ORIGINS "routes:\n"
-                                               "  - { origin: a, match: { host: shop.example, path: /static/* } }\n"
-                                               "  - { origin: a, match: { path: /page } }\n"
-                                               "  - { origin: a, match: { host: \"*.shop.example\", method: POST } }\n"
-                                               "  - { origin: a, match: { path: \"*\", host: \"*\", method: OPTIONS } }\n");
+    struct wr_policy *p =
+        right(LISTEN ORIGINS "routes:\n"
+                             "  - { origin: a, match: { host: shop.example, path: /static/* } }\n"
+                             "  - { origin: a, match: { path: /page } }\n"
+                             "  - { origin: a, match: { host: \"*.shop.example\", method: POST } }\n"
+                             "  - { origin: a, match: { path: \"*\", host: \"*\", method: OPTIONS } }\n");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const struct wr_route *route = wr_policy_route(p, wr_slice_str(cases[i].host), wr_slice_str(cases[i].path),
-                                                       wr_slice_str(cases[i].method));
+        const struct wr_route *route = wr_policy_route(
+            p, wr_slice_str(cases[i].host), wr_slice_str(cases[i].path), wr_slice_str(cases[i].method));
         assert_int_equal(route ? (int) route->index : -1, cases[i].route);
     }
     wr_policy_unref(p);
@@ -162,13 +175,20 @@ static void blocks_hold_their_addresses(void **state)
         const char *block, *address;
         bool has;
     } cases[] = {
-        { "10.0.0.0/8", "::ffff:10.255.0.1", true },  { "10.0.0.0/8", "::ffff:11.0.0.1", false },
-        { "10.0.0.0/8", "a00::1", false },            { "0.0.0.0/0", "::ffff:1.2.3.4", true },
-        { "0.0.0.0/0", "2001:db8::1", false },        { "::/0", "2001:db8::1", true },
-        { "192.0.2.4/31", "::ffff:192.0.2.5", true }, { "192.0.2.4/31", "::ffff:192.0.2.6", false },
-        { "192.0.2.4", "::ffff:192.0.2.4", true },    { "192.0.2.4", "::ffff:192.0.2.5", false },
-        { "2001:db8::/33", "2001:db8:7fff::", true }, { "2001:db8::/33", "2001:db8:8000::", false },
-        { "::1", "::1", true },                       { "::1/128", "::2", false },
+        { "10.0.0.0/8", "::ffff:10.255.0.1", true },
+        { "10.0.0.0/8", "::ffff:11.0.0.1", false },
+        { "10.0.0.0/8", "a00::1", false },
+        { "0.0.0.0/0", "::ffff:1.2.3.4", true },
+        { "0.0.0.0/0", "2001:db8::1", false },
+        { "::/0", "2001:db8::1", true },
+        { "192.0.2.4/31", "::ffff:192.0.2.5", true },
+        { "192.0.2.4/31", "::ffff:192.0.2.6", false },
+        { "192.0.2.4", "::ffff:192.0.2.4", true },
+        { "192.0.2.4", "::ffff:192.0.2.5", false },
+        { "2001:db8::/33", "2001:db8:7fff::", true },
+        { "2001:db8::/33", "2001:db8:8000::", false },
+        { "::1", "::1", true },
+        { "::1/128", "::2", false },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct wr_cidr block;
@@ -177,8 +197,9 @@ static void blocks_hold_their_addresses(void **state)
         assert_int_equal(inet_pton(AF_INET6, cases[i].address, address), 1);
         assert_int_equal(wr_cidr_has(&block, 1, address), cases[i].has);
     }
-    static const char *const bad[] = { "", "/", "10.0.0.0/", "10.0.0.0/33", "10.0.0/8", "10.0.0.1/8", "::/129", "::1/64",
-                                       "x", "10.0.0.0/08x", "1.2.3.4:80" };
+    static const char *const bad[] = { "",           "/",      "10.0.0.0/", "10.0.0.0/33", "10.0.0/8",
+                                       "10.0.0.1/8", "::/129", "::1/64",    "x",           "10.0.0.0/08x",
+                                       "1.2.3.4:80" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct wr_cidr block;
         assert_non_null(wr_cidr_parse(wr_slice_str(bad[i]), &block));
