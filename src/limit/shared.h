@@ -1,0 +1,13 @@
+/* A limit asked of Redis: one call of the algorithm's script, on the key of the client's quota. */
+#pragma once
+
+#include "limit/algorithm.h"
+#include "redis/link.h"
+
+/* Posts the call; call->done is set. prefix: "{namespace}:{keyspace}:limit:". Errors as wr_link_script(). Thread: the
+ * link's. */
+enum wr_err wr_shared_limit_ask(struct wr_link *link, struct wr_call *call, struct wr_span timeout,
+                                struct wr_slice prefix, const struct wr_limit_policy *limit,
+                                struct wr_slice identity) WR_MUST_USE;
+/* false: that is no decision (an error, or not what our script says). Thread: any. */
+bool wr_shared_limit_read(const struct wr_reply *reply, struct wr_limit_decision *out) WR_MUST_USE;
