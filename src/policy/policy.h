@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "http/head.h"
+#include "log/access.h"
 #include "log/log.h"
 
 struct wr_cidr { /* IPv4 as ::ffff:a.b.c.d/96+n */
@@ -29,7 +30,6 @@ struct wr_listen {
 };
 
 
-enum wr_access_format { WR_ACCESS_OFF, WR_ACCESS_COMBINED, WR_ACCESS_JSON };
 
 enum wr_on_failure { WR_ON_FAILURE_LOCAL, WR_ON_FAILURE_OPEN, WR_ON_FAILURE_CLOSED };
 
