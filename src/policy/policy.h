@@ -204,3 +204,5 @@ const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slic
 bool wr_cidr_has(const struct wr_cidr *blocks, size_t count, const unsigned char addr[16]);
 /* Parses "10.0.0.0/8", "::1", ...: NULL or a reason. */
 const char *wr_cidr_parse(struct wr_slice s, struct wr_cidr *out);
+/* Clears the bits behind the prefix. false: some were set. */
+bool wr_cidr_mask(struct wr_cidr *block);
