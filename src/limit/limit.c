@@ -8,11 +8,9 @@
 
 struct wr_limiter {
     struct wr_loop *loop;
+    struct wr_policy *policy;
     struct wr_link *link;
     struct wr_local_limits *local;
-    struct wr_span timeout;
-    enum wr_on_failure on_failure;
-    struct wr_buf prefix;
     size_t refs; /* the owner's, and one for each ask under way */
 };
 
@@ -21,13 +19,7 @@ struct wr_limiter *wr_limiter_new(struct wr_loop *loop, struct wr_policy *policy
 {
     struct wr_limiter *l = calloc(1, sizeof *l);
     WR_CHECK(l != NULL);
-    *l = (struct wr_limiter){ .loop = loop, .link = link, .local = local, .refs = 1 };
-    if (link != NULL) {
-        const struct wr_policy_redis *redis = &policy->redis;
-        l->timeout = redis->timeout;
-        l->on_failure = redis->on_failure;
-        wr_buf_printf(&l->prefix, "%s:%s:limit:", redis->namespace_, redis->keyspace);
-    }
+    *l = (struct wr_limiter){ loop, wr_policy_ref(policy), link, local, 1 };
     return l;
 }
 
@@ -35,7 +27,7 @@ static void unref(struct wr_limiter *l)
 {
     if (--l->refs > 0)
         return;
-    wr_buf_fini(&l->prefix);
+    wr_policy_unref(l->policy);
     free(l);
 }
 
@@ -76,11 +68,12 @@ static void ask_local(struct wr_limiter *l, struct wr_limit_ask *ask, size_t i)
 static void understudy(struct wr_limiter *l, struct wr_limit_ask *ask, size_t i)
 {
     const struct wr_limit_policy *limit = ask->limits[i];
-    if (l->on_failure == WR_ON_FAILURE_LOCAL) {
+    enum wr_on_failure on_failure = l->policy->redis.on_failure;
+    if (on_failure == WR_ON_FAILURE_LOCAL) {
         ask_local(l, ask, i);
         return;
     }
-    bool closed = l->on_failure == WR_ON_FAILURE_CLOSED && !limit->observe;
+    bool closed = on_failure == WR_ON_FAILURE_CLOSED && !limit->observe;
     ask->verdicts[i] = (struct wr_limit_verdict){
         .allowed = !closed,
         .quota = limit->rate.count,
@@ -118,8 +111,8 @@ enum wr_limit_answer wr_limiter_ask(struct wr_limiter *l, struct wr_limit_ask *a
         ask->calls[i] = (struct wr_limit_call){ .call.done = on_reply, .ask = ask };
         if (l->link == NULL)
             ask_local(l, ask, i);
-        else if (ready && wr_shared_limit_ask(l->link, &ask->calls[i].call, l->timeout, wr_buf_slice(&l->prefix),
-                                              ask->limits[i], ask->identities[i]) == WR_OK)
+        else if (ready && wr_shared_limit_ask(l->link, &ask->calls[i].call, &l->policy->redis, ask->limits[i],
+                                              ask->identities[i]) == WR_OK)
             ask->open_calls++;
         else
             understudy(l, ask, i);

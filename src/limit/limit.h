@@ -54,7 +54,7 @@ void wr_local_limits_free(struct wr_local_limits *l);
 /* How many nodes share a limit, from the heartbeats last seen; 1 by default. Thread: any. */
 void wr_local_limits_nodes(struct wr_local_limits *l, unsigned nodes);
 
-/* link: NULL without Redis. Keeps what it needs of the policy; link and local must outlive the limiter and every ask. */
+/* link: NULL without Redis. Keeps a reference to the policy; link and local must outlive the limiter and every ask. */
 struct wr_limiter *wr_limiter_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link,
                                   struct wr_local_limits *local) WR_MUST_USE;
 /* Asks under way are still answered. */

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "redis/keys.h"
+
 static const enum wr_script script_of[] = {
     [WR_FIXED_WINDOW] = WR_SCRIPT_LIMIT_FIXED_WINDOW,
     [WR_SLIDING_WINDOW] = WR_SCRIPT_LIMIT_SLIDING_WINDOW,
@@ -10,20 +12,8 @@ static const enum wr_script script_of[] = {
     [WR_GCRA] = WR_SCRIPT_LIMIT_GCRA,
 };
 
-/* {namespace}:{keyspace}:limit:<policy>:{<identity>}. The identity is the hash tag, so no brace may come before it. */
-static void write_key(struct wr_buf *out, struct wr_slice prefix, const char *name, struct wr_slice identity)
-{
-    wr_buf_add_slice(out, prefix);
-    for (; *name; name++)
-        wr_buf_add_char(out, *name == '{' || *name == '}' ? '_' : *name);
-    wr_buf_add(out, ":{", 2);
-    wr_buf_add_slice(out, identity);
-    wr_buf_add_char(out, '}');
-}
-
-enum wr_err wr_shared_limit_ask(struct wr_link *link, struct wr_call *call, struct wr_span timeout,
-                                struct wr_slice prefix, const struct wr_limit_policy *limit,
-                                struct wr_slice identity)
+enum wr_err wr_shared_limit_ask(struct wr_link *link, struct wr_call *call, const struct wr_policy_redis *redis,
+                                const struct wr_limit_policy *limit, struct wr_slice identity)
 {
     struct wr_limit_rule rule = wr_limit_rule_of(limit, 1);
     const int64_t numbers[] = { rule.count, rule.window_us, rule.burst, 1 };
@@ -32,9 +22,9 @@ enum wr_err wr_shared_limit_ask(struct wr_link *link, struct wr_call *call, stru
     for (int i = 0; i < 4; i++)
         args[i] = wr_slice(text[i], (size_t) snprintf(text[i], sizeof text[i], "%" PRId64, numbers[i]));
     struct wr_buf key = { 0 };
-    write_key(&key, prefix, limit->name, identity);
+    wr_keys_limit(&key, redis, wr_slice_str(limit->name), identity);
     struct wr_slice keys[] = { wr_buf_slice(&key) };
-    enum wr_err err = wr_link_script(link, call, timeout, script_of[limit->algorithm], 1, keys, 4, args);
+    enum wr_err err = wr_link_script(link, call, redis->timeout, script_of[limit->algorithm], 1, keys, 4, args);
     wr_buf_fini(&key);
     return err;
 }
