@@ -1,4 +1,4 @@
--- What the four limit scripts share; the build puts it before each of them.
+-- What the four limit scripts share: each includes it first.
 --
 -- KEYS[1]: the client's quota. ARGV: count, window in microseconds, burst, cost, as limit/algorithm.h means them, already
 -- brought within its maxima. Answers {allowed, remaining, reset_us, retry_after_us}, the same numbers as limit/algorithm.c.

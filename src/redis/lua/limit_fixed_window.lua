@@ -1,4 +1,5 @@
 -- fixed_window: STRING "window:<its end in us>:<used>". The first request opens the window.
+--@include limit_common.lua
 expect('string')
 local last, spent = string.match(redis.call('GET', key) or '', '^window:(%d+):(%d+)$')
 last = number(last, 0)

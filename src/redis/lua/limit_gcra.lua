@@ -1,4 +1,5 @@
 -- gcra: STRING "due:<us>:<part>": the theoretical arrival time is us + part/count microseconds.
+--@include limit_common.lua
 expect('string')
 local due, fraction = string.match(redis.call('GET', key) or '', '^due:(%d+):(%d+)$')
 due, fraction = number(due, 0), math.min(number(fraction, 0), count - 1)

@@ -160,11 +160,9 @@ static void nothing_drifts(void **unused)
         struct wr_limit_rule rule = { i ? WR_GCRA : WR_TOKEN_BUCKET, 7, 1000003, 1 };
         struct wr_limit_state state = { 0 };
         int64_t admitted = 0, windows = 20000, now = START, end = START + windows * rule.window_us;
-        int64_t late = 0;
         while (now < end) {
             struct wr_limit_decision d = decide(&rule, &state, now, 1);
             admitted += d.allowed;
-            late += d.allowed;
             now += d.allowed ? 1 : d.retry_after_us;
         }
         /* With a burst of 1 each admission loses less than the microsecond it is rounded up to. */
