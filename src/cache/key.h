@@ -28,3 +28,6 @@ void wr_vary_value(struct wr_text *out, const struct wr_head *request, struct wr
 /* The canonical list of a response's Vary fields (lower case, sorted, each once), in the arena; at == NULL: no Vary;
  * "*" when * is among them. */
 struct wr_slice wr_vary_names(const struct wr_head *response, struct wr_arena *arena);
+/* Whether no request can be known to match: * is among the fields, or what isn't a field name, or more names than anyone
+ * means. */
+bool wr_vary_any(const struct wr_head *response);

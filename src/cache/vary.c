@@ -25,16 +25,27 @@ static struct wr_slice lower(struct wr_slice s, struct wr_arena *arena)
     return wr_slice(at, s.len);
 }
 
+bool wr_vary_any(const struct wr_head *response)
+{
+    struct wr_slice rest, item;
+    const struct wr_field *f = NULL;
+    size_t count = 0;
+    while ((f = wr_head_next(response, WR_F_VARY, f)) != NULL)
+        for (rest = f->value; wr_list_next(&rest, &item);)
+            if (wr_slice_eq(item, WR_SLICE("*")) || !wr_octets_all(item, WR_OC_TOKEN) || ++count > MAX_ITEMS)
+                return true;
+    return false;
+}
+
 struct wr_slice wr_vary_names(const struct wr_head *response, struct wr_arena *arena)
 {
     struct wr_slice names[MAX_ITEMS], rest, item;
     size_t count = 0, len = 0;
     const struct wr_field *f = NULL;
+    if (wr_vary_any(response))
+        return WR_SLICE("*");
     while ((f = wr_head_next(response, WR_F_VARY, f)) != NULL)
         for (rest = f->value; wr_list_next(&rest, &item);) {
-            /* what we can't understand or hold varies on everything */
-            if (!wr_octets_all(item, WR_OC_TOKEN) || wr_slice_eq(item, WR_SLICE("*")) || count == MAX_ITEMS)
-                return WR_SLICE("*");
             names[count++] = lower(item, arena);
             len += item.len + 1;
         }
