@@ -173,7 +173,7 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
     return wr_txn_consider(t, object, false);
 }
 
-enum wr_txn_stage wr_txn_LOOKUP_enter(struct wr_txn *t)
+enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
 {
     wr_rules_request(&t->route->cache, &t->head, &t->rules);
     t->detail = t->rules.detail;
@@ -184,7 +184,7 @@ enum wr_txn_stage wr_txn_LOOKUP_enter(struct wr_txn *t)
 }
 
 /* A hit that waited for its limit. */
-enum wr_txn_stage wr_txn_LOOKUP_resume(struct wr_txn *t)
+enum wr_txn_stage wr_txn_lookup_resume(struct wr_txn *t)
 {
     if (t->err != WR_OK)
         return wr_txn_refuse(t, t->err, t->why);

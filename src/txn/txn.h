@@ -2,6 +2,8 @@
  * group below. Thread: the worker's. */
 #pragma once
 
+#include "cache/build.h"
+#include "flight/flight.h"
 #include "http/parse.h"
 #include "log/access.h"
 #include "txn/conn.h"
@@ -96,8 +98,8 @@ struct wr_txn {
 
 /* --- stages --- */
 #define X(id, name)                                                                                                 \
-    enum wr_txn_stage wr_txn_##id##_enter(struct wr_txn *t);                                                        \
-    enum wr_txn_stage wr_txn_##id##_resume(struct wr_txn *t);
+    enum wr_txn_stage wr_txn_##name##_enter(struct wr_txn *t);                                                        \
+    enum wr_txn_stage wr_txn_##name##_resume(struct wr_txn *t);
 #include "txn/stages.def"
 #undef X
 
