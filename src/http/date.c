@@ -16,8 +16,8 @@ struct parts {
 /* Days since 1970-01-01 in the Gregorian calendar; years begin in March here, so that the leap day comes last. */
 static int64_t days_of(int year, int month, int day)
 {
-    int64_t y = month < 2 ? year - 1 : year;
-    int64_t m = (month + 10) % 12, era = y / 400, of_era = y % 400;
+    int64_t y = year + 400 - (month < 2); /* an era more, so that nothing is negative */
+    int64_t m = (month + 10) % 12, era = y / 400 - 1, of_era = y % 400;
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + (m * 153 + 2) / 5 + day - 1 - 719468;
 }
 

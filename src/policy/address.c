@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policy/address.h"
 
 #include <arpa/inet.h>
@@ -44,7 +46,8 @@ static const char *set_host(struct wr_slice host, struct wr_arena *arena, struct
     if (host.len >= 2 && host.at[0] == '[' && host.at[host.len - 1] == ']') {
         out->kind = WR_ADDRESS_IP;
         out->host = (char *) wr_arena_copy(arena, wr_slice(host.at + 1, host.len - 2)).at;
-        return inet_pton(AF_INET6, out->host, octets) == 1 ? NULL : "what stands in brackets is not an IPv6 address";
+        return inet_pton(AF_INET6, out->host, octets) == 1 ? NULL
+                                                           : "what stands in brackets is not an IPv6 address";
     }
     out->host = (char *) wr_arena_copy(arena, host).at;
     if (looks_like_ipv4(host)) {
@@ -57,7 +60,8 @@ static const char *set_host(struct wr_slice host, struct wr_arena *arena, struct
     return is_host_name(host) ? NULL : "this is neither an address nor a host name";
 }
 
-const char *wr_address_set(struct wr_slice host, struct wr_slice port, struct wr_arena *arena, struct wr_address *out)
+const char *wr_address_set(struct wr_slice host, struct wr_slice port, struct wr_arena *arena,
+                           struct wr_address *out)
 {
     uint64_t n;
     if (host.len == 0)
@@ -77,7 +81,7 @@ const char *wr_address_set_unix(struct wr_slice path, struct wr_arena *arena, st
     out->host = (char *) wr_arena_copy(arena, path).at;
     if (path.len == 0 || path.at[0] != '/')
         return "the path of a Unix socket is absolute, such as unix:/run/weir/http.sock";
-    if (path.len >= sizeof ((struct sockaddr_un *) 0)->sun_path)
+    if (path.len >= sizeof((struct sockaddr_un *) 0)->sun_path)
         return "the path of a Unix socket has at most 107 characters";
     return NULL;
 }
@@ -102,6 +106,6 @@ const char *wr_address_parse(struct wr_slice s, struct wr_arena *arena, struct w
     const char *colon = port_colon(s);
     if (colon == NULL)
         return "the port is missing, such as 127.0.0.1:8080";
-    return wr_address_set(wr_slice(s.at, (size_t) (colon - s.at)), wr_slice(colon + 1, (size_t) (s.at + s.len - colon - 1)),
-                          arena, out);
+    return wr_address_set(wr_slice(s.at, (size_t) (colon - s.at)),
+                          wr_slice(colon + 1, (size_t) (s.at + s.len - colon - 1)), arena, out);
 }

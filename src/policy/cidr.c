@@ -50,7 +50,8 @@ const char *wr_cidr_parse(struct wr_slice s, struct wr_cidr *out)
     if (rest.at == NULL)
         bits = widest;
     else if (!wr_slice_u64(rest, widest, &bits))
-        return v4 ? "behind the slash stands a number from 0 to 32" : "behind the slash stands a number from 0 to 128";
+        return v4 ? "behind the slash stands a number from 0 to 32"
+                  : "behind the slash stands a number from 0 to 128";
     out->bits = (unsigned) bits + (v4 ? 96 : 0);
     struct wr_cidr masked = *out;
     return wr_cidr_mask(&masked) ? NULL : "the address has bits behind the prefix";

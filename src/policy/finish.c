@@ -15,22 +15,24 @@ static void check_store(struct wr_reader *r, const struct wr_node *root)
     for (size_t i = 0; !can_store(p) && memory && i < p->route_count; i++) {
         if (!p->routes[i].cache.enabled)
             continue;
-        wr_mistake(r->mistakes, memory->place,
-                   "memory: off without redis leaves no place for the responses that the route on line %d stores",
-                   p->routes[i].line);
+        wr_mistake(
+            r->mistakes, memory->place,
+            "memory: off without redis leaves no place for the responses that the route on line %d stores",
+            p->routes[i].line);
         return;
     }
 }
 
 /* `part` was given and is larger than `whole`: a mistake. It wasn't: it is lowered. */
-static void check_within(struct wr_reader *r, const struct wr_node *section, const char *part, uint64_t *part_size,
-                         const char *whole, uint64_t whole_size)
+static void check_within(struct wr_reader *r, const struct wr_node *section, const char *part,
+                         uint64_t *part_size, const char *whole, uint64_t whole_size)
 {
     const struct wr_node *given = wr_node_get(section, part);
     if (*part_size <= whole_size)
         return;
     if (given && whole_size)
-        wr_mistake(r->mistakes, given->place, "%s: %.*s is more than %s allows", part, WR_SLICE_ARG(given->text), whole);
+        wr_mistake(r->mistakes, given->place, "%s: %.*s is more than %s allows", part,
+                   WR_SLICE_ARG(given->text), whole);
     *part_size = whole_size;
 }
 

@@ -52,9 +52,11 @@ void wr_mistakes_print(const struct wr_mistakes *m, struct wr_buf *out)
     for (size_t i = 0; i < count; i++) {
         /* what an alias repeats is found once for each use */
         bool repeated = i > 0 && all[i]->place.line == all[i - 1]->place.line &&
-                        all[i]->place.column == all[i - 1]->place.column && strcmp(all[i]->text, all[i - 1]->text) == 0;
+                        all[i]->place.column == all[i - 1]->place.column &&
+                        strcmp(all[i]->text, all[i - 1]->text) == 0;
         if (!repeated)
-            wr_buf_printf(out, "%s:%d:%d: %s\n", m->file, all[i]->place.line, all[i]->place.column, all[i]->text);
+            wr_buf_printf(out, "%s:%d:%d: %s\n", m->file, all[i]->place.line, all[i]->place.column,
+                          all[i]->text);
     }
     free(all);
 }

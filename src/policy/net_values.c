@@ -1,4 +1,6 @@
 /* Readers of what names a place in the network: addresses, address blocks, Redis's URL and password. */
+#include "config.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,33 +10,44 @@
 #include "policy/address.h"
 #include "policy/reader.h"
 
+static const char *meant(struct wr_reader *r, const char *host, struct wr_slice port)
+{
+    return wr_arena_printf(r->mistakes->arena, " (did you mean \"%s:%.*s\"?)", host, WR_SLICE_ARG(port)).at;
+}
+
+static bool is_port(struct wr_slice s)
+{
+    uint64_t n;
+    return wr_slice_u64(s, 65535, &n) && n > 0;
+}
+
 /* What a listener's address that isn't one may have meant. */
 static const char *guess_bind(struct wr_reader *r, struct wr_slice text)
 {
     struct wr_slice rest = text, host = wr_slice_cut(&rest, ':');
-    uint64_t port;
-    if (rest.at == NULL && wr_slice_u64(host, 65535, &port) && port > 0)
-        return wr_arena_printf(r->mistakes->arena, " (did you mean \"0.0.0.0:%.*s\"?)", WR_SLICE_ARG(host)).at;
-    if (rest.at == NULL || !wr_slice_u64(rest, 65535, &port) || port == 0)
+    if (rest.at == NULL)
+        return is_port(host) ? meant(r, "0.0.0.0", host) : "";
+    if (!is_port(rest))
         return "";
     if (host.len == 0 || wr_slice_eq(host, WR_SLICE("*")))
-        return wr_arena_printf(r->mistakes->arena, " (did you mean \"0.0.0.0:%.*s\"?)", WR_SLICE_ARG(rest)).at;
-    if (wr_slice_eq(host, WR_SLICE("localhost")))
-        return wr_arena_printf(r->mistakes->arena, " (did you mean \"127.0.0.1:%.*s\"?)", WR_SLICE_ARG(rest)).at;
-    return "";
+        return meant(r, "0.0.0.0", rest);
+    return wr_slice_eq(host, WR_SLICE("localhost")) ? meant(r, "127.0.0.1", rest) : "";
 }
 
-void wr_read_bind_address(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_bind_address(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                          void *at)
 {
     struct wr_address *address = at;
     const char *reason = wr_address_parse(node->text, r->arena, address);
     if (reason == NULL && address->kind == WR_ADDRESS_NAME)
         reason = "a listener has an IP address, not a host name";
     if (reason)
-        wr_reader_mistake(r, o, node, "\"%.*s\": %s%s", WR_SLICE_ARG(node->text), reason, guess_bind(r, node->text));
+        wr_reader_mistake(r, o, node, "\"%.*s\": %s%s", WR_SLICE_ARG(node->text), reason,
+                          guess_bind(r, node->text));
 }
 
-void wr_read_server_address(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_server_address(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                            void *at)
 {
     struct wr_address *address = at;
     struct wr_slice text = node->text, http = WR_SLICE("http://");
@@ -54,7 +67,8 @@ void wr_read_server_address(struct wr_reader *r, const struct wr_option *o, cons
         wr_reader_mistake(r, o, node, "\"%.*s\": %s", WR_SLICE_ARG(text), reason);
 }
 
-static void note_block(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item, const char *reason)
+static void note_block(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item,
+                       const char *reason)
 {
     struct wr_cidr block;
     char text[INET6_ADDRSTRLEN] = "";
@@ -66,8 +80,8 @@ static void note_block(struct wr_reader *r, const struct wr_option *o, const str
         block.bits = (unsigned) bits + (v4 ? 96 : 0);
         wr_cidr_mask(&block);
         inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? block.addr + 12 : block.addr, text, sizeof text);
-        wr_reader_mistake(r, o, item, "\"%.*s\": %s (did you mean \"%s/%.*s\"?)", WR_SLICE_ARG(item->text), reason, text,
-                          WR_SLICE_ARG(rest));
+        wr_reader_mistake(r, o, item, "\"%.*s\": %s (did you mean \"%s/%.*s\"?)", WR_SLICE_ARG(item->text),
+                          reason, text, WR_SLICE_ARG(rest));
         return;
     }
     wr_reader_mistake(r, o, item, "\"%.*s\": %s", WR_SLICE_ARG(item->text), reason);
@@ -178,12 +192,14 @@ void wr_read_redis_url(struct wr_reader *r, const struct wr_option *o, const str
     struct wr_policy_redis *redis = at;
     struct wr_slice text = node->text, tcp = WR_SLICE("redis://"), local = WR_SLICE("unix://");
     if (wr_slice_starts(text, WR_SLICE("rediss://"))) {
-        wr_reader_mistake(r, o, node, "this build has no TLS: rediss:// can't be used, only redis:// and unix://");
+        wr_reader_mistake(r, o, node,
+                          "this build has no TLS: rediss:// can't be used, only redis:// and unix://");
         return;
     }
     bool is_unix = wr_slice_starts(text, local);
     if (!is_unix && !wr_slice_starts(text, tcp)) {
-        wr_reader_mistake(r, o, node, "a URL begins with redis:// or unix://, such as redis://127.0.0.1:6379/0");
+        wr_reader_mistake(r, o, node,
+                          "a URL begins with redis:// or unix://, such as redis://127.0.0.1:6379/0");
         return;
     }
     size_t skip = is_unix ? local.len : tcp.len;
@@ -195,7 +211,8 @@ void wr_read_redis_url(struct wr_reader *r, const struct wr_option *o, const str
     }
     if (reason == NULL)
         reason = is_unix ? set_unix(r, redis, rest) : set_server(r, redis, rest);
-    redis->address.text = (char *) wr_arena_printf(r->arena, "%s%.*s", is_unix ? "unix:" : "", WR_SLICE_ARG(rest)).at;
+    redis->address.text =
+        (char *) wr_arena_printf(r->arena, "%s%.*s", is_unix ? "unix:" : "", WR_SLICE_ARG(rest)).at;
     if (reason)
         wr_reader_mistake(r, o, node, "%s", reason);
 }
@@ -208,10 +225,12 @@ static struct wr_slice locate(struct wr_reader *r, struct wr_slice name)
         return name;
     if (credentials && *credentials)
         return wr_arena_printf(r->arena, "%s/%s", credentials, name.at);
-    return wr_arena_printf(r->arena, "%.*s%s", slash ? (int) (slash + 1 - r->policy->file) : 0, r->policy->file, name.at);
+    return wr_arena_printf(r->arena, "%.*s%s", slash ? (int) (slash + 1 - r->policy->file) : 0,
+                           r->policy->file, name.at);
 }
 
-void wr_read_password_file(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_password_file(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                           void *at)
 {
     struct wr_policy_redis *redis = at;
     char text[4096];

@@ -6,31 +6,47 @@ enum kind_id {
 };
 
 static const struct wr_kind kinds[] = {
-#define KIND(id, type, shape, sub, word, reader) { #id, WR_SHAPE_##shape, WR_SECTION_##sub, word, wr_read_##reader },
+#define KIND(id, type, shape, sub, word, reader) \
+    { #id, WR_SHAPE_##shape, WR_SECTION_##sub, word, wr_read_##reader },
 #include "policy/kinds.def"
 };
 
 /* So that macros can name the types of kinds and sections. */
-#define KIND(id, type, shape, sub, word, reader) struct type_of_kind_##id { type it; };
+#define KIND(id, type, shape, sub, word, reader) \
+    struct type_of_kind_##id {                   \
+        type it;                                 \
+    };
 #include "policy/kinds.def"
-#define SECTION(id, type, path, about) struct type_of_section_##id { type it; };
+#define SECTION(id, type, path, about) \
+    struct type_of_section_##id {      \
+        type it;                       \
+    };
 #include "policy/options.def"
 
 /* A reader writes through void *: here the compiler sees that the field has the type the reader means. */
-#define SAME(kind, what)                                                                                            \
-    _Static_assert(__builtin_types_compatible_p(__typeof__(((struct type_of_kind_##kind *) 0)->it), __typeof__(what)), \
-                   "the kind " #kind " is not of the field's type")
-#define FIELD(section, key, kind, field, flags, fallback, range, example, help, manual)                             \
+#define SAME(kind, what)                                                                                    \
+    _Static_assert(                                                                                         \
+        __builtin_types_compatible_p(__typeof__(((struct type_of_kind_##kind *) 0)->it), __typeof__(what)), \
+        "the kind " #kind " is not of the field's type")
+#define FIELD(section, key, kind, field, flags, fallback, range, example, help, manual) \
     SAME(kind, ((struct type_of_section_##section *) 0)->it.field);
-#define WHOLE(section, key, kind, flags, fallback, range, example, help, manual)                                    \
+#define WHOLE(section, key, kind, flags, fallback, range, example, help, manual) \
     SAME(kind, ((struct type_of_section_##section *) 0)->it);
 #include "policy/options.def"
 
 const struct wr_option wr_options[] = {
-#define FIELD(section, key, kind, field, flags, fallback, range, example, help, manual)                             \
-    { WR_SECTION_##section, #key, &kinds[KIND_##kind], offsetof(struct type_of_section_##section, it.field), flags,  \
-      fallback, range, example, help, manual },
-#define WHOLE(section, key, kind, flags, fallback, range, example, help, manual)                                    \
+#define FIELD(section, key, kind, field, flags, fallback, range, example, help, manual) \
+    { WR_SECTION_##section,                                                             \
+      #key,                                                                             \
+      &kinds[KIND_##kind],                                                              \
+      offsetof(struct type_of_section_##section, it.field),                             \
+      flags,                                                                            \
+      fallback,                                                                         \
+      range,                                                                            \
+      example,                                                                          \
+      help,                                                                             \
+      manual },
+#define WHOLE(section, key, kind, flags, fallback, range, example, help, manual) \
     { WR_SECTION_##section, #key, &kinds[KIND_##kind], 0, flags, fallback, range, example, help, manual },
 #include "policy/options.def"
 };

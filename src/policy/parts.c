@@ -1,9 +1,10 @@
 /* Readers of what is looked at in a request: its parts (a header, a cookie ...) and what a route matches. */
 #include "policy/reader.h"
 
-/* "header:NAME" and the like. Gives which word of `words` stands before the colon, and what behind; -1: noted. */
-static int read_part(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item, const char *words,
-                     struct wr_slice *name)
+/* "header:NAME" and the like. Gives which word of `words` stands before the colon, and what behind; -1:
+ * noted. */
+static int read_part(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item,
+                     const char *words, struct wr_slice *name)
 {
     struct wr_slice rest = item->text, kind = wr_slice_cut(&rest, ':');
     int i = wr_reader_choice(r, o, item, kind, words);
@@ -15,7 +16,8 @@ static int read_part(struct wr_reader *r, const struct wr_option *o, const struc
     else if (!client && rest.len == 0)
         wr_reader_mistake(r, o, item, "a name is missing, such as %.*s:NAME", WR_SLICE_ARG(kind));
     else if (!client && !wr_slice_eq(kind, WR_SLICE("query")) && !wr_reader_is_token(rest))
-        wr_reader_mistake(r, o, item, "\"%.*s\" is not the name of a %.*s", WR_SLICE_ARG(rest), WR_SLICE_ARG(kind));
+        wr_reader_mistake(r, o, item, "\"%.*s\" is not the name of a %.*s", WR_SLICE_ARG(rest),
+                          WR_SLICE_ARG(kind));
     else {
         *name = rest.at ? wr_arena_copy(r->arena, rest) : rest;
         return i;
@@ -61,7 +63,8 @@ void wr_read_bypasses(struct wr_reader *r, const struct wr_option *o, const stru
 static int parse_status(struct wr_slice s)
 {
     uint64_t n;
-    if (s.len == 3 && s.at[0] >= '2' && s.at[0] <= '5' && wr_lower(s.at[1]) == 'x' && wr_lower(s.at[2]) == 'x')
+    if (s.len == 3 && s.at[0] >= '2' && s.at[0] <= '5' && wr_lower(s.at[1]) == 'x' &&
+        wr_lower(s.at[2]) == 'x')
         return s.at[0] - '0';
     return s.len == 3 && wr_slice_u64(s, 599, &n) && n >= 200 ? (int) n : 0;
 }
@@ -97,7 +100,8 @@ void wr_read_statuses(struct wr_reader *r, const struct wr_option *o, const stru
     }
 }
 
-void wr_read_cached_methods(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_cached_methods(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                            void *at)
 {
     bool get = false;
     for (size_t i = 0; i < wr_node_items(node); i++) {
@@ -168,7 +172,8 @@ static bool same_but_case(struct wr_slice s, char *upper)
 }
 
 /* Methods are case-sensitive (RFC 9110 9.1), so a lower-case one would never match. */
-void wr_read_match_methods(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_match_methods(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                           void *at)
 {
     struct wr_match *match = at;
     size_t count = wr_node_items(node);

@@ -29,8 +29,6 @@ struct wr_listen {
     bool proxy_protocol;
 };
 
-
-
 enum wr_on_failure { WR_ON_FAILURE_LOCAL, WR_ON_FAILURE_OPEN, WR_ON_FAILURE_CLOSED };
 
 struct wr_policy_redis {

@@ -3,7 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void wr_reader_mistake(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, const char *fmt, ...)
+void wr_reader_mistake(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                       const char *fmt, ...)
 {
     char text[900];
     va_list ap;
@@ -13,17 +14,19 @@ void wr_reader_mistake(struct wr_reader *r, const struct wr_option *o, const str
     wr_mistake(r->mistakes, node->place, "%s: %s", o->key, text);
 }
 
-const struct wr_node *wr_reader_scalar(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item)
+const struct wr_node *wr_reader_scalar(struct wr_reader *r, const struct wr_option *o,
+                                       const struct wr_node *item)
 {
     if (item->kind == WR_NODE_SCALAR && !wr_node_is_null(item))
         return item;
-    wr_reader_mistake(r, o, item, item->kind == WR_NODE_SCALAR ? "an item of the list is empty"
-                                                             : "the items of the list must be single values");
+    wr_reader_mistake(r, o, item,
+                      item->kind == WR_NODE_SCALAR ? "an item of the list is empty"
+                                                   : "the items of the list must be single values");
     return NULL;
 }
 
-int wr_reader_choice(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, struct wr_slice text,
-                   const char *words)
+int wr_reader_choice(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                     struct wr_slice text, const char *words)
 {
     struct wr_guess guess = wr_guess_for(text);
     struct wr_slice rest = wr_slice_str(words);
@@ -37,8 +40,8 @@ int wr_reader_choice(struct wr_reader *r, const struct wr_option *o, const struc
         wr_guess_offer(&guess, word);
         wr_buf_printf(&list, "%s%.*s", i == 0 ? "" : rest.at ? ", " : " or ", WR_SLICE_ARG(word));
     }
-    wr_reader_mistake(r, o, node, "\"%.*s\" is not %.*s%s", WR_SLICE_ARG(text), WR_SLICE_ARG(wr_buf_slice(&list)),
-                    wr_guess_text(&guess, r->mistakes->arena));
+    wr_reader_mistake(r, o, node, "\"%.*s\" is not %.*s%s", WR_SLICE_ARG(text),
+                      WR_SLICE_ARG(wr_buf_slice(&list)), wr_guess_text(&guess, r->mistakes->arena));
     wr_buf_fini(&list);
     return -1;
 }
@@ -87,7 +90,8 @@ static const char *kind_of(const struct wr_node *node)
 static bool check_shape(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node)
 {
     const char *wanted = NULL;
-    bool scalar = node->kind == WR_NODE_SCALAR, list = node->kind == WR_NODE_LIST, map = node->kind == WR_NODE_MAP;
+    bool scalar = node->kind == WR_NODE_SCALAR, list = node->kind == WR_NODE_LIST,
+         map = node->kind == WR_NODE_MAP;
     switch (o->kind->shape) {
     case WR_SHAPE_SCALAR:
         wanted = scalar ? NULL : "a single value";
@@ -144,8 +148,9 @@ static void note_unknown(struct wr_reader *r, enum wr_section section, const str
         guess.best = wr_arena_printf(r->mistakes->arena, "%s%s%s", path, *path ? "." : "", elsewhere->key);
     }
     const char *path = wr_sections[section].path;
-    wr_mistake(r->mistakes, key->place, "unknown key \"%.*s\" %s%s%s", WR_SLICE_ARG(key->text), *path ? "in " : "",
-               *path ? path : "at the top level", wr_guess_text(&guess, r->mistakes->arena));
+    wr_mistake(r->mistakes, key->place, "unknown key \"%.*s\" %s%s%s", WR_SLICE_ARG(key->text),
+               *path ? "in " : "", *path ? path : "at the top level",
+               wr_guess_text(&guess, r->mistakes->arena));
 }
 
 /* Every key is one of the section's, once. */

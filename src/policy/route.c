@@ -11,14 +11,16 @@ struct claim {
     size_t route;
 };
 
-/* Where the matches of several routes end: the same host and path. At most one claim per method is kept, in the order of
- * the routes, and none behind the first route that takes any method: so it stays short however many routes there are. */
+/* Where the matches of several routes end: the same host and path. At most one claim per method is kept, in
+ * the order of the routes, and none behind the first route that takes any method: so it stays short however
+ * many routes there are. */
 struct place {
     size_t any; /* the first route without methods, or NONE */
     struct claim *claims, **end;
 };
 
-/* A piece of a path; the pieces from the root down to a node make a prefix. No two kids begin with the same octet. */
+/* A piece of a path; the pieces from the root down to a node make a prefix. No two kids begin with the same
+ * octet. */
 struct trie {
     struct wr_slice piece;
     struct place *place; /* NULL: no prefix ends here */
@@ -163,14 +165,16 @@ static struct paths *host_paths(struct wr_route_index *index, struct wr_slice ho
     return *at;
 }
 
-struct wr_route_index *wr_route_index_build(const struct wr_route *routes, size_t count, struct wr_arena *arena)
+struct wr_route_index *wr_route_index_build(const struct wr_route *routes, size_t count,
+                                            struct wr_arena *arena)
 {
     struct wr_route_index *index = wr_arena_zalloc(arena, sizeof *index);
     for (size_t i = 0; i < count; i++) {
         const struct wr_match *match = &routes[i].match;
         struct paths *paths = host_paths(index, match->host, arena);
-        struct place *place = match->path_kind == WR_MATCH_EXACT ? exact_place(paths, match->path, arena)
-                                                                 : prefix_place(&paths->root, match->path, arena);
+        struct place *place = match->path_kind == WR_MATCH_EXACT
+                                  ? exact_place(paths, match->path, arena)
+                                  : prefix_place(&paths->root, match->path, arena);
         claim(place, &routes[i], arena);
     }
     return index;
@@ -189,7 +193,8 @@ static void lower(const struct place *place, struct wr_slice method, size_t *bes
     }
 }
 
-static void find_in_paths(const struct paths *paths, struct wr_slice path, struct wr_slice method, size_t *best)
+static void find_in_paths(const struct paths *paths, struct wr_slice path, struct wr_slice method,
+                          size_t *best)
 {
     if (paths == NULL)
         return;
@@ -212,7 +217,8 @@ const struct wr_route *wr_route_index_find(const struct wr_route_index *index, c
     find_in_paths(wr_table_get(&index->hosts, host), path, method, &best);
     for (size_t i = 1; index->wild.count && i + 1 < host.len; i++) {
         if (host.at[i] == '.')
-            find_in_paths(wr_table_get(&index->wild, wr_slice(host.at + i + 1, host.len - i - 1)), path, method, &best);
+            find_in_paths(wr_table_get(&index->wild, wr_slice(host.at + i + 1, host.len - i - 1)), path,
+                          method, &best);
     }
     find_in_paths(&index->any, path, method, &best);
     return best == NONE ? NULL : &routes[best];

@@ -8,7 +8,8 @@ void wr_read_map(struct wr_reader *r, const struct wr_option *o, const struct wr
 }
 
 /* "off" or "on" in place of a section, or the section. node: NULL gives the defaults, which are on. */
-static bool read_switched(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+static bool read_switched(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                          void *at)
 {
     bool plain = node && node->kind == WR_NODE_SCALAR;
     wr_reader_section(r, o->kind->sub, plain ? NULL : node, at);
@@ -62,7 +63,8 @@ void wr_read_no_tls(struct wr_reader *r, const struct wr_option *o, const struct
 }
 
 /* Items that may be written as their bare address. */
-static void read_addressed(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item, void *at)
+static void read_addressed(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item,
+                           void *at)
 {
     if (item->kind != WR_NODE_SCALAR) {
         wr_reader_section(r, o->kind->sub, item, at);
@@ -75,7 +77,8 @@ static void read_addressed(struct wr_reader *r, const struct wr_option *o, const
 }
 
 /* Room for the entries; a mistake if there are none. */
-static void *room_for(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, size_t count, size_t size)
+static void *room_for(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                      size_t count, size_t size)
 {
     if (count == 0)
         wr_reader_mistake(r, o, node, "at least one is needed");
@@ -105,7 +108,8 @@ static char *new_name(struct wr_reader *r, const struct wr_node *key, struct wr_
 {
     char *name = wr_reader_copy(r, key->text);
     if (!wr_reader_is_label(key->text))
-        wr_mistake(r->mistakes, key->place, "\"%.*s\" is not a name of at most 64 letters, digits, \".\", \"-\" and \"_\"",
+        wr_mistake(r->mistakes, key->place,
+                   "\"%.*s\" is not a name of at most 64 letters, digits, \".\", \"-\" and \"_\"",
                    WR_SLICE_ARG(key->text));
     void **at = wr_table_at(names, wr_slice(name, key->text.len), r->arena);
     if (*at)
@@ -166,8 +170,8 @@ void wr_read_routes(struct wr_reader *r, const struct wr_option *o, const struct
 }
 
 /* What a name refers to. NULL: nothing, and a mistake was noted. */
-static void *refer(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, const struct wr_table *names,
-                   const char *section)
+static void *refer(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                   const struct wr_table *names, const char *section)
 {
     void *found = wr_table_get(names, node->text);
     if (found)

@@ -1,6 +1,7 @@
 /* A table from names to pointers that is filled once and then only asked: open addressing in an arena.
  *
- * Keys are the operator's, so nobody can choose them to collide. Thread: the owner's while filling, then any. */
+ * Keys are the operator's, so nobody can choose them to collide. Thread: the owner's while filling, then any.
+ */
 #pragma once
 
 #include "base/arena.h"
@@ -16,5 +17,6 @@ struct wr_table { /* zeroed is empty and valid */
 };
 
 void *wr_table_get(const struct wr_table *t, struct wr_slice name);
-/* The place of a name's value, made when it isn't there; fill it before the next call. The name must outlive the table. */
+/* The place of a name's value, made when it isn't there; fill it before the next call. The name must outlive
+ * the table. */
 void **wr_table_at(struct wr_table *t, struct wr_slice name, struct wr_arena *arena);

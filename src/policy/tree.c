@@ -56,8 +56,8 @@ static void note_syntax(struct builder *b)
     else if (p->error == YAML_SCANNER_ERROR && is_tab(b->text, p->problem_mark))
         wr_mistake(b->mistakes, place_of(p->problem_mark), "a tab cannot indent YAML: use spaces");
     else if (p->context)
-        wr_mistake(b->mistakes, place_of(p->problem_mark), "%s, %s that began on line %d", problem, p->context,
-                   (int) p->context_mark.line + 1);
+        wr_mistake(b->mistakes, place_of(p->problem_mark), "%s, %s that began on line %d", problem,
+                   p->context, (int) p->context_mark.line + 1);
     else
         wr_mistake(b->mistakes, place_of(p->problem_mark), "%s", problem);
 }
@@ -94,14 +94,17 @@ static const struct wr_node *find_anchor(struct builder *b, const yaml_event_t *
     if (a && a->node)
         return a->node;
     wr_mistake(b->mistakes, place_of(event->start_mark),
-               a ? "the alias *%s stands within its own anchor" : "there is no anchor &%s before this alias", name);
+               a ? "the alias *%s stands within its own anchor" : "there is no anchor &%s before this alias",
+               name);
     return NULL;
 }
 
-static void add_entry(struct builder *b, struct wr_node *node, const struct wr_node *key, const struct wr_node *value)
+static void add_entry(struct builder *b, struct wr_node *node, const struct wr_node *key,
+                      const struct wr_node *value)
 {
     if ((node->count & (node->count - 1)) == 0) { /* full at each power of two */
-        struct wr_entry *wider = wr_arena_alloc(b->arena, (node->count ? 2 * node->count : 1) * sizeof *wider);
+        struct wr_entry *wider =
+            wr_arena_alloc(b->arena, (node->count ? 2 * node->count : 1) * sizeof *wider);
         if (node->count)
             memcpy(wider, node->entries, node->count * sizeof *wider);
         node->entries = wider;
@@ -116,7 +119,8 @@ static bool check_key(struct builder *b, const struct wr_node *key)
     if (key->kind != WR_NODE_SCALAR)
         wr_mistake(b->mistakes, key->place, "a key must be a word, not a list or mapping");
     else if (wr_node_is(key, "<<") && !key->quoted)
-        wr_mistake(b->mistakes, key->place, "merge keys (<<) are not supported: repeat the whole value with an alias");
+        wr_mistake(b->mistakes, key->place,
+                   "merge keys (<<) are not supported: repeat the whole value with an alias");
     else
         return true;
     return false;
@@ -188,7 +192,8 @@ static const struct wr_node *build_scalar(struct builder *b, const yaml_event_t 
     node->kind = WR_NODE_SCALAR;
     node->place = place_of(event->start_mark);
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
-    node->text = wr_arena_copy(b->arena, wr_slice((char *) event->data.scalar.value, event->data.scalar.length));
+    node->text =
+        wr_arena_copy(b->arena, wr_slice((char *) event->data.scalar.value, event->data.scalar.length));
     if (memchr(node->text.at, '\0', node->text.len)) {
         wr_mistake(b->mistakes, node->place, "a value must not hold a NUL character");
         return NULL;
@@ -201,7 +206,8 @@ static const struct wr_node *build(struct builder *b, const yaml_event_t *event,
 {
     const char *tag = tag_of(event);
     if (tag) {
-        wr_mistake(b->mistakes, place_of(event->start_mark), "YAML tags (%s) have no meaning in a policy", tag);
+        wr_mistake(b->mistakes, place_of(event->start_mark), "YAML tags (%s) have no meaning in a policy",
+                   tag);
         return NULL;
     }
     switch (event->type) {
@@ -227,7 +233,8 @@ static bool build_stream(struct builder *b, const struct wr_node **root)
         yaml_event_type_t type = event.type;
         bool good = true;
         if (type == YAML_DOCUMENT_START_EVENT && *root) {
-            wr_mistake(b->mistakes, place_of(event.start_mark), "a second YAML document starts here: a policy is one");
+            wr_mistake(b->mistakes, place_of(event.start_mark),
+                       "a second YAML document starts here: a policy is one");
             good = false;
         } else if (type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT ||
                    type == YAML_MAPPING_START_EVENT || type == YAML_ALIAS_EVENT) {
@@ -242,7 +249,8 @@ static bool build_stream(struct builder *b, const struct wr_node **root)
     }
 }
 
-const struct wr_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena, struct wr_mistakes *mistakes)
+const struct wr_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena,
+                                    struct wr_mistakes *mistakes)
 {
     struct builder b = { .text = text, .arena = arena, .mistakes = mistakes };
     const struct wr_node *root = NULL;

@@ -25,7 +25,8 @@ struct wr_node {
 };
 
 /* Parses text. NULL: a mistake was noted (there is no tree of half a document). */
-const struct wr_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena, struct wr_mistakes *mistakes);
+const struct wr_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena,
+                                    struct wr_mistakes *mistakes);
 /* The value of a key (the first one with it), or NULL. `map` may be NULL. */
 const struct wr_node *wr_node_get(const struct wr_node *map, const char *key);
 /* The scalar's text is this word. A node that is NULL or no scalar is none. */

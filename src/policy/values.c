@@ -31,7 +31,7 @@ static void note_range(struct wr_reader *r, const struct wr_option *o, const str
     struct wr_slice least, most;
     split_range(o, &least, &most);
     wr_reader_mistake(r, o, node, "%.*s is out of range: from %.*s to %.*s", WR_SLICE_ARG(node->text),
-                    WR_SLICE_ARG(least), WR_SLICE_ARG(most));
+                      WR_SLICE_ARG(least), WR_SLICE_ARG(most));
 }
 
 /* The number at the beginning and the unit behind it. */
@@ -56,8 +56,8 @@ static const char *usual_unit(struct wr_slice unit, bool size)
     return milli ? "ms" : c == 's' ? "s" : c == 'm' ? "m" : c == 'h' ? "h" : c == 'd' ? "d" : NULL;
 }
 
-static void note_unit(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, const char *reason,
-                      bool size)
+static void note_unit(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                      const char *reason, bool size)
 {
     struct wr_slice number, unit;
     split_unit(node->text, &number, &unit);
@@ -124,7 +124,8 @@ static void note_not_whole(struct wr_reader *r, const struct wr_option *o, const
 }
 
 /* A whole number within the option's range. */
-static bool read_whole(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, uint64_t *out)
+static bool read_whole(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                       uint64_t *out)
 {
     struct wr_slice least, most;
     uint64_t low, high;
@@ -160,7 +161,8 @@ static bool parse_decimal(struct wr_slice s, double *out)
 {
     struct wr_slice rest = s, whole = wr_slice_cut(&rest, '.');
     uint64_t n, part = 0;
-    if (!wr_slice_u64(whole, 1000000, &n) || (rest.at && (rest.len > 9 || !wr_slice_u64(rest, UINT64_MAX, &part))))
+    if (!wr_slice_u64(whole, 1000000, &n) ||
+        (rest.at && (rest.len > 9 || !wr_slice_u64(rest, UINT64_MAX, &part))))
         return false;
     double scale = 1;
     for (size_t i = 0; rest.at && i < rest.len; i++)

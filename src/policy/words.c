@@ -1,4 +1,6 @@
 /* Readers of words and names. */
+#include "config.h"
+
 #include <sched.h>
 
 #include "policy/reader.h"
@@ -29,13 +31,15 @@ void wr_read_workers(struct wr_reader *r, const struct wr_option *o, const struc
     *(unsigned *) at = count > 0 ? (unsigned) count : 1;
 }
 
-/* Parts of keys in Redis: no braces (a hash tag), no colon (our own separator), nothing that a pattern means. */
+/* Parts of keys in Redis: no braces (a hash tag), no colon (our own separator), nothing that a pattern means.
+ */
 void wr_read_label(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
 {
     if (wr_reader_is_label(node->text))
         *(char **) at = wr_reader_copy(r, node->text);
     else
-        wr_reader_mistake(r, o, node, "\"%.*s\" is not a name of at most 64 letters, digits, \".\", \"-\" and \"_\"",
+        wr_reader_mistake(r, o, node,
+                          "\"%.*s\" is not a name of at most 64 letters, digits, \".\", \"-\" and \"_\"",
                           WR_SLICE_ARG(node->text));
 }
 
@@ -44,7 +48,8 @@ void wr_read_token(struct wr_reader *r, const struct wr_option *o, const struct 
     if (wr_reader_is_token(node->text) && node->text.len <= 255)
         *(char **) at = wr_reader_copy(r, node->text);
     else
-        wr_reader_mistake(r, o, node, "\"%.*s\" is not a name that HTTP allows: no spaces, quotes, colons or brackets",
+        wr_reader_mistake(r, o, node,
+                          "\"%.*s\" is not a name that HTTP allows: no spaces, quotes, colons or brackets",
                           WR_SLICE_ARG(node->text));
 }
 
@@ -67,8 +72,10 @@ void wr_read_patterns(struct wr_reader *r, const struct wr_option *o, const stru
     char **patterns = wr_arena_zalloc(r->arena, (count + 1) * sizeof *patterns);
     for (size_t i = 0; i < count; i++) {
         const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
-        if (item && (memchr(item->text.at, '&', item->text.len) || memchr(item->text.at, '=', item->text.len)))
-            wr_reader_mistake(r, o, item, "\"%.*s\" is not the name of a parameter", WR_SLICE_ARG(item->text));
+        if (item &&
+            (memchr(item->text.at, '&', item->text.len) || memchr(item->text.at, '=', item->text.len)))
+            wr_reader_mistake(r, o, item, "\"%.*s\" is not the name of a parameter",
+                              WR_SLICE_ARG(item->text));
         else if (item)
             patterns[used++] = wr_reader_copy(r, item->text);
     }
