@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 
-#define MAX_INPUT 65536
+#define INPUT_ROOM 65536
 #define MAX_VARIED 1500 /* larger inputs are only run as they are */
 
 static size_t inputs;
@@ -58,7 +58,7 @@ static int replay_folder(const char *path, DIR *folder)
 
 static int replay(const char *path)
 {
-    static uint8_t data[MAX_INPUT];
+    static uint8_t data[INPUT_ROOM];
     DIR *folder = opendir(path);
     if (folder)
         return replay_folder(path, folder);
