@@ -162,8 +162,13 @@ static enum wr_err read_request_line(struct wr_parse *p, struct wr_slice line, s
 static enum wr_err read_expectation(struct wr_parse *p, struct wr_head *h)
 {
     const struct wr_field *f = wr_head_get(h, WR_F_EXPECT);
-    if (f == NULL || h->minor == 0) /* RFC 9110 10.1.1: ignored in HTTP/1.0 */
+    if (f == NULL)
         return WR_OK;
+    if (h->minor == 0) { /* RFC 9110 10.1.1: ignored, and it must not come to life in the HTTP/1.1 we forward */
+        for (; f; f = wr_head_next(h, WR_F_EXPECT, f))
+            ((struct wr_field *) f)->hidden = 1;
+        return WR_OK;
+    }
     if (wr_head_next(h, WR_F_EXPECT, f) || !wr_slice_eq_nocase(f->value, WR_SLICE("100-continue")))
         return wrong(p, WR_ERR_EXPECTATION, "an expectation other than 100-continue");
     h->expect_continue = true;

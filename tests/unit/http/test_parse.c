@@ -378,6 +378,10 @@ static void fields_are_trimmed_known_and_hidden(void **state)
         if ((f->hidden != 0) != want[i].hidden)
             fail_msg("%s: hidden %d", want[i].name, f->hidden);
     }
+    struct wr_field old_fields[WR_MAX_FIELDS];
+    struct wr_head old = good((struct input) IN("POST / HTTP/1.0\r\nExpect: 100-continue\r\nExpect: x\r\n\r\n"), false,
+                              WR_METHOD_GET, old_fields);
+    assert_true(!old.expect_continue && old_fields[0].hidden && old_fields[1].hidden);
     const struct wr_field *mine = wr_head_named(&h, WR_SLICE("x-mine"), NULL);
     mine = wr_head_named(&h, WR_SLICE("x-mine"), mine);
     assert_true(mine && mine->hidden);
