@@ -1,5 +1,6 @@
-/* Runs a fuzz target without a fuzzer: over each kept input, each beginning of it, and each input with one octet
- * replaced by those that parsers stumble over. Files or folders may be named; by default the target's own folder. */
+/* Runs a fuzz target without a fuzzer: over each kept input, each beginning of it, and each input with one
+ * octet replaced by those that parsers stumble over. Files or folders may be named; by default the target's
+ * own folder. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -26,7 +27,9 @@ static void run(const uint8_t *data, size_t size)
 
 static void vary(uint8_t *data, size_t size)
 {
-    static const uint8_t ticklish[] = { '\0', '\t', '\n', '\r', ' ', '"', ',', ':', ';', '=', '0', 0x7f, 0xff };
+    static const uint8_t ticklish[] = {
+        '\0', '\t', '\n', '\r', ' ', '"', ',', ':', ';', '=', '0', 0x7f, 0xff
+    };
     for (size_t len = 0; len < size; len++)
         run(data, len);
     for (size_t i = 0; i < size; i++) {
