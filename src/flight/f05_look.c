@@ -64,7 +64,7 @@ static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_objec
     wr_flight_go(f, object ? wr_flight_found(f, object, WR_FLIGHT_GATE) : WR_FLIGHT_GATE);
 }
 
-enum wr_flight_stage wr_flight_LOOK(struct wr_flight *f)
+enum wr_flight_stage wr_flight_look(struct wr_flight *f)
 {
     struct wr_shelf *shelf = f->tenure->worker->shelf;
     if (shelf == NULL)
@@ -75,7 +75,7 @@ enum wr_flight_stage wr_flight_LOOK(struct wr_flight *f)
     return WR_FLIGHT_WAIT;
 }
 
-enum wr_flight_stage wr_flight_GATE(struct wr_flight *f)
+enum wr_flight_stage wr_flight_gate(struct wr_flight *f)
 {
     wr_flight_tell_looked(f);
     if (wr_flight_has_admitted(f))

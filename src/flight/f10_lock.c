@@ -166,7 +166,7 @@ static void on_timer(struct wr_timer *timer)
         fetch_without(f);
 }
 
-enum wr_flight_stage wr_flight_LOCK(struct wr_flight *f)
+enum wr_flight_stage wr_flight_lock(struct wr_flight *f)
 {
     struct wr_worker *worker = f->tenure->worker;
     if (worker->shelf == NULL || !wr_link_ready(worker->link))

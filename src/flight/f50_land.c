@@ -33,7 +33,7 @@ static void put(struct wr_flight *f, struct wr_object *o)
         wr_shelf_put(worker->shelf, o, keep, NULL, NULL);
 }
 
-enum wr_flight_stage wr_flight_LAND(struct wr_flight *f)
+enum wr_flight_stage wr_flight_land(struct wr_flight *f)
 {
     bool spoiled = __atomic_load_n(&f->spoiled, __ATOMIC_RELAXED);
     if (f->alone || f->storing != WR_STORE)

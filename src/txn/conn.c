@@ -127,8 +127,10 @@ static void become_idle(struct wr_conn *c)
 {
     if (c->to == c->from) {
         give_buffer(c);
+        c->partial = false;
         wr_timer_set(&c->timer, c->requests ? policy_of(c)->idle_timeout : policy_of(c)->header_timeout);
-    } else {
+    } else if (!c->partial) {
+        c->partial = true; /* from its first octet on a head has header_timeout, however slowly it drips */
         wr_timer_set(&c->timer, policy_of(c)->header_timeout);
     }
 }
@@ -137,31 +139,48 @@ static void start_txn(struct wr_conn *c)
 {
     c->state = WR_CONN_BUSY;
     c->requests++;
+    c->partial = false;
     wr_timer_clear(&c->timer);
     wr_txn_start(c);
 }
 
-/* Something is in the buffer and no transaction runs: is it a whole head? */
-static void look_for_head(struct wr_conn *c)
+/* false: the connection has ended, or the header has not come whole. */
+static bool proxy_done(struct wr_conn *c)
 {
-    if (c->wants_proxy) {
-        struct wr_slice in = wr_conn_input(c);
-        size_t length;
-        switch (wr_proxy_parse(in, &c->peer.local, c->peer.addr, &c->peer.port, &length)) {
-        case WR_PROXY_MORE:
-            return;
-        case WR_PROXY_BAD:
-            WR_COUNT(bad_proxy_headers);
-            wr_conn_kill(c);
-            return;
-        case WR_PROXY_DONE:
-            c->wants_proxy = false;
-            wr_conn_eat(c, length);
-            break;
-        }
+    size_t length = 0;
+    switch (wr_proxy_parse(wr_conn_input(c), &c->peer.local, c->peer.addr, &c->peer.port, &length)) {
+    case WR_PROXY_MORE:
+        return false;
+    case WR_PROXY_BAD:
+        WR_COUNT(bad_proxy_headers);
+        wr_conn_kill(c);
+        return false;
+    case WR_PROXY_DONE:
+        break;
     }
-    if (c->to > c->from && wr_txn_head_ready(c))
+    c->wants_proxy = false;
+    wr_conn_eat(c, length);
+    return true;
+}
+
+/* Starts what is whole in the buffer, one after another: a transaction that ends within its first turn comes back through
+ * wr_conn_next() and leaves the rest to this loop. */
+static void look_for_heads(struct wr_conn *c)
+{
+    if (c->wants_proxy && !proxy_done(c))
+        return;
+    c->looking = true;
+    while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->to > c->from && wr_txn_head_ready(c))
         start_txn(c);
+    c->looking = false;
+    if (c->fd < 0 || c->state != WR_CONN_HEAD)
+        return;
+    if (c->eof) {
+        wr_conn_kill(c); /* it asked for nothing more, or for half of something */
+        return;
+    }
+    wr_conn_want_read(c, true);
+    become_idle(c);
 }
 
 void wr_conn_next(struct wr_conn *c, bool keep)
@@ -174,17 +193,8 @@ void wr_conn_next(struct wr_conn *c, bool keep)
     }
     c->state = WR_CONN_HEAD;
     c->scanned = c->base = 0;
-    if (c->to > c->from) {
-        look_for_head(c);
-        if (c->fd < 0 || c->state != WR_CONN_HEAD)
-            return;
-    }
-    if (c->eof) {
-        wr_conn_kill(c); /* it asked for nothing more, or for half of something */
-        return;
-    }
-    wr_conn_want_read(c, true);
-    become_idle(c);
+    if (!c->looking)
+        look_for_heads(c);
 }
 
 /* --- what the socket says --- */
@@ -212,13 +222,11 @@ static void on_eof(struct wr_conn *c)
         wr_txn_input(c->txn); /* a body that will never be whole; else it may still want its answer */
 }
 
-static void on_octets(struct wr_conn *c, bool was_idle)
+static void on_octets(struct wr_conn *c)
 {
     switch (c->state) {
     case WR_CONN_HEAD:
-        if (was_idle)
-            wr_timer_set(&c->timer, policy_of(c)->header_timeout);
-        look_for_head(c);
+        look_for_heads(c);
         break;
     case WR_CONN_BUSY:
         wr_txn_input(c->txn);
@@ -250,7 +258,7 @@ static void read_more(struct wr_conn *c)
         return;
     }
     c->to += (size_t) n;
-    on_octets(c, was_idle);
+    on_octets(c);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)

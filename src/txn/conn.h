@@ -36,7 +36,9 @@ struct wr_conn {
     bool reading;      /* read_event is added */
     bool writing;      /* write_event is added */
     bool eof;          /* the client sends no more */
+    bool partial;      /* a part of a head is in the buffer, and the clock runs */
     bool wants_proxy;  /* a PROXY header comes first */
+    bool looking;      /* requests in the buffer are being started one after another */
     struct wr_timer timer;
     char *buffer;      /* NULL when idle */
     size_t base;       /* a running transaction's head lies before this and must not move */

@@ -20,7 +20,7 @@ static struct wr_slice host_name(struct wr_txn *t)
     return wr_slice(lower, h.len);
 }
 
-enum wr_txn_stage wr_txn_ROUTE_enter(struct wr_txn *t)
+enum wr_txn_stage wr_txn_route_enter(struct wr_txn *t)
 {
     t->host = host_name(t);
     t->route = wr_policy_route(t->tenure->policy, t->host, t->head.path, t->head.method_text);
@@ -29,7 +29,7 @@ enum wr_txn_stage wr_txn_ROUTE_enter(struct wr_txn *t)
     return WR_TXN_IDENTIFY;
 }
 
-enum wr_txn_stage wr_txn_ROUTE_resume(struct wr_txn *t)
+enum wr_txn_stage wr_txn_route_resume(struct wr_txn *t)
 {
     (void) t;
     return WR_TXN_WAIT;

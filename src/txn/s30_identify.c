@@ -98,7 +98,7 @@ static void choose_request_id(struct wr_txn *t)
     t->request_id = wr_slice(text, WR_HASH_HEX);
 }
 
-enum wr_txn_stage wr_txn_IDENTIFY_enter(struct wr_txn *t)
+enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
 {
     const struct wr_peer *peer = &t->conn->peer;
     memcpy(t->client_addr, peer->addr, 16);
@@ -115,7 +115,7 @@ enum wr_txn_stage wr_txn_IDENTIFY_enter(struct wr_txn *t)
     return WR_TXN_LIMIT;
 }
 
-enum wr_txn_stage wr_txn_IDENTIFY_resume(struct wr_txn *t)
+enum wr_txn_stage wr_txn_identify_resume(struct wr_txn *t)
 {
     (void) t;
     return WR_TXN_WAIT;

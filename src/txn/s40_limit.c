@@ -34,7 +34,7 @@ static struct wr_slice limited_client(struct wr_txn *t)
     return wr_slice_str(text);
 }
 
-enum wr_txn_stage wr_txn_LIMIT_enter(struct wr_txn *t)
+enum wr_txn_stage wr_txn_limit_enter(struct wr_txn *t)
 {
     const struct wr_route *route = t->route;
     if (route->limit_count == 0)
@@ -54,7 +54,7 @@ enum wr_txn_stage wr_txn_LIMIT_enter(struct wr_txn *t)
     return t->limit == WR_LIMIT_REFUSED ? wr_txn_refuse_limited(t) : WR_TXN_LOOKUP;
 }
 
-enum wr_txn_stage wr_txn_LIMIT_resume(struct wr_txn *t)
+enum wr_txn_stage wr_txn_limit_resume(struct wr_txn *t)
 {
     (void) t;
     return WR_TXN_WAIT;

@@ -54,10 +54,16 @@ enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, const char *fwd)
     return WR_TXN_FOLLOW;
 }
 
+/* A flight asks with GET: a HEAD goes to the origin by itself, and only-if-cached not at all. */
+bool wr_txn_may_fetch(const struct wr_txn *t)
+{
+    return t->head.method != WR_METHOD_HEAD && !t->rules.only_if_cached;
+}
+
 static enum wr_txn_stage board(struct wr_txn *t, const char *fwd, bool look_first)
 {
-    if (t->rules.only_if_cached && !(look_first && t->worker->shelf))
-        return wr_txn_refuse(t, WR_ERR_ONLY_IF_CACHED, NULL);
+    if (!wr_txn_may_fetch(t) && !(look_first && t->worker->shelf))
+        return wr_txn_fetch_alone(t, fwd);
     t->fwd = fwd;
     t->alone = false;
     struct wr_flight_order order = order_of(t);
@@ -65,7 +71,7 @@ static enum wr_txn_stage board(struct wr_txn *t, const char *fwd, bool look_firs
     order.body = NULL;
     t->audience.told = on_told;
     t->audience.interim = on_interim;
-    wr_flight_board(&t->audience, &order, t->limit != WR_LIMIT_PENDING && !t->rules.only_if_cached);
+    wr_flight_board(&t->audience, &order, t->limit != WR_LIMIT_PENDING && wr_txn_may_fetch(t));
     return WR_TXN_FOLLOW;
 }
 
@@ -84,6 +90,7 @@ static enum wr_txn_stage use(struct wr_txn *t, struct wr_object *object, bool st
     wr_object_unref(t->object);
     t->object = object;
     t->hit = true;
+    t->fwd = NULL; /* it may have been looked for on the way to the origin */
     t->stale_hit = stale;
     t->from_redis = from_redis;
     return t->limit == WR_LIMIT_PENDING ? WR_TXN_WAIT : WR_TXN_DELIVER;
@@ -103,10 +110,6 @@ enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bo
     case WR_REUSE_STALE_ASKED:
         return use(t, object, true, from_redis);
     case WR_REUSE_VALIDATE:
-        if (t->head.method == WR_METHOD_HEAD) {
-            wr_object_unref(object);
-            return wr_txn_fetch_alone(t, "stale");
-        }
         wr_object_unref(t->stale);
         t->stale = object;
         return board(t, t->rules.revalidate ? "request" : "stale", false);
@@ -114,7 +117,7 @@ enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bo
         break;
     }
     wr_object_unref(object);
-    return t->head.method == WR_METHOD_HEAD ? wr_txn_fetch_alone(t, "method") : board(t, "uri-miss", false);
+    return board(t, "uri-miss", false);
 }
 
 /* --- looking --- */
@@ -124,13 +127,6 @@ static bool trusted(const struct wr_txn *t, const struct wr_object *object)
 {
     const struct wr_herald *herald = t->worker->shared->herald;
     return herald == NULL || wr_herald_trusts(herald, object->checked, t->worker->loop.mono);
-}
-
-static enum wr_txn_stage missed(struct wr_txn *t, const char *fwd)
-{
-    if (t->head.method == WR_METHOD_HEAD && t->worker->shelf == NULL)
-        return wr_txn_fetch_alone(t, fwd);
-    return board(t, fwd, true);
 }
 
 static struct wr_object *get(struct wr_txn *t, const struct wr_key *key)
@@ -158,12 +154,12 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
         object = get(t, &t->key);
     }
     if (object == NULL)
-        return missed(t, fwd);
+        return board(t, fwd, true);
     if (object->meta.kind == WR_OBJECT_PASS) {
         bool live = wr_object_freshness(object, t->worker->loop.now).us > 0;
         wr_object_unref(object);
         t->detail = live ? "PASS_MARKER" : NULL;
-        return live ? wr_txn_fetch_alone(t, fwd) : missed(t, fwd);
+        return live ? wr_txn_fetch_alone(t, fwd) : board(t, fwd, true);
     }
     if (!trusted(t, object)) {
         if (object->meta.kind == WR_OBJECT_RESPONSE) {
@@ -177,7 +173,7 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
     return wr_txn_consider(t, object, false);
 }
 
-enum wr_txn_stage wr_txn_LOOKUP_enter(struct wr_txn *t)
+enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
 {
     wr_rules_request(&t->route->cache, &t->head, &t->rules);
     t->detail = t->rules.detail;
@@ -188,7 +184,7 @@ enum wr_txn_stage wr_txn_LOOKUP_enter(struct wr_txn *t)
 }
 
 /* A hit that waited for its limit. */
-enum wr_txn_stage wr_txn_LOOKUP_resume(struct wr_txn *t)
+enum wr_txn_stage wr_txn_lookup_resume(struct wr_txn *t)
 {
     if (t->err != WR_OK)
         return wr_txn_refuse(t, t->err, t->why);

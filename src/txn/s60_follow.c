@@ -53,9 +53,10 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
 {
     switch (news->verdict) {
     case WR_VERDICT_NONE:
-        if (news->looked && t->rules.only_if_cached && !t->alone)
-            return wr_txn_refuse(t, WR_ERR_ONLY_IF_CACHED, NULL);
-        return WR_TXN_WAIT;
+        if (t->alone || !news->looked || wr_txn_may_fetch(t))
+            return WR_TXN_WAIT;
+        wr_audience_leave(&t->audience); /* Redis doesn't have it either */
+        return wr_txn_fetch_alone(t, t->fwd);
     case WR_VERDICT_OBJECT:
         return take_object(t, news);
     case WR_VERDICT_AGAIN:
@@ -72,13 +73,13 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
     return WR_TXN_WAIT;
 }
 
-enum wr_txn_stage wr_txn_FOLLOW_enter(struct wr_txn *t)
+enum wr_txn_stage wr_txn_follow_enter(struct wr_txn *t)
 {
     (void) t;
     return WR_TXN_WAIT;
 }
 
-enum wr_txn_stage wr_txn_FOLLOW_resume(struct wr_txn *t)
+enum wr_txn_stage wr_txn_follow_resume(struct wr_txn *t)
 {
     if (t->err != WR_OK)
         return wr_txn_refuse(t, t->err, t->why);
@@ -88,7 +89,7 @@ enum wr_txn_stage wr_txn_FOLLOW_resume(struct wr_txn *t)
         return WR_TXN_WAIT; /* the news keep */
     if (t->audience.flight == NULL)
         return wr_txn_fetch_alone(t, t->fwd);
-    if (!t->rules.only_if_cached)
+    if (wr_txn_may_fetch(t))
         wr_audience_admit(&t->audience);
     struct wr_news news;
     wr_audience_news(&t->audience, &news);

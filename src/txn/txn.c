@@ -11,7 +11,7 @@ struct step {
 };
 
 static const struct step steps[] = {
-#define X(id, name) [WR_TXN_##id] = { wr_txn_##id##_enter, wr_txn_##id##_resume },
+#define X(id, name) [WR_TXN_##id] = { wr_txn_##name##_enter, wr_txn_##name##_resume },
 #include "txn/stages.def"
 #undef X
 };
@@ -66,9 +66,8 @@ static void disarm(struct wr_txn *t)
     wr_object_unref(t->stale);
 }
 
-static void bury(struct wr_corpse *corpse)
+static void recycle(struct wr_txn *t)
 {
-    struct wr_txn *t = WR_CONTAINER(corpse, struct wr_txn, corpse);
     struct wr_worker *w = t->worker;
     wr_arena_reset(&t->arena);
     /* zero all but what is worth keeping warm; the field array is overwritten by the next parse */
@@ -86,6 +85,11 @@ static void bury(struct wr_corpse *corpse)
     w->spare_txns = t;
 }
 
+static void bury(struct wr_corpse *corpse)
+{
+    recycle(WR_CONTAINER(corpse, struct wr_txn, corpse));
+}
+
 static void txn_end(struct wr_txn *t)
 {
     struct wr_conn *c = t->conn;
@@ -93,7 +97,10 @@ static void txn_end(struct wr_txn *t)
     disarm(t);
     wr_tenure_unref(t->tenure);
     t->tenure = NULL;
-    wr_loop_bury(&t->worker->loop, &t->corpse, bury);
+    if (t->waited)
+        wr_loop_bury(&t->worker->loop, &t->corpse, bury);
+    else
+        recycle(t);
     if (c)
         wr_conn_next(c, keep);
 }
@@ -105,10 +112,10 @@ void wr_txn_abort(struct wr_txn *t)
     WR_COUNT(clients_gone);
     t->conn->txn = NULL;
     t->conn = NULL;
-    t->close = true;
+    t->close = t->waited = true;
     if (t->running)
         return; /* the driver sees it when the stage returns */
-    wr_txn_LOG_enter(t);
+    wr_txn_log_enter(t);
     txn_end(t);
 }
 
@@ -124,7 +131,7 @@ static void drive(struct wr_txn *t, enum wr_txn_stage next)
     }
     t->running = false;
     if (t->conn == NULL && next != WR_TXN_DONE)
-        wr_txn_LOG_enter(t);
+        wr_txn_log_enter(t);
     if (t->conn == NULL || next == WR_TXN_DONE)
         txn_end(t);
 }
@@ -132,7 +139,7 @@ static void drive(struct wr_txn *t, enum wr_txn_stage next)
 void wr_txn_wake(struct wr_txn *t)
 {
     WR_CHECK(t->magic == WR_TXN_MAGIC && !t->running && !t->over);
-    t->running = true;
+    t->running = t->waited = true;
     enum wr_txn_stage next = steps[t->stage].resume(t);
     t->running = false;
     if (next != WR_TXN_WAIT || t->conn == NULL)

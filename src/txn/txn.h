@@ -2,6 +2,8 @@
  * group below. Thread: the worker's. */
 #pragma once
 
+#include "cache/build.h"
+#include "flight/flight.h"
 #include "http/parse.h"
 #include "log/access.h"
 #include "txn/conn.h"
@@ -22,6 +24,7 @@ struct wr_txn {
     unsigned magic;
     enum wr_txn_stage stage;
     bool running, over;
+    bool waited; /* it has left its first turn: somebody's callback may be on the stack when it ends */
     struct wr_conn *conn;
     struct wr_worker *worker;
     struct wr_tenure *tenure;
@@ -81,7 +84,7 @@ struct wr_txn {
     size_t head_sent, part;
     struct wr_reader reader;
     uint64_t left;               /* octets of content still to send of this part; UINT64_MAX: until the end */
-    bool chunked, no_content, close, head_done;
+    bool chunked, no_content, close, head_done, wants_trailers;
     struct wr_buf frame;         /* chunk-size line, part header, end */
     size_t frame_sent;
     uint64_t chunk_left;
@@ -95,8 +98,8 @@ struct wr_txn {
 
 /* --- stages --- */
 #define X(id, name)                                                                                                 \
-    enum wr_txn_stage wr_txn_##id##_enter(struct wr_txn *t);                                                        \
-    enum wr_txn_stage wr_txn_##id##_resume(struct wr_txn *t);
+    enum wr_txn_stage wr_txn_##name##_enter(struct wr_txn *t);                                                        \
+    enum wr_txn_stage wr_txn_##name##_resume(struct wr_txn *t);
 #include "txn/stages.def"
 #undef X
 
@@ -122,13 +125,19 @@ enum wr_txn_stage wr_txn_refuse(struct wr_txn *t, enum wr_err err, const char *w
 enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bool from_redis);
 /* LOOKUP once more, with what has been learnt. */
 enum wr_txn_stage wr_txn_look_up(struct wr_txn *t);
+/* May a shared flight fetch on its behalf? */
+bool wr_txn_may_fetch(const struct wr_txn *t);
 /* A fetch of its own. */
 enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, const char *fwd);
 /* s40: the refusal that the limit's answer asks for. */
 enum wr_txn_stage wr_txn_refuse_limited(struct wr_txn *t);
-/* s70: a 1xx of the origin on its way to the client. */
+/* answer.c: a 1xx of the origin on its way to the client. */
 void wr_txn_send_interim(struct wr_txn *t, const struct wr_head *head);
-/* reply.c: writes weir's own response for t->err. */
-void wr_txn_write_reply(struct wr_txn *t);
-/* s70: the fields every answer carries. */
+/* answer.c: the head for t->object: fills answer, status, out, stored_head and how the content is framed. */
+void wr_txn_write_head(struct wr_txn *t);
+/* answer.c: the fields every answer carries. */
 void wr_txn_write_common(struct wr_txn *t);
+/* answer.c: what stands before part `index` of a multipart/byteranges; index == part_count: after the last. */
+void wr_txn_write_part_head(struct wr_txn *t, struct wr_buf *out, size_t index);
+/* reply.c: weir's own response for t->err. */
+void wr_txn_write_reply(struct wr_txn *t);
