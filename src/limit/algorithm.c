@@ -12,8 +12,8 @@ static int64_t max64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* floor(a * b / c), and the remainder: exact without 128-bit numbers, seven bits of `a` at a time, because the scripts must
- * do the same below 2^53. a < 2^53; b, c < 2^45; b or c < 2^30; the quotient < 2^53. */
+/* floor(a * b / c), and the remainder: exact without 128-bit numbers, seven bits of `a` at a time, because
+ * the scripts must do the same below 2^53. a < 2^53; b, c < 2^45; b or c < 2^30; the quotient < 2^53. */
 static int64_t mul_div(int64_t a, int64_t b, int64_t c, int64_t *remainder)
 {
     int64_t product, quotient = 0, rest = 0;

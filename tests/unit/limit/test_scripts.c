@@ -1,5 +1,5 @@
-/* The limit scripts in a real Redis: the same table as the arithmetic, random sequences against it, and what else they must
- * stand: lost times to live, foreign keys, Redis's own clock. */
+/* The limit scripts in a real Redis: the same table as the arithmetic, random sequences against it, and
+ * what else they must stand: lost times to live, foreign keys, Redis's own clock. */
 #include "redis_server.h"
 
 #include "base/rand.h"
@@ -9,8 +9,8 @@
 #define START INT64_C(1700000000000000)
 #define KEY "weir:v1:limit:test:{client}"
 
-/* Goes before a script: TIME is what the last argument says, and a time to live is kept aside and made long, because
- * fake hours pass here in real milliseconds. */
+/* Goes before a script: TIME is what the last argument says, and a time to live is kept aside and made
+ * long, because fake hours pass here in real milliseconds. */
 static const char fake_clock[] =
     "local real, fake = redis, table.remove(ARGV)\n"
     "local function ttl(ms) real.call('SET', KEYS[1] .. ':ttl', ms) return '600000' end\n"
