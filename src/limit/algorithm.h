@@ -31,7 +31,7 @@ struct wr_limit_log { /* a ring of instants, oldest first */
     uint32_t head, len, cap;
 };
 
-struct wr_limit_state { /* one member, by algorithm */
+struct wr_limit_tally { /* one member, by algorithm */
     union {
         struct {
             int64_t end_us, used;
@@ -61,8 +61,8 @@ struct wr_limit_rule wr_limit_rule_of(const struct wr_limit_policy *limit, unsig
 /* Counts an admitted request of `cost` (at least 1; more than the whole quota counts as the whole quota)
  * into *state; a refused one changes nothing but what time changed anyway. sliding_window may grow the log
  * on the heap. Thread: any, the caller holds the state's lock. */
-struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struct wr_limit_state *state,
+struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
                                          struct wr_time now, int64_t cost);
 
 /* Gives back what the state holds on the heap and zeroes it. */
-void wr_limit_state_fini(const struct wr_limit_rule *rule, struct wr_limit_state *state);
+void wr_limit_tally_fini(const struct wr_limit_rule *rule, struct wr_limit_tally *state);

@@ -140,7 +140,7 @@ static void random_sequences_agree(void **state)
     static const char *names[] = { "fixed_window", "sliding_window", "token_bucket", "gcra" };
     for (int round = 0; round < 160; round++) {
         struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % 4));
-        struct wr_limit_state mine = { 0 };
+        struct wr_limit_tally mine = { 0 };
         int64_t now = START;
         forget();
         for (size_t step = 0; step < 60; step++) {
@@ -156,7 +156,7 @@ static void random_sequences_agree(void **state)
             struct wr_limit_decision here = wr_limit_decide(&rule, &mine, (struct wr_time){ now }, cost);
             decisions_equal(&there, &here, names[rule.algorithm], step);
         }
-        wr_limit_state_fini(&rule, &mine);
+        wr_limit_tally_fini(&rule, &mine);
     }
 }
 
