@@ -18,8 +18,14 @@ static void write_limits(struct wr_txn *t)
 {
     if (t->limit == WR_LIMIT_NONE || t->ask.closed)
         return;
+    size_t start = t->out.len;
     wr_buf_add_str(&t->out, "RateLimit-Policy: ");
+    size_t before = t->out.len;
     wr_limit_write_policy(&t->ask, &t->out);
+    if (t->out.len == before) { /* limits that only observe tell nothing */
+        t->out.len = start;
+        return;
+    }
     wr_buf_add_str(&t->out, "\r\nRateLimit: ");
     wr_limit_write_state(&t->ask, &t->out);
     wr_buf_add(&t->out, "\r\n", 2);

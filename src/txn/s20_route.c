@@ -1,12 +1,11 @@
-/* ROUTE: which route of the policy. */
+/* ROUTE: which route of the policy. Having none is answered by IDENTIFY, once it is known who asks: for the log, and
+ * because PURGE goes by its own rules. */
 #include "txn/txn.h"
 
 enum wr_txn_stage wr_txn_route_enter(struct wr_txn *t)
 {
     t->host = wr_head_host_name(&t->head, &t->arena);
     t->route = wr_policy_route(t->tenure->policy, t->host, t->head.path, t->head.method_text);
-    if (t->route == NULL)
-        return wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
     return WR_TXN_IDENTIFY;
 }
 
