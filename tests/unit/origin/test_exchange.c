@@ -490,10 +490,10 @@ static void cancel_and_start_another(struct call *c)
 static void serve_all(struct server *s)
 {
     for (int fd; (fd = server_accept(s)) >= 0;) {
-        bool more = hear_head(s, fd) && memmem(s->heard.at, s->heard.len, "/end", 4) == NULL;
+        bool last = hear_head(s, fd) && memmem(s->heard.at, s->heard.len, "/end", 4) != NULL;
         say(fd, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" OK_HELLO);
         close(fd);
-        if (!more)
+        if (last)
             return;
     }
 }
