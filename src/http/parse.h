@@ -1,0 +1,36 @@
+/* Reads the head of a request or a response out of contiguous octets, strictly.
+ *
+ * http-parser does the reading; what it lets through although RFC 9112 forbids it is refused here, before and after
+ * it runs, so that no other parser behind us can understand the same octets differently (request smuggling).
+ * No I/O, no clock. Thread: any. */
+#pragma once
+
+#include "http/head.h"
+
+struct wr_parse_limits {
+    size_t target; /* longest request target, octets: beyond it 414 */
+    size_t head;   /* longest head, octets: beyond it 431 */
+};
+
+enum wr_parse_status {
+    WR_PARSE_MORE,  /* the head is not complete: call again with more octets behind the same ones */
+    WR_PARSE_DONE,
+    WR_PARSE_ERROR, /* err and why say what is wrong; the connection must be closed */
+};
+
+struct wr_parse {
+    size_t scanned; /* how far the end of the head has been looked for: zero before each new message */
+    size_t length;  /* DONE: octets of the head, the empty line included */
+    enum wr_err err;  /* ERROR: BAD_REQUEST, TARGET_TOO_LONG, HEAD_TOO_LARGE, VERSION, NOT_IMPLEMENTED ... */
+    const char *why;  /* ERROR: static text for a person, such as "space before the colon of a field" */
+};
+
+/* at[0..len) is what has arrived so far of the message. On DONE *head is filled; its slices point into `at`, its field
+ * array is `fields` (room for WR_MAX_FIELDS). Empty lines (CR LF) before a request line are skipped and counted in
+ * length (RFC 9112 2.2). */
+enum wr_parse_status wr_parse_request(struct wr_parse *p, const char *at, size_t len,
+                                      const struct wr_parse_limits *limits, struct wr_field *fields,
+                                      struct wr_head *head);
+/* The same for a response to `method`. 1xx are heads like any other with framing NONE. Errors are ORIGIN_BROKEN. */
+enum wr_parse_status wr_parse_response(struct wr_parse *p, const char *at, size_t len, size_t max_head,
+                                       enum wr_method method, struct wr_field *fields, struct wr_head *head);
