@@ -1,0 +1,25 @@
+/* The cache key: the text that says which stored response a request is for, and the variant's key below it (Vary).
+ *
+ * Pure functions of request and policy: the same on every node. Thread: any. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "policy/policy.h"
+
+struct wr_key {
+    struct wr_slice text;
+    struct wr_hash hash;
+    struct wr_slice host; /* lower case, without the default port; "" when the policy leaves it out */
+};
+
+/* HEAD asks for GET's key. Percent-encoding of unreserved characters is normalised (RFC 3986 6.2.2), dot segments are not
+ * (the origin sees the path as sent). Texts live in the arena. */
+struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr_head *request, struct wr_arena *arena);
+/* The key of the variant that `request` chooses: the primary key's text and the request's values of the fields named in
+ * `vary` (lower case, comma between), normalised where RFC 9111 4.1 lets us. *values: those values' canonical text. */
+struct wr_key wr_key_variant(const struct wr_key *primary, struct wr_slice vary, const struct wr_head *request,
+                             struct wr_arena *arena, struct wr_slice *values);
+/* The canonical list of a response's Vary fields (lower case, sorted, each once), in the arena; at == NULL: no Vary;
+ * "*" when * is among them. */
+struct wr_slice wr_vary_names(const struct wr_head *response, struct wr_arena *arena);
