@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "cache/object.h"
 #include "policy/policy.h"
 
 struct wr_key {
@@ -16,9 +17,10 @@ struct wr_key {
 /* HEAD asks for GET's key. Percent-encoding of unreserved characters is normalised (RFC 3986 6.2.2), dot segments are not
  * (the origin sees the path as sent). Texts live in the arena. */
 struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr_head *request, struct wr_arena *arena);
-/* The key of the variant that `request` chooses: the primary key's text and the request's values of the fields named in
- * `vary` (lower case, comma between), normalised where RFC 9111 4.1 lets us. *values: those values' canonical text. */
-struct wr_key wr_key_variant(const struct wr_key *primary, struct wr_slice vary, const struct wr_head *request,
+/* The key of the variant that `request` chooses: the primary key's text, the version of the VARY marker (so that a purged
+ * primary key never leads to old variants again) and the request's values of the fields that the marker's head names,
+ * normalised where RFC 9111 4.1 lets us. *values: those values' canonical text. Texts live in the arena. */
+struct wr_key wr_key_variant(const struct wr_key *primary, const struct wr_object *marker, const struct wr_head *request,
                              struct wr_arena *arena, struct wr_slice *values);
 /* The canonical list of a response's Vary fields (lower case, sorted, each once), in the arena; at == NULL: no Vary;
  * "*" when * is among them. */
