@@ -2,7 +2,8 @@
 
     tour.py WEIR [--once] [--no-redis]
 
-What is printed is what came over the wire. When a scene does not go as its title says, the tour says so and ends with 1.
+What is printed is what came over the wire. When a scene does not go as its title says, the tour tells and ends with
+1.
 """
 
 import collections

@@ -17,9 +17,6 @@ from rig.relay import Relay
 def pytest_configure(config):
     if "WEIR_BIN" in os.environ and not daemon.WEIR.exists():
         raise pytest.UsageError(f"WEIR_BIN names no file: {daemon.WEIR}")
-    config.addinivalue_line("markers", "slow: takes several seconds even when all is well")
-    config.addinivalue_line("markers", "memory: measures the process's memory, so it is skipped under a sanitizer")
-    config.addinivalue_line("markers", "rig: tests of the rig itself, which need no daemon")
 
 
 def pytest_collection_modifyitems(items):

@@ -167,7 +167,8 @@ def test_one_of_two_origins_killed_under_load_fails_nobody(weirs, origins):
     assert load.failures == []
 
 
-@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\n", b"\0" * 4096, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"],
+@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\n", b"\0" * 4096,
+                                 b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"],
                          ids=["nothing", "half a head", "zeros", "half a body"])
 def test_an_origin_that_breaks_off_under_load_hurts_only_itself(weirs, origins, raw):
     bad, good = origins().on("/bad", raw=raw, keep=False), origins().on("/good", body=b"x")

@@ -17,6 +17,8 @@ from rig.wait import until
 COMBINED = re.compile(r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] '
                       r'"(?P<line>[^"]*)" (?P<status>\d{3}) (?P<size>\d+|-) "(?P<referer>[^"]*)" "(?P<agent>[^"]*)"')
 
+SAMPLE = re.compile(r'# (HELP|TYPE) weir_\w+ .+|weir_\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? -?[0-9.e+]+')
+
 
 @pytest.fixture(params=[signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
 def ending(request):
@@ -191,7 +193,7 @@ def test_metrics_are_prometheus_text_and_count(cache, origin):
     answer = cache.admin.get("/metrics")
     assert answer.fields["Content-Type"].startswith("text/plain")
     for line in answer.text.splitlines():
-        assert re.fullmatch(r'# (HELP|TYPE) weir_\w+ .+|weir_\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? -?[0-9.e+]+', line), line
+        assert SAMPLE.fullmatch(line), line
     assert cache.admin.metric("weir_requests_total") >= 3
     names = re.findall(r"# TYPE (\w+)", answer.text)
     assert len(names) == len(set(names))
@@ -267,5 +269,6 @@ def test_weirctl_drain_takes_the_node_out_and_it_still_serves(proxy, origin):
 def test_weirctl_says_what_is_wrong(proxy, place):
     for words in (["-s", str(place / "none.sock"), "status"], ["-s", str(proxy.admin.socket), "stauts"],
                   ["-s", str(proxy.admin.socket), "purge"], []):
-        done = subprocess.run([str(WEIRCTL), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+        done = subprocess.run([str(WEIRCTL), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=20)
         assert done.returncode != 0 and done.stderr.strip(), words

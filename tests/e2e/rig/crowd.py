@@ -88,7 +88,7 @@ def get(target, fields=(), host="test.example", method="GET"):
 
 
 def visit(visits, timeout=30):
-    """visits: [(address, request bytes)]. All are connected before the first one asks. Returns [Visit] in that order."""
+    """visits: [(address, request bytes)]. All connect before the first one asks. Returns [Visit] in that order."""
     return asyncio.run(_gather(list(visits), timeout))
 
 
