@@ -58,7 +58,7 @@ def test_it_ends_at_once_when_idle(proxy, ending):
 def test_it_ends_even_when_a_client_never_reads(weirs, origin):
     gate = threading.Event()
     origin.on("/held", body=b"x", gate=gate)
-    node = weirs({"client": {"drain_timeout": "1s"}, "origins": {"app": policy.origin(origin)},
+    node = weirs({"drain_timeout": "1s", "origins": {"app": policy.origin(origin)},
                   "routes": [policy.route()]})
     with node.connect() as connection:
         connection.send_head("GET", "/held")
