@@ -263,6 +263,8 @@ def stay_up(site):
 def main(weir, *options):
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))
+    if not os.access(weir, os.X_OK):
+        sys.exit(f"tour: there is no weir to run at {weir}")
     site = Site(pathlib.Path(os.path.relpath(weir)), "--no-redis" not in options)
     try:
         site.start()

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import resource
 import shutil
 import tempfile
 
@@ -17,6 +18,8 @@ from rig.relay import Relay
 def pytest_configure(config):
     if "WEIR_BIN" in os.environ and not daemon.WEIR.exists():
         raise pytest.UsageError(f"WEIR_BIN names no file: {daemon.WEIR}")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))    # a thousand clients and their origin in one process
 
 
 def pytest_collection_modifyitems(items):
