@@ -15,7 +15,7 @@ struct wr_flow {
     bool begun;     /* somebody has started to read: until then a windowed flow frees nothing */
     bool starved;   /* the producer has seen no room, or a reader nothing to read: wake it */
     enum wr_err err;
-    uint64_t expected;
+    uint64_t expected, most;
     uint64_t start;  /* offset of pieces[0]: what lies before has been freed */
     uint64_t length; /* offset behind the last octet */
     size_t bytes;
@@ -27,13 +27,14 @@ struct wr_flow {
     TAILQ_HEAD(, wr_reader) readers;
 };
 
-struct wr_flow *wr_flow_new(uint64_t expected, bool keep)
+struct wr_flow *wr_flow_new(uint64_t expected, bool keep, uint64_t most)
 {
     struct wr_flow *f = calloc(1, sizeof *f);
     WR_CHECK(f != NULL);
     f->refs = 1;
     f->keep = keep;
     f->expected = expected;
+    f->most = most;
     f->pieces = f->one;
     f->room = 1;
     f->bytes = sizeof *f;
@@ -44,7 +45,7 @@ struct wr_flow *wr_flow_new(uint64_t expected, bool keep)
 
 struct wr_flow *wr_flow_of(struct wr_slice octets)
 {
-    struct wr_flow *f = wr_flow_new(octets.len, true);
+    struct wr_flow *f = wr_flow_new(octets.len, true, UINT64_MAX);
     wr_flow_append(f, octets);
     wr_flow_end(f, WR_OK, wr_slice(NULL, 0));
     return f;
@@ -190,6 +191,8 @@ void wr_flow_commit(struct wr_flow *f, size_t len)
     WR_CHECK(last->cap - last->len >= len);
     last->len += len;
     f->length += len;
+    if (f->length > f->most)
+        f->keep = false;
     wake_readers(f);
     pthread_mutex_unlock(&f->lock);
 }
@@ -225,17 +228,6 @@ void wr_flow_let_go(struct wr_flow *f)
     f->keep = false;
     drop_passed(f);
     pthread_mutex_unlock(&f->lock);
-}
-
-size_t wr_flow_readers(struct wr_flow *f)
-{
-    size_t n = 0;
-    struct wr_reader *r;
-    pthread_mutex_lock(&f->lock);
-    TAILQ_FOREACH(r, &f->readers, entry)
-        n++;
-    pthread_mutex_unlock(&f->lock);
-    return n;
 }
 
 /* --- readers --- */
@@ -349,6 +341,17 @@ enum wr_flow_state wr_flow_state(const struct wr_flow *f)
     return (enum wr_flow_state) __atomic_load_n(&f->state, __ATOMIC_ACQUIRE);
 }
 
+bool wr_flow_kept(const struct wr_flow *f)
+{
+    if (settled(f))
+        return true;
+    struct wr_flow *lockable = (struct wr_flow *) (uintptr_t) f;
+    pthread_mutex_lock(&lockable->lock);
+    bool kept = f->keep;
+    pthread_mutex_unlock(&lockable->lock);
+    return kept;
+}
+
 enum wr_err wr_flow_err(const struct wr_flow *f)
 {
     return wr_flow_state(f) == WR_FLOW_BROKEN ? f->err : WR_OK;
@@ -381,7 +384,7 @@ struct wr_flow *wr_flow_compact(struct wr_flow *f)
     size_t slack = f->count ? f->pieces[f->count - 1]->cap - f->pieces[f->count - 1]->len : 0;
     if (slack <= 256 || slack * 8 <= f->length || f->length > 4 * WR_FLOW_PIECE)
         return wr_flow_ref(f);
-    struct wr_flow *tight = wr_flow_new(f->length, true);
+    struct wr_flow *tight = wr_flow_new(f->length, true, UINT64_MAX);
     for (size_t i = 0; i < f->count; i++)
         wr_flow_append(tight, wr_slice(f->pieces[i]->octets, f->pieces[i]->len));
     wr_flow_end(tight, WR_OK, wr_buf_slice(&f->trailers));

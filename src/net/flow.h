@@ -31,8 +31,8 @@ struct wr_reader {
 };
 
 /* expected: the length if known, else UINT64_MAX; lets a small body live in one exact piece. keep: hold everything.
- * One reference, the producer's. Thread: any. */
-struct wr_flow *wr_flow_new(uint64_t expected, bool keep);
+ * most: a kept flow that grows beyond it becomes windowed by itself. One reference, the producer's. Thread: any. */
+struct wr_flow *wr_flow_new(uint64_t expected, bool keep, uint64_t most);
 /* A whole flow of octets that are there already (copied). */
 struct wr_flow *wr_flow_of(struct wr_slice octets);
 struct wr_flow *wr_flow_ref(struct wr_flow *f);
@@ -51,8 +51,6 @@ void wr_flow_append(struct wr_flow *f, struct wr_slice octets);
 void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers);
 /* From now on windowed: it will not be stored, nor can anyone new start reading. */
 void wr_flow_let_go(struct wr_flow *f);
-/* How many are listed as readers now. */
-size_t wr_flow_readers(struct wr_flow *f);
 
 /* --- readers --- */
 /* Starts at offset `at`. Takes a reference of its own. false: the flow no longer holds that offset. Thread: loop's owner. */
@@ -68,6 +66,7 @@ void wr_reader_close(struct wr_reader *r);
 
 /* --- both --- */
 enum wr_flow_state wr_flow_state(const struct wr_flow *f);
+bool wr_flow_kept(const struct wr_flow *f);                  /* holds everything so far */
 enum wr_err wr_flow_err(const struct wr_flow *f);            /* once BROKEN */
 uint64_t wr_flow_length(const struct wr_flow *f);            /* octets so far; final once WHOLE */
 struct wr_slice wr_flow_trailers(const struct wr_flow *f);   /* once WHOLE */
