@@ -54,7 +54,8 @@ struct wr_object {
     struct wr_slice vary_values;  /* of a variant: what its selecting fields were, for its key (at NULL: none) */
     struct wr_slice tags;         /* of Cache-Groups, Cache-Tag, Surrogate-Key: one per line */
     struct wr_flow *flow;         /* NULL: no content (VARY, PASS) */
-    struct wr_time checked;       /* monotonic, this process: last known equal to Redis; atomic */
+    struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
+    bool own;                     /* this process has stored it in Redis itself */
     size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides the flow */
 };
 

@@ -7,7 +7,8 @@
 struct known_name {
     struct wr_slice usual;
     char lower[NAME_ROOM];
-    char fold[NAME_ROOM]; /* 0x20 where a letter stands: octet | fold equals lower in either case, and only then */
+    char fold[NAME_ROOM]; /* 0x20 where a letter stands: octet | fold equals lower in either case, and only
+                             then */
     unsigned flags;
 };
 
@@ -86,7 +87,8 @@ unsigned wr_field_flags(enum wr_field_id id)
     return names[id].flags;
 }
 
-const struct wr_field *wr_head_next(const struct wr_head *h, enum wr_field_id id, const struct wr_field *after)
+const struct wr_field *wr_head_next(const struct wr_head *h, enum wr_field_id id,
+                                    const struct wr_field *after)
 {
     if (!(h->known >> (id % 64) & 1))
         return NULL;
@@ -101,7 +103,8 @@ const struct wr_field *wr_head_get(const struct wr_head *h, enum wr_field_id id)
     return wr_head_next(h, id, NULL);
 }
 
-const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice name, const struct wr_field *after)
+const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice name,
+                                     const struct wr_field *after)
 {
     enum wr_field_id id = wr_field_id_of(name);
     if (id != WR_F_OTHER)
@@ -152,4 +155,17 @@ void wr_head_copy(struct wr_head *to, const struct wr_head *from, struct wr_aren
     copy_slice(&to->path, arena);
     copy_slice(&to->query, arena);
     copy_slice(&to->reason, arena);
+}
+
+struct wr_slice wr_head_host_name(const struct wr_head *h, struct wr_arena *arena)
+{
+    struct wr_slice host = h->host;
+    bool literal = host.len > 0 && host.at[0] == '[';
+    const char *end = host.len ? memchr(host.at, literal ? ']' : ':', host.len) : NULL;
+    if (end)
+        host.len = (size_t) (end - host.at) + literal;
+    char *lower = wr_arena_alloc(arena, host.len + 1);
+    for (size_t i = 0; i < host.len; i++)
+        lower[i] = wr_lower(host.at[i]);
+    return wr_slice(lower, host.len);
 }

@@ -155,9 +155,12 @@ static struct wr_limit_decision token_bucket(const struct wr_limit_rule *rule, s
         d.retry_after_us = flow_time(rule, over, part);
     d.remaining = rule->burst - used - (part > 0);
     d.reset_us = flow_time(rule, used, part);
-    state->bucket.at_us = now;
-    state->bucket.used = used;
-    state->bucket.part = part;
+    /* A refusal needs no note: what flowed back is exact from the older instant too. */
+    if (d.allowed || now < state->bucket.at_us) {
+        state->bucket.at_us = now;
+        state->bucket.used = used;
+        state->bucket.part = part;
+    }
     return d;
 }
 
