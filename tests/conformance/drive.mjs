@@ -1,0 +1,44 @@
+// Runs one edition of the suite against a proxy and prints the outcome as JSON:
+//   node drive.mjs BASE-URL published|current [TEST-ID]
+// Each outcome is { id, group, kind, outcome: pass | fail | setup | skipped, why }.
+import fetch from 'node-fetch'
+import suites from './node_modules/http-cache-tests/tests/index.mjs'
+import { runTests, getResults } from './node_modules/http-cache-tests/client/runner.mjs'
+import { currentEdition } from './current.mjs'
+
+const [base, edition, only] = process.argv.slice(2)
+const chosen = edition === 'current' ? currentEdition(suites) : suites
+
+const groups = chosen.map(suite => ({
+  ...suite,
+  tests: suite.tests.filter(test => !test.browser_only && (!only || test.id === only))
+})).filter(suite => suite.tests.length > 0)
+if (only) groups.forEach(suite => suite.tests.forEach(test => { test.dump = true }))
+
+// Tests that the package's client can't express carry a function; the rest are the package's kind of data.
+const scripted = groups.flatMap(suite => suite.tests.filter(test => test.script))
+// Clones, for the client writes dates into the tests' fields, and tests share those.
+const data = groups.map(suite => structuredClone({ ...suite, tests: suite.tests.filter(test => !test.script) }))
+
+const found = {}
+async function runScripted (test) {
+  try {
+    await test.script(base)
+    found[test.id] = true
+  } catch (error) {
+    found[test.id] = [error.name, error.message]
+  }
+}
+
+await Promise.all([runTests(data, fetch, false, base), ...scripted.map(runScripted)])
+Object.assign(found, getResults())
+
+function outcomeOf (result) {
+  if (result === true) return { outcome: 'pass', why: '' }
+  if (result === undefined) return { outcome: 'skipped', why: '' }
+  return { outcome: result[0].startsWith('Assertion') ? 'fail' : 'setup', why: result[1] }
+}
+
+const report = groups.flatMap(suite => suite.tests.map(test =>
+  ({ id: test.id, group: suite.name, kind: test.kind ?? 'required', ...outcomeOf(found[test.id]) })))
+process.stdout.write(JSON.stringify(report) + '\n', () => process.exit(0))
