@@ -1,6 +1,6 @@
 // Runs one edition of the suite against a proxy and prints the outcome as JSON:
 //   node drive.mjs BASE-URL published|current [TEST-ID]
-// Each outcome is { id, group, kind, outcome: pass | fail | setup | skipped, why }.
+// Each outcome is { id, group, kind, outcome: pass | fail | setup | untestable | skipped, why }.
 import fetch from 'node-fetch'
 import suites from './node_modules/http-cache-tests/tests/index.mjs'
 import { runTests, getResults } from './node_modules/http-cache-tests/client/runner.mjs'
@@ -33,12 +33,22 @@ async function runScripted (test) {
 await Promise.all([runTests(data, fetch, false, base), ...scripted.map(runScripted)])
 Object.assign(found, getResults())
 
-function outcomeOf (result) {
-  if (result === true) return { outcome: 'pass', why: '' }
+// A test whose presuppositions fail shows nothing, whatever came out: published results don't count it as passed either.
+const byId = new Map(groups.flatMap(suite => suite.tests.map(test => [test.id, test])))
+
+function unmet (test) {
+  return (test.depends_on ?? []).filter(id => byId.has(id))
+    .find(id => found[id] !== true || unmet(byId.get(id)) !== undefined)
+}
+
+function outcomeOf (test) {
+  const result = found[test.id]
   if (result === undefined) return { outcome: 'skipped', why: '' }
+  if (unmet(test) !== undefined) return { outcome: 'untestable', why: `${unmet(test)} doesn't pass` }
+  if (result === true) return { outcome: 'pass', why: '' }
   return { outcome: result[0].startsWith('Assertion') ? 'fail' : 'setup', why: result[1] }
 }
 
 const report = groups.flatMap(suite => suite.tests.map(test =>
-  ({ id: test.id, group: suite.name, kind: test.kind ?? 'required', ...outcomeOf(found[test.id]) })))
+  ({ id: test.id, group: suite.name, kind: test.kind ?? 'required', ...outcomeOf(test) })))
 process.stdout.write(JSON.stringify(report) + '\n', () => process.exit(0))

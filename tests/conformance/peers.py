@@ -5,9 +5,9 @@ A peer's configuration is a template in peers/ with @PORT@, @ORIGIN@ (the origin
 
 import os
 import pwd
-import subprocess
+import shutil
 
-from launch import Broken, program, wait_listening
+from launch import program, wait_listening
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -55,30 +55,34 @@ def start_squid(running, port, origin):
     return running.start([program("squid", "squid"), "-N", "-f", config], "squid")
 
 
-def start_trafficserver(running, port, origin):
-    """Traffic Server finds everything below a root of its own, which its layout tool lays out."""
+ATS_LAYOUT = """\
+prefix: /usr
+exec_prefix: /usr
+bindir: /usr/bin
+sbindir: /usr/sbin
+includedir: /usr/include
+libdir: /usr/lib/trafficserver
+libexecdir: /usr/lib/trafficserver/modules
+sysconfdir: {root}/etc
+datadir: {root}/cache
+localstatedir: {root}/var
+runtimedir: {root}/run
+logdir: {root}/log
+cachedir: {root}/cache
+"""
+
+
+def start_trafficserver(running, port, origin, source=os.path.join(HERE, "peers", "trafficserver")):
+    """Traffic Server finds everything through the layout of a run root: the package's files, ours over them."""
     root = running.path("ats")
-    layout = subprocess.run([program("traffic_layout", "trafficserver"), "init", "--path", root, "--force",
-                             "--copy-style=soft"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if layout.returncode != 0:
-        raise Broken(f"traffic_layout: {layout.stdout}{layout.stderr}")
-    config = find_config_dir(root)
-    source = os.path.join(HERE, "peers", "trafficserver")
+    for name in ("cache", "var", "run", "log"):
+        os.makedirs(os.path.join(root, name))
+    shutil.copytree("/etc/trafficserver", os.path.join(root, "etc"))
     for name in os.listdir(source):
-        path = os.path.join(config, name)
-        if os.path.lexists(path):
-            os.unlink(path)
-        with open(path, "w") as file:
-            file.write(fill(os.path.join(source, name), port, origin, running.dir))
+        running.write(f"ats/etc/{name}", fill(os.path.join(source, name), port, origin, running.dir))
+    layout = running.write("ats/runroot.yaml", ATS_LAYOUT.format(root=root))
     give_away(root, "trafficserver")
-    return running.start([program("traffic_server", "trafficserver"), f"--run-root={root}/runroot.yaml"], "trafficserver")
-
-
-def find_config_dir(root):
-    for directory, _, files in os.walk(root):
-        if "records.config" in files:
-            return directory
-    raise Broken(f"no records.config below {root}")
+    return running.start([program("traffic_server", "trafficserver"), f"--run-root={layout}"], "trafficserver")
 
 
 def give_away(root, user):
