@@ -72,8 +72,11 @@ cachedir: {root}/cache
 """
 
 
-def start_trafficserver(running, port, origin, source=os.path.join(HERE, "peers", "trafficserver")):
-    """Traffic Server finds everything through the layout of a run root: the package's files, ours over them."""
+def start_trafficserver(running, port, origin, source=os.path.join(HERE, "peers", "trafficserver"), prefix=()):
+    """Traffic Server finds everything through the layout of a run root: the package's files, ours (from source) over them.
+
+    prefix: words before the command, as taskset's.
+    """
     root = running.path("ats")
     for name in ("cache", "var", "run", "log"):
         os.makedirs(os.path.join(root, name))
@@ -82,7 +85,8 @@ def start_trafficserver(running, port, origin, source=os.path.join(HERE, "peers"
         running.write(f"ats/etc/{name}", fill(os.path.join(source, name), port, origin, running.dir))
     layout = running.write("ats/runroot.yaml", ATS_LAYOUT.format(root=root))
     give_away(root, "trafficserver")
-    return running.start([program("traffic_server", "trafficserver"), f"--run-root={layout}"], "trafficserver")
+    command = [program("traffic_server", "trafficserver"), f"--run-root={layout}"]
+    return running.start([*prefix, *command], "trafficserver")
 
 
 def give_away(root, user):
