@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { HEAD_MAX = 8192, EVENTS_MAX = 512 };
@@ -28,11 +29,13 @@ static int loop_fd;
 
 void bench_reply_init(struct bench_reply *reply, size_t body, const char *fields)
 {
-    char head[1024];
+    char head[1024], date[64];
+    time_t now = time(NULL);
+    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime(&now));
     int length = snprintf(head, sizeof(head),
-                          "HTTP/1.1 200 OK\r\nDate: Mon, 06 Jan 2025 10:00:00 GMT\r\n"
+                          "HTTP/1.1 200 OK\r\nDate: %s\r\n"
                           "Content-Type: text/plain\r\nContent-Length: %zu\r\n%s\r\n",
-                          body, fields);
+                          date, body, fields);
     char *bytes = malloc((size_t)length + body);
     if (bytes == NULL || length >= (int)sizeof(head)) {
         fputs("no room for a reply\n", stderr);
