@@ -126,11 +126,15 @@ class Server:
 
 
 class Fleet:
-    """Starts servers on one core, with access logs to files or without, all in front of one origin and one Redis."""
+    """Starts servers on one core, with access logs to files or without, all in front of one origin and one Redis.
 
-    def __init__(self, running, weir, core, other_core, logs=False):
+    connections: how many clients they are configured for; some set memory aside for each at the start.
+    """
+
+    def __init__(self, running, weir, core, other_core, logs=False, connections=4000):
         self.running = running
         self.weir = weir
+        self.connections = connections
         self.pin = [program("taskset", "util-linux"), "-c", str(core)]
         self.logs = logs
         self.servers = {}
@@ -166,6 +170,8 @@ class Fleet:
         values = {
             "PORT": port, "ORIGIN": self.origin, "DIR": self.running.dir, "REDIS": self.redis,
             "LUA": os.path.join(HERE, "servers"),
+            "CONNECTIONS": self.connections + 200,
+            "HAPROXY_CONNECTIONS": min(self.connections + 200, 9900),  # two file descriptors each, of 20,000
             "NGINX_LOG": f"{path} combined" if self.logs else "off",
             "HAPROXY_LOG": "log stdout format raw local0" if self.logs else "",
             "HAPROXY_LOG_OPTION": "option httplog\n    log global" if self.logs else "",
