@@ -1,19 +1,21 @@
 // Runs one edition of the suite against a proxy and prints the outcome as JSON:
-//   node drive.mjs BASE-URL published|current [TEST-ID]
+//   node drive.mjs BASE-URL published|current [TEST-ID[,TEST-ID...] [show]]
+// With "show" the requests and responses are printed before it.
 // Each outcome is { id, group, kind, outcome: pass | fail | setup | untestable | skipped, why }.
 import fetch from 'node-fetch'
 import suites from './node_modules/http-cache-tests/tests/index.mjs'
 import { runTests, getResults } from './node_modules/http-cache-tests/client/runner.mjs'
 import { currentEdition } from './current.mjs'
 
-const [base, edition, only] = process.argv.slice(2)
+const [base, edition, ids, show] = process.argv.slice(2)
+const only = ids?.split(',')
 const chosen = edition === 'current' ? currentEdition(suites) : suites
 
 const groups = chosen.map(suite => ({
   ...suite,
-  tests: suite.tests.filter(test => !test.browser_only && (!only || test.id === only))
+  tests: suite.tests.filter(test => !test.browser_only && (!only || only.includes(test.id)))
 })).filter(suite => suite.tests.length > 0)
-if (only) groups.forEach(suite => suite.tests.forEach(test => { test.dump = true }))
+if (show) groups.forEach(suite => suite.tests.forEach(test => { test.dump = true }))
 
 // Tests that the package's client can't express carry a function; the rest are the package's kind of data.
 const scripted = groups.flatMap(suite => suite.tests.filter(test => test.script))
