@@ -1,4 +1,4 @@
-"""The servers of the benchmark: how each is started on its core, and what CPU time and memory its processes took."""
+"""The servers of the benchmark: how each is started on its core, and what CPU time and memory its processes take."""
 
 import os
 import subprocess
@@ -192,18 +192,21 @@ class Fleet:
 
     def start_nginx(self, name, port):
         own(self.running.path(name + "-cache"), "www-data")
-        return [self.start([program("nginx", "nginx"), "-p", self.running.dir, "-c", self.config(name + ".conf", port)], name)]
+        config = self.config(name + ".conf", port)
+        return [self.start([program("nginx", "nginx"), "-p", self.running.dir, "-c", config], name)]
 
     start_nginx_lua = start_nginx
 
     def start_haproxy(self, name, port):
-        return [self.start([program("haproxy", "haproxy"), "-db", "-f", self.config("haproxy.cfg", port)], name)]
+        config = self.config("haproxy.cfg", port)
+        return [self.start([program("haproxy", "haproxy"), "-db", "-f", config], name)]
 
     def start_varnish(self, name, port):
         parameters = ["thread_pools=1", "thread_pool_min=100", "thread_pool_max=2000", "timeout_idle=600"]
         options = [word for parameter in parameters for word in ("-p", parameter)]
-        return [self.start([program("varnishd", "varnish"), "-F", "-j", "none", "-n", self.running.path("varnish"), "-a",
-                            f"127.0.0.1:{port}", "-f", self.config("varnish.vcl", port), "-s", "malloc,512m", *options], name)]
+        config = self.config("varnish.vcl", port)
+        return [self.start([program("varnishd", "varnish"), "-F", "-j", "none", "-n", self.running.path("varnish"),
+                            "-a", f"127.0.0.1:{port}", "-f", config, "-s", "malloc,512m", *options], name)]
 
     def start_varnishncsa(self):
         return self.start([program("varnishncsa", "varnish"), "-n", self.running.path("varnish"), "-w",

@@ -1,5 +1,5 @@
-/* origin PORT: the backend of the benchmark. The first part of the path says what comes: /1k/, /16k/ and /256k/ may be cached
- * for a day, /pass/ (1 KB) may not be stored; the rest of the path only makes URLs differ. */
+/* origin PORT: the backend of the benchmark. The first part of the path says what comes: /1k/, /16k/ and /256k/ may
+ * be cached for a day, /pass/ (1 KB) may not be stored; the rest of the path only makes URLs differ. */
 #include "loop.h"
 
 #include <stdio.h>
@@ -20,7 +20,8 @@ static struct resource {
     {"GET /pass/", 1 * KB, "Cache-Control: no-store\r\n", {NULL, 0}},
 };
 
-static const char not_found_text[] = "HTTP/1.1 404 Not Found\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n";
+static const char not_found_text[] =
+    "HTTP/1.1 404 Not Found\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n";
 static const struct bench_reply not_found = {not_found_text, sizeof(not_found_text) - 1};
 
 const struct bench_reply *bench_choose(const char *head, size_t size)

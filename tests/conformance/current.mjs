@@ -1,15 +1,18 @@
-// The rules of the suite's current edition that npm's 0.4.5 lacks or still sees otherwise, expressed over the package's tests.
+// The rules of the suite's current edition that npm's 0.4.5 lacks or still sees otherwise, expressed over the
+// package's tests.
 //
-// The package is from before RFC 9111 and RFC 9213. Since then the suite has settled how malformed Age and Expires values are
-// to be read, made a few requirements out of questions (and the other way round), and gained CDN-Cache-Control,
-// stale-while-revalidate and interim responses. currentEdition() takes the package's suites and gives them as of today.
+// The package is from before RFC 9111 and RFC 9213. Since then the suite has settled how malformed Age and
+// Expires values are to be read, made a few requirements out of questions (and the other way round), and
+// gained CDN-Cache-Control, stale-while-revalidate and interim responses. currentEdition() takes the
+// package's suites and gives them as of today.
 import { interimTests, staleCloseTests } from './scripted.mjs'
 
 const HOUR = 3600
 
 /* ---- building tests ---- */
 
-// An answer that is stored, a pause of three seconds, and a second request that has to be "cached" or "not_cached".
+// An answer that is stored, a pause of three seconds, and a second request that has to be "cached" or
+// "not_cached".
 function afterPause (fields, expected, kind = 'required') {
   return { kind, requests: [{ response_headers: fields, setup: true, pause_after: true }, { expected_type: expected }] }
 }
@@ -93,7 +96,8 @@ const fresh = [['Cache-Control', 'max-age=10000'], ['Expires', 10000], now]
 const brief = [['Cache-Control', 'max-age=1']]
 const noStore = [['Cache-Control', 'no-store']]
 
-// A response that outlives its Cache-Control by CDN-Cache-Control: what of its fields is still there on a hit?
+// A response that outlives its Cache-Control by CDN-Cache-Control: what of its fields is still there on a
+// hit?
 function cdnOutlives (id, field, extra = []) {
   const fields = [...brief, ...extra, ['CDN-Cache-Control', 'max-age=10000'], now]
   const test = afterPause(fields, 'cached', 'check')
@@ -149,7 +153,8 @@ function oldThenForbidden (id, forbidding) {
   })
 }
 
-// Stale within its window once, refreshed behind by an answer that has to be validated: the third request reaches the origin.
+// Stale within its window once, refreshed behind by an answer that has to be validated: the third request
+// reaches the origin.
 const staleWindow = named('stale-while-revalidate-window', {
   kind: 'required',
   requests: [
@@ -217,7 +222,8 @@ function update304 (test) {
   return notComparedIn304.includes(name) ? expectNewValue(test, name) : { ...test, kind: 'check' }
 }
 
-// The stored length is that of the whole body; the package says 5 of 36 octets, which makes a second problem of it.
+// The stored length is that of the whole body; the package says 5 of 36 octets, which makes a second problem
+// of it.
 function wholeLength (test) {
   const fix = fields => fields?.map(field => field[0] === 'Content-Length' && field[1] === '5'
     ? [field[0], '36', ...field.slice(2)]

@@ -104,7 +104,7 @@ def wait_listening(child, address, patience=20):
 def start_redis(running, *options):
     """A private redis-server on a Unix socket; gives the socket's path."""
     path = running.path("redis.sock")
-    child = running.start([program("redis-server", "redis-server"), "--port", "0", "--unixsocket", path, "--unixsocketperm", "777",
-                           "--save", "", "--appendonly", "no", "--dir", running.dir, *options], "redis")
+    child = running.start([program("redis-server", "redis-server"), "--port", "0", "--unixsocket", path,
+                           "--unixsocketperm", "777", "--save", "", "--appendonly", "no", "--dir", running.dir, *options], "redis")
     wait_listening(child, path)
     return child, path

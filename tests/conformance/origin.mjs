@@ -1,5 +1,6 @@
-// The suite's origin server, made of the package's own handlers, on a port the system picks (printed as a line of JSON). It
-// adds what the current edition's tests need and 0.4.5's server lacks: interim responses and a pause before the answer.
+// The suite's origin server, made of the package's own handlers, on a port the system picks (printed as a
+// line of JSON). It adds what the current edition's tests need and 0.4.5's server lacks: interim responses
+// and a pause before the answer.
 import http from 'node:http'
 import handleConfig from './node_modules/http-cache-tests/server/handle-config.mjs'
 import handleState from './node_modules/http-cache-tests/server/handle-state.mjs'

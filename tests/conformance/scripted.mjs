@@ -1,5 +1,6 @@
-// Tests that the package's client can't express: interim responses, and answers that must NOT come from the origin or the store.
-// They speak to the origin's /config the way the client does, and to the proxy with node's plain HTTP client.
+// Tests that the package's client can't express: interim responses, and answers that must NOT come from the
+// origin or the store. They speak to the origin's /config the way the client does, and to the proxy with
+// node's plain HTTP client.
 import assert from 'node:assert/strict'
 import http from 'node:http'
 import { randomUUID } from 'node:crypto'
@@ -81,7 +82,8 @@ export const interimTests = [
   })
 ]
 
-// A response that may not be served stale, gone stale, and an origin that hangs up: anything but the stored response.
+// A response that may not be served stale, gone stale, and an origin that hangs up: anything but the stored
+// response.
 function staleCloseTest (directive) {
   const id = `stale-close-${directive}`
   return {
