@@ -1,6 +1,6 @@
-/* ceiling PORT BODY: what the kernel leaves over. A loop that recognises the blank line and sends one fixed
- * response with one send: no parsing, no look-up, nothing stored. A proxy that copies its answers into the socket can
- * come near its figures, not pass them. */
+/* ceiling PORT BODY: what the kernel leaves over. A loop that recognises the blank line and sends one
+ * fixed response with one send: no parsing, no look-up, nothing stored. A proxy that copies its answers
+ * into the socket can come near its figures, not pass them. */
 #include "loop.h"
 
 #include <stdio.h>
