@@ -1,0 +1,117 @@
+#include "base/bytes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool wr_slice_eq_nocase(struct wr_slice a, struct wr_slice b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (wr_lower(a.at[i]) != wr_lower(b.at[i]))
+            return false;
+    return true;
+}
+
+bool wr_slice_starts(struct wr_slice s, struct wr_slice prefix)
+{
+    return s.len >= prefix.len && wr_slice_eq(wr_slice(s.at, prefix.len), prefix);
+}
+
+static bool is_ows(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct wr_slice wr_slice_trim(struct wr_slice s)
+{
+    while (s.len > 0 && is_ows(s.at[0]))
+        s.at++, s.len--;
+    while (s.len > 0 && is_ows(s.at[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+struct wr_slice wr_slice_cut(struct wr_slice *rest, char sep)
+{
+    struct wr_slice all = *rest;
+    if (all.at == NULL)
+        return all;
+    const char *hit = all.len ? memchr(all.at, sep, all.len) : NULL;
+    if (hit == NULL) {
+        *rest = wr_slice(NULL, 0);
+        return all;
+    }
+    size_t before = (size_t) (hit - all.at);
+    *rest = wr_slice(hit + 1, all.len - before - 1);
+    return wr_slice(all.at, before);
+}
+
+bool wr_slice_u64(struct wr_slice s, uint64_t max, uint64_t *out)
+{
+    uint64_t n = 0;
+    if (s.len == 0)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] < '0' || s.at[i] > '9')
+            return false;
+        uint64_t digit = (uint64_t) (s.at[i] - '0');
+        if (digit > max || n > (max - digit) / 10)
+            return false;
+        n = n * 10 + digit;
+    }
+    *out = n;
+    return true;
+}
+
+char *wr_slice_dup(struct wr_slice s)
+{
+    char *copy = malloc(s.len + 1);
+    WR_CHECK(copy != NULL);
+    if (s.len)
+        memcpy(copy, s.at, s.len);
+    copy[s.len] = '\0';
+    return copy;
+}
+
+void wr_buf_fini(struct wr_buf *b)
+{
+    free(b->at);
+    *b = (struct wr_buf){ 0 };
+}
+
+char *wr_buf_reserve(struct wr_buf *b, size_t more)
+{
+    if (b->cap - b->len < more) {
+        size_t cap = b->cap ? b->cap * 2 : 256;
+        if (cap < b->len + more)
+            cap = b->len + more;
+        b->at = realloc(b->at, cap);
+        WR_CHECK(b->at != NULL);
+        b->cap = cap;
+    }
+    return b->at + b->len;
+}
+
+void wr_buf_add(struct wr_buf *b, const void *at, size_t len)
+{
+    if (len == 0)
+        return;
+    memcpy(wr_buf_reserve(b, len), at, len);
+    b->len += len;
+}
+
+void wr_buf_printf(struct wr_buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int need = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    WR_CHECK(need >= 0);
+    char *at = wr_buf_reserve(b, (size_t) need + 1);
+    va_start(ap, fmt);
+    vsnprintf(at, (size_t) need + 1, fmt, ap);
+    va_end(ap);
+    b->len += (size_t) need;
+}

@@ -1,0 +1,75 @@
+#include "base/hash.h"
+
+#include <endian.h>
+
+struct sip {
+    uint64_t v0, v1, v2, v3;
+};
+
+static inline uint64_t rotl(uint64_t x, int n)
+{
+    return (x << n) | (x >> (64 - n));
+}
+
+static inline void sip_round(struct sip *s)
+{
+    s->v0 += s->v1;
+    s->v1 = rotl(s->v1, 13) ^ s->v0;
+    s->v0 = rotl(s->v0, 32);
+    s->v2 += s->v3;
+    s->v3 = rotl(s->v3, 16) ^ s->v2;
+    s->v0 += s->v3;
+    s->v3 = rotl(s->v3, 21) ^ s->v0;
+    s->v2 += s->v1;
+    s->v1 = rotl(s->v1, 17) ^ s->v2;
+    s->v2 = rotl(s->v2, 32);
+}
+
+static inline void sip_absorb(struct sip *s, uint64_t m)
+{
+    s->v3 ^= m;
+    sip_round(s);
+    sip_round(s);
+    s->v0 ^= m;
+}
+
+static inline uint64_t sip_squeeze(struct sip *s)
+{
+    for (int i = 0; i < 4; i++)
+        sip_round(s);
+    return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+struct wr_hash wr_hash_of(struct wr_slice in)
+{
+    /* The fleet's key: the octets of "weir cache key 1", read as two little-endian words. */
+    const uint64_t k0 = UINT64_C(0x6361632072696577), k1 = UINT64_C(0x312079656b206568);
+    struct sip s = { k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d) ^ 0xee,
+                     k0 ^ UINT64_C(0x6c7967656e657261), k1 ^ UINT64_C(0x7465646279746573) };
+    size_t whole = in.len & ~(size_t) 7;
+    for (size_t i = 0; i < whole; i += 8) {
+        uint64_t m;
+        memcpy(&m, in.at + i, 8);
+        sip_absorb(&s, le64toh(m));
+    }
+    uint64_t last = (uint64_t) in.len << 56;
+    for (size_t i = whole; i < in.len; i++)
+        last |= (uint64_t) (unsigned char) in.at[i] << (8 * (i - whole));
+    sip_absorb(&s, last);
+
+    struct wr_hash h;
+    s.v2 ^= 0xee;
+    h.lo = sip_squeeze(&s);
+    s.v1 ^= 0xdd;
+    h.hi = sip_squeeze(&s);
+    return h;
+}
+
+void wr_hash_hex(struct wr_hash h, char out[WR_HASH_HEX + 1])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t word[2] = { h.hi, h.lo };
+    for (int i = 0; i < WR_HASH_HEX; i++)
+        out[i] = digits[(word[i / 16] >> (60 - 4 * (i % 16))) & 15];
+    out[WR_HASH_HEX] = '\0';
+}

@@ -1,0 +1,22 @@
+/* SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, 2012), under a key fixed for the whole fleet.
+ *
+ * It names stored responses in Redis, so every node must get the same value: the key never changes. That makes it
+ * no secret; whoever looks an object up by hash compares the key's whole text too. Thread: any. */
+#pragma once
+
+#include "base/bytes.h"
+
+struct wr_hash {
+    uint64_t lo, hi;
+};
+
+#define WR_HASH_HEX 32 /* characters, without NUL */
+
+struct wr_hash wr_hash_of(struct wr_slice s);
+/* Writes WR_HASH_HEX lower-case digits and a NUL. */
+void wr_hash_hex(struct wr_hash h, char out[WR_HASH_HEX + 1]);
+
+static inline bool wr_hash_eq(struct wr_hash a, struct wr_hash b)
+{
+    return a.lo == b.lo && a.hi == b.hi;
+}

@@ -1,0 +1,56 @@
+#include "base/rand.h"
+
+#include <sys/random.h>
+
+static _Thread_local uint64_t state[4];
+static _Thread_local bool seeded;
+
+static void kernel_random(void *at, size_t len)
+{
+    WR_CHECK(getrandom(at, len, 0) == (ssize_t) len);
+}
+
+static inline uint64_t rotl(uint64_t x, int n)
+{
+    return (x << n) | (x >> (64 - n));
+}
+
+uint64_t wr_rand_u64(void)
+{
+    if (!seeded) {
+        kernel_random(state, sizeof state);
+        state[0] |= 1; /* never all zero */
+        seeded = true;
+    }
+    uint64_t result = rotl(state[1] * 5, 7) * 9, t = state[1] << 17;
+    state[2] ^= state[0];
+    state[3] ^= state[1];
+    state[1] ^= state[2];
+    state[0] ^= state[3];
+    state[2] ^= t;
+    state[3] = rotl(state[3], 45);
+    return result;
+}
+
+double wr_rand_unit(void)
+{
+    return (double) (wr_rand_u64() >> 11) * 0x1.0p-53;
+}
+
+uint64_t wr_rand_below(uint64_t bound)
+{
+    return (uint64_t) (((unsigned __int128) wr_rand_u64() * bound) >> 64);
+}
+
+void wr_rand_token(char *out, size_t octets)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char raw[32];
+    WR_CHECK(octets <= sizeof raw);
+    kernel_random(raw, octets);
+    for (size_t i = 0; i < octets; i++) {
+        out[2 * i] = digits[raw[i] >> 4];
+        out[2 * i + 1] = digits[raw[i] & 15];
+    }
+    out[2 * octets] = '\0';
+}

@@ -1,0 +1,70 @@
+#include "cache/object.h"
+
+#include <stdlib.h>
+
+/* Where a slice inside `from` lies in its copy at `to`. */
+static struct wr_slice moved(struct wr_slice inner, struct wr_slice from, struct wr_slice to)
+{
+    if (inner.at == NULL)
+        return inner;
+    WR_CHECK(inner.at >= from.at && inner.at + inner.len <= from.at + from.len);
+    return wr_slice(to.at + (inner.at - from.at), inner.len);
+}
+
+static struct wr_slice put(char **at, struct wr_slice s)
+{
+    if (s.at == NULL)
+        return s;
+    if (s.len)
+        memcpy(*at, s.at, s.len);
+    struct wr_slice copy = wr_slice(*at, s.len);
+    *at += s.len;
+    return copy;
+}
+
+struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *flow)
+{
+    size_t texts = like->key.len + like->host.len + like->head.len + like->vary_values.len + like->tags.len;
+    struct wr_object *o = malloc(sizeof *o + texts + 1);
+    WR_CHECK(o != NULL);
+    *o = *like;
+    o->refs = 1;
+    o->bytes = sizeof *o + texts + 1;
+    char *at = (char *) (o + 1);
+    o->key = put(&at, like->key);
+    o->host = put(&at, like->host);
+    o->head = put(&at, like->head);
+    o->vary_values = put(&at, like->vary_values);
+    o->tags = put(&at, like->tags);
+    o->etag = moved(like->etag, like->head, o->head);
+    o->last_modified = moved(like->last_modified, like->head, o->head);
+    o->hash = wr_hash_of(o->key);
+    o->flow = flow ? wr_flow_ref(flow) : NULL;
+    return o;
+}
+
+struct wr_object *wr_object_ref(struct wr_object *o)
+{
+    __atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
+    return o;
+}
+
+void wr_object_unref(struct wr_object *o)
+{
+    if (o == NULL || __atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    wr_flow_unref(o->flow);
+    free(o);
+}
+
+struct wr_span wr_object_age(const struct wr_object *o, struct wr_time now)
+{
+    struct wr_span resident = wr_time_since(now, o->meta.response_time);
+    int64_t age = o->meta.initial_age.us + resident.us;
+    return (struct wr_span){ age > 0 ? age : 0 };
+}
+
+struct wr_span wr_object_freshness(const struct wr_object *o, struct wr_time now)
+{
+    return (struct wr_span){ o->meta.lifetime.us - wr_object_age(o, now).us };
+}

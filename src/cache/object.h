@@ -1,0 +1,70 @@
+/* A stored response (RFC 9111): what was answered, when, how long it is fresh, and the flow that holds its content.
+ *
+ * An object is immutable once published (its flow may still be arriving), so it is shared by counted references and
+ * read without locks. A 304 makes a new object that shares the flow. The same facts, encoded by record.h, are what Redis
+ * holds. */
+#pragma once
+
+#include "base/hash.h"
+#include "net/flow.h"
+#include "base/units.h"
+
+enum wr_object_kind {
+    WR_OBJECT_RESPONSE, /* a stored response */
+    WR_OBJECT_VARY,     /* under the primary key: which request fields choose among its variants */
+    WR_OBJECT_PASS,     /* pass marker: what lies here may not be shared, don't queue for it */
+};
+
+enum wr_object_flag {
+    WR_OF_MUST_REVALIDATE = 1, /* never served stale (RFC 9111 5.2.2.2, .8, .10) */
+    WR_OF_NO_CACHE = 2,        /* validated before every use (5.2.2.4) */
+    WR_OF_SHARED_AUTH = 4,     /* may answer requests with Authorization (3.5) */
+    WR_OF_HEURISTIC = 8,       /* its lifetime is our guess (4.2.2) */
+    WR_OF_PARTIAL = 16,        /* a 206: one part of the content */
+    WR_OF_OVERRIDE = 32,       /* the policy's ttl won over what the origin said */
+};
+
+#define WR_SPAN_NONE ((struct wr_span){ -1 })
+
+struct wr_meta {
+    enum wr_object_kind kind;
+    unsigned flags;               /* enum wr_object_flag */
+    int status;
+    struct wr_time request_time;  /* wall clock: when the request left, ... */
+    struct wr_time response_time; /* ... and its head came (4.2.3) */
+    struct wr_span initial_age;   /* corrected_initial_age at response_time (4.2.3) */
+    struct wr_span lifetime;      /* freshness lifetime after jitter (4.2.1) */
+    struct wr_span swr;           /* stale-while-revalidate (RFC 5861 3) or grace; -1: none */
+    struct wr_span sie;           /* stale-if-error (RFC 5861 4); -1: none */
+    struct wr_span fetch_time;    /* how long the origin took: XFetch's delta */
+    uint64_t length;              /* octets of content; UINT64_MAX while unknown */
+    uint64_t version;             /* random: names one storing of one response in Redis */
+};
+
+struct wr_object {
+    unsigned refs;
+    struct wr_hash hash;          /* of key */
+    struct wr_slice key;          /* the cache key's whole text */
+    struct wr_slice host;         /* part of the Redis key's name; "" if the key has none */
+    struct wr_meta meta;
+    struct wr_slice head;         /* status line and end-to-end fields, each with CR LF; without Age, Content-Length,
+                                     Connection, Transfer-Encoding, our Cache-Status and the empty line. VARY: the
+                                     lower-case names, comma between them */
+    struct wr_slice etag, last_modified; /* inside head; at NULL: none */
+    struct wr_slice vary_values;  /* of a variant: what its selecting fields were, for its key (at NULL: none) */
+    struct wr_slice tags;         /* of Cache-Groups, Cache-Tag, Surrogate-Key: one per line */
+    struct wr_flow *flow;         /* NULL: no content (VARY, PASS) */
+    struct wr_time checked;       /* monotonic, this process: last known equal to Redis; atomic */
+    size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides the flow */
+};
+
+/* All octets are copied into one allocation; flow: takes a reference of its own. One reference to the caller.
+ * hash is computed from key. Thread: any. */
+struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *flow);
+struct wr_object *wr_object_ref(struct wr_object *o);
+void wr_object_unref(struct wr_object *o);
+
+/* current_age (RFC 9111 4.2.3), never negative. */
+struct wr_span wr_object_age(const struct wr_object *o, struct wr_time now);
+/* lifetime - current_age: negative when stale by so much. */
+struct wr_span wr_object_freshness(const struct wr_object *o, struct wr_time now);

@@ -1,0 +1,90 @@
+/* A flight: one fetch of one object, and all who wait for it.
+ *
+ * It looks in Redis, takes the fleet's lock, asks the origin, judges the head, lets the content flow to its audience and
+ * into the stores. It runs on the worker that started it; its audience may sit on any worker. One flight per key in the
+ * process (table.c), one per key in the fleet (f10_lock.c). A *private* flight serves one request alone: nothing is looked
+ * up or stored. A flight without audience is a refresh behind. */
+#pragma once
+
+#include "cache/build.h"
+#include "flight/worker.h"
+
+struct wr_flight;
+
+/* What is to be fetched, and for whom. Borrowed until the call returns: the flight copies what it keeps. */
+struct wr_flight_order {
+    struct wr_tenure *tenure;
+    const struct wr_route *route;
+    const struct wr_head *request;
+    const struct wr_request_rules *rules;
+    struct wr_key key;          /* the primary key, or the variant's if its marker is known */
+    struct wr_key primary;
+    struct wr_slice vary_values; /* of a variant's key */
+    struct wr_object *marker;   /* the VARY marker key came from, or NULL */
+    struct wr_object *stale;    /* to be validated, or served if the origin fails; or NULL */
+    bool look_first;            /* ask Redis before the origin */
+    struct wr_slice client;     /* the client's address, for X-Forwarded-For */
+    struct wr_slice forwarded_for; /* what to append it to; at NULL: nothing is believed */
+    struct wr_slice request_id;
+    struct wr_flow *body;       /* private flights: the request's body, or NULL */
+    bool body_chunked;          /* its length isn't known */
+};
+
+enum wr_verdict {
+    WR_VERDICT_NONE,          /* still on its way */
+    WR_VERDICT_OBJECT,        /* here it is; its flow may still be arriving */
+    WR_VERDICT_AGAIN,         /* look up again: it is known now which request fields choose a variant */
+    WR_VERDICT_NOT_SHAREABLE, /* fetch it for yourself */
+    WR_VERDICT_FAILED,        /* err */
+};
+
+struct wr_news {
+    enum wr_verdict verdict;
+    enum wr_err err;
+    struct wr_object *object;  /* OBJECT; AGAIN: the marker. A reference to the reader of the news */
+    struct wr_object *marker;  /* OBJECT that is a variant: its marker. A reference likewise; or NULL */
+    bool looked;               /* Redis has been asked and knows nothing: the origin is next */
+    bool leader;               /* the flight asked with this audience's own request */
+    bool from_store;           /* it came from Redis */
+    bool stale;                /* the origin failed: a stale response instead */
+    bool validated;            /* the origin said 304 */
+    bool stored;               /* it goes into the store */
+    int fwd_status;            /* what the origin answered; 0: nothing */
+    const char *why;           /* with FAILED: more than err says, or NULL */
+    const char *server;        /* the origin's server; holds while aboard */
+};
+
+void wr_news_fini(struct wr_news *news);
+
+/* One who waits. Embedded in the transaction. */
+struct wr_audience {
+    struct wr_note note;
+    void (*told)(struct wr_audience *a); /* there is news; on the audience's loop */
+    /* 1xx of the origin, to the leader only; may be NULL */
+    void (*interim)(struct wr_audience *a, const struct wr_head *head);
+    struct wr_flight *flight; /* counted; NULL: not aboard */
+    bool admitted;
+    TAILQ_ENTRY(wr_audience) entry;
+};
+
+struct wr_flights *wr_flights_new(void);
+void wr_flights_free(struct wr_flights *f);
+
+/* Joins the flight of this key or starts it. admitted: false while a limit has not decided: then nothing leaves for the
+ * origin on this one's behalf before wr_audience_admit(). told() is never called before this returns. Thread: worker. */
+void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order, bool admitted);
+/* A flight of one's own. */
+void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order);
+/* A refresh behind, unless one is in the air already. */
+void wr_flight_behind(const struct wr_flight_order *order);
+/* The limit has said yes. */
+void wr_audience_admit(struct wr_audience *a);
+/* What is known now; wr_news_fini() drops its references. */
+void wr_audience_news(struct wr_audience *a, struct wr_news *out);
+/* Not interested any more; harmless when not aboard. A private flight ends with it. */
+void wr_audience_leave(struct wr_audience *a);
+
+/* Drops what is stored under a primary key (all its variants) here and in Redis; a fetch under way won't be stored. */
+void wr_flight_purge(struct wr_worker *worker, const struct wr_key *primary);
+/* Fetches under way of this key, or of all (NULL), are not stored. Thread: any. */
+void wr_flights_spoil(struct wr_flights *f, const struct wr_hash *primary);

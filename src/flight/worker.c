@@ -1,0 +1,37 @@
+#include "flight/worker.h"
+
+#include <stdlib.h>
+
+struct wr_tenure *wr_tenure_new(struct wr_worker *worker, struct wr_policy *policy)
+{
+    struct wr_tenure *t = calloc(1, sizeof *t);
+    WR_CHECK(t != NULL);
+    t->refs = 1;
+    t->worker = worker;
+    t->policy = wr_policy_ref(policy);
+    t->origins = wr_origins_new(&worker->loop, policy, worker->shared->backends);
+    t->limiter = wr_limiter_new(&worker->loop, policy, worker->link, worker->shared->local);
+    return t;
+}
+
+struct wr_tenure *wr_tenure_ref(struct wr_tenure *t)
+{
+    t->refs++;
+    return t;
+}
+
+void wr_tenure_unref(struct wr_tenure *t)
+{
+    if (t == NULL || --t->refs > 0)
+        return;
+    wr_limiter_free(t->limiter);
+    wr_origins_free(t->origins);
+    wr_policy_unref(t->policy);
+    free(t);
+}
+
+void wr_worker_check_idle(struct wr_worker *worker)
+{
+    if (worker->idle && worker->conn_count == 0 && worker->flight_count == 0)
+        worker->idle(worker);
+}

@@ -1,0 +1,60 @@
+/* What a worker has: its loop and connections, its part of what the process shares, the policy it serves by now.
+ *
+ * A tenure is one policy on one worker: a reload gives each worker a new one, transactions and flights under way keep
+ * theirs. Thread: the worker's own; `struct wr_shared` is made at the start and its parts are safe for any thread. */
+#pragma once
+
+#include "cache/memory.h"
+#include "cache/shelf.h"
+#include "limit/limit.h"
+#include "log/access.h"
+#include "net/loop.h"
+#include "origin/exchange.h"
+#include "policy/policy.h"
+#include "redis/herald.h"
+#include "redis/link.h"
+
+struct wr_flights;
+struct wr_conn;
+
+struct wr_shared {
+    struct wr_memory *memory;      /* NULL: memory: off */
+    struct wr_flights *flights;
+    struct wr_local_limits *local; /* the understudy of the limits */
+    struct wr_backends *backends;
+    struct wr_herald *herald;      /* NULL: no Redis */
+    struct wr_access *access;      /* NULL: access: off */
+    struct wr_slice name;          /* server_name, in Cache-Status */
+    struct wr_slice via;           /* "1.1 <server_name>" */
+    bool draining;                 /* atomic */
+    unsigned connections;          /* atomic: open client connections */
+};
+
+struct wr_tenure {
+    unsigned refs; /* of this worker only: plain */
+    struct wr_worker *worker;
+    struct wr_policy *policy;
+    struct wr_origins *origins;
+    struct wr_limiter *limiter;
+};
+
+struct wr_worker {
+    struct wr_loop loop;
+    struct wr_shared *shared;
+    struct wr_tenure *tenure;
+    struct wr_link *link;   /* NULL: no Redis */
+    struct wr_shelf *shelf; /* NULL: no Redis */
+    TAILQ_HEAD(, wr_conn) conns;
+    size_t conn_count;
+    size_t flight_count;    /* flights run by this worker */
+    void (*idle)(struct wr_worker *worker); /* called when draining and the last of both has gone */
+    struct wr_txn *spare_txns;
+    char *spare_buffers;    /* linked through their first octets */
+};
+
+/* Thread: the worker's. */
+struct wr_tenure *wr_tenure_new(struct wr_worker *worker, struct wr_policy *policy);
+struct wr_tenure *wr_tenure_ref(struct wr_tenure *t);
+void wr_tenure_unref(struct wr_tenure *t);
+/* Tells main that nothing is left, if so. */
+void wr_worker_check_idle(struct wr_worker *worker);

@@ -1,0 +1,392 @@
+#include "net/flow.h"
+
+#include <stdlib.h>
+
+struct piece {
+    size_t len, cap;
+    char octets[];
+};
+
+struct wr_flow {
+    unsigned refs;
+    unsigned state; /* enum wr_flow_state; written behind the lock, read by anyone */
+    pthread_mutex_t lock;
+    bool keep;
+    bool begun;     /* somebody has started to read: until then a windowed flow frees nothing */
+    bool starved;   /* the producer has seen no room, or a reader nothing to read: wake it */
+    enum wr_err err;
+    uint64_t expected, most;
+    uint64_t start;  /* offset of pieces[0]: what lies before has been freed */
+    uint64_t length; /* offset behind the last octet */
+    size_t bytes;
+    struct piece **pieces; /* every piece but the last is full unless trimmed by end */
+    size_t count, room;
+    struct piece *one[1]; /* most flows have one piece */
+    struct wr_note *producer;
+    struct wr_buf trailers;
+    TAILQ_HEAD(, wr_reader) readers;
+};
+
+struct wr_flow *wr_flow_new(uint64_t expected, bool keep, uint64_t most)
+{
+    struct wr_flow *f = calloc(1, sizeof *f);
+    WR_CHECK(f != NULL);
+    f->refs = 1;
+    f->keep = keep;
+    f->expected = expected;
+    f->most = most;
+    f->pieces = f->one;
+    f->room = 1;
+    f->bytes = sizeof *f;
+    TAILQ_INIT(&f->readers);
+    WR_CHECK(pthread_mutex_init(&f->lock, NULL) == 0);
+    return f;
+}
+
+struct wr_flow *wr_flow_of(struct wr_slice octets)
+{
+    struct wr_flow *f = wr_flow_new(octets.len, true, UINT64_MAX);
+    wr_flow_append(f, octets);
+    wr_flow_end(f, WR_OK, wr_slice(NULL, 0));
+    return f;
+}
+
+struct wr_flow *wr_flow_ref(struct wr_flow *f)
+{
+    __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
+    return f;
+}
+
+void wr_flow_unref(struct wr_flow *f)
+{
+    if (f == NULL || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    WR_CHECK(TAILQ_EMPTY(&f->readers));
+    for (size_t i = 0; i < f->count; i++)
+        free(f->pieces[i]);
+    if (f->pieces != f->one)
+        free(f->pieces);
+    wr_buf_fini(&f->trailers);
+    pthread_mutex_destroy(&f->lock);
+    free(f);
+}
+
+/* --- behind the lock --- */
+
+static struct piece *add_piece(struct wr_flow *f)
+{
+    uint64_t left = f->expected == UINT64_MAX ? WR_FLOW_PIECE : f->expected - f->length;
+    size_t cap = left < WR_FLOW_PIECE ? (size_t) left : WR_FLOW_PIECE;
+    if (f->expected == UINT64_MAX && f->length == 0)
+        cap = 8 * 1024; /* most bodies of unknown length are small */
+    if (cap == 0)
+        cap = 1024; /* more than was announced: the caller will notice */
+    struct piece *p = malloc(sizeof *p + cap);
+    WR_CHECK(p != NULL);
+    p->len = 0;
+    p->cap = cap;
+    if (f->count == f->room) {
+        size_t room = f->room * 2;
+        struct piece **grown = malloc(room * sizeof *grown);
+        WR_CHECK(grown != NULL);
+        memcpy(grown, f->pieces, f->count * sizeof *grown);
+        if (f->pieces != f->one) {
+            free(f->pieces);
+            f->bytes -= f->room * sizeof *grown;
+        }
+        f->pieces = grown;
+        f->room = room;
+        f->bytes += room * sizeof *grown;
+    }
+    f->pieces[f->count++] = p;
+    f->bytes += sizeof *p + cap;
+    return p;
+}
+
+/* Frees the pieces all readers have passed (only in a windowed flow). */
+static void drop_passed(struct wr_flow *f)
+{
+    if (f->keep || !f->begun)
+        return;
+    uint64_t slowest = f->length;
+    struct wr_reader *r;
+    TAILQ_FOREACH(r, &f->readers, entry)
+        if (r->at < slowest)
+            slowest = r->at;
+    size_t n = 0;
+    while (n < f->count && f->start + f->pieces[n]->len <= slowest && f->pieces[n]->len > 0) {
+        f->start += f->pieces[n]->len;
+        f->bytes -= sizeof(struct piece) + f->pieces[n]->cap;
+        free(f->pieces[n]);
+        n++;
+    }
+    if (n > 0) {
+        memmove(f->pieces, f->pieces + n, (f->count - n) * sizeof *f->pieces);
+        f->count -= n;
+    }
+}
+
+static size_t room_now(const struct wr_flow *f)
+{
+    if (f->keep)
+        return SIZE_MAX;
+    uint64_t held = f->length - f->start;
+    return held >= WR_FLOW_WINDOW ? 0 : (size_t) (WR_FLOW_WINDOW - held);
+}
+
+static void wake_readers(struct wr_flow *f)
+{
+    struct wr_reader *r;
+    TAILQ_FOREACH(r, &f->readers, entry)
+        wr_note_post(&r->note);
+}
+
+static void wake_producer(struct wr_flow *f)
+{
+    if (f->producer && f->starved && (room_now(f) > 0 || TAILQ_EMPTY(&f->readers))) {
+        f->starved = false;
+        wr_note_post(f->producer);
+    }
+}
+
+/* --- producer --- */
+
+void wr_flow_producer(struct wr_flow *f, struct wr_note *note)
+{
+    pthread_mutex_lock(&f->lock);
+    f->producer = note;
+    pthread_mutex_unlock(&f->lock);
+}
+
+size_t wr_flow_room(struct wr_flow *f)
+{
+    pthread_mutex_lock(&f->lock);
+    drop_passed(f);
+    size_t room = room_now(f);
+    if (room == 0)
+        f->starved = true;
+    pthread_mutex_unlock(&f->lock);
+    return room;
+}
+
+char *wr_flow_reserve(struct wr_flow *f, size_t *len)
+{
+    pthread_mutex_lock(&f->lock);
+    struct piece *last = f->count ? f->pieces[f->count - 1] : NULL;
+    if (last == NULL || last->len == last->cap)
+        last = add_piece(f);
+    char *at = last->octets + last->len;
+    *len = last->cap - last->len;
+    pthread_mutex_unlock(&f->lock);
+    return at;
+}
+
+void wr_flow_commit(struct wr_flow *f, size_t len)
+{
+    if (len == 0)
+        return;
+    pthread_mutex_lock(&f->lock);
+    WR_CHECK(f->count > 0 && f->state == WR_FLOW_ARRIVING);
+    struct piece *last = f->pieces[f->count - 1];
+    WR_CHECK(last->cap - last->len >= len);
+    last->len += len;
+    f->length += len;
+    if (f->length > f->most)
+        f->keep = false;
+    wake_readers(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void wr_flow_append(struct wr_flow *f, struct wr_slice octets)
+{
+    while (octets.len > 0) {
+        size_t len;
+        char *at = wr_flow_reserve(f, &len);
+        if (len > octets.len)
+            len = octets.len;
+        memcpy(at, octets.at, len);
+        wr_flow_commit(f, len);
+        octets = wr_slice(octets.at + len, octets.len - len);
+    }
+}
+
+void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers)
+{
+    pthread_mutex_lock(&f->lock);
+    WR_CHECK(f->state == WR_FLOW_ARRIVING);
+    f->err = err;
+    wr_buf_add_slice(&f->trailers, trailers);
+    f->producer = NULL;
+    __atomic_store_n(&f->state, err == WR_OK ? WR_FLOW_WHOLE : WR_FLOW_BROKEN, __ATOMIC_RELEASE);
+    wake_readers(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void wr_flow_let_go(struct wr_flow *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->keep = false;
+    drop_passed(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* --- readers --- */
+
+static void on_note(struct wr_note *note)
+{
+    struct wr_reader *r = WR_CONTAINER(note, struct wr_reader, note);
+    r->wake(r);
+}
+
+static bool settled(const struct wr_flow *f)
+{
+    return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) == WR_FLOW_WHOLE && f->keep;
+}
+
+bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
+                    void (*wake)(struct wr_reader *))
+{
+    r->flow = NULL;
+    r->at = at;
+    r->wake = wake;
+    r->listed = false;
+    wr_note_init(&r->note, loop, on_note);
+    bool held = true;
+    pthread_mutex_lock(&f->lock);
+    if (!(f->keep && f->state == WR_FLOW_WHOLE)) {
+        held = at >= f->start;
+        if (held) {
+            TAILQ_INSERT_TAIL(&f->readers, r, entry);
+            r->listed = true;
+            f->begun = true;
+        }
+    }
+    pthread_mutex_unlock(&f->lock);
+    if (held)
+        r->flow = wr_flow_ref(f);
+    return held;
+}
+
+static int peek(const struct wr_flow *f, uint64_t at, struct iovec *iov, int max, uint64_t limit)
+{
+    uint64_t offset = f->start;
+    int n = 0;
+    for (size_t i = 0; i < f->count && n < max && limit > 0; i++) {
+        struct piece *p = f->pieces[i];
+        if (at < offset + p->len) {
+            size_t skip = (size_t) (at - offset);
+            size_t len = p->len - skip;
+            if (len > limit)
+                len = (size_t) limit;
+            iov[n++] = (struct iovec){ p->octets + skip, len };
+            limit -= len;
+            at += len;
+        }
+        offset += p->len;
+    }
+    return n;
+}
+
+int wr_reader_peek(struct wr_reader *r, struct iovec *iov, int max, uint64_t limit, enum wr_flow_state *state)
+{
+    struct wr_flow *f = r->flow;
+    if (settled(f)) {
+        *state = WR_FLOW_WHOLE;
+        return peek(f, r->at, iov, max, limit);
+    }
+    pthread_mutex_lock(&f->lock);
+    int n = peek(f, r->at, iov, max, limit);
+    *state = (enum wr_flow_state) f->state;
+    pthread_mutex_unlock(&f->lock);
+    return n;
+}
+
+void wr_reader_advance(struct wr_reader *r, uint64_t octets)
+{
+    struct wr_flow *f = r->flow;
+    if (!r->listed) {
+        r->at += octets;
+        return;
+    }
+    pthread_mutex_lock(&f->lock);
+    r->at += octets;
+    WR_CHECK(r->at <= f->length);
+    drop_passed(f);
+    wake_producer(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void wr_reader_close(struct wr_reader *r)
+{
+    struct wr_flow *f = r->flow;
+    if (f == NULL)
+        return;
+    r->flow = NULL;
+    if (r->listed) {
+        pthread_mutex_lock(&f->lock);
+        TAILQ_REMOVE(&f->readers, r, entry);
+        r->listed = false;
+        drop_passed(f);
+        wake_producer(f);
+        pthread_mutex_unlock(&f->lock);
+    }
+    wr_note_fini(&r->note);
+    wr_flow_unref(f);
+}
+
+/* --- both --- */
+
+enum wr_flow_state wr_flow_state(const struct wr_flow *f)
+{
+    return (enum wr_flow_state) __atomic_load_n(&f->state, __ATOMIC_ACQUIRE);
+}
+
+bool wr_flow_kept(const struct wr_flow *f)
+{
+    if (settled(f))
+        return true;
+    struct wr_flow *lockable = (struct wr_flow *) (uintptr_t) f;
+    pthread_mutex_lock(&lockable->lock);
+    bool kept = f->keep;
+    pthread_mutex_unlock(&lockable->lock);
+    return kept;
+}
+
+enum wr_err wr_flow_err(const struct wr_flow *f)
+{
+    return wr_flow_state(f) == WR_FLOW_BROKEN ? f->err : WR_OK;
+}
+
+uint64_t wr_flow_length(const struct wr_flow *f)
+{
+    struct wr_flow *lockable = (struct wr_flow *) (uintptr_t) f;
+    if (settled(f))
+        return f->length;
+    pthread_mutex_lock(&lockable->lock);
+    uint64_t length = f->length;
+    pthread_mutex_unlock(&lockable->lock);
+    return length;
+}
+
+struct wr_slice wr_flow_trailers(const struct wr_flow *f)
+{
+    return wr_flow_state(f) == WR_FLOW_WHOLE ? wr_buf_slice(&f->trailers) : wr_slice(NULL, 0);
+}
+
+size_t wr_flow_bytes(const struct wr_flow *f)
+{
+    return f->bytes;
+}
+
+struct wr_flow *wr_flow_compact(struct wr_flow *f)
+{
+    WR_CHECK(settled(f));
+    size_t slack = f->count ? f->pieces[f->count - 1]->cap - f->pieces[f->count - 1]->len : 0;
+    if (slack <= 256 || slack * 8 <= f->length || f->length > 4 * WR_FLOW_PIECE)
+        return wr_flow_ref(f);
+    struct wr_flow *tight = wr_flow_new(f->length, true, UINT64_MAX);
+    for (size_t i = 0; i < f->count; i++)
+        wr_flow_append(tight, wr_slice(f->pieces[i]->octets, f->pieces[i]->len));
+    wr_flow_end(tight, WR_OK, wr_buf_slice(&f->trailers));
+    return tight;
+}

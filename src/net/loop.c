@@ -1,0 +1,232 @@
+#include "net/loop.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+void wr_loop_tick(struct wr_loop *loop)
+{
+    loop->now = wr_time_wall();
+    loop->mono = wr_time_monotonic();
+    __atomic_store_n(&loop->beat_us, loop->mono.us, __ATOMIC_RELAXED);
+}
+
+/* One by one behind the lock, so that a note that dies while the others are being woken is never touched. Only what was
+ * there at the start: a note that posts itself again waits for the next turn. */
+static void wake_notes(struct wr_loop *loop)
+{
+    pthread_mutex_lock(&loop->mailbox_lock);
+    loop->wake_pending = false;
+    size_t count = 0;
+    struct wr_note *note;
+    TAILQ_FOREACH(note, &loop->mailbox, entry)
+        count++;
+    while (count-- > 0 && (note = TAILQ_FIRST(&loop->mailbox)) != NULL) {
+        TAILQ_REMOVE(&loop->mailbox, note, entry);
+        note->posted = false;
+        pthread_mutex_unlock(&loop->mailbox_lock);
+        note->wake(note);
+        pthread_mutex_lock(&loop->mailbox_lock);
+    }
+    bool more = !TAILQ_EMPTY(&loop->mailbox);
+    pthread_mutex_unlock(&loop->mailbox_lock);
+    if (more && !loop->turn_pending) {
+        loop->turn_pending = true;
+        event_active(loop->turn_event, EV_READ, 0);
+    }
+}
+
+static void bury_all(struct wr_loop *loop)
+{
+    struct wr_corpse *corpse;
+    while ((corpse = TAILQ_FIRST(&loop->graveyard)) != NULL) {
+        TAILQ_REMOVE(&loop->graveyard, corpse, entry);
+        corpse->bury(corpse);
+    }
+}
+
+static void on_wake_fd(evutil_socket_t fd, short what, void *arg)
+{
+    struct wr_loop *loop = arg;
+    (void) what;
+    uint64_t count;
+    wr_loop_tick(loop);
+    if (read(fd, &count, sizeof count) < 0)
+        WR_CHECK(errno == EAGAIN || errno == EINTR);
+    wake_notes(loop);
+}
+
+/* A turn of our own: runs after the callback that asked for it has returned to libevent. */
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+    struct wr_loop *loop = arg;
+    (void) fd;
+    (void) what;
+    loop->turn_pending = false;
+    wr_loop_tick(loop);
+    wake_notes(loop);
+    bury_all(loop);
+}
+
+static void ask_turn(struct wr_loop *loop)
+{
+    if (loop->turn_pending)
+        return;
+    loop->turn_pending = true;
+    event_active(loop->turn_event, EV_READ, 0);
+}
+
+int wr_loop_init(struct wr_loop *loop, unsigned index)
+{
+    *loop = (struct wr_loop){ .index = index, .thread = pthread_self(), .wake_fd = -1 };
+    TAILQ_INIT(&loop->mailbox);
+    TAILQ_INIT(&loop->graveyard);
+    WR_CHECK(pthread_mutex_init(&loop->mailbox_lock, NULL) == 0);
+    struct event_config *config = event_config_new();
+    WR_CHECK(config != NULL);
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    loop->base = event_base_new_with_config(config);
+    event_config_free(config);
+    if (loop->base == NULL)
+        return -1;
+    loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (loop->wake_fd < 0)
+        return -1;
+    loop->wake_event = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake_fd, loop);
+    loop->turn_event = event_new(loop->base, -1, 0, on_turn, loop);
+    WR_CHECK(loop->wake_event != NULL && loop->turn_event != NULL);
+    WR_CHECK(event_add(loop->wake_event, NULL) == 0);
+    wr_loop_tick(loop);
+    return 0;
+}
+
+void wr_loop_run(struct wr_loop *loop)
+{
+    loop->thread = pthread_self();
+    wr_loop_tick(loop);
+    event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
+}
+
+void wr_loop_stop(struct wr_loop *loop)
+{
+    event_base_loopbreak(loop->base);
+}
+
+void wr_loop_fini(struct wr_loop *loop)
+{
+    bury_all(loop);
+    WR_CHECK(TAILQ_EMPTY(&loop->mailbox));
+    event_free(loop->wake_event);
+    event_free(loop->turn_event);
+    event_base_free(loop->base);
+    close(loop->wake_fd);
+    pthread_mutex_destroy(&loop->mailbox_lock);
+}
+
+void wr_note_init(struct wr_note *note, struct wr_loop *loop, void (*wake)(struct wr_note *))
+{
+    *note = (struct wr_note){ .loop = loop, .wake = wake };
+}
+
+void wr_note_post(struct wr_note *note)
+{
+    struct wr_loop *loop = note->loop;
+    bool mine = pthread_equal(loop->thread, pthread_self());
+    bool ring = false;
+    pthread_mutex_lock(&loop->mailbox_lock);
+    bool fresh = !note->posted;
+    if (fresh) {
+        note->posted = true;
+        TAILQ_INSERT_TAIL(&loop->mailbox, note, entry);
+        if (!mine && !loop->wake_pending)
+            ring = loop->wake_pending = true;
+    }
+    pthread_mutex_unlock(&loop->mailbox_lock);
+    if (fresh && mine)
+        ask_turn(loop);
+    if (ring) {
+        uint64_t one = 1;
+        ssize_t n = write(loop->wake_fd, &one, sizeof one);
+        WR_CHECK(n == (ssize_t) sizeof one || errno == EAGAIN);
+    }
+}
+
+void wr_note_fini(struct wr_note *note)
+{
+    if (note->loop == NULL)
+        return;
+    pthread_mutex_lock(&note->loop->mailbox_lock);
+    if (note->posted) {
+        TAILQ_REMOVE(&note->loop->mailbox, note, entry);
+        note->posted = false;
+    }
+    pthread_mutex_unlock(&note->loop->mailbox_lock);
+    note->loop = NULL;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg);
+
+static void arm(struct wr_timer *t, struct wr_span in)
+{
+    if (t->event == NULL) {
+        t->event = event_new(t->loop->base, -1, 0, on_timer, t);
+        WR_CHECK(t->event != NULL);
+    }
+    int64_t us = in.us > 0 ? in.us : 0;
+    struct timeval tv = { us / WR_US_PER_S, us % WR_US_PER_S };
+    WR_CHECK(event_add(t->event, &tv) == 0);
+    t->armed = wr_time_add(t->loop->mono, in);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct wr_timer *t = arg;
+    (void) fd;
+    (void) what;
+    wr_loop_tick(t->loop);
+    t->armed.us = 0;
+    if (t->due.us == 0)
+        return;
+    struct wr_span left = wr_time_since(t->due, t->loop->mono);
+    if (left.us > 0) {
+        arm(t, left);
+        return;
+    }
+    t->due.us = 0;
+    t->fire(t);
+}
+
+void wr_timer_init(struct wr_timer *t, struct wr_loop *loop, void (*fire)(struct wr_timer *))
+{
+    *t = (struct wr_timer){ .loop = loop, .fire = fire };
+}
+
+void wr_timer_set(struct wr_timer *t, struct wr_span from_now)
+{
+    t->due = wr_time_add(t->loop->mono, from_now);
+    if (t->armed.us == 0 || wr_time_before(t->due, t->armed))
+        arm(t, from_now);
+}
+
+void wr_timer_clear(struct wr_timer *t)
+{
+    t->due.us = 0;
+}
+
+void wr_timer_fini(struct wr_timer *t)
+{
+    if (t->event)
+        event_free(t->event);
+    t->event = NULL;
+    t->due.us = t->armed.us = 0;
+}
+
+void wr_loop_bury(struct wr_loop *loop, struct wr_corpse *corpse, void (*bury)(struct wr_corpse *))
+{
+    corpse->bury = bury;
+    TAILQ_INSERT_TAIL(&loop->graveyard, corpse, entry);
+    ask_turn(loop);
+}

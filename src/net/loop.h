@@ -1,0 +1,82 @@
+/* A loop: one thread's libevent base, with what every room above needs of it: the time, timers, notes from other threads,
+ * memory that dies at the end of the turn.
+ *
+ * A note is the only thing that crosses threads: a struct inside its receiver, put into the mailbox of the loop that owns
+ * it. Whatever a note says is looked up behind a lock or an atomic of its sender; the note only wakes. libevent's own
+ * locking stays off: only its owner touches a base. */
+#pragma once
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <sys/queue.h>
+
+#include "base/units.h"
+
+/* A wake-up call for something that lives on `loop`. Embedded; init before use; fini cancels. */
+struct wr_note {
+    struct wr_loop *loop;
+    void (*wake)(struct wr_note *note);
+    bool posted; /* behind the mailbox's lock */
+    TAILQ_ENTRY(wr_note) entry;
+};
+TAILQ_HEAD(wr_note_list, wr_note);
+
+/* Something to be freed when no callback can be on the stack any more. Embedded. */
+struct wr_corpse {
+    void (*bury)(struct wr_corpse *corpse);
+    TAILQ_ENTRY(wr_corpse) entry;
+};
+TAILQ_HEAD(wr_corpse_list, wr_corpse);
+
+/* A timer. Setting it later than it stands costs one store: it fires at the earlier time, sees, and sleeps on. */
+struct wr_timer {
+    struct wr_loop *loop;
+    struct event *event;  /* made when first set */
+    struct wr_time due;   /* monotonic; 0: not set */
+    struct wr_time armed; /* when libevent will call; 0: not armed */
+    void (*fire)(struct wr_timer *timer);
+};
+
+struct wr_loop {
+    struct event_base *base;
+    pthread_t thread;
+    unsigned index;             /* workers: 0.. ; the main loop: WR_LOOP_MAIN */
+    struct wr_time now;         /* wall clock at the start of this callback: wr_loop_tick() */
+    struct wr_time mono;        /* monotonic likewise */
+    int wake_fd;                /* eventfd: another thread has posted */
+    struct event *wake_event;
+    struct event *turn_event;   /* activated by our own posts and corpses: no system call */
+    pthread_mutex_t mailbox_lock;
+    struct wr_note_list mailbox;
+    bool wake_pending;          /* behind the lock: the eventfd has been written and not read yet */
+    struct wr_corpse_list graveyard;
+    bool turn_pending;
+    _Atomic int64_t beat_us;    /* monotonic time of the last turn, for /healthz and the watchdog */
+};
+
+#define WR_LOOP_MAIN 0xffffu
+
+/* Thread: start. 0, or -1 with errno. */
+int wr_loop_init(struct wr_loop *loop, unsigned index) WR_MUST_USE;
+/* Turns until wr_loop_stop(). Thread: becomes the owner. */
+void wr_loop_run(struct wr_loop *loop);
+/* Thread: the owner's. */
+void wr_loop_stop(struct wr_loop *loop);
+/* Buries what is left, frees the base. Thread: start, after wr_loop_run() returned. */
+void wr_loop_fini(struct wr_loop *loop);
+/* Every callback that comes from libevent calls this first: it sets now and mono. Thread: the owner's. */
+void wr_loop_tick(struct wr_loop *loop);
+
+/* Thread: the owner's. `loop` must be running here from now on. */
+void wr_note_init(struct wr_note *note, struct wr_loop *loop, void (*wake)(struct wr_note *));
+/* Wakes the note on its loop, soon and never before this returns. Posting a posted note does nothing. Thread: any. */
+void wr_note_post(struct wr_note *note);
+/* The note will not be woken any more. Nobody may post it afterwards. Thread: the owner's. */
+void wr_note_fini(struct wr_note *note);
+
+/* Thread: the owner's (all of these). */
+void wr_timer_init(struct wr_timer *t, struct wr_loop *loop, void (*fire)(struct wr_timer *));
+void wr_timer_set(struct wr_timer *t, struct wr_span from_now);
+void wr_timer_clear(struct wr_timer *t);
+void wr_timer_fini(struct wr_timer *t);
+void wr_loop_bury(struct wr_loop *loop, struct wr_corpse *corpse, void (*bury)(struct wr_corpse *));

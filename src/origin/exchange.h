@@ -1,0 +1,57 @@
+/* One exchange with an origin: a request goes out, interim responses, a head and a body come back.
+ *
+ * The exchange picks a server (balancing, health), takes a pooled connection or makes one, writes the head, streams the
+ * request's flow, parses the answer strictly and fills the response's flow, pausing whichever side lags. It knows nothing
+ * of caching. Embedded in its owner. Thread: the loop's owner.
+ *
+ * Contract: wr_exchange_start() refused: an error, no callback. Accepted: on_end exactly once and last, never before start
+ * has returned, unless cancelled. on_head at most once, before on_end. */
+#pragma once
+
+#include "base/err.h"
+#include "http/head.h"
+#include "net/flow.h"
+#include "policy/policy.h"
+
+struct wr_origins;  /* one per worker and policy: connection pools, balancing state */
+struct wr_backends; /* one per process: what is known of each server's health, by name across reloads */
+
+struct wr_exchange {
+    /* filled by the owner before the start */
+    void (*on_interim)(struct wr_exchange *x, const struct wr_head *head); /* a 1xx but 101; may be NULL */
+    /* The final head; its slices hold until this returns. The owner must name the flow for the body with
+     * wr_exchange_into() before it returns if head->framing isn't NONE. */
+    void (*on_head)(struct wr_exchange *x, const struct wr_head *head);
+    void (*on_end)(struct wr_exchange *x, enum wr_err err); /* OK: the response is whole (its flow has been ended) */
+    const struct wr_origin_policy *origin;
+    enum wr_method method;
+    struct wr_slice head;      /* the request head ready for the wire but for Host when !pass_host; must hold until on_end */
+    struct wr_flow *request;   /* the request's body, or NULL; the exchange opens a reader on it */
+    bool request_chunked;      /* send it chunked (its length isn't in the head) */
+    bool idempotent;           /* may be sent again to another connection if not an octet of an answer came (RFC 9110 9.2.2) */
+    uint64_t balance_hash;     /* for balance: hash */
+
+    /* to be read by the owner once on_head or on_end ran */
+    struct wr_time sent, answered; /* wall clock: request_time and response_time of RFC 9111 4.2.3 */
+    unsigned attempts;
+    bool reused;
+    const char *server;        /* the server's text in the policy */
+    const char *why;           /* with ORIGIN_BROKEN: what was wrong; static text */
+
+    struct wr_exchange_run *run; /* private */
+};
+
+struct wr_backends *wr_backends_new(void);
+void wr_backends_free(struct wr_backends *b);
+/* Active health checks of the policy's origins run on the main loop from now on (and stop for what is no longer named). */
+void wr_backends_watch(struct wr_backends *b, struct wr_loop *main_loop, struct wr_policy *policy);
+
+struct wr_origins *wr_origins_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_backends *backends);
+/* Closes idle connections; exchanges under way go on and free it when the last has ended. */
+void wr_origins_free(struct wr_origins *o);
+
+enum wr_err wr_exchange_start(struct wr_exchange *x, struct wr_origins *origins) WR_MUST_USE;
+/* Where the body goes; the exchange takes a reference, is its producer and ends it (OK or the error) before on_end. */
+void wr_exchange_into(struct wr_exchange *x, struct wr_flow *flow);
+/* No callback any more; the connection is closed; a response flow still arriving ends with CANCELLED. Harmless when ended. */
+void wr_exchange_cancel(struct wr_exchange *x);

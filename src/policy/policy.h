@@ -1,0 +1,206 @@
+/* The policy: one immutable snapshot of what the YAML file says, defaults filled in.
+ *
+ * Built by wr_policy_load() on the start or main thread, then shared by all threads through counted references; a
+ * reload builds another snapshot and swaps. Nothing in here changes after loading, and nothing in here is run-time state:
+ * whoever keeps state per origin or limit finds it by `index`, or by name across reloads. */
+#pragma once
+
+#include "base/units.h"
+#include "http/head.h"
+#include "log/access.h"
+#include "log/log.h"
+
+struct wr_cidr { /* IPv4 as ::ffff:a.b.c.d/96+n */
+    unsigned char addr[16];
+    unsigned bits;
+};
+
+enum wr_address_kind { WR_ADDRESS_IP, WR_ADDRESS_NAME, WR_ADDRESS_UNIX, WR_ADDRESS_SYSTEMD };
+
+struct wr_address {
+    enum wr_address_kind kind;
+    char *text;        /* as written, for messages */
+    char *host;        /* literal address, host name, path of the socket, or systemd's name of it */
+    uint16_t port;
+};
+
+struct wr_listen {
+    struct wr_address address;
+    bool proxy_protocol;
+};
+
+enum wr_on_failure { WR_ON_FAILURE_LOCAL, WR_ON_FAILURE_OPEN, WR_ON_FAILURE_CLOSED };
+
+struct wr_policy_redis {
+    bool enabled;
+    struct wr_address address; /* IP, NAME or UNIX */
+    bool tls;                  /* refused by the reader while no TLS is built in */
+    char *user, *password;     /* NULL: none */
+    int db;
+    char *namespace_, *keyspace;
+    struct wr_span timeout;
+    enum wr_on_failure on_failure;
+    struct wr_span max_staleness;
+    uint64_t max_object;       /* larger bodies aren't stored in Redis; default 64MB */
+    uint64_t chunk;            /* bodies above are cut into chunks of this size; default 512KB */
+    struct wr_span lock_ttl;   /* of a fetch lock between renewals; default 5s */
+};
+
+enum wr_balance { WR_BALANCE_ROUND_ROBIN, WR_BALANCE_LEAST_CONNECTIONS, WR_BALANCE_HASH };
+
+struct wr_server {
+    struct wr_address address;
+    unsigned weight; /* 1..100 */
+};
+
+struct wr_origin_policy {
+    char *name;
+    size_t index;
+    struct wr_server *servers;
+    size_t server_count;
+    enum wr_balance balance;
+    struct wr_span connect_timeout, response_timeout; /* response: until the head, and between two pieces of the body */
+    unsigned retries;
+    unsigned max_connections; /* per server and worker; 0: no limit */
+    struct wr_span idle_timeout; /* of a pooled connection */
+    char *health_path;        /* NULL: no active checks */
+    struct wr_span health_interval;
+    bool pass_host;           /* forward the client's Host (default true); else the server's own name */
+};
+
+enum wr_identity_kind { WR_IDENTITY_CLIENT, WR_IDENTITY_HEADER, WR_IDENTITY_COOKIE, WR_IDENTITY_QUERY };
+
+struct wr_identity_part {
+    enum wr_identity_kind kind;
+    struct wr_slice name;
+};
+
+enum wr_algorithm { WR_FIXED_WINDOW, WR_SLIDING_WINDOW, WR_TOKEN_BUCKET, WR_GCRA };
+
+struct wr_limit_policy {
+    char *name;
+    size_t index;
+    struct wr_identity_part *parts; /* joined; a request that lacks one of them is limited by the others and client */
+    size_t part_count;
+    enum wr_algorithm algorithm;
+    struct wr_rate rate;
+    uint64_t burst; /* token_bucket: bucket size; gcra: how many may come at once; default rate.count */
+    bool observe;   /* count, never refuse */
+};
+
+/* What the key of a stored response holds besides scheme-independent host and path. */
+struct wr_key_policy {
+    bool no_host;                 /* leave the host out */
+    bool no_query;                /* leave the whole query out */
+    bool sort_query;
+    char **query_keep;            /* patterns, NULL-ended; NULL: keep all */
+    char **query_drop;            /* patterns such as utm_* */
+    char **headers;               /* names, NULL-ended */
+    char **cookies;
+};
+
+struct wr_status_ttl {
+    int status;                   /* 404, or 5 for 5xx */
+    struct wr_span ttl;
+};
+
+enum wr_bypass_kind { WR_BYPASS_HEADER, WR_BYPASS_COOKIE, WR_BYPASS_QUERY };
+
+struct wr_bypass {
+    enum wr_bypass_kind kind;
+    struct wr_slice name;
+};
+
+struct wr_cache_policy {
+    bool enabled;
+    bool has_ttl, override;       /* ttl: when the origin says nothing; with override: whatever it says */
+    struct wr_span ttl;
+    double jitter;                /* 0..1 */
+    struct wr_span grace;         /* stale-while-revalidate where the origin names none */
+    struct wr_span stale_if_error;
+    bool has_grace, has_stale_if_error;
+    double early_refresh;         /* XFetch's beta; 0: off */
+    struct wr_key_policy key;
+    bool methods_post;            /* reserved to GET and HEAD unless named */
+    struct wr_status_ttl *status_ttls;
+    size_t status_ttl_count;
+    struct wr_bypass *bypasses;
+    size_t bypass_count;
+    char *target;                 /* targeted field besides CDN-Cache-Control (RFC 9213), NULL: none */
+    struct wr_span pass_ttl;      /* how long a pass marker is remembered; default 5s */
+    struct wr_span lock_timeout;  /* the longest wait for another node's fetch; default 10s */
+    bool ignore_client;           /* don't obey request Cache-Control/Pragma */
+};
+
+enum wr_match_path_kind { WR_MATCH_ANY, WR_MATCH_EXACT, WR_MATCH_PREFIX };
+
+struct wr_match {
+    struct wr_slice host;         /* lower case; at NULL: any; "*.example.com": any name below */
+    enum wr_match_path_kind path_kind;
+    struct wr_slice path;         /* EXACT, or PREFIX without its '*' */
+    struct wr_slice *methods;     /* NULL: any */
+    size_t method_count;
+};
+
+struct wr_route {
+    size_t index;
+    struct wr_match match;
+    const struct wr_origin_policy *origin;
+    const struct wr_limit_policy **limits;
+    size_t limit_count;
+    struct wr_cache_policy cache;
+    int line;                     /* in the file, for explain */
+};
+
+struct wr_policy {
+    unsigned refs;                /* atomic */
+    char *file;
+    char *server_name;
+    unsigned workers;             /* never 0 */
+    struct wr_listen *listens;
+    size_t listen_count;
+    bool has_admin;
+    struct wr_address admin;
+    enum wr_log_priority log_level;
+    enum wr_access_format access_format;
+    char *access_file;            /* NULL: stderr */
+    struct wr_cidr *trusted;
+    size_t trusted_count;
+    struct wr_cidr *purgers;      /* purge_from: who may send PURGE */
+    size_t purger_count;
+    struct wr_policy_redis redis;
+    bool memory;
+    uint64_t memory_size, memory_max_object;
+    /* client: */
+    struct wr_span header_timeout, idle_timeout, send_timeout, body_timeout, drain_timeout;
+    uint64_t max_head, max_target, max_body; /* max_body 0: no limit */
+    unsigned max_connections;     /* over all workers; beyond it 503 */
+    struct wr_origin_policy *origins;
+    size_t origin_count;
+    struct wr_limit_policy *limits;
+    size_t limit_count;
+    struct wr_route *routes;
+    size_t route_count;
+    struct wr_route_index *route_index; /* host by hash, path by trie; private to route.c */
+    struct wr_arena *arena;       /* where all of the above lives */
+};
+
+/* Reads and checks the file. On success gives a snapshot with one reference. On failure gives NULL and every mistake, a
+ * line each, "file:line:column: what is wrong (did you mean ...?)", in *mistakes. Thread: start or main (reads a file). */
+struct wr_policy *wr_policy_load(const char *file, struct wr_buf *mistakes) WR_MUST_USE;
+/* The same from octets; `name` stands for the file in messages. Thread: any. */
+struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *mistakes) WR_MUST_USE;
+/* Thread: any. */
+struct wr_policy *wr_policy_ref(struct wr_policy *p);
+void wr_policy_unref(struct wr_policy *p);
+
+/* The first route that matches, or NULL. host: lower case, without port. Cost doesn't grow with the number of routes.
+ * Thread: any. */
+const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
+                                       struct wr_slice method);
+/* Whether the address (as 16 octets) lies in one of the blocks. */
+bool wr_cidr_has(const struct wr_cidr *blocks, size_t count, const unsigned char addr[16]);
+/* Parses "10.0.0.0/8", "::1", ...: NULL or a reason. */
+const char *wr_cidr_parse(struct wr_slice s, struct wr_cidr *out);
+/* Clears the bits behind the prefix. false: some were set. */
+bool wr_cidr_mask(struct wr_cidr *block);

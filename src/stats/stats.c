@@ -1,0 +1,32 @@
+#include "stats/stats.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static struct wr_stats spare; /* of threads that never joined: start-up code and tests */
+static struct wr_stats *all = &spare;
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+
+_Thread_local struct wr_stats *wr_stats_mine = &spare;
+
+void wr_stats_join(void)
+{
+    struct wr_stats *mine = aligned_alloc(_Alignof(struct wr_stats), sizeof *mine);
+    WR_CHECK(mine != NULL);
+    memset(mine, 0, sizeof *mine);
+    pthread_mutex_lock(&all_lock);
+    mine->next = all;
+    all = mine;
+    pthread_mutex_unlock(&all_lock);
+    wr_stats_mine = mine;
+}
+
+uint64_t wr_stats_sum(enum wr_stat stat)
+{
+    uint64_t sum = 0;
+    pthread_mutex_lock(&all_lock);
+    for (const struct wr_stats *s = all; s; s = s->next)
+        sum += __atomic_load_n(&s->value[stat], __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&all_lock);
+    return sum;
+}
