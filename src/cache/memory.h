@@ -1,7 +1,7 @@
 /* The memory store: stored responses within one byte budget over all threads.
  *
- * Sharded by hash, each shard behind its own lock held for nanoseconds. Eviction by SIEVE (Zhang et al., NSDI 2024) or
- * better. Thread: any. */
+ * Sharded by hash, each shard behind its own lock held for nanoseconds. Eviction by SIEVE (Zhang et al., NSDI 2024). What it
+ * counts is what malloc took: texts, contents, its own tables. Thread: any. */
 #pragma once
 
 #include "cache/object.h"
@@ -20,7 +20,7 @@ bool wr_memory_drop(struct wr_memory *m, struct wr_hash hash);
 /* Drops only if it is still this very object. */
 bool wr_memory_drop_if(struct wr_memory *m, const struct wr_object *object);
 void wr_memory_clear(struct wr_memory *m);
-/* Frees what has expired, a slice of the work per call; called by a timer. now: monotonic. */
+/* Frees what has expired in one of the 64 shards, in turn: 64 calls go over the whole store. For a timer. now: monotonic. */
 void wr_memory_sweep(struct wr_memory *m, struct wr_time now);
 uint64_t wr_memory_bytes(const struct wr_memory *m);
 uint64_t wr_memory_count(const struct wr_memory *m);

@@ -13,7 +13,7 @@ enum wr_ask {
 };
 struct wr_request_rules {
     enum wr_ask ask;
-    const char *detail;        /* why PASS, for Cache-Status */
+    const char *detail;        /* why PASS, as the fwd parameter of Cache-Status says it: "method" or "bypass" */
     bool revalidate;           /* request no-cache / max-age=0 / Pragma: use only what was just validated */
     bool no_store;
     bool only_if_cached;
@@ -49,6 +49,10 @@ enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct 
 /* May it be served although stale, because the origin failed (RFC 5861 4 and RFC 9111 4.2.4)? */
 bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_object *object, struct wr_time now);
+/* The same when no answer came at all (refused, reset, timed out): we are disconnected, and RFC 9111 4.2.4 lets any stored
+ * response be served that doesn't forbid it. The policy's stale_if_error bounds the time where it is set. */
+bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
+                                   const struct wr_object *object, struct wr_time now);
 /* Is a response of this status such a failure (500, 502, 503, 504)? */
 bool wr_rules_is_error(int status);
 /* How long the object is worth keeping in a store: lifetime + the longer of swr and sie, and a while for validation. */

@@ -1,5 +1,9 @@
 /* Takes the framing off a body as it arrives: Content-Length, chunked (strict) or until close.
  *
+ * The chunked coding is decoded here and not by http-parser, which takes sizes with rubbish behind them, any two octets
+ * for the end of a chunk, a CR with any octet behind it for the end of a line, and extensions without a total: each of
+ * them lets a message end at different places for different readers. Here a line ends in CR LF and in nothing else,
+ * extensions are read over, and what isn't content is bounded by a fixed amount and a share of the content.
  * No I/O, no memory of its own but for trailers. Thread: the owner's. */
 #pragma once
 

@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-/* fields.def: X(ID, "name-in-lower-case", flags) */
+/* fields.def: X(ID, "Usual-Spelling", flags) */
 enum wr_field_id {
     WR_F_OTHER,
 #define X(id, name, flags) WR_F_##id,
@@ -71,6 +71,7 @@ struct wr_head {
     struct wr_slice path;    /* starts with '/', or "*" for OPTIONS * ; without query */
     struct wr_slice query;   /* behind '?', without it; at == NULL: there was no '?' */
     bool expect_continue;
+    bool trailers_wanted;    /* TE: trailers was sent: trailers may be passed back (RFC 9110 6.5.1) */
 
     /* response */
     int status;

@@ -1,7 +1,11 @@
 /* Reads the head of a request or a response out of contiguous octets, strictly.
  *
- * http-parser does the reading; what it lets through although RFC 9112 forbids it is refused here, before and after
- * it runs, so that no other parser behind us can understand the same octets differently (request smuggling).
+ * The first line is read here, octet for octet as RFC 9112 has it: http-parser knows a fixed list of methods and refuses
+ * every other (RFC 9110 16.1.1 wants them forwarded), takes any version and target, and would only cost time. It
+ * stands behind a first line of our own making and reads the fields. What it lets through there although RFC 9112
+ * forbids it is refused before it runs (scan.h) and after, so that no other parser behind us can understand the same
+ * octets differently (request smuggling).
+ * One thing that is valid stays refused, by http-parser: HTAB behind the value of Content-Length or Transfer-Encoding.
  * No I/O, no clock. Thread: any. */
 #pragma once
 
@@ -34,3 +38,7 @@ enum wr_parse_status wr_parse_request(struct wr_parse *p, const char *at, size_t
 /* The same for a response to `method`. 1xx are heads like any other with framing NONE. Errors are ORIGIN_BROKEN. */
 enum wr_parse_status wr_parse_response(struct wr_parse *p, const char *at, size_t len, size_t max_head,
                                        enum wr_method method, struct wr_field *fields, struct wr_head *head);
+/* Reads a raw trailer section (struct wr_body_reader's `trailers`) into fields[0..WR_MAX_FIELDS). Those that concern the
+ * connection or must not stand in trailers (WR_FF_NO_TRAILER, RFC 9110 6.5.1) are hidden. Slices point into raw. false:
+ * not a well-formed section, or too many fields. */
+bool wr_parse_trailers(struct wr_slice raw, struct wr_field *fields, size_t *count) WR_MUST_USE;

@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "http/head.h"
+#include "log/access.h"
 #include "log/log.h"
 
 struct wr_cidr { /* IPv4 as ::ffff:a.b.c.d/96+n */
@@ -27,9 +28,6 @@ struct wr_listen {
     struct wr_address address;
     bool proxy_protocol;
 };
-
-
-enum wr_access_format { WR_ACCESS_OFF, WR_ACCESS_COMBINED, WR_ACCESS_JSON };
 
 enum wr_on_failure { WR_ON_FAILURE_LOCAL, WR_ON_FAILURE_OPEN, WR_ON_FAILURE_CLOSED };
 
@@ -204,3 +202,5 @@ const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slic
 bool wr_cidr_has(const struct wr_cidr *blocks, size_t count, const unsigned char addr[16]);
 /* Parses "10.0.0.0/8", "::1", ...: NULL or a reason. */
 const char *wr_cidr_parse(struct wr_slice s, struct wr_cidr *out);
+/* Clears the bits behind the prefix. false: some were set. */
+bool wr_cidr_mask(struct wr_cidr *block);

@@ -1,0 +1,233 @@
+#include "cache/key.h"
+
+#include <stdlib.h>
+
+#include "cache/text.h"
+#include "http/octets.h"
+
+/* The text is lines, none of which a request can forge, as no field value and no target holds a line feed:
+ *
+ *     shop.example.com/path?query
+ *     header:accept-language=de
+ *     cookie:tier=gold
+ *     vary:9f3c...                  of a variant: its marker's version, then the fields that choose
+ *     accept-encoding=gzip          (a name without "=": the request hasn't got it)
+ */
+
+/* --- URI --- */
+
+static int hex_value(char c)
+{
+    return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+}
+
+/* What means the same whether it is encoded or not (RFC 3986 2.3), but for dots: "%2e%2e" stays, as dot segments are not
+ * resolved here either and an origin may tell them apart. */
+static bool unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '~';
+}
+
+/* RFC 3986 6.2.2.1, 6.2.2.2. to: room for s.len octets. Returns how many it took. */
+static size_t normalise(char *to, struct wr_slice s)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t n = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] != '%' || i + 2 >= s.len || !wr_octet_is(s.at[i + 1], WR_OC_HEX) || !wr_octet_is(s.at[i + 2], WR_OC_HEX)) {
+            to[n++] = s.at[i];
+            continue;
+        }
+        int octet = hex_value(s.at[i + 1]) * 16 + hex_value(s.at[i + 2]);
+        if (unreserved((char) octet)) {
+            to[n++] = (char) octet;
+        } else {
+            to[n++] = '%';
+            to[n++] = digits[octet >> 4];
+            to[n++] = digits[octet & 15];
+        }
+        i += 2;
+    }
+    return n;
+}
+
+static struct wr_slice normalised(struct wr_slice s, struct wr_arena *arena)
+{
+    if (memchr(s.at, '%', s.len) == NULL)
+        return s;
+    char *at = wr_arena_alloc(arena, s.len);
+    return wr_slice(at, normalise(at, s));
+}
+
+/* Lower case, without the port that http has anyway. */
+static struct wr_slice host_of(struct wr_slice host, struct wr_arena *arena)
+{
+    if (host.len >= 3 && memcmp(host.at + host.len - 3, ":80", 3) == 0)
+        host.len -= 3;
+    else if (host.len > 0 && host.at[host.len - 1] == ':')
+        host.len--;
+    char *at = wr_arena_alloc(arena, host.len + 1);
+    for (size_t i = 0; i < host.len; i++)
+        at[i] = wr_lower(host.at[i]);
+    return wr_slice(at, host.len);
+}
+
+/* --- query --- */
+
+/* pattern: '*' stands for any octets. */
+static bool matches(const char *pattern, struct wr_slice s)
+{
+    const char *star = NULL;
+    size_t i = 0, retry = 0;
+    while (i < s.len) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            retry = i;
+        } else if (*pattern == s.at[i]) {
+            pattern++;
+            i++;
+        } else if (star) {
+            pattern = star;
+            i = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+static bool any_matches(char *const *patterns, struct wr_slice s)
+{
+    for (; *patterns; patterns++)
+        if (matches(*patterns, s))
+            return true;
+    return false;
+}
+
+struct parameter {
+    struct wr_slice text, name;
+};
+
+/* By name; parameters of one name keep their order, which applications look at. */
+static int by_name(const void *a, const void *b)
+{
+    const struct parameter *x = a, *y = b;
+    size_t len = x->name.len < y->name.len ? x->name.len : y->name.len;
+    int order = memcmp(x->name.at, y->name.at, len);
+    if (order == 0)
+        order = (x->name.len > y->name.len) - (x->name.len < y->name.len);
+    return order ? order : (x->text.at > y->text.at) - (x->text.at < y->text.at);
+}
+
+static bool counts(const struct wr_key_policy *policy, struct wr_slice name)
+{
+    if (policy->query_keep && !any_matches(policy->query_keep, name))
+        return false;
+    return !(policy->query_drop && any_matches(policy->query_drop, name));
+}
+
+static void write_chosen(struct wr_text *out, const struct wr_key_policy *policy, struct wr_slice query, struct wr_arena *arena)
+{
+    size_t most = 1, count = 0;
+    for (size_t i = 0; i < query.len; i++)
+        most += query.at[i] == '&';
+    struct parameter *parameters = wr_arena_alloc(arena, most * sizeof *parameters);
+    struct wr_slice text;
+    while ((text = wr_slice_cut(&query, '&')).at != NULL) {
+        struct wr_slice rest = text, name = wr_slice_cut(&rest, '=');
+        if (text.len > 0 && counts(policy, name))
+            parameters[count++] = (struct parameter){ text, name };
+    }
+    if (policy->sort_query && count > 0)
+        qsort(parameters, count, sizeof *parameters, by_name);
+    for (size_t i = 0; i < count; i++) {
+        wr_text_char(out, i == 0 ? '?' : '&');
+        wr_text_add(out, parameters[i].text);
+    }
+}
+
+static void write_query(struct wr_text *out, const struct wr_key_policy *policy, struct wr_slice query, struct wr_arena *arena)
+{
+    if (query.at == NULL || policy->no_query)
+        return;
+    query = normalised(query, arena);
+    if (policy->query_keep || policy->query_drop || policy->sort_query) {
+        write_chosen(out, policy, query, arena);
+    } else {
+        wr_text_char(out, '?');
+        wr_text_add(out, query);
+    }
+}
+
+/* --- fields --- */
+
+static void write_header(struct wr_text *out, const struct wr_head *request, const char *name, struct wr_arena *arena)
+{
+    wr_text_add(out, WR_SLICE("\nheader:"));
+    for (const char *c = name; *c; c++)
+        wr_text_char(out, wr_lower(*c));
+    wr_vary_value(out, request, wr_slice_str(name), arena);
+}
+
+/* Each cookie of that name, in the order in which they came: which of two an application takes isn't ours to know. */
+static void write_cookie(struct wr_text *out, const struct wr_head *request, const char *name)
+{
+    wr_text_add(out, WR_SLICE("\ncookie:"));
+    wr_text_add(out, wr_slice_str(name));
+    const struct wr_field *f = NULL;
+    while ((f = wr_head_next(request, WR_F_COOKIE, f)) != NULL) {
+        struct wr_slice rest = f->value, pair;
+        while ((pair = wr_slice_cut(&rest, ';')).at != NULL) {
+            struct wr_slice value = wr_slice_trim(pair), cookie = wr_slice_cut(&value, '=');
+            if (!wr_slice_eq(wr_slice_trim(cookie), wr_slice_str(name)))
+                continue;
+            wr_text_char(out, '=');
+            wr_text_add(out, value);
+        }
+    }
+}
+
+/* --- keys --- */
+
+static struct wr_key finish(const struct wr_text *text, struct wr_slice host)
+{
+    struct wr_slice whole = wr_text_slice(text);
+    return (struct wr_key){ .text = whole, .hash = wr_hash_of(whole), .host = host };
+}
+
+struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr_head *request, struct wr_arena *arena)
+{
+    const struct wr_key_policy *p = &policy->key;
+    struct wr_slice host = p->no_host ? WR_SLICE("") : host_of(request->host, arena);
+    struct wr_text text = { .arena = arena };
+    if (request->method == WR_METHOD_POST) /* where the policy stores its responses: apart from GET's */
+        wr_text_add(&text, WR_SLICE("POST "));
+    wr_text_add(&text, host);
+    wr_text_add(&text, normalised(request->path, arena));
+    write_query(&text, p, request->query, arena);
+    for (char **name = p->headers; name && *name; name++)
+        write_header(&text, request, *name, arena);
+    for (char **name = p->cookies; name && *name; name++)
+        write_cookie(&text, request, *name);
+    return finish(&text, host);
+}
+
+struct wr_key wr_key_variant(const struct wr_key *primary, const struct wr_object *marker, const struct wr_head *request,
+                             struct wr_arena *arena, struct wr_slice *values)
+{
+    struct wr_text chosen = { .arena = arena };
+    struct wr_slice names = marker->head, name;
+    while ((name = wr_slice_cut(&names, ',')).at != NULL) {
+        wr_text_char(&chosen, '\n');
+        wr_text_add(&chosen, name);
+        wr_vary_value(&chosen, request, name, arena);
+    }
+    struct wr_text text = { .arena = arena };
+    wr_text_add(&text, primary->text);
+    wr_text_add(&text, wr_arena_printf(arena, "\nvary:%016llx", (unsigned long long) marker->meta.version));
+    wr_text_add(&text, wr_text_slice(&chosen));
+    *values = wr_text_slice(&chosen);
+    return finish(&text, primary->host);
+}

@@ -1,0 +1,277 @@
+#include "cache/memory.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "cache/table.h"
+
+#define SHARDS 64           /* a power of two */
+#define STEPS 64            /* the hand's longest walk under a lock */
+#define SWEEP_BUCKETS 256   /* buckets looked through under one lock */
+#define HEAP_HEADER 8       /* what glibc keeps before each piece of memory */
+
+struct shard {
+    _Alignas(64) pthread_mutex_t lock;
+    struct wr_table table;
+    struct wr_entry_queue queue;
+    struct wr_entry *hand;  /* where eviction goes on, towards newer ones; NULL: at the oldest */
+};
+
+struct wr_memory {
+    uint64_t size, max_object;
+    uint64_t bytes, count;  /* atomic, of all shards */
+    unsigned evict_next;    /* atomic: the shard that gives way next */
+    unsigned sweep_next;    /* atomic */
+    struct shard shards[SHARDS];
+};
+
+struct wr_memory *wr_memory_new(uint64_t size, uint64_t max_object)
+{
+    struct wr_memory *m = aligned_alloc(_Alignof(struct wr_memory), sizeof *m);
+    WR_CHECK(m != NULL);
+    memset(m, 0, sizeof *m);
+    m->size = size;
+    m->max_object = max_object;
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct shard *s = &m->shards[i];
+        WR_CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
+        wr_table_init(&s->table);
+        TAILQ_INIT(&s->queue);
+        m->bytes += s->table.bytes;
+    }
+    return m;
+}
+
+static struct shard *shard_of(struct wr_memory *m, struct wr_hash hash)
+{
+    return &m->shards[hash.hi % SHARDS];
+}
+
+/* --- accounting: what malloc really took --- */
+
+static size_t heap_bytes(void *at)
+{
+    return malloc_usable_size(at) + HEAP_HEADER;
+}
+
+/* The flow knows its pieces' octets; each piece, and the flow itself, is an allocation more. */
+static size_t entry_bytes(struct wr_entry *e)
+{
+    size_t bytes = heap_bytes(e) + heap_bytes(e->object);
+    if (e->object->flow) {
+        uint64_t length = wr_flow_length(e->object->flow);
+        size_t pieces = (size_t) (length / WR_FLOW_PIECE) + (length > 0);
+        bytes += wr_flow_bytes(e->object->flow) + (pieces + 1) * 2 * HEAP_HEADER;
+    }
+    return bytes;
+}
+
+/* --- behind a shard's lock --- */
+
+static void link_in(struct wr_memory *m, struct shard *s, struct wr_entry *e)
+{
+    size_t before = s->table.bytes;
+    wr_table_add(&s->table, e);
+    TAILQ_INSERT_HEAD(&s->queue, e, queue);
+    __atomic_add_fetch(&m->bytes, e->bytes + (s->table.bytes - before), __ATOMIC_RELAXED);
+    __atomic_add_fetch(&m->count, 1, __ATOMIC_RELAXED);
+}
+
+static struct wr_entry *newer(struct wr_entry *e)
+{
+    return TAILQ_PREV(e, wr_entry_queue, queue);
+}
+
+/* Pushes it on *dead: freed when the lock has been given back. */
+static void take_out(struct wr_memory *m, struct shard *s, struct wr_entry *e, struct wr_entry **dead)
+{
+    if (s->hand == e)
+        s->hand = newer(e);
+    wr_table_remove(&s->table, e);
+    TAILQ_REMOVE(&s->queue, e, queue);
+    __atomic_sub_fetch(&m->bytes, e->bytes, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&m->count, 1, __ATOMIC_RELAXED);
+    e->chain = *dead;
+    *dead = e;
+}
+
+static void bury(struct wr_entry *dead)
+{
+    while (dead) {
+        struct wr_entry *next = dead->chain;
+        wr_object_unref(dead->object);
+        free(dead);
+        dead = next;
+    }
+}
+
+/* --- eviction: SIEVE (Zhang et al., NSDI 2024) --- */
+
+static bool over(const struct wr_memory *m)
+{
+    return __atomic_load_n(&m->bytes, __ATOMIC_RELAXED) > m->size;
+}
+
+/* Walks the hand from old to new: what was used loses its mark and stays, the first unused one goes. Gives up after
+ * STEPS, so that the lock is held briefly; the hand remembers the place. */
+static void evict_one(struct wr_memory *m, struct shard *s, const struct wr_object *spare, struct wr_entry **dead)
+{
+    for (unsigned step = 0; step < STEPS; step++) {
+        struct wr_entry *e = s->hand ? s->hand : TAILQ_LAST(&s->queue, wr_entry_queue);
+        if (e == NULL)
+            return;
+        if (!e->visited && e->object != spare) {
+            take_out(m, s, e, dead);
+            return;
+        }
+        e->visited = false;
+        s->hand = newer(e);
+    }
+}
+
+/* The shards give way in turn, one entry each: over all of them that is one queue, near enough. Ends also when whole
+ * rounds freed nothing: then others are evicting, or only `spare` is left. */
+static void make_room(struct wr_memory *m, const struct wr_object *spare)
+{
+    unsigned barren = 0;
+    while (over(m) && barren < 16 * SHARDS) {
+        struct shard *s = &m->shards[__atomic_fetch_add(&m->evict_next, 1, __ATOMIC_RELAXED) % SHARDS];
+        struct wr_entry *dead = NULL;
+        pthread_mutex_lock(&s->lock);
+        evict_one(m, s, spare, &dead);
+        pthread_mutex_unlock(&s->lock);
+        barren = dead ? 0 : barren + 1;
+        bury(dead);
+    }
+}
+
+/* --- the interface --- */
+
+struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct wr_slice key)
+{
+    struct shard *s = shard_of(m, hash);
+    struct wr_object *found = NULL;
+    pthread_mutex_lock(&s->lock);
+    struct wr_entry *e = wr_table_find(&s->table, hash);
+    if (e && wr_slice_eq(e->object->key, key)) {
+        e->visited = true;
+        found = wr_object_ref(e->object);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
+bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires)
+{
+    WR_CHECK(object->flow == NULL || wr_flow_state(object->flow) == WR_FLOW_WHOLE);
+    struct wr_entry *e = calloc(1, sizeof *e);
+    WR_CHECK(e != NULL);
+    e->object = object;
+    e->expires = expires;
+    e->bytes = entry_bytes(e);
+    if (e->bytes > m->max_object || e->bytes > m->size || (object->flow && !wr_flow_kept(object->flow))) {
+        free(e);
+        return false;
+    }
+    wr_object_ref(object);
+    struct shard *s = shard_of(m, object->hash);
+    struct wr_entry *dead = NULL;
+    pthread_mutex_lock(&s->lock);
+    struct wr_entry *old = wr_table_find(&s->table, object->hash);
+    if (old) {
+        e->visited = old->visited; /* a refreshed response is as wanted as it was */
+        take_out(m, s, old, &dead);
+    }
+    link_in(m, s, e);
+    pthread_mutex_unlock(&s->lock);
+    bury(dead);
+    make_room(m, object);
+    return true;
+}
+
+static bool drop(struct wr_memory *m, struct wr_hash hash, const struct wr_object *only)
+{
+    struct shard *s = shard_of(m, hash);
+    struct wr_entry *dead = NULL;
+    pthread_mutex_lock(&s->lock);
+    struct wr_entry *e = wr_table_find(&s->table, hash);
+    if (e && (only == NULL || e->object == only))
+        take_out(m, s, e, &dead);
+    pthread_mutex_unlock(&s->lock);
+    bool dropped = dead != NULL;
+    bury(dead);
+    return dropped;
+}
+
+bool wr_memory_drop(struct wr_memory *m, struct wr_hash hash)
+{
+    return drop(m, hash, NULL);
+}
+
+bool wr_memory_drop_if(struct wr_memory *m, const struct wr_object *object)
+{
+    return drop(m, object->hash, object);
+}
+
+void wr_memory_clear(struct wr_memory *m)
+{
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct shard *s = &m->shards[i];
+        for (;;) {
+            struct wr_entry *dead = NULL, *e;
+            pthread_mutex_lock(&s->lock);
+            for (unsigned n = 0; n < STEPS && (e = TAILQ_FIRST(&s->queue)) != NULL; n++)
+                take_out(m, s, e, &dead);
+            pthread_mutex_unlock(&s->lock);
+            if (dead == NULL)
+                break;
+            bury(dead);
+        }
+    }
+}
+
+static void sweep_buckets(struct wr_memory *m, struct shard *s, size_t from, struct wr_time now, struct wr_entry **dead)
+{
+    for (size_t i = from; i < from + SWEEP_BUCKETS && i < s->table.buckets; i++)
+        for (struct wr_entry *e = wr_table_bucket(&s->table, i), *next; e; e = next) {
+            next = e->chain;
+            if (!wr_time_before(now, e->expires))
+                take_out(m, s, e, dead);
+        }
+}
+
+void wr_memory_sweep(struct wr_memory *m, struct wr_time now)
+{
+    struct shard *s = &m->shards[__atomic_fetch_add(&m->sweep_next, 1, __ATOMIC_RELAXED) % SHARDS];
+    bool more = true;
+    for (size_t at = 0; more; at += SWEEP_BUCKETS) {
+        struct wr_entry *dead = NULL;
+        pthread_mutex_lock(&s->lock);
+        sweep_buckets(m, s, at, now, &dead);
+        more = at + SWEEP_BUCKETS < s->table.buckets;
+        pthread_mutex_unlock(&s->lock);
+        bury(dead);
+    }
+}
+
+void wr_memory_free(struct wr_memory *m)
+{
+    if (m == NULL)
+        return;
+    wr_memory_clear(m);
+    for (size_t i = 0; i < SHARDS; i++) {
+        wr_table_fini(&m->shards[i].table);
+        pthread_mutex_destroy(&m->shards[i].lock);
+    }
+    free(m);
+}
+
+uint64_t wr_memory_bytes(const struct wr_memory *m)
+{
+    return __atomic_load_n(&m->bytes, __ATOMIC_RELAXED);
+}
+
+uint64_t wr_memory_count(const struct wr_memory *m)
+{
+    return __atomic_load_n(&m->count, __ATOMIC_RELAXED);
+}

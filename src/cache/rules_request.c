@@ -1,0 +1,110 @@
+/* What a request lets the cache do (RFC 9111 3, 5.2.1). */
+#include "cache/rules.h"
+
+#include "http/directives.h"
+
+static bool has_cookie(const struct wr_head *request, struct wr_slice name)
+{
+    const struct wr_field *f = NULL;
+    while ((f = wr_head_next(request, WR_F_COOKIE, f)) != NULL) {
+        struct wr_slice rest = f->value, pair;
+        while ((pair = wr_slice_cut(&rest, ';')).at != NULL)
+            if (wr_slice_eq(wr_slice_trim(wr_slice_cut(&pair, '=')), name))
+                return true;
+    }
+    return false;
+}
+
+static bool has_parameter(const struct wr_head *request, struct wr_slice name)
+{
+    struct wr_slice rest = request->query, pair;
+    while ((pair = wr_slice_cut(&rest, '&')).at != NULL)
+        if (wr_slice_eq(wr_slice_cut(&pair, '='), name))
+            return true;
+    return false;
+}
+
+static bool bypassed(const struct wr_cache_policy *policy, const struct wr_head *request)
+{
+    for (size_t i = 0; i < policy->bypass_count; i++) {
+        const struct wr_bypass *b = &policy->bypasses[i];
+        if ((b->kind == WR_BYPASS_HEADER && wr_head_named(request, b->name, NULL)) ||
+            (b->kind == WR_BYPASS_COOKIE && has_cookie(request, b->name)) ||
+            (b->kind == WR_BYPASS_QUERY && has_parameter(request, b->name)))
+            return true;
+    }
+    return false;
+}
+
+/* Content on a GET has no meaning that a key could hold (RFC 9110 9.3.1): an origin that heeds it would poison the
+ * cache for everyone else. */
+static bool carries_content(const struct wr_head *request)
+{
+    return request->framing == WR_FRAMING_CHUNKED ||
+           (request->framing == WR_FRAMING_LENGTH && request->content_length > 0);
+}
+
+static const char *why_pass(const struct wr_cache_policy *policy, const struct wr_head *request)
+{
+    if (!policy->enabled)
+        return "bypass";
+    bool get = request->method == WR_METHOD_GET || request->method == WR_METHOD_HEAD;
+    if (!get && !(request->method == WR_METHOD_POST && policy->methods_post))
+        return "method";
+    if (bypassed(policy, request) || (get && carries_content(request)))
+        return "bypass";
+    return NULL;
+}
+
+static struct wr_span span_of(int64_t delta)
+{
+    if (delta == WR_DELTA_NONE)
+        return WR_SPAN_NONE;
+    return delta >= WR_DELTA_MAX ? WR_SPAN_MAX : WR_SPAN_S(delta);
+}
+
+void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head *request, struct wr_request_rules *out)
+{
+    struct wr_request_directives d = {
+        .max_age = WR_DELTA_NONE, .min_fresh = WR_DELTA_NONE, .max_stale = WR_DELTA_NONE
+    };
+    if (!policy->ignore_client)
+        wr_directives_of_request(request, &d);
+    *out = (struct wr_request_rules){
+        .detail = why_pass(policy, request),
+        .revalidate = d.no_cache || d.pragma_no_cache || d.max_age == 0,
+        .no_store = d.no_store,
+        .only_if_cached = d.only_if_cached,
+        .max_age = span_of(d.max_age),
+        .min_fresh = span_of(d.min_fresh),
+        .max_stale = span_of(d.max_stale),
+        .authorized = wr_head_get(request, WR_F_AUTHORIZATION) != NULL,
+    };
+    out->ask = out->detail ? WR_ASK_PASS : WR_ASK_LOOKUP;
+}
+
+/* Methods known as safe (RFC 9110 9.2.1 and the method registry). */
+static bool safe(const struct wr_head *request)
+{
+    static const struct wr_slice others[] = { WR_SLICE_INIT("PROPFIND"), WR_SLICE_INIT("REPORT"), WR_SLICE_INIT("SEARCH"),
+                                              WR_SLICE_INIT("QUERY") };
+    switch (request->method) {
+    case WR_METHOD_GET:
+    case WR_METHOD_HEAD:
+    case WR_METHOD_OPTIONS:
+    case WR_METHOD_TRACE:
+        return true;
+    case WR_METHOD_OTHER:
+        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+            if (wr_slice_eq(request->method_text, others[i]))
+                return true;
+        return false;
+    default:
+        return false;
+    }
+}
+
+bool wr_rules_invalidates(const struct wr_head *request, int status)
+{
+    return !safe(request) && status >= 200 && status < 400;
+}

@@ -1,0 +1,91 @@
+/* May a stored response answer this request now (RFC 9111 4), and how long is it worth keeping? */
+#include "cache/rules.h"
+
+#include <math.h>
+
+#define EARLY_MOST 10 /* early refresh begins in the last tenth of a life at most */
+
+/* XFetch (Vattani, Chierichetti and Lowenstein, 2015): the nearer the end and the slower the origin, the likelier one
+ * request refreshes before it. */
+static bool refresh_early(const struct wr_cache_policy *policy, const struct wr_object *object, struct wr_span left, double unit01)
+{
+    if (policy->early_refresh <= 0 || left.us > object->meta.lifetime.us / EARLY_MOST)
+        return false;
+    double gap = (double) object->meta.fetch_time.us * policy->early_refresh * -log(1.0 - unit01);
+    return (double) left.us <= gap;
+}
+
+enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
+                             const struct wr_object *object, struct wr_time now, double unit01)
+{
+    const struct wr_meta *m = &object->meta;
+    struct wr_span left = wr_object_freshness(object, now);
+    if (asked->authorized && !(m->flags & WR_OF_SHARED_AUTH))
+        return WR_REUSE_NOT;
+    if ((m->flags & WR_OF_NO_CACHE) || asked->revalidate)
+        return WR_REUSE_VALIDATE;
+    if (asked->max_age.us >= 0 && wr_object_age(object, now).us > asked->max_age.us)
+        return WR_REUSE_VALIDATE;
+    if (asked->min_fresh.us >= 0 && left.us < asked->min_fresh.us)
+        return WR_REUSE_VALIDATE;
+    if (left.us > 0)
+        return refresh_early(policy, object, left, unit01) ? WR_REUSE_EARLY : WR_REUSE_FRESH;
+    if (m->swr.us >= 0 && -left.us < m->swr.us)
+        return WR_REUSE_STALE_SERVE;
+    if (asked->max_stale.us >= 0 && -left.us <= asked->max_stale.us && !(m->flags & WR_OF_MUST_REVALIDATE))
+        return WR_REUSE_STALE_ASKED;
+    return WR_REUSE_VALIDATE;
+}
+
+/* What neither kind of failure lets pass: the client or the origin insists on validation. */
+static bool insists(const struct wr_request_rules *asked, const struct wr_object *object)
+{
+    return (object->meta.flags & WR_OF_NO_CACHE) || asked->revalidate ||
+           (asked->authorized && !(object->meta.flags & WR_OF_SHARED_AUTH));
+}
+
+bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
+                             const struct wr_object *object, struct wr_time now)
+{
+    (void) policy; /* its stale_if_error went into meta.sie when the response was stored */
+    int64_t stale = -wr_object_freshness(object, now).us;
+    return !insists(asked, object) && (stale < 0 || (object->meta.sie.us >= 0 && stale <= object->meta.sie.us));
+}
+
+bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
+                                   const struct wr_object *object, struct wr_time now)
+{
+    if (wr_rules_stale_if_error(policy, asked, object, now))
+        return true;
+    bool bounded = object->meta.sie.us >= 0 || policy->has_stale_if_error;
+    return !insists(asked, object) && !(object->meta.flags & WR_OF_MUST_REVALIDATE) && !bounded;
+}
+
+bool wr_rules_is_error(int status)
+{
+    return status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+static struct wr_span clamp(struct wr_span s, struct wr_span least, struct wr_span most)
+{
+    return s.us < least.us ? least : s.us > most.us ? most : s;
+}
+
+struct wr_span wr_rules_keep(const struct wr_cache_policy *policy, const struct wr_object *object, struct wr_time now)
+{
+    const struct wr_meta *m = &object->meta;
+    struct wr_span left = wr_object_freshness(object, now);
+    if (m->kind == WR_OBJECT_PASS)
+        return left;
+    /* a stale response is good for a 304 instead of a body, and for when the origin can't be reached */
+    bool validator = object->etag.at || object->last_modified.at;
+    struct wr_span beyond = clamp(m->lifetime, WR_SPAN_S(validator ? 3600 : 300), WR_SPAN_S(86400));
+    if (policy->has_stale_if_error && !validator)
+        beyond = WR_SPAN_S(0);
+    if (m->swr.us > beyond.us)
+        beyond = m->swr;
+    if (m->sie.us > beyond.us)
+        beyond = m->sie;
+    left.us = (left.us > 0 ? left.us : 0) + beyond.us;
+    return clamp(left, WR_SPAN_S(1), WR_SPAN_S(INT64_C(10) * 365 * 86400));
+}

@@ -1,0 +1,158 @@
+/* May a response be stored (RFC 9111 3), and what is to be remembered of it? */
+#include "cache/freshness.h"
+
+/* Status codes whose own rules for caching are implemented (the last of RFC 9110 15 that change them are 206 and 304,
+ * which are not stored as they are): what must-understand asks for (RFC 9111 5.2.2.3). */
+static bool understood(int status)
+{
+    switch (status) {
+    case 200: case 201: case 202: case 203: case 204: case 205:
+    case 300: case 301: case 302: case 303: case 307: case 308:
+    case 400: case 401: case 402: case 403: case 404: case 405: case 406: case 407: case 408: case 409: case 410:
+    case 411: case 412: case 413: case 414: case 415: case 416: case 417: case 421: case 422: case 426: case 428:
+    case 429: case 431: case 451:
+    case 500: case 501: case 502: case 503: case 504: case 505: case 511:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* RFC 9111 3.5. proxy-revalidate is not among them. */
+static bool allows_shared_auth(const struct wr_response_directives *d)
+{
+    return d->is_public || d->must_revalidate || d->s_maxage != WR_DELTA_NONE;
+}
+
+/* What the response itself forbids, whatever its lifetime. */
+static const char *forbidden(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
+                             const struct wr_head *response, const struct wr_response_directives *d)
+{
+    int status = response->status;
+    if (status < 200 || status > 599 || status == 206 || status == 304)
+        return "status is not stored";
+    if (asked->authorized && !allows_shared_auth(d))
+        return "answers an Authorization";
+    if (wr_vary_any(response))
+        return "varies on everything";
+    if (wr_policy_overrides(policy, status))
+        return NULL;
+    if (d->must_understand && !understood(status))
+        return "must-understand";
+    if (d->no_store && !d->must_understand)
+        return "no-store";
+    if (d->is_private)
+        return "private";
+    return NULL;
+}
+
+static bool can_be_validated(const struct wr_head *response)
+{
+    return wr_head_get(response, WR_F_ETAG) || wr_head_get(response, WR_F_LAST_MODIFIED);
+}
+
+/* What is left of its life is shortened at random, never its life in caches before us. */
+static struct wr_span jittered(struct wr_span lifetime, struct wr_span age, double share)
+{
+    int64_t left = lifetime.us - age.us;
+    if (left > 0)
+        lifetime.us -= (int64_t) ((double) left * share);
+    return lifetime;
+}
+
+static struct wr_span stale_for(int64_t directive, bool from_policy, struct wr_span policy)
+{
+    if (directive != WR_DELTA_NONE)
+        return WR_SPAN_S(directive);
+    return from_policy ? policy : WR_SPAN_NONE;
+}
+
+/* How long it may be served stale. must-revalidate, proxy-revalidate and no-cache forbid it (RFC 9111 4.2.4), and so does
+ * s-maxage, but for the times that the origin itself names beside it (RFC 5861 is the more special rule). */
+static void fill_stale(const struct wr_cache_policy *policy, const struct wr_response_directives *d, struct wr_meta *meta)
+{
+    meta->swr = meta->sie = WR_SPAN_NONE;
+    if (!(meta->flags & WR_OF_OVERRIDE)) {
+        if (d->must_revalidate || d->proxy_revalidate || d->no_cache)
+            return;
+        bool by_policy = d->s_maxage == WR_DELTA_NONE;
+        meta->swr = stale_for(d->stale_while_revalidate, by_policy && policy->has_grace, policy->grace);
+        meta->sie = stale_for(d->stale_if_error, by_policy && policy->has_stale_if_error, policy->stale_if_error);
+        return;
+    }
+    meta->swr = stale_for(d->stale_while_revalidate, policy->has_grace, policy->grace);
+    meta->sie = stale_for(d->stale_if_error, policy->has_stale_if_error, policy->stale_if_error);
+}
+
+static unsigned flags_of(const struct wr_response_directives *d, enum wr_lifetime_source source)
+{
+    unsigned flags = allows_shared_auth(d) ? WR_OF_SHARED_AUTH : 0;
+    if (source == WR_LIFETIME_OVERRIDE)
+        return flags | WR_OF_OVERRIDE;
+    if (d->must_revalidate || d->proxy_revalidate || d->s_maxage != WR_DELTA_NONE)
+        flags |= WR_OF_MUST_REVALIDATE;
+    if (d->no_cache)
+        flags |= WR_OF_NO_CACHE;
+    if (source == WR_LIFETIME_HEURISTIC)
+        flags |= WR_OF_HEURISTIC;
+    return flags;
+}
+
+static uint64_t length_of(const struct wr_head *response)
+{
+    if (response->framing == WR_FRAMING_NONE)
+        return 0;
+    return response->framing == WR_FRAMING_LENGTH ? response->content_length : UINT64_MAX;
+}
+
+/* Why it would be of no use once stored; NULL: it is. */
+static const char *worthless(const struct wr_head *request, const struct wr_head *response,
+                             const struct wr_response_directives *d, enum wr_lifetime_source source,
+                             struct wr_span lifetime, const struct wr_meta *meta)
+{
+    bool told = source == WR_LIFETIME_ORIGIN || d->no_cache || d->is_public;
+    bool by_policy = source == WR_LIFETIME_POLICY || source == WR_LIFETIME_OVERRIDE;
+    if (by_policy && lifetime.us == 0)
+        return "the policy's ttl is 0";
+    if (!told && !by_policy && (!wr_status_is_heuristic(response->status) || request->method == WR_METHOD_POST))
+        return "no freshness information";
+    bool fresh = meta->lifetime.us > meta->initial_age.us && !(meta->flags & WR_OF_NO_CACHE);
+    if (fresh || meta->swr.us > 0 || meta->sie.us > 0 || can_be_validated(response))
+        return NULL;
+    return source == WR_LIFETIME_NONE ? "no freshness information" : "stale from the start";
+}
+
+enum wr_storing wr_rules_store(const struct wr_cache_policy *policy, const struct wr_head *request,
+                               const struct wr_request_rules *asked, const struct wr_head *response,
+                               struct wr_time request_time, struct wr_time response_time, double jitter01,
+                               struct wr_meta *meta, const char **detail)
+{
+    struct wr_response_directives d;
+    bool targeted = wr_effective_directives(policy, response, &d);
+    *meta = (struct wr_meta){
+        .kind = WR_OBJECT_RESPONSE,
+        .status = response->status,
+        .request_time = request_time,
+        .response_time = response_time,
+        .initial_age = wr_initial_age(response, request_time, response_time),
+        .fetch_time = wr_time_since(response_time, request_time),
+        .length = length_of(response),
+    };
+    if (asked->ask == WR_ASK_PASS || asked->no_store) {
+        *detail = asked->no_store ? "the request says no-store" : "the request passes the cache";
+        return WR_STORE_NOT_NOW;
+    }
+    if ((*detail = forbidden(policy, asked, response, &d)) != NULL)
+        return WR_STORE_NOT;
+    struct wr_span lifetime;
+    enum wr_lifetime_source source = wr_lifetime(policy, response, &d, targeted, response_time, &lifetime);
+    meta->lifetime = jittered(lifetime, meta->initial_age, policy->jitter * jitter01);
+    meta->flags = flags_of(&d, source);
+    fill_stale(policy, &d, meta);
+    if (source == WR_LIFETIME_NONE && response->status >= 500) {
+        *detail = "an error";
+        return WR_STORE_NOT_NOW;
+    }
+    *detail = worthless(request, response, &d, source, lifetime, meta);
+    return *detail ? WR_STORE_NOT : WR_STORE;
+}

@@ -1,0 +1,102 @@
+#include "cache/table.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+/* The shard is chosen by hash.hi, the bucket by hash.lo: the two don't correlate. */
+static size_t index_of(const struct wr_table *t, struct wr_hash hash)
+{
+    size_t span = (size_t) 1 << (64 - __builtin_clzll(t->buckets | 1)); /* a power of two over the number of buckets */
+    size_t i = hash.lo & (span - 1);
+    return i < t->buckets ? i : hash.lo & (span / 2 - 1);
+}
+
+static struct wr_entry **slot(const struct wr_table *t, size_t index)
+{
+    return &t->segments[index / WR_TABLE_SEGMENT][index % WR_TABLE_SEGMENT];
+}
+
+static void add_segment(struct wr_table *t, size_t at)
+{
+    if (at == t->segment_room) {
+        size_t room = t->segment_room ? t->segment_room * 2 : 4;
+        if (t->segments)
+            t->bytes -= malloc_usable_size(t->segments);
+        t->segments = realloc(t->segments, room * sizeof *t->segments);
+        WR_CHECK(t->segments != NULL);
+        t->segment_room = room;
+        t->bytes += malloc_usable_size(t->segments);
+    }
+    t->segments[at] = calloc(WR_TABLE_SEGMENT, sizeof **t->segments);
+    WR_CHECK(t->segments[at] != NULL);
+    t->bytes += malloc_usable_size(t->segments[at]);
+}
+
+void wr_table_init(struct wr_table *t)
+{
+    memset(t, 0, sizeof *t);
+    add_segment(t, 0);
+    t->buckets = WR_TABLE_SEGMENT;
+}
+
+void wr_table_fini(struct wr_table *t)
+{
+    for (size_t i = 0; i * WR_TABLE_SEGMENT < t->buckets; i++)
+        free(t->segments[i]);
+    free(t->segments);
+}
+
+struct wr_entry *wr_table_find(const struct wr_table *t, struct wr_hash hash)
+{
+    struct wr_entry *e = *slot(t, index_of(t, hash));
+    while (e && !wr_hash_eq(e->object->hash, hash))
+        e = e->chain;
+    return e;
+}
+
+/* One bucket more: the entries of its elder twin that belong to it move over. */
+static void split(struct wr_table *t)
+{
+    size_t fresh = t->buckets;
+    size_t elder = fresh - ((size_t) 1 << (63 - __builtin_clzll(fresh)));
+    if (fresh % WR_TABLE_SEGMENT == 0)
+        add_segment(t, fresh / WR_TABLE_SEGMENT);
+    t->buckets++;
+    struct wr_entry **at = slot(t, elder), **to = slot(t, fresh);
+    while (*at) {
+        struct wr_entry *e = *at;
+        if (index_of(t, e->object->hash) == fresh) {
+            *at = e->chain;
+            e->chain = *to;
+            *to = e;
+        } else {
+            at = &e->chain;
+        }
+    }
+}
+
+void wr_table_add(struct wr_table *t, struct wr_entry *e)
+{
+    if (t->entries >= t->buckets)
+        split(t);
+    struct wr_entry **at = slot(t, index_of(t, e->object->hash));
+    e->chain = *at;
+    *at = e;
+    t->entries++;
+}
+
+void wr_table_remove(struct wr_table *t, struct wr_entry *e)
+{
+    struct wr_entry **at = slot(t, index_of(t, e->object->hash));
+    while (*at != e) {
+        WR_CHECK(*at != NULL);
+        at = &(*at)->chain;
+    }
+    *at = e->chain;
+    t->entries--;
+}
+
+struct wr_entry *wr_table_bucket(const struct wr_table *t, size_t index)
+{
+    return *slot(t, index);
+}

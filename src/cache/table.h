@@ -1,0 +1,39 @@
+/* The hash table of one shard of the memory store, entries linked into it and into the queue that SIEVE needs.
+ *
+ * It grows by linear hashing (Litwin, 1980): one bucket is split per insertion, so no insertion ever moves the whole table
+ * while a lock is held. No locks in here; it owns its buckets, not the entries. */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "cache/object.h"
+
+struct wr_entry {
+    struct wr_entry *chain;         /* the next one in its bucket */
+    TAILQ_ENTRY(wr_entry) queue;    /* newest first */
+    struct wr_object *object;       /* counted */
+    struct wr_time expires;         /* monotonic */
+    size_t bytes;                   /* of all that dies with it */
+    bool visited;                   /* used since the hand came by */
+};
+TAILQ_HEAD(wr_entry_queue, wr_entry);
+
+struct wr_table {
+    struct wr_entry ***segments;    /* buckets by WR_TABLE_SEGMENT */
+    size_t segment_room;            /* of the directory */
+    size_t buckets;                 /* in use */
+    size_t entries;
+    size_t bytes;                   /* of directory and segments */
+};
+
+#define WR_TABLE_SEGMENT 64
+
+void wr_table_init(struct wr_table *t);
+void wr_table_fini(struct wr_table *t);
+struct wr_entry *wr_table_find(const struct wr_table *t, struct wr_hash hash);
+/* hash must not be in it yet. */
+void wr_table_add(struct wr_table *t, struct wr_entry *e);
+/* e must be in it. */
+void wr_table_remove(struct wr_table *t, struct wr_entry *e);
+/* The first entry of a bucket (chained), for walking over all: index < buckets. */
+struct wr_entry *wr_table_bucket(const struct wr_table *t, size_t index);

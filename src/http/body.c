@@ -1,0 +1,222 @@
+#include "http/body.h"
+
+#include "http/octets.h"
+
+#define MAX_SIZE_DIGITS 16
+#define MAX_LINE 4096            /* of a chunk-size line with its extensions, or of a trailer */
+#define MAX_OVERHEAD (16 * 1024) /* of extensions and trailers ... */
+#define OVERHEAD_SHARE 8         /* ... and one octet more for so many octets of content */
+
+/* CHUNKED: what the next octet belongs to. */
+enum chunk_state {
+    SIZE,
+    SIZE_BLANK, /* white space behind the size: only an extension may follow (RFC 9112 7.1.1) */
+    EXTENSION,
+    SIZE_LF,
+    DATA,
+    DATA_CR,
+    DATA_LF,
+    TRAILER_START,
+    TRAILER_NAME,
+    TRAILER_VALUE,
+    TRAILER_LF,
+    LAST_LF,
+    ENDED,
+    BROKEN,
+};
+
+void wr_body_reader_init(struct wr_body_reader *r, enum wr_framing framing, uint64_t content_length)
+{
+    *r = (struct wr_body_reader){ .framing = framing };
+    if (framing == WR_FRAMING_LENGTH)
+        r->left = content_length;
+    r->state = framing == WR_FRAMING_CHUNKED ? SIZE : DATA;
+}
+
+void wr_body_reader_fini(struct wr_body_reader *r)
+{
+    wr_buf_fini(&r->trailers);
+}
+
+static int broken(struct wr_body_reader *r, const char *why)
+{
+    r->why = why;
+    return BROKEN;
+}
+
+static int size_digit(struct wr_body_reader *r, char c)
+{
+    unsigned digit = wr_octet_is(c, WR_OC_DIGIT) ? (unsigned) (c - '0') : (unsigned) (wr_lower(c) - 'a') + 10;
+    if (r->line > MAX_SIZE_DIGITS || r->left > (INT64_MAX >> 4))
+        return broken(r, "a chunk size that is too large");
+    r->left = r->left << 4 | digit;
+    return SIZE;
+}
+
+static int in_size(struct wr_body_reader *r, char c)
+{
+    if (wr_octet_is(c, WR_OC_HEX))
+        return size_digit(r, c);
+    if (r->line == 1)
+        return broken(r, "a chunk without a size");
+    if (c == '\r')
+        return SIZE_LF;
+    if (c == ';')
+        return EXTENSION;
+    return c == ' ' || c == '\t' ? SIZE_BLANK : broken(r, "a chunk size that is not a hexadecimal number");
+}
+
+static int in_size_blank(struct wr_body_reader *r, char c)
+{
+    if (c == ' ' || c == '\t')
+        return SIZE_BLANK;
+    return c == ';' ? EXTENSION : broken(r, "white space behind a chunk size");
+}
+
+static int in_extension(struct wr_body_reader *r, char c)
+{
+    if (c == '\r')
+        return SIZE_LF;
+    return wr_octet_is(c, WR_OC_FIELD) ? EXTENSION : broken(r, "a control character in a chunk extension");
+}
+
+static int in_trailer_name(struct wr_body_reader *r, char c)
+{
+    if (wr_octet_is(c, WR_OC_TOKEN))
+        return TRAILER_NAME;
+    return c == ':' && r->line > 1 ? TRAILER_VALUE : broken(r, "a malformed field name in the trailers");
+}
+
+static int in_trailer_value(struct wr_body_reader *r, char c)
+{
+    if (c == '\r')
+        return TRAILER_LF;
+    return wr_octet_is(c, WR_OC_FIELD) ? TRAILER_VALUE : broken(r, "a control character in the trailers");
+}
+
+static int line_end(struct wr_body_reader *r, char c, int next)
+{
+    if (c != '\n')
+        return broken(r, "a CR without LF in the chunked coding");
+    r->line = 0;
+    return next;
+}
+
+/* One octet of the coding itself (never of content) gives the next state. RFC 9112 7.1. */
+static int step(struct wr_body_reader *r, char c)
+{
+    switch ((enum chunk_state) r->state) {
+    case SIZE: return in_size(r, c);
+    case SIZE_BLANK: return in_size_blank(r, c);
+    case EXTENSION: return in_extension(r, c);
+    case SIZE_LF: return line_end(r, c, r->left ? DATA : TRAILER_START);
+    case DATA_CR: return c == '\r' ? DATA_LF : broken(r, "a chunk that is longer than its size says");
+    case DATA_LF: return line_end(r, c, SIZE);
+    case TRAILER_START: return c == '\r' ? LAST_LF : in_trailer_name(r, c);
+    case TRAILER_NAME: return in_trailer_name(r, c);
+    case TRAILER_VALUE: return in_trailer_value(r, c);
+    case TRAILER_LF: return line_end(r, c, TRAILER_START);
+    case LAST_LF: return line_end(r, c, ENDED);
+    case DATA:
+    case ENDED:
+    case BROKEN: break; /* eat_coding() does not ask */
+    }
+    return r->state;
+}
+
+static bool is_trailer(int state)
+{
+    return state == TRAILER_NAME || state == TRAILER_VALUE || state == TRAILER_LF;
+}
+
+/* Eats the coding up to the next content, the end or a mistake. */
+static void eat_coding(struct wr_body_reader *r, struct wr_slice *in)
+{
+    while (in->len > 0 && r->state != DATA && r->state != ENDED && r->state != BROKEN) {
+        char c = *in->at++;
+        in->len--;
+        int before = r->state;
+        r->line++;
+        r->state = step(r, c);
+        bool trailer = is_trailer(r->state) || before == TRAILER_LF;
+        if (trailer || r->state == EXTENSION || r->state == SIZE_BLANK)
+            r->overhead++;
+        if (r->line > MAX_LINE || r->overhead > MAX_OVERHEAD + r->total / OVERHEAD_SHARE)
+            r->state = broken(r, "chunk extensions or trailers that are too large");
+        if (trailer && r->keep_trailers && r->state != BROKEN)
+            wr_buf_add_char(&r->trailers, c);
+    }
+}
+
+static struct wr_slice take(struct wr_body_reader *r, struct wr_slice *in, uint64_t most)
+{
+    size_t len = in->len < most ? in->len : (size_t) most;
+    struct wr_slice out = wr_slice(in->at, len);
+    *in = wr_slice(in->at + len, in->len - len);
+    r->total += len;
+    return out;
+}
+
+static enum wr_body_status eat_counted(struct wr_body_reader *r, struct wr_slice *in, struct wr_slice *out)
+{
+    if (r->left == 0)
+        return WR_BODY_END;
+    if (in->len == 0)
+        return WR_BODY_MORE;
+    *out = take(r, in, r->left);
+    r->left -= out->len;
+    return WR_BODY_DATA;
+}
+
+static enum wr_body_status eat_chunked(struct wr_body_reader *r, struct wr_slice *in, struct wr_slice *out)
+{
+    eat_coding(r, in);
+    if (r->state == ENDED)
+        return WR_BODY_END;
+    if (r->state == BROKEN)
+        return WR_BODY_ERROR;
+    if (in->len == 0)
+        return WR_BODY_MORE;
+    *out = take(r, in, r->left);
+    r->left -= out->len;
+    if (r->left == 0)
+        r->state = DATA_CR;
+    return WR_BODY_DATA;
+}
+
+enum wr_body_status wr_body_reader_eat(struct wr_body_reader *r, struct wr_slice *in, struct wr_slice *out)
+{
+    *out = wr_slice(NULL, 0);
+    switch (r->framing) {
+    case WR_FRAMING_NONE: return WR_BODY_END;
+    case WR_FRAMING_LENGTH: return eat_counted(r, in, out);
+    case WR_FRAMING_CHUNKED: return eat_chunked(r, in, out);
+    case WR_FRAMING_CLOSE: break;
+    }
+    if (in->len == 0)
+        return WR_BODY_MORE;
+    *out = take(r, in, UINT64_MAX);
+    return WR_BODY_DATA;
+}
+
+bool wr_body_reader_closed(const struct wr_body_reader *r)
+{
+    switch (r->framing) {
+    case WR_FRAMING_LENGTH: return r->left == 0;
+    case WR_FRAMING_CHUNKED: return r->state == ENDED;
+    case WR_FRAMING_NONE:
+    case WR_FRAMING_CLOSE: break;
+    }
+    return true;
+}
+
+uint64_t wr_body_reader_run(const struct wr_body_reader *r)
+{
+    switch (r->framing) {
+    case WR_FRAMING_LENGTH: return r->left;
+    case WR_FRAMING_CHUNKED: return r->state == DATA ? r->left : 0;
+    case WR_FRAMING_CLOSE: return SIZE_MAX;
+    case WR_FRAMING_NONE: break;
+    }
+    return 0;
+}

@@ -1,0 +1,130 @@
+#include "http/framing.h"
+
+#include "http/octets.h"
+
+/* What Content-Length and Transfer-Encoding say together, for both kinds of message. */
+static const char *read_lengths(struct wr_head *h, bool *chunked, bool *has_length, uint64_t *length)
+{
+    struct wr_field *coding = (struct wr_field *) wr_head_get(h, WR_F_TRANSFER_ENCODING);
+    struct wr_field *field = (struct wr_field *) wr_head_get(h, WR_F_CONTENT_LENGTH);
+    *chunked = coding != NULL;
+    *has_length = field != NULL;
+    if (coding && field)
+        return "Content-Length together with Transfer-Encoding";
+    if (coding) {
+        if (h->minor == 0)
+            return "Transfer-Encoding in HTTP/1.0";
+        if (wr_head_next(h, WR_F_TRANSFER_ENCODING, coding))
+            return "more than one Transfer-Encoding field";
+        if (!wr_slice_eq_nocase(coding->value, WR_SLICE("chunked")))
+            return "a transfer coding other than one final chunked";
+        coding->hidden = 1;
+    }
+    if (field) {
+        if (wr_head_next(h, WR_F_CONTENT_LENGTH, field))
+            return "more than one Content-Length field";
+        if (!wr_slice_u64(field->value, INT64_MAX, length))
+            return "Content-Length is not a number of octets";
+        field->hidden = 1;
+    }
+    return NULL;
+}
+
+const char *wr_framing_of_request(struct wr_head *h)
+{
+    bool chunked, has_length;
+    uint64_t length = 0;
+    const char *why = read_lengths(h, &chunked, &has_length, &length);
+    if (why)
+        return why;
+    h->framing = chunked ? WR_FRAMING_CHUNKED : has_length ? WR_FRAMING_LENGTH : WR_FRAMING_NONE;
+    h->content_length = length;
+    return NULL;
+}
+
+/* RFC 9112 6.3, in its order. */
+const char *wr_framing_of_response(struct wr_head *h, enum wr_method method)
+{
+    bool chunked, has_length;
+    uint64_t length = 0;
+    const char *why = read_lengths(h, &chunked, &has_length, &length);
+    if (why)
+        return why;
+    h->framing = WR_FRAMING_NONE;
+    bool bodiless_status = h->status < 200 || h->status == 204;
+    if (bodiless_status && (chunked || length > 0)) {
+        /* It has none whatever it says (RFC 9112 6.3), but this origin may think it sent one. */
+        if (h->status < 200)
+            return "an interim response that announces a body";
+        h->keep_alive = false;
+    }
+    if (bodiless_status || h->status == 304 || method == WR_METHOD_HEAD)
+        return NULL;
+    if (chunked) {
+        h->framing = WR_FRAMING_CHUNKED;
+    } else if (has_length) {
+        h->framing = WR_FRAMING_LENGTH;
+        h->content_length = length;
+    } else {
+        h->framing = WR_FRAMING_CLOSE;
+        h->keep_alive = false;
+    }
+    return NULL;
+}
+
+static void hide_nominated(struct wr_head *h, struct wr_slice name)
+{
+    if (wr_field_id_of(name) != WR_F_OTHER)
+        return; /* hop-by-hop ones are hidden by their flag, all others are meant for everyone */
+    for (size_t i = 0; i < h->field_count; i++)
+        if (h->fields[i].id == WR_F_OTHER && wr_slice_eq_nocase(h->fields[i].name, name))
+            h->fields[i].hidden = 1;
+}
+
+#define MAX_OPTIONS 64 /* each may cost a walk over all fields */
+
+static const char *read_connection(struct wr_head *h, bool *close, bool *keep)
+{
+    unsigned options = 0;
+    for (const struct wr_field *f = wr_head_get(h, WR_F_CONNECTION); f; f = wr_head_next(h, WR_F_CONNECTION, f)) {
+        struct wr_slice rest = f->value, option;
+        while (wr_list_next(&rest, &option)) {
+            if (!wr_octets_all(option, WR_OC_TOKEN))
+                return "Connection is not a list of names";
+            if (++options > MAX_OPTIONS)
+                return "Connection names too many options";
+            if (wr_slice_eq_nocase(option, WR_SLICE("close")))
+                *close = true;
+            else if (wr_slice_eq_nocase(option, WR_SLICE("keep-alive")))
+                *keep = true;
+            else if (wr_slice_eq_nocase(option, WR_SLICE("upgrade")))
+                h->upgrade = true;
+            else
+                hide_nominated(h, option);
+        }
+    }
+    return NULL;
+}
+
+static bool wants_trailers(const struct wr_head *h)
+{
+    for (const struct wr_field *f = wr_head_get(h, WR_F_TE); f; f = wr_head_next(h, WR_F_TE, f)) {
+        struct wr_slice rest = f->value, item;
+        while (wr_list_next(&rest, &item))
+            if (wr_slice_eq_nocase(item, WR_SLICE("trailers")))
+                return true;
+    }
+    return false;
+}
+
+const char *wr_connection_settle(struct wr_head *h)
+{
+    bool close = false, keep = false;
+    h->upgrade = false;
+    const char *why = read_connection(h, &close, &keep);
+    if (why)
+        return why;
+    h->keep_alive = !close && (h->minor >= 1 || keep); /* RFC 9112 9.3 */
+    h->trailers_wanted = wants_trailers(h);
+    return NULL;
+}

@@ -1,0 +1,155 @@
+#include "http/head.h"
+
+#include <stddef.h>
+
+#define NAME_ROOM 40 /* the longest name of fields.def fits */
+
+struct known_name {
+    struct wr_slice usual;
+    char lower[NAME_ROOM];
+    char fold[NAME_ROOM]; /* 0x20 where a letter stands: octet | fold equals lower in either case, and only then */
+    unsigned flags;
+};
+
+static struct known_name names[WR_F_COUNT] = {
+#define X(id, name, bits) [WR_F_##id] = { .usual = WR_SLICE_INIT(name), .flags = (bits) },
+#include "http/fields.def"
+#undef X
+};
+
+/* Open addressing, built once before main(): right for whatever fields.def holds. */
+#define SLOTS 1024
+static uint8_t slots[SLOTS];
+_Static_assert(WR_F_COUNT < 256, "an id fits a slot");
+
+static unsigned slot_of(const char *at, size_t len)
+{
+    unsigned first = (unsigned char) at[0] | 0x20u, last = (unsigned char) at[len - 1] | 0x20u;
+    unsigned middle = (unsigned char) at[len / 2] | 0x20u;
+    return ((unsigned) len * 97 + first * 29 + middle * 7 + last * 211) % SLOTS;
+}
+
+__attribute__((constructor)) static void build_slots(void)
+{
+    for (unsigned id = 1; id < WR_F_COUNT; id++) {
+        struct known_name *n = &names[id];
+        WR_CHECK(n->usual.len > 0 && n->usual.len < NAME_ROOM);
+        for (size_t i = 0; i < n->usual.len; i++) {
+            n->lower[i] = wr_lower(n->usual.at[i]);
+            n->fold[i] = n->lower[i] >= 'a' && n->lower[i] <= 'z' ? 0x20 : 0;
+        }
+        unsigned slot = slot_of(n->lower, n->usual.len);
+        while (slots[slot])
+            slot = (slot + 1) % SLOTS;
+        slots[slot] = (uint8_t) id;
+    }
+}
+
+static bool is_name(const struct known_name *n, const char *at, size_t len)
+{
+    if (n->usual.len != len)
+        return false;
+    size_t i = 0;
+    for (; i + 8 <= len; i += 8) {
+        uint64_t octets, fold, lower;
+        memcpy(&octets, at + i, 8);
+        memcpy(&fold, n->fold + i, 8);
+        memcpy(&lower, n->lower + i, 8);
+        if ((octets | fold) != lower)
+            return false;
+    }
+    for (; i < len; i++)
+        if ((at[i] | n->fold[i]) != n->lower[i])
+            return false;
+    return true;
+}
+
+enum wr_field_id wr_field_id_of(struct wr_slice name)
+{
+    if (name.len == 0 || name.len >= NAME_ROOM)
+        return WR_F_OTHER;
+    for (unsigned slot = slot_of(name.at, name.len); slots[slot]; slot = (slot + 1) % SLOTS)
+        if (is_name(&names[slots[slot]], name.at, name.len))
+            return slots[slot];
+    return WR_F_OTHER;
+}
+
+struct wr_slice wr_field_name(enum wr_field_id id)
+{
+    WR_CHECK(id > WR_F_OTHER && id < WR_F_COUNT);
+    return names[id].usual;
+}
+
+unsigned wr_field_flags(enum wr_field_id id)
+{
+    WR_CHECK(id < WR_F_COUNT);
+    return names[id].flags;
+}
+
+const struct wr_field *wr_head_next(const struct wr_head *h, enum wr_field_id id, const struct wr_field *after)
+{
+    if (!(h->known >> (id % 64) & 1))
+        return NULL;
+    for (const struct wr_field *f = after ? after + 1 : h->fields; f < h->fields + h->field_count; f++)
+        if (f->id == id)
+            return f;
+    return NULL;
+}
+
+const struct wr_field *wr_head_get(const struct wr_head *h, enum wr_field_id id)
+{
+    return wr_head_next(h, id, NULL);
+}
+
+const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice name, const struct wr_field *after)
+{
+    enum wr_field_id id = wr_field_id_of(name);
+    if (id != WR_F_OTHER)
+        return wr_head_next(h, id, after);
+    for (const struct wr_field *f = after ? after + 1 : h->fields; f < h->fields + h->field_count; f++)
+        if (f->id == WR_F_OTHER && wr_slice_eq_nocase(f->name, name))
+            return f;
+    return NULL;
+}
+
+struct wr_slice wr_head_joined(const struct wr_head *h, enum wr_field_id id, struct wr_arena *arena)
+{
+    const struct wr_field *first = wr_head_get(h, id), *f;
+    if (first == NULL)
+        return wr_slice(NULL, 0);
+    if (wr_head_next(h, id, first) == NULL)
+        return first->value;
+    size_t len = 0;
+    for (f = first; f; f = wr_head_next(h, id, f))
+        len += f->value.len + 2;
+    char *at = wr_arena_alloc(arena, len), *to = at;
+    for (f = first; f; f = wr_head_next(h, id, f)) {
+        memcpy(to, f->value.at, f->value.len);
+        memcpy(to + f->value.len, ", ", 2);
+        to += f->value.len + 2;
+    }
+    return wr_slice(at, len - 2);
+}
+
+static void copy_slice(struct wr_slice *s, struct wr_arena *arena)
+{
+    if (s->at)
+        *s = wr_arena_copy(arena, *s);
+}
+
+void wr_head_copy(struct wr_head *to, const struct wr_head *from, struct wr_arena *arena)
+{
+    *to = *from;
+    to->fields = wr_arena_alloc(arena, from->field_count * sizeof *to->fields);
+    for (size_t i = 0; i < from->field_count; i++) {
+        to->fields[i] = from->fields[i];
+        copy_slice(&to->fields[i].name, arena);
+        copy_slice(&to->fields[i].value, arena);
+    }
+    copy_slice(&to->method_text, arena);
+    copy_slice(&to->target, arena);
+    copy_slice(&to->host, arena);
+    copy_slice(&to->path, arena);
+    copy_slice(&to->query, arena);
+    copy_slice(&to->reason, arena);
+}

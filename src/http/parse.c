@@ -1,0 +1,303 @@
+#include "http/parse.h"
+
+#include <http_parser.h>
+
+#include "http/framing.h"
+#include "http/octets.h"
+#include "http/scan.h"
+#include "http/target.h"
+
+#define MAX_EMPTY_LINES 4 /* before a request line (RFC 9112 2.2 asks for one) */
+
+/* --- http-parser: gives us the fields -------------------------------------------------------------------------- */
+
+struct reading {
+    struct wr_head *head;
+    bool named, complete; /* a name waits for its value; the empty line was read */
+    const char *why;
+};
+
+static int stop(struct reading *r, const char *why)
+{
+    r->why = why;
+    return -1;
+}
+
+static int on_name(http_parser *hp, const char *at, size_t len)
+{
+    struct reading *r = hp->data;
+    struct wr_head *h = r->head;
+    if (r->named)
+        return stop(r, "a field without a value");
+    if (h->field_count == WR_MAX_FIELDS)
+        return stop(r, "too many fields");
+    struct wr_field *f = &h->fields[h->field_count];
+    f->name = wr_slice(at, len);
+    f->id = (uint16_t) wr_field_id_of(f->name);
+    if (f->id == WR_F_OTHER && !wr_octets_all(f->name, WR_OC_TOKEN))
+        return stop(r, "a space in a field name or before its colon");
+    f->hidden = (wr_field_flags(f->id) & WR_FF_HOP) != 0;
+    h->known |= UINT64_C(1) << (f->id % 64);
+    r->named = true;
+    return 0;
+}
+
+static int on_value(http_parser *hp, const char *at, size_t len)
+{
+    struct reading *r = hp->data;
+    if (!r->named)
+        return stop(r, "a value without a field");
+    r->head->fields[r->head->field_count++].value = wr_slice_trim(wr_slice(at, len));
+    r->named = false;
+    return 0;
+}
+
+static int on_complete(http_parser *hp)
+{
+    ((struct reading *) hp->data)->complete = true;
+    return 1; /* no body: framing is decided and read by us */
+}
+
+static const http_parser_settings settings = {
+    .on_header_field = on_name,
+    .on_header_value = on_value,
+    .on_headers_complete = on_complete,
+};
+
+/* A parser that has seen a first line and waits for the fields: copied for each head. */
+static http_parser behind_first_line;
+
+__attribute__((constructor)) static void prepare_parser(void)
+{
+    static const char line[] = "POST / HTTP/1.1\r\n";
+    static const http_parser_settings none;
+    http_parser_set_max_header_size(INT32_MAX); /* ours, from the policy, is checked first */
+    http_parser_init(&behind_first_line, HTTP_REQUEST);
+    WR_CHECK(http_parser_execute(&behind_first_line, &none, line, sizeof line - 1) == sizeof line - 1);
+}
+
+/* Reads the fields of a scanned head: at[0..len) is what stands behind its first line. NULL, or what is wrong. */
+static const char *read_fields(struct wr_head *h, const char *at, size_t len)
+{
+    struct reading r = { .head = h };
+    http_parser hp = behind_first_line;
+    hp.data = &r;
+    size_t eaten = http_parser_execute(&hp, &settings, at, len);
+    if (r.why)
+        return r.why;
+    enum http_errno no = HTTP_PARSER_ERRNO(&hp);
+    if (no != HPE_OK)
+        return http_errno_description(no);
+    return r.complete && !r.named && eaten == len ? NULL : "the end of the head can be read in two ways";
+}
+
+/* The first line of a scanned head, without CR LF; *fields is what stands behind it. */
+static struct wr_slice first_line(const char *at, size_t len, struct wr_slice *fields)
+{
+    size_t line = (size_t) ((const char *) memchr(at, '\r', len) - at);
+    *fields = wr_slice(at + line + 2, len - line - 2);
+    return wr_slice(at, line);
+}
+
+/* --- the request line ------------------------------------------------------------------------------------------ */
+
+static enum wr_method method_of(struct wr_slice text)
+{
+    static const struct wr_slice known[] = {
+        [WR_METHOD_GET] = WR_SLICE_INIT("GET"),         [WR_METHOD_HEAD] = WR_SLICE_INIT("HEAD"),
+        [WR_METHOD_POST] = WR_SLICE_INIT("POST"),       [WR_METHOD_PUT] = WR_SLICE_INIT("PUT"),
+        [WR_METHOD_DELETE] = WR_SLICE_INIT("DELETE"),   [WR_METHOD_OPTIONS] = WR_SLICE_INIT("OPTIONS"),
+        [WR_METHOD_TRACE] = WR_SLICE_INIT("TRACE"),     [WR_METHOD_CONNECT] = WR_SLICE_INIT("CONNECT"),
+        [WR_METHOD_PATCH] = WR_SLICE_INIT("PATCH"),     [WR_METHOD_PURGE] = WR_SLICE_INIT("PURGE"),
+    };
+    for (unsigned m = 1; m < sizeof known / sizeof known[0]; m++)
+        if (wr_slice_eq(text, known[m]))
+            return m;
+    return WR_METHOD_OTHER;
+}
+
+/* The minor version of "HTTP/1.x"; -1: some other version; -2: none (RFC 9112 2.3: exactly eight octets). */
+static int minor_of(struct wr_slice version)
+{
+    if (version.len != 8 || !wr_slice_starts(version, WR_SLICE("HTTP/")) || version.at[6] != '.' ||
+        !wr_octet_is(version.at[5], WR_OC_DIGIT) || !wr_octet_is(version.at[7], WR_OC_DIGIT))
+        return -2;
+    if (version.at[5] != '1' || version.at[7] > '1')
+        return -1;
+    return version.at[7] - '0';
+}
+
+static enum wr_err wrong(struct wr_parse *p, enum wr_err err, const char *why)
+{
+    p->why = why;
+    return err;
+}
+
+/* line: without its CR LF. */
+static enum wr_err read_request_line(struct wr_parse *p, struct wr_slice line, size_t max_target, struct wr_head *h)
+{
+    struct wr_slice rest = line;
+    h->method_text = wr_slice_cut(&rest, ' ');
+    h->target = wr_slice_cut(&rest, ' ');
+    if (!wr_octets_all(h->method_text, WR_OC_TOKEN))
+        return wrong(p, WR_ERR_BAD_REQUEST, "the request does not begin with a method");
+    if (h->target.len > max_target)
+        return wrong(p, WR_ERR_TARGET_TOO_LONG, "the request target is too long");
+    if (h->target.len == 0 || rest.at == NULL)
+        return wrong(p, WR_ERR_BAD_REQUEST, "the request line is not method, target and version, one space apart");
+    h->minor = minor_of(rest);
+    if (h->minor == -2)
+        return wrong(p, WR_ERR_BAD_REQUEST, "the request line does not end in a version of HTTP");
+    if (h->minor < 0)
+        return wrong(p, WR_ERR_VERSION, "a version of HTTP other than 1.0 and 1.1");
+    h->method = method_of(h->method_text);
+    if (h->method == WR_METHOD_CONNECT)
+        return wrong(p, WR_ERR_NOT_IMPLEMENTED, "CONNECT: this proxy makes no tunnels");
+    const char *why = wr_target_split(h);
+    return why ? wrong(p, WR_ERR_BAD_REQUEST, why) : WR_OK;
+}
+
+/* --- requests -------------------------------------------------------------------------------------------------- */
+
+static enum wr_err read_expectation(struct wr_parse *p, struct wr_head *h)
+{
+    const struct wr_field *f = wr_head_get(h, WR_F_EXPECT);
+    if (f == NULL || h->minor == 0) /* RFC 9110 10.1.1: ignored in HTTP/1.0 */
+        return WR_OK;
+    if (wr_head_next(h, WR_F_EXPECT, f) || !wr_slice_eq_nocase(f->value, WR_SLICE("100-continue")))
+        return wrong(p, WR_ERR_EXPECTATION, "an expectation other than 100-continue");
+    h->expect_continue = true;
+    return WR_OK;
+}
+
+/* at[0..len): a scanned head, without the empty lines before it. */
+static enum wr_err read_request(struct wr_parse *p, const char *at, size_t len, size_t max_target, struct wr_head *h)
+{
+    struct wr_slice fields, line = first_line(at, len, &fields);
+    enum wr_err err = read_request_line(p, line, max_target, h);
+    if (err != WR_OK)
+        return err;
+    const char *why = read_fields(h, fields.at, fields.len);
+    if (why && h->field_count == WR_MAX_FIELDS)
+        return wrong(p, WR_ERR_HEAD_TOO_LARGE, why);
+    if (!why)
+        why = wr_connection_settle(h);
+    if (!why)
+        why = wr_framing_of_request(h);
+    if (!why)
+        why = wr_host_settle(h);
+    return why ? wrong(p, WR_ERR_BAD_REQUEST, why) : read_expectation(p, h);
+}
+
+/* How many octets of empty lines there are at the front. */
+static size_t skip_empty_lines(const char *at, size_t len)
+{
+    size_t i = 0;
+    while (i + 1 < len && i < 2 * MAX_EMPTY_LINES && at[i] == '\r' && at[i + 1] == '\n')
+        i += 2;
+    return i;
+}
+
+static enum wr_parse_status done(struct wr_parse *p, enum wr_err err)
+{
+    p->err = err;
+    return err == WR_OK ? WR_PARSE_DONE : WR_PARSE_ERROR;
+}
+
+/* Looks for the end of the head that begins at `start`. DONE: p->length is set. */
+static enum wr_parse_status find_end(struct wr_parse *p, const char *at, size_t start, size_t len, size_t max,
+                                     enum wr_err bad)
+{
+    size_t scanned = p->scanned > start ? p->scanned - start : 0, visible = len < max ? len : max;
+    enum wr_scan_status found = WR_SCAN_MORE;
+    if (visible > start)
+        found = wr_scan_head(at + start, visible - start, &scanned, &p->why);
+    p->scanned = start + scanned;
+    if (found == WR_SCAN_BAD)
+        return done(p, bad);
+    p->length = p->scanned;
+    if (found == WR_SCAN_FOUND)
+        return WR_PARSE_DONE;
+    if (len < max)
+        return WR_PARSE_MORE;
+    p->why = "the head is too large";
+    return done(p, bad == WR_ERR_BAD_REQUEST ? WR_ERR_HEAD_TOO_LARGE : bad);
+}
+
+enum wr_parse_status wr_parse_request(struct wr_parse *p, const char *at, size_t len,
+                                      const struct wr_parse_limits *limits, struct wr_field *fields,
+                                      struct wr_head *head)
+{
+    size_t start = skip_empty_lines(at, len);
+    enum wr_parse_status end = find_end(p, at, start, len, limits->head, WR_ERR_BAD_REQUEST);
+    if (end == WR_PARSE_ERROR && p->err == WR_ERR_HEAD_TOO_LARGE && limits->head > start &&
+        !memchr(at + start, '\r', limits->head - start)) {
+        p->err = WR_ERR_TARGET_TOO_LONG; /* all of it is one line */
+        p->why = "the request line is too long";
+    }
+    if (end != WR_PARSE_DONE)
+        return end;
+    *head = (struct wr_head){ .fields = fields };
+    return done(p, read_request(p, at + start, p->length - start, limits->target, head));
+}
+
+/* --- responses ------------------------------------------------------------------------------------------------- */
+
+/* RFC 9112 4. The space before an absent reason is forgiven: it can't be read in two ways. */
+static const char *read_status_line(struct wr_slice line, struct wr_head *h)
+{
+    struct wr_slice rest = line, version = wr_slice_cut(&rest, ' '), status = wr_slice_cut(&rest, ' ');
+    uint64_t code;
+    h->minor = minor_of(version);
+    if (h->minor < 0)
+        return "the response does not begin with HTTP/1.0 or HTTP/1.1";
+    if (status.len != 3 || !wr_slice_u64(status, 599, &code) || code < 100)
+        return "the status is not a number from 100 to 599";
+    h->status = (int) code;
+    h->reason = rest.at ? rest : wr_slice("", 0);
+    return NULL;
+}
+
+static const char *read_response(const char *at, size_t len, enum wr_method method, struct wr_head *h)
+{
+    struct wr_slice fields, line = first_line(at, len, &fields);
+    const char *why = read_status_line(line, h);
+    if (!why && h->status == 101)
+        why = "101 although nothing was asked to be upgraded"; /* weir forwards no Upgrade */
+    if (!why)
+        why = read_fields(h, fields.at, fields.len);
+    if (!why)
+        why = wr_connection_settle(h);
+    return why ? why : wr_framing_of_response(h, method);
+}
+
+enum wr_parse_status wr_parse_response(struct wr_parse *p, const char *at, size_t len, size_t max_head,
+                                       enum wr_method method, struct wr_field *fields, struct wr_head *head)
+{
+    enum wr_parse_status end = find_end(p, at, 0, len, max_head, WR_ERR_ORIGIN_BROKEN);
+    if (end != WR_PARSE_DONE)
+        return end;
+    *head = (struct wr_head){ .fields = fields };
+    p->why = read_response(at, p->length, method, head);
+    return done(p, p->why ? WR_ERR_ORIGIN_BROKEN : WR_OK);
+}
+
+/* --- trailers -------------------------------------------------------------------------------------------------- */
+
+bool wr_parse_trailers(struct wr_slice raw, struct wr_field *fields, size_t *count)
+{
+    *count = 0;
+    while (raw.len > 0) {
+        struct wr_slice line = wr_slice_cut(&raw, '\n'), name, value;
+        if (raw.at == NULL || line.len == 0 || line.at[line.len - 1] != '\r' || *count == WR_MAX_FIELDS)
+            return false;
+        value = wr_slice(line.at, line.len - 1);
+        name = wr_slice_cut(&value, ':');
+        if (value.at == NULL || !wr_octets_all(name, WR_OC_TOKEN) || wr_octet_span(value, WR_OC_FIELD) != value.len)
+            return false;
+        enum wr_field_id id = wr_field_id_of(name);
+        bool hidden = wr_field_flags(id) & (WR_FF_HOP | WR_FF_NO_TRAILER);
+        fields[(*count)++] = (struct wr_field){ name, wr_slice_trim(value), (uint16_t) id, hidden };
+    }
+    return true;
+}

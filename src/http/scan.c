@@ -1,0 +1,67 @@
+#include "http/scan.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+/* The first octet of at[i..len) that is a control other than HTAB, or len. */
+static size_t next_control(const char *at, size_t i, size_t len)
+{
+#if defined(__SSE2__)
+    const __m128i last_control = _mm_set1_epi8(0x1f), del = _mm_set1_epi8(0x7f), tab = _mm_set1_epi8('\t');
+    for (; i + 16 <= len; i += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *) (const void *) (at + i));
+        __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, last_control), v);
+        __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(v, tab), low), _mm_cmpeq_epi8(v, del));
+        unsigned hits = (unsigned) _mm_movemask_epi8(bad);
+        if (hits)
+            return i + (unsigned) __builtin_ctz(hits);
+    }
+#endif
+    for (; i < len; i++) {
+        unsigned char c = (unsigned char) at[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            break;
+    }
+    return i;
+}
+
+static enum wr_scan_status bad(const char **why, const char *text)
+{
+    *why = text;
+    return WR_SCAN_BAD;
+}
+
+enum wr_scan_status wr_scan_head(const char *at, size_t len, size_t *scanned, const char **why)
+{
+    size_t i = *scanned;
+    for (;;) {
+        i = *scanned = next_control(at, i, len);
+        if (i == len)
+            return WR_SCAN_MORE;
+        if (at[i] == '\n')
+            return bad(why, "a bare LF in the head");
+        if (at[i] != '\r')
+            return bad(why, "a control character in the head");
+        /* Behind CR LF stands a line, or CR LF again. Until that much has arrived, come back to this CR. */
+        if (i + 1 == len)
+            return WR_SCAN_MORE;
+        if (at[i + 1] != '\n')
+            return bad(why, "a bare CR in the head");
+        if (i == 0)
+            return bad(why, "an empty line before the head");
+        if (i + 2 == len)
+            return WR_SCAN_MORE;
+        if (at[i + 2] == ' ' || at[i + 2] == '\t')
+            return bad(why, "a line of the head begins with white space (folded, or before the first field)");
+        if (at[i + 2] == '\r') {
+            if (i + 3 == len)
+                return WR_SCAN_MORE;
+            if (at[i + 3] != '\n')
+                return bad(why, "a bare CR in the head");
+            *scanned = i + 4;
+            return WR_SCAN_FOUND;
+        }
+        i += 2;
+    }
+}

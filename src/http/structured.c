@@ -1,0 +1,226 @@
+#include "http/structured.h"
+
+#include "http/octets.h"
+
+static bool eat(struct wr_slice *s, char c)
+{
+    if (s->len == 0 || s->at[0] != c)
+        return false;
+    *s = wr_slice(s->at + 1, s->len - 1);
+    return true;
+}
+
+static struct wr_slice take(struct wr_slice *s, size_t len)
+{
+    struct wr_slice taken = wr_slice(s->at, len);
+    *s = wr_slice(s->at + len, s->len - len);
+    return taken;
+}
+
+static void skip_spaces(struct wr_slice *s)
+{
+    while (eat(s, ' '))
+        ;
+}
+
+/* RFC 9651 4.2.4: up to 15 digits, or up to 12, a point and up to 3. */
+static bool read_number(struct wr_slice *s, struct wr_sf_member *m)
+{
+    bool negative = eat(s, '-');
+    struct wr_slice digits = take(s, wr_octet_span(*s, WR_OC_DIGIT));
+    uint64_t n;
+    m->type = WR_SF_INTEGER;
+    if (digits.len > 15 || !wr_slice_u64(digits, INT64_MAX, &n))
+        return false;
+    m->number = negative ? -(int64_t) n : (int64_t) n;
+    if (!eat(s, '.'))
+        return true;
+    m->type = WR_SF_DECIMAL;
+    struct wr_slice fraction = take(s, wr_octet_span(*s, WR_OC_DIGIT));
+    return digits.len <= 12 && fraction.len >= 1 && fraction.len <= 3;
+}
+
+/* 4.2.5: visible ASCII and space; a backslash only before a quote or another one. */
+static bool read_string(struct wr_slice *s, struct wr_sf_member *m)
+{
+    size_t len = wr_quoted_span(*s);
+    if (len == 0)
+        return false;
+    m->type = WR_SF_STRING;
+    m->text = wr_slice(s->at + 1, len - 2);
+    take(s, len);
+    for (size_t i = 0; i < m->text.len; i++) {
+        unsigned char c = (unsigned char) m->text.at[i];
+        if (c < 0x20 || c > 0x7e)
+            return false;
+        if (c == '\\') {
+            i++; /* there is one more: the span ends in a quote that isn't escaped */
+            if (m->text.at[i] != '"' && m->text.at[i] != '\\')
+                return false;
+        }
+    }
+    return true;
+}
+
+/* 4.2.6 */
+static bool read_token(struct wr_slice *s, struct wr_sf_member *m)
+{
+    size_t len = 0;
+    while (len < s->len && (wr_octet_is(s->at[len], WR_OC_TOKEN) || s->at[len] == ':' || s->at[len] == '/'))
+        len++;
+    m->type = WR_SF_TOKEN;
+    m->text = take(s, len);
+    return true;
+}
+
+/* 4.2.7: base64 between colons; padding is not insisted on. */
+static bool read_bytes(struct wr_slice *s, struct wr_sf_member *m)
+{
+    eat(s, ':');
+    size_t len = 0;
+    while (len < s->len && ((s->at[len] >= 'a' && s->at[len] <= 'z') || (s->at[len] >= 'A' && s->at[len] <= 'Z') ||
+                            wr_octet_is(s->at[len], WR_OC_DIGIT) || s->at[len] == '+' || s->at[len] == '/' ||
+                            s->at[len] == '='))
+        len++;
+    m->type = WR_SF_BYTES;
+    m->text = take(s, len);
+    return eat(s, ':');
+}
+
+/* 4.2.8 */
+static bool read_boolean(struct wr_slice *s, struct wr_sf_member *m)
+{
+    eat(s, '?');
+    m->type = WR_SF_BOOLEAN;
+    m->number = eat(s, '1');
+    return m->number || eat(s, '0');
+}
+
+/* 4.2.10: %"...", visible ASCII, where % begins two lower-case hexadecimal digits. */
+static bool read_display(struct wr_slice *s, struct wr_sf_member *m)
+{
+    eat(s, '%');
+    if (!eat(s, '"'))
+        return false;
+    size_t len = 0;
+    for (; len < s->len && s->at[len] != '"'; len++) {
+        unsigned char c = (unsigned char) s->at[len];
+        if (c < 0x20 || c > 0x7e)
+            return false;
+        if (c != '%')
+            continue;
+        for (int i = 0; i < 2; i++)
+            if (++len >= s->len || !wr_octet_is(s->at[len], WR_OC_HEX) || wr_lower(s->at[len]) != s->at[len])
+                return false;
+    }
+    m->type = WR_SF_DISPLAY;
+    m->text = take(s, len);
+    return eat(s, '"');
+}
+
+static bool read_bare(struct wr_slice *s, struct wr_sf_member *m)
+{
+    if (s->len == 0)
+        return false;
+    char c = s->at[0];
+    if (c == '-' || wr_octet_is(c, WR_OC_DIGIT))
+        return read_number(s, m);
+    if (c == '"')
+        return read_string(s, m);
+    if (c == ':')
+        return read_bytes(s, m);
+    if (c == '?')
+        return read_boolean(s, m);
+    if (c == '%')
+        return read_display(s, m);
+    if (c == '@') {
+        bool whole = eat(s, '@') && read_number(s, m) && m->type == WR_SF_INTEGER;
+        m->type = WR_SF_DATE;
+        return whole;
+    }
+    return (c == '*' || (wr_lower(c) >= 'a' && wr_lower(c) <= 'z')) && read_token(s, m);
+}
+
+static bool read_key(struct wr_slice *s, struct wr_slice *key)
+{
+    if (s->len == 0 || !(s->at[0] == '*' || (s->at[0] >= 'a' && s->at[0] <= 'z')))
+        return false;
+    *key = take(s, wr_octet_span(*s, WR_OC_KEY));
+    return true;
+}
+
+/* 4.2.3.2 */
+static bool skip_parameters(struct wr_slice *s)
+{
+    struct wr_slice key;
+    struct wr_sf_member value;
+    while (eat(s, ';')) {
+        skip_spaces(s);
+        if (!read_key(s, &key) || (eat(s, '=') && !read_bare(s, &value)))
+            return false;
+    }
+    return true;
+}
+
+/* 4.2.1.2; the opening parenthesis is eaten. */
+static bool read_inner_list(struct wr_slice *s, struct wr_sf_member *m)
+{
+    struct wr_sf_member item;
+    const char *begin = s->at;
+    for (;;) {
+        skip_spaces(s);
+        const char *end = s->at;
+        if (eat(s, ')')) {
+            m->type = WR_SF_INNER_LIST;
+            m->text = wr_slice(begin, (size_t) (end - begin));
+            return skip_parameters(s);
+        }
+        if (!read_bare(s, &item) || !skip_parameters(s) || s->len == 0 || (s->at[0] != ' ' && s->at[0] != ')'))
+            return false;
+    }
+}
+
+static bool read_value(struct wr_slice *s, struct wr_sf_member *m)
+{
+    if (eat(s, '('))
+        return read_inner_list(s, m);
+    return read_bare(s, m) && skip_parameters(s);
+}
+
+/* To the front of the next member (4.2.1, 4.2.2). */
+static enum wr_sf_status advance(struct wr_sf_reader *r)
+{
+    if (!r->begun) {
+        r->begun = true;
+        skip_spaces(&r->rest);
+        return r->rest.len ? WR_SF_MEMBER : WR_SF_END;
+    }
+    r->rest = wr_slice_trim(r->rest);
+    if (r->rest.len == 0)
+        return WR_SF_END;
+    if (!eat(&r->rest, ','))
+        return WR_SF_INVALID;
+    r->rest = wr_slice_trim(r->rest);
+    return r->rest.len ? WR_SF_MEMBER : WR_SF_INVALID; /* no comma at the end */
+}
+
+enum wr_sf_status wr_sf_dictionary_next(struct wr_sf_reader *r, struct wr_sf_member *m)
+{
+    *m = (struct wr_sf_member){ .type = WR_SF_BOOLEAN, .number = 1 };
+    enum wr_sf_status status = advance(r);
+    if (status != WR_SF_MEMBER)
+        return status;
+    if (!read_key(&r->rest, &m->key))
+        return WR_SF_INVALID;
+    bool good = eat(&r->rest, '=') ? read_value(&r->rest, m) : skip_parameters(&r->rest);
+    return good ? WR_SF_MEMBER : WR_SF_INVALID;
+}
+
+enum wr_sf_status wr_sf_list_next(struct wr_sf_reader *r, struct wr_sf_member *m)
+{
+    *m = (struct wr_sf_member){ 0 };
+    enum wr_sf_status status = advance(r);
+    if (status != WR_SF_MEMBER)
+        return status;
+    return read_value(&r->rest, m) ? WR_SF_MEMBER : WR_SF_INVALID;
+}

@@ -1,0 +1,37 @@
+/* Structured fields (RFC 9651): the members of a dictionary or a list, one by one, without memory.
+ *
+ * Strict: a mistake anywhere makes the whole field invalid (4.2), so a caller must read to the end before it believes
+ * what it has read. Parameters and inner lists are checked and passed over. Thread: any. */
+#pragma once
+
+#include "base/bytes.h"
+
+enum wr_sf_type {
+    WR_SF_INTEGER,
+    WR_SF_DECIMAL,
+    WR_SF_STRING,
+    WR_SF_TOKEN,
+    WR_SF_BYTES,
+    WR_SF_BOOLEAN,
+    WR_SF_DATE,
+    WR_SF_DISPLAY,
+    WR_SF_INNER_LIST,
+};
+
+struct wr_sf_member {
+    struct wr_slice key; /* dictionaries only */
+    enum wr_sf_type type;
+    int64_t number;       /* INTEGER, DATE; BOOLEAN: 0 or 1 */
+    struct wr_slice text; /* as it stands, without quotes; STRING: \" and \\ are still escaped */
+};
+
+enum wr_sf_status { WR_SF_MEMBER, WR_SF_END, WR_SF_INVALID };
+
+struct wr_sf_reader { /* { .rest = value } to begin */
+    struct wr_slice rest;
+    bool begun;
+};
+
+/* A key may come twice: the last one counts (RFC 9651 4.2.2). The slices point into the field's value. */
+enum wr_sf_status wr_sf_dictionary_next(struct wr_sf_reader *r, struct wr_sf_member *m) WR_MUST_USE;
+enum wr_sf_status wr_sf_list_next(struct wr_sf_reader *r, struct wr_sf_member *m) WR_MUST_USE;

@@ -1,0 +1,185 @@
+/* http/body: every body whole, octet by octet and cut in two anywhere gives the same. */
+#include "test.h"
+
+#include <stdlib.h>
+
+#include "http/body.h"
+
+struct outcome {
+    enum wr_body_status status;
+    size_t eaten;
+    struct wr_buf content, trailers;
+};
+
+/* Feeds text in pieces of `piece` octets, each in memory of its own size. */
+static struct outcome feed(const char *text, size_t len, enum wr_framing framing, uint64_t length, size_t piece)
+{
+    struct wr_body_reader r;
+    struct outcome o = { .status = WR_BODY_MORE };
+    wr_body_reader_init(&r, framing, length);
+    r.keep_trailers = true;
+    size_t at = 0;
+    do {
+        size_t n = len - at < piece ? len - at : piece;
+        char *copy = malloc(n + 1);
+        memcpy(copy, text + at, n);
+        struct wr_slice in = wr_slice(copy, n), out;
+        while ((o.status = wr_body_reader_eat(&r, &in, &out)) == WR_BODY_DATA) {
+            assert_true(out.len > 0);
+            wr_buf_add_slice(&o.content, out);
+        }
+        assert_true(o.status != WR_BODY_MORE || in.len == 0);
+        at += n - in.len;
+        free(copy);
+    } while (o.status == WR_BODY_MORE && at < len);
+    o.eaten = at;
+    assert_true((o.status == WR_BODY_ERROR) == (r.why != NULL));
+    assert_true(o.content.len == r.total);
+    if (o.status == WR_BODY_END)
+        assert_true(wr_body_reader_closed(&r));
+    wr_buf_add_slice(&o.trailers, wr_buf_slice(&r.trailers));
+    wr_body_reader_fini(&r);
+    return o;
+}
+
+static void fini(struct outcome *o)
+{
+    wr_buf_fini(&o->content);
+    wr_buf_fini(&o->trailers);
+}
+
+static const struct {
+    const char *text;
+    size_t len;
+    enum wr_body_status status;
+    const char *content, *trailers;
+    size_t left; /* octets that belong to the next message */
+} cases[] = {
+#define CASE(lit, ...) { lit, sizeof(lit) - 1, __VA_ARGS__ }
+    CASE("0\r\n\r\n", WR_BODY_END, "", "", 0),
+    CASE("5\r\nhello\r\n0\r\n\r\nGET", WR_BODY_END, "hello", "", 3),
+    CASE("00005\r\nhello\r\n1\r\n!\r\n000\r\n\r\n", WR_BODY_END, "hello!", "", 0),
+    CASE("a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n", WR_BODY_END, "01234567890123456789", "", 0),
+    CASE("5;ext\r\nhello\r\n0;a=\"b;\";c\r\n\r\n", WR_BODY_END, "hello", "", 0),
+    CASE("5 ;ext\r\nhello\r\n0\t; x = y\r\n\r\n", WR_BODY_END, "hello", "", 0),
+    CASE("0\r\nX-Sum: 1\r\nY:\r\n\r\nZ", WR_BODY_END, "", "X-Sum: 1\r\nY:\r\n", 1),
+    CASE("5\r\nhello\r\n", WR_BODY_MORE, "hello", "", 0),
+    CASE("5\r\nhel", WR_BODY_MORE, "hel", "", 0),
+    CASE("5\r\nhello\r\n0\r\n", WR_BODY_MORE, "hello", "", 0),
+    CASE("7fffffffffffffff\r\nx", WR_BODY_MORE, "x", "", 0),
+    /* the size */
+    CASE("\r\n", WR_BODY_ERROR, "", "", 0), CASE(";a\r\n", WR_BODY_ERROR, "", "", 0),
+    CASE("+5\r\nhello", WR_BODY_ERROR, "", "", 0), CASE("-5\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("0x5\r\nhello", WR_BODY_ERROR, "", "", 0), CASE("g\r\n", WR_BODY_ERROR, "", "", 0),
+    CASE(" 5\r\nhello", WR_BODY_ERROR, "", "", 0), CASE("5 6\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("5 zzz\r\nhello", WR_BODY_ERROR, "", "", 0), CASE("5 \r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("8000000000000000\r\n", WR_BODY_ERROR, "", "", 0), CASE("10000000000000005\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("00000000000000005\r\nhello", WR_BODY_ERROR, "", "", 0), CASE("ffffffffffffffff\r\n", WR_BODY_ERROR, "", "", 0),
+    /* line ends */
+    CASE("5\nhello\r\n0\r\n\r\n", WR_BODY_ERROR, "", "", 0), CASE("5\rXhello", WR_BODY_ERROR, "", "", 0),
+    CASE("5\r\rhello", WR_BODY_ERROR, "", "", 0), CASE("5;a\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("5;a\rb\r\nhello", WR_BODY_ERROR, "", "", 0), CASE("5;a\0b\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("5;a=\"\r\n\"\r\n", WR_BODY_MORE, "\"\r\n", "", 0), /* quotes hide no line end */
+    CASE("5\r\nhelloXX0\r\n\r\n", WR_BODY_ERROR, "hello", "", 0), CASE("5\r\nhello\n0\r\n\r\n", WR_BODY_ERROR, "hello", "", 0),
+    CASE("5\r\nhello\rX", WR_BODY_ERROR, "hello", "", 0), CASE("5\r\nhello0\r\n\r\n", WR_BODY_ERROR, "hello", "", 0),
+    CASE("0\r\n\n", WR_BODY_ERROR, "", "", 0), CASE("0\r\n\rX", WR_BODY_ERROR, "", "", 0), CASE("0\n\n", WR_BODY_ERROR, "", "", 0),
+    CASE("0\rX\r\n", WR_BODY_ERROR, "", "", 0),
+    /* trailers */
+    CASE("0\r\nX : 1\r\n\r\n", WR_BODY_ERROR, "", NULL, 0), CASE("0\r\n X: 1\r\n\r\n", WR_BODY_ERROR, "", NULL, 0),
+    CASE("0\r\nX: 1\r\n 2\r\n\r\n", WR_BODY_ERROR, "", NULL, 0), CASE("0\r\nX: 1\n\r\n", WR_BODY_ERROR, "", NULL, 0),
+    CASE("0\r\nX\r\n\r\n", WR_BODY_ERROR, "", NULL, 0), CASE("0\r\n: 1\r\n\r\n", WR_BODY_ERROR, "", NULL, 0),
+    CASE("0\r\nX: \001\r\n\r\n", WR_BODY_ERROR, "", NULL, 0), CASE("0\r\nX: 1\rY\r\n", WR_BODY_ERROR, "", NULL, 0),
+};
+
+static void chunks_are_read_strictly(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (size_t piece = cases[i].len; piece > 0; piece--) {
+            struct outcome o = feed(cases[i].text, cases[i].len, WR_FRAMING_CHUNKED, 0, piece);
+            if (o.status != cases[i].status)
+                fail_msg("status %d in pieces of %zu: %s", o.status, piece, cases[i].text);
+            assert_true(wr_slice_eq(wr_buf_slice(&o.content), wr_slice_str(cases[i].content)));
+            if (cases[i].trailers)
+                assert_true(wr_slice_eq(wr_buf_slice(&o.trailers), wr_slice_str(cases[i].trailers)));
+            if (o.status == WR_BODY_END)
+                assert_int_equal(cases[i].len - o.eaten, cases[i].left);
+            fini(&o);
+        }
+}
+
+static void other_framings_count_or_wait(void **state)
+{
+    (void) state;
+    for (size_t piece = 1; piece <= 8; piece++) {
+        struct outcome o = feed("helloGET", 8, WR_FRAMING_LENGTH, 5, piece);
+        assert_true(o.status == WR_BODY_END && o.content.len == 5 && o.eaten == 5);
+        fini(&o);
+        o = feed("helloGET", 8, WR_FRAMING_CLOSE, 0, piece);
+        assert_true(o.status == WR_BODY_MORE && o.content.len == 8);
+        fini(&o);
+        o = feed("hel", 3, WR_FRAMING_LENGTH, 5, piece);
+        assert_true(o.status == WR_BODY_MORE && o.content.len == 3);
+        fini(&o);
+        o = feed("GET", 3, WR_FRAMING_NONE, 0, piece);
+        assert_true(o.status == WR_BODY_END && o.eaten == 0);
+        fini(&o);
+    }
+    struct wr_body_reader r;
+    struct wr_slice in = WR_SLICE("6\r\nabc"), out;
+    wr_body_reader_init(&r, WR_FRAMING_CHUNKED, 0);
+    assert_true(!wr_body_reader_closed(&r) && wr_body_reader_run(&r) == 0);
+    assert_int_equal(wr_body_reader_eat(&r, &in, &out), WR_BODY_DATA);
+    assert_int_equal(wr_body_reader_run(&r), 3);
+    wr_body_reader_init(&r, WR_FRAMING_LENGTH, 9);
+    assert_true(!wr_body_reader_closed(&r) && wr_body_reader_run(&r) == 9);
+    wr_body_reader_init(&r, WR_FRAMING_CLOSE, 0);
+    assert_true(wr_body_reader_closed(&r) && wr_body_reader_run(&r) == SIZE_MAX);
+}
+
+/* Feeds `times` copies of text; the status at the end. */
+static enum wr_body_status repeat(struct wr_body_reader *r, struct wr_slice text, size_t times)
+{
+    enum wr_body_status status = WR_BODY_MORE;
+    for (size_t i = 0; i < times && status != WR_BODY_ERROR; i++) {
+        struct wr_slice in = text, out;
+        while ((status = wr_body_reader_eat(r, &in, &out)) == WR_BODY_DATA)
+            ;
+    }
+    return status;
+}
+
+static void what_is_not_content_is_bounded(void **state)
+{
+    (void) state;
+    struct wr_body_reader r;
+    /* one endless extension, many extensions on little content, many trailers */
+    wr_body_reader_init(&r, WR_FRAMING_CHUNKED, 0);
+    assert_int_equal(repeat(&r, WR_SLICE("5;"), 1), WR_BODY_MORE);
+    assert_int_equal(repeat(&r, WR_SLICE("xxxxxxxxxxxxxxxx"), 1000), WR_BODY_ERROR);
+    wr_body_reader_init(&r, WR_FRAMING_CHUNKED, 0);
+    assert_int_equal(repeat(&r, WR_SLICE("1;xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\na\r\n"), 1000), WR_BODY_ERROR);
+    wr_body_reader_init(&r, WR_FRAMING_CHUNKED, 0);
+    assert_int_equal(repeat(&r, WR_SLICE("0\r\n"), 1), WR_BODY_MORE);
+    assert_int_equal(repeat(&r, WR_SLICE("X-Trailer: 0123456789\r\n"), 1000), WR_BODY_ERROR);
+    /* a small extension on each of very many chunks is what signing clients send */
+    char *chunk = malloc(1200);
+    memset(chunk, 'x', 1200);
+    static const char size[] = "400;chunk-signature=0123456789abcdef0123456789abcdef0123456789abcdef\r\n";
+    memcpy(chunk, size, sizeof size - 1);
+    memcpy(chunk + sizeof size - 1 + 1024, "\r\n", 2);
+    wr_body_reader_init(&r, WR_FRAMING_CHUNKED, 0);
+    assert_int_equal(repeat(&r, wr_slice(chunk, sizeof size - 1 + 1026), 10000), WR_BODY_MORE);
+    assert_true(r.total == 10000 * 1024);
+    free(chunk);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chunks_are_read_strictly),
+        cmocka_unit_test(other_framings_count_or_wait),
+        cmocka_unit_test(what_is_not_content_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
