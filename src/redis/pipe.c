@@ -342,13 +342,14 @@ static void on_timer(struct wr_timer *timer)
 
 void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy, const char *name)
 {
+    struct wr_sockaddr literal;
     p->loop = loop;
     p->policy = policy;
     p->name = wr_slice_dup(wr_slice_str(name));
     p->on_flush = event_new(loop->base, -1, 0, on_flush, p);
     WR_CHECK(p->on_flush != NULL);
     p->query.done = on_name;
-    if (policy->address.kind == WR_ADDRESS_NAME)
+    if (policy->address.kind != WR_ADDRESS_UNIX && !wr_address_literal(policy->address.host, 0, &literal))
         p->names = wr_names_new(loop, NULL);
     wr_timer_init(&p->timer, loop, on_timer);
     wr_timer_set(&p->timer, WR_SPAN_MS(0));
