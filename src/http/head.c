@@ -156,16 +156,3 @@ void wr_head_copy(struct wr_head *to, const struct wr_head *from, struct wr_aren
     copy_slice(&to->query, arena);
     copy_slice(&to->reason, arena);
 }
-
-struct wr_slice wr_head_host_name(const struct wr_head *h, struct wr_arena *arena)
-{
-    struct wr_slice host = h->host;
-    bool literal = host.len > 0 && host.at[0] == '[';
-    const char *end = host.len ? memchr(host.at, literal ? ']' : ':', host.len) : NULL;
-    if (end)
-        host.len = (size_t) (end - host.at) + literal;
-    char *lower = wr_arena_alloc(arena, host.len + 1);
-    for (size_t i = 0; i < host.len; i++)
-        lower[i] = wr_lower(host.at[i]);
-    return wr_slice(lower, host.len);
-}

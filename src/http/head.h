@@ -96,7 +96,5 @@ unsigned wr_field_flags(enum wr_field_id id);
 /* Joins all values of the field with ", " (RFC 9110 5.3). One value: no copy. None: at == NULL. In the arena.
  */
 struct wr_slice wr_head_joined(const struct wr_head *h, enum wr_field_id id, struct wr_arena *arena);
-/* The host without its port, lower case, in the arena; empty if the request names none. */
-struct wr_slice wr_head_host_name(const struct wr_head *h, struct wr_arena *arena);
 /* A deep copy whose octets and field array live in the arena. */
 void wr_head_copy(struct wr_head *to, const struct wr_head *from, struct wr_arena *arena);

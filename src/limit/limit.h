@@ -11,8 +11,6 @@
 #include "policy/policy.h"
 #include "redis/link.h"
 
-#define WR_MAX_LIMITS 8 /* of one route: the policy's reader refuses more */
-
 struct wr_limit_verdict {
     bool allowed;                /* true for observed limits too */
     bool over;                   /* what an enforced limit would have refused */
@@ -39,14 +37,14 @@ struct wr_limit_call { /* private to limit/ */
 struct wr_limit_ask { /* zeroed before its first use */
     void (*done)(struct wr_limit_ask *ask);
     size_t count;
-    const struct wr_limit_policy *limits[WR_MAX_LIMITS];
-    struct wr_slice identities[WR_MAX_LIMITS]; /* borrowed until the answer */
-    struct wr_limit_verdict verdicts[WR_MAX_LIMITS];
+    const struct wr_limit_policy *limits[WR_MAX_ROUTE_LIMITS];
+    struct wr_slice identities[WR_MAX_ROUTE_LIMITS]; /* borrowed until the answer */
+    struct wr_limit_verdict verdicts[WR_MAX_ROUTE_LIMITS];
     bool closed; /* Redis is away and on_failure is closed: refuse with 503 */
     /* private to limit/ */
     struct wr_limiter *limiter;
     size_t open_calls;
-    struct wr_limit_call calls[WR_MAX_LIMITS];
+    struct wr_limit_call calls[WR_MAX_ROUTE_LIMITS];
 };
 
 /* At most about max_entries quotas are remembered (local.h says which one goes first). Thread: start. */
