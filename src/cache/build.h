@@ -9,9 +9,9 @@ struct wr_object *wr_build_object(const struct wr_key *key, struct wr_slice vary
                                   const struct wr_head *response, struct wr_slice via, struct wr_flow *flow);
 struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names, const struct wr_meta *of);
 struct wr_object *wr_build_pass(const struct wr_key *key, struct wr_time now, struct wr_span ttl);
-/* Its head as a 304 changes it (RFC 9111 3.2), for wr_rules_store() to judge anew. Slices into both heads, array in the arena. */
-void wr_build_merged(const struct wr_object *stored, const struct wr_head *not_modified, struct wr_arena *arena,
-                     struct wr_head *out);
+/* The fields of `stored` as `not_modified` leaves them (RFC 9111 3.2): for judging the updated response anew. In the arena. */
+void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified, struct wr_arena *arena,
+                          struct wr_head *out);
 /* The stored response updated by a 304 (RFC 9111 3.2, 4.3.4), sharing its flow. */
 struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta, const struct wr_head *not_modified,
                                    struct wr_slice via);

@@ -184,7 +184,7 @@ static bool is_news(const struct wr_field *f, const struct wr_head *old)
     return !(never_updated(f) && wr_head_get(old, (enum wr_field_id) f->id));
 }
 
-void wr_build_merged(const struct wr_object *stored, const struct wr_head *not_modified, struct wr_arena *arena,
+void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified, struct wr_arena *arena,
                      struct wr_head *out)
 {
     struct wr_head old;
@@ -209,7 +209,7 @@ struct wr_object *wr_build_updated(const struct wr_object *stored, const struct 
 {
     struct wr_arena arena = { 0 };
     struct wr_head merged;
-    wr_build_merged(stored, not_modified, &arena, &merged);
+    wr_build_merged_head(stored, not_modified, &arena, &merged);
     struct wr_object like = {
         .key = stored->key, .host = stored->host, .meta = *meta, .vary_values = stored->vary_values,
         .generations = stored->generations,

@@ -27,7 +27,7 @@ struct wr_flight_order {
     struct wr_slice forwarded_for; /* what to append it to; at NULL: nothing is believed */
     struct wr_slice request_id;
     struct wr_flow *body;       /* private flights: the request's body, or NULL */
-    struct wr_flow *body_unsized; /* the same flow when its length isn't known (sent chunked), or NULL */
+    bool body_chunked;          /* its length isn't known */
 };
 
 enum wr_verdict {
@@ -41,7 +41,8 @@ enum wr_verdict {
 struct wr_news {
     enum wr_verdict verdict;
     enum wr_err err;
-    struct wr_object *object;  /* a reference to the reader of the news */
+    struct wr_object *object;  /* OBJECT; AGAIN: the marker. A reference to the reader of the news */
+    struct wr_object *marker;  /* OBJECT that is a variant: its marker. A reference likewise; or NULL */
     bool looked;               /* Redis has been asked and knows nothing: the origin is next */
     bool leader;               /* the flight asked with this audience's own request */
     bool from_store;           /* it came from Redis */
@@ -50,8 +51,10 @@ struct wr_news {
     bool stored;               /* it goes into the store */
     int fwd_status;            /* what the origin answered; 0: nothing */
     const char *why;           /* with FAILED: more than err says, or NULL */
-    const char *server;        /* the origin's server; holds as long as the policy */
+    const char *server;        /* the origin's server; holds while aboard */
 };
+
+void wr_news_fini(struct wr_news *news);
 
 /* One who waits. Embedded in the transaction. */
 struct wr_audience {
@@ -76,7 +79,12 @@ void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order)
 void wr_flight_behind(const struct wr_flight_order *order);
 /* The limit has said yes. */
 void wr_audience_admit(struct wr_audience *a);
-/* What is known now. */
+/* What is known now; wr_news_fini() drops its references. */
 void wr_audience_news(struct wr_audience *a, struct wr_news *out);
 /* Not interested any more; harmless when not aboard. A private flight ends with it. */
 void wr_audience_leave(struct wr_audience *a);
+
+/* Drops what is stored under a primary key (all its variants) here and in Redis; a fetch under way won't be stored. */
+void wr_flight_purge(struct wr_worker *worker, const struct wr_key *primary);
+/* Fetches under way of this key, or of all (NULL), are not stored. Thread: any. */
+void wr_flights_spoil(struct wr_flights *f, const struct wr_hash *primary);

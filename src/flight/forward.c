@@ -92,9 +92,9 @@ void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, s
         wr_buf_add_str(out, "TE: trailers\r\nConnection: TE\r\n");
     if (order->stale && own_conditions)
         wr_build_conditions(order->stale, out);
-    if (order->body_unsized)
+    if (order->body && order->body_chunked)
         wr_buf_add_str(out, "Transfer-Encoding: chunked\r\n");
-    else if (order->body || (r->framing == WR_FRAMING_LENGTH && !own_conditions))
+    else if (r->framing == WR_FRAMING_LENGTH && !own_conditions)
         wr_buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long) r->content_length);
     wr_buf_add(out, "\r\n", 2);
 }

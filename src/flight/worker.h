@@ -7,6 +7,7 @@
 #include "cache/memory.h"
 #include "cache/shelf.h"
 #include "limit/limit.h"
+#include "log/access.h"
 #include "net/loop.h"
 #include "origin/exchange.h"
 #include "policy/policy.h"
@@ -22,6 +23,8 @@ struct wr_shared {
     struct wr_local_limits *local; /* the understudy of the limits */
     struct wr_backends *backends;
     struct wr_herald *herald;      /* NULL: no Redis */
+    struct wr_access *access;      /* NULL: access: off */
+    struct wr_slice name;          /* server_name, in Cache-Status */
     struct wr_slice via;           /* "1.1 <server_name>" */
     bool draining;                 /* atomic */
     unsigned connections;          /* atomic: open client connections */

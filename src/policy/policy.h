@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "http/head.h"
+#include "log/access.h"
 #include "log/log.h"
 
 struct wr_cidr { /* IPv4 as ::ffff:a.b.c.d/96+n */
@@ -27,9 +28,6 @@ struct wr_listen {
     struct wr_address address;
     bool proxy_protocol;
 };
-
-
-enum wr_access_format { WR_ACCESS_OFF, WR_ACCESS_COMBINED, WR_ACCESS_JSON };
 
 enum wr_on_failure { WR_ON_FAILURE_LOCAL, WR_ON_FAILURE_OPEN, WR_ON_FAILURE_CLOSED };
 
@@ -136,6 +134,8 @@ struct wr_cache_policy {
 
 enum wr_match_path_kind { WR_MATCH_ANY, WR_MATCH_EXACT, WR_MATCH_PREFIX };
 
+#define WR_MAX_ROUTE_LIMITS 8
+
 struct wr_match {
     struct wr_slice host;         /* lower case; at NULL: any; "*.example.com": any name below */
     enum wr_match_path_kind path_kind;
@@ -148,7 +148,7 @@ struct wr_route {
     size_t index;
     struct wr_match match;
     const struct wr_origin_policy *origin;
-    const struct wr_limit_policy **limits;
+    const struct wr_limit_policy **limits; /* at most WR_MAX_ROUTE_LIMITS */
     size_t limit_count;
     struct wr_cache_policy cache;
     int line;                     /* in the file, for explain */
@@ -196,6 +196,8 @@ struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct
 struct wr_policy *wr_policy_ref(struct wr_policy *p);
 void wr_policy_unref(struct wr_policy *p);
 
+/* What wr_policy_route() wants of an authority: without port, lower case. In the arena. Thread: any. */
+struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena);
 /* The first route that matches, or NULL. host: lower case, without port. Cost doesn't grow with the number of routes.
  * Thread: any. */
 const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
@@ -204,3 +206,8 @@ const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slic
 bool wr_cidr_has(const struct wr_cidr *blocks, size_t count, const unsigned char addr[16]);
 /* Parses "10.0.0.0/8", "::1", ...: NULL or a reason. */
 const char *wr_cidr_parse(struct wr_slice s, struct wr_cidr *out);
+/* The address as text, NUL-ended; an IPv6 address as the /64 it lies in, because a client owns at least that much. */
+#define WR_CIDR_TEXT 50
+void wr_cidr_client(const unsigned char addr[16], char out[WR_CIDR_TEXT]);
+/* Clears the bits behind the prefix. false: some were set. */
+bool wr_cidr_mask(struct wr_cidr *block);

@@ -98,7 +98,7 @@ static void a_304_updates_what_it_may(void **state)
     struct wr_head news, merged;
     response_of(&arena, 304, "ETag: W/\"v\"\nX-A: 3\nX-C: 1\nContent-Length: 99\nContent-Encoding: br\nCache-Control: max-age=3600\n"
                              "Content-Type: text/html\nConnection: X-D\nX-D: 1", &news);
-    wr_build_merged(o, &news, &arena, &merged);
+    wr_build_merged_head(o, &news, &arena, &merged);
     assert_int_equal(merged.status, 200);
     assert_null(wr_head_get(&merged, WR_F_DATE)); /* confirmed just now, not 500 seconds ago */
 

@@ -1,0 +1,84 @@
+/* LOOK: Redis may hold it already. GATE: then the origin is next, but only for someone who may cause a fetch. */
+#include "flight/flight_priv.h"
+#include "stats/stats.h"
+
+static void remember(struct wr_flight *f, struct wr_object *object)
+{
+    struct wr_memory *memory = f->tenure->worker->shared->memory;
+    object->checked = f->loop->mono;
+    if (memory == NULL || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
+        return;
+    struct wr_span keep = wr_rules_keep(&f->order.route->cache, object, f->loop->now);
+    wr_memory_put(memory, object, wr_time_add(f->loop->mono, keep));
+}
+
+/* Something validated since this flight began is as good as validating it ourselves. */
+static bool newer_than_flight(const struct wr_flight *f, const struct wr_object *object)
+{
+    return !wr_time_before(object->meta.request_time, f->started) && !f->rules.no_store;
+}
+
+static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
+{
+    switch (wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0)) {
+    case WR_REUSE_NOT:
+        wr_object_unref(object);
+        return miss;
+    case WR_REUSE_VALIDATE:
+        if (newer_than_flight(f, object))
+            break;
+        wr_object_unref(f->order.stale);
+        f->order.stale = object;
+        return miss;
+    default:
+        break;
+    }
+    struct wr_news news = { .verdict = WR_VERDICT_OBJECT, .object = object, .from_store = true };
+    if (f->order.marker)
+        news.marker = wr_object_ref(f->order.marker);
+    wr_flight_tell(f, news, false);
+    return WR_FLIGHT_DONE;
+}
+
+enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
+{
+    remember(f, object);
+    switch (object->meta.kind) {
+    case WR_OBJECT_VARY:
+        wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_AGAIN, .object = object }, false);
+        return WR_FLIGHT_DONE;
+    case WR_OBJECT_PASS:
+        wr_object_unref(object);
+        wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
+        return WR_FLIGHT_DONE;
+    default:
+        WR_COUNT(redis_hits);
+        return found_response(f, object, miss);
+    }
+}
+
+static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
+{
+    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, read);
+    (void) err; /* Redis away or late reads as a miss: it costs sharing, not the answer */
+    wr_flight_go(f, object ? wr_flight_found(f, object, WR_FLIGHT_GATE) : WR_FLIGHT_GATE);
+}
+
+enum wr_flight_stage wr_flight_look(struct wr_flight *f)
+{
+    struct wr_shelf *shelf = f->tenure->worker->shelf;
+    if (shelf == NULL)
+        return WR_FLIGHT_GATE;
+    f->read.done = on_read;
+    if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)
+        return WR_FLIGHT_GATE;
+    return WR_FLIGHT_WAIT;
+}
+
+enum wr_flight_stage wr_flight_gate(struct wr_flight *f)
+{
+    wr_flight_tell_looked(f);
+    if (wr_flight_has_admitted(f))
+        return WR_FLIGHT_LOCK;
+    return wr_flight_has_audience(f) ? WR_FLIGHT_WAIT : WR_FLIGHT_DONE;
+}

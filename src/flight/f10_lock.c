@@ -1,0 +1,205 @@
+/* LOCK: one fetch per fleet.
+ *
+ * SET NX PX with a token of our own; whoever gets it looks into Redis once more (the object may have been stored between
+ * the look and the lock) and fetches, renewing the lock meanwhile. Whoever doesn't get it listens on the flight's channel,
+ * looks again once it is subscribed, and tries again at intervals, because a message may be lost and the owner may die.
+ * Nobody waits longer than the route's lock_timeout: then it fetches without the lock. */
+#include <stdio.h>
+
+#include "base/rand.h"
+#include "flight/flight_priv.h"
+#include "redis/keys.h"
+#include "stats/stats.h"
+
+#define POLL_MS 200
+
+static struct wr_slice token(const struct wr_flight *f)
+{
+    return wr_slice(f->token, WR_LOCK_TOKEN);
+}
+
+static const struct wr_policy_redis *redis(const struct wr_flight *f)
+{
+    return &f->tenure->policy->redis;
+}
+
+static void poll_later(struct wr_flight *f)
+{
+    struct wr_span in = WR_SPAN_MS(POLL_MS + wr_rand_below(POLL_MS / 2));
+    struct wr_span left = wr_time_since(f->lock_deadline, f->loop->mono);
+    wr_timer_set(&f->lock_timer, left.us < in.us ? left : in);
+}
+
+static void fetch_without(struct wr_flight *f)
+{
+    f->lock_state = WR_LOCK_NONE;
+    wr_timer_clear(&f->lock_timer);
+    wr_ear_close(&f->ear);
+    wr_flight_go(f, WR_FLIGHT_ASK);
+}
+
+/* --- looking again --- */
+
+static void on_second_look(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
+{
+    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, read);
+    (void) err;
+    enum wr_flight_stage next = WR_FLIGHT_ASK;
+    if (object)
+        next = wr_flight_found(f, object, WR_FLIGHT_ASK);
+    if (next == WR_FLIGHT_DONE) {
+        wr_flight_unlock(f, "stored");
+        wr_flight_go(f, next);
+    } else if (f->lock_state == WR_LOCK_HELD) {
+        wr_flight_go(f, WR_FLIGHT_ASK);
+    } else {
+        poll_later(f);
+    }
+}
+
+static void look_again(struct wr_flight *f)
+{
+    struct wr_shelf *shelf = f->tenure->worker->shelf;
+    if (wr_call_pending(&f->read.call))
+        return;
+    f->read.done = on_second_look;
+    if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)
+        fetch_without(f);
+}
+
+/* --- another node has it --- */
+
+static void on_heard(struct wr_flight *f, const char *outcome)
+{
+    wr_ear_close(&f->ear);
+    if (strcmp(outcome, "pass") == 0) {
+        wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
+        wr_flight_go(f, WR_FLIGHT_DONE);
+    } else if (strcmp(outcome, "failed") == 0) {
+        fetch_without(f);
+    } else {
+        look_again(f);
+    }
+}
+
+static void on_ear(struct wr_ear *ear)
+{
+    struct wr_flight *f = WR_CONTAINER(ear, struct wr_flight, ear);
+    char outcome[WR_EAR_TEXT + 1];
+    switch (wr_ear_state(ear, outcome)) {
+    case WR_EAR_HEARD:
+        on_heard(f, outcome);
+        break;
+    case WR_EAR_LISTENING:
+        look_again(f);
+        break;
+    default: /* deaf for now: the timer looks */
+        break;
+    }
+}
+
+static void wait_for_owner(struct wr_flight *f)
+{
+    if (f->lock_state != WR_LOCK_WAITING) {
+        f->lock_state = WR_LOCK_WAITING;
+        WR_COUNT(lock_waits);
+    }
+    if (f->ear.channel == NULL) {
+        wr_ear_open(&f->ear, f->tenure->worker->shared->herald, f->loop, wr_buf_slice(&f->channel), on_ear);
+    }
+    poll_later(f);
+}
+
+/* --- the lock itself --- */
+
+static void on_lock(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_flight *f = WR_CONTAINER(call, struct wr_flight, lock_call);
+    if (err != WR_OK || wr_reply_kind(reply) == WR_REPLY_ERROR) {
+        fetch_without(f);
+    } else if (wr_reply_kind(reply) == WR_REPLY_STATUS) {
+        f->lock_state = WR_LOCK_HELD;
+        wr_ear_close(&f->ear);
+        wr_timer_set(&f->lock_timer, (struct wr_span){ redis(f)->lock_ttl.us / 3 });
+        look_again(f);
+    } else {
+        wait_for_owner(f);
+    }
+}
+
+/* false: the link is down. */
+static bool try_lock(struct wr_flight *f)
+{
+    char ttl[24];
+    int n = snprintf(ttl, sizeof ttl, "%lld", (long long) wr_span_ms(redis(f)->lock_ttl));
+    const struct wr_slice argv[] = { WR_SLICE("SET"), wr_buf_slice(&f->lock_key), token(f),
+                                     WR_SLICE("NX"),  WR_SLICE("PX"), wr_slice(ttl, (size_t) n) };
+    f->lock_call.done = on_lock;
+    if (wr_link_send(f->tenure->worker->link, &f->lock_call, redis(f)->timeout, 6, argv) != WR_OK)
+        return false;
+    f->lock_sent = true;
+    if (f->lock_state == WR_LOCK_NONE)
+        f->lock_state = WR_LOCK_ASKED;
+    return true;
+}
+
+static void renew(struct wr_flight *f)
+{
+    char ttl[24];
+    int n = snprintf(ttl, sizeof ttl, "%lld", (long long) wr_span_ms(redis(f)->lock_ttl));
+    struct wr_slice key = wr_buf_slice(&f->lock_key);
+    const struct wr_slice args[] = { token(f), wr_slice(ttl, (size_t) n) };
+    wr_link_tell_script(f->tenure->worker->link, WR_SCRIPT_RENEW, 1, &key, 2, args);
+    wr_timer_set(&f->lock_timer, (struct wr_span){ redis(f)->lock_ttl.us / 3 });
+}
+
+static void on_timer(struct wr_timer *timer)
+{
+    struct wr_flight *f = WR_CONTAINER(timer, struct wr_flight, lock_timer);
+    if (f->lock_state == WR_LOCK_HELD)
+        renew(f);
+    else if (!wr_time_before(f->loop->mono, f->lock_deadline))
+        fetch_without(f);
+    else if (wr_call_pending(&f->lock_call) || wr_call_pending(&f->read.call))
+        poll_later(f);
+    else if (!try_lock(f))
+        fetch_without(f);
+}
+
+enum wr_flight_stage wr_flight_lock(struct wr_flight *f)
+{
+    struct wr_worker *worker = f->tenure->worker;
+    if (worker->shelf == NULL || !wr_link_ready(worker->link))
+        return WR_FLIGHT_ASK;
+    wr_rand_token(f->token, WR_LOCK_TOKEN / 2);
+    wr_keys_lock(&f->lock_key, redis(f), f->order.key.hash);
+    wr_keys_flight(&f->channel, redis(f), f->order.key.hash);
+    wr_timer_init(&f->lock_timer, f->loop, on_timer);
+    f->lock_deadline = wr_time_add(f->loop->mono, f->order.route->cache.lock_timeout);
+    return try_lock(f) ? WR_FLIGHT_WAIT : WR_FLIGHT_ASK;
+}
+
+void wr_flight_unlock(struct wr_flight *f, const char *outcome)
+{
+    if (!f->lock_sent)
+        return;
+    f->lock_sent = false;
+    struct wr_link *link = f->tenure->worker->link;
+    if (f->lock_state == WR_LOCK_HELD) {
+        const struct wr_slice argv[] = { WR_SLICE("PUBLISH"), wr_buf_slice(&f->channel), wr_slice_str(outcome) };
+        wr_link_tell(link, 3, argv);
+    }
+    struct wr_slice key = wr_buf_slice(&f->lock_key), own = token(f);
+    wr_link_tell_script(link, WR_SCRIPT_UNLOCK, 1, &key, 1, &own);
+    f->lock_state = WR_LOCK_NONE;
+    wr_timer_clear(&f->lock_timer);
+}
+
+void wr_flight_lock_cancel(struct wr_flight *f)
+{
+    wr_call_cancel(&f->lock_call);
+    wr_ear_close(&f->ear);
+    wr_timer_fini(&f->lock_timer);
+    wr_buf_fini(&f->lock_key);
+    wr_buf_fini(&f->channel);
+}

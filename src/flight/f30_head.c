@@ -1,0 +1,219 @@
+/* The origin's head has come: what is it to the audience and to the stores? */
+#include "base/rand.h"
+#include "flight/flight_priv.h"
+#include "stats/stats.h"
+
+static struct wr_slice server_text(struct wr_flight *f)
+{
+    return wr_arena_copy(&f->arena, wr_slice_str(f->exchange.server));
+}
+
+static struct wr_news news_of(struct wr_flight *f, enum wr_verdict verdict, struct wr_object *object, int fwd_status)
+{
+    return (struct wr_news){ .verdict = verdict,
+                             .object = object ? wr_object_ref(object) : NULL,
+                             .fwd_status = fwd_status,
+                             .server = f->exchange.server ? server_text(f).at : NULL };
+}
+
+void wr_flight_on_interim(struct wr_exchange *x, const struct wr_head *head)
+{
+    struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
+    pthread_mutex_lock(&f->lock);
+    struct wr_audience *leader = f->leader; /* of this loop: it can't leave meanwhile */
+    pthread_mutex_unlock(&f->lock);
+    if (leader && leader->interim)
+        leader->interim(leader, head);
+}
+
+/* --- the origin failed --- */
+
+static bool stale_instead(struct wr_flight *f, int fwd_status)
+{
+    struct wr_object *stale = f->order.stale;
+    if (f->alone || stale == NULL ||
+        !wr_rules_stale_if_error(&f->order.route->cache, &f->rules, stale, f->loop->now))
+        return false;
+    struct wr_news news = news_of(f, WR_VERDICT_OBJECT, stale, fwd_status);
+    news.stale = true;
+    if (f->order.marker)
+        news.marker = wr_object_ref(f->order.marker);
+    WR_COUNT(stale_if_error);
+    wr_flight_tell(f, news, false);
+    return true;
+}
+
+void wr_flight_failed(struct wr_flight *f, enum wr_err err)
+{
+    if (stale_instead(f, 0))
+        return;
+    struct wr_news news = news_of(f, WR_VERDICT_FAILED, NULL, 0);
+    news.err = err;
+    news.why = err == WR_ERR_ORIGIN_BROKEN ? f->exchange.why : NULL;
+    wr_flight_tell(f, news, false);
+}
+
+/* --- it may not be shared --- */
+
+void wr_flight_leave_pass_marker(struct wr_flight *f)
+{
+    struct wr_worker *worker = f->tenure->worker;
+    struct wr_span ttl = f->order.route->cache.pass_ttl;
+    if (ttl.us <= 0)
+        return;
+    struct wr_object *marker = wr_build_pass(&f->order.key, f->loop->now, ttl);
+    marker->checked = f->loop->mono;
+    if (worker->shared->memory)
+        wr_memory_put(worker->shared->memory, marker, wr_time_add(f->loop->mono, ttl));
+    if (worker->shelf)
+        wr_shelf_put(worker->shelf, marker, ttl, NULL, NULL);
+    wr_object_unref(marker);
+}
+
+static uint64_t announced_length(const struct wr_flight *f, const struct wr_head *head)
+{
+    if (head->framing == WR_FRAMING_LENGTH)
+        return head->content_length;
+    if (head->framing != WR_FRAMING_NONE)
+        return UINT64_MAX;
+    const struct wr_field *cl = wr_head_get(head, WR_F_CONTENT_LENGTH);
+    uint64_t length;
+    bool bodiless = f->exchange.method == WR_METHOD_HEAD || head->status == 304;
+    if (!bodiless)
+        return 0;
+    return cl && wr_slice_u64(cl->value, INT64_MAX, &length) ? length : UINT64_MAX;
+}
+
+static struct wr_flow *flow_for(struct wr_flight *f, const struct wr_head *head, bool keep)
+{
+    if (head->framing == WR_FRAMING_NONE)
+        return wr_flow_of(wr_slice("", 0));
+    uint64_t expected = head->framing == WR_FRAMING_LENGTH ? head->content_length : UINT64_MAX;
+    struct wr_flow *flow = wr_flow_new(expected, keep, keep ? wr_flight_max_object(f) : 0);
+    wr_exchange_into(&f->exchange, flow);
+    return flow;
+}
+
+static void answer_privately(struct wr_flight *f, const struct wr_head *head, struct wr_meta meta)
+{
+    meta.kind = WR_OBJECT_RESPONSE;
+    meta.status = head->status;
+    meta.length = announced_length(f, head);
+    struct wr_flow *flow = flow_for(f, head, false);
+    f->built = wr_build_object(&f->order.key, wr_slice(NULL, 0), &meta, head, f->tenure->worker->shared->via, flow);
+    wr_flow_unref(flow);
+    wr_flight_tell(f, news_of(f, WR_VERDICT_OBJECT, f->built, head->status), true);
+    if (!wr_flight_has_leader(f)) {
+        /* nobody may have it: what asked for it has left */
+        wr_exchange_cancel(&f->exchange);
+        f->exchange_open = false;
+        wr_flight_go(f, WR_FLIGHT_DONE);
+    }
+}
+
+/* --- it is stored, and flows to whoever waits --- */
+
+/* The key it is stored under: the primary key's, or the variant's that its Vary and this request choose. */
+static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta, struct wr_slice *values)
+{
+    struct wr_slice names = wr_vary_names(head, &f->arena);
+    *values = wr_slice(NULL, 0);
+    if (names.at == NULL) {
+        wr_object_unref(f->order.marker);
+        f->order.marker = NULL;
+        return f->order.primary;
+    }
+    if (f->order.marker == NULL || !wr_slice_eq(f->order.marker->head, names)) {
+        wr_object_unref(f->order.marker);
+        f->order.marker = wr_build_vary(&f->order.primary, names, meta);
+        f->order.marker->checked = f->loop->mono;
+        f->new_marker = wr_object_ref(f->order.marker);
+    }
+    return wr_key_variant(&f->order.primary, f->order.marker, &f->request, &f->arena, values);
+}
+
+static void remember_marker(struct wr_flight *f)
+{
+    struct wr_memory *memory = f->tenure->worker->shared->memory;
+    if (f->new_marker == NULL || memory == NULL)
+        return;
+    struct wr_span keep = wr_rules_keep(&f->order.route->cache, f->new_marker, f->loop->now);
+    wr_memory_put(memory, f->new_marker, wr_time_add(f->loop->mono, keep));
+}
+
+static void store(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta)
+{
+    struct wr_slice values;
+    meta->length = announced_length(f, head);
+    meta->version = wr_rand_u64();
+    struct wr_key key = choose_key(f, head, meta, &values);
+    struct wr_flow *flow = flow_for(f, head, true);
+    f->built = wr_build_object(&key, values, meta, head, f->tenure->worker->shared->via, flow);
+    wr_flow_unref(flow);
+    remember_marker(f);
+    struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, head->status);
+    news.stored = true;
+    if (f->order.marker)
+        news.marker = wr_object_ref(f->order.marker);
+    wr_flight_tell(f, news, false);
+}
+
+/* --- 304: the stored response is good for longer --- */
+
+static void validated(struct wr_flight *f, const struct wr_head *not_modified)
+{
+    struct wr_object *stale = f->order.stale;
+    struct wr_meta meta = stale->meta;
+    const char *detail;
+    struct wr_head merged;
+    wr_build_merged_head(stale, not_modified, &f->arena, &merged);
+    enum wr_storing storing =
+        wr_rules_store(&f->order.route->cache, &f->request, &f->rules, &merged, f->exchange.sent, f->exchange.answered,
+                       wr_rand_unit(), &meta, &detail);
+    meta.length = stale->meta.length;
+    meta.version = wr_rand_u64();
+    f->built = wr_build_updated(stale, &meta, not_modified, f->tenure->worker->shared->via);
+    f->storing = storing;
+    struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, 304);
+    news.validated = true;
+    news.stored = storing == WR_STORE;
+    if (f->order.marker)
+        news.marker = wr_object_ref(f->order.marker);
+    WR_COUNT(validations);
+    wr_flight_tell(f, news, storing != WR_STORE);
+}
+
+/* --- which of these is it? --- */
+
+void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
+{
+    struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
+    struct wr_meta meta = { .kind = WR_OBJECT_RESPONSE, .status = head->status };
+    const char *detail = NULL;
+    if (f->alone) {
+        answer_privately(f, head, meta);
+        return;
+    }
+    if (head->status == 304 && f->order.stale) {
+        validated(f, head);
+        return;
+    }
+    if (wr_rules_is_error(head->status) && stale_instead(f, head->status)) {
+        wr_exchange_cancel(x);
+        f->exchange_open = false;
+        wr_flight_go(f, WR_FLIGHT_DONE);
+        return;
+    }
+    f->storing = wr_rules_store(&f->order.route->cache, &f->request, &f->rules, head, x->sent, x->answered, wr_rand_unit(),
+                                &meta, &detail);
+    if (f->storing == WR_STORE && head->framing == WR_FRAMING_LENGTH && head->content_length > wr_flight_max_object(f))
+        f->storing = WR_STORE_NOT;
+    if (f->storing == WR_STORE) {
+        store(f, head, &meta);
+        return;
+    }
+    if (f->storing == WR_STORE_NOT)
+        wr_flight_leave_pass_marker(f);
+    wr_flight_unlock(f, f->storing == WR_STORE_NOT ? "pass" : "failed");
+    answer_privately(f, head, meta);
+}

@@ -1,0 +1,322 @@
+/* The driver of flights, and their audience. Only wr_flight_go() writes the stage. */
+#include <stdlib.h>
+
+#include "flight/flight_priv.h"
+#include "stats/stats.h"
+
+static enum wr_flight_stage (*const enter[])(struct wr_flight *) = {
+#define X(id, name) [WR_FLIGHT_##id] = wr_flight_##name,
+#include "flight/stages.def"
+#undef X
+};
+
+/* --- birth --- */
+
+static struct wr_slice kept(struct wr_flight *f, struct wr_slice s)
+{
+    return s.at ? wr_arena_copy(&f->arena, s) : s;
+}
+
+static struct wr_key kept_key(struct wr_flight *f, struct wr_key k)
+{
+    return (struct wr_key){ kept(f, k.text), k.hash, kept(f, k.host) };
+}
+
+/* Does anybody want what is still to come: an audience, or the store? */
+static bool wanted(struct wr_flight *f)
+{
+    if (wr_flight_has_audience(f))
+        return true;
+    if (f->alone || f->stage == WR_FLIGHT_GATE)
+        return false;
+    return f->built == NULL || (f->storing == WR_STORE && wr_flow_kept(f->built->flow));
+}
+
+static void on_nudge(struct wr_note *note)
+{
+    struct wr_flight *f = WR_CONTAINER(note, struct wr_flight, nudge);
+    if (f->stage == WR_FLIGHT_GATE && wr_flight_has_admitted(f))
+        wr_flight_go(f, WR_FLIGHT_GATE);
+    else if (!wanted(f))
+        wr_flight_go(f, WR_FLIGHT_DONE);
+}
+
+static struct wr_flight *flight_new(const struct wr_flight_order *order, bool alone)
+{
+    struct wr_flight *f = calloc(1, sizeof *f);
+    WR_CHECK(f != NULL);
+    f->magic = WR_FLIGHT_MAGIC;
+    f->refs = 1;
+    f->tenure = wr_tenure_ref(order->tenure);
+    f->loop = &order->tenure->worker->loop;
+    f->alone = alone;
+    f->started = f->loop->now;
+    WR_CHECK(pthread_mutex_init(&f->lock, NULL) == 0);
+    TAILQ_INIT(&f->audience);
+    f->order = *order;
+    wr_head_copy(&f->request, order->request, &f->arena);
+    f->order.request = &f->request;
+    f->rules = *order->rules;
+    f->order.rules = &f->rules;
+    f->order.key = kept_key(f, order->key);
+    f->order.primary = kept_key(f, order->primary);
+    f->order.vary_values = kept(f, order->vary_values);
+    f->order.client = kept(f, order->client);
+    f->order.forwarded_for = kept(f, order->forwarded_for);
+    f->order.request_id = kept(f, order->request_id);
+    if (order->stale)
+        wr_object_ref(order->stale);
+    if (order->marker)
+        wr_object_ref(order->marker);
+    if (order->body)
+        wr_flow_ref(order->body);
+    wr_note_init(&f->nudge, f->loop, on_nudge);
+    order->tenure->worker->flight_count++;
+    return f;
+}
+
+/* --- the driver --- */
+
+static void bury(struct wr_corpse *corpse)
+{
+    wr_flight_unref(WR_CONTAINER(corpse, struct wr_flight, corpse));
+}
+
+/* The end of the run: nothing fires afterwards; the memory waits for the audience's references and the end of the turn. */
+static void end_run(struct wr_flight *f)
+{
+    struct wr_worker *worker = f->tenure->worker;
+    wr_shelf_cancel(&f->read);
+    if (f->exchange_open)
+        wr_exchange_cancel(&f->exchange);
+    wr_flight_unlock(f, "failed");
+    wr_flight_lock_cancel(f);
+    wr_flights_unlist(worker->shared->flights, f);
+    if (f->news.verdict == WR_VERDICT_NONE)
+        wr_flight_tell_end(f, WR_VERDICT_FAILED, WR_ERR_CANCELLED);
+    pthread_mutex_lock(&f->lock);
+    f->over = true;
+    pthread_mutex_unlock(&f->lock);
+    wr_note_fini(&f->nudge);
+    wr_object_unref(f->built);
+    wr_object_unref(f->new_marker);
+    wr_object_unref(f->order.stale);
+    wr_object_unref(f->order.marker);
+    wr_flow_unref(f->order.body);
+    wr_buf_fini(&f->head);
+    f->built = f->new_marker = NULL;
+    worker->flight_count--;
+    wr_tenure_unref(f->tenure);
+    f->tenure = NULL;
+    wr_loop_bury(f->loop, &f->corpse, bury);
+    wr_worker_check_idle(worker);
+}
+
+void wr_flight_go(struct wr_flight *f, enum wr_flight_stage next)
+{
+    WR_CHECK(f->magic == WR_FLIGHT_MAGIC && !f->running && !f->over);
+    f->running = true;
+    while (next < WR_FLIGHT_WAIT) {
+        f->stage = next;
+        next = enter[next](f);
+    }
+    f->running = false;
+    if (next == WR_FLIGHT_DONE)
+        end_run(f);
+}
+
+void wr_flight_unref(struct wr_flight *f)
+{
+    if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    WR_CHECK(TAILQ_EMPTY(&f->audience) && f->over);
+    wr_news_fini(&f->news);
+    wr_arena_fini(&f->arena);
+    pthread_mutex_destroy(&f->lock);
+    f->magic = 0;
+    free(f);
+}
+
+/* --- news --- */
+
+void wr_news_fini(struct wr_news *news)
+{
+    wr_object_unref(news->object);
+    wr_object_unref(news->marker);
+    news->object = news->marker = NULL;
+}
+
+static void note_all(struct wr_flight *f)
+{
+    struct wr_audience *a;
+    TAILQ_FOREACH(a, &f->audience, entry)
+        wr_note_post(&a->note);
+}
+
+void wr_flight_tell(struct wr_flight *f, struct wr_news news, bool private)
+{
+    if (private || news.verdict != WR_VERDICT_OBJECT)
+        wr_flights_unlist(f->tenure->worker->shared->flights, f);
+    pthread_mutex_lock(&f->lock);
+    struct wr_news old = f->news;
+    f->news = news;
+    f->private_news = private;
+    note_all(f);
+    pthread_mutex_unlock(&f->lock);
+    wr_news_fini(&old);
+}
+
+void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_err err)
+{
+    wr_flight_tell(f, (struct wr_news){ .verdict = verdict, .err = err }, false);
+}
+
+void wr_flight_tell_looked(struct wr_flight *f)
+{
+    pthread_mutex_lock(&f->lock);
+    if (!f->news.looked) {
+        f->news.looked = true;
+        note_all(f);
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+bool wr_flight_has_admitted(struct wr_flight *f)
+{
+    pthread_mutex_lock(&f->lock);
+    bool any = f->admitted > 0;
+    pthread_mutex_unlock(&f->lock);
+    return any;
+}
+
+bool wr_flight_has_audience(struct wr_flight *f)
+{
+    pthread_mutex_lock(&f->lock);
+    bool any = !TAILQ_EMPTY(&f->audience);
+    pthread_mutex_unlock(&f->lock);
+    return any;
+}
+
+bool wr_flight_has_leader(struct wr_flight *f)
+{
+    pthread_mutex_lock(&f->lock);
+    bool any = f->leader != NULL;
+    pthread_mutex_unlock(&f->lock);
+    return any;
+}
+
+/* --- audience --- */
+
+static void on_audience_note(struct wr_note *note)
+{
+    struct wr_audience *a = WR_CONTAINER(note, struct wr_audience, note);
+    a->told(a);
+}
+
+static void seat_leader(struct wr_flight *f, struct wr_audience *a, bool admitted)
+{
+    __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
+    a->flight = f;
+    a->admitted = admitted;
+    f->admitted += admitted;
+    f->leader = a;
+    TAILQ_INSERT_TAIL(&f->audience, a, entry);
+}
+
+void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order, bool admitted)
+{
+    struct wr_flights *table = order->tenure->worker->shared->flights;
+    struct wr_flight *f = NULL;
+    WR_CHECK(a->flight == NULL);
+    wr_note_init(&a->note, &order->tenure->worker->loop, on_audience_note);
+    for (;;) {
+        if (wr_flights_join(table, order, a, admitted)) {
+            WR_COUNT(collapsed);
+            if (f) /* another worker was faster */
+                wr_flight_go(f, WR_FLIGHT_DONE);
+            return;
+        }
+        if (f == NULL)
+            f = flight_new(order, false);
+        if (wr_flights_list(table, f))
+            break;
+    }
+    WR_COUNT(flights);
+    pthread_mutex_lock(&f->lock);
+    seat_leader(f, a, admitted);
+    pthread_mutex_unlock(&f->lock);
+    wr_flight_go(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_GATE);
+}
+
+void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order)
+{
+    WR_CHECK(a->flight == NULL);
+    wr_note_init(&a->note, &order->tenure->worker->loop, on_audience_note);
+    struct wr_flight *f = flight_new(order, true);
+    seat_leader(f, a, true);
+    wr_flight_go(f, WR_FLIGHT_ASK);
+}
+
+void wr_flight_behind(const struct wr_flight_order *order)
+{
+    struct wr_flights *table = order->tenure->worker->shared->flights;
+    if (wr_flights_join(table, order, NULL, false))
+        return;
+    struct wr_flight *f = flight_new(order, false);
+    f->admitted = 1; /* whoever was served stale has been admitted */
+    if (!wr_flights_list(table, f)) {
+        wr_flight_go(f, WR_FLIGHT_DONE);
+        return;
+    }
+    WR_COUNT(refreshes);
+    wr_flight_go(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_LOCK);
+}
+
+void wr_audience_admit(struct wr_audience *a)
+{
+    struct wr_flight *f = a->flight;
+    if (f == NULL || a->admitted)
+        return;
+    pthread_mutex_lock(&f->lock);
+    a->admitted = true;
+    f->admitted++;
+    if (!f->over)
+        wr_note_post(&f->nudge);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void wr_audience_news(struct wr_audience *a, struct wr_news *out)
+{
+    struct wr_flight *f = a->flight;
+    pthread_mutex_lock(&f->lock);
+    *out = f->news;
+    out->leader = f->leader == a;
+    if (f->private_news && !out->leader) {
+        out->object = out->marker = NULL;
+        out->verdict = WR_VERDICT_NOT_SHAREABLE;
+    }
+    if (out->object)
+        wr_object_ref(out->object);
+    if (out->marker)
+        wr_object_ref(out->marker);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void wr_audience_leave(struct wr_audience *a)
+{
+    struct wr_flight *f = a->flight;
+    if (f == NULL)
+        return;
+    pthread_mutex_lock(&f->lock);
+    TAILQ_REMOVE(&f->audience, a, entry);
+    if (a->admitted)
+        f->admitted--;
+    if (f->leader == a)
+        f->leader = NULL;
+    if (!f->over && TAILQ_EMPTY(&f->audience))
+        wr_note_post(&f->nudge);
+    pthread_mutex_unlock(&f->lock);
+    a->flight = NULL;
+    wr_note_fini(&a->note);
+    wr_flight_unref(f);
+}

@@ -1,0 +1,116 @@
+/* A flight from the inside. What its audience may see is behind `lock`; the rest belongs to the owner's loop. */
+#pragma once
+
+#include "flight/flight.h"
+
+#define WR_FLIGHT_MAGIC 0x666c7479u
+#define WR_LOCK_TOKEN 32
+
+enum wr_flight_stage {
+#define X(id, name) WR_FLIGHT_##id,
+#include "flight/stages.def"
+#undef X
+    WR_FLIGHT_WAIT, /* what a stage returns when it has started something that will resume it */
+    WR_FLIGHT_DONE,
+};
+
+struct wr_flight {
+    unsigned magic;
+    unsigned refs; /* atomic: the table, the run, each audience */
+    struct wr_tenure *tenure;
+    struct wr_loop *loop;
+    bool alone; /* private: one audience, no stores */
+
+    /* behind lock, for the audience on any thread */
+    pthread_mutex_t lock;
+    TAILQ_HEAD(, wr_audience) audience;
+    unsigned admitted;      /* how many of them may cause a fetch, or the flight itself may (refresh behind) */
+    struct wr_audience *leader; /* NULL once it has left */
+    struct wr_news news;    /* object: a reference of the flight's own */
+    bool private_news;      /* object only for the leader */
+    bool spoiled;           /* atomic: purged while under way */
+
+    /* the table's, behind its shard's lock */
+    bool listed;
+    TAILQ_ENTRY(wr_flight) table_entry;
+
+    /* owner's loop only from here; the order is a deep copy in the arena */
+    struct wr_arena arena;
+    struct wr_flight_order order;
+    struct wr_head request;
+    struct wr_request_rules rules;
+    enum wr_flight_stage stage;
+    struct wr_time started; /* wall clock */
+    bool running;           /* the driver is on the stack: no re-entry */
+    bool over;
+    struct wr_note nudge;   /* an audience came, was admitted, or left */
+
+    struct wr_shelf_read read;      /* LOOK, and again behind the lock */
+
+    struct wr_call lock_call;       /* LOCK */
+    struct wr_ear ear;
+    struct wr_timer lock_timer;     /* waiting: look again; holding: renew */
+    struct wr_time lock_deadline;   /* monotonic: the longest wait */
+    enum wr_lock_state {
+        WR_LOCK_NONE,    /* not asked for, or done without */
+        WR_LOCK_ASKED,   /* SET NX is on its way */
+        WR_LOCK_HELD,
+        WR_LOCK_WAITING, /* another node has it */
+    } lock_state;
+    bool lock_sent;      /* the token may stand in Redis */
+    char token[WR_LOCK_TOKEN + 1];
+    struct wr_buf lock_key, channel;
+
+    struct wr_exchange exchange;    /* ASK */
+    struct wr_buf head;             /* the request as it goes out */
+    bool exchange_open;
+    struct wr_object *built;        /* what is being stored, or the private answer */
+    struct wr_object *new_marker;   /* to be stored with it */
+    enum wr_storing storing;
+    struct wr_corpse corpse;
+};
+
+/* --- stages: each names the next, or WAIT --- */
+#define X(id, name) enum wr_flight_stage wr_flight_##name(struct wr_flight *f);
+#include "flight/stages.def"
+#undef X
+
+/* --- flight.c: the driver --- */
+/* Goes on with stage `next`; thin trampolines of the stages end in this. */
+void wr_flight_go(struct wr_flight *f, enum wr_flight_stage next);
+/* Publishes news (references in it are taken over). private: the object is only for the leader, the others hear
+ * NOT_SHAREABLE. Whoever comes once there is a verdict that can't be shared finds no flight. */
+void wr_flight_tell(struct wr_flight *f, struct wr_news news, bool private);
+/* The same for a bare verdict. */
+void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_err err);
+/* LOOK missed: whoever waits for a limit or may not cause a fetch gets to know. */
+void wr_flight_tell_looked(struct wr_flight *f);
+bool wr_flight_has_admitted(struct wr_flight *f);
+bool wr_flight_has_audience(struct wr_flight *f);
+bool wr_flight_has_leader(struct wr_flight *f);
+/* From Redis, in the hands of LOOK or LOCK: the stage to go on with. miss: the stage if it is no use. Takes the reference. */
+enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss);
+
+/* --- f10_lock.c --- */
+/* Says how the fetch ended to the nodes that wait ("stored", "pass", "failed") and lets the lock go. Harmless without. */
+void wr_flight_unlock(struct wr_flight *f, const char *outcome);
+void wr_flight_lock_cancel(struct wr_flight *f);
+
+/* --- f20_ask.c --- */
+/* The largest content either store takes. */
+uint64_t wr_flight_max_object(const struct wr_flight *f);
+
+/* --- f30_head.c --- */
+void wr_flight_on_interim(struct wr_exchange *x, const struct wr_head *head);
+void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head);
+/* The origin failed before a head could be used: a stale response where that is allowed, else the error. */
+void wr_flight_failed(struct wr_flight *f, enum wr_err err);
+void wr_flight_leave_pass_marker(struct wr_flight *f);
+
+/* --- table.c --- */
+/* Finds or lists. The flight found has the audience put aboard already. */
+struct wr_flight *wr_flights_join(struct wr_flights *table, const struct wr_flight_order *order, struct wr_audience *a,
+                                  bool admitted);
+bool wr_flights_list(struct wr_flights *table, struct wr_flight *f);
+void wr_flights_unlist(struct wr_flights *table, struct wr_flight *f);
+void wr_flight_unref(struct wr_flight *f);

@@ -1,0 +1,54 @@
+/* RateLimit-Policy and RateLimit: lists of quoted policy names with parameters (RFC 9651 structured fields). */
+#include <inttypes.h>
+
+#include "limit/limit.h"
+
+/* sf-string (RFC 9651 3.3.3): printable ASCII, with '"' and '\' escaped. */
+static void write_string(struct wr_buf *out, const char *s)
+{
+    wr_buf_add_char(out, '"');
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\')
+            wr_buf_add_char(out, '\\');
+        wr_buf_add_char(out, *s >= 0x20 && *s < 0x7f ? *s : '?');
+    }
+    wr_buf_add_char(out, '"');
+}
+
+/* Whole seconds, rounded up: nobody is told to come back too early. */
+static int64_t seconds(struct wr_span d)
+{
+    return (d.us + WR_US_PER_S - 1) / WR_US_PER_S;
+}
+
+/* The next told limit's name, behind a comma unless it is the first. false: this one isn't told. */
+static bool open_item(const struct wr_limit_ask *ask, size_t i, bool *first, struct wr_buf *out)
+{
+    if (ask->limits[i]->observe)
+        return false;
+    if (!*first)
+        wr_buf_add(out, ", ", 2);
+    *first = false;
+    write_string(out, ask->limits[i]->name);
+    return true;
+}
+
+void wr_limit_write_policy(const struct wr_limit_ask *ask, struct wr_buf *out)
+{
+    bool first = true;
+    for (size_t i = 0; i < ask->count; i++) {
+        const struct wr_limit_verdict *v = &ask->verdicts[i];
+        if (open_item(ask, i, &first, out))
+            wr_buf_printf(out, ";q=%" PRIu64 ";w=%" PRId64, v->quota, seconds(v->window));
+    }
+}
+
+void wr_limit_write_state(const struct wr_limit_ask *ask, struct wr_buf *out)
+{
+    bool first = true;
+    for (size_t i = 0; i < ask->count; i++) {
+        const struct wr_limit_verdict *v = &ask->verdicts[i];
+        if (open_item(ask, i, &first, out))
+            wr_buf_printf(out, ";r=%" PRIu64 ";t=%" PRId64, v->remaining, seconds(v->reset));
+    }
+}

@@ -1,0 +1,240 @@
+#include "limit/local.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/rand.h"
+#include "stats/stats.h"
+
+#define SHARD_BITS 5
+#define SHARDS (1 << SHARD_BITS)
+#define NONE UINT32_MAX
+#define SWEPT_PER_ASK 2 /* one more than an ask can add: the sweep gains on the newcomers */
+#define WEIGHED 8       /* candidates for eviction */
+#define LOG_SLOTS_PER_ENTRY 16 /* sliding_window's memory: this on average; no less than one longest log a shard */
+
+struct entry {
+    struct wr_hash id;
+    struct wr_limit_rule rule;
+    struct wr_limit_state state;
+    int64_t whole_at_us; /* from here on it is worth nothing; 0: a free entry */
+    double spent;        /* the share of the quota, 0..1, when last asked */
+    uint32_t next;       /* in its bucket, or in the list of free entries */
+};
+
+struct shard {
+    pthread_mutex_t lock;
+    struct entry *entries;
+    uint32_t *buckets;
+    uint32_t cap, bucket_mask;
+    uint32_t fresh;    /* entries from here on were never used */
+    uint32_t free;     /* head of the list of those used and free again */
+    uint32_t count;    /* in use */
+    uint32_t hand;     /* where the sweep stands */
+    uint64_t log_slots, max_log_slots;
+    int64_t now_us;
+} __attribute__((aligned(64)));
+
+struct wr_local_limits {
+    struct shard shards[SHARDS];
+    uint64_t salt[2]; /* the hash's key is public: only this keeps a client from choosing its bucket */
+    unsigned nodes;   /* atomic */
+};
+
+struct wr_local_limits *wr_local_limits_new(size_t max_entries)
+{
+    struct wr_local_limits *l = aligned_alloc(_Alignof(struct wr_local_limits), sizeof *l);
+    WR_CHECK(l != NULL);
+    memset(l, 0, sizeof *l);
+    l->salt[0] = wr_rand_u64() | 1;
+    l->salt[1] = wr_rand_u64() | 1;
+    l->nodes = 1;
+    size_t per_shard = (max_entries + SHARDS - 1) / SHARDS;
+    WR_CHECK(per_shard < NONE / 2);
+    for (struct shard *s = l->shards; s < l->shards + SHARDS; s++) {
+        WR_CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
+        s->cap = per_shard ? (uint32_t) per_shard : 1;
+        s->free = NONE;
+        uint32_t buckets = 1;
+        while (buckets < s->cap)
+            buckets *= 2;
+        s->bucket_mask = buckets - 1;
+        s->entries = calloc(s->cap, sizeof *s->entries);
+        s->buckets = malloc(buckets * sizeof *s->buckets);
+        WR_CHECK(s->entries != NULL && s->buckets != NULL);
+        for (uint32_t i = 0; i < buckets; i++)
+            s->buckets[i] = NONE;
+        uint64_t longest = 2 * (uint64_t) WR_LIMIT_MAX_LOG; /* a ring doubles */
+        s->max_log_slots = (uint64_t) s->cap * LOG_SLOTS_PER_ENTRY;
+        if (s->max_log_slots < longest)
+            s->max_log_slots = longest;
+    }
+    return l;
+}
+
+void wr_local_limits_free(struct wr_local_limits *l)
+{
+    if (l == NULL)
+        return;
+    for (struct shard *s = l->shards; s < l->shards + SHARDS; s++) {
+        for (uint32_t i = 0; i < s->fresh; i++)
+            if (s->entries[i].whole_at_us != 0)
+                wr_limit_state_fini(&s->entries[i].rule, &s->entries[i].state);
+        free(s->entries);
+        free(s->buckets);
+        pthread_mutex_destroy(&s->lock);
+    }
+    free(l);
+}
+
+void wr_local_limits_nodes(struct wr_local_limits *l, unsigned nodes)
+{
+    __atomic_store_n(&l->nodes, nodes > 0 ? nodes : 1, __ATOMIC_RELAXED);
+}
+
+size_t wr_local_limits_count(struct wr_local_limits *l)
+{
+    size_t count = 0;
+    for (struct shard *s = l->shards; s < l->shards + SHARDS; s++) {
+        pthread_mutex_lock(&s->lock);
+        count += s->count;
+        pthread_mutex_unlock(&s->lock);
+    }
+    return count;
+}
+
+/* A quota belongs to a limit's name, so that a reload keeps it, and to its algorithm, whose state it is. */
+static struct wr_hash id_of(const struct wr_limit_policy *limit, struct wr_slice identity)
+{
+    struct {
+        struct wr_hash name, identity;
+        uint64_t algorithm;
+    } parts = { wr_hash_of(wr_slice_str(limit->name)), wr_hash_of(identity), limit->algorithm };
+    return wr_hash_of(wr_slice((const char *) &parts, sizeof parts));
+}
+
+static uint64_t salted(const struct wr_local_limits *l, struct wr_hash id)
+{
+    return id.lo * l->salt[0] + id.hi * l->salt[1];
+}
+
+static uint32_t *bucket_of(const struct wr_local_limits *l, struct shard *s, struct wr_hash id)
+{
+    return &s->buckets[(salted(l, id) >> 24) & s->bucket_mask];
+}
+
+static uint64_t log_slots(const struct entry *e)
+{
+    return e->rule.algorithm == WR_SLIDING_WINDOW ? e->state.log.cap : 0;
+}
+
+static void drop(const struct wr_local_limits *l, struct shard *s, uint32_t index)
+{
+    struct entry *e = &s->entries[index];
+    uint32_t *link = bucket_of(l, s, e->id);
+    while (*link != index)
+        link = &s->entries[*link].next;
+    *link = e->next;
+    s->log_slots -= log_slots(e);
+    wr_limit_state_fini(&e->rule, &e->state);
+    e->whole_at_us = 0;
+    e->next = s->free;
+    s->free = index;
+    s->count--;
+}
+
+static void sweep(const struct wr_local_limits *l, struct shard *s)
+{
+    for (int i = 0; i < SWEPT_PER_ASK && s->count > 0; i++) {
+        s->hand = s->hand + 1 < s->fresh ? s->hand + 1 : 0;
+        int64_t whole_at = s->entries[s->hand].whole_at_us;
+        if (whole_at != 0 && whole_at <= s->now_us)
+            drop(l, s, s->hand);
+    }
+}
+
+static bool worth_less(const struct entry *a, const struct entry *b)
+{
+    return a->spent < b->spent || (a->spent == b->spent && a->whole_at_us < b->whole_at_us);
+}
+
+/* A random entry in use, or the next one behind it; never `keep`. NONE: there is no other. */
+static uint32_t draw(const struct shard *s, uint32_t keep)
+{
+    uint32_t index = (uint32_t) wr_rand_below(s->fresh);
+    for (uint32_t seen = 0; seen < s->fresh; seen++) {
+        if (index != keep && s->entries[index].whole_at_us != 0)
+            return index;
+        index = index + 1 < s->fresh ? index + 1 : 0;
+    }
+    return NONE;
+}
+
+/* Drops the least valuable of a few other than `keep`. false: there is no other. */
+static bool evict(const struct wr_local_limits *l, struct shard *s, uint32_t keep)
+{
+    uint32_t victim = draw(s, keep);
+    if (victim == NONE)
+        return false;
+    for (int weighed = 1; weighed < WEIGHED; weighed++) {
+        uint32_t other = draw(s, keep);
+        if (worth_less(&s->entries[other], &s->entries[victim]))
+            victim = other;
+    }
+    if (s->entries[victim].whole_at_us > s->now_us)
+        WR_COUNT(limit_evicted);
+    drop(l, s, victim);
+    return true;
+}
+
+static uint32_t find(const struct wr_local_limits *l, struct shard *s, struct wr_hash id)
+{
+    uint32_t index = *bucket_of(l, s, id);
+    while (index != NONE && !wr_hash_eq(s->entries[index].id, id))
+        index = s->entries[index].next;
+    return index;
+}
+
+static uint32_t add(const struct wr_local_limits *l, struct shard *s, struct wr_hash id)
+{
+    if (s->free == NONE && s->fresh == s->cap)
+        WR_CHECK(evict(l, s, NONE));
+    uint32_t index = s->free;
+    if (index != NONE)
+        s->free = s->entries[index].next;
+    else
+        index = s->fresh++;
+    uint32_t *bucket = bucket_of(l, s, id);
+    s->entries[index] = (struct entry){ .id = id, .next = *bucket };
+    *bucket = index;
+    s->count++;
+    return index;
+}
+
+struct wr_limit_decision wr_local_limits_decide(struct wr_local_limits *l, const struct wr_limit_policy *limit,
+                                                struct wr_slice identity, struct wr_time now)
+{
+    struct wr_hash id = id_of(limit, identity);
+    struct wr_limit_rule rule = wr_limit_rule_of(limit, __atomic_load_n(&l->nodes, __ATOMIC_RELAXED));
+    struct shard *s = &l->shards[salted(l, id) >> (64 - SHARD_BITS)];
+
+    pthread_mutex_lock(&s->lock);
+    if (now.us > s->now_us)
+        s->now_us = now.us;
+    sweep(l, s);
+    uint32_t index = find(l, s, id);
+    if (index == NONE)
+        index = add(l, s, id);
+    struct entry *e = &s->entries[index];
+    e->rule = rule;
+    uint64_t slots = log_slots(e);
+    struct wr_limit_decision d = wr_limit_decide(&rule, &e->state, (struct wr_time){ s->now_us }, 1);
+    s->log_slots += log_slots(e) - slots;
+    e->whole_at_us = s->now_us + d.reset_us;
+    e->spent = 1.0 - (double) d.remaining / (double) rule.burst;
+    while (s->log_slots > s->max_log_slots && evict(l, s, index))
+        ;
+    pthread_mutex_unlock(&s->lock);
+    return d;
+}

@@ -1,0 +1,109 @@
+#include <math.h>
+
+#include "origin/origin_priv.h"
+
+/* Smooth weighted round robin: each gains its weight, the richest is chosen and pays what all gained, so that the
+ * heavy ones come often but not in a row. */
+static struct wr_peer *round_robin(struct wr_peer **fit, size_t count)
+{
+    struct wr_peer *best = NULL;
+    int64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        fit[i]->current += fit[i]->server->weight;
+        total += fit[i]->server->weight;
+        if (best == NULL || fit[i]->current > best->current)
+            best = fit[i];
+    }
+    best->current -= total;
+    return best;
+}
+
+static unsigned busy(const struct wr_peer *p)
+{
+    return p->open - p->idle_count;
+}
+
+/* By connections per weight, of this worker; equals take turns. */
+static struct wr_peer *least_connections(struct wr_peer **fit, size_t count)
+{
+    size_t equal = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t mine = (uint64_t) busy(fit[i]) * fit[0]->server->weight;
+        uint64_t least = (uint64_t) busy(fit[0]) * fit[i]->server->weight;
+        if (mine < least) {
+            fit[0] = fit[i];
+            equal = 1;
+        } else if (mine == least) {
+            fit[equal++] = fit[i];
+        }
+    }
+    return round_robin(fit, equal);
+}
+
+/* Rendezvous (Thaler and Ravishankar 1998), weighted by -w/ln(u) (Schindelhauer and Schomaker 2005): a server that comes
+ * or goes moves only its own share. */
+static struct wr_peer *hashed(struct wr_peer **fit, size_t count, uint64_t hash)
+{
+    struct wr_peer *best = NULL;
+    double highest = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t z = hash ^ fit[i]->seed;
+        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+        double u = ((double) ((z ^ (z >> 31)) >> 11) + 0.5) / 9007199254740992.0;
+        double score = -(double) fit[i]->server->weight / log(u);
+        if (best == NULL || score > highest) {
+            best = fit[i];
+            highest = score;
+        }
+    }
+    return best;
+}
+
+static struct wr_peer *choose(struct wr_exchange_run *run, struct wr_peer **fit, size_t count)
+{
+    if (count == 1)
+        return fit[0];
+    switch (run->origin->policy->balance) {
+    case WR_BALANCE_LEAST_CONNECTIONS:
+        return least_connections(fit, count);
+    case WR_BALANCE_HASH:
+        return hashed(fit, count, run->x->balance_hash);
+    case WR_BALANCE_ROUND_ROBIN:
+        break;
+    }
+    return round_robin(fit, count);
+}
+
+static bool was_tried(const struct wr_exchange_run *run, const struct wr_peer *p)
+{
+    return run->tried.len > 0 && run->tried.at[p->index];
+}
+
+enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out)
+{
+    struct wr_origin *o = run->origin;
+    struct wr_time mono = o->origins->loop->mono;
+    struct wr_peer **fit = o->fit;
+    size_t count = 0, down = 0, full = 0;
+    /* The shunned ones only when nobody better is left, busy or not. */
+    for (enum wr_health worst = WR_HEALTH_TRIAL; worst <= WR_HEALTH_SHUNNED && count + full == 0; worst++) {
+        down = 0;
+        for (size_t i = 0; i < o->count; i++) {
+            struct wr_peer *p = &o->peers[i];
+            enum wr_health health = wr_backend_health(p->backend, mono);
+            down += health == WR_HEALTH_DOWN;
+            if (health > worst || was_tried(run, p))
+                continue;
+            if (wr_pool_full(p))
+                full++;
+            else
+                fit[count++] = p;
+        }
+    }
+    if (count == 0)
+        return full ? WR_PICK_FULL : down == o->count ? WR_PICK_DOWN : WR_PICK_NONE;
+    if (out)
+        *out = choose(run, fit, count);
+    return WR_PICK_PEER;
+}

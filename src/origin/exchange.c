@@ -1,0 +1,372 @@
+#include <stdlib.h>
+
+#include "origin/lives_priv.h"
+
+/* --- trying servers --- */
+
+/* Sends the request over the wire that the run has. */
+static enum wr_err ask(struct wr_exchange_run *run)
+{
+    run->stage = WR_RUN_ASKING;
+    run->x->sent = run->origins->loop->now;
+    run->x->reused = run->wire->used;
+    wr_socket_read(&run->wire->socket, true);
+    enum wr_err err = wr_send_start(run);
+    if (err == WR_OK)
+        err = wr_send_more(run);
+    if (err == WR_OK)
+        wr_run_wait(run);
+    return err;
+}
+
+/* The next address of the present server. ORIGIN_REFUSED: none is left. */
+static enum wr_err connect_next(struct wr_exchange_run *run)
+{
+    const struct wr_addresses *all = &run->peer->addresses;
+    while (run->addresses_left > 0) {
+        /* What is left of the time is shared by the addresses that are left. */
+        struct wr_span left = wr_time_since(run->connect_by, run->origins->loop->mono);
+        struct wr_span share = { left.us / (int64_t) run->addresses_left };
+        bool connected;
+        run->addresses_left--;
+        enum wr_err err = wr_wire_open(run, &all->list[run->address++ % all->count], &connected);
+        if (err == WR_ERR_OVERLOADED)
+            return err;
+        if (err != WR_OK)
+            continue;
+        if (connected)
+            return ask(run);
+        run->stage = WR_RUN_CONNECTING;
+        wr_timer_set(&run->deadline, share);
+        return WR_OK;
+    }
+    return WR_ERR_ORIGIN_REFUSED;
+}
+
+static enum wr_err connect_first(struct wr_exchange_run *run)
+{
+    struct wr_peer *peer = run->peer;
+    run->address = peer->next_address++;
+    run->addresses_left = peer->addresses.count;
+    return connect_next(run);
+}
+
+static enum wr_err try_peer(struct wr_exchange_run *run, struct wr_peer *peer)
+{
+    struct wr_origins *o = run->origins;
+    const struct wr_address *a = &peer->server->address;
+    struct wr_addresses found;
+    run->peer = peer;
+    run->x->server = a->text;
+    run->x->why = NULL;
+    if (run->x->attempts++ > 0)
+        WR_COUNT(origin_retries);
+    wr_backend_try(peer->backend, o->loop->mono, run->origin->policy->connect_timeout);
+    if (!run->fresh && wr_pool_take(peer, run)) {
+        WR_COUNT(origin_reused);
+        return ask(run);
+    }
+    run->connect_by = wr_time_add(o->loop->mono, run->origin->policy->connect_timeout);
+    if (wr_time_before(o->loop->mono, peer->addresses.fresh_until))
+        return connect_first(run);
+    if (o->names == NULL) /* a literal that is none: a socket's path that is too long */
+        return WR_ERR_ORIGIN_REFUSED;
+    if (!wr_names_lookup(o->names, &run->query, a->host, a->port, &found)) {
+        run->stage = WR_RUN_RESOLVING;
+        wr_timer_set(&run->deadline, run->origin->policy->connect_timeout);
+        return WR_OK;
+    }
+    if (found.count == 0) {
+        run->x->why = "the server's name has no address";
+        return WR_ERR_ORIGIN_REFUSED;
+    }
+    wr_pool_addresses(peer, &found);
+    return connect_first(run);
+}
+
+/* The present server can't be reached: remembered by the process, and by this run, which won't try it again. */
+static void give_up_peer(struct wr_exchange_run *run, enum wr_err err)
+{
+    wr_backend_unreachable(run->peer->backend, run->origins->loop->mono);
+    run->last = err;
+    if (run->tried.len == 0) {
+        memset(wr_buf_reserve(&run->tried, run->origin->count), 0, run->origin->count);
+        run->tried.len = run->origin->count;
+    }
+    run->tried.at[run->peer->index] = 1;
+}
+
+static enum wr_pick choose(struct wr_exchange_run *run, struct wr_peer **peer)
+{
+    if (run->pinned)
+        return WR_PICK_NONE; /* it has been tried */
+    if (!TAILQ_EMPTY(&run->origin->queue) && !run->dequeued)
+        return WR_PICK_FULL; /* a place that is free belongs to those who wait */
+    return wr_balance_pick(run, peer);
+}
+
+/* Begins with `first`, or with one that balancing chooses. OK: under way. */
+static enum wr_err try_servers(struct wr_exchange_run *run, struct wr_peer *first)
+{
+    for (struct wr_peer *peer = first;; peer = NULL) {
+        enum wr_pick pick = peer ? WR_PICK_PEER : choose(run, &peer);
+        if (pick == WR_PICK_FULL) {
+            run->stage = WR_RUN_QUEUED;
+            TAILQ_INSERT_TAIL(&run->origin->queue, run, entry);
+            wr_timer_set(&run->deadline, run->origin->policy->connect_timeout);
+            return WR_OK;
+        }
+        if (pick != WR_PICK_PEER)
+            return run->last != WR_OK ? run->last : pick == WR_PICK_DOWN ? WR_ERR_ORIGIN_DOWN : WR_ERR_ORIGIN_REFUSED;
+        enum wr_err err = try_peer(run, peer);
+        if (err != WR_ERR_ORIGIN_REFUSED)
+            return err;
+        give_up_peer(run, err);
+    }
+}
+
+/* From a callback. */
+static void go_on(struct wr_exchange_run *run, struct wr_peer *first)
+{
+    enum wr_err err = try_servers(run, first);
+    if (err != WR_OK)
+        wr_run_finish(run, err);
+}
+
+static void next_server(struct wr_exchange_run *run, enum wr_err err)
+{
+    give_up_peer(run, err);
+    go_on(run, NULL);
+}
+
+static void next_address(struct wr_exchange_run *run, enum wr_err why)
+{
+    enum wr_err err = connect_next(run);
+    if (err == WR_ERR_ORIGIN_REFUSED)
+        next_server(run, why);
+    else if (err != WR_OK)
+        wr_run_finish(run, err);
+}
+
+static void on_resolved(struct wr_name_query *q, enum wr_err err, const struct wr_addresses *found)
+{
+    struct wr_exchange_run *run = WR_CONTAINER(q, struct wr_exchange_run, query);
+    if (err != WR_OK) {
+        run->x->why = wr_err_info(err)->detail;
+        next_server(run, WR_ERR_ORIGIN_REFUSED);
+        return;
+    }
+    wr_pool_addresses(run->peer, found);
+    err = connect_first(run);
+    if (err == WR_ERR_ORIGIN_REFUSED)
+        next_server(run, err);
+    else if (err != WR_OK)
+        wr_run_finish(run, err);
+}
+
+void wr_run_connected(struct wr_exchange_run *run, enum wr_err err)
+{
+    if (err != WR_OK) {
+        wr_wire_close(run->wire);
+        next_address(run, WR_ERR_ORIGIN_REFUSED);
+        return;
+    }
+    err = ask(run);
+    if (err != WR_OK)
+        wr_run_finish(run, err);
+}
+
+void wr_run_dequeued(struct wr_exchange_run *run)
+{
+    wr_timer_clear(&run->deadline);
+    run->dequeued = true;
+    go_on(run, NULL);
+}
+
+/* --- while it is under way --- */
+
+void wr_run_wait(struct wr_exchange_run *run)
+{
+    /* Nothing left to send just now but not all sent: the client is waited for, which is not the origin's fault. */
+    bool on_client = !run->out.done && !run->out.refused && !run->wire->socket.writing;
+    if (on_client || run->in.paused)
+        wr_timer_clear(&run->deadline);
+    else
+        wr_timer_set(&run->deadline, run->origin->policy->response_timeout);
+}
+
+void wr_run_writable(struct wr_exchange_run *run)
+{
+    enum wr_err err = wr_send_more(run);
+    if (err != WR_OK)
+        wr_run_finish(run, err);
+    else
+        wr_run_wait(run);
+}
+
+void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head)
+{
+    run->stage = WR_RUN_BODY;
+    run->in.keep = head->keep_alive && head->framing != WR_FRAMING_CLOSE;
+    run->x->answered = run->origins->loop->now;
+    wr_backend_answered(run->peer->backend);
+    if (run->out.refused)
+        wr_send_stop(run);
+    run->x->on_head(run->x, head);
+}
+
+void wr_exchange_into(struct wr_exchange *x, struct wr_flow *flow)
+{
+    struct wr_exchange_run *run = x->run;
+    WR_CHECK(run != NULL && run->stage == WR_RUN_BODY && run->in.flow == NULL);
+    run->in.flow = wr_flow_ref(flow);
+    wr_flow_producer(flow, &run->room);
+}
+
+/* A note that was posted for an exchange which has ended since finds another one, or none: then it does no harm. */
+static void on_room(struct wr_note *note)
+{
+    struct wr_exchange_run *run = WR_CONTAINER(note, struct wr_exchange_run, room);
+    if (run->stage == WR_RUN_BODY && run->in.paused)
+        wr_receive_resume(run);
+}
+
+static void on_deadline(struct wr_timer *t)
+{
+    struct wr_exchange_run *run = WR_CONTAINER(t, struct wr_exchange_run, deadline);
+    switch (run->stage) {
+    case WR_RUN_QUEUED:
+        wr_run_finish(run, WR_ERR_OVERLOADED);
+        break;
+    case WR_RUN_RESOLVING:
+        wr_names_cancel(&run->query);
+        next_server(run, WR_ERR_ORIGIN_TIMEOUT);
+        break;
+    case WR_RUN_CONNECTING:
+        wr_wire_close(run->wire);
+        next_address(run, WR_ERR_ORIGIN_TIMEOUT);
+        break;
+    case WR_RUN_ASKING:
+    case WR_RUN_BODY:
+        wr_backend_late(run->peer->backend, t->loop->mono);
+        wr_run_finish(run, WR_ERR_ORIGIN_TIMEOUT);
+        break;
+    case WR_RUN_SPARE:
+        WR_CHECK(!"a spare run has no deadline");
+    }
+}
+
+/* A pooled connection may be closed by the peer just when it is used: what may be sent twice goes out once more, over a
+ * new connection (RFC 9112 9.3.1). */
+void wr_run_lost(struct wr_exchange_run *run)
+{
+    bool again = run->stage == WR_RUN_ASKING && !run->in.begun && run->wire->used && run->x->idempotent &&
+                 run->resends < run->origin->policy->retries && wr_send_rewindable(run);
+    if (!again) {
+        wr_run_finish(run, WR_ERR_ORIGIN_CLOSED);
+        return;
+    }
+    run->resends++;
+    run->fresh = true;
+    wr_timer_clear(&run->deadline);
+    wr_wire_close(run->wire);
+    go_on(run, run->peer);
+}
+
+/* --- the beginning and the end --- */
+
+struct wr_exchange_run *wr_run_new(struct wr_origins *o)
+{
+    struct wr_exchange_run *run = calloc(1, sizeof *run);
+    WR_CHECK(run != NULL);
+    run->origins = o;
+    run->query.done = on_resolved;
+    wr_timer_init(&run->deadline, o->loop, on_deadline);
+    wr_note_init(&run->room, o->loop, on_room);
+    return run;
+}
+
+void wr_run_free(struct wr_exchange_run *run)
+{
+    wr_timer_fini(&run->deadline);
+    wr_note_fini(&run->room);
+    wr_buf_fini(&run->tried);
+    wr_buf_fini(&run->out.tail);
+    free(run);
+}
+
+static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct wr_peer *pinned)
+{
+    struct wr_exchange_run *run = wr_origins_run(origin->origins);
+    WR_CHECK(x->run == NULL && x->origin == origin->policy);
+    x->run = run;
+    x->sent = x->answered = (struct wr_time){ 0 };
+    x->attempts = 0;
+    x->reused = false;
+    x->server = x->why = NULL;
+    run->x = x;
+    run->origin = origin;
+    run->pinned = pinned;
+    run->fresh = pinned != NULL;
+    enum wr_err err = try_servers(run, pinned);
+    if (err != WR_OK) {
+        wr_origins_count(err);
+        wr_exchange_cancel(x);
+    }
+    return err;
+}
+
+enum wr_err wr_exchange_start(struct wr_exchange *x, struct wr_origins *origins)
+{
+    return start(x, &origins->list[x->origin->index], NULL);
+}
+
+enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_peer *peer)
+{
+    return start(x, peer->origin, peer);
+}
+
+/* Undoes what the run has begun; it is spare from now on. */
+static void end(struct wr_exchange_run *run, enum wr_err err)
+{
+    struct wr_receiving *in = &run->in;
+    bool reusable = err == WR_OK && in->keep && !in->excess && run->out.done && !run->origins->closing;
+    if (run->stage == WR_RUN_QUEUED)
+        TAILQ_REMOVE(&run->origin->queue, run, entry);
+    wr_timer_clear(&run->deadline);
+    wr_names_cancel(&run->query);
+    wr_send_stop(run);
+    run->out.reader.at = 0;
+    if (run->wire && reusable)
+        wr_pool_give(run);
+    else if (run->wire)
+        wr_wire_close(run->wire);
+    if (in->flow && wr_flow_state(in->flow) == WR_FLOW_ARRIVING)
+        wr_flow_end(in->flow, err, wr_slice(NULL, 0));
+    wr_flow_unref(in->flow);
+    wr_body_reader_fini(&in->body);
+    wr_buf_fini(&in->partial);
+    *in = (struct wr_receiving){ 0 };
+    wr_buf_clear(&run->tried);
+    run->last = WR_OK;
+    run->resends = 0;
+    run->fresh = run->dequeued = false;
+    run->x->run = NULL;
+    run->x = NULL;
+    run->stage = WR_RUN_SPARE;
+    wr_origins_spare(run);
+}
+
+void wr_run_finish(struct wr_exchange_run *run, enum wr_err err)
+{
+    struct wr_exchange *x = run->x;
+    wr_origins_count(err);
+    end(run, err);
+    x->on_end(x, err);
+}
+
+void wr_exchange_cancel(struct wr_exchange *x)
+{
+    if (x->run)
+        end(x->run, WR_ERR_CANCELLED);
+}

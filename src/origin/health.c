@@ -1,0 +1,157 @@
+#include "origin/health_priv.h"
+
+#include <stdlib.h>
+
+#include "log/log.h"
+
+#define FIRST_REST WR_SPAN_S(1)
+#define LONGEST_REST 30 /* seconds */
+#define LATE_IN_A_ROW 3
+#define FAILED_CHECKS 2 /* in a row: down. One good one: up */
+
+enum checked { UNCHECKED, CHECKED_UP, CHECKED_DOWN };
+
+struct wr_backend {
+    char *origin, *server;
+    struct wr_backend *next;
+    unsigned failures;  /* in a row; atomic, like all below */
+    unsigned late;      /* in a row */
+    int64_t rest_until; /* monotonic, us; 0: it is well */
+    bool trying;        /* the rest is over for one, who tries it */
+    unsigned checked;   /* enum checked */
+    unsigned bad_checks;
+};
+
+struct wr_backends {
+    pthread_mutex_t lock;
+    struct wr_backend *list;
+    struct wr_probes *probes; /* of the main loop; NULL: none */
+};
+
+struct wr_backends *wr_backends_new(void)
+{
+    struct wr_backends *b = calloc(1, sizeof *b);
+    WR_CHECK(b != NULL && pthread_mutex_init(&b->lock, NULL) == 0);
+    return b;
+}
+
+void wr_backends_free(struct wr_backends *b)
+{
+    if (b == NULL)
+        return;
+    wr_probes_free(b->probes);
+    struct wr_backend *s;
+    while ((s = b->list) != NULL) {
+        b->list = s->next;
+        free(s->origin);
+        free(s->server);
+        free(s);
+    }
+    pthread_mutex_destroy(&b->lock);
+    free(b);
+}
+
+void wr_backends_watch(struct wr_backends *b, struct wr_loop *main_loop, struct wr_policy *policy)
+{
+    struct wr_probes *old = b->probes;
+    b->probes = policy ? wr_probes_new(b, main_loop, policy) : NULL;
+    wr_probes_free(old);
+    /* What nobody checks any more is neither up nor down. */
+    pthread_mutex_lock(&b->lock);
+    for (struct wr_backend *s = b->list; s; s = s->next)
+        if (!wr_probes_watch(b->probes, s))
+            __atomic_store_n(&s->checked, UNCHECKED, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&b->lock);
+}
+
+struct wr_backend *wr_backend_of(struct wr_backends *b, const char *origin, const char *server)
+{
+    pthread_mutex_lock(&b->lock);
+    struct wr_backend *s = b->list;
+    while (s && (strcmp(s->origin, origin) != 0 || strcmp(s->server, server) != 0))
+        s = s->next;
+    if (s == NULL) {
+        s = calloc(1, sizeof *s);
+        WR_CHECK(s != NULL);
+        s->origin = strdup(origin);
+        s->server = strdup(server);
+        WR_CHECK(s->origin != NULL && s->server != NULL);
+        s->next = b->list;
+        b->list = s;
+    }
+    pthread_mutex_unlock(&b->lock);
+    return s;
+}
+
+enum wr_health wr_backend_health(struct wr_backend *s, struct wr_time mono)
+{
+    if (__atomic_load_n(&s->checked, __ATOMIC_RELAXED) == CHECKED_DOWN)
+        return WR_HEALTH_DOWN;
+    int64_t until = __atomic_load_n(&s->rest_until, __ATOMIC_RELAXED);
+    if (until == 0)
+        return WR_HEALTH_UP;
+    return mono.us < until ? WR_HEALTH_SHUNNED : WR_HEALTH_TRIAL;
+}
+
+void wr_backend_try(struct wr_backend *s, struct wr_time mono, struct wr_span patience)
+{
+    int64_t until = __atomic_load_n(&s->rest_until, __ATOMIC_RELAXED);
+    if (until != 0 && until <= mono.us &&
+        __atomic_compare_exchange_n(&s->rest_until, &until, mono.us + patience.us, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED))
+        __atomic_store_n(&s->trying, true, __ATOMIC_RELAXED);
+}
+
+void wr_backend_unreachable(struct wr_backend *s, struct wr_time mono)
+{
+    /* Many requests fail together when a server dies: that counts once. */
+    bool tried = __atomic_exchange_n(&s->trying, false, __ATOMIC_RELAXED);
+    if (!tried && mono.us < __atomic_load_n(&s->rest_until, __ATOMIC_RELAXED))
+        return;
+    unsigned before = __atomic_fetch_add(&s->failures, 1, __ATOMIC_RELAXED);
+    int64_t rest = FIRST_REST.us << (before < 5 ? before : 5);
+    if (rest > LONGEST_REST * WR_US_PER_S)
+        rest = LONGEST_REST * WR_US_PER_S;
+    __atomic_store_n(&s->rest_until, mono.us + rest, __ATOMIC_RELAXED);
+    if (before == 0)
+        wr_warn("origin %s: server %s fails; it is left alone for a while", s->origin, s->server);
+}
+
+void wr_backend_late(struct wr_backend *s, struct wr_time mono)
+{
+    if (__atomic_add_fetch(&s->late, 1, __ATOMIC_RELAXED) >= LATE_IN_A_ROW)
+        wr_backend_unreachable(s, mono);
+}
+
+void wr_backend_answered(struct wr_backend *s)
+{
+    /* The common case only reads: no cache line travels between workers. */
+    if (__atomic_load_n(&s->late, __ATOMIC_RELAXED))
+        __atomic_store_n(&s->late, 0, __ATOMIC_RELAXED);
+    if (__atomic_load_n(&s->failures, __ATOMIC_RELAXED) == 0)
+        return;
+    __atomic_store_n(&s->trying, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->rest_until, 0, __ATOMIC_RELAXED);
+    if (__atomic_exchange_n(&s->failures, 0, __ATOMIC_RELAXED))
+        wr_info("origin %s: server %s answers again", s->origin, s->server);
+}
+
+void wr_backend_checked(struct wr_backend *s, bool ok)
+{
+    unsigned bad = ok ? 0 : __atomic_load_n(&s->bad_checks, __ATOMIC_RELAXED) + 1;
+    __atomic_store_n(&s->bad_checks, bad, __ATOMIC_RELAXED);
+    unsigned was = __atomic_load_n(&s->checked, __ATOMIC_RELAXED), is = was;
+    if (ok)
+        is = CHECKED_UP;
+    else if (bad >= FAILED_CHECKS)
+        is = CHECKED_DOWN;
+    if (ok)
+        wr_backend_answered(s);
+    if (is == was)
+        return;
+    __atomic_store_n(&s->checked, is, __ATOMIC_RELAXED);
+    if (is == CHECKED_DOWN)
+        wr_warn("origin %s: server %s is down: its health checks fail", s->origin, s->server);
+    else if (was == CHECKED_DOWN)
+        wr_info("origin %s: server %s is up again", s->origin, s->server);
+}

@@ -1,0 +1,167 @@
+#include <stdlib.h>
+
+#include "origin/lives_priv.h"
+
+/* --- runs --- */
+
+struct wr_exchange_run *wr_origins_run(struct wr_origins *o)
+{
+    struct wr_exchange_run *run = TAILQ_FIRST(&o->spare);
+    if (run)
+        TAILQ_REMOVE(&o->spare, run, entry);
+    else
+        run = wr_run_new(o);
+    o->running++;
+    return run;
+}
+
+static void close_down(struct wr_origins *o);
+
+void wr_origins_spare(struct wr_exchange_run *run)
+{
+    struct wr_origins *o = run->origins;
+    TAILQ_INSERT_HEAD(&o->spare, run, entry);
+    if (--o->running == 0 && o->closing)
+        close_down(o);
+}
+
+void wr_origins_count(enum wr_err err)
+{
+    WR_COUNT(origin_exchanges);
+    switch (err) {
+    case WR_OK:
+        break;
+    case WR_ERR_ORIGIN_REFUSED:
+        WR_COUNT(origin_errors_refused);
+        break;
+    case WR_ERR_ORIGIN_BROKEN:
+        WR_COUNT(origin_errors_broken);
+        break;
+    case WR_ERR_ORIGIN_CLOSED:
+        WR_COUNT(origin_errors_closed);
+        break;
+    case WR_ERR_ORIGIN_TIMEOUT:
+        WR_COUNT(origin_errors_timeout);
+        break;
+    case WR_ERR_ORIGIN_DOWN:
+        WR_COUNT(origin_errors_down);
+        break;
+    case WR_ERR_OVERLOADED:
+        WR_COUNT(origin_errors_overloaded);
+        break;
+    default: /* the request itself broke off */
+        WR_COUNT(origin_errors_client);
+        break;
+    }
+}
+
+/* --- origins --- */
+
+/* A place is free: whoever waits longest goes on, as long as there are places. */
+static void on_vacancy(struct wr_note *note)
+{
+    struct wr_origin *origin = WR_CONTAINER(note, struct wr_origin, vacancy);
+    struct wr_exchange_run *run, *last = TAILQ_LAST(&origin->queue, wr_run_list);
+    bool more = last != NULL;
+    while (more && (run = TAILQ_FIRST(&origin->queue)) != NULL) {
+        if (wr_balance_pick(run, NULL) == WR_PICK_FULL)
+            return;
+        more = run != last;
+        TAILQ_REMOVE(&origin->queue, run, entry);
+        wr_run_dequeued(run);
+    }
+}
+
+static void origin_init(struct wr_origin *origin, struct wr_origins *o, const struct wr_origin_policy *policy,
+                        struct wr_backends *backends)
+{
+    *origin = (struct wr_origin){ .policy = policy, .origins = o, .count = policy->server_count };
+    origin->peers = calloc(origin->count, sizeof *origin->peers);
+    origin->fit = calloc(origin->count, sizeof *origin->fit);
+    WR_CHECK(origin->peers != NULL && origin->fit != NULL);
+    TAILQ_INIT(&origin->queue);
+    wr_note_init(&origin->vacancy, o->loop, on_vacancy);
+    for (size_t i = 0; i < origin->count; i++)
+        wr_peer_init(&origin->peers[i], origin, i, backends);
+    /* Workers begin their rounds at different servers. */
+    origin->peers[o->loop->index % origin->count].current = 1;
+}
+
+static void origin_fini(struct wr_origin *origin)
+{
+    for (size_t i = 0; i < origin->count; i++)
+        wr_peer_fini(&origin->peers[i]);
+    wr_note_fini(&origin->vacancy);
+    free(origin->peers);
+    free(origin->fit);
+}
+
+static bool names_needed(const struct wr_policy *policy)
+{
+    for (size_t i = 0; i < policy->origin_count; i++)
+        for (size_t k = 0; k < policy->origins[i].server_count; k++)
+            if (policy->origins[i].servers[k].address.kind == WR_ADDRESS_NAME)
+                return true;
+    return false;
+}
+
+struct wr_origins *wr_origins_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_backends *backends)
+{
+    struct wr_origins *o = calloc(1, sizeof *o);
+    WR_CHECK(o != NULL);
+    o->loop = loop;
+    o->policy = wr_policy_ref(policy);
+    o->count = policy->origin_count;
+    o->list = calloc(o->count ? o->count : 1, sizeof *o->list);
+    WR_CHECK(o->list != NULL);
+    TAILQ_INIT(&o->spare);
+    if (names_needed(policy))
+        o->names = wr_names_new(loop, NULL);
+    for (size_t i = 0; i < o->count; i++)
+        origin_init(&o->list[i], o, &policy->origins[i], backends);
+    return o;
+}
+
+static void close_idle(struct wr_origins *o)
+{
+    for (size_t i = 0; i < o->count; i++)
+        for (size_t k = 0; k < o->list[i].count; k++) {
+            struct wr_wire *w;
+            while ((w = TAILQ_FIRST(&o->list[i].peers[k].idle)) != NULL)
+                wr_wire_close(w);
+        }
+}
+
+/* Buried: whoever ended the last exchange may still be on the stack. */
+static void bury(struct wr_corpse *corpse)
+{
+    struct wr_origins *o = WR_CONTAINER(corpse, struct wr_origins, corpse);
+    struct wr_exchange_run *run;
+    while ((run = TAILQ_FIRST(&o->spare)) != NULL) {
+        TAILQ_REMOVE(&o->spare, run, entry);
+        wr_run_free(run);
+    }
+    for (size_t i = 0; i < o->count; i++)
+        origin_fini(&o->list[i]);
+    wr_names_free(o->names);
+    wr_policy_unref(o->policy);
+    free(o->list);
+    free(o);
+}
+
+static void close_down(struct wr_origins *o)
+{
+    close_idle(o);
+    wr_loop_bury(o->loop, &o->corpse, bury);
+}
+
+void wr_origins_free(struct wr_origins *o)
+{
+    if (o == NULL)
+        return;
+    o->closing = true;
+    if (o->running == 0)
+        close_down(o);
+    else
+        close_idle(o);
+}

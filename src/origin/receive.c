@@ -1,0 +1,268 @@
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "origin/origin_priv.h"
+
+#define DIRECT 2048 /* a chunk with so much left is read to where it stays; less is copied there */
+
+static void broken(struct wr_exchange_run *run, const char *why)
+{
+    run->x->why = why;
+    wr_run_finish(run, WR_ERR_ORIGIN_BROKEN);
+}
+
+static bool nothing_now(ssize_t got)
+{
+    return got < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+/* --- the body --- */
+
+/* The trailer section as the flow wants it, without what must not be passed on. false: malformed. */
+static bool clean_trailers(struct wr_exchange_run *run, struct wr_buf *out)
+{
+    struct wr_field *fields = run->origins->fields;
+    size_t count;
+    if (!wr_parse_trailers(wr_buf_slice(&run->in.body.trailers), fields, &count))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].hidden)
+            continue;
+        wr_buf_add_slice(out, fields[i].name);
+        wr_buf_add(out, ": ", 2);
+        wr_buf_add_slice(out, fields[i].value);
+        wr_buf_add(out, "\r\n", 2);
+    }
+    return true;
+}
+
+static void whole(struct wr_exchange_run *run)
+{
+    struct wr_buf trailers = { 0 };
+    bool good = run->in.body.trailers.len == 0 || clean_trailers(run, &trailers);
+    if (good)
+        wr_flow_end(run->in.flow, WR_OK, wr_buf_slice(&trailers));
+    wr_buf_fini(&trailers);
+    if (good)
+        wr_run_finish(run, WR_OK);
+    else
+        broken(run, "malformed trailers");
+}
+
+/* placed: the octets lie where the flow reserved room for them. true: that was the end of the exchange. */
+static bool eat(struct wr_exchange_run *run, struct wr_slice octets, bool placed)
+{
+    struct wr_receiving *in = &run->in;
+    for (;;) {
+        struct wr_slice content;
+        switch (wr_body_reader_eat(&in->body, &octets, &content)) {
+        case WR_BODY_MORE:
+            return false;
+        case WR_BODY_DATA:
+            if (placed)
+                wr_flow_commit(in->flow, content.len);
+            else
+                wr_flow_append(in->flow, content);
+            break;
+        case WR_BODY_END:
+            in->excess |= octets.len > 0;
+            whole(run);
+            return true;
+        case WR_BODY_ERROR:
+            broken(run, in->body.why);
+            return true;
+        }
+    }
+}
+
+static void closed(struct wr_exchange_run *run, bool orderly)
+{
+    if (!orderly || !wr_body_reader_closed(&run->in.body)) {
+        wr_run_lost(run);
+        return;
+    }
+    run->in.keep = false;
+    whole(run);
+}
+
+/* One read: content to where it stays, what else may come behind it into the scratch. */
+static size_t aim(struct wr_exchange_run *run, struct iovec iov[2], int *count, size_t *direct)
+{
+    struct wr_receiving *in = &run->in;
+    uint64_t ahead = wr_body_reader_run(&in->body);
+    bool chunked = in->body.framing == WR_FRAMING_CHUNKED;
+    *count = 0;
+    *direct = 0;
+    if (!chunked || ahead >= DIRECT) {
+        size_t len;
+        char *at = wr_flow_reserve(in->flow, &len);
+        *direct = len < ahead ? len : (size_t) ahead;
+        iov[(*count)++] = (struct iovec){ at, *direct };
+    }
+    size_t behind = *direct < ahead && *direct > 0 ? 0 : chunked ? WR_SCRATCH : 1;
+    if (behind)
+        iov[(*count)++] = (struct iovec){ run->origins->scratch, behind };
+    return *direct + behind;
+}
+
+static void pause_reading(struct wr_exchange_run *run)
+{
+    run->in.paused = true;
+    wr_socket_read(&run->wire->socket, false);
+}
+
+static void read_body(struct wr_exchange_run *run)
+{
+    struct wr_receiving *in = &run->in;
+    for (size_t moved = 0; moved < WR_TURN;) {
+        struct iovec iov[2];
+        int count;
+        size_t direct;
+        if (wr_flow_room(in->flow) == 0) {
+            pause_reading(run);
+            break;
+        }
+        size_t most = aim(run, iov, &count, &direct);
+        ssize_t got = readv(run->wire->socket.fd, iov, count);
+        if (nothing_now(got))
+            break;
+        if (got <= 0) {
+            closed(run, got == 0);
+            return;
+        }
+        size_t placed = (size_t) got < direct ? (size_t) got : direct;
+        size_t behind = (size_t) got - placed;
+        if (in->body.framing == WR_FRAMING_LENGTH && behind > 0)
+            in->excess = true;
+        if (placed > 0 && eat(run, wr_slice(iov[0].iov_base, placed), true))
+            return;
+        if (behind > 0 && eat(run, wr_slice(run->origins->scratch, behind), false))
+            return;
+        moved += (size_t) got;
+        if ((size_t) got < most)
+            break;
+    }
+    wr_run_wait(run);
+}
+
+void wr_receive_resume(struct wr_exchange_run *run)
+{
+    run->in.paused = false;
+    wr_socket_read(&run->wire->socket, true);
+    read_body(run);
+}
+
+/* --- the head --- */
+
+static void begin_body(struct wr_exchange_run *run, const struct wr_head *head, struct wr_slice rest)
+{
+    struct wr_receiving *in = &run->in;
+    struct wr_wire *wire = run->wire;
+    uint64_t length = head->content_length;
+    enum wr_framing framing = head->framing;
+    wr_run_head(run, head);
+    if (wire->run != run)
+        return; /* cancelled from on_head */
+    if (framing == WR_FRAMING_NONE) {
+        in->excess = rest.len > 0;
+        wr_run_finish(run, WR_OK);
+        return;
+    }
+    WR_CHECK(in->flow != NULL);
+    wr_body_reader_init(&in->body, framing, length);
+    in->body.keep_trailers = true;
+    if (eat(run, rest, false))
+        return;
+    wr_buf_fini(&in->partial);
+    wr_run_wait(run);
+}
+
+/* What is there of a head that goes on: kept until more comes. */
+static void keep_partial(struct wr_receiving *in, struct wr_slice rest)
+{
+    if (in->partial.len == 0) {
+        wr_buf_add_slice(&in->partial, rest);
+        return;
+    }
+    memmove(in->partial.at, rest.at, rest.len);
+    in->partial.len = rest.len;
+}
+
+/* false: the exchange has ended. */
+static bool interim(struct wr_exchange_run *run, const struct wr_head *head)
+{
+    struct wr_wire *wire = run->wire;
+    if (head->status == 101) {
+        broken(run, "101 Switching Protocols, which nobody asked for");
+        return false;
+    }
+    if (++run->in.interims > WR_MAX_INTERIM) {
+        broken(run, "too many interim responses");
+        return false;
+    }
+    if (run->x->on_interim)
+        run->x->on_interim(run->x, head);
+    if (wire->run != run)
+        return false;
+    wr_run_wait(run);
+    return true;
+}
+
+static void take_heads(struct wr_exchange_run *run, struct wr_slice octets)
+{
+    struct wr_receiving *in = &run->in;
+    struct wr_origins *o = run->origins;
+    struct wr_head head;
+    for (;;) {
+        switch (wr_parse_response(&in->parse, octets.at, octets.len, WR_MAX_ORIGIN_HEAD, run->x->method, o->fields, &head)) {
+        case WR_PARSE_MORE:
+            keep_partial(in, octets);
+            return;
+        case WR_PARSE_ERROR:
+            broken(run, in->parse.why);
+            return;
+        case WR_PARSE_DONE:
+            break;
+        }
+        octets = wr_slice(octets.at + in->parse.length, octets.len - in->parse.length);
+        in->parse = (struct wr_parse){ 0 };
+        if (head.status >= 200)
+            break;
+        if (!interim(run, &head))
+            return;
+        if (octets.len == 0) {
+            wr_buf_clear(&in->partial);
+            return;
+        }
+    }
+    begin_body(run, &head, octets);
+}
+
+static void read_head(struct wr_exchange_run *run)
+{
+    struct wr_receiving *in = &run->in;
+    char *scratch = run->origins->scratch;
+    ssize_t got = recv(run->wire->socket.fd, scratch, WR_SCRATCH, 0);
+    if (nothing_now(got))
+        return;
+    if (got <= 0) {
+        wr_run_lost(run);
+        return;
+    }
+    in->begun = true;
+    if (in->partial.len == 0) {
+        take_heads(run, wr_slice(scratch, (size_t) got));
+        return;
+    }
+    wr_buf_add(&in->partial, scratch, (size_t) got);
+    take_heads(run, wr_buf_slice(&in->partial));
+}
+
+void wr_receive_more(struct wr_exchange_run *run)
+{
+    if (run->stage == WR_RUN_BODY)
+        read_body(run);
+    else
+        read_head(run);
+}

@@ -1,0 +1,180 @@
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "origin/origin_priv.h"
+
+#define MAX_PIECES 16 /* of the body in one write */
+
+static void on_body(struct wr_reader *reader)
+{
+    struct wr_exchange_run *run = WR_CONTAINER(reader, struct wr_exchange_run, out.reader);
+    if (run->stage == WR_RUN_ASKING || run->stage == WR_RUN_BODY) /* else: between two tries */
+        wr_run_writable(run);
+}
+
+/* The Host field that the owner may have put behind the request line gives way to the server's own. */
+static void split_head(struct wr_exchange_run *run)
+{
+    struct wr_slice *lead = run->out.lead, head = run->x->head;
+    const char *end = memchr(head.at, '\n', head.len);
+    WR_CHECK(end != NULL);
+    size_t line = (size_t) (end + 1 - head.at);
+    struct wr_slice rest = wr_slice(head.at + line, head.len - line);
+    if (rest.len > 5 && wr_slice_eq_nocase(wr_slice(rest.at, 5), WR_SLICE("Host:")))
+        (void) wr_slice_cut(&rest, '\n');
+    lead[WR_LEAD_LINE] = wr_slice(head.at, line);
+    lead[WR_LEAD_HOST] = wr_slice_str(run->peer->host);
+    lead[WR_LEAD_FIELDS] = rest;
+}
+
+enum wr_err wr_send_start(struct wr_exchange_run *run)
+{
+    struct wr_sending *out = &run->out;
+    struct wr_exchange *x = run->x;
+    memset(out->lead, 0, sizeof out->lead);
+    if (run->origin->policy->pass_host)
+        out->lead[WR_LEAD_LINE] = x->head;
+    else
+        split_head(run);
+    out->chunk_left = x->request_chunked ? 0 : UINT64_MAX;
+    out->chunks_begun = out->last_chunk = out->done = out->refused = false;
+    if (x->request == NULL || (out->reader.flow && out->reader.at == 0))
+        return WR_OK; /* a reader that has not moved holds the body's front: a second one could come too late for it */
+    wr_reader_close(&out->reader);
+    return wr_reader_open(&out->reader, x->request, run->origins->loop, 0, on_body) ? WR_OK : WR_ERR_ORIGIN_CLOSED;
+}
+
+bool wr_send_rewindable(const struct wr_exchange_run *run)
+{
+    return run->x->request == NULL || run->out.reader.at == 0 || wr_flow_kept(run->x->request);
+}
+
+void wr_send_stop(struct wr_exchange_run *run)
+{
+    wr_reader_close(&run->out.reader);
+}
+
+/* --- chunked (RFC 9112 7.1) --- */
+
+/* A frame ends the chunk before it too, so that what goes out is always frame, data, frame, data ... */
+static void begin_chunk(struct wr_sending *out, const struct iovec *body, int pieces)
+{
+    size_t octets = 0;
+    for (int i = 0; i < pieces; i++)
+        octets += body[i].iov_len;
+    int len = snprintf(out->frame, sizeof out->frame, "%s%zx\r\n", out->chunks_begun ? "\r\n" : "", octets);
+    out->lead[WR_LEAD_FRAME] = wr_slice(out->frame, (size_t) len);
+    out->chunks_begun = true;
+    out->chunk_left = octets;
+}
+
+static void end_chunks(struct wr_sending *out, struct wr_slice trailers)
+{
+    wr_buf_clear(&out->tail);
+    wr_buf_add_str(&out->tail, out->chunks_begun ? "\r\n0\r\n" : "0\r\n");
+    wr_buf_add_slice(&out->tail, trailers);
+    wr_buf_add_str(&out->tail, "\r\n");
+    out->lead[WR_LEAD_FRAME] = wr_buf_slice(&out->tail);
+    out->last_chunk = true;
+}
+
+/* --- writing --- */
+
+/* What of the body goes next, as pieces; prepares the frame before it. */
+static enum wr_err plan_body(struct wr_exchange_run *run, struct iovec *body, int *pieces, bool *over)
+{
+    struct wr_sending *out = &run->out;
+    struct wr_exchange *x = run->x;
+    enum wr_flow_state state;
+    *pieces = 0;
+    *over = x->request == NULL || out->last_chunk;
+    if (*over)
+        return WR_OK;
+    bool between = x->request_chunked && out->chunk_left == 0;
+    uint64_t most = between || out->chunk_left > WR_TURN ? WR_TURN : out->chunk_left;
+    *pieces = wr_reader_peek(&out->reader, body, MAX_PIECES, most, &state);
+    if (*pieces > 0) {
+        if (between)
+            begin_chunk(out, body, *pieces);
+        return WR_OK;
+    }
+    if (state == WR_FLOW_BROKEN)
+        return wr_flow_err(x->request);
+    *over = state == WR_FLOW_WHOLE;
+    if (*over && x->request_chunked)
+        end_chunks(out, wr_flow_trailers(x->request));
+    return WR_OK;
+}
+
+static size_t gather(const struct wr_sending *out, struct iovec *iov, int *count, const struct iovec *body, int pieces)
+{
+    size_t octets = 0;
+    int n = 0;
+    for (int i = 0; i < WR_LEAD_COUNT; i++)
+        if (out->lead[i].len > 0)
+            iov[n++] = (struct iovec){ (char *) (uintptr_t) out->lead[i].at, out->lead[i].len };
+    for (int i = 0; i < pieces; i++)
+        iov[n++] = body[i];
+    for (int i = 0; i < n; i++)
+        octets += iov[i].iov_len;
+    *count = n;
+    return octets;
+}
+
+static void written(struct wr_exchange_run *run, size_t octets)
+{
+    struct wr_sending *out = &run->out;
+    for (int i = 0; i < WR_LEAD_COUNT && octets > 0; i++) {
+        struct wr_slice *lead = &out->lead[i];
+        size_t n = octets < lead->len ? octets : lead->len;
+        *lead = wr_slice(lead->at + n, lead->len - n);
+        octets -= n;
+    }
+    if (octets == 0)
+        return;
+    wr_reader_advance(&out->reader, octets);
+    if (run->x->request_chunked)
+        out->chunk_left -= octets;
+}
+
+enum wr_err wr_send_more(struct wr_exchange_run *run)
+{
+    struct wr_sending *out = &run->out;
+    struct wr_socket *socket = &run->wire->socket;
+    size_t moved = 0;
+    while (!out->done && !out->refused) {
+        struct iovec body[MAX_PIECES], iov[MAX_PIECES + WR_LEAD_COUNT];
+        struct msghdr msg = { .msg_iov = iov };
+        int pieces, count;
+        bool over;
+        enum wr_err err = plan_body(run, body, &pieces, &over);
+        if (err != WR_OK)
+            return err;
+        size_t octets = gather(out, iov, &count, body, pieces);
+        if (octets == 0) {
+            out->done = over;
+            break;
+        }
+        if (moved >= WR_TURN) {
+            wr_socket_write(socket, true);
+            return WR_OK;
+        }
+        msg.msg_iovlen = (size_t) count;
+        ssize_t n = sendmsg(socket->fd, &msg, MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            out->refused = true;
+            break;
+        }
+        if (n > 0)
+            written(run, (size_t) n);
+        if (n < (ssize_t) octets) {
+            wr_socket_write(socket, true);
+            return WR_OK;
+        }
+        moved += octets;
+        out->done = over;
+    }
+    wr_socket_write(socket, false);
+    return WR_OK;
+}

@@ -1,0 +1,259 @@
+/* Readers of what names a place in the network: addresses, address blocks, Redis's URL and password. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "policy/address.h"
+#include "policy/reader.h"
+
+static const char *meant(struct wr_reader *r, const char *host, struct wr_slice port)
+{
+    return wr_arena_printf(r->mistakes->arena, " (did you mean \"%s:%.*s\"?)", host, WR_SLICE_ARG(port)).at;
+}
+
+static bool is_port(struct wr_slice s)
+{
+    uint64_t n;
+    return wr_slice_u64(s, 65535, &n) && n > 0;
+}
+
+/* What a listener's address that isn't one may have meant. */
+static const char *guess_bind(struct wr_reader *r, struct wr_slice text)
+{
+    struct wr_slice rest = text, host = wr_slice_cut(&rest, ':');
+    if (rest.at == NULL)
+        return is_port(host) ? meant(r, "0.0.0.0", host) : "";
+    if (!is_port(rest))
+        return "";
+    if (host.len == 0 || wr_slice_eq(host, WR_SLICE("*")))
+        return meant(r, "0.0.0.0", rest);
+    return wr_slice_eq(host, WR_SLICE("localhost")) ? meant(r, "127.0.0.1", rest) : "";
+}
+
+void wr_read_bind_address(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                          void *at)
+{
+    struct wr_address *address = at;
+    const char *reason = wr_address_parse(node->text, r->arena, address);
+    if (reason == NULL && address->kind == WR_ADDRESS_NAME)
+        reason = "a listener has an IP address, not a host name";
+    if (reason)
+        wr_reader_mistake(r, o, node, "\"%.*s\": %s%s", WR_SLICE_ARG(node->text), reason,
+                          guess_bind(r, node->text));
+}
+
+void wr_read_server_address(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                            void *at)
+{
+    struct wr_address *address = at;
+    struct wr_slice text = node->text, http = WR_SLICE("http://");
+    if (wr_slice_starts(text, http)) {
+        wr_reader_mistake(r, o, node, "a server is host:port, not a URL (did you mean \"%.*s\"?)",
+                          (int) strcspn(text.at + http.len, "/"), text.at + http.len);
+        return;
+    }
+    if (wr_slice_starts(text, WR_SLICE("https://"))) {
+        wr_reader_mistake(r, o, node, "this build has no TLS: servers are spoken to by HTTP, as host:port");
+        return;
+    }
+    const char *reason = wr_address_parse(text, r->arena, address);
+    if (reason == NULL && address->kind == WR_ADDRESS_SYSTEMD)
+        reason = "systemd passes sockets to listeners only";
+    if (reason)
+        wr_reader_mistake(r, o, node, "\"%.*s\": %s", WR_SLICE_ARG(text), reason);
+}
+
+static void note_block(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item,
+                       const char *reason)
+{
+    struct wr_cidr block;
+    char text[INET6_ADDRSTRLEN] = "";
+    struct wr_slice rest = item->text, addr = wr_slice_cut(&rest, '/');
+    bool v4 = memchr(addr.at, ':', addr.len) == NULL;
+    uint64_t bits;
+    /* with the address alone it parses: then what is wrong is the prefix */
+    if (rest.at && wr_slice_u64(rest, v4 ? 32 : 128, &bits) && wr_cidr_parse(addr, &block) == NULL) {
+        block.bits = (unsigned) bits + (v4 ? 96 : 0);
+        wr_cidr_mask(&block);
+        inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? block.addr + 12 : block.addr, text, sizeof text);
+        wr_reader_mistake(r, o, item, "\"%.*s\": %s (did you mean \"%s/%.*s\"?)", WR_SLICE_ARG(item->text),
+                          reason, text, WR_SLICE_ARG(rest));
+        return;
+    }
+    wr_reader_mistake(r, o, item, "\"%.*s\": %s", WR_SLICE_ARG(item->text), reason);
+}
+
+static struct wr_cidr *read_blocks(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                                   size_t *count)
+{
+    size_t items = wr_node_items(node);
+    struct wr_cidr *blocks = wr_arena_zalloc(r->arena, (items ? items : 1) * sizeof *blocks);
+    *count = 0;
+    for (size_t i = 0; i < items; i++) {
+        const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
+        const char *reason = item ? wr_cidr_parse(item->text, &blocks[*count]) : NULL;
+        if (reason)
+            note_block(r, o, item, reason);
+        else if (item)
+            ++*count;
+    }
+    return blocks;
+}
+
+void wr_read_trusted(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+{
+    struct wr_policy *p = at;
+    p->trusted = read_blocks(r, o, node, &p->trusted_count);
+}
+
+void wr_read_purgers(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+{
+    struct wr_policy *p = at;
+    p->purgers = read_blocks(r, o, node, &p->purger_count);
+}
+
+static int hex_digit(char c)
+{
+    c = wr_lower(c);
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Percent-decoded into the policy's arena. NULL: broken, or it would hold a NUL. */
+static char *decode(struct wr_reader *r, struct wr_slice s)
+{
+    char *out = wr_arena_alloc(r->arena, s.len + 1), *to = out;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] != '%') {
+            *to++ = s.at[i];
+            continue;
+        }
+        bool whole = s.len - i > 2;
+        int high = whole ? hex_digit(s.at[i + 1]) : -1, low = whole ? hex_digit(s.at[i + 2]) : -1;
+        if (high < 0 || low < 0 || (high == 0 && low == 0))
+            return NULL;
+        *to++ = (char) (high << 4 | low);
+        i += 2;
+    }
+    *to = '\0';
+    return out;
+}
+
+/* "user:password" or "user" or ":password". */
+static const char *set_credentials(struct wr_reader *r, struct wr_policy_redis *redis, struct wr_slice text)
+{
+    struct wr_slice rest = text, user = wr_slice_cut(&rest, ':');
+    redis->user = user.len ? decode(r, user) : NULL;
+    redis->password = rest.len ? decode(r, rest) : NULL;
+    if ((user.len && redis->user == NULL) || (rest.len && redis->password == NULL))
+        return "a % in user or password begins two hex digits: write %25 for itself";
+    return NULL;
+}
+
+static const char *set_database(struct wr_policy_redis *redis, struct wr_slice text)
+{
+    uint64_t db = 0;
+    if (text.len && !wr_slice_u64(text, 1000000, &db))
+        return "the database is a number, such as redis://127.0.0.1:6379/0";
+    redis->db = (int) db;
+    return NULL;
+}
+
+static const char *set_unix(struct wr_reader *r, struct wr_policy_redis *redis, struct wr_slice path)
+{
+    struct wr_slice query = path, db = { "", 0 };
+    path = wr_slice_cut(&query, '?');
+    if (query.at && !wr_slice_starts(query, WR_SLICE("db=")))
+        return "behind the ? only db=NUMBER may stand";
+    if (query.at)
+        db = wr_slice(query.at + 3, query.len - 3);
+    const char *reason = wr_address_set_unix(path, r->arena, &redis->address);
+    return reason ? reason : set_database(redis, db);
+}
+
+static const char *set_server(struct wr_reader *r, struct wr_policy_redis *redis, struct wr_slice place)
+{
+    struct wr_slice db = place, host = wr_slice_cut(&db, '/'), port = WR_SLICE("6379");
+    const char *bracket = memrchr(host.at, ']', host.len), *colon = memrchr(host.at, ':', host.len);
+    if (colon && (bracket == NULL || colon > bracket)) {
+        port = wr_slice(colon + 1, (size_t) (host.at + host.len - colon - 1));
+        host.len = (size_t) (colon - host.at);
+    }
+    const char *reason = wr_address_set(host, port, r->arena, &redis->address);
+    return reason ? reason : set_database(redis, db);
+}
+
+/* Messages never repeat the URL: it may hold a password. */
+void wr_read_redis_url(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+{
+    struct wr_policy_redis *redis = at;
+    struct wr_slice text = node->text, tcp = WR_SLICE("redis://"), local = WR_SLICE("unix://");
+    if (wr_slice_starts(text, WR_SLICE("rediss://"))) {
+        wr_reader_mistake(r, o, node,
+                          "this build has no TLS: rediss:// can't be used, only redis:// and unix://");
+        return;
+    }
+    bool is_unix = wr_slice_starts(text, local);
+    if (!is_unix && !wr_slice_starts(text, tcp)) {
+        wr_reader_mistake(r, o, node,
+                          "a URL begins with redis:// or unix://, such as redis://127.0.0.1:6379/0");
+        return;
+    }
+    size_t skip = is_unix ? local.len : tcp.len;
+    struct wr_slice rest = wr_slice(text.at + skip, text.len - skip);
+    const char *host = memrchr(rest.at, '@', rest.len), *reason = NULL;
+    if (host) {
+        reason = set_credentials(r, redis, wr_slice(rest.at, (size_t) (host - rest.at)));
+        rest = wr_slice(host + 1, (size_t) (rest.at + rest.len - host - 1));
+    }
+    if (reason == NULL)
+        reason = is_unix ? set_unix(r, redis, rest) : set_server(r, redis, rest);
+    redis->address.text =
+        (char *) wr_arena_printf(r->arena, "%s%.*s", is_unix ? "unix:" : "", WR_SLICE_ARG(rest)).at;
+    if (reason)
+        wr_reader_mistake(r, o, node, "%s", reason);
+}
+
+/* Absolute, or in systemd's folder of credentials, or beside the policy. */
+static struct wr_slice locate(struct wr_reader *r, struct wr_slice name)
+{
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY"), *slash = strrchr(r->policy->file, '/');
+    if (name.at[0] == '/')
+        return name;
+    if (credentials && *credentials)
+        return wr_arena_printf(r->arena, "%s/%s", credentials, name.at);
+    return wr_arena_printf(r->arena, "%.*s%s", slash ? (int) (slash + 1 - r->policy->file) : 0,
+                           r->policy->file, name.at);
+}
+
+void wr_read_password_file(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                           void *at)
+{
+    struct wr_policy_redis *redis = at;
+    char text[4096];
+    const char *path = locate(r, node->text).at;
+    if (redis->password) {
+        wr_reader_mistake(r, o, node, "the URL holds a password already: remove one of the two");
+        return;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (got < 0)
+        wr_reader_mistake(r, o, node, "can't read %s: %s", path, strerror(errno));
+    else if (got == (ssize_t) sizeof text)
+        wr_reader_mistake(r, o, node, "%s is too long for a password", path);
+    if (fd >= 0)
+        close(fd);
+    if (got < 0 || got == (ssize_t) sizeof text)
+        return;
+    size_t len = 0;
+    while (len < (size_t) got && text[len] != '\n' && text[len] != '\r' && text[len] != '\0')
+        len++;
+    if (len == 0)
+        wr_reader_mistake(r, o, node, "the first line of %s is empty", path);
+    else
+        redis->password = wr_reader_copy(r, wr_slice(text, len));
+}

@@ -1,0 +1,63 @@
+#include "policy/options.h"
+
+enum kind_id {
+#define KIND(id, type, shape, sub, word, reader) KIND_##id,
+#include "policy/kinds.def"
+};
+
+static const struct wr_kind kinds[] = {
+#define KIND(id, type, shape, sub, word, reader) \
+    { #id, WR_SHAPE_##shape, WR_SECTION_##sub, word, wr_read_##reader },
+#include "policy/kinds.def"
+};
+
+/* So that macros can name the types of kinds and sections. */
+#define KIND(id, type, shape, sub, word, reader) \
+    struct type_of_kind_##id {                   \
+        type it;                                 \
+    };
+#include "policy/kinds.def"
+#define SECTION(id, type, path, about) \
+    struct type_of_section_##id {      \
+        type it;                       \
+    };
+#include "policy/options.def"
+
+/* A reader writes through void *: here the compiler sees that the field has the type the reader means. */
+#define SAME(kind, what)                                                                                    \
+    _Static_assert(                                                                                         \
+        __builtin_types_compatible_p(__typeof__(((struct type_of_kind_##kind *) 0)->it), __typeof__(what)), \
+        "the kind " #kind " is not of the field's type")
+#define FIELD(section, key, kind, field, flags, fallback, range, example, help, manual) \
+    SAME(kind, ((struct type_of_section_##section *) 0)->it.field);
+#define WHOLE(section, key, kind, flags, fallback, range, example, help, manual) \
+    SAME(kind, ((struct type_of_section_##section *) 0)->it);
+#include "policy/options.def"
+
+const struct wr_option wr_options[] = {
+#define FIELD(section, key, kind, field, flags, fallback, range, example, help, manual) \
+    { WR_SECTION_##section,                                                             \
+      #key,                                                                             \
+      &kinds[KIND_##kind],                                                              \
+      offsetof(struct type_of_section_##section, it.field),                             \
+      flags,                                                                            \
+      fallback,                                                                         \
+      range,                                                                            \
+      example,                                                                          \
+      help,                                                                             \
+      manual },
+#define WHOLE(section, key, kind, flags, fallback, range, example, help, manual) \
+    { WR_SECTION_##section, #key, &kinds[KIND_##kind], 0, flags, fallback, range, example, help, manual },
+#include "policy/options.def"
+};
+const size_t wr_option_count = sizeof wr_options / sizeof wr_options[0];
+
+const struct wr_section_info wr_sections[WR_SECTION_COUNT] = {
+#define SECTION(id, type, path, about) [WR_SECTION_##id] = { path, about },
+#include "policy/options.def"
+};
+
+bool wr_option_has_default(const struct wr_option *o)
+{
+    return o->fallback[0] != '\0' && o->fallback[0] != '(';
+}

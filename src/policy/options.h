@@ -1,0 +1,70 @@
+/* The table of all options (options.def) as data, of which the reader, the sample and the manual are made.
+ *
+ * Static memory throughout. Thread: any. */
+#pragma once
+
+#include "policy/policy.h"
+#include "policy/tree.h"
+
+enum wr_section {
+    WR_SECTION_NONE,
+#define SECTION(id, type, path, about) WR_SECTION_##id,
+#include "policy/options.def"
+    WR_SECTION_COUNT
+};
+
+enum wr_shape {
+    WR_SHAPE_SCALAR,
+    WR_SHAPE_LIST,    /* of scalars; one scalar may stand for a list of one */
+    WR_SHAPE_MAP,     /* a section of its own */
+    WR_SHAPE_SWITCH,  /* the same, or "off" */
+    WR_SHAPE_ITEMS,   /* a list of sections */
+    WR_SHAPE_NAMED,   /* a mapping of the operator's names to sections */
+    WR_SHAPE_TABLE,   /* a mapping of what isn't a name */
+    WR_SHAPE_REFUSED, /* known, but not in this build: a mistake wherever it stands, and not documented */
+};
+
+enum wr_option_flag {
+    WR_OPTION_SAMPLED = 1,  /* stands in the sample file without a '#' before it */
+    WR_OPTION_REQUIRED = 2, /* must be in the file where its section is */
+};
+
+struct wr_reader;
+struct wr_option;
+typedef void wr_read_fn(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at);
+
+struct wr_kind {
+    const char *name;
+    enum wr_shape shape;
+    enum wr_section sub;
+    const char *word; /* for the manual */
+    wr_read_fn *read;
+};
+
+struct wr_option {
+    enum wr_section section;
+    const char *key;
+    const struct wr_kind *kind;
+    size_t offset;         /* of what the reader writes to, in the section's struct */
+    unsigned flags;        /* enum wr_option_flag */
+    const char *fallback;  /* the default as one would write it; "(...)" says it in words, "" is none */
+    const char *range;     /* "least..most" or "word|word|..."; "" is none */
+    const char *example;   /* for the sample; "": the default */
+    const char *help;      /* one line */
+    const char *manual;    /* sentences; `code` is set in bold */
+};
+
+struct wr_section_info {
+    const char *path;  /* "origins.NAME" */
+    const char *about; /* a paragraph for the manual */
+};
+
+extern const struct wr_option wr_options[];
+extern const size_t wr_option_count;
+extern const struct wr_section_info wr_sections[WR_SECTION_COUNT];
+
+/* The default is text that the option's reader can read. */
+bool wr_option_has_default(const struct wr_option *o);
+
+#define KIND(id, type, shape, sub, word, reader) wr_read_fn wr_read_##reader;
+#include "policy/kinds.def"

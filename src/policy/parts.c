@@ -1,0 +1,196 @@
+/* Readers of what is looked at in a request: its parts (a header, a cookie ...) and what a route matches. */
+#include "policy/reader.h"
+
+/* "header:NAME" and the like. Gives which word of `words` stands before the colon, and what behind; -1:
+ * noted. */
+static int read_part(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item,
+                     const char *words, struct wr_slice *name)
+{
+    struct wr_slice rest = item->text, kind = wr_slice_cut(&rest, ':');
+    int i = wr_reader_choice(r, o, item, kind, words);
+    if (i < 0)
+        return -1;
+    bool client = wr_slice_eq(kind, WR_SLICE("client"));
+    if (client && rest.at)
+        wr_reader_mistake(r, o, item, "client stands alone: it is the client's address");
+    else if (!client && rest.len == 0)
+        wr_reader_mistake(r, o, item, "a name is missing, such as %.*s:NAME", WR_SLICE_ARG(kind));
+    else if (!client && !wr_slice_eq(kind, WR_SLICE("query")) && !wr_reader_is_token(rest))
+        wr_reader_mistake(r, o, item, "\"%.*s\" is not the name of a %.*s", WR_SLICE_ARG(rest),
+                          WR_SLICE_ARG(kind));
+    else {
+        *name = rest.at ? wr_arena_copy(r->arena, rest) : rest;
+        return i;
+    }
+    return -1;
+}
+
+void wr_read_identity(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+{
+    struct wr_limit_policy *limit = at;
+    size_t count = wr_node_items(node);
+    limit->parts = wr_arena_zalloc(r->arena, (count + 1) * sizeof *limit->parts);
+    if (count == 0)
+        wr_reader_mistake(r, o, node, "at least one part is needed, such as client");
+    for (size_t i = 0; i < count; i++) {
+        struct wr_identity_part *part = &limit->parts[limit->part_count];
+        const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
+        int kind = item ? read_part(r, o, item, "client|header|cookie|query", &part->name) : -1;
+        if (kind < 0)
+            continue;
+        part->kind = (enum wr_identity_kind) kind;
+        limit->part_count++;
+    }
+}
+
+void wr_read_bypasses(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+{
+    struct wr_cache_policy *cache = at;
+    size_t count = wr_node_items(node);
+    cache->bypasses = wr_arena_zalloc(r->arena, (count + 1) * sizeof *cache->bypasses);
+    for (size_t i = 0; i < count; i++) {
+        struct wr_bypass *bypass = &cache->bypasses[cache->bypass_count];
+        const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
+        int kind = item ? read_part(r, o, item, "header|cookie|query", &bypass->name) : -1;
+        if (kind < 0)
+            continue;
+        bypass->kind = (enum wr_bypass_kind) kind;
+        cache->bypass_count++;
+    }
+}
+
+/* "404" or "5xx". 0: neither. */
+static int parse_status(struct wr_slice s)
+{
+    uint64_t n;
+    if (s.len == 3 && s.at[0] >= '2' && s.at[0] <= '5' && wr_lower(s.at[1]) == 'x' &&
+        wr_lower(s.at[2]) == 'x')
+        return s.at[0] - '0';
+    return s.len == 3 && wr_slice_u64(s, 599, &n) && n >= 200 ? (int) n : 0;
+}
+
+static bool has_status(const struct wr_cache_policy *cache, int status)
+{
+    for (size_t i = 0; i < cache->status_ttl_count; i++) {
+        if (cache->status_ttls[i].status == status)
+            return true;
+    }
+    return false;
+}
+
+void wr_read_statuses(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+{
+    struct wr_cache_policy *cache = at;
+    cache->status_ttls = wr_arena_zalloc(r->arena, (node->count + 1) * sizeof *cache->status_ttls);
+    for (size_t i = 0; i < node->count; i++) {
+        const struct wr_node *key = node->entries[i].key;
+        const struct wr_node *value = wr_reader_scalar(r, o, node->entries[i].value);
+        struct wr_status_ttl *one = &cache->status_ttls[cache->status_ttl_count];
+        int status = parse_status(key->text);
+        if (status == 0)
+            wr_reader_mistake(r, o, key, "\"%.*s\" is not a status from 200 to 599, or a class such as 5xx",
+                              WR_SLICE_ARG(key->text));
+        else if (has_status(cache, status))
+            wr_reader_mistake(r, o, key, "%.*s stands here twice", WR_SLICE_ARG(key->text));
+        else if (value) {
+            one->status = status;
+            wr_read_span(r, o, value, &one->ttl);
+            cache->status_ttl_count++;
+        }
+    }
+}
+
+void wr_read_cached_methods(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                            void *at)
+{
+    bool get = false;
+    for (size_t i = 0; i < wr_node_items(node); i++) {
+        const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
+        int which = item ? wr_reader_choice(r, o, item, item->text, o->range) : -1;
+        get = get || which <= 0; /* what was noted already counts as meant well */
+        if (which == 2)
+            *(bool *) at = true;
+    }
+    if (!get)
+        wr_reader_mistake(r, o, node, "GET must be among the methods: cache: off turns storing off");
+}
+
+void wr_read_match_host(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+{
+    struct wr_slice *host = at, text = node->text;
+    if (wr_node_is(node, "*"))
+        return;
+    bool wild = wr_slice_starts(text, WR_SLICE("*."));
+    struct wr_slice name = wild ? wr_slice(text.at + 2, text.len - 2) : text;
+    const char *colon = memchr(name.at, ':', name.len);
+    if (memchr(name.at, '*', name.len)) {
+        wr_reader_mistake(r, o, node, "a * stands for whole names, at the beginning only: *.example.com");
+    } else if (colon && name.at[0] != '[') {
+        wr_reader_mistake(r, o, node, "a host stands without port (did you mean \"%.*s\"?)",
+                          (int) (colon - text.at), text.at);
+    } else if (name.len == 0 || memchr(name.at, '/', name.len) || memchr(name.at, ' ', name.len)) {
+        wr_reader_mistake(r, o, node, "\"%.*s\" is not a host", WR_SLICE_ARG(text));
+    } else {
+        *host = wr_arena_copy(r->arena, text);
+        for (size_t i = 0; i < host->len; i++)
+            ((char *) host->at)[i] = wr_lower(host->at[i]);
+    }
+}
+
+void wr_read_match_path(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+{
+    struct wr_match *match = at;
+    struct wr_slice text = node->text;
+    if (wr_node_is(node, "*"))
+        return;
+    const char *star = memchr(text.at, '*', text.len);
+    bool prefix = star && star + 1 == text.at + text.len;
+    if (text.at[0] != '/')
+        wr_reader_mistake(r, o, node, "a path begins with / (did you mean \"/%.*s\"?)", WR_SLICE_ARG(text));
+    else if (star && !prefix)
+        wr_reader_mistake(r, o, node, "a * stands at the end of a path only: /static/*");
+    else if (memchr(text.at, '?', text.len) || memchr(text.at, '#', text.len))
+        wr_reader_mistake(r, o, node, "a path stands without query and fragment (did you mean \"%.*s\"?)",
+                          (int) strcspn(text.at, "?#"), text.at);
+    else if (text.len > 4096)
+        wr_reader_mistake(r, o, node, "a path has at most 4096 characters");
+    else {
+        match->path_kind = prefix ? WR_MATCH_PREFIX : WR_MATCH_EXACT;
+        match->path = wr_arena_copy(r->arena, wr_slice(text.at, text.len - prefix));
+    }
+}
+
+static bool same_but_case(struct wr_slice s, char *upper)
+{
+    bool same = true;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        upper[i] = c >= 'a' && c <= 'z' ? (char) (c - 0x20) : c;
+        same = same && upper[i] == c;
+    }
+    return same;
+}
+
+/* Methods are case-sensitive (RFC 9110 9.1), so a lower-case one would never match. */
+void wr_read_match_methods(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                           void *at)
+{
+    struct wr_match *match = at;
+    size_t count = wr_node_items(node);
+    match->methods = wr_arena_zalloc(r->arena, (count + 1) * sizeof *match->methods);
+    if (count == 0)
+        wr_reader_mistake(r, o, node, "an empty list would match nothing: leave it out to match any method");
+    for (size_t i = 0; i < count; i++) {
+        const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
+        char upper[32];
+        if (item == NULL)
+            continue;
+        if (!wr_reader_is_token(item->text) || item->text.len > sizeof upper)
+            wr_reader_mistake(r, o, item, "\"%.*s\" is not a method", WR_SLICE_ARG(item->text));
+        else if (!same_but_case(item->text, upper))
+            wr_reader_mistake(r, o, item, "methods are written in capitals (did you mean \"%.*s\"?)",
+                              (int) item->text.len, upper);
+        else
+            match->methods[match->method_count++] = wr_arena_copy(r->arena, item->text);
+    }
+}

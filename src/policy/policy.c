@@ -1,0 +1,102 @@
+#include "policy/policy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "policy/reader.h"
+#include "policy/route.h"
+
+#define LARGEST_FILE (64 << 20)
+
+static struct wr_policy *new_policy(const char *name)
+{
+    struct wr_arena *arena = calloc(1, sizeof *arena);
+    WR_CHECK(arena != NULL);
+    struct wr_policy *p = wr_arena_zalloc(arena, sizeof *p);
+    p->refs = 1;
+    p->arena = arena;
+    p->file = (char *) wr_arena_copy(arena, wr_slice_str(name)).at;
+    return p;
+}
+
+static void free_policy(struct wr_policy *p)
+{
+    struct wr_arena *arena = p->arena; /* p itself lives in it */
+    wr_arena_fini(arena);
+    free(arena);
+}
+
+struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *mistakes)
+{
+    struct wr_policy *p = new_policy(name);
+    struct wr_arena scratch = { 0 };
+    struct wr_mistakes found = { .file = name, .arena = &scratch };
+    struct wr_reader r = { .policy = p, .arena = p->arena, .mistakes = &found };
+    const struct wr_node *root = wr_tree_parse(text, &scratch, &found);
+    if (root) {
+        wr_reader_section(&r, WR_SECTION_policy, root, p);
+        wr_reader_finish(&r, root);
+    }
+    wr_mistakes_print(&found, mistakes);
+    bool good = found.count == 0;
+    wr_arena_fini(&scratch);
+    if (!good) {
+        free_policy(p);
+        return NULL;
+    }
+    p->route_index = wr_route_index_build(p->routes, p->route_count, p->arena);
+    return p;
+}
+
+struct wr_policy *wr_policy_load(const char *file, struct wr_buf *mistakes)
+{
+    struct wr_buf text = { 0 };
+    struct wr_policy *p = NULL;
+    FILE *f = fopen(file, "re");
+    size_t got = 1;
+    while (f && got > 0 && text.len <= LARGEST_FILE) {
+        got = fread(wr_buf_reserve(&text, 65536), 1, 65536, f);
+        text.len += got;
+    }
+    if (f == NULL || ferror(f))
+        wr_buf_printf(mistakes, "%s:1:1: can't read this file: %s\n", file, strerror(errno));
+    else if (text.len > LARGEST_FILE)
+        wr_buf_printf(mistakes, "%s:1:1: larger than 64MB: this is no policy\n", file);
+    else
+        p = wr_policy_parse(wr_buf_slice(&text), file, mistakes);
+    if (f)
+        fclose(f);
+    wr_buf_fini(&text);
+    return p;
+}
+
+struct wr_policy *wr_policy_ref(struct wr_policy *p)
+{
+    __atomic_add_fetch(&p->refs, 1, __ATOMIC_RELAXED);
+    return p;
+}
+
+void wr_policy_unref(struct wr_policy *p)
+{
+    if (p && __atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL) == 0)
+        free_policy(p);
+}
+
+struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena)
+{
+    struct wr_slice host = wr_arena_copy(arena, authority);
+    const char *bracket = memchr(host.at, ']', host.len);
+    const char *colon = bracket ? bracket + 1 : memchr(host.at, ':', host.len);
+    if (colon && colon < host.at + host.len)
+        host.len = (size_t) (colon - host.at);
+    for (size_t i = 0; i < host.len; i++)
+        ((char *) host.at)[i] = wr_lower(host.at[i]);
+    return host;
+}
+
+const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
+                                       struct wr_slice method)
+{
+    return wr_route_index_find(p->route_index, p->routes, host, path, method);
+}

@@ -1,0 +1,213 @@
+#include "policy/reader.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void wr_reader_mistake(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                       const char *fmt, ...)
+{
+    char text[900];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    wr_mistake(r->mistakes, node->place, "%s: %s", o->key, text);
+}
+
+const struct wr_node *wr_reader_scalar(struct wr_reader *r, const struct wr_option *o,
+                                       const struct wr_node *item)
+{
+    if (item->kind == WR_NODE_SCALAR && !wr_node_is_null(item))
+        return item;
+    wr_reader_mistake(r, o, item,
+                      item->kind == WR_NODE_SCALAR ? "an item of the list is empty"
+                                                   : "the items of the list must be single values");
+    return NULL;
+}
+
+int wr_reader_choice(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+                     struct wr_slice text, const char *words)
+{
+    struct wr_guess guess = wr_guess_for(text);
+    struct wr_slice rest = wr_slice_str(words);
+    struct wr_buf list = { 0 };
+    for (int i = 0; rest.at; i++) {
+        struct wr_slice word = wr_slice_cut(&rest, '|');
+        if (wr_slice_eq(word, text)) {
+            wr_buf_fini(&list);
+            return i;
+        }
+        wr_guess_offer(&guess, word);
+        wr_buf_printf(&list, "%s%.*s", i == 0 ? "" : rest.at ? ", " : " or ", WR_SLICE_ARG(word));
+    }
+    wr_reader_mistake(r, o, node, "\"%.*s\" is not %.*s%s", WR_SLICE_ARG(text),
+                      WR_SLICE_ARG(wr_buf_slice(&list)), wr_guess_text(&guess, r->mistakes->arena));
+    wr_buf_fini(&list);
+    return -1;
+}
+
+int wr_reader_switch(const struct wr_node *node)
+{
+    if (wr_node_is(node, "on") || wr_node_is(node, "true"))
+        return 1;
+    if (wr_node_is(node, "off") || wr_node_is(node, "false"))
+        return 0;
+    return -1;
+}
+
+char *wr_reader_copy(struct wr_reader *r, struct wr_slice text)
+{
+    return (char *) wr_arena_copy(r->arena, text).at;
+}
+
+bool wr_reader_is_token(struct wr_slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = wr_lower(s.at[i]);
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c && strchr("!#$%&'*+-.^_`|~", c))))
+            return false;
+    }
+    return s.len > 0;
+}
+
+bool wr_reader_is_label(struct wr_slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = wr_lower(s.at[i]);
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_'))
+            return false;
+    }
+    return s.len > 0 && s.len <= 64;
+}
+
+static const char *kind_of(const struct wr_node *node)
+{
+    static const char *const names[] = { "a single value", "a list", "a mapping" };
+    return names[node->kind];
+}
+
+/* The node has the shape that the option's reader expects. */
+static bool check_shape(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node)
+{
+    const char *wanted = NULL;
+    bool scalar = node->kind == WR_NODE_SCALAR, list = node->kind == WR_NODE_LIST,
+         map = node->kind == WR_NODE_MAP;
+    switch (o->kind->shape) {
+    case WR_SHAPE_SCALAR:
+        wanted = scalar ? NULL : "a single value";
+        break;
+    case WR_SHAPE_LIST:
+        wanted = scalar || list ? NULL : "a list [a, b, ...]";
+        break;
+    case WR_SHAPE_MAP:
+    case WR_SHAPE_NAMED:
+    case WR_SHAPE_TABLE:
+        wanted = map ? NULL : "a mapping (key: value)";
+        break;
+    case WR_SHAPE_SWITCH:
+        wanted = map || wr_reader_switch(node) >= 0 ? NULL : "off or a mapping (key: value)";
+        break;
+    case WR_SHAPE_ITEMS:
+    case WR_SHAPE_REFUSED:
+        break; /* an item's shape is the item's reader's affair */
+    }
+    if (wanted == NULL)
+        return true;
+    if (scalar)
+        wr_reader_mistake(r, o, node, "%s belongs here, not \"%.*s\"", wanted, WR_SLICE_ARG(node->text));
+    else
+        wr_reader_mistake(r, o, node, "%s belongs here, not %s", wanted, kind_of(node));
+    return false;
+}
+
+static const struct wr_option *option_of(enum wr_section section, struct wr_slice key)
+{
+    for (size_t i = 0; i < wr_option_count; i++) {
+        if (wr_options[i].section == section && wr_slice_eq(key, wr_slice_str(wr_options[i].key)))
+            return &wr_options[i];
+    }
+    return NULL;
+}
+
+/* Says what the key may have meant: one like it here, or the same one in another section. */
+static void note_unknown(struct wr_reader *r, enum wr_section section, const struct wr_node *key)
+{
+    struct wr_guess guess = wr_guess_for(key->text);
+    const struct wr_option *elsewhere = NULL;
+    for (size_t i = 0; i < wr_option_count; i++) {
+        const struct wr_option *o = &wr_options[i];
+        if (o->kind->shape == WR_SHAPE_REFUSED)
+            continue;
+        if (o->section == section)
+            wr_guess_offer(&guess, wr_slice_str(o->key));
+        else if (elsewhere == NULL && wr_slice_eq(key->text, wr_slice_str(o->key)))
+            elsewhere = o;
+    }
+    if (guess.best.at == NULL && elsewhere) {
+        const char *path = wr_sections[elsewhere->section].path;
+        guess.best = wr_arena_printf(r->mistakes->arena, "%s%s%s", path, *path ? "." : "", elsewhere->key);
+    }
+    const char *path = wr_sections[section].path;
+    wr_mistake(r->mistakes, key->place, "unknown key \"%.*s\" %s%s%s", WR_SLICE_ARG(key->text),
+               *path ? "in " : "", *path ? path : "at the top level",
+               wr_guess_text(&guess, r->mistakes->arena));
+}
+
+/* Every key is one of the section's, once. */
+static void check_keys(struct wr_reader *r, enum wr_section section, const struct wr_node *map)
+{
+    struct wr_table seen = { 0 };
+    for (size_t i = 0; i < map->count; i++) {
+        const struct wr_node *key = map->entries[i].key;
+        void **at = wr_table_at(&seen, key->text, r->mistakes->arena);
+        const struct wr_node *first = *at;
+        if (first)
+            wr_mistake(r->mistakes, key->place, "the key \"%.*s\" stands here twice: first on line %d",
+                       WR_SLICE_ARG(key->text), first->place.line);
+        else if (option_of(section, key->text) == NULL)
+            note_unknown(r, section, key);
+        if (first == NULL)
+            *at = (void *) key;
+    }
+}
+
+static void read_default(struct wr_reader *r, const struct wr_option *o, void *at)
+{
+    if (o->kind->shape == WR_SHAPE_MAP || o->kind->shape == WR_SHAPE_SWITCH) {
+        o->kind->read(r, o, NULL, at);
+    } else if (wr_option_has_default(o)) {
+        size_t before = r->mistakes->count;
+        const struct wr_node node = { .kind = WR_NODE_SCALAR, .text = wr_slice_str(o->fallback) };
+        o->kind->read(r, o, &node, at);
+        WR_CHECK(r->mistakes->count == before); /* the table's own default */
+    }
+}
+
+static void read_option(struct wr_reader *r, const struct wr_option *o, const struct wr_node *map, void *at)
+{
+    const struct wr_node *node = wr_node_get(map, o->key);
+    read_default(r, o, at);
+    if (node == NULL) {
+        if (map && (o->flags & WR_OPTION_REQUIRED))
+            wr_mistake(r->mistakes, map->place, "%s is missing here", o->key);
+    } else if (wr_node_is_null(node)) {
+        wr_reader_mistake(r, o, node, "a value is missing");
+    } else if (check_shape(r, o, node)) {
+        o->kind->read(r, o, node, at);
+    }
+}
+
+void wr_reader_section(struct wr_reader *r, enum wr_section section, const struct wr_node *map, void *at)
+{
+    if (map && map->kind != WR_NODE_MAP) {
+        wr_mistake(r->mistakes, map->place, "a mapping (key: value) belongs here, not %s", kind_of(map));
+        map = NULL;
+    }
+    if (map)
+        check_keys(r, section, map);
+    for (size_t i = 0; i < wr_option_count; i++) {
+        const struct wr_option *o = &wr_options[i];
+        if (o->section == section)
+            read_option(r, o, map, (char *) at + o->offset);
+    }
+}

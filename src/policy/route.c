@@ -1,0 +1,225 @@
+#include "policy/route.h"
+
+#include "policy/table.h"
+
+#define NONE SIZE_MAX
+
+/* A method and the first route at this place that wants it. */
+struct claim {
+    struct claim *next; /* a later route's */
+    struct wr_slice method;
+    size_t route;
+};
+
+/* Where the matches of several routes end: the same host and path. At most one claim per method is kept, in
+ * the order of the routes, and none behind the first route that takes any method: so it stays short however
+ * many routes there are. */
+struct place {
+    size_t any; /* the first route without methods, or NONE */
+    struct claim *claims, **end;
+};
+
+/* A piece of a path; the pieces from the root down to a node make a prefix. No two kids begin with the same
+ * octet. */
+struct trie {
+    struct wr_slice piece;
+    struct place *place; /* NULL: no prefix ends here */
+    struct trie **kids;  /* by the octet their piece begins with, ascending */
+    size_t kid_count;
+};
+
+/* The paths of one host. A route without a path is the empty prefix. */
+struct paths {
+    struct wr_table exact; /* struct place */
+    struct trie root;
+};
+
+struct wr_route_index {
+    struct wr_table hosts; /* struct paths */
+    struct wr_table wild;  /* struct paths, by what stands behind "*." */
+    struct paths any;
+};
+
+static struct place *new_place(struct wr_arena *arena)
+{
+    struct place *place = wr_arena_zalloc(arena, sizeof *place);
+    place->any = NONE;
+    place->end = &place->claims;
+    return place;
+}
+
+static bool is_claimed(const struct place *place, struct wr_slice method)
+{
+    for (const struct claim *c = place->claims; c; c = c->next) {
+        if (wr_slice_eq(c->method, method))
+            return true;
+    }
+    return false;
+}
+
+/* Routes come in their order, so what is there already wins. */
+static void claim(struct place *place, const struct wr_route *route, struct wr_arena *arena)
+{
+    if (place->any != NONE)
+        return;
+    if (route->match.methods == NULL)
+        place->any = route->index;
+    for (size_t i = 0; i < route->match.method_count; i++) {
+        if (is_claimed(place, route->match.methods[i]))
+            continue;
+        struct claim *new = wr_arena_alloc(arena, sizeof *new);
+        *new = (struct claim){ NULL, route->match.methods[i], route->index };
+        *place->end = new;
+        place->end = &new->next;
+    }
+}
+
+/* Where the kid that begins with `octet` is, or would be. */
+static size_t kid_position(const struct trie *node, char octet)
+{
+    size_t low = 0, high = node->kid_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if ((unsigned char) node->kids[middle]->piece.at[0] < (unsigned char) octet)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct trie *kid_of(const struct trie *node, char octet)
+{
+    size_t i = kid_position(node, octet);
+    return i < node->kid_count && node->kids[i]->piece.at[0] == octet ? node->kids[i] : NULL;
+}
+
+static struct trie *add_kid(struct trie *node, struct wr_slice piece, struct wr_arena *arena)
+{
+    size_t at = kid_position(node, piece.at[0]), count = node->kid_count;
+    if ((count & (count - 1)) == 0) { /* full at each power of two */
+        struct trie **wider = wr_arena_alloc(arena, (count ? 2 * count : 1) * sizeof *wider);
+        if (count)
+            memcpy(wider, node->kids, count * sizeof *wider);
+        node->kids = wider;
+    }
+    memmove(node->kids + at + 1, node->kids + at, (count - at) * sizeof *node->kids);
+    struct trie *kid = wr_arena_zalloc(arena, sizeof *kid);
+    kid->piece = piece;
+    node->kids[at] = kid;
+    node->kid_count++;
+    return kid;
+}
+
+static size_t common(struct wr_slice a, struct wr_slice b)
+{
+    size_t n = 0;
+    while (n < a.len && n < b.len && a.at[n] == b.at[n])
+        n++;
+    return n;
+}
+
+/* Cuts the node's piece: the node keeps the first part, and what it was moves into a kid with the rest. */
+static void split(struct trie *node, size_t len, struct wr_arena *arena)
+{
+    struct trie lower = *node;
+    lower.piece = wr_slice(node->piece.at + len, node->piece.len - len);
+    *node = (struct trie){ .piece = wr_slice(node->piece.at, len) };
+    *add_kid(node, lower.piece, arena) = lower;
+}
+
+static struct place *prefix_place(struct trie *node, struct wr_slice prefix, struct wr_arena *arena)
+{
+    while (prefix.len > 0) {
+        struct trie *kid = kid_of(node, prefix.at[0]);
+        if (kid == NULL)
+            kid = add_kid(node, prefix, arena);
+        size_t shared = common(kid->piece, prefix);
+        if (shared < kid->piece.len)
+            split(kid, shared, arena);
+        prefix = wr_slice(prefix.at + shared, prefix.len - shared);
+        node = kid;
+    }
+    if (node->place == NULL)
+        node->place = new_place(arena);
+    return node->place;
+}
+
+static struct place *exact_place(struct paths *paths, struct wr_slice path, struct wr_arena *arena)
+{
+    void **at = wr_table_at(&paths->exact, path, arena);
+    if (*at == NULL)
+        *at = new_place(arena);
+    return *at;
+}
+
+static struct paths *host_paths(struct wr_route_index *index, struct wr_slice host, struct wr_arena *arena)
+{
+    if (host.at == NULL)
+        return &index->any;
+    bool wild = wr_slice_starts(host, WR_SLICE("*."));
+    struct wr_slice name = wild ? wr_slice(host.at + 2, host.len - 2) : host;
+    void **at = wr_table_at(wild ? &index->wild : &index->hosts, name, arena);
+    if (*at == NULL)
+        *at = wr_arena_zalloc(arena, sizeof(struct paths));
+    return *at;
+}
+
+struct wr_route_index *wr_route_index_build(const struct wr_route *routes, size_t count,
+                                            struct wr_arena *arena)
+{
+    struct wr_route_index *index = wr_arena_zalloc(arena, sizeof *index);
+    for (size_t i = 0; i < count; i++) {
+        const struct wr_match *match = &routes[i].match;
+        struct paths *paths = host_paths(index, match->host, arena);
+        struct place *place = match->path_kind == WR_MATCH_EXACT
+                                  ? exact_place(paths, match->path, arena)
+                                  : prefix_place(&paths->root, match->path, arena);
+        claim(place, &routes[i], arena);
+    }
+    return index;
+}
+
+/* Lowers *best to the first route of the place that takes the method. */
+static void lower(const struct place *place, struct wr_slice method, size_t *best)
+{
+    if (place == NULL)
+        return;
+    if (place->any < *best)
+        *best = place->any;
+    for (const struct claim *c = place->claims; c && c->route < *best; c = c->next) {
+        if (wr_slice_eq(c->method, method))
+            *best = c->route;
+    }
+}
+
+static void find_in_paths(const struct paths *paths, struct wr_slice path, struct wr_slice method,
+                          size_t *best)
+{
+    if (paths == NULL)
+        return;
+    lower(wr_table_get(&paths->exact, path), method, best);
+    const struct trie *node = &paths->root;
+    while (node) {
+        lower(node->place, method, best);
+        node = path.len ? kid_of(node, path.at[0]) : NULL;
+        if (node && !wr_slice_starts(path, node->piece))
+            node = NULL;
+        if (node)
+            path = wr_slice(path.at + node->piece.len, path.len - node->piece.len);
+    }
+}
+
+const struct wr_route *wr_route_index_find(const struct wr_route_index *index, const struct wr_route *routes,
+                                           struct wr_slice host, struct wr_slice path, struct wr_slice method)
+{
+    size_t best = NONE;
+    find_in_paths(wr_table_get(&index->hosts, host), path, method, &best);
+    for (size_t i = 1; index->wild.count && i + 1 < host.len; i++) {
+        if (host.at[i] == '.')
+            find_in_paths(wr_table_get(&index->wild, wr_slice(host.at + i + 1, host.len - i - 1)), path,
+                          method, &best);
+    }
+    find_in_paths(&index->any, path, method, &best);
+    return best == NONE ? NULL : &routes[best];
+}

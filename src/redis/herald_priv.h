@@ -1,0 +1,67 @@
+/* What herald.c (the connection) and ears.c (channels and who listens) share. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "redis/herald.h"
+#include "redis/pipe_priv.h"
+
+#define WR_HERALD_MARKS 8192   /* times of last change, by the key's hash */
+#define WR_CHANNEL_BUCKETS 1024
+
+/* One channel that ears listen to, or that Redis still has to confirm something about. Behind the herald's lock. */
+struct wr_channel {
+    TAILQ_HEAD(, wr_ear) ears;
+    bool subscribed;       /* what was said last on this connection: SUBSCRIBE, or nothing or UNSUBSCRIBE */
+    unsigned unconfirmed;  /* how many (UN)SUBSCRIBEs Redis has not answered */
+    bool changed;          /* on the list of those the main loop looks at */
+    TAILQ_ENTRY(wr_channel) entry, changed_entry;
+    size_t name_len;
+    char name[];
+};
+TAILQ_HEAD(wr_channel_list, wr_channel);
+
+enum wr_herald_phase {
+    WR_HERALD_AWAY,
+    WR_HERALD_ASKED_ID,
+    WR_HERALD_ASKED_TRACKING,
+    WR_HERALD_HEARING, /* may subscribe; everything that comes is a message or a confirmation */
+};
+
+struct wr_herald {
+    struct wr_corpse corpse;
+    struct wr_loop *loop;
+    struct wr_policy *policy;
+    struct wr_pipe pipe;
+    void (*on_change)(void *ctx, struct wr_slice key);
+    void *ctx;
+    enum wr_herald_phase phase;
+    bool tracking;               /* Redis reports changes to this connection */
+    bool flowing;                /* ... and we hear them */
+    bool refusal_logged;         /* that Redis refuses tracking, or a channel */
+    struct wr_timer heart;
+    struct wr_time ping_sent;    /* 0: none is under way */
+    uint64_t ping;               /* its number */
+
+    /* Monotonic microseconds, read by every thread. */
+    _Atomic int64_t since_us;    /* changes are reported from here on without a gap */
+    _Atomic int64_t proved_us;   /* what changed before has been reported */
+    _Atomic int64_t all_us;      /* when anything may have changed, last */
+    _Atomic int64_t mark_us[WR_HERALD_MARKS];
+
+    pthread_mutex_t lock;        /* of everything below, and of the private part of ears */
+    bool up;                     /* phase is HEARING */
+    struct wr_note note;         /* on the main loop: look at `changed` */
+    struct wr_channel_list changed;
+    struct wr_channel_list bucket[WR_CHANNEL_BUCKETS];
+};
+
+/* Thread: main (all of these). */
+void wr_ears_init(struct wr_herald *h);
+void wr_ears_fini(struct wr_herald *h);
+/* The connection may subscribe now; it is gone. */
+void wr_ears_up(struct wr_herald *h);
+void wr_ears_down(struct wr_herald *h);
+/* Redis confirmed a SUBSCRIBE or UNSUBSCRIBE; a message came. */
+void wr_ears_confirmed(struct wr_herald *h, struct wr_slice channel);
+void wr_ears_heard(struct wr_herald *h, struct wr_slice channel, struct wr_slice text);

@@ -1,0 +1,508 @@
+/* The link: calls in the order of the wire, each with its own deadline, behind a breaker.
+ *
+ *   wires     what has been said and not answered, oldest first: replies come in this order
+ *   waiting   the calls among them, by deadline
+ *
+ * A call that times out or is cancelled leaves its wire behind, which swallows the reply. */
+#include "redis/link.h"
+
+#include <stdlib.h>
+
+#include "log/log.h"
+#include "redis/pipe_priv.h"
+#include "redis/scripts_priv.h"
+#include "stats/stats.h"
+
+#define MAX_WIRES 8192                     /* of one link */
+#define MAX_UNWRITTEN (32u << 20)          /* octets */
+#define MAX_SPARE 256                      /* wires kept for reuse */
+#define LATE_IN_A_ROW 5                    /* so many calls without a timely reply open the breaker */
+#define PROBE_EVERY WR_SPAN_MS(100)
+#define STUCK WR_SPAN_S(2)                 /* the oldest wire unanswered for so long, breaker open: dial again */
+#define PROBE_PATIENCE_LEAST WR_SPAN_MS(20) /* a probe answered within this, or redis.timeout, closes the breaker */
+#define MOOD_LASTS WR_SPAN_S(5)            /* no such error for so long: it is over */
+#define SHA_LEN 40
+
+enum wire_kind { WIRE_PLAIN, WIRE_SCRIPT, WIRE_LOAD, WIRE_PROBE };
+
+struct wr_wire {
+    struct wr_call *call;    /* NULL: nobody waits (any more) */
+    enum wire_kind kind;
+    bool dropped;            /* its call gave up: no second try */
+    enum wr_script script;   /* SCRIPT, LOAD */
+    struct wr_buf tail;      /* SCRIPT by EVALSHA: the arguments behind the script, for EVAL */
+    size_t tail_argc;
+    struct wr_time sent;
+    STAILQ_ENTRY(wr_wire) entry;
+};
+
+/* Errors of Redis as a whole: told once when they begin and once when they have passed, not per command. */
+struct mood {
+    const char *code, *text;
+    bool redial; /* another connection may reach a server in a better one */
+};
+
+static const struct mood moods[] = {
+    { "READONLY", "is a read-only replica", true },
+    { "LOADING", "is loading its data", false },
+    { "OOM", "has no memory left", false },
+    { "MISCONF", "cannot write to its disk and takes no writes", false },
+    { "MASTERDOWN", "has lost its master", false },
+    { "NOAUTH", "asks for a password", true },
+    { "NOPERM", "does not permit this user what weir needs", false },
+    { "CLUSTERDOWN", "is a cluster that is down", false },
+};
+
+struct wr_link {
+    struct wr_corpse corpse;
+    struct wr_loop *loop;
+    struct wr_policy *policy;
+    struct wr_pipe pipe;
+    STAILQ_HEAD(, wr_wire) wires, spare;
+    size_t wire_count, spare_count;
+    TAILQ_HEAD(wr_call_list, wr_call) waiting;
+    struct wr_timer deadline;  /* of the first of waiting */
+    struct wr_timer prober;    /* while the breaker is open */
+    bool breaker_open, probe_under_way;
+    unsigned late_in_a_row;
+    const struct mood *mood;   /* NULL: fine */
+    struct wr_time mood_seen, mood_redialled;
+    char sha[WR_SCRIPT_COUNT][SHA_LEN]; /* [0] == 0: not known */
+    struct wr_buf scratch;
+};
+
+/* --- wires --- */
+
+static struct wr_wire *wire_new(struct wr_link *link, enum wire_kind kind)
+{
+    struct wr_wire *w = STAILQ_FIRST(&link->spare);
+    if (w) {
+        STAILQ_REMOVE_HEAD(&link->spare, entry);
+        link->spare_count--;
+        *w = (struct wr_wire){ .kind = kind };
+    } else {
+        w = calloc(1, sizeof *w);
+        WR_CHECK(w != NULL);
+        w->kind = kind;
+    }
+    w->sent = link->loop->mono;
+    STAILQ_INSERT_TAIL(&link->wires, w, entry);
+    link->wire_count++;
+    WR_COUNT(redis_commands);
+    WR_GAUGE_UP(redis_queue);
+    return w;
+}
+
+/* Takes the oldest off the line; the caller frees it. */
+static struct wr_wire *wire_shift(struct wr_link *link)
+{
+    struct wr_wire *w = STAILQ_FIRST(&link->wires);
+    STAILQ_REMOVE_HEAD(&link->wires, entry);
+    link->wire_count--;
+    WR_GAUGE_DOWN(redis_queue);
+    return w;
+}
+
+static void wire_free(struct wr_link *link, struct wr_wire *w)
+{
+    wr_buf_fini(&w->tail);
+    if (link->spare_count == MAX_SPARE) {
+        free(w);
+        return;
+    }
+    STAILQ_INSERT_HEAD(&link->spare, w, entry);
+    link->spare_count++;
+}
+
+/* --- calls --- */
+
+static void arm_deadline(struct wr_link *link)
+{
+    const struct wr_call *first = TAILQ_FIRST(&link->waiting);
+    if (first)
+        wr_timer_set(&link->deadline, wr_time_since(first->due, link->loop->mono));
+    else
+        wr_timer_clear(&link->deadline);
+}
+
+/* Most calls have the same timeout: the place is at the end, or near. */
+static void call_wait(struct wr_link *link, struct wr_call *call, struct wr_wire *wire, struct wr_time due)
+{
+    call->link = link;
+    call->wire = wire;
+    call->due = due;
+    wire->call = call;
+    struct wr_call *before = TAILQ_LAST(&link->waiting, wr_call_list);
+    while (before && wr_time_before(due, before->due))
+        before = TAILQ_PREV(before, wr_call_list, entry);
+    if (before)
+        TAILQ_INSERT_AFTER(&link->waiting, before, call, entry);
+    else
+        TAILQ_INSERT_HEAD(&link->waiting, call, entry);
+    if (before == NULL)
+        arm_deadline(link);
+}
+
+/* Off the lists: from here on the link doesn't know it. */
+static void call_detach(struct wr_call *call)
+{
+    TAILQ_REMOVE(&call->link->waiting, call, entry);
+    call->wire->call = NULL;
+    call->wire = NULL;
+}
+
+static void call_end(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    call_detach(call);
+    call->done(call, err, reply);
+}
+
+void wr_call_cancel(struct wr_call *call)
+{
+    if (call->wire == NULL)
+        return;
+    call->wire->dropped = true;
+    call_detach(call);
+}
+
+/* --- the breaker --- */
+
+static void send_probe(struct wr_link *link)
+{
+    link->probe_under_way = true;
+    wire_new(link, WIRE_PROBE);
+    wr_pipe_say(&link->pipe, 1, (struct wr_slice[]){ WR_SLICE("PING") });
+}
+
+static void open_breaker(struct wr_link *link)
+{
+    if (link->breaker_open || link->pipe.state != WR_PIPE_OPEN)
+        return;
+    link->breaker_open = true;
+    WR_COUNT(redis_breaker_opens);
+    wr_warn("redis %s (%s): %u answers in a row were late: not asked until it answers in time",
+            link->policy->redis.address.text, link->pipe.name, link->late_in_a_row);
+    send_probe(link);
+    wr_timer_set(&link->prober, PROBE_EVERY);
+}
+
+static void reset_breaker(struct wr_link *link)
+{
+    link->breaker_open = link->probe_under_way = false;
+    link->late_in_a_row = 0;
+    wr_timer_clear(&link->prober);
+}
+
+static void on_prober(struct wr_timer *timer)
+{
+    struct wr_link *link = WR_CONTAINER(timer, struct wr_link, prober);
+    const struct wr_wire *oldest = STAILQ_FIRST(&link->wires);
+    if (!link->breaker_open)
+        return;
+    if (oldest && wr_time_since(link->loop->mono, oldest->sent).us > STUCK.us) {
+        wr_pipe_cut(&link->pipe, WR_PIPE_SILENT, WR_SLICE("dialling again"));
+        return;
+    }
+    if (!link->probe_under_way)
+        send_probe(link);
+    wr_timer_set(&link->prober, PROBE_EVERY);
+}
+
+static void probe_answered(struct wr_link *link, struct wr_span took)
+{
+    struct wr_span patience = link->policy->redis.timeout;
+    if (patience.us < PROBE_PATIENCE_LEAST.us)
+        patience = PROBE_PATIENCE_LEAST;
+    link->probe_under_way = false;
+    if (took.us > patience.us)
+        return;
+    reset_breaker(link);
+    wr_info("redis %s (%s): answers in time again", link->policy->redis.address.text, link->pipe.name);
+}
+
+static void on_deadline(struct wr_timer *timer)
+{
+    struct wr_link *link = WR_CONTAINER(timer, struct wr_link, deadline);
+    struct wr_call *call;
+    struct wr_time now = link->loop->mono;
+    while ((call = TAILQ_FIRST(&link->waiting)) != NULL && !wr_time_before(now, call->due)) {
+        WR_COUNT(redis_timeouts);
+        call->wire->dropped = true;
+        if (++link->late_in_a_row >= LATE_IN_A_ROW)
+            open_breaker(link);
+        call_end(call, WR_ERR_TIMEOUT, NULL);
+    }
+    arm_deadline(link);
+}
+
+/* --- moods --- */
+
+static void mood_seen(struct wr_link *link, const struct mood *m)
+{
+    struct wr_time now = link->loop->mono;
+    if (link->mood != m)
+        wr_warn("redis %s (%s): it %s", link->policy->redis.address.text, link->pipe.name, m->text);
+    link->mood = m;
+    link->mood_seen = now;
+    if (m->redial && (link->mood_redialled.us == 0 || wr_time_since(now, link->mood_redialled).us > MOOD_LASTS.us)) {
+        link->mood_redialled = now;
+        wr_pipe_cut(&link->pipe, WR_PIPE_REDIAL, wr_slice(NULL, 0));
+    }
+}
+
+static void mood_passed(struct wr_link *link)
+{
+    if (wr_time_since(link->loop->mono, link->mood_seen).us <= MOOD_LASTS.us)
+        return;
+    wr_info("redis %s (%s): takes commands again", link->policy->redis.address.text, link->pipe.name);
+    link->mood = NULL;
+}
+
+static const struct mood *mood_of(const struct wr_reply *reply)
+{
+    for (size_t i = 0; i < sizeof moods / sizeof moods[0]; i++)
+        if (wr_reply_is_error(reply, moods[i].code))
+            return &moods[i];
+    return NULL;
+}
+
+/* --- replies --- */
+
+static void count_latency(struct wr_span took)
+{
+    static const struct {
+        int64_t us;
+        enum wr_stat stat;
+    } buckets[] = { { 1000, WR_STAT_redis_1ms },     { 5000, WR_STAT_redis_5ms },     { 25000, WR_STAT_redis_25ms },
+                    { 100000, WR_STAT_redis_100ms }, { 1000000, WR_STAT_redis_1s },   { INT64_MAX, WR_STAT_redis_answers } };
+    for (size_t i = 0; i < sizeof buckets / sizeof buckets[0]; i++)
+        if (took.us <= buckets[i].us)
+            wr_stats_add(buckets[i].stat, 1);
+}
+
+static void say_eval(struct wr_link *link, enum wr_script script, bool by_sha, size_t tail_argc, struct wr_slice tail)
+{
+    wr_buf_clear(&link->scratch);
+    wr_resp_head(&link->scratch, tail_argc + 2);
+    wr_resp_arg(&link->scratch, by_sha ? WR_SLICE("EVALSHA") : WR_SLICE("EVAL"));
+    wr_resp_arg(&link->scratch, by_sha ? wr_slice(link->sha[script], SHA_LEN) : wr_script_text(script));
+    wr_buf_add_slice(&link->scratch, tail);
+    wr_pipe_say_raw(&link->pipe, wr_buf_slice(&link->scratch));
+}
+
+/* Redis has forgotten the script (SCRIPT FLUSH, a restart, a failover): the same call again with its text, which also
+ * teaches it anew. The deadline stays. */
+static void eval_again(struct wr_link *link, struct wr_wire *forgotten)
+{
+    struct wr_wire *w = wire_new(link, WIRE_PLAIN);
+    say_eval(link, forgotten->script, false, forgotten->tail_argc, wr_buf_slice(&forgotten->tail));
+    if (forgotten->call == NULL)
+        return;
+    w->call = forgotten->call;
+    w->call->wire = w;
+    forgotten->call = NULL;
+}
+
+static void learn_sha(struct wr_link *link, enum wr_script script, const struct wr_reply *reply)
+{
+    struct wr_slice sha = wr_reply_slice(reply);
+    if (wr_reply_kind(reply) == WR_REPLY_STRING && sha.len == SHA_LEN)
+        memcpy(link->sha[script], sha.at, SHA_LEN);
+}
+
+static void wire_answered(struct wr_link *link, struct wr_wire *w, const struct wr_reply *reply)
+{
+    switch (w->kind) {
+    case WIRE_PROBE:
+        probe_answered(link, wr_time_since(link->loop->mono, w->sent));
+        return;
+    case WIRE_LOAD:
+        learn_sha(link, w->script, reply);
+        return;
+    case WIRE_SCRIPT:
+        if (!w->dropped && wr_reply_is_error(reply, "NOSCRIPT")) {
+            eval_again(link, w);
+            return;
+        }
+        break;
+    case WIRE_PLAIN:
+        break;
+    }
+    if (w->call == NULL)
+        return;
+    link->late_in_a_row = 0;
+    call_end(w->call, WR_OK, reply);
+}
+
+static void on_reply(struct wr_pipe *pipe, const struct wr_reply *reply)
+{
+    struct wr_link *link = WR_CONTAINER(pipe, struct wr_link, pipe);
+    if (STAILQ_EMPTY(&link->wires)) {
+        wr_pipe_cut(pipe, WR_PIPE_GARBAGE, WR_SLICE("a reply that nobody asked for"));
+        return;
+    }
+    struct wr_wire *w = wire_shift(link);
+    count_latency(wr_time_since(link->loop->mono, w->sent));
+    const struct mood *mood = NULL;
+    if (wr_reply_kind(reply) == WR_REPLY_ERROR) {
+        WR_COUNT(redis_errors);
+        mood = mood_of(reply);
+    } else if (link->mood) {
+        mood_passed(link);
+    }
+    wire_answered(link, w, reply);
+    wire_free(link, w);
+    if (mood)
+        mood_seen(link, mood);
+}
+
+/* --- the connection comes and goes --- */
+
+static void on_opened(struct wr_pipe *pipe)
+{
+    struct wr_link *link = WR_CONTAINER(pipe, struct wr_link, pipe);
+    memset(link->sha, 0, sizeof link->sha);
+    for (enum wr_script s = 0; s < WR_SCRIPT_COUNT; s++) {
+        wire_new(link, WIRE_LOAD)->script = s;
+        wr_pipe_say(pipe, 3, (struct wr_slice[]){ WR_SLICE("SCRIPT"), WR_SLICE("LOAD"), wr_script_text(s) });
+    }
+}
+
+/* Everything under way ends with REDIS_AWAY, in the order of the wire. */
+static void give_up(struct wr_link *link)
+{
+    reset_breaker(link);
+    while (!STAILQ_EMPTY(&link->wires)) {
+        struct wr_wire *w = wire_shift(link);
+        struct wr_call *call = w->call;
+        if (call)
+            call_detach(call);
+        wire_free(link, w);
+        if (call)
+            call->done(call, WR_ERR_REDIS_AWAY, NULL);
+    }
+}
+
+static void on_closed(struct wr_pipe *pipe)
+{
+    give_up(WR_CONTAINER(pipe, struct wr_link, pipe));
+}
+
+struct wr_link *wr_link_new(struct wr_loop *loop, struct wr_policy *policy, const char *name)
+{
+    struct wr_link *link = calloc(1, sizeof *link);
+    WR_CHECK(link != NULL);
+    link->loop = loop;
+    link->policy = wr_policy_ref(policy);
+    STAILQ_INIT(&link->wires);
+    STAILQ_INIT(&link->spare);
+    TAILQ_INIT(&link->waiting);
+    wr_timer_init(&link->deadline, loop, on_deadline);
+    wr_timer_init(&link->prober, loop, on_prober);
+    link->pipe.opened = on_opened;
+    link->pipe.reply = on_reply;
+    link->pipe.closed = on_closed;
+    wr_pipe_init(&link->pipe, loop, &policy->redis, name);
+    return link;
+}
+
+static void bury(struct wr_corpse *corpse)
+{
+    struct wr_link *link = WR_CONTAINER(corpse, struct wr_link, corpse);
+    struct wr_wire *w;
+    while ((w = STAILQ_FIRST(&link->spare)) != NULL) {
+        STAILQ_REMOVE_HEAD(&link->spare, entry);
+        free(w);
+    }
+    wr_timer_fini(&link->deadline);
+    wr_timer_fini(&link->prober);
+    wr_buf_fini(&link->scratch);
+    wr_policy_unref(link->policy);
+    free(link);
+}
+
+void wr_link_free(struct wr_link *link)
+{
+    if (link == NULL)
+        return;
+    wr_pipe_fini(&link->pipe);
+    give_up(link);
+    wr_timer_clear(&link->deadline);
+    wr_loop_bury(link->loop, &link->corpse, bury);
+}
+
+/* --- asking --- */
+
+bool wr_link_ready(const struct wr_link *link)
+{
+    return link->pipe.state == WR_PIPE_OPEN && !link->breaker_open && link->wire_count < MAX_WIRES
+           && link->pipe.unwritten < MAX_UNWRITTEN;
+}
+
+static bool admits(const struct wr_link *link)
+{
+    if (wr_link_ready(link))
+        return true;
+    WR_COUNT(redis_refused);
+    return false;
+}
+
+static struct wr_wire *put_command(struct wr_link *link, size_t argc, const struct wr_slice *argv)
+{
+    struct wr_wire *w = wire_new(link, WIRE_PLAIN);
+    wr_pipe_say(&link->pipe, argc, argv);
+    return w;
+}
+
+static struct wr_wire *put_script(struct wr_link *link, enum wr_script script, size_t key_count,
+                                  const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args)
+{
+    bool by_sha = link->sha[script][0] != '\0';
+    struct wr_wire *w = wire_new(link, WIRE_SCRIPT);
+    struct wr_buf count = { 0 };
+    wr_buf_printf(&count, "%zu", key_count);
+    wr_resp_arg(&w->tail, wr_buf_slice(&count));
+    wr_buf_fini(&count);
+    for (size_t i = 0; i < key_count; i++)
+        wr_resp_arg(&w->tail, keys[i]);
+    for (size_t i = 0; i < arg_count; i++)
+        wr_resp_arg(&w->tail, args[i]);
+    w->script = script;
+    w->tail_argc = 1 + key_count + arg_count;
+    say_eval(link, script, by_sha, w->tail_argc, wr_buf_slice(&w->tail));
+    return w;
+}
+
+enum wr_err wr_link_send(struct wr_link *link, struct wr_call *call, struct wr_span timeout, size_t argc,
+                         const struct wr_slice *argv)
+{
+    WR_CHECK(call->done != NULL && call->wire == NULL && argc > 0);
+    if (!admits(link))
+        return WR_ERR_REDIS_AWAY;
+    call_wait(link, call, put_command(link, argc, argv), wr_time_add(link->loop->mono, timeout));
+    return WR_OK;
+}
+
+enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr_span timeout, enum wr_script script,
+                           size_t key_count, const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args)
+{
+    WR_CHECK(call->done != NULL && call->wire == NULL);
+    if (!admits(link))
+        return WR_ERR_REDIS_AWAY;
+    struct wr_wire *w = put_script(link, script, key_count, keys, arg_count, args);
+    call_wait(link, call, w, wr_time_add(link->loop->mono, timeout));
+    return WR_OK;
+}
+
+void wr_link_tell(struct wr_link *link, size_t argc, const struct wr_slice *argv)
+{
+    if (admits(link))
+        put_command(link, argc, argv);
+}
+
+void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count, const struct wr_slice *keys,
+                         size_t arg_count, const struct wr_slice *args)
+{
+    if (admits(link))
+        put_script(link, script, key_count, keys, arg_count, args);
+}

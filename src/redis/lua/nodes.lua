@@ -1,0 +1,15 @@
+-- A node says that it lives, and learns how many do.  KEYS: the sorted set of nodes, scored by when each spoke last on
+-- Redis's clock.  ARGV: the node's name, milliseconds after which silence is death; 0 leaves.  Gives the count.
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local patience = tonumber(ARGV[2])
+if patience > 0 then
+    redis.call('ZADD', KEYS[1], now, ARGV[1])
+    redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. (now - patience))
+    -- A clock that was set back leaves scores in the future, which would never be swept.
+    redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. (now + patience), '+inf')
+    redis.call('PEXPIRE', KEYS[1], patience)
+else
+    redis.call('ZREM', KEYS[1], ARGV[1])
+end
+return redis.call('ZCARD', KEYS[1])

@@ -1,0 +1,123 @@
+#include "redis/node.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/rand.h"
+#include "redis/keys.h"
+#include "stats/stats.h"
+
+#define BEAT_US INT64_C(1000000)
+#define RETRY WR_SPAN_MS(100) /* Redis is away: the first beat comes soon after it is back */
+
+struct wr_node {
+    struct wr_loop *loop;
+    struct wr_policy *policy;
+    struct wr_link *link;
+    void (*counted)(void *ctx, unsigned nodes);
+    void *ctx;
+    struct wr_timer timer;
+    struct wr_call call;
+    struct wr_buf name, set_key, hash_key;
+    struct wr_time started;
+    unsigned last; /* 0: not known yet */
+};
+
+/* A number as an argument of a command. */
+struct digits {
+    char at[24];
+    struct wr_slice slice;
+};
+
+static void write_digits(struct digits *d, uint64_t n)
+{
+    char *end = d->at + sizeof d->at, *at = end;
+    do
+        *--at = (char) ('0' + n % 10);
+    while ((n /= 10) > 0);
+    d->slice = wr_slice(at, (size_t) (end - at));
+}
+
+static void on_counted(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_node *node = WR_CONTAINER(call, struct wr_node, call);
+    int64_t count = wr_reply_int(reply);
+    if (err != WR_OK || wr_reply_kind(reply) != WR_REPLY_INTEGER || count < 1 || count > INT32_MAX)
+        return;
+    if ((unsigned) count == node->last)
+        return;
+    node->last = (unsigned) count;
+    node->counted(node->ctx, node->last);
+}
+
+static void tell_figures(struct wr_node *node)
+{
+    struct digits pid, started, seen, workers, requests, lifetime;
+    write_digits(&pid, (uint64_t) getpid());
+    write_digits(&started, (uint64_t) wr_time_s(node->started));
+    write_digits(&seen, (uint64_t) wr_time_s(node->loop->now));
+    write_digits(&workers, node->policy->workers);
+    write_digits(&requests, wr_stats_sum(WR_STAT_requests));
+    write_digits(&lifetime, (uint64_t) wr_span_ms(WR_NODE_LIFETIME));
+    struct wr_slice key = wr_buf_slice(&node->hash_key);
+    wr_link_tell(node->link, 12,
+                 (struct wr_slice[]){ WR_SLICE("HSET"), key, WR_SLICE("pid"), pid.slice, WR_SLICE("started"),
+                                      started.slice, WR_SLICE("seen"), seen.slice, WR_SLICE("workers"), workers.slice,
+                                      WR_SLICE("requests"), requests.slice });
+    wr_link_tell(node->link, 3, (struct wr_slice[]){ WR_SLICE("PEXPIRE"), key, lifetime.slice });
+}
+
+static void on_beat(struct wr_timer *timer)
+{
+    struct wr_node *node = WR_CONTAINER(timer, struct wr_node, timer);
+    if (!wr_link_ready(node->link) || wr_call_pending(&node->call)) {
+        wr_timer_set(timer, RETRY);
+        return;
+    }
+    struct digits lifetime;
+    write_digits(&lifetime, (uint64_t) wr_span_ms(WR_NODE_LIFETIME));
+    struct wr_slice key = wr_buf_slice(&node->set_key);
+    enum wr_err err = wr_link_script(node->link, &node->call, WR_SPAN_S(1), WR_SCRIPT_NODES, 1, &key, 2,
+                                     (struct wr_slice[]){ wr_buf_slice(&node->name), lifetime.slice });
+    tell_figures(node);
+    /* Nodes that started together don't beat together. */
+    int64_t spread = (int64_t) wr_rand_below((uint64_t) BEAT_US / 5);
+    wr_timer_set(timer, err == WR_OK ? (struct wr_span){ BEAT_US * 9 / 10 + spread } : RETRY);
+}
+
+struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link, const char *name,
+                            void (*counted)(void *ctx, unsigned nodes), void *ctx)
+{
+    struct wr_node *node = calloc(1, sizeof *node);
+    WR_CHECK(node != NULL);
+    node->loop = loop;
+    node->policy = wr_policy_ref(policy);
+    node->link = link;
+    node->counted = counted;
+    node->ctx = ctx;
+    node->call.done = on_counted;
+    node->started = wr_time_wall();
+    wr_buf_add_str(&node->name, name);
+    wr_keys_nodes(&node->set_key, &policy->redis);
+    wr_keys_node(&node->hash_key, &policy->redis, wr_slice_str(name));
+    wr_timer_init(&node->timer, loop, on_beat);
+    wr_timer_set(&node->timer, WR_SPAN_MS(0));
+    return node;
+}
+
+void wr_node_free(struct wr_node *node)
+{
+    if (node == NULL)
+        return;
+    struct wr_slice set_key = wr_buf_slice(&node->set_key), hash_key = wr_buf_slice(&node->hash_key);
+    wr_call_cancel(&node->call);
+    wr_link_tell_script(node->link, WR_SCRIPT_NODES, 1, &set_key, 2,
+                        (struct wr_slice[]){ wr_buf_slice(&node->name), WR_SLICE("0") });
+    wr_link_tell(node->link, 2, (struct wr_slice[]){ WR_SLICE("UNLINK"), hash_key });
+    wr_timer_fini(&node->timer);
+    wr_buf_fini(&node->name);
+    wr_buf_fini(&node->set_key);
+    wr_buf_fini(&node->hash_key);
+    wr_policy_unref(node->policy);
+    free(node);
+}

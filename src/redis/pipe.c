@@ -1,0 +1,338 @@
+#include "redis/pipe_priv.h"
+
+#include <errno.h>
+#include <event2/util.h>
+#include <hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/rand.h"
+#include "log/log.h"
+#include "stats/stats.h"
+
+#define BACKOFF_FIRST_MS 50
+#define BACKOFF_MOST_MS 2000
+#define GREETING_TIME WR_SPAN_S(2)   /* from dialling to the last greeting's answer */
+#define STEADY_TIME WR_SPAN_S(2)     /* open for so long, and the backoff starts anew */
+#define READ_SIZE (16 * 1024)        /* what hiredis reads at once; less came: the socket is empty */
+#define READS_PER_TURN 16            /* then others on the loop get their turn */
+#define REPLY_MAX (128 << 20)        /* octets of one unfinished reply: nothing of ours comes near */
+
+/* --- how commands look on the wire --- */
+
+void wr_resp_head(struct wr_buf *out, size_t argc)
+{
+    wr_buf_printf(out, "*%zu\r\n", argc);
+}
+
+void wr_resp_arg(struct wr_buf *out, struct wr_slice arg)
+{
+    wr_buf_printf(out, "$%zu\r\n", arg.len);
+    wr_buf_add_slice(out, arg);
+    wr_buf_add(out, "\r\n", 2);
+}
+
+bool wr_reply_is_error(const struct wr_reply *r, const char *code)
+{
+    return wr_reply_kind(r) == WR_REPLY_ERROR && wr_slice_starts(wr_reply_slice(r), wr_slice_str(code));
+}
+
+/* --- ends --- */
+
+static const char *const trouble_text[] = {
+    [WR_PIPE_UNREACHABLE] = "cannot be reached",
+    [WR_PIPE_CLOSED_BY_PEER] = "closed the connection",
+    [WR_PIPE_GARBAGE] = "sent what is not its protocol",
+    [WR_PIPE_SILENT] = "does not answer",
+    [WR_PIPE_LOGIN] = "refuses user or password",
+    [WR_PIPE_REFUSED] = "refuses us",
+    [WR_PIPE_LOADING] = "is loading its data",
+    [WR_PIPE_REDIAL] = "is dialled again",
+};
+
+static void log_trouble(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_slice detail)
+{
+    unsigned bit = 1u << why;
+    if ((p->logged & bit) != 0 || why == WR_PIPE_REDIAL)
+        return;
+    p->logged |= bit;
+    wr_warn("redis %s (%s): %s%s%.*s", p->policy->address.text, p->name, trouble_text[why], detail.len ? ": " : "",
+            WR_SLICE_ARG(detail));
+}
+
+static void drop_event(struct event **event)
+{
+    if (*event)
+        event_free(*event);
+    *event = NULL;
+}
+
+static void hang_up(struct wr_pipe *p)
+{
+    drop_event(&p->on_readable);
+    drop_event(&p->on_writable);
+    wr_timer_clear(&p->timer);
+    if (p->ctx)
+        redisFree(p->ctx);
+    p->ctx = NULL;
+    p->unwritten = 0;
+    p->state = WR_PIPE_DOWN;
+}
+
+static struct wr_span backoff(struct wr_pipe *p)
+{
+    int64_t ms = p->failures < 6 ? BACKOFF_FIRST_MS << p->failures : BACKOFF_MOST_MS;
+    if (ms > BACKOFF_MOST_MS)
+        ms = BACKOFF_MOST_MS;
+    p->failures++;
+    return (struct wr_span){ (int64_t) ((double) ms * 1000 * (0.5 + wr_rand_unit() / 2)) };
+}
+
+void wr_pipe_cut(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_slice detail)
+{
+    bool was_open = p->state == WR_PIPE_OPEN;
+    if (p->state == WR_PIPE_DOWN)
+        return;
+    log_trouble(p, why, detail); /* before the context goes: detail may be its text */
+    hang_up(p);
+    if (was_open && wr_time_since(p->loop->mono, p->opened_at).us >= STEADY_TIME.us)
+        p->failures = 0;
+    wr_timer_set(&p->timer, backoff(p));
+    if (was_open)
+        p->closed(p);
+}
+
+/* --- writing --- */
+
+static void flush(struct wr_pipe *p)
+{
+    int done = 0;
+    if (p->ctx == NULL)
+        return;
+    if (redisBufferWrite(p->ctx, &done) != REDIS_OK)
+        wr_pipe_cut(p, WR_PIPE_CLOSED_BY_PEER, wr_slice_str(p->ctx->errstr));
+    else if (done)
+        p->unwritten = 0;
+    else
+        WR_CHECK(event_add(p->on_writable, NULL) == 0);
+}
+
+/* After the turn in which something was said: everything that was said in it leaves in one write. */
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+    struct wr_pipe *p = arg;
+    (void) fd;
+    (void) what;
+    wr_loop_tick(p->loop);
+    if (p->state >= WR_PIPE_GREETING && !event_pending(p->on_writable, EV_WRITE, NULL))
+        flush(p);
+}
+
+void wr_pipe_say_raw(struct wr_pipe *p, struct wr_slice octets)
+{
+    WR_CHECK(p->state >= WR_PIPE_GREETING);
+    WR_CHECK(redisAppendFormattedCommand(p->ctx, octets.at, octets.len) == REDIS_OK);
+    if (p->unwritten == 0)
+        event_active(p->on_flush, EV_WRITE, 0);
+    p->unwritten += octets.len;
+}
+
+void wr_pipe_say(struct wr_pipe *p, size_t argc, const struct wr_slice *argv)
+{
+    wr_buf_clear(&p->scratch);
+    wr_resp_head(&p->scratch, argc);
+    for (size_t i = 0; i < argc; i++)
+        wr_resp_arg(&p->scratch, argv[i]);
+    wr_pipe_say_raw(p, wr_buf_slice(&p->scratch));
+}
+
+/* --- greeting --- */
+
+static void greet(struct wr_pipe *p, size_t argc, const struct wr_slice *argv)
+{
+    wr_pipe_say(p, argc, argv);
+    p->greetings_left++;
+}
+
+/* CLIENT SETNAME takes neither spaces nor control characters. */
+static void greet_name(struct wr_pipe *p)
+{
+    char clean[128];
+    size_t len = strlen(p->name) < sizeof clean ? strlen(p->name) : sizeof clean;
+    for (size_t i = 0; i < len; i++)
+        clean[i] = p->name[i] > ' ' && p->name[i] <= '~' ? p->name[i] : '_';
+    greet(p, 3, (struct wr_slice[]){ WR_SLICE("CLIENT"), WR_SLICE("SETNAME"), wr_slice(clean, len) });
+}
+
+static void begin_greeting(struct wr_pipe *p)
+{
+    const struct wr_policy_redis *policy = p->policy;
+    p->state = WR_PIPE_GREETING;
+    p->greetings_left = 0;
+    if (policy->password && policy->user)
+        greet(p, 3, (struct wr_slice[]){ WR_SLICE("AUTH"), wr_slice_str(policy->user), wr_slice_str(policy->password) });
+    else if (policy->password)
+        greet(p, 2, (struct wr_slice[]){ WR_SLICE("AUTH"), wr_slice_str(policy->password) });
+    if (policy->db != 0) {
+        char db[16];
+        int len = snprintf(db, sizeof db, "%d", policy->db);
+        greet(p, 2, (struct wr_slice[]){ WR_SLICE("SELECT"), wr_slice(db, (size_t) len) });
+    }
+    greet_name(p);
+    greet(p, 1, (struct wr_slice[]){ WR_SLICE("PING") }); /* is refused while Redis loads or wants a password */
+}
+
+static void come_up(struct wr_pipe *p)
+{
+    p->state = WR_PIPE_OPEN;
+    p->opened_at = p->loop->mono;
+    wr_timer_clear(&p->timer);
+    if (p->logged != 0)
+        wr_info("redis %s (%s): connected again", p->policy->address.text, p->name);
+    p->logged = 0;
+    if (p->has_been_open)
+        WR_COUNT(redis_reconnects);
+    p->has_been_open = true;
+    p->opened(p);
+}
+
+/* An error to CLIENT SETNAME or PING may be an ACL's, which is fine; the ones named here are not. */
+static void greeting_answered(struct wr_pipe *p, const struct wr_reply *r)
+{
+    bool last = --p->greetings_left == 0;
+    bool login_or_db = p->greetings_left >= 2;
+    struct wr_slice text = wr_reply_slice(r);
+    if (wr_reply_is_error(r, "LOADING") || wr_reply_is_error(r, "MASTERDOWN"))
+        wr_pipe_cut(p, WR_PIPE_LOADING, wr_slice(NULL, 0));
+    else if (wr_reply_is_error(r, "NOAUTH") || wr_reply_is_error(r, "WRONGPASS"))
+        wr_pipe_cut(p, WR_PIPE_LOGIN, text);
+    else if ((login_or_db && wr_reply_kind(r) == WR_REPLY_ERROR) || wr_reply_is_error(r, "ERR max number of clients"))
+        wr_pipe_cut(p, WR_PIPE_REFUSED, text);
+    else if (last)
+        come_up(p);
+}
+
+/* --- reading --- */
+
+static void take_replies(struct wr_pipe *p)
+{
+    redisContext *ctx = p->ctx;
+    while (p->ctx == ctx) {
+        void *reply = NULL;
+        if (redisReaderGetReply(ctx->reader, &reply) != REDIS_OK) {
+            wr_pipe_cut(p, WR_PIPE_GARBAGE, wr_slice_str(ctx->reader->errstr));
+            return;
+        }
+        if (reply == NULL) {
+            if (ctx->reader->len > REPLY_MAX)
+                wr_pipe_cut(p, WR_PIPE_GARBAGE, WR_SLICE("a reply without end"));
+            return;
+        }
+        if (p->state == WR_PIPE_GREETING)
+            greeting_answered(p, reply);
+        else
+            p->reply(p, reply);
+        freeReplyObject(reply);
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct wr_pipe *p = arg;
+    (void) fd;
+    (void) what;
+    wr_loop_tick(p->loop);
+    redisContext *ctx = p->ctx;
+    for (int i = 0; i < READS_PER_TURN && p->ctx == ctx; i++) {
+        size_t before = ctx->reader->len;
+        if (redisBufferRead(ctx) != REDIS_OK) {
+            wr_pipe_cut(p, WR_PIPE_CLOSED_BY_PEER, wr_slice_str(ctx->errstr));
+            return;
+        }
+        bool more = ctx->reader->len - before >= READ_SIZE;
+        take_replies(p);
+        if (!more)
+            return;
+    }
+}
+
+/* --- dialling --- */
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct wr_pipe *p = arg;
+    (void) what;
+    wr_loop_tick(p->loop);
+    if (p->state == WR_PIPE_DIALLING) {
+        int failed = 0;
+        socklen_t len = sizeof failed;
+        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &len) != 0)
+            failed = errno;
+        if (failed) {
+            wr_pipe_cut(p, WR_PIPE_UNREACHABLE, wr_slice_str(strerror(failed)));
+            return;
+        }
+        WR_CHECK(event_add(p->on_readable, NULL) == 0);
+        begin_greeting(p);
+    }
+    flush(p);
+}
+
+/* hiredis resolves names with getaddrinfo(), which blocks: only what is an address already goes there. */
+static redisContext *connect_to(const struct wr_address *address)
+{
+    struct sockaddr_storage out;
+    int len = sizeof out;
+    if (address->kind == WR_ADDRESS_UNIX)
+        return redisConnectUnixNonBlock(address->host);
+    if (evutil_parse_sockaddr_port(address->host, (struct sockaddr *) &out, &len) != 0)
+        return NULL;
+    return redisConnectNonBlock(address->host, address->port);
+}
+
+static void dial(struct wr_pipe *p)
+{
+    p->state = WR_PIPE_DIALLING;
+    p->ctx = connect_to(&p->policy->address);
+    if (p->ctx == NULL || p->ctx->err) {
+        wr_pipe_cut(p, WR_PIPE_UNREACHABLE, p->ctx ? wr_slice_str(p->ctx->errstr) : WR_SLICE("not a numeric address"));
+        return;
+    }
+    evutil_make_socket_closeonexec(p->ctx->fd);
+    p->on_readable = event_new(p->loop->base, p->ctx->fd, EV_READ | EV_PERSIST, on_readable, p);
+    p->on_writable = event_new(p->loop->base, p->ctx->fd, EV_WRITE, on_writable, p);
+    WR_CHECK(p->on_readable != NULL && p->on_writable != NULL);
+    WR_CHECK(event_add(p->on_writable, NULL) == 0);
+    wr_timer_set(&p->timer, GREETING_TIME);
+}
+
+static void on_timer(struct wr_timer *timer)
+{
+    struct wr_pipe *p = WR_CONTAINER(timer, struct wr_pipe, timer);
+    if (p->state == WR_PIPE_DOWN)
+        dial(p);
+    else
+        wr_pipe_cut(p, p->state == WR_PIPE_DIALLING ? WR_PIPE_UNREACHABLE : WR_PIPE_SILENT, WR_SLICE("timed out"));
+}
+
+void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy, const char *name)
+{
+    p->loop = loop;
+    p->policy = policy;
+    p->name = wr_slice_dup(wr_slice_str(name));
+    p->on_flush = event_new(loop->base, -1, 0, on_flush, p);
+    WR_CHECK(p->on_flush != NULL);
+    wr_timer_init(&p->timer, loop, on_timer);
+    wr_timer_set(&p->timer, WR_SPAN_MS(0));
+}
+
+void wr_pipe_fini(struct wr_pipe *p)
+{
+    hang_up(p);
+    drop_event(&p->on_flush);
+    wr_timer_fini(&p->timer);
+    wr_buf_fini(&p->scratch);
+    free(p->name);
+    p->name = NULL;
+}

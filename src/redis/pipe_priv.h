@@ -1,0 +1,75 @@
+/* One connection to Redis on a loop: dials, greets (AUTH, SELECT, CLIENT SETNAME), stays connected with jittered backoff,
+ * sends all commands of a turn in one write, hands over each reply in order. It knows nothing of what is asked.
+ *
+ * It is the adapter between hiredis and libevent: a non-blocking redisContext gives the socket, the output buffer and the
+ * parser. hiredis's own callback dispatcher (async.c) stays outside: in 0.14 a reply that nobody asked for, or a pushed
+ * message of an unforeseen shape, meets an assert there and ends the process, and a PING on a subscribed connection is
+ * never answered. What a peer sends ends at most this connection. Thread: the loop's owner.
+ *
+ * The process must ignore SIGPIPE: hiredis writes with write(). */
+#pragma once
+
+#include "net/loop.h"
+#include "policy/policy.h"
+#include "redis/reply.h"
+
+struct redisContext;
+
+enum wr_pipe_state {
+    WR_PIPE_DOWN,     /* waits to dial (again) */
+    WR_PIPE_DIALLING, /* connect() is under way */
+    WR_PIPE_GREETING, /* AUTH ... PING were sent */
+    WR_PIPE_OPEN,     /* commands may be sent */
+};
+
+/* Why a connection ended or didn't come up; each is logged once per outage. */
+enum wr_pipe_trouble {
+    WR_PIPE_UNREACHABLE,
+    WR_PIPE_CLOSED_BY_PEER,
+    WR_PIPE_GARBAGE,
+    WR_PIPE_SILENT,
+    WR_PIPE_LOGIN,
+    WR_PIPE_REFUSED,
+    WR_PIPE_LOADING,
+    WR_PIPE_REDIAL, /* we want another one, for a reason that has been logged */
+};
+
+struct wr_pipe {
+    struct wr_loop *loop;
+    const struct wr_policy_redis *policy; /* of the owner's snapshot */
+    char *name;
+    /* The owner's. opened: commands may be said now. reply: one reply, borrowed. closed: an open pipe has ended; what
+     * was said since it opened and not answered will never be. Any of them may cut or fini the pipe. */
+    void (*opened)(struct wr_pipe *pipe);
+    void (*reply)(struct wr_pipe *pipe, const struct wr_reply *reply);
+    void (*closed)(struct wr_pipe *pipe);
+
+    enum wr_pipe_state state;
+    struct redisContext *ctx;    /* NULL while DOWN */
+    struct event *on_readable, *on_writable, *on_flush;
+    struct wr_timer timer;       /* DOWN: dial; DIALLING, GREETING: give up */
+    unsigned failures;           /* in a row: the backoff's exponent */
+    struct wr_time opened_at;
+    size_t unwritten;            /* octets said since the output buffer was last empty */
+    unsigned greetings_left;
+    bool has_been_open;
+    unsigned logged;             /* bits by enum wr_pipe_trouble: said in this outage */
+    struct wr_buf scratch;
+};
+
+/* Fill the three callbacks first. Dials at once, in the background. name: copied. */
+void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy, const char *name);
+/* Closes without telling the owner. */
+void wr_pipe_fini(struct wr_pipe *p);
+/* One command, or several already in the wire's form; copied; leaves at the end of this turn. Only while OPEN. */
+void wr_pipe_say(struct wr_pipe *p, size_t argc, const struct wr_slice *argv);
+void wr_pipe_say_raw(struct wr_pipe *p, struct wr_slice octets);
+/* Ends the connection and dials again later. The owner's closed() runs before this returns, if the pipe was open. detail:
+ * for the log, or empty. Harmless while DOWN. */
+void wr_pipe_cut(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_slice detail);
+
+/* The wire's form of commands (RESP): a head with the number of arguments, then each argument. */
+void wr_resp_head(struct wr_buf *out, size_t argc);
+void wr_resp_arg(struct wr_buf *out, struct wr_slice arg);
+/* Whether an ERROR reply's text begins with this code ("LOADING"). Any other reply: false. */
+bool wr_reply_is_error(const struct wr_reply *r, const char *code);

@@ -1,0 +1,236 @@
+/* The head of an answer: what is stored goes out as stored, what belongs to this request is written behind it. */
+#include "cache/cache_status.h"
+#include "http/serialise.h"
+#include "txn/txn.h"
+
+#define BOUNDARY "weir-byteranges-6f1d2c7a"
+
+/* --- fields of this hop and this cache --- */
+
+static void write_connection(struct wr_txn *t)
+{
+    if (t->close)
+        wr_buf_add_str(&t->out, "Connection: close\r\n");
+    else if (t->head.minor == 0)
+        wr_buf_add_str(&t->out, "Connection: keep-alive\r\n");
+}
+
+static void write_limits(struct wr_txn *t)
+{
+    if (t->limit == WR_LIMIT_NONE || t->ask.closed)
+        return;
+    wr_buf_add_str(&t->out, "RateLimit-Policy: ");
+    wr_limit_write_policy(&t->ask, &t->out);
+    wr_buf_add_str(&t->out, "\r\nRateLimit: ");
+    wr_limit_write_state(&t->ask, &t->out);
+    wr_buf_add(&t->out, "\r\n", 2);
+}
+
+void wr_txn_write_common(struct wr_txn *t)
+{
+    bool draining = __atomic_load_n(&t->worker->shared->draining, __ATOMIC_RELAXED);
+    t->close = t->close || draining;
+    write_limits(t);
+    write_connection(t);
+}
+
+static void write_cache_status(struct wr_txn *t)
+{
+    if (!t->route->cache.enabled)
+        t->detail = NULL;
+    struct wr_cache_status s = {
+        .cache = t->worker->shared->name,
+        .hit = t->hit && t->fwd == NULL,
+        .fwd = t->fwd,
+        .fwd_status = t->fwd_status,
+        .stored = t->stored,
+        .collapsed = t->collapsed,
+        .detail = t->from_redis ? "REDIS" : t->detail,
+    };
+    if (t->hit || t->stored || t->validated) {
+        s.has_ttl = true;
+        s.ttl = wr_span_s(wr_object_freshness(t->object, t->worker->loop.now));
+    }
+    wr_buf_add_str(&t->out, "Cache-Status: ");
+    wr_cache_status_write(&t->out, &s);
+    wr_buf_add(&t->out, "\r\n", 2);
+}
+
+static void write_age(struct wr_txn *t)
+{
+    bool from_cache = t->hit || t->validated || t->collapsed;
+    if (from_cache || (!t->alone && t->object->meta.initial_age.us >= WR_US_PER_S))
+        wr_buf_printf(&t->out, "Age: %lld\r\n", (long long) wr_span_s(wr_object_age(t->object, t->worker->loop.now)));
+}
+
+/* --- heads that aren't sent as stored --- */
+
+/* What a 304 carries (RFC 9110 15.4.5). */
+static bool in_not_modified(const struct wr_field *f)
+{
+    switch (f->id) {
+    case WR_F_CACHE_CONTROL:
+    case WR_F_CDN_CACHE_CONTROL:
+    case WR_F_CONTENT_LOCATION:
+    case WR_F_DATE:
+    case WR_F_ETAG:
+    case WR_F_EXPIRES:
+    case WR_F_VARY:
+    case WR_F_LAST_MODIFIED:
+    case WR_F_VIA:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool in_partial(const struct wr_txn *t, const struct wr_field *f)
+{
+    if (f->id == WR_F_CONTENT_RANGE)
+        return false;
+    return !(t->answer.part_count > 1 && f->id == WR_F_CONTENT_TYPE);
+}
+
+static struct wr_slice reason_of(int status)
+{
+    switch (status) {
+    case 206:
+        return WR_SLICE("Partial Content");
+    case 304:
+        return WR_SLICE("Not Modified");
+    case 412:
+        return WR_SLICE("Precondition Failed");
+    default:
+        return WR_SLICE("Range Not Satisfiable");
+    }
+}
+
+static void write_changed_head(struct wr_txn *t)
+{
+    struct wr_head stored;
+    wr_build_head(t->object, &t->arena, &stored);
+    wr_head_write_status_line(&t->out, t->status, reason_of(t->status));
+    for (size_t i = 0; i < stored.field_count; i++) {
+        const struct wr_field *f = &stored.fields[i];
+        if (t->status == 206 ? in_partial(t, f) : in_not_modified(f))
+            wr_head_write_field(&t->out, f->name, f->value);
+    }
+}
+
+/* --- ranges --- */
+
+static struct wr_slice stored_type(struct wr_txn *t)
+{
+    struct wr_head stored;
+    wr_build_head(t->object, &t->arena, &stored);
+    const struct wr_field *f = wr_head_get(&stored, WR_F_CONTENT_TYPE);
+    return f ? f->value : WR_SLICE("application/octet-stream");
+}
+
+static void write_range(struct wr_buf *out, const struct wr_part *p, uint64_t length)
+{
+    wr_buf_printf(out, "Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long) p->from,
+                  (unsigned long long) (p->from + p->length - 1), (unsigned long long) length);
+}
+
+/* index == part_count: the closing boundary. */
+void wr_txn_write_part_head(struct wr_txn *t, struct wr_buf *out, size_t index)
+{
+    if (index > 0)
+        wr_buf_add(out, "\r\n", 2);
+    if (index == t->answer.part_count) {
+        wr_buf_add_str(out, "--" BOUNDARY "--\r\n");
+        return;
+    }
+    wr_buf_add_str(out, "--" BOUNDARY "\r\nContent-Type: ");
+    wr_buf_add_slice(out, stored_type(t));
+    wr_buf_add(out, "\r\n", 2);
+    write_range(out, &t->answer.parts[index], t->answer.length);
+    wr_buf_add(out, "\r\n", 2);
+}
+
+static uint64_t multipart_length(struct wr_txn *t)
+{
+    struct wr_buf scratch = { 0 };
+    uint64_t sum = 0;
+    for (size_t i = 0; i <= t->answer.part_count; i++) {
+        wr_txn_write_part_head(t, &scratch, i);
+        if (i < t->answer.part_count)
+            sum += t->answer.parts[i].length;
+    }
+    sum += scratch.len;
+    wr_buf_fini(&scratch);
+    return sum;
+}
+
+static void write_ranges(struct wr_txn *t)
+{
+    const struct wr_answer *a = &t->answer;
+    if (t->status == 416) {
+        wr_buf_printf(&t->out, "Content-Range: bytes */%llu\r\nContent-Length: 0\r\n", (unsigned long long) a->length);
+    } else if (a->part_count == 1) {
+        write_range(&t->out, &a->parts[0], a->length);
+        wr_buf_printf(&t->out, "Content-Length: %llu\r\n", (unsigned long long) a->parts[0].length);
+    } else {
+        wr_buf_printf(&t->out, "Content-Type: multipart/byteranges; boundary=" BOUNDARY "\r\nContent-Length: %llu\r\n",
+                      (unsigned long long) multipart_length(t));
+    }
+}
+
+/* --- framing of the whole (RFC 9112 6) --- */
+
+static void write_framing(struct wr_txn *t)
+{
+    const struct wr_meta *m = &t->object->meta;
+    bool head = t->head.method == WR_METHOD_HEAD;
+    bool never = t->status == 204 || t->status == 304;
+    t->no_content = head || never;
+    t->left = m->length;
+    if (m->length != UINT64_MAX && !never) {
+        wr_buf_printf(&t->out, "Content-Length: %llu\r\n", (unsigned long long) m->length);
+    } else if (!t->no_content && t->head.minor >= 1) {
+        t->chunked = true;
+        wr_buf_add_str(&t->out, "Transfer-Encoding: chunked\r\n");
+    } else if (!t->no_content) {
+        t->close = true;
+    }
+}
+
+void wr_txn_write_head(struct wr_txn *t)
+{
+    const struct wr_object *o = t->object;
+    bool complete = o->meta.length != UINT64_MAX;
+    t->answer = (struct wr_answer){ .status = o->meta.status };
+    if (!t->alone)
+        wr_build_answer(o, &t->head, complete, &t->answer);
+    t->status = t->answer.status;
+    bool as_stored = t->status == o->meta.status && t->answer.part_count == 0;
+    if (as_stored) {
+        t->stored_head = o->head;
+        write_framing(t);
+    } else {
+        write_changed_head(t);
+        t->no_content = t->status != 206;
+        if (t->status == 206 || t->status == 416)
+            write_ranges(t);
+        else if (t->status != 304)
+            wr_buf_add_str(&t->out, "Content-Length: 0\r\n");
+    }
+    const struct wr_field *te = wr_head_get(&t->head, WR_F_TE);
+    t->wants_trailers = te && wr_slice_eq_nocase(te->value, WR_SLICE("trailers"));
+    write_age(t);
+    if (t->route->cache.enabled)
+        write_cache_status(t);
+    wr_txn_write_common(t);
+    wr_buf_add(&t->out, "\r\n", 2);
+}
+
+void wr_txn_send_interim(struct wr_txn *t, const struct wr_head *head)
+{
+    struct wr_buf text = { 0 };
+    wr_head_write_status_line(&text, head->status, head->reason);
+    wr_head_write_fields(&text, head);
+    wr_buf_add(&text, "\r\n", 2);
+    wr_conn_send_interim(t->conn, wr_buf_slice(&text));
+    wr_buf_fini(&text);
+}

@@ -1,0 +1,374 @@
+#include "txn/conn.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/proxy.h"
+#include "stats/stats.h"
+#include "txn/txn.h"
+
+#define LINGER_S 2
+
+/* --- buffers: pooled per worker, linked through their first octets --- */
+
+static void take_buffer(struct wr_conn *c)
+{
+    struct wr_worker *w = c->worker;
+    if (c->buffer)
+        return;
+    if (w->spare_buffers) {
+        c->buffer = w->spare_buffers;
+        memcpy(&w->spare_buffers, c->buffer, sizeof w->spare_buffers);
+    } else {
+        c->buffer = malloc(WR_CONN_BUFFER);
+        WR_CHECK(c->buffer != NULL);
+    }
+    c->base = c->from = c->to = c->scanned = 0;
+}
+
+static void give_buffer(struct wr_conn *c)
+{
+    struct wr_worker *w = c->worker;
+    if (c->buffer == NULL)
+        return;
+    memcpy(c->buffer, &w->spare_buffers, sizeof w->spare_buffers);
+    w->spare_buffers = c->buffer;
+    c->buffer = NULL;
+    c->base = c->from = c->to = c->scanned = 0;
+}
+
+struct wr_slice wr_conn_input(struct wr_conn *c)
+{
+    return wr_slice(c->buffer ? c->buffer + c->from : "", c->to - c->from);
+}
+
+void wr_conn_eat(struct wr_conn *c, size_t octets)
+{
+    WR_CHECK(octets <= c->to - c->from);
+    c->from += octets;
+}
+
+/* --- events --- */
+
+void wr_conn_want_read(struct wr_conn *c, bool on)
+{
+    if (on == c->reading || (on && c->eof))
+        return;
+    c->reading = on;
+    WR_CHECK((on ? event_add(&c->read_event, NULL) : event_del(&c->read_event)) == 0);
+}
+
+void wr_conn_want_write(struct wr_conn *c, bool on)
+{
+    if (on == c->writing)
+        return;
+    c->writing = on;
+    WR_CHECK((on ? event_add(&c->write_event, NULL) : event_del(&c->write_event)) == 0);
+}
+
+/* --- end --- */
+
+static void bury(struct wr_corpse *corpse)
+{
+    struct wr_conn *c = WR_CONTAINER(corpse, struct wr_conn, corpse);
+    c->magic = 0;
+    free(c);
+}
+
+void wr_conn_kill(struct wr_conn *c)
+{
+    struct wr_worker *w = c->worker;
+    if (c->fd < 0)
+        return;
+    wr_conn_want_read(c, false);
+    wr_conn_want_write(c, false);
+    close(c->fd);
+    c->fd = -1;
+    if (c->txn)
+        wr_txn_abort(c->txn);
+    wr_timer_fini(&c->timer);
+    give_buffer(c);
+    wr_buf_fini(&c->interim);
+    TAILQ_REMOVE(&w->conns, c, entry);
+    w->conn_count--;
+    __atomic_sub_fetch(&w->shared->connections, 1, __ATOMIC_RELAXED);
+    WR_GAUGE_DOWN(connections_open);
+    wr_loop_bury(&w->loop, &c->corpse, bury);
+    wr_worker_check_idle(w);
+}
+
+/* Close without losing the answer: the client may still be sending, and a reset would make it drop what it has not read
+ * (RFC 9112 9.6). */
+static void linger(struct wr_conn *c)
+{
+    c->state = WR_CONN_LINGER;
+    if (c->eof || shutdown(c->fd, SHUT_WR) < 0) {
+        wr_conn_kill(c);
+        return;
+    }
+    take_buffer(c);
+    c->base = c->from = c->to = 0;
+    wr_conn_want_read(c, true);
+    wr_timer_set(&c->timer, WR_SPAN_S(LINGER_S));
+}
+
+/* --- reading heads --- */
+
+static const struct wr_policy *policy_of(const struct wr_conn *c)
+{
+    return c->worker->tenure->policy;
+}
+
+static void become_idle(struct wr_conn *c)
+{
+    if (c->to == c->from) {
+        give_buffer(c);
+        c->partial = false;
+        wr_timer_set(&c->timer, c->requests ? policy_of(c)->idle_timeout : policy_of(c)->header_timeout);
+    } else if (!c->partial) {
+        c->partial = true; /* from its first octet on a head has header_timeout, however slowly it drips */
+        wr_timer_set(&c->timer, policy_of(c)->header_timeout);
+    }
+}
+
+static void start_txn(struct wr_conn *c)
+{
+    c->state = WR_CONN_BUSY;
+    c->requests++;
+    c->partial = false;
+    wr_timer_clear(&c->timer);
+    wr_txn_start(c);
+}
+
+/* false: the connection has ended, or the header has not come whole. */
+static bool proxy_done(struct wr_conn *c)
+{
+    size_t length = 0;
+    switch (wr_proxy_parse(wr_conn_input(c), &c->peer.local, c->peer.addr, &c->peer.port, &length)) {
+    case WR_PROXY_MORE:
+        return false;
+    case WR_PROXY_BAD:
+        WR_COUNT(bad_proxy_headers);
+        wr_conn_kill(c);
+        return false;
+    case WR_PROXY_DONE:
+        break;
+    }
+    c->wants_proxy = false;
+    wr_conn_eat(c, length);
+    return true;
+}
+
+/* Starts what is whole in the buffer, one after another: a transaction that ends within its first turn comes back through
+ * wr_conn_next() and leaves the rest to this loop. */
+static void look_for_heads(struct wr_conn *c)
+{
+    if (c->wants_proxy && !proxy_done(c))
+        return;
+    c->looking = true;
+    while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->to > c->from && wr_txn_head_ready(c))
+        start_txn(c);
+    c->looking = false;
+    if (c->fd < 0 || c->state != WR_CONN_HEAD)
+        return;
+    if (c->eof) {
+        wr_conn_kill(c); /* it asked for nothing more, or for half of something */
+        return;
+    }
+    wr_conn_want_read(c, true);
+    become_idle(c);
+}
+
+void wr_conn_next(struct wr_conn *c, bool keep)
+{
+    c->txn = NULL;
+    bool draining = __atomic_load_n(&c->worker->shared->draining, __ATOMIC_RELAXED);
+    if (!keep || (draining && c->to == c->from)) {
+        linger(c);
+        return;
+    }
+    c->state = WR_CONN_HEAD;
+    c->scanned = c->base = 0;
+    if (!c->looking)
+        look_for_heads(c);
+}
+
+/* --- what the socket says --- */
+
+/* Room at the end of the buffer; 0: it is full. What is left moves to the front, but never over the head of the
+ * transaction that runs. */
+static size_t make_room(struct wr_conn *c)
+{
+    take_buffer(c);
+    if (c->from > c->base && (c->from == c->to || c->to == WR_CONN_BUFFER)) {
+        memmove(c->buffer + c->base, c->buffer + c->from, c->to - c->from);
+        c->to -= c->from - c->base;
+        c->from = c->base;
+    }
+    return WR_CONN_BUFFER - c->to;
+}
+
+static void on_eof(struct wr_conn *c)
+{
+    c->eof = true;
+    wr_conn_want_read(c, false);
+    if (c->state != WR_CONN_BUSY)
+        wr_conn_kill(c);
+    else
+        wr_txn_input(c->txn); /* a body that will never be whole; else it may still want its answer */
+}
+
+static void on_octets(struct wr_conn *c)
+{
+    switch (c->state) {
+    case WR_CONN_HEAD:
+        look_for_heads(c);
+        break;
+    case WR_CONN_BUSY:
+        wr_txn_input(c->txn);
+        break;
+    case WR_CONN_LINGER:
+        c->from = c->to = 0;
+        break;
+    }
+}
+
+static void read_more(struct wr_conn *c)
+{
+    size_t room = make_room(c);
+    if (room == 0) {
+        wr_conn_want_read(c, false);
+        return;
+    }
+    bool was_idle = c->to == c->from;
+    ssize_t n = recv(c->fd, c->buffer + c->to, room, 0);
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            wr_conn_kill(c);
+        return;
+    }
+    if (n == 0) {
+        if (was_idle && c->state == WR_CONN_HEAD)
+            give_buffer(c);
+        on_eof(c);
+        return;
+    }
+    c->to += (size_t) n;
+    on_octets(c);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct wr_conn *c = arg;
+    (void) fd;
+    (void) what;
+    WR_CHECK(c->magic == WR_CONN_MAGIC);
+    wr_loop_tick(&c->worker->loop);
+    read_more(c);
+}
+
+static void flush_interim(struct wr_conn *c)
+{
+    ssize_t n = send(c->fd, c->interim.at, c->interim.len, MSG_NOSIGNAL);
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            wr_conn_kill(c);
+        return;
+    }
+    memmove(c->interim.at, c->interim.at + n, c->interim.len - (size_t) n);
+    c->interim.len -= (size_t) n;
+    if (c->interim.len == 0)
+        wr_conn_want_write(c, false);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct wr_conn *c = arg;
+    (void) fd;
+    (void) what;
+    WR_CHECK(c->magic == WR_CONN_MAGIC);
+    wr_loop_tick(&c->worker->loop);
+    if (c->interim.len > 0)
+        flush_interim(c);
+    if (c->fd >= 0 && c->interim.len == 0 && c->txn) {
+        wr_conn_want_write(c, false);
+        wr_txn_wake(c->txn);
+    }
+}
+
+ssize_t wr_conn_send(struct wr_conn *c, struct iovec *iov, int count, bool more)
+{
+    if (c->interim.len > 0) {
+        wr_conn_want_write(c, true);
+        return 0;
+    }
+    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t) count };
+    ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN || errno == EINTR ? 0 : -1;
+}
+
+void wr_conn_send_interim(struct wr_conn *c, struct wr_slice octets)
+{
+    wr_buf_add_slice(&c->interim, octets);
+    wr_conn_want_write(c, true);
+}
+
+static void on_timer(struct wr_timer *timer)
+{
+    struct wr_conn *c = WR_CONTAINER(timer, struct wr_conn, timer);
+    if (c->state == WR_CONN_BUSY)
+        wr_txn_timeout(c->txn);
+    else if (c->state == WR_CONN_HEAD && c->to > c->from) {
+        c->state = WR_CONN_BUSY;
+        wr_txn_start_refusal(c, WR_ERR_REQUEST_TIMEOUT, "the header section did not arrive in time");
+    } else
+        wr_conn_kill(c);
+}
+
+/* --- birth --- */
+
+void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_peer *peer, bool wants_proxy)
+{
+    struct wr_conn *c = calloc(1, sizeof *c);
+    WR_CHECK(c != NULL);
+    c->magic = WR_CONN_MAGIC;
+    c->worker = worker;
+    c->fd = fd;
+    c->peer = *peer;
+    c->wants_proxy = wants_proxy;
+    int on = 1;
+    if (!peer->local)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    event_assign(&c->read_event, worker->loop.base, fd, EV_READ | EV_PERSIST, on_readable, c);
+    event_assign(&c->write_event, worker->loop.base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
+    wr_timer_init(&c->timer, &worker->loop, on_timer);
+    TAILQ_INSERT_TAIL(&worker->conns, c, entry);
+    worker->conn_count++;
+    WR_COUNT(connections);
+    WR_GAUGE_UP(connections_open);
+    unsigned open = __atomic_add_fetch(&worker->shared->connections, 1, __ATOMIC_RELAXED);
+    wr_conn_want_read(c, true);
+    if (policy_of(c)->max_connections && open > policy_of(c)->max_connections) {
+        c->state = WR_CONN_BUSY;
+        wr_txn_start_refusal(c, WR_ERR_OVERLOADED, "too many connections");
+        return;
+    }
+    wr_timer_set(&c->timer, policy_of(c)->header_timeout);
+}
+
+void wr_conns_drain(struct wr_worker *worker)
+{
+    struct wr_conn *c, *next;
+    for (c = TAILQ_FIRST(&worker->conns); c; c = next) {
+        next = TAILQ_NEXT(c, entry);
+        if (c->state == WR_CONN_HEAD && c->to == c->from)
+            wr_conn_kill(c);
+    }
+    wr_worker_check_idle(worker);
+}

@@ -1,0 +1,72 @@
+/* A client's connection: its socket, what has been read and not used yet, and at most one transaction at a time.
+ *
+ * Replies keep the order of requests because the next request waits in the buffer until the transaction before it has
+ * ended. An idle connection holds no buffer and no transaction. Thread: the worker's. */
+#pragma once
+
+#include <event2/event_struct.h>
+
+#include "flight/worker.h"
+#include "http/body.h"
+
+#define WR_CONN_BUFFER (64 * 1024)
+#define WR_CONN_MAGIC 0x636f6e6eu
+
+struct wr_txn;
+
+enum wr_conn_state {
+    WR_CONN_HEAD,   /* waits for a request's head, or the rest of it */
+    WR_CONN_BUSY,   /* a transaction runs */
+    WR_CONN_LINGER, /* the last answer is out: reads what the client still sends, so that it can read the answer */
+};
+
+struct wr_peer {
+    unsigned char addr[16]; /* IPv4 mapped; zero for a Unix socket */
+    bool local;             /* a Unix socket */
+    uint16_t port;
+};
+
+struct wr_conn {
+    unsigned magic;
+    enum wr_conn_state state;
+    int fd;
+    struct wr_worker *worker;
+    TAILQ_ENTRY(wr_conn) entry;
+    struct event read_event, write_event;
+    bool reading;      /* read_event is added */
+    bool writing;      /* write_event is added */
+    bool eof;          /* the client sends no more */
+    bool partial;      /* a part of a head is in the buffer, and the clock runs */
+    bool wants_proxy;  /* a PROXY header comes first */
+    bool looking;      /* requests in the buffer are being started one after another */
+    struct wr_timer timer;
+    char *buffer;      /* NULL when idle */
+    size_t base;       /* a running transaction's head lies before this and must not move */
+    size_t from, to;   /* what is in it and not used */
+    size_t scanned;    /* how far the end of a head has been looked for */
+    struct wr_txn *txn;
+    uint64_t requests;
+    struct wr_peer peer;
+    struct wr_buf interim; /* 1xx that the socket did not take yet */
+    struct wr_corpse corpse;
+};
+
+/* Takes over the socket. Thread: the worker's. */
+void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_peer *peer, bool wants_proxy);
+/* The transaction has ended; keep: the connection may carry another request. */
+void wr_conn_next(struct wr_conn *c, bool keep);
+/* Ends it at once, and its transaction with it. */
+void wr_conn_kill(struct wr_conn *c);
+/* Draining: idle connections end now, the others after their answer. */
+void wr_conns_drain(struct wr_worker *worker);
+
+/* --- for the transaction --- */
+struct wr_slice wr_conn_input(struct wr_conn *c);
+void wr_conn_eat(struct wr_conn *c, size_t octets);
+/* Read on: more of the request's body is wanted (or not). */
+void wr_conn_want_read(struct wr_conn *c, bool on);
+void wr_conn_want_write(struct wr_conn *c, bool on);
+/* Sends; what the socket took (0: none for now), or -1: the client has gone. */
+ssize_t wr_conn_send(struct wr_conn *c, struct iovec *iov, int count, bool more);
+/* Sends, or keeps until it can: small interim responses. */
+void wr_conn_send_interim(struct wr_conn *c, struct wr_slice octets);

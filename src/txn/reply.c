@@ -1,0 +1,90 @@
+/* weir's own responses: short, with a reason a person can use, as text or as problem details (RFC 9457). */
+#include "cache/cache_status.h"
+#include "http/accept.h"
+#include "http/date.h"
+#include "txn/txn.h"
+
+static void add_json_string(struct wr_buf *b, const char *s)
+{
+    wr_buf_add_char(b, '"');
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\')
+            wr_buf_add_char(b, '\\');
+        wr_buf_add_char(b, *s);
+    }
+    wr_buf_add_char(b, '"');
+}
+
+static void write_json(struct wr_txn *t, const struct wr_err_info *info, struct wr_buf *body)
+{
+    wr_buf_add_str(body, "{\"type\":\"about:blank\",\"title\":");
+    add_json_string(body, info->title);
+    wr_buf_printf(body, ",\"status\":%d,\"detail\":", info->status);
+    add_json_string(body, info->detail);
+    if (t->why) {
+        wr_buf_add_str(body, ",\"reason\":");
+        add_json_string(body, t->why);
+    }
+    if (t->request_id.len)
+        wr_buf_printf(body, ",\"request_id\":\"%.*s\"", WR_SLICE_ARG(t->request_id));
+    wr_buf_add_str(body, "}\n");
+}
+
+static void write_text(struct wr_txn *t, const struct wr_err_info *info, struct wr_buf *body)
+{
+    wr_buf_printf(body, "%d %s\n\n%s\n", info->status, info->title, info->detail);
+    if (t->why)
+        wr_buf_printf(body, "Reason: %s.\n", t->why);
+    if (t->request_id.len)
+        wr_buf_printf(body, "Request: %.*s\n", WR_SLICE_ARG(t->request_id));
+}
+
+static void write_retry_after(struct wr_txn *t)
+{
+    if (t->err == WR_ERR_LIMITED) {
+        int i = wr_limit_refused_by(&t->ask);
+        int64_t us = i >= 0 ? t->ask.verdicts[i].retry_after.us : 0;
+        int64_t s = (us + WR_US_PER_S - 1) / WR_US_PER_S;
+        wr_buf_printf(&t->out, "Retry-After: %lld\r\n", (long long) (s > 0 ? s : 1));
+    } else if (wr_err_info(t->err)->status == 503) {
+        wr_buf_add_str(&t->out, "Retry-After: 1\r\n");
+    }
+}
+
+static void write_cache_status(struct wr_txn *t)
+{
+    if (t->fwd == NULL || t->route == NULL || !t->route->cache.enabled)
+        return;
+    const struct wr_cache_status s = { .cache = t->worker->shared->name, .fwd = t->fwd, .detail = wr_err_info(t->err)->name };
+    wr_buf_add_str(&t->out, "Cache-Status: ");
+    wr_cache_status_write(&t->out, &s);
+    wr_buf_add(&t->out, "\r\n", 2);
+}
+
+void wr_txn_write_reply(struct wr_txn *t)
+{
+    const struct wr_err_info *info = wr_err_info(t->err);
+    bool json = !t->refused && wr_accept_prefers_json(&t->head);
+    struct wr_buf body = { 0 };
+    char date[WR_DATE_SIZE];
+    wr_date_format(t->worker->loop.now, date);
+    if (json)
+        write_json(t, info, &body);
+    else
+        write_text(t, info, &body);
+    t->status = info->status;
+    t->close = t->close || t->refused || t->body_open;
+    t->no_content = true;
+    wr_buf_printf(&t->out,
+                  "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
+                  info->status, info->title, date, json ? "application/problem+json" : "text/plain; charset=utf-8", body.len);
+    write_retry_after(t);
+    write_cache_status(t);
+    wr_txn_write_common(t);
+    wr_buf_add(&t->out, "\r\n", 2);
+    if (t->head.method != WR_METHOD_HEAD) {
+        wr_buf_add_slice(&t->out, wr_buf_slice(&body));
+        t->sent = body.len;
+    }
+    wr_buf_fini(&body);
+}

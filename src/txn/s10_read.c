@@ -1,0 +1,133 @@
+/* READ: the head is whole. Refuse what must not be guessed at, and set the body going. */
+#include "stats/stats.h"
+#include "txn/txn.h"
+
+/* --- the request's body: from the connection's buffer through the framing into the upload's flow --- */
+
+static void end_upload(struct wr_txn *t, enum wr_err err)
+{
+    t->body_open = false;
+    wr_timer_clear(&t->conn->timer);
+    wr_flow_end(t->upload, err, wr_buf_slice(&t->body.trailers));
+}
+
+static bool too_large(const struct wr_txn *t)
+{
+    uint64_t most = t->tenure->policy->max_body;
+    return most > 0 && t->received > most;
+}
+
+/* The body can't go on: if no answer has begun, this is the answer. */
+static void break_off(struct wr_txn *t, enum wr_err err, const char *why)
+{
+    end_upload(t, err);
+    t->close = true;
+    if (t->stage < WR_TXN_DELIVER) {
+        t->err = err;
+        t->why = why;
+        if (!t->running)
+            wr_txn_wake(t);
+    }
+}
+
+static void pump(struct wr_txn *t)
+{
+    struct wr_conn *c = t->conn;
+    while (t->body_open) {
+        if (wr_flow_room(t->upload) == 0) {
+            wr_timer_clear(&c->timer); /* it is the origin that is slow now */
+            wr_conn_want_read(c, false);
+            return;
+        }
+        struct wr_slice in = wr_conn_input(c), data;
+        size_t before = in.len;
+        enum wr_body_status status = wr_body_reader_eat(&t->body, &in, &data);
+        if (status == WR_BODY_DATA) {
+            wr_flow_append(t->upload, data);
+            t->received += data.len;
+        }
+        wr_conn_eat(c, before - in.len);
+        if (too_large(t)) {
+            break_off(t, WR_ERR_BODY_TOO_LARGE, NULL);
+        } else if (status == WR_BODY_END) {
+            end_upload(t, WR_OK);
+        } else if (status == WR_BODY_ERROR) {
+            break_off(t, WR_ERR_BAD_REQUEST, t->body.why);
+        } else if (status == WR_BODY_MORE) {
+            if (c->eof) {
+                break_off(t, WR_ERR_BAD_REQUEST, "the connection ended before the body was whole");
+                return;
+            }
+            wr_timer_set(&c->timer, t->tenure->policy->body_timeout);
+            wr_conn_want_read(c, true);
+            return;
+        }
+    }
+}
+
+static void on_upload_room(struct wr_note *note)
+{
+    struct wr_txn *t = WR_CONTAINER(note, struct wr_txn, upload_room);
+    pump(t);
+}
+
+void wr_txn_input(struct wr_txn *t)
+{
+    if (t->body_open)
+        pump(t);
+}
+
+static void open_upload(struct wr_txn *t)
+{
+    uint64_t expected = t->head.framing == WR_FRAMING_LENGTH ? t->head.content_length : UINT64_MAX;
+    t->upload = wr_flow_new(expected, false, 0);
+    wr_note_init(&t->upload_room, &t->worker->loop, on_upload_room);
+    wr_flow_producer(t->upload, &t->upload_room);
+    wr_body_reader_init(&t->body, t->head.framing, t->head.content_length);
+    t->body.keep_trailers = true;
+    t->body_open = true;
+}
+
+/* --- the head --- */
+
+enum wr_txn_stage wr_txn_read_enter(struct wr_txn *t)
+{
+    struct wr_conn *c = t->conn;
+    WR_COUNT(requests);
+    if (t->parse.err != WR_OK) {
+        t->refused = true;
+        t->close = true;
+        WR_COUNT(bad_requests);
+        memset(&t->head, 0, sizeof t->head);
+        return wr_txn_refuse(t, t->parse.err, t->parse.why);
+    }
+    wr_conn_eat(c, t->parse.length);
+    c->base = c->from;
+    t->close = !t->head.keep_alive;
+    uint64_t most = t->tenure->policy->max_body;
+    if (t->head.framing == WR_FRAMING_LENGTH && most > 0 && t->head.content_length > most) {
+        t->close = true;
+        return wr_txn_refuse(t, WR_ERR_BODY_TOO_LARGE, NULL);
+    }
+    if (t->head.framing != WR_FRAMING_NONE) {
+        open_upload(t);
+        pump(t);
+        if (t->err != WR_OK) /* broken from its first octets on */
+            return wr_txn_refuse(t, t->err, t->why);
+    }
+    return WR_TXN_ROUTE;
+}
+
+enum wr_txn_stage wr_txn_read_resume(struct wr_txn *t)
+{
+    (void) t;
+    return WR_TXN_WAIT;
+}
+
+void wr_txn_timeout(struct wr_txn *t)
+{
+    if (t->stage == WR_TXN_DELIVER)
+        wr_conn_kill(t->conn); /* the client does not take its answer */
+    else if (t->body_open)
+        break_off(t, WR_ERR_REQUEST_TIMEOUT, "the body did not arrive in time");
+}

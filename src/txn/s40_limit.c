@@ -1,0 +1,67 @@
+/* LIMIT: the question goes out here; when Redis decides, the look-up's question leaves in the same write, and whoever
+ * would answer (LOOKUP, FOLLOW) waits for the verdict. */
+#include <arpa/inet.h>
+
+#include "stats/stats.h"
+#include "txn/txn.h"
+
+static void settle(struct wr_txn *t)
+{
+    if (t->ask.closed || wr_limit_refused_by(&t->ask) >= 0)
+        t->limit = WR_LIMIT_REFUSED;
+    else
+        t->limit = WR_LIMIT_PASSED;
+}
+
+static void on_done(struct wr_limit_ask *ask)
+{
+    struct wr_txn *t = WR_CONTAINER(ask, struct wr_txn, ask);
+    settle(t);
+    wr_txn_wake(t);
+}
+
+/* An IPv6 client owns at least a /64: limiting single addresses would limit nobody. */
+static struct wr_slice limited_client(struct wr_txn *t)
+{
+    static const unsigned char mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+    if (memcmp(t->client_addr, mapped, 12) == 0)
+        return t->client;
+    unsigned char net[16] = { 0 };
+    memcpy(net, t->client_addr, 8);
+    char *text = wr_arena_alloc(&t->arena, INET6_ADDRSTRLEN + 4);
+    inet_ntop(AF_INET6, net, text, INET6_ADDRSTRLEN);
+    strcat(text, "/64");
+    return wr_slice_str(text);
+}
+
+enum wr_txn_stage wr_txn_limit_enter(struct wr_txn *t)
+{
+    const struct wr_route *route = t->route;
+    if (route->limit_count == 0)
+        return WR_TXN_LOOKUP;
+    struct wr_slice client = limited_client(t);
+    t->ask.count = route->limit_count;
+    t->ask.done = on_done;
+    for (size_t i = 0; i < route->limit_count; i++) {
+        t->ask.limits[i] = route->limits[i];
+        t->ask.identities[i] = wr_limit_identity(route->limits[i], &t->head, client, &t->arena);
+    }
+    if (wr_limiter_ask(t->tenure->limiter, &t->ask) == WR_LIMIT_LATER) {
+        t->limit = WR_LIMIT_PENDING;
+        return WR_TXN_LOOKUP;
+    }
+    settle(t);
+    return t->limit == WR_LIMIT_REFUSED ? wr_txn_refuse_limited(t) : WR_TXN_LOOKUP;
+}
+
+enum wr_txn_stage wr_txn_limit_resume(struct wr_txn *t)
+{
+    (void) t;
+    return WR_TXN_WAIT;
+}
+
+enum wr_txn_stage wr_txn_refuse_limited(struct wr_txn *t)
+{
+    WR_COUNT(limited);
+    return wr_txn_refuse(t, t->ask.closed ? WR_ERR_LIMITER_CLOSED : WR_ERR_LIMITED, NULL);
+}

@@ -1,0 +1,194 @@
+/* LOOKUP: is it stored here, and may it be used? What isn't becomes a flight: alone, or with whoever else wants it. */
+#include "base/rand.h"
+#include "stats/stats.h"
+#include "txn/txn.h"
+
+#define MAX_AGAIN 4 /* Vary that changes with every look: give up sharing */
+
+static struct wr_flight_order order_of(struct wr_txn *t)
+{
+    return (struct wr_flight_order){
+        .tenure = t->tenure,
+        .route = t->route,
+        .request = &t->head,
+        .rules = &t->rules,
+        .key = t->key,
+        .primary = t->primary,
+        .vary_values = t->vary_values,
+        .marker = t->marker,
+        .stale = t->stale,
+        .client = t->client,
+        .forwarded_for = t->trusted_peer ? WR_SLICE("") : wr_slice(NULL, 0),
+        .request_id = t->request_id,
+        .body = t->upload,
+        .body_chunked = t->head.framing == WR_FRAMING_CHUNKED,
+    };
+}
+
+static void on_told(struct wr_audience *a)
+{
+    wr_txn_wake(WR_CONTAINER(a, struct wr_txn, audience));
+}
+
+static void on_interim(struct wr_audience *a, const struct wr_head *head)
+{
+    struct wr_txn *t = WR_CONTAINER(a, struct wr_txn, audience);
+    if (t->head.minor >= 1 && t->conn)
+        wr_txn_send_interim(t, head);
+}
+
+/* --- onward --- */
+
+enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, const char *fwd)
+{
+    if (t->rules.only_if_cached && t->route->cache.enabled)
+        return wr_txn_refuse(t, WR_ERR_ONLY_IF_CACHED, NULL);
+    t->fwd = fwd;
+    t->alone = true;
+    if (t->limit == WR_LIMIT_PENDING)
+        return WR_TXN_FOLLOW; /* which lets it go once the limit has said yes */
+    struct wr_flight_order order = order_of(t);
+    t->audience.told = on_told;
+    t->audience.interim = on_interim;
+    wr_flight_alone(&t->audience, &order);
+    return WR_TXN_FOLLOW;
+}
+
+/* A flight asks with GET: a HEAD goes to the origin by itself, and only-if-cached not at all. */
+bool wr_txn_may_fetch(const struct wr_txn *t)
+{
+    return t->head.method != WR_METHOD_HEAD && !t->rules.only_if_cached;
+}
+
+static enum wr_txn_stage board(struct wr_txn *t, const char *fwd, bool look_first)
+{
+    if (!wr_txn_may_fetch(t) && !(look_first && t->worker->shelf))
+        return wr_txn_fetch_alone(t, fwd);
+    t->fwd = fwd;
+    t->alone = false;
+    struct wr_flight_order order = order_of(t);
+    order.look_first = look_first;
+    order.body = NULL;
+    t->audience.told = on_told;
+    t->audience.interim = on_interim;
+    wr_flight_board(&t->audience, &order, t->limit != WR_LIMIT_PENDING && wr_txn_may_fetch(t));
+    return WR_TXN_FOLLOW;
+}
+
+static void refresh_behind(struct wr_txn *t, struct wr_object *object)
+{
+    struct wr_flight_order order = order_of(t);
+    order.stale = object;
+    order.body = NULL;
+    wr_flight_behind(&order);
+}
+
+/* --- what an object found is good for --- */
+
+static enum wr_txn_stage use(struct wr_txn *t, struct wr_object *object, bool stale, bool from_redis)
+{
+    wr_object_unref(t->object);
+    t->object = object;
+    t->hit = true;
+    t->fwd = NULL; /* it may have been looked for on the way to the origin */
+    t->stale_hit = stale;
+    t->from_redis = from_redis;
+    return t->limit == WR_LIMIT_PENDING ? WR_TXN_WAIT : WR_TXN_DELIVER;
+}
+
+enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bool from_redis)
+{
+    switch (wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, wr_rand_unit())) {
+    case WR_REUSE_FRESH:
+        return use(t, object, false, from_redis);
+    case WR_REUSE_EARLY:
+        refresh_behind(t, object);
+        return use(t, object, false, from_redis);
+    case WR_REUSE_STALE_SERVE:
+        refresh_behind(t, object);
+        return use(t, object, true, from_redis);
+    case WR_REUSE_STALE_ASKED:
+        return use(t, object, true, from_redis);
+    case WR_REUSE_VALIDATE:
+        wr_object_unref(t->stale);
+        t->stale = object;
+        return board(t, t->rules.revalidate ? "request" : "stale", false);
+    case WR_REUSE_NOT:
+        break;
+    }
+    wr_object_unref(object);
+    return board(t, "uri-miss", false);
+}
+
+/* --- looking --- */
+
+/* A copy that Redis may have changed meanwhile is only a candidate for validation. */
+static bool trusted(const struct wr_txn *t, const struct wr_object *object)
+{
+    const struct wr_herald *herald = t->worker->shared->herald;
+    return herald == NULL || wr_herald_trusts(herald, object->checked, t->worker->loop.mono);
+}
+
+static struct wr_object *get(struct wr_txn *t, const struct wr_key *key)
+{
+    struct wr_memory *memory = t->worker->shared->memory;
+    return memory ? wr_memory_get(memory, key->hash, key->text) : NULL;
+}
+
+static void choose_variant(struct wr_txn *t, struct wr_object *marker)
+{
+    wr_object_unref(t->marker);
+    t->marker = marker;
+    t->key = wr_key_variant(&t->primary, marker, &t->head, &t->arena, &t->vary_values);
+}
+
+enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
+{
+    const char *fwd = t->marker ? "vary-miss" : "uri-miss";
+    if (t->again > MAX_AGAIN)
+        return wr_txn_fetch_alone(t, fwd);
+    struct wr_object *object = get(t, &t->key);
+    if (object && object->meta.kind == WR_OBJECT_VARY && trusted(t, object)) {
+        choose_variant(t, object);
+        fwd = "vary-miss";
+        object = get(t, &t->key);
+    }
+    if (object == NULL)
+        return board(t, fwd, true);
+    if (object->meta.kind == WR_OBJECT_PASS) {
+        bool live = wr_object_freshness(object, t->worker->loop.now).us > 0;
+        wr_object_unref(object);
+        t->detail = live ? "PASS_MARKER" : NULL;
+        return live ? wr_txn_fetch_alone(t, fwd) : board(t, fwd, true);
+    }
+    if (!trusted(t, object)) {
+        if (object->meta.kind == WR_OBJECT_RESPONSE) {
+            wr_object_unref(t->stale);
+            t->stale = object;
+        } else {
+            wr_object_unref(object);
+        }
+        return board(t, "stale", true);
+    }
+    return wr_txn_consider(t, object, false);
+}
+
+enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
+{
+    wr_rules_request(&t->route->cache, &t->head, &t->rules);
+    t->detail = t->rules.detail;
+    if (t->rules.ask == WR_ASK_PASS || t->upload)
+        return wr_txn_fetch_alone(t, t->head.method == WR_METHOD_GET || t->head.method == WR_METHOD_HEAD ? "bypass" : "method");
+    t->primary = t->key = wr_key_build(&t->route->cache, &t->head, &t->arena);
+    return wr_txn_look_up(t);
+}
+
+/* A hit that waited for its limit. */
+enum wr_txn_stage wr_txn_lookup_resume(struct wr_txn *t)
+{
+    if (t->err != WR_OK)
+        return wr_txn_refuse(t, t->err, t->why);
+    if (t->limit == WR_LIMIT_PENDING)
+        return WR_TXN_WAIT;
+    return t->limit == WR_LIMIT_REFUSED ? wr_txn_refuse_limited(t) : WR_TXN_DELIVER;
+}

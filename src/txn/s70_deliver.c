@@ -1,0 +1,245 @@
+/* DELIVER: the answer goes out, as far as the socket takes it and the flow has it, then waits for whichever lags. */
+#include "stats/stats.h"
+#include "txn/txn.h"
+
+#define MAX_IOV 16
+#define MAX_TURN (256 * 1024) /* octets a turn: one fast client must not starve the others */
+
+static void on_more(struct wr_reader *r)
+{
+    wr_txn_wake(WR_CONTAINER(r, struct wr_txn, reader));
+}
+
+/* --- what comes between pieces of content: chunk sizes, part heads, the end --- */
+
+static struct wr_slice frame_left(const struct wr_txn *t)
+{
+    return wr_slice(t->frame.at + t->frame_sent, t->frame.len - t->frame_sent);
+}
+
+static void begin_frame(struct wr_txn *t)
+{
+    wr_buf_clear(&t->frame);
+    t->frame_sent = 0;
+}
+
+static void frame_chunk(struct wr_txn *t, uint64_t length)
+{
+    begin_frame(t);
+    wr_buf_printf(&t->frame, "%s%llx\r\n", t->sent ? "\r\n" : "", (unsigned long long) length);
+    t->chunk_left = length;
+}
+
+static void frame_last_chunk(struct wr_txn *t)
+{
+    begin_frame(t);
+    wr_buf_add_str(&t->frame, t->sent ? "\r\n0\r\n" : "0\r\n");
+    if (t->wants_trailers)
+        wr_buf_add_slice(&t->frame, wr_flow_trailers(t->object->flow));
+    wr_buf_add_str(&t->frame, "\r\n");
+    t->last_frame = true;
+}
+
+/* The next part of a 206, or the end of it. false: there is none. */
+static bool next_part(struct wr_txn *t)
+{
+    if (t->part >= t->answer.part_count) {
+        if (t->answer.part_count < 2)
+            return false;
+        begin_frame(t);
+        wr_txn_write_part_head(t, &t->frame, t->part);
+        return t->last_frame = true;
+    }
+    struct wr_part *p = &t->answer.parts[t->part];
+    begin_frame(t);
+    if (t->answer.part_count > 1)
+        wr_txn_write_part_head(t, &t->frame, t->part);
+    wr_reader_close(&t->reader);
+    if (!wr_reader_open(&t->reader, t->object->flow, &t->worker->loop, p->from, on_more))
+        return false;
+    t->left = p->length;
+    t->part++;
+    return true;
+}
+
+/* --- one turn of sending --- */
+
+struct load {
+    struct iovec iov[MAX_IOV];
+    int count;
+    size_t head, frame, content; /* octets of each in iov */
+    enum wr_flow_state flow;
+};
+
+static void add(struct load *l, struct wr_slice s, size_t *sum)
+{
+    if (s.len == 0)
+        return;
+    l->iov[l->count++] = (struct iovec){ (char *) (uintptr_t) s.at, s.len };
+    *sum += s.len;
+}
+
+static void load_head(struct wr_txn *t, struct load *l)
+{
+    size_t stored = t->stored_head.len;
+    if (t->head_sent < stored)
+        add(l, wr_slice(t->stored_head.at + t->head_sent, stored - t->head_sent), &l->head);
+    size_t skip = t->head_sent > stored ? t->head_sent - stored : 0;
+    add(l, wr_slice(t->out.at + skip, t->out.len - skip), &l->head);
+}
+
+static uint64_t content_wanted(const struct wr_txn *t)
+{
+    uint64_t most = t->chunked ? t->chunk_left : t->left;
+    return most < MAX_TURN ? most : MAX_TURN;
+}
+
+static uint64_t available(struct wr_txn *t, struct load *l)
+{
+    struct iovec probe[MAX_IOV];
+    uint64_t sum = 0;
+    int n = wr_reader_peek(&t->reader, probe, MAX_IOV - 4, MAX_TURN, &l->flow);
+    for (int i = 0; i < n; i++)
+        sum += probe[i].iov_len;
+    return sum;
+}
+
+static void load_content(struct wr_txn *t, struct load *l)
+{
+    l->flow = WR_FLOW_WHOLE;
+    if (t->no_content || t->last_frame) {
+        add(l, frame_left(t), &l->frame);
+        return;
+    }
+    if (t->chunked && t->chunk_left == 0 && frame_left(t).len == 0) {
+        uint64_t n = available(t, l);
+        if (n > 0)
+            frame_chunk(t, n);
+        else if (l->flow == WR_FLOW_WHOLE)
+            frame_last_chunk(t);
+    }
+    add(l, frame_left(t), &l->frame);
+    if (t->last_frame || content_wanted(t) == 0)
+        return;
+    int n = wr_reader_peek(&t->reader, l->iov + l->count, MAX_IOV - l->count, content_wanted(t), &l->flow);
+    for (int i = 0; i < n; i++)
+        l->content += l->iov[l->count + i].iov_len;
+    l->count += n;
+}
+
+static void consume(struct wr_txn *t, struct load *l, size_t n)
+{
+    size_t head = n < l->head ? n : l->head;
+    t->head_sent += head;
+    n -= head;
+    size_t frame = n < l->frame ? n : l->frame;
+    t->frame_sent += frame;
+    n -= frame;
+    if (n == 0)
+        return;
+    wr_reader_advance(&t->reader, n);
+    t->sent += n;
+    if (t->chunked)
+        t->chunk_left -= n;
+    else if (t->left != UINT64_MAX)
+        t->left -= n;
+}
+
+/* Is there nothing more to send? */
+static bool complete(struct wr_txn *t, const struct load *l)
+{
+    if (t->head_sent < t->stored_head.len + t->out.len || frame_left(t).len > 0)
+        return false;
+    if (t->no_content || t->last_frame)
+        return true;
+    if (t->chunked)
+        return false;
+    if (t->left == UINT64_MAX)
+        return l->flow == WR_FLOW_WHOLE && t->sent == wr_flow_length(t->object->flow);
+    return t->left == 0 && !next_part(t);
+}
+
+static enum wr_txn_stage wait_for_socket(struct wr_txn *t)
+{
+    wr_timer_set(&t->conn->timer, t->tenure->policy->send_timeout);
+    wr_conn_want_write(t->conn, true);
+    return WR_TXN_WAIT;
+}
+
+static enum wr_txn_stage give_up(struct wr_txn *t, enum wr_err err)
+{
+    t->err = err;
+    wr_conn_kill(t->conn); /* a cut connection is the only way to say that the content is not whole */
+    return WR_TXN_WAIT;
+}
+
+static enum wr_txn_stage send_on(struct wr_txn *t)
+{
+    size_t turn = 0;
+    for (;;) {
+        struct load l = { .count = 0 };
+        load_head(t, &l);
+        load_content(t, &l);
+        size_t total = l.head + l.frame + l.content;
+        if (total == 0) {
+            if (complete(t, &l))
+                return WR_TXN_LOG;
+            if (l.flow == WR_FLOW_BROKEN)
+                return give_up(t, wr_flow_err(t->object->flow));
+            if (l.flow == WR_FLOW_WHOLE && t->left != UINT64_MAX && t->left > 0 && !t->chunked)
+                return give_up(t, WR_ERR_ORIGIN_CLOSED); /* shorter than announced */
+            if (frame_left(t).len > 0)
+                continue;
+            wr_timer_clear(&t->conn->timer);
+            return WR_TXN_WAIT; /* the flow's reader wakes us */
+        }
+        if (turn >= MAX_TURN)
+            return wait_for_socket(t);
+        ssize_t n = wr_conn_send(t->conn, l.iov, l.count, false);
+        if (n < 0)
+            return give_up(t, WR_ERR_CLOSED);
+        consume(t, &l, (size_t) n);
+        turn += (size_t) n;
+        WR_COUNT_N(octets_sent, (uint64_t) n);
+        if ((size_t) n < total)
+            return wait_for_socket(t);
+        if (complete(t, &l))
+            return WR_TXN_LOG;
+    }
+}
+
+/* --- the beginning --- */
+
+static bool open_reader(struct wr_txn *t)
+{
+    if (t->no_content)
+        return true;
+    if (t->answer.part_count > 0)
+        return next_part(t);
+    return wr_reader_open(&t->reader, t->object->flow, &t->worker->loop, 0, on_more);
+}
+
+enum wr_txn_stage wr_txn_deliver_enter(struct wr_txn *t)
+{
+    if (t->err != WR_OK) {
+        wr_txn_write_reply(t);
+    } else {
+        wr_txn_write_head(t);
+        if (!open_reader(t)) {
+            /* it has grown too large to be kept while we waited for our turn */
+            wr_object_unref(t->object);
+            t->object = NULL;
+            wr_audience_leave(&t->audience);
+            wr_buf_clear(&t->out);
+            return wr_txn_fetch_alone(t, t->fwd);
+        }
+    }
+    t->head_done = true;
+    t->first = wr_time_since(t->worker->loop.mono, t->started_mono);
+    return send_on(t);
+}
+
+enum wr_txn_stage wr_txn_deliver_resume(struct wr_txn *t)
+{
+    return send_on(t);
+}

@@ -1,0 +1,90 @@
+/* LOG: one line; then the connection goes on. What an unsafe method has changed is dropped from the stores here. */
+#include "stats/stats.h"
+#include "txn/txn.h"
+
+static const char *cache_word(const struct wr_txn *t)
+{
+    if (t->route == NULL || !t->route->cache.enabled)
+        return "off";
+    if (t->stale_hit)
+        return "stale";
+    if (t->hit)
+        return t->from_redis ? "hit-redis" : "hit";
+    if (t->validated)
+        return "validated";
+    if (t->collapsed)
+        return "collapsed";
+    return t->alone ? "pass" : "miss";
+}
+
+static void count(const struct wr_txn *t)
+{
+    if (t->hit)
+        WR_COUNT(hits);
+    else if (t->route && t->route->cache.enabled && !t->alone)
+        WR_COUNT(misses);
+    else
+        WR_COUNT(passes);
+    switch (t->status / 100) {
+    case 2:
+        WR_COUNT(status_2xx);
+        break;
+    case 3:
+        WR_COUNT(status_3xx);
+        break;
+    case 4:
+        WR_COUNT(status_4xx);
+        break;
+    case 5:
+        WR_COUNT(status_5xx);
+        break;
+    default:
+        break;
+    }
+}
+
+static struct wr_slice value_of(const struct wr_txn *t, enum wr_field_id id)
+{
+    const struct wr_field *f = t->head.field_count ? wr_head_get(&t->head, id) : NULL;
+    return f ? f->value : wr_slice(NULL, 0);
+}
+
+static void write_line(struct wr_txn *t)
+{
+    const struct wr_access_line line = {
+        .started = t->started,
+        .client = t->client,
+        .method = t->head.method_text,
+        .target = t->head.target,
+        .host = t->head.host,
+        .referer = value_of(t, WR_F_REFERER),
+        .user_agent = value_of(t, WR_F_USER_AGENT),
+        .request_id = t->request_id,
+        .minor = t->head.minor,
+        .status = t->head_done ? t->status : 0,
+        .sent = t->sent,
+        .received = t->received,
+        .cache = cache_word(t),
+        .server = t->server,
+        .error = t->err != WR_OK ? wr_err_info(t->err)->name : NULL,
+        .total = wr_time_since(wr_time_monotonic(), t->started_mono),
+        .first = t->first,
+    };
+    wr_access_write(t->worker->shared->access, &line);
+}
+
+enum wr_txn_stage wr_txn_log_enter(struct wr_txn *t)
+{
+    count(t);
+    if (t->worker->shared->access)
+        write_line(t);
+    if (t->body_open)
+        t->close = true; /* answered before it had said all: what still comes is no request */
+    return WR_TXN_DONE;
+}
+
+enum wr_txn_stage wr_txn_log_resume(struct wr_txn *t)
+{
+    (void) t;
+    return WR_TXN_DONE;
+}

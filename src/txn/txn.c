@@ -1,0 +1,185 @@
+/* The driver of transactions. Only drive() writes the stage. */
+#include "txn/txn.h"
+
+#include <stdlib.h>
+
+#include "stats/stats.h"
+
+struct step {
+    enum wr_txn_stage (*enter)(struct wr_txn *);
+    enum wr_txn_stage (*resume)(struct wr_txn *);
+};
+
+static const struct step steps[] = {
+#define X(id, name) [WR_TXN_##id] = { wr_txn_##name##_enter, wr_txn_##name##_resume },
+#include "txn/stages.def"
+#undef X
+};
+
+/* --- life: pooled per worker --- */
+
+static struct wr_txn *spare(struct wr_worker *w)
+{
+    if (w->spare_txns == NULL) {
+        struct wr_txn *t = calloc(1, sizeof *t);
+        WR_CHECK(t != NULL);
+        w->spare_txns = t;
+    }
+    return w->spare_txns;
+}
+
+static struct wr_txn *txn_take(struct wr_conn *c)
+{
+    struct wr_worker *w = c->worker;
+    struct wr_txn *t = spare(w);
+    w->spare_txns = t->next_spare;
+    t->next_spare = NULL;
+    t->magic = WR_TXN_MAGIC;
+    t->conn = c;
+    c->txn = t;
+    t->worker = w;
+    t->tenure = wr_tenure_ref(w->tenure);
+    t->started = w->loop.now;
+    t->started_mono = w->loop.mono;
+    t->first = WR_SPAN_NONE;
+    return t;
+}
+
+/* Nothing it has started may fire any more. */
+static void disarm(struct wr_txn *t)
+{
+    t->over = true;
+    if (t->limit == WR_LIMIT_PENDING)
+        wr_limit_cancel(&t->ask);
+    wr_audience_leave(&t->audience);
+    wr_reader_close(&t->reader);
+    if (t->upload) {
+        if (t->body_open)
+            wr_flow_end(t->upload, WR_ERR_CLOSED, wr_slice(NULL, 0));
+        wr_note_fini(&t->upload_room);
+        wr_flow_unref(t->upload);
+        wr_body_reader_fini(&t->body);
+        t->upload = NULL;
+    }
+    wr_object_unref(t->object);
+    wr_object_unref(t->marker);
+    wr_object_unref(t->stale);
+}
+
+static void recycle(struct wr_txn *t)
+{
+    struct wr_worker *w = t->worker;
+    wr_arena_reset(&t->arena);
+    /* zero all but what is worth keeping warm; the field array is overwritten by the next parse */
+    struct wr_arena arena = t->arena;
+    struct wr_buf out = t->out, frame = t->frame;
+    wr_buf_clear(&out);
+    wr_buf_clear(&frame);
+    memset(t, 0, offsetof(struct wr_txn, fields));
+    memset((char *) t + offsetof(struct wr_txn, fields) + sizeof t->fields, 0,
+           sizeof *t - offsetof(struct wr_txn, fields) - sizeof t->fields);
+    t->arena = arena;
+    t->out = out;
+    t->frame = frame;
+    t->next_spare = w->spare_txns;
+    w->spare_txns = t;
+}
+
+static void bury(struct wr_corpse *corpse)
+{
+    recycle(WR_CONTAINER(corpse, struct wr_txn, corpse));
+}
+
+static void txn_end(struct wr_txn *t)
+{
+    struct wr_conn *c = t->conn;
+    bool keep = !t->close;
+    disarm(t);
+    wr_tenure_unref(t->tenure);
+    t->tenure = NULL;
+    if (t->waited)
+        wr_loop_bury(&t->worker->loop, &t->corpse, bury);
+    else
+        recycle(t);
+    if (c)
+        wr_conn_next(c, keep);
+}
+
+void wr_txn_abort(struct wr_txn *t)
+{
+    if (t->over)
+        return;
+    WR_COUNT(clients_gone);
+    t->conn->txn = NULL;
+    t->conn = NULL;
+    t->close = t->waited = true;
+    if (t->running)
+        return; /* the driver sees it when the stage returns */
+    wr_txn_log_enter(t);
+    txn_end(t);
+}
+
+/* --- the driver --- */
+
+static void drive(struct wr_txn *t, enum wr_txn_stage next)
+{
+    WR_CHECK(t->magic == WR_TXN_MAGIC && !t->running && !t->over);
+    t->running = true;
+    while (next < WR_TXN_WAIT && t->conn) {
+        t->stage = next;
+        next = steps[next].enter(t);
+    }
+    t->running = false;
+    if (t->conn == NULL && next != WR_TXN_DONE)
+        wr_txn_log_enter(t);
+    if (t->conn == NULL || next == WR_TXN_DONE)
+        txn_end(t);
+}
+
+void wr_txn_wake(struct wr_txn *t)
+{
+    WR_CHECK(t->magic == WR_TXN_MAGIC && !t->running && !t->over);
+    t->running = t->waited = true;
+    enum wr_txn_stage next = steps[t->stage].resume(t);
+    t->running = false;
+    if (next != WR_TXN_WAIT || t->conn == NULL)
+        drive(t, next);
+}
+
+/* --- from the connection --- */
+
+bool wr_txn_head_ready(struct wr_conn *c)
+{
+    struct wr_txn *t = spare(c->worker);
+    const struct wr_policy *policy = c->worker->tenure->policy;
+    struct wr_slice in = wr_conn_input(c);
+    const struct wr_parse_limits limits = { policy->max_target, policy->max_head };
+    t->parse = (struct wr_parse){ .scanned = c->scanned };
+    if (wr_parse_request(&t->parse, in.at, in.len, &limits, t->fields, &t->head) != WR_PARSE_MORE)
+        return true;
+    c->scanned = t->parse.scanned;
+    return false;
+}
+
+void wr_txn_start(struct wr_conn *c)
+{
+    drive(txn_take(c), WR_TXN_READ);
+}
+
+void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why)
+{
+    struct wr_txn *t = txn_take(c);
+    t->refused = true;
+    memset(&t->head, 0, sizeof t->head);
+    drive(t, wr_txn_refuse(t, err, why));
+}
+
+enum wr_txn_stage wr_txn_refuse(struct wr_txn *t, enum wr_err err, const char *why)
+{
+    wr_audience_leave(&t->audience);
+    wr_object_unref(t->object);
+    t->object = NULL;
+    t->err = err;
+    t->why = why;
+    return WR_TXN_DELIVER;
+}

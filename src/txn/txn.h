@@ -1,0 +1,143 @@
+/* A transaction: one request and its answer, along the stages of stages.def. What each stage learns stands in its own
+ * group below. Thread: the worker's. */
+#pragma once
+
+#include "cache/build.h"
+#include "flight/flight.h"
+#include "http/parse.h"
+#include "log/access.h"
+#include "txn/conn.h"
+
+#define WR_TXN_MAGIC 0x74786e31u
+
+enum wr_txn_stage {
+#define X(id, name) WR_TXN_##id,
+#include "txn/stages.def"
+#undef X
+    WR_TXN_WAIT, /* something has been started that will wake it */
+    WR_TXN_DONE,
+};
+
+enum wr_limit_state { WR_LIMIT_NONE, WR_LIMIT_PENDING, WR_LIMIT_PASSED, WR_LIMIT_REFUSED };
+
+struct wr_txn {
+    unsigned magic;
+    enum wr_txn_stage stage;
+    bool running, over;
+    bool waited; /* it has left its first turn: somebody's callback may be on the stack when it ends */
+    struct wr_conn *conn;
+    struct wr_worker *worker;
+    struct wr_tenure *tenure;
+    struct wr_arena arena;
+    struct wr_time started;      /* wall clock */
+    struct wr_time started_mono;
+
+    /* READ: the request */
+    struct wr_parse parse;
+    struct wr_head head;
+    struct wr_field fields[WR_MAX_FIELDS];
+    bool refused;                /* a refusal before there was a request: nothing in head may be used */
+    struct wr_body_reader body;  /* takes the framing off the request's body */
+    bool body_open;              /* octets of it are still to come */
+    struct wr_flow *upload;      /* where it goes; NULL: no body */
+    struct wr_note upload_room;  /* the upload has room again */
+    uint64_t received;
+
+    /* ROUTE */
+    const struct wr_route *route;
+    struct wr_slice host;        /* lower case, without port */
+
+    /* IDENTIFY */
+    unsigned char client_addr[16];
+    struct wr_slice client;      /* as text */
+    bool trusted_peer;           /* its X-Forwarded-* is believed */
+    struct wr_slice request_id;
+
+    /* LIMIT */
+    enum wr_limit_state limit;
+    struct wr_limit_ask ask;
+
+    /* LOOKUP, FOLLOW */
+    struct wr_request_rules rules;
+    struct wr_key primary, key;
+    struct wr_slice vary_values;
+    struct wr_object *marker, *stale;
+    struct wr_audience audience;
+    unsigned again;              /* how often it has been looked up anew */
+    bool alone;                  /* a flight of its own */
+
+    /* the answer */
+    struct wr_object *object;    /* from here, ... */
+    enum wr_err err;             /* ... or weir's own response for this */
+    const char *why;
+    bool hit, stale_hit, collapsed, validated, stored, from_redis;
+    const char *fwd;             /* Cache-Status: why it was forwarded; NULL: it was not */
+    int fwd_status;
+    const char *detail;
+    struct wr_slice server;
+
+    /* DELIVER */
+    struct wr_answer answer;
+    int status;
+    struct wr_buf out;           /* what of the head is written per request */
+    struct wr_slice stored_head; /* what of it goes out as stored, before `out` */
+    size_t head_sent, part;
+    struct wr_reader reader;
+    uint64_t left;               /* octets of content still to send of this part; UINT64_MAX: until the end */
+    bool chunked, no_content, close, head_done, wants_trailers;
+    struct wr_buf frame;         /* chunk-size line, part header, end */
+    size_t frame_sent;
+    uint64_t chunk_left;
+    bool last_frame;
+    uint64_t sent;
+    struct wr_span first;
+
+    struct wr_txn *next_spare;
+    struct wr_corpse corpse;
+};
+
+/* --- stages --- */
+#define X(id, name)                                                                                                 \
+    enum wr_txn_stage wr_txn_##name##_enter(struct wr_txn *t);                                                        \
+    enum wr_txn_stage wr_txn_##name##_resume(struct wr_txn *t);
+#include "txn/stages.def"
+#undef X
+
+/* --- txn.c: the driver and its outside --- */
+/* Is a whole head (or a broken one) in the connection's buffer? Keeps what it parsed for wr_txn_start(). */
+bool wr_txn_head_ready(struct wr_conn *c);
+void wr_txn_start(struct wr_conn *c);
+/* A refusal without a request: 408, 503. */
+void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why);
+/* What the stage waits for has happened. */
+void wr_txn_wake(struct wr_txn *t);
+/* Octets of the body have come, or the end of the client's sending. */
+void wr_txn_input(struct wr_txn *t);
+/* The connection's timer has fired. */
+void wr_txn_timeout(struct wr_txn *t);
+/* The connection is gone: everything it has started is cancelled. */
+void wr_txn_abort(struct wr_txn *t);
+
+/* --- for the stages --- */
+/* The next stage for an answer of weir's own. why: more than err says, or NULL; holds as long as the transaction. */
+enum wr_txn_stage wr_txn_refuse(struct wr_txn *t, enum wr_err err, const char *why);
+/* Judges an object found anywhere and names the next stage; takes the reference. from_redis: for Cache-Status. */
+enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bool from_redis);
+/* LOOKUP once more, with what has been learnt. */
+enum wr_txn_stage wr_txn_look_up(struct wr_txn *t);
+/* May a shared flight fetch on its behalf? */
+bool wr_txn_may_fetch(const struct wr_txn *t);
+/* A fetch of its own. */
+enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, const char *fwd);
+/* s40: the refusal that the limit's answer asks for. */
+enum wr_txn_stage wr_txn_refuse_limited(struct wr_txn *t);
+/* answer.c: a 1xx of the origin on its way to the client. */
+void wr_txn_send_interim(struct wr_txn *t, const struct wr_head *head);
+/* answer.c: the head for t->object: fills answer, status, out, stored_head and how the content is framed. */
+void wr_txn_write_head(struct wr_txn *t);
+/* answer.c: the fields every answer carries. */
+void wr_txn_write_common(struct wr_txn *t);
+/* answer.c: what stands before part `index` of a multipart/byteranges; index == part_count: after the last. */
+void wr_txn_write_part_head(struct wr_txn *t, struct wr_buf *out, size_t index);
+/* reply.c: weir's own response for t->err. */
+void wr_txn_write_reply(struct wr_txn *t);

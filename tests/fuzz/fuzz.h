@@ -1,0 +1,9 @@
+/* A fuzz target: built with clang's -fsanitize=fuzzer alone, or with replay.c for the kept inputs. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+extern const char fuzz_corpus[]; /* the folder of its inputs under corpus/ */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

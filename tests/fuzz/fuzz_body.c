@@ -1,0 +1,49 @@
+/* Chunked bodies: whole and octet by octet they must give the same content and end at the same place. */
+#include "fuzz.h"
+
+#include "http/body.h"
+#include "http/parse.h"
+
+const char fuzz_corpus[] = "body";
+
+struct outcome {
+    enum wr_body_status status;
+    size_t eaten;
+    struct wr_buf content, trailers;
+};
+
+static struct outcome feed(const char *at, size_t len, size_t piece)
+{
+    struct outcome o = { .status = WR_BODY_MORE };
+    struct wr_body_reader r;
+    wr_body_reader_init(&r, WR_FRAMING_CHUNKED, 0);
+    r.keep_trailers = true;
+    while (o.eaten < len && o.status == WR_BODY_MORE) {
+        size_t n = len - o.eaten < piece ? len - o.eaten : piece;
+        struct wr_slice in = wr_slice(at + o.eaten, n), out;
+        while ((o.status = wr_body_reader_eat(&r, &in, &out)) == WR_BODY_DATA)
+            wr_buf_add_slice(&o.content, out);
+        o.eaten += n - in.len;
+    }
+    WR_CHECK(r.total == o.content.len && (o.status == WR_BODY_END) == wr_body_reader_closed(&r));
+    wr_buf_add_slice(&o.trailers, wr_buf_slice(&r.trailers));
+    wr_body_reader_fini(&r);
+    return o;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct outcome a = feed((const char *) data, size, size), b = feed((const char *) data, size, 1);
+    struct wr_field fields[WR_MAX_FIELDS];
+    size_t count;
+    WR_CHECK(a.status == b.status && a.eaten == b.eaten);
+    WR_CHECK(wr_slice_eq(wr_buf_slice(&a.content), wr_buf_slice(&b.content)));
+    WR_CHECK(wr_slice_eq(wr_buf_slice(&a.trailers), wr_buf_slice(&b.trailers)));
+    if (a.status == WR_BODY_END) /* what the reader took for trailers is a well-formed section */
+        WR_CHECK(wr_parse_trailers(wr_buf_slice(&a.trailers), fields, &count) || count == WR_MAX_FIELDS);
+    wr_buf_fini(&a.content);
+    wr_buf_fini(&a.trailers);
+    wr_buf_fini(&b.content);
+    wr_buf_fini(&b.trailers);
+    return 0;
+}

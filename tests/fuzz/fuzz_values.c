@@ -1,0 +1,112 @@
+/* Field values: the input stands in every field that something reads, and what is read must stay within its
+ * bounds. */
+#include "fuzz.h"
+
+#include "http/accept.h"
+#include "http/conditional.h"
+#include "http/date.h"
+#include "http/directives.h"
+#include "http/range.h"
+#include "http/tags.h"
+#include "http/target.h"
+
+const char fuzz_corpus[] = "values";
+
+static const struct wr_time now = { INT64_C(1700000000) * WR_US_PER_S };
+
+static const enum wr_field_id ids[] = {
+    WR_F_CACHE_CONTROL,       WR_F_PRAGMA,    WR_F_CDN_CACHE_CONTROL,
+    WR_F_CACHE_GROUPS,        WR_F_CACHE_TAG, WR_F_SURROGATE_KEY,
+    WR_F_IF_NONE_MATCH,       WR_F_IF_MATCH,  WR_F_IF_MODIFIED_SINCE,
+    WR_F_IF_UNMODIFIED_SINCE, WR_F_IF_RANGE,  WR_F_ACCEPT,
+};
+#define FIELDS (sizeof ids / sizeof ids[0])
+
+static void check_delta(int64_t seconds)
+{
+    WR_CHECK(seconds >= WR_DELTA_NONE && seconds <= WR_DELTA_MAX);
+}
+
+static void try_directives(const struct wr_head *h)
+{
+    struct wr_request_directives q;
+    struct wr_response_directives r;
+    wr_directives_of_request(h, &q);
+    check_delta(q.max_age), check_delta(q.max_stale), check_delta(q.min_fresh);
+    wr_directives_of_response(h, &r);
+    check_delta(r.max_age), check_delta(r.s_maxage), check_delta(r.stale_if_error);
+    wr_directive_names(r.private_fields, WR_SLICE("x"));
+    bool counts = wr_directives_of_targeted(h, WR_F_CDN_CACHE_CONTROL, &r);
+    WR_CHECK(counts || (r.max_age == WR_DELTA_NONE && !r.no_store));
+    check_delta(r.max_age), check_delta(r.stale_while_revalidate);
+}
+
+static void try_tags(const struct wr_head *h)
+{
+    struct wr_arena arena = { 0 };
+    struct wr_slice tags[4];
+    size_t count = 0;
+    bool fit = wr_tags_add(h, WR_F_CACHE_TAG, &arena, tags, 4, &count);
+    fit = wr_tags_add(h, WR_F_SURROGATE_KEY, &arena, tags, 4, &count) && fit;
+    fit = wr_tags_add(h, WR_F_CACHE_GROUPS, &arena, tags, 4, &count) && fit;
+    WR_CHECK(count <= 4 && (fit || count == 4));
+    for (size_t i = 0; i < count; i++)
+        WR_CHECK(tags[i].len > 0);
+    wr_arena_fini(&arena);
+}
+
+static void try_conditions(const struct wr_head *h, struct wr_slice value)
+{
+    struct wr_time t;
+    char text[WR_DATE_LEN + 1];
+    struct wr_time *modified = wr_date_parse(value, now, &t) ? &t : NULL;
+    if (modified && t.us >= 0) {
+        struct wr_time back;
+        wr_date_format(t, text);
+        WR_CHECK(wr_date_parse(wr_slice_str(text), now, &back) &&
+                 back.us / WR_US_PER_S == t.us / WR_US_PER_S);
+    }
+    WR_CHECK(wr_if_match(h, wr_slice(NULL, 0)) != WR_CONDITION_NONE);
+    if (wr_etag_valid(value))
+        WR_CHECK(wr_if_none_match(h, value) == WR_CONDITION_FALSE);
+    wr_if_range(h, value, modified, &now, now);
+    wr_if_unmodified_since(h, modified, now);
+    wr_not_modified(h, value, modified, now);
+    int quality = wr_accept_quality(h, WR_SLICE("text"), WR_SLICE("plain"));
+    WR_CHECK(quality >= 0 && quality <= 1000);
+    wr_accept_prefers_json(h);
+}
+
+static void try_ranges(struct wr_slice value)
+{
+    struct wr_range ranges[WR_MAX_RANGES];
+    struct wr_content_range c;
+    size_t count;
+    if (wr_range_parse(value, 1000, ranges, &count) == WR_RANGE_OK) {
+        WR_CHECK(count > 0 && count <= WR_MAX_RANGES);
+        for (size_t i = 0; i < count; i++)
+            for (size_t j = 0; j <= i; j++)
+                WR_CHECK(ranges[i].first <= ranges[i].last && ranges[i].last < 1000 &&
+                         (i == j || ranges[j].last < ranges[i].first || ranges[i].last < ranges[j].first));
+    }
+    if (wr_content_range_parse(value, &c) && c.satisfied)
+        WR_CHECK(c.range.first <= c.range.last && (!c.length_known || c.range.last < c.length));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct wr_slice value = wr_slice_trim(wr_slice((const char *) data, size));
+    struct wr_field fields[FIELDS];
+    struct wr_head h = { .fields = fields, .field_count = FIELDS, .known = UINT64_MAX, .minor = 1 };
+    for (size_t i = 0; i < FIELDS; i++)
+        fields[i] = (struct wr_field){ wr_field_name(ids[i]), value, (uint16_t) ids[i], 0 };
+    try_directives(&h);
+    try_tags(&h);
+    try_conditions(&h, value);
+    try_ranges(value);
+    struct wr_head target = { .method = WR_METHOD_GET, .target = value };
+    WR_CHECK(wr_target_split(&target) || (target.path.len > 0 && target.path.at[0] == '/'));
+    if (wr_authority_valid(value))
+        WR_CHECK(!memchr(value.at, '@', value.len) && !memchr(value.at, '/', value.len));
+    return 0;
+}

@@ -1,0 +1,253 @@
+/* policy: the first route that matches, found through hash and trie as by walking the list; address blocks.
+ */
+#include "test.h"
+
+#include <arpa/inet.h>
+
+#include "base/rand.h"
+#include "files.h"
+
+static bool host_matches(struct wr_slice want, struct wr_slice host)
+{
+    if (want.at == NULL)
+        return true;
+    if (!wr_slice_starts(want, WR_SLICE("*.")))
+        return wr_slice_eq(want, host);
+    struct wr_slice end = wr_slice(want.at + 1, want.len - 1); /* ".example.com" */
+    return host.len > end.len && wr_slice_eq(end, wr_slice(host.at + host.len - end.len, end.len));
+}
+
+static bool path_matches(const struct wr_match *m, struct wr_slice path)
+{
+    switch (m->path_kind) {
+    case WR_MATCH_EXACT:
+        return wr_slice_eq(m->path, path);
+    case WR_MATCH_PREFIX:
+        return wr_slice_starts(path, m->path);
+    default:
+        return true;
+    }
+}
+
+static bool method_matches(const struct wr_match *m, struct wr_slice method)
+{
+    for (size_t i = 0; i < m->method_count; i++) {
+        if (wr_slice_eq(m->methods[i], method))
+            return true;
+    }
+    return m->methods == NULL;
+}
+
+/* What the index must agree with. */
+static const struct wr_route *walk(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
+                                   struct wr_slice method)
+{
+    for (size_t i = 0; i < p->route_count; i++) {
+        const struct wr_match *m = &p->routes[i].match;
+        if (host_matches(m->host, host) && path_matches(m, path) && method_matches(m, method))
+            return &p->routes[i];
+    }
+    return NULL;
+}
+
+static const char *one_of(const char *const *words, size_t count)
+{
+    return words[wr_rand_below(count)];
+}
+
+#define ONE_OF(words) one_of(words, sizeof(words) / sizeof(words)[0])
+
+/* Few letters, so that prefixes nest and collide. */
+static void random_path(struct wr_buf *out)
+{
+    wr_buf_add_char(out, '/');
+    for (size_t i = wr_rand_below(7); i > 0; i--)
+        wr_buf_add_char(out, "ab/"[wr_rand_below(3)]);
+}
+
+static void random_route(struct wr_buf *out)
+{
+    static const char *const hosts[] = { "",
+                                         "",
+                                         "host: x.org,",
+                                         "host: a.x.org,",
+                                         "host: \"*.x.org\",",
+                                         "host: \"*.a.x.org\",",
+                                         "host: \"*.org\",",
+                                         "host: b.x.org," };
+    static const char *const methods[] = {
+        "", "", "", "method: GET,", "method: [GET, POST],", "method: [PUT, GET],"
+    };
+    wr_buf_printf(out, "  - { origin: a, match: { %s %s ", ONE_OF(hosts), ONE_OF(methods));
+    if (wr_rand_below(8) > 0) {
+        wr_buf_add_str(out, "path: \"");
+        random_path(out);
+        wr_buf_add_str(out, wr_rand_below(2) ? "*\"" : "\"");
+    }
+    wr_buf_add_str(out, " } }\n");
+}
+
+static void the_index_agrees_with_a_walk(void **state)
+{
+    (void) state;
+    static const char *const hosts[] = { "x.org", "a.x.org", "b.a.x.org", "b.x.org", "org",
+                                         "y.net", "",        ".x.org",    "a..x.org" };
+    static const char *const methods[] = { "GET", "POST", "PUT", "DELETE" };
+    for (int round = 0; round < 60; round++) {
+        struct wr_buf text = { 0 }, path = { 0 };
+        size_t routes = 1 + wr_rand_below(round % 3 == 0 ? 5 : 120), matched = 0;
+        wr_buf_add_str(&text, LISTEN ORIGINS "routes:\n");
+        for (size_t i = 0; i < routes; i++)
+            random_route(&text);
+        wr_buf_add_char(&text, '\0');
+        struct wr_policy *p = right(text.at);
+        assert_int_equal(p->route_count, routes);
+        for (int i = 0; i < 2000; i++) {
+            wr_buf_clear(&path);
+            random_path(&path);
+            struct wr_slice host = wr_slice_str(ONE_OF(hosts)), method = wr_slice_str(ONE_OF(methods));
+            const struct wr_route *want = walk(p, host, wr_buf_slice(&path), method);
+            if (wr_policy_route(p, host, wr_buf_slice(&path), method) != want)
+                fail_msg("%.*s %.*s%.*s: not route %d of\n%s", WR_SLICE_ARG(method), WR_SLICE_ARG(host),
+                         WR_SLICE_ARG(wr_buf_slice(&path)), want ? (int) want->index : -1, text.at);
+            matched += want != NULL;
+        }
+        assert_true(routes < 20 || matched > 0);
+        wr_policy_unref(p);
+        wr_buf_fini(&text);
+        wr_buf_fini(&path);
+    }
+}
+
+static void ten_thousand_routes_are_told_apart(void **state)
+{
+    (void) state;
+    struct wr_buf text = { 0 };
+    wr_buf_add_str(&text, LISTEN ORIGINS "routes:\n");
+    for (int i = 0; i < 10000; i++)
+        wr_buf_printf(&text, "  - { match: { host: h%d.example, path: /p%d/* }, origin: a, cache: off }\n",
+                      i % 5000, i);
+    wr_buf_add_char(&text, '\0');
+    struct wr_policy *p = right(text.at);
+    for (int i = 0; i < 10000; i += 7) {
+        char host[32], path[32];
+        snprintf(host, sizeof host, "h%d.example", i % 5000);
+        snprintf(path, sizeof path, "/p%d/x", i);
+        assert_ptr_equal(wr_policy_route(p, wr_slice_str(host), wr_slice_str(path), WR_SLICE("GET")),
+                         &p->routes[i]);
+        assert_null(wr_policy_route(p, wr_slice_str(host), WR_SLICE("/p"), WR_SLICE("GET")));
+    }
+    wr_policy_unref(p);
+    wr_buf_fini(&text);
+}
+
+static void a_star_stands_for_what_follows(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *host, *path, *method;
+        int route; /* -1: none */
+    } cases[] = {
+        { "shop.example", "/static/a", "GET", 0 }, { "shop.example", "/static/", "GET", 0 },
+        { "shop.example", "/static", "GET", -1 },  { "shop.example", "/page", "GET", 1 },
+        { "shop.example", "/page/", "GET", -1 },   { "a.shop.example", "/x", "POST", 2 },
+        { "b.a.shop.example", "/x", "POST", 2 },   { "a.shop.example", "/x", "GET", -1 },
+        { "other.example", "/x", "POST", -1 },     { "other.example", "*", "OPTIONS", 3 },
+    };
+    struct wr_policy *p =
+        right(LISTEN ORIGINS "routes:\n"
+                             "  - { origin: a, match: { host: shop.example, path: /static/* } }\n"
+                             "  - { origin: a, match: { path: /page } }\n"
+                             "  - { origin: a, match: { host: \"*.shop.example\", method: POST } }\n"
+                             "  - { origin: a, match: { path: \"*\", host: \"*\", method: OPTIONS } }\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct wr_route *route = wr_policy_route(
+            p, wr_slice_str(cases[i].host), wr_slice_str(cases[i].path), wr_slice_str(cases[i].method));
+        assert_int_equal(route ? (int) route->index : -1, cases[i].route);
+    }
+    wr_policy_unref(p);
+}
+
+static void blocks_hold_their_addresses(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *block, *address;
+        bool has;
+    } cases[] = {
+        { "10.0.0.0/8", "::ffff:10.255.0.1", true },
+        { "10.0.0.0/8", "::ffff:11.0.0.1", false },
+        { "10.0.0.0/8", "a00::1", false },
+        { "0.0.0.0/0", "::ffff:1.2.3.4", true },
+        { "0.0.0.0/0", "2001:db8::1", false },
+        { "::/0", "2001:db8::1", true },
+        { "192.0.2.4/31", "::ffff:192.0.2.5", true },
+        { "192.0.2.4/31", "::ffff:192.0.2.6", false },
+        { "192.0.2.4", "::ffff:192.0.2.4", true },
+        { "192.0.2.4", "::ffff:192.0.2.5", false },
+        { "2001:db8::/33", "2001:db8:7fff::", true },
+        { "2001:db8::/33", "2001:db8:8000::", false },
+        { "::1", "::1", true },
+        { "::1/128", "::2", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct wr_cidr block;
+        unsigned char address[16];
+        assert_null(wr_cidr_parse(wr_slice_str(cases[i].block), &block));
+        assert_int_equal(inet_pton(AF_INET6, cases[i].address, address), 1);
+        assert_int_equal(wr_cidr_has(&block, 1, address), cases[i].has);
+    }
+    static const char *const bad[] = { "",           "/",      "10.0.0.0/", "10.0.0.0/33", "10.0.0/8",
+                                       "10.0.0.1/8", "::/129", "::1/64",    "x",           "10.0.0.0/08x",
+                                       "1.2.3.4:80" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct wr_cidr block;
+        assert_non_null(wr_cidr_parse(wr_slice_str(bad[i]), &block));
+    }
+    assert_false(wr_cidr_has(NULL, 0, (const unsigned char[16]){ 0 }));
+}
+
+static void clients_own_a_64_at_least(void **state)
+{
+    (void) state;
+    static const char *const cases[][2] = { { "::ffff:192.0.2.7", "192.0.2.7" },
+                                            { "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64" },
+                                            { "::1", "::/64" },
+                                            { "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                                              "ffff:ffff:ffff:ffff::/64" } };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unsigned char address[16];
+        char text[WR_CIDR_TEXT];
+        assert_int_equal(inet_pton(AF_INET6, cases[i][0], address), 1);
+        wr_cidr_client(address, text);
+        assert_string_equal(text, cases[i][1]);
+    }
+}
+
+static void hosts_stand_without_port_in_lower_case(void **state)
+{
+    (void) state;
+    static const char *const cases[][2] = {
+        { "Shop.Example:8080", "shop.example" }, { "x", "x" },         { "x:", "x" },
+        { "[2001:DB8::1]:80", "[2001:db8::1]" }, { "[::1]", "[::1]" }, { "", "" }
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct wr_slice host = wr_policy_host(wr_slice_str(cases[i][0]), &arena);
+        assert_true(wr_slice_eq(host, wr_slice_str(cases[i][1])));
+    }
+    wr_arena_fini(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_index_agrees_with_a_walk),
+        cmocka_unit_test(ten_thousand_routes_are_told_apart),
+        cmocka_unit_test(a_star_stands_for_what_follows),
+        cmocka_unit_test(blocks_hold_their_addresses),
+        cmocka_unit_test(clients_own_a_64_at_least),
+        cmocka_unit_test(hosts_stand_without_port_in_lower_case),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
