@@ -29,6 +29,21 @@ struct dns {
 
 static struct dns dns;
 
+static void say_so(bool *flag, bool value)
+{
+    __atomic_store_n(flag, value, __ATOMIC_RELEASE);
+}
+
+static bool so(const bool *flag)
+{
+    return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
+}
+
+static unsigned asked_a(void)
+{
+    return __atomic_load_n(&dns.asked_a, __ATOMIC_ACQUIRE);
+}
+
 static size_t put_record(unsigned char *at, int type, unsigned ttl, const void *data, size_t len)
 {
     unsigned char head[12] = { 0xc0, 12, 0, (unsigned char) type, 0, 1, 0, 0, (unsigned char) (ttl >> 8),
@@ -78,10 +93,10 @@ static size_t answer(unsigned char *packet, size_t len)
         exists |= strcasecmp(known[i], name) == 0;
     if (type == TYPE_A)
         __atomic_add_fetch(&dns.asked_a, 1, __ATOMIC_RELAXED);
-    if (dns.silent || (type == TYPE_AAAA && strcasecmp(name, "slow6.test") == 0))
+    if (so(&dns.silent) || (type == TYPE_AAAA && strcasecmp(name, "slow6.test") == 0))
         return 0;
     packet[2] = 0x81;
-    packet[3] = dns.failing ? 2 : exists ? 0 : 3;
+    packet[3] = so(&dns.failing) ? 2 : exists ? 0 : 3;
     memset(packet + 6, 0, 6);
     return packet[3] ? at + 5 : put_addresses(packet, at + 5, name, type);
 }
@@ -189,7 +204,8 @@ static void end(void)
 {
     wr_names_free(names);
     wr_loop_fini(&loop);
-    dns.silent = dns.failing = false;
+    say_so(&dns.silent, false);
+    say_so(&dns.failing, false);
 }
 
 /* Makes what is known stale, as if its TTL had ended. */
@@ -236,12 +252,12 @@ static void answers_come_once_and_stay_fresh(void **state)
     (void) state;
     struct asker a, b, c;
     begin(dns.address);
-    unsigned before = dns.asked_a;
+    unsigned before = asked_a();
     assert_false(ask(&a, "both.test", 80));
     assert_false(ask(&b, "BOTH.test", 81)); /* one question for both */
     assert_int_equal(a.done, 0);
     run();
-    assert_int_equal(dns.asked_a - before, 1);
+    assert_int_equal(asked_a() - before, 1);
     assert_int_equal(a.done, 1);
     assert_int_equal(a.err, WR_OK);
     assert_int_equal(a.found.count, 3);
@@ -281,7 +297,7 @@ static void a_name_is_asked_again_when_its_time_is_over(void **state)
     assert_false(ask(&a, "moving.test", 80));
     run();
     assert_string_equal(text(&a.found.list[0]), "192.0.2.10/80");
-    dns.last = 20;
+    __atomic_store_n(&dns.last, 20, __ATOMIC_RELAXED);
     assert_true(ask(&a, "moving.test", 80));
     assert_string_equal(text(&a.found.list[0]), "192.0.2.10/80");
     pass_time(WR_SPAN_MS(1050));
@@ -289,7 +305,7 @@ static void a_name_is_asked_again_when_its_time_is_over(void **state)
     run();
     assert_string_equal(text(&a.found.list[0]), "192.0.2.20/80");
     /* the name server fails: the old answer is used, and it isn't asked each time */
-    dns.failing = true;
+    say_so(&dns.failing, true);
     pass_time(WR_SPAN_MS(1050));
     assert_false(ask(&a, "moving.test", 80));
     run();
@@ -308,10 +324,10 @@ static void what_does_not_exist_is_remembered(void **state)
     assert_false(ask(&a, "nowhere.test", 80));
     run();
     assert_int_equal(a.err, WR_ERR_NO_ADDRESS);
-    unsigned before = dns.asked_a;
+    unsigned before = asked_a();
     assert_true(ask(&a, "nowhere.test", 80));
     assert_int_equal(a.found.count, 0);
-    assert_int_equal(dns.asked_a, before);
+    assert_int_equal(asked_a(), before);
     end();
 }
 
@@ -319,7 +335,7 @@ static void a_silent_server_is_waited_for_only_so_long(void **state)
 {
     (void) state;
     struct asker a, gone;
-    dns.silent = true;
+    say_so(&dns.silent, true);
     begin(dns.address);
     assert_false(ask(&a, "v4.test", 80));
     assert_false(ask(&gone, "v4.test", 80));
@@ -345,7 +361,7 @@ static void hosts_files_and_localhost_go_first(void **state)
     wr_names_hosts(names, path);
     wr_names_hosts(names, "/nonexistent/hosts");
     unlink(path);
-    unsigned before = dns.asked_a;
+    unsigned before = asked_a();
     assert_true(ask(&a, "v4.test", 80));
     assert_string_equal(text(&a.found.list[0]), "192.0.2.77/80");
     assert_true(ask(&a, "OTHER", 80));
@@ -356,7 +372,7 @@ static void hosts_files_and_localhost_go_first(void **state)
     assert_int_equal(a.found.count, 2);
     assert_string_equal(text(&a.found.list[0]), "127.0.0.1/80");
     assert_true(ask(&a, "192.0.2.5", 80));
-    assert_int_equal(dns.asked_a, before);
+    assert_int_equal(asked_a(), before);
     end();
 }
 
