@@ -63,6 +63,7 @@ static void look_again(struct wr_flight *f)
     if (wr_call_pending(&f->read.call))
         return;
     f->read.done = on_second_look;
+    f->look_sent = f->loop->mono;
     if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)
         fetch_without(f);
 }
@@ -166,7 +167,7 @@ static void on_timer(struct wr_timer *timer)
         fetch_without(f);
 }
 
-enum wr_flight_stage wr_flight_LOCK(struct wr_flight *f)
+enum wr_flight_stage wr_flight_lock(struct wr_flight *f)
 {
     struct wr_worker *worker = f->tenure->worker;
     if (worker->shelf == NULL || !wr_link_ready(worker->link))

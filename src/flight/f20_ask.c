@@ -40,7 +40,7 @@ static void on_end(struct wr_exchange *x, enum wr_err err)
     wr_flight_go(f, WR_FLIGHT_DONE);
 }
 
-enum wr_flight_stage wr_flight_ASK(struct wr_flight *f)
+enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
 {
     struct wr_exchange *x = &f->exchange;
     wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via, !f->alone);

@@ -18,6 +18,7 @@ static struct wr_object *final_object(struct wr_flight *f)
     }
     wr_flow_unref(tight);
     final->checked = f->loop->mono;
+    final->own = f->tenure->worker->shelf != NULL;
     return final;
 }
 
@@ -33,7 +34,7 @@ static void put(struct wr_flight *f, struct wr_object *o)
         wr_shelf_put(worker->shelf, o, keep, NULL, NULL);
 }
 
-enum wr_flight_stage wr_flight_LAND(struct wr_flight *f)
+enum wr_flight_stage wr_flight_land(struct wr_flight *f)
 {
     bool spoiled = __atomic_load_n(&f->spoiled, __ATOMIC_RELAXED);
     if (f->alone || f->storing != WR_STORE)

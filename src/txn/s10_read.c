@@ -90,7 +90,7 @@ static void open_upload(struct wr_txn *t)
 
 /* --- the head --- */
 
-enum wr_txn_stage wr_txn_READ_enter(struct wr_txn *t)
+enum wr_txn_stage wr_txn_read_enter(struct wr_txn *t)
 {
     struct wr_conn *c = t->conn;
     WR_COUNT(requests);
@@ -118,7 +118,7 @@ enum wr_txn_stage wr_txn_READ_enter(struct wr_txn *t)
     return WR_TXN_ROUTE;
 }
 
-enum wr_txn_stage wr_txn_READ_resume(struct wr_txn *t)
+enum wr_txn_stage wr_txn_read_resume(struct wr_txn *t)
 {
     (void) t;
     return WR_TXN_WAIT;

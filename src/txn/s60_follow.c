@@ -73,13 +73,13 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
     return WR_TXN_WAIT;
 }
 
-enum wr_txn_stage wr_txn_FOLLOW_enter(struct wr_txn *t)
+enum wr_txn_stage wr_txn_follow_enter(struct wr_txn *t)
 {
     (void) t;
     return WR_TXN_WAIT;
 }
 
-enum wr_txn_stage wr_txn_FOLLOW_resume(struct wr_txn *t)
+enum wr_txn_stage wr_txn_follow_resume(struct wr_txn *t)
 {
     if (t->err != WR_OK)
         return wr_txn_refuse(t, t->err, t->why);

@@ -219,7 +219,7 @@ static bool open_reader(struct wr_txn *t)
     return wr_reader_open(&t->reader, t->object->flow, &t->worker->loop, 0, on_more);
 }
 
-enum wr_txn_stage wr_txn_DELIVER_enter(struct wr_txn *t)
+enum wr_txn_stage wr_txn_deliver_enter(struct wr_txn *t)
 {
     if (t->err != WR_OK) {
         wr_txn_write_reply(t);
@@ -239,7 +239,7 @@ enum wr_txn_stage wr_txn_DELIVER_enter(struct wr_txn *t)
     return send_on(t);
 }
 
-enum wr_txn_stage wr_txn_DELIVER_resume(struct wr_txn *t)
+enum wr_txn_stage wr_txn_deliver_resume(struct wr_txn *t)
 {
     return send_on(t);
 }

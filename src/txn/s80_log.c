@@ -73,7 +73,7 @@ static void write_line(struct wr_txn *t)
     wr_access_write(t->worker->shared->access, &line);
 }
 
-enum wr_txn_stage wr_txn_LOG_enter(struct wr_txn *t)
+enum wr_txn_stage wr_txn_log_enter(struct wr_txn *t)
 {
     count(t);
     if (t->worker->shared->access)
@@ -83,7 +83,7 @@ enum wr_txn_stage wr_txn_LOG_enter(struct wr_txn *t)
     return WR_TXN_DONE;
 }
 
-enum wr_txn_stage wr_txn_LOG_resume(struct wr_txn *t)
+enum wr_txn_stage wr_txn_log_resume(struct wr_txn *t)
 {
     (void) t;
     return WR_TXN_DONE;

@@ -11,7 +11,7 @@ struct step {
 };
 
 static const struct step steps[] = {
-#define X(id, name) [WR_TXN_##id] = { wr_txn_##id##_enter, wr_txn_##id##_resume },
+#define X(id, name) [WR_TXN_##id] = { wr_txn_##name##_enter, wr_txn_##name##_resume },
 #include "txn/stages.def"
 #undef X
 };
@@ -115,8 +115,16 @@ void wr_txn_abort(struct wr_txn *t)
     t->close = t->waited = true;
     if (t->running)
         return; /* the driver sees it when the stage returns */
-    wr_txn_LOG_enter(t);
+    wr_txn_log_enter(t);
     txn_end(t);
+}
+
+void wr_txn_free_spare(struct wr_txn *t)
+{
+    wr_arena_fini(&t->arena);
+    wr_buf_fini(&t->out);
+    wr_buf_fini(&t->frame);
+    free(t);
 }
 
 /* --- the driver --- */
@@ -131,7 +139,7 @@ static void drive(struct wr_txn *t, enum wr_txn_stage next)
     }
     t->running = false;
     if (t->conn == NULL && next != WR_TXN_DONE)
-        wr_txn_LOG_enter(t);
+        wr_txn_log_enter(t);
     if (t->conn == NULL || next == WR_TXN_DONE)
         txn_end(t);
 }
