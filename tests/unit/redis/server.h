@@ -1,0 +1,58 @@
+/* A real redis-server for one test: on a Unix socket in a directory of its own, nothing on the network, nothing on disk
+ * unless asked. And a loop to turn until something has happened. A missing redis-server fails the test. */
+#pragma once
+
+#include "test.h"
+
+#include <hiredis.h>
+#include <sys/types.h>
+
+#include "net/loop.h"
+#include "policy/policy.h"
+
+#define MAX_WAIT WR_SPAN_S(20) /* nothing here takes so long: then the test has failed */
+
+struct server {
+    char dir[64], sock[80];
+    const char *args[12]; /* more of redis-server's command line, NULL-ended; kept over restarts */
+    const char *user, *password; /* for control; NULL: none */
+    pid_t pid;
+    redisContext *control; /* an ordinary blocking connection */
+};
+
+/* Starts and waits until it answers. Zeroed, or with args and password filled in. */
+void server_start(struct server *s);
+/* Starts without waiting. */
+void server_spawn(struct server *s);
+void server_control(struct server *s);
+void server_kill(struct server *s); /* -9 and reaped; the directory stays, for a restart */
+void server_stop(struct server *s); /* and the directory goes */
+/* A command over the control connection; the reply must not be an error. */
+redisReply *server_ask(struct server *s, const char *fmt, ...);
+long long server_int(struct server *s, const char *fmt, ...);
+void server_do(struct server *s, const char *fmt, ...);
+/* The number behind "field:" in INFO. */
+long long server_info(struct server *s, const char *field);
+
+/* A policy for this server: timeout 50 ms, max_staleness 200 ms. Static parts: one at a time per struct. */
+void policy_for(struct wr_policy *p, const char *sock);
+
+/* Turns the loop until the condition holds; fails the test after MAX_WAIT. */
+#define turn_until(loop, cond)                                                                                      \
+    do {                                                                                                            \
+        struct wr_time turn_start = wr_time_monotonic();                                                            \
+        while (!(cond)) {                                                                                           \
+            if (wr_time_since(wr_time_monotonic(), turn_start).us > MAX_WAIT.us)                                    \
+                fail_msg("%s:%d: waited in vain for: %s", __FILE__, __LINE__, #cond);                               \
+            turn(loop);                                                                                             \
+        }                                                                                                           \
+    } while (0)
+/* One turn: whatever is ready, or 10 ms. */
+void turn(struct wr_loop *loop);
+void turn_for(struct wr_loop *loop, struct wr_span span);
+
+/* From here on stderr goes to memory; ..._end gives how many lines contained `text` so far and, with text NULL, puts stderr
+ * back. */
+void log_capture_begin(void);
+size_t log_captured(const char *text);
+void log_capture_end(void);
