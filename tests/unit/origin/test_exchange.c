@@ -1,5 +1,4 @@
 /* An exchange against an origin that follows a script: connections, retries, time-outs, cancelling. */
-#define _GNU_SOURCE
 #include "rig.h"
 
 #include <arpa/inet.h>
