@@ -43,7 +43,7 @@ enum wr_reuse {
     WR_REUSE_VALIDATE,    /* ask the origin first */
     WR_REUSE_NOT,         /* not for this request (Authorization): as a miss */
 };
-/* unit01: a random number from [0,1) for early refresh. */
+/* unit01: a random number from [0,1) for early refresh; 1: none. */
 enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_object *object, struct wr_time now, double unit01);
 /* May it be served although stale, because the origin failed (RFC 5861 4 and RFC 9111 4.2.4)? */

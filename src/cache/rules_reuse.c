@@ -11,7 +11,7 @@ static bool refresh_early(const struct wr_cache_policy *policy, const struct wr_
 {
     if (policy->early_refresh <= 0 || left.us > object->meta.lifetime.us / EARLY_MOST)
         return false;
-    double gap = (double) object->meta.fetch_time.us * policy->early_refresh * -log(1.0 - unit01);
+    double gap = (double) object->meta.fetch_time.us * policy->early_refresh * -log(unit01);
     return (double) left.us <= gap;
 }
 

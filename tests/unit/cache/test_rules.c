@@ -491,9 +491,10 @@ static void early_refresh_is_near_the_end_only(void **state)
     struct wr_arena arena = { 0 };
     struct wr_object *o = stored(&policy, &arena, 200, "", D "Cache-Control: max-age=101", 1);
     struct wr_request_rules asked = { .max_age = WR_SPAN_NONE, .min_fresh = WR_SPAN_NONE, .max_stale = WR_SPAN_NONE };
-    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(50), 0.999999), WR_REUSE_FRESH);
-    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.9), WR_REUSE_EARLY); /* -ln(0.1) = 2.3 s */
-    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.1), WR_REUSE_FRESH);
+    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(50), 0.000001), WR_REUSE_FRESH);
+    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.1), WR_REUSE_EARLY); /* -ln(0.1) = 2.3 s */
+    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.9), WR_REUSE_FRESH);
+    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.999), 1.0), WR_REUSE_FRESH);
     wr_object_unref(o);
     wr_arena_fini(&arena);
 }
