@@ -27,7 +27,7 @@ struct wr_part {
 };
 #define WR_MAX_PARTS 16
 struct wr_answer {
-    int status;                   /* 200 (or the stored status), 304, 206, 412, 416 */
+    int status;                   /* 200 (or the stored status), 304, 206, 416 (If-Match and such are the origin's: RFC 9111 4.3.2) */
     size_t part_count;            /* 206: 1 part, or more: multipart/byteranges */
     struct wr_part parts[WR_MAX_PARTS];
     uint64_t length;              /* of the stored content */

@@ -24,7 +24,8 @@ static struct wr_slice put(char **at, struct wr_slice s)
 
 struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *flow)
 {
-    size_t texts = like->key.len + like->host.len + like->head.len + like->vary_values.len + like->tags.len;
+    size_t texts = like->key.len + like->host.len + like->head.len + like->vary_values.len + like->tags.len +
+                   like->first_only.len + like->generations.len;
     struct wr_object *o = malloc(sizeof *o + texts + 1);
     WR_CHECK(o != NULL);
     *o = *like;
@@ -36,6 +37,8 @@ struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *fl
     o->head = put(&at, like->head);
     o->vary_values = put(&at, like->vary_values);
     o->tags = put(&at, like->tags);
+    o->first_only = put(&at, like->first_only);
+    o->generations = put(&at, like->generations);
     o->etag = moved(like->etag, like->head, o->head);
     o->last_modified = moved(like->last_modified, like->head, o->head);
     o->hash = wr_hash_of(o->key);

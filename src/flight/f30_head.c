@@ -63,6 +63,7 @@ void wr_flight_leave_pass_marker(struct wr_flight *f)
         return;
     struct wr_object *marker = wr_build_pass(&f->order.key, f->loop->now, ttl);
     marker->checked = f->loop->mono;
+    marker->own = worker->shelf != NULL;
     if (worker->shared->memory)
         wr_memory_put(worker->shared->memory, marker, wr_time_add(f->loop->mono, ttl));
     if (worker->shelf)
@@ -127,6 +128,7 @@ static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head,
         wr_object_unref(f->order.marker);
         f->order.marker = wr_build_vary(&f->order.primary, names, meta);
         f->order.marker->checked = f->loop->mono;
+        f->order.marker->own = f->tenure->worker->shelf != NULL;
         f->new_marker = wr_object_ref(f->order.marker);
     }
     return wr_key_variant(&f->order.primary, f->order.marker, &f->request, &f->arena, values);

@@ -16,7 +16,8 @@ static int read_quality(struct wr_slice s)
     return q <= 1000 ? q : -1;
 }
 
-/* The q among the parameters, 1000 without one. Other parameters narrow the range to something we don't send: -1. */
+/* The q among the parameters, 1000 without one. Other parameters narrow the range to something we don't send:
+ * -1. */
 static int quality_of(struct wr_slice parameters)
 {
     struct wr_slice parameter;

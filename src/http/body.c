@@ -3,9 +3,9 @@
 #include "http/octets.h"
 
 #define MAX_SIZE_DIGITS 16
-#define MAX_LINE 4096            /* of a chunk-size line with its extensions, or of a trailer */
-#define MAX_OVERHEAD (16 * 1024) /* of extensions and trailers ... */
-#define OVERHEAD_SHARE 8         /* ... and one octet more for so many octets of content */
+#define MAX_LINE        4096        /* of a chunk-size line with its extensions, or of a trailer */
+#define MAX_OVERHEAD    (16 * 1024) /* of extensions and trailers ... */
+#define OVERHEAD_SHARE  8           /* ... and one octet more for so many octets of content */
 
 /* CHUNKED: what the next octet belongs to. */
 enum chunk_state {

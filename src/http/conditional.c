@@ -30,7 +30,8 @@ bool wr_etag_equal_weak(struct wr_slice a, struct wr_slice b)
     return wr_slice_eq(opaque(a), opaque(b));
 }
 
-/* The next entity tag of a list: unlike elsewhere a backslash escapes nothing in it, and commas may stand inside. */
+/* The next entity tag of a list: unlike elsewhere a backslash escapes nothing in it, and commas may stand
+ * inside. */
 static bool next_tag(struct wr_slice *rest, struct wr_slice *tag)
 {
     while (rest->len > 0) {
@@ -107,8 +108,9 @@ enum wr_condition wr_if_unmodified_since(const struct wr_head *request, const st
     return condition(!wr_time_before(since, *last_modified));
 }
 
-enum wr_condition wr_if_range(const struct wr_head *request, struct wr_slice etag, const struct wr_time *last_modified,
-                              const struct wr_time *date, struct wr_time now)
+enum wr_condition wr_if_range(const struct wr_head *request, struct wr_slice etag,
+                              const struct wr_time *last_modified, const struct wr_time *date,
+                              struct wr_time now)
 {
     const struct wr_field *f = wr_head_get(request, WR_F_IF_RANGE);
     struct wr_time asked;

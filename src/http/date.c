@@ -3,17 +3,19 @@
 #include "http/octets.h"
 
 #define S_PER_DAY 86400
-#define MAX_S INT64_C(253402300799) /* 9999-12-31 23:59:59 */
+#define MAX_S     INT64_C(253402300799) /* 9999-12-31 23:59:59 */
 
 static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 static const char day_names[] = "ThuFriSatSunMonTueWed"; /* 1970-01-01 was a Thursday */
-static const char *const long_days[] = { "Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday" };
+static const char *const long_days[] = { "Thursday", "Friday",  "Saturday", "Sunday",
+                                         "Monday",   "Tuesday", "Wednesday" };
 
 struct parts {
     int year, month, day, hour, minute, second; /* month from 0 */
 };
 
-/* Days since 1970-01-01 in the Gregorian calendar; years begin in March here, so that the leap day comes last. */
+/* Days since 1970-01-01 in the Gregorian calendar; years begin in March here, so that the leap day comes
+ * last. */
 static int64_t days_of(int year, int month, int day)
 {
     int64_t y = year + 400 - (month < 2); /* an era more, so that nothing is negative */
@@ -65,8 +67,8 @@ static bool match_number(struct wr_slice *s, size_t width, bool blank, int *numb
     return true;
 }
 
-/* All of s is as `form` says: DD or DDDD a number (the next of `numbers`), _D one that may begin with a blank, m the name
- * of a month, w that of a weekday, anything else itself. */
+/* All of s is as `form` says: DD or DDDD a number (the next of `numbers`), _D one that may begin with a
+ * blank, m the name of a month, w that of a weekday, anything else itself. */
 static bool match(struct wr_slice s, const char *form, int *numbers, int *month)
 {
     while (*form) {

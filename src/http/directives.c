@@ -6,11 +6,11 @@
 #include "http/structured.h"
 
 enum kind {
-    FLAG,     /* bool */
-    LIFETIME, /* int64_t; malformed: 0 */
-    LENIENCE, /* int64_t; malformed: as if it were not there */
+    FLAG,      /* bool */
+    LIFETIME,  /* int64_t; malformed: 0 */
+    LENIENCE,  /* int64_t; malformed: as if it were not there */
     STALENESS, /* LENIENCE whose value may be missing: WR_DELTA_MAX then */
-    FIELDS,   /* bool, and a slice of field names that narrows it */
+    FIELDS,    /* bool, and a slice of field names that narrows it */
 };
 
 struct rule {
@@ -19,7 +19,10 @@ struct rule {
     size_t at, fields; /* where in the struct */
 };
 
-#define RULE(type, name, kind, member) { WR_SLICE_INIT(name), kind, offsetof(struct type, member), 0 }
+#define RULE(type, name, kind, member)                                                                       \
+    {                                                                                                        \
+        WR_SLICE_INIT(name), kind, offsetof(struct type, member), 0                                          \
+    }
 
 static const struct rule request_rules[] = {
     RULE(wr_request_directives, "max-age", LIFETIME, max_age),
@@ -51,13 +54,13 @@ static const struct rule response_rules[] = {
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-static const struct wr_request_directives no_request_directives = {
-    .max_age = WR_DELTA_NONE, .min_fresh = WR_DELTA_NONE, .max_stale = WR_DELTA_NONE
-};
-static const struct wr_response_directives no_response_directives = {
-    .max_age = WR_DELTA_NONE, .s_maxage = WR_DELTA_NONE,
-    .stale_while_revalidate = WR_DELTA_NONE, .stale_if_error = WR_DELTA_NONE
-};
+static const struct wr_request_directives no_request_directives = { .max_age = WR_DELTA_NONE,
+                                                                    .min_fresh = WR_DELTA_NONE,
+                                                                    .max_stale = WR_DELTA_NONE };
+static const struct wr_response_directives no_response_directives = { .max_age = WR_DELTA_NONE,
+                                                                      .s_maxage = WR_DELTA_NONE,
+                                                                      .stale_while_revalidate = WR_DELTA_NONE,
+                                                                      .stale_if_error = WR_DELTA_NONE };
 
 bool wr_delta_parse(struct wr_slice s, int64_t *out)
 {
@@ -110,7 +113,8 @@ static void apply_lenience(int64_t *to, const struct directive *d)
         *to = seconds;
 }
 
-/* Names narrow the directive; without any, or when there are two sets of them, it is about the whole response. */
+/* Names narrow the directive; without any, or when there are two sets of them, it is about the whole
+ * response. */
 static void apply_fields(bool *whole, struct wr_slice *fields, const struct directive *d)
 {
     if (d->value.len == 0 || d->malformed || fields->at != NULL)
@@ -183,8 +187,8 @@ void wr_directives_of_response(const struct wr_head *h, struct wr_response_direc
     read_cache_control(h, response_rules, COUNT(response_rules), out);
 }
 
-/* One member of a targeted field. As a key may come again and then replaces what it said before, values are set here
- * and not accumulated. */
+/* One member of a targeted field. As a key may come again and then replaces what it said before, values are
+ * set here and not accumulated. */
 static void apply_member(const struct wr_sf_member *m, struct wr_response_directives *to)
 {
     const struct rule *rule = find_rule(response_rules, COUNT(response_rules), m->key);
@@ -227,7 +231,8 @@ bool wr_directives_of_targeted_named(const struct wr_head *h, struct wr_slice na
     return members > 0;
 }
 
-bool wr_directives_of_targeted(const struct wr_head *h, enum wr_field_id id, struct wr_response_directives *out)
+bool wr_directives_of_targeted(const struct wr_head *h, enum wr_field_id id,
+                               struct wr_response_directives *out)
 {
     return wr_directives_of_targeted_named(h, wr_field_name(id), out);
 }

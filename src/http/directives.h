@@ -1,14 +1,16 @@
-/* What Cache-Control and its relatives say (RFC 9111 5.2, RFC 5861, RFC 8246, RFC 9213), over all field lines of a head.
+/* What Cache-Control and its relatives say (RFC 9111 5.2, RFC 5861, RFC 8246, RFC 9213), over all field lines
+ * of a head.
  *
- * Lengths of time are whole seconds. Where a field can be read in two ways the more restrictive one counts (RFC 9111
- * 4.2.1): a lifetime that isn't a number is 0; of several lifetimes the first counts unless one of them is malformed.
- * Unknown directives are ignored. Decides nothing: that is the cache's room. Thread: any. */
+ * Lengths of time are whole seconds. Where a field can be read in two ways the more restrictive one counts
+ * (RFC 9111 4.2.1): a lifetime that isn't a number is 0; of several lifetimes the first counts unless one of
+ * them is malformed. Unknown directives are ignored. Decides nothing: that is the cache's room. Thread: any.
+ */
 #pragma once
 
 #include "http/head.h"
 
 #define WR_DELTA_NONE INT64_C(-1)         /* the directive is not there */
-#define WR_DELTA_MAX INT64_C(2147483648)  /* greater numbers mean this one (RFC 9111 1.2.2) */
+#define WR_DELTA_MAX  INT64_C(2147483648) /* greater numbers mean this one (RFC 9111 1.2.2) */
 
 struct wr_request_directives {
     int64_t max_age, min_fresh;
@@ -22,18 +24,20 @@ struct wr_response_directives {
     bool no_store, no_transform, must_revalidate, proxy_revalidate, must_understand, immutable;
     bool is_public;
     bool no_cache, is_private; /* without field names: the whole response */
-    struct wr_slice no_cache_fields, private_fields; /* the names in no-cache="..." and private="..."; at == NULL: none */
+    struct wr_slice no_cache_fields,
+        private_fields; /* the names in no-cache="..." and private="..."; at == NULL: none */
 };
 
 /* Reads Cache-Control and Pragma of a request. */
 void wr_directives_of_request(const struct wr_head *h, struct wr_request_directives *out);
 /* Reads Cache-Control of a response. */
 void wr_directives_of_response(const struct wr_head *h, struct wr_response_directives *out);
-/* Reads a targeted field (`id`: CDN_CACHE_CONTROL, WEIR_CACHE_CONTROL ...) as a strict dictionary (RFC 9213 2.1): a directive whose
- * value has the wrong type is ignored, a field with a mistake anywhere is ignored whole. true: *out counts instead of
- * Cache-Control and Expires; false: there is none, or an empty or invalid one, and *out holds nothing. */
-bool wr_directives_of_targeted(const struct wr_head *h, enum wr_field_id id, struct wr_response_directives *out)
-    WR_MUST_USE;
+/* Reads a targeted field (`id`: CDN_CACHE_CONTROL, WEIR_CACHE_CONTROL ...) as a strict dictionary (RFC
+ * 9213 2.1): a directive whose value has the wrong type is ignored, a field with a mistake anywhere is
+ * ignored whole. true: *out counts instead of Cache-Control and Expires; false: there is none, or an empty or
+ * invalid one, and *out holds nothing. */
+bool wr_directives_of_targeted(const struct wr_head *h, enum wr_field_id id,
+                               struct wr_response_directives *out) WR_MUST_USE;
 /* The same for a targeted field by any name. */
 bool wr_directives_of_targeted_named(const struct wr_head *h, struct wr_slice name,
                                      struct wr_response_directives *out) WR_MUST_USE;

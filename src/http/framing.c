@@ -86,7 +86,8 @@ static void hide_nominated(struct wr_head *h, struct wr_slice name)
 static const char *read_connection(struct wr_head *h, bool *close, bool *keep)
 {
     unsigned options = 0;
-    for (const struct wr_field *f = wr_head_get(h, WR_F_CONNECTION); f; f = wr_head_next(h, WR_F_CONNECTION, f)) {
+    for (const struct wr_field *f = wr_head_get(h, WR_F_CONNECTION); f;
+         f = wr_head_next(h, WR_F_CONNECTION, f)) {
         struct wr_slice rest = f->value, option;
         while (wr_list_next(&rest, &option)) {
             if (!wr_octets_all(option, WR_OC_TOKEN))

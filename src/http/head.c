@@ -7,7 +7,8 @@
 struct known_name {
     struct wr_slice usual;
     char lower[NAME_ROOM];
-    char fold[NAME_ROOM]; /* 0x20 where a letter stands: octet | fold equals lower in either case, and only then */
+    char fold[NAME_ROOM]; /* 0x20 where a letter stands: octet | fold equals lower in either case, and only
+                             then */
     unsigned flags;
 };
 
@@ -86,7 +87,8 @@ unsigned wr_field_flags(enum wr_field_id id)
     return names[id].flags;
 }
 
-const struct wr_field *wr_head_next(const struct wr_head *h, enum wr_field_id id, const struct wr_field *after)
+const struct wr_field *wr_head_next(const struct wr_head *h, enum wr_field_id id,
+                                    const struct wr_field *after)
 {
     if (!(h->known >> (id % 64) & 1))
         return NULL;
@@ -101,7 +103,8 @@ const struct wr_field *wr_head_get(const struct wr_head *h, enum wr_field_id id)
     return wr_head_next(h, id, NULL);
 }
 
-const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice name, const struct wr_field *after)
+const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice name,
+                                     const struct wr_field *after)
 {
     enum wr_field_id id = wr_field_id_of(name);
     if (id != WR_F_OTHER)

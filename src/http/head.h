@@ -1,7 +1,8 @@
 /* The head of a message: request or response line and its fields, as slices over the octets it was read from.
  *
- * A head owns nothing: its slices hold as long as the buffer that was parsed (or wr_head_copy()'s arena). Values are
- * trimmed. Known field names carry an id (fields.def), so that look-ups compare a number. Thread: any. */
+ * A head owns nothing: its slices hold as long as the buffer that was parsed (or wr_head_copy()'s arena).
+ * Values are trimmed. Known field names carry an id (fields.def), so that look-ups compare a number. Thread:
+ * any. */
 #pragma once
 
 #include "base/arena.h"
@@ -17,16 +18,16 @@ enum wr_field_id {
 };
 
 enum wr_field_flag {
-    WR_FF_HOP = 1,    /* concerns one connection only and is never forwarded (RFC 9110 7.6.1) */
+    WR_FF_HOP = 1,        /* concerns one connection only and is never forwarded (RFC 9110 7.6.1) */
     WR_FF_NO_TRAILER = 2, /* must not stand in trailers (RFC 9110 6.5.1) */
-    WR_FF_NO_UPDATE = 4, /* not replaced in a stored response by a 304 (RFC 9111 3.2) */
+    WR_FF_NO_UPDATE = 4,  /* not replaced in a stored response by a 304 (RFC 9111 3.2) */
 };
 
 struct wr_field {
-    struct wr_slice name; /* as sent */
+    struct wr_slice name;  /* as sent */
     struct wr_slice value; /* trimmed */
-    uint16_t id;      /* enum wr_field_id */
-    uint16_t hidden;  /* not to be forwarded: hop-by-hop, or named by Connection */
+    uint16_t id;           /* enum wr_field_id */
+    uint16_t hidden;       /* not to be forwarded: hop-by-hop, or named by Connection */
 };
 
 enum wr_method {
@@ -47,7 +48,7 @@ enum wr_framing {
     WR_FRAMING_NONE,   /* no body */
     WR_FRAMING_LENGTH, /* content_length octets */
     WR_FRAMING_CHUNKED,
-    WR_FRAMING_CLOSE,  /* responses only: until the connection ends */
+    WR_FRAMING_CLOSE, /* responses only: until the connection ends */
 };
 
 #define WR_MAX_FIELDS 128
@@ -56,8 +57,8 @@ enum wr_framing {
 struct wr_head {
     struct wr_field *fields;
     size_t field_count;
-    uint64_t known;          /* bit (id % 64) set if a field with that id may be present: a quick no */
-    int minor;               /* HTTP/1.minor: 0 or 1 */
+    uint64_t known; /* bit (id % 64) set if a field with that id may be present: a quick no */
+    int minor;      /* HTTP/1.minor: 0 or 1 */
     enum wr_framing framing;
     uint64_t content_length; /* with WR_FRAMING_LENGTH */
     bool keep_alive;         /* what version and Connection say, of this hop */
@@ -66,12 +67,12 @@ struct wr_head {
     /* request */
     enum wr_method method;
     struct wr_slice method_text;
-    struct wr_slice target;  /* as sent */
-    struct wr_slice host;    /* authority without userinfo: from an absolute-form target, else Host; as sent */
-    struct wr_slice path;    /* starts with '/', or "*" for OPTIONS * ; without query */
-    struct wr_slice query;   /* behind '?', without it; at == NULL: there was no '?' */
+    struct wr_slice target; /* as sent */
+    struct wr_slice host;   /* authority without userinfo: from an absolute-form target, else Host; as sent */
+    struct wr_slice path;   /* starts with '/', or "*" for OPTIONS * ; without query */
+    struct wr_slice query;  /* behind '?', without it; at == NULL: there was no '?' */
     bool expect_continue;
-    bool trailers_wanted;    /* TE: trailers was sent: trailers may be passed back (RFC 9110 6.5.1) */
+    bool trailers_wanted; /* TE: trailers was sent: trailers may be passed back (RFC 9110 6.5.1) */
 
     /* response */
     int status;
@@ -81,15 +82,19 @@ struct wr_head {
 /* The first field with this id, or NULL. */
 const struct wr_field *wr_head_get(const struct wr_head *h, enum wr_field_id id);
 /* The next one behind `after` (NULL: the first). For fields that may repeat. */
-const struct wr_field *wr_head_next(const struct wr_head *h, enum wr_field_id id, const struct wr_field *after);
+const struct wr_field *wr_head_next(const struct wr_head *h, enum wr_field_id id,
+                                    const struct wr_field *after);
 /* By name, for fields without an id too. */
-const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice name, const struct wr_field *after);
+const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice name,
+                                     const struct wr_field *after);
 /* The id of a field name in any case; WR_F_OTHER if it has none. */
 enum wr_field_id wr_field_id_of(struct wr_slice name);
-/* The name in its usual spelling ("Content-Length") and the flags of an id other than WR_F_OTHER. Static memory. */
+/* The name in its usual spelling ("Content-Length") and the flags of an id other than WR_F_OTHER. Static
+ * memory. */
 struct wr_slice wr_field_name(enum wr_field_id id);
 unsigned wr_field_flags(enum wr_field_id id);
-/* Joins all values of the field with ", " (RFC 9110 5.3). One value: no copy. None: at == NULL. In the arena. */
+/* Joins all values of the field with ", " (RFC 9110 5.3). One value: no copy. None: at == NULL. In the arena.
+ */
 struct wr_slice wr_head_joined(const struct wr_head *h, enum wr_field_id id, struct wr_arena *arena);
 /* A deep copy whose octets and field array live in the arena. */
 void wr_head_copy(struct wr_head *to, const struct wr_head *from, struct wr_arena *arena);

@@ -1,4 +1,5 @@
-/* Which octets may stand where, and walking comma-separated lists: the letters of HTTP's grammar. Thread: any. */
+/* Which octets may stand where, and walking comma-separated lists: the letters of HTTP's grammar. Thread:
+ * any. */
 #pragma once
 
 #include "base/bytes.h"
@@ -10,8 +11,9 @@ enum wr_octet_class {
     WR_OC_FIELD = 8,   /* may stand in a field value: VCHAR, obs-text, SP, HTAB (RFC 9110 5.5) */
     WR_OC_HEX = 16,
     WR_OC_DIGIT = 32,
-    WR_OC_ETAG = 64,   /* etagc (RFC 9110 8.8.3) */
-    WR_OC_KEY = 128,   /* may stand in the key of a structured field: lower case, digits, "_-.*" (RFC 9651 3.1.2) */
+    WR_OC_ETAG = 64, /* etagc (RFC 9110 8.8.3) */
+    WR_OC_KEY =
+        128, /* may stand in the key of a structured field: lower case, digits, "_-.*" (RFC 9651 3.1.2) */
 };
 
 extern const uint8_t wr_octets[256];
@@ -36,8 +38,8 @@ static inline bool wr_octets_all(struct wr_slice s, enum wr_octet_class class)
     return s.len > 0 && wr_octet_span(s, class) == s.len;
 }
 
-/* The next element of a #list (RFC 9110 5.6.1), trimmed, empty ones skipped; a comma inside a quoted string does not
- * separate. Starts with *rest as the field's value; false: there are no more. */
+/* The next element of a #list (RFC 9110 5.6.1), trimmed, empty ones skipped; a comma inside a quoted string
+ * does not separate. Starts with *rest as the field's value; false: there are no more. */
 bool wr_list_next(struct wr_slice *rest, struct wr_slice *item);
 /* Length of the quoted string at the front, both quotes included; 0: none, or it does not end. */
 size_t wr_quoted_span(struct wr_slice s);

@@ -9,7 +9,8 @@
 
 #define MAX_EMPTY_LINES 4 /* before a request line (RFC 9112 2.2 asks for one) */
 
-/* --- http-parser: gives us the fields -------------------------------------------------------------------------- */
+/* --- http-parser: gives us the fields
+ * -------------------------------------------------------------------------- */
 
 struct reading {
     struct wr_head *head;
@@ -76,7 +77,8 @@ __attribute__((constructor)) static void prepare_parser(void)
     WR_CHECK(http_parser_execute(&behind_first_line, &none, line, sizeof line - 1) == sizeof line - 1);
 }
 
-/* Reads the fields of a scanned head: at[0..len) is what stands behind its first line. NULL, or what is wrong. */
+/* Reads the fields of a scanned head: at[0..len) is what stands behind its first line. NULL, or what is
+ * wrong. */
 static const char *read_fields(struct wr_head *h, const char *at, size_t len)
 {
     struct reading r = { .head = h };
@@ -99,16 +101,17 @@ static struct wr_slice first_line(const char *at, size_t len, struct wr_slice *f
     return wr_slice(at, line);
 }
 
-/* --- the request line ------------------------------------------------------------------------------------------ */
+/* --- the request line
+ * ------------------------------------------------------------------------------------------ */
 
 static enum wr_method method_of(struct wr_slice text)
 {
     static const struct wr_slice known[] = {
-        [WR_METHOD_GET] = WR_SLICE_INIT("GET"),         [WR_METHOD_HEAD] = WR_SLICE_INIT("HEAD"),
-        [WR_METHOD_POST] = WR_SLICE_INIT("POST"),       [WR_METHOD_PUT] = WR_SLICE_INIT("PUT"),
-        [WR_METHOD_DELETE] = WR_SLICE_INIT("DELETE"),   [WR_METHOD_OPTIONS] = WR_SLICE_INIT("OPTIONS"),
-        [WR_METHOD_TRACE] = WR_SLICE_INIT("TRACE"),     [WR_METHOD_CONNECT] = WR_SLICE_INIT("CONNECT"),
-        [WR_METHOD_PATCH] = WR_SLICE_INIT("PATCH"),     [WR_METHOD_PURGE] = WR_SLICE_INIT("PURGE"),
+        [WR_METHOD_GET] = WR_SLICE_INIT("GET"),       [WR_METHOD_HEAD] = WR_SLICE_INIT("HEAD"),
+        [WR_METHOD_POST] = WR_SLICE_INIT("POST"),     [WR_METHOD_PUT] = WR_SLICE_INIT("PUT"),
+        [WR_METHOD_DELETE] = WR_SLICE_INIT("DELETE"), [WR_METHOD_OPTIONS] = WR_SLICE_INIT("OPTIONS"),
+        [WR_METHOD_TRACE] = WR_SLICE_INIT("TRACE"),   [WR_METHOD_CONNECT] = WR_SLICE_INIT("CONNECT"),
+        [WR_METHOD_PATCH] = WR_SLICE_INIT("PATCH"),   [WR_METHOD_PURGE] = WR_SLICE_INIT("PURGE"),
     };
     for (unsigned m = 1; m < sizeof known / sizeof known[0]; m++)
         if (wr_slice_eq(text, known[m]))
@@ -134,7 +137,8 @@ static enum wr_err wrong(struct wr_parse *p, enum wr_err err, const char *why)
 }
 
 /* line: without its CR LF. */
-static enum wr_err read_request_line(struct wr_parse *p, struct wr_slice line, size_t max_target, struct wr_head *h)
+static enum wr_err read_request_line(struct wr_parse *p, struct wr_slice line, size_t max_target,
+                                     struct wr_head *h)
 {
     struct wr_slice rest = line;
     h->method_text = wr_slice_cut(&rest, ' ');
@@ -144,7 +148,8 @@ static enum wr_err read_request_line(struct wr_parse *p, struct wr_slice line, s
     if (h->target.len > max_target)
         return wrong(p, WR_ERR_TARGET_TOO_LONG, "the request target is too long");
     if (h->target.len == 0 || rest.at == NULL)
-        return wrong(p, WR_ERR_BAD_REQUEST, "the request line is not method, target and version, one space apart");
+        return wrong(p, WR_ERR_BAD_REQUEST,
+                     "the request line is not method, target and version, one space apart");
     h->minor = minor_of(rest);
     if (h->minor == -2)
         return wrong(p, WR_ERR_BAD_REQUEST, "the request line does not end in a version of HTTP");
@@ -157,13 +162,20 @@ static enum wr_err read_request_line(struct wr_parse *p, struct wr_slice line, s
     return why ? wrong(p, WR_ERR_BAD_REQUEST, why) : WR_OK;
 }
 
-/* --- requests -------------------------------------------------------------------------------------------------- */
+/* --- requests
+ * -------------------------------------------------------------------------------------------------- */
 
 static enum wr_err read_expectation(struct wr_parse *p, struct wr_head *h)
 {
     const struct wr_field *f = wr_head_get(h, WR_F_EXPECT);
-    if (f == NULL || h->minor == 0) /* RFC 9110 10.1.1: ignored in HTTP/1.0 */
+    if (f == NULL)
         return WR_OK;
+    if (h->minor ==
+        0) { /* RFC 9110 10.1.1: ignored, and it must not come to life in the HTTP/1.1 we forward */
+        for (; f; f = wr_head_next(h, WR_F_EXPECT, f))
+            ((struct wr_field *) f)->hidden = 1;
+        return WR_OK;
+    }
     if (wr_head_next(h, WR_F_EXPECT, f) || !wr_slice_eq_nocase(f->value, WR_SLICE("100-continue")))
         return wrong(p, WR_ERR_EXPECTATION, "an expectation other than 100-continue");
     h->expect_continue = true;
@@ -171,7 +183,8 @@ static enum wr_err read_expectation(struct wr_parse *p, struct wr_head *h)
 }
 
 /* at[0..len): a scanned head, without the empty lines before it. */
-static enum wr_err read_request(struct wr_parse *p, const char *at, size_t len, size_t max_target, struct wr_head *h)
+static enum wr_err read_request(struct wr_parse *p, const char *at, size_t len, size_t max_target,
+                                struct wr_head *h)
 {
     struct wr_slice fields, line = first_line(at, len, &fields);
     enum wr_err err = read_request_line(p, line, max_target, h);
@@ -241,7 +254,8 @@ enum wr_parse_status wr_parse_request(struct wr_parse *p, const char *at, size_t
     return done(p, read_request(p, at + start, p->length - start, limits->target, head));
 }
 
-/* --- responses ------------------------------------------------------------------------------------------------- */
+/* --- responses
+ * ------------------------------------------------------------------------------------------------- */
 
 /* RFC 9112 4. The space before an absent reason is forgiven: it can't be read in two ways. */
 static const char *read_status_line(struct wr_slice line, struct wr_head *h)
@@ -282,7 +296,8 @@ enum wr_parse_status wr_parse_response(struct wr_parse *p, const char *at, size_
     return done(p, p->why ? WR_ERR_ORIGIN_BROKEN : WR_OK);
 }
 
-/* --- trailers -------------------------------------------------------------------------------------------------- */
+/* --- trailers
+ * -------------------------------------------------------------------------------------------------- */
 
 bool wr_parse_trailers(struct wr_slice raw, struct wr_field *fields, size_t *count)
 {
@@ -293,7 +308,8 @@ bool wr_parse_trailers(struct wr_slice raw, struct wr_field *fields, size_t *cou
             return false;
         value = wr_slice(line.at, line.len - 1);
         name = wr_slice_cut(&value, ':');
-        if (value.at == NULL || !wr_octets_all(name, WR_OC_TOKEN) || wr_octet_span(value, WR_OC_FIELD) != value.len)
+        if (value.at == NULL || !wr_octets_all(name, WR_OC_TOKEN) ||
+            wr_octet_span(value, WR_OC_FIELD) != value.len)
             return false;
         enum wr_field_id id = wr_field_id_of(name);
         bool hidden = wr_field_flags(id) & (WR_FF_HOP | WR_FF_NO_TRAILER);

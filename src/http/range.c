@@ -76,8 +76,8 @@ static size_t join(struct wr_range *ranges, size_t count)
     return kept + 1;
 }
 
-enum wr_range_result wr_range_parse(struct wr_slice value, uint64_t length, struct wr_range ranges[WR_MAX_RANGES],
-                                    size_t *count)
+enum wr_range_result wr_range_parse(struct wr_slice value, uint64_t length,
+                                    struct wr_range ranges[WR_MAX_RANGES], size_t *count)
 {
     struct wr_slice rest = value, unit = wr_slice_cut(&rest, '='), item;
     size_t parts = 0;
@@ -101,7 +101,8 @@ enum wr_range_result wr_range_parse(struct wr_slice value, uint64_t length, stru
     return WR_RANGE_OK;
 }
 
-struct wr_slice wr_content_range_format(const struct wr_range *r, uint64_t length, char out[WR_CONTENT_RANGE_MAX])
+struct wr_slice wr_content_range_format(const struct wr_range *r, uint64_t length,
+                                        char out[WR_CONTENT_RANGE_MAX])
 {
     int len = r ? snprintf(out, WR_CONTENT_RANGE_MAX, "bytes %llu-%llu/%llu", (unsigned long long) r->first,
                            (unsigned long long) r->last, (unsigned long long) length)

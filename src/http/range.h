@@ -3,7 +3,8 @@
 
 #include "base/bytes.h"
 
-#define WR_MAX_RANGES 16 /* more parts than this in one request are an attack (RFC 9110 17.15): the field is ignored */
+#define WR_MAX_RANGES                                                                                        \
+    16 /* more parts than this in one request are an attack (RFC 9110 17.15): the field is ignored */
 
 struct wr_range {
     uint64_t first, last; /* both inclusive */
@@ -15,15 +16,17 @@ enum wr_range_result {
     WR_RANGE_OK,
 };
 
-/* Reads a Range field for a representation of `length` octets. OK: ranges[0..*count), cut to the length, in the order
- * asked for; ranges that overlap or touch make all of them be sorted and joined (15.3.7.2). */
-enum wr_range_result wr_range_parse(struct wr_slice value, uint64_t length, struct wr_range ranges[WR_MAX_RANGES],
-                                    size_t *count) WR_MUST_USE;
+/* Reads a Range field for a representation of `length` octets. OK: ranges[0..*count), cut to the length, in
+ * the order asked for; ranges that overlap or touch make all of them be sorted and joined (15.3.7.2). */
+enum wr_range_result wr_range_parse(struct wr_slice value, uint64_t length,
+                                    struct wr_range ranges[WR_MAX_RANGES], size_t *count) WR_MUST_USE;
 
 #define WR_CONTENT_RANGE_MAX 80
 
-/* Writes "bytes first-last/length", or "bytes *" "/length" with r == NULL (for a 416), and a NUL; gives the octets. */
-struct wr_slice wr_content_range_format(const struct wr_range *r, uint64_t length, char out[WR_CONTENT_RANGE_MAX]);
+/* Writes "bytes first-last/length", or "bytes *" "/length" with r == NULL (for a 416), and a NUL; gives the
+ * octets. */
+struct wr_slice wr_content_range_format(const struct wr_range *r, uint64_t length,
+                                        char out[WR_CONTENT_RANGE_MAX]);
 
 struct wr_content_range {
     struct wr_range range; /* satisfied only */

@@ -1,5 +1,5 @@
-/* Writes heads in one unambiguous form: single spaces, CR LF, no folding, HTTP/1.1, values trimmed. What parse.c refuses
- * can't come out here as long as names and values come from a parsed head. Thread: any. */
+/* Writes heads in one unambiguous form: single spaces, CR LF, no folding, HTTP/1.1, values trimmed. What
+ * parse.c refuses can't come out here as long as names and values come from a parsed head. Thread: any. */
 #pragma once
 
 #include "http/head.h"
@@ -8,8 +8,9 @@
 void wr_head_write_request_line(struct wr_buf *b, const struct wr_head *h);
 /* "HTTP/1.1 status reason" CR LF; the space stands even without a reason (RFC 9112 4). */
 void wr_head_write_status_line(struct wr_buf *b, int status, struct wr_slice reason);
-/* All fields that aren't hidden, each with CR LF; not the empty line. Host is among them if one was sent (HTTP/1.0 may
- * leave it out: then the forwarder writes it) and says what h->host says; framing (Content-Length, Transfer-Encoding) and Connection never are: the forwarder writes those. */
+/* All fields that aren't hidden, each with CR LF; not the empty line. Host is among them if one was sent
+ * (HTTP/1.0 may leave it out: then the forwarder writes it) and says what h->host says; framing
+ * (Content-Length, Transfer-Encoding) and Connection never are: the forwarder writes those. */
 void wr_head_write_fields(struct wr_buf *b, const struct wr_head *h);
 /* One field. The caller vouches for value being free of control characters. */
 void wr_head_write_field(struct wr_buf *b, struct wr_slice name, struct wr_slice value);

@@ -78,9 +78,10 @@ static bool read_bytes(struct wr_slice *s, struct wr_sf_member *m)
 {
     eat(s, ':');
     size_t len = 0;
-    while (len < s->len && ((s->at[len] >= 'a' && s->at[len] <= 'z') || (s->at[len] >= 'A' && s->at[len] <= 'Z') ||
-                            wr_octet_is(s->at[len], WR_OC_DIGIT) || s->at[len] == '+' || s->at[len] == '/' ||
-                            s->at[len] == '='))
+    while (len < s->len &&
+           ((s->at[len] >= 'a' && s->at[len] <= 'z') || (s->at[len] >= 'A' && s->at[len] <= 'Z') ||
+            wr_octet_is(s->at[len], WR_OC_DIGIT) || s->at[len] == '+' || s->at[len] == '/' ||
+            s->at[len] == '='))
         len++;
     m->type = WR_SF_BYTES;
     m->text = take(s, len);
@@ -175,7 +176,8 @@ static bool read_inner_list(struct wr_slice *s, struct wr_sf_member *m)
             m->text = wr_slice(begin, (size_t) (end - begin));
             return skip_parameters(s);
         }
-        if (!read_bare(s, &item) || !skip_parameters(s) || s->len == 0 || (s->at[0] != ' ' && s->at[0] != ')'))
+        if (!read_bare(s, &item) || !skip_parameters(s) || s->len == 0 ||
+            (s->at[0] != ' ' && s->at[0] != ')'))
             return false;
     }
 }

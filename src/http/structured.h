@@ -1,7 +1,7 @@
 /* Structured fields (RFC 9651): the members of a dictionary or a list, one by one, without memory.
  *
- * Strict: a mistake anywhere makes the whole field invalid (4.2), so a caller must read to the end before it believes
- * what it has read. Parameters and inner lists are checked and passed over. Thread: any. */
+ * Strict: a mistake anywhere makes the whole field invalid (4.2), so a caller must read to the end before it
+ * believes what it has read. Parameters and inner lists are checked and passed over. Thread: any. */
 #pragma once
 
 #include "base/bytes.h"

@@ -3,14 +3,14 @@
 
 #include "http/head.h"
 
-/* uri-host [":" port] of RFC 9110 7.2 and 4.2.1: a registered name, an IPv4 address or an IPv6 literal in brackets, not
- * empty, without userinfo; port up to 65535, possibly empty. */
+/* uri-host [":" port] of RFC 9110 7.2 and 4.2.1: a registered name, an IPv4 address or an IPv6 literal in
+ * brackets, not empty, without userinfo; port up to 65535, possibly empty. */
 bool wr_authority_valid(struct wr_slice authority) WR_MUST_USE;
 
-/* Splits h->target into host (absolute-form only), path and query. Needs method and target. NULL, or what is wrong
- * (static text). */
+/* Splits h->target into host (absolute-form only), path and query. Needs method and target. NULL, or what is
+ * wrong (static text). */
 const char *wr_target_split(struct wr_head *h) WR_MUST_USE;
 
-/* Checks the Host fields (RFC 9112 3.2) and sets h->host. With an absolute-form target the target's host counts, and
- * the Host field is made to say the same (3.2.2). NULL, or what is wrong (static text). */
+/* Checks the Host fields (RFC 9112 3.2) and sets h->host. With an absolute-form target the target's host
+ * counts, and the Host field is made to say the same (3.2.2). NULL, or what is wrong (static text). */
 const char *wr_host_settle(struct wr_head *h) WR_MUST_USE;

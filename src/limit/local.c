@@ -17,7 +17,7 @@
 struct entry {
     struct wr_hash id;
     struct wr_limit_rule rule;
-    struct wr_limit_state state;
+    struct wr_limit_tally state;
     int64_t whole_at_us; /* from here on it is worth nothing; 0: a free entry */
     double spent;        /* the share of the quota, 0..1, when last asked */
     uint32_t next;       /* in its bucket, or in the list of free entries */
@@ -80,7 +80,7 @@ void wr_local_limits_free(struct wr_local_limits *l)
     for (struct shard *s = l->shards; s < l->shards + SHARDS; s++) {
         for (uint32_t i = 0; i < s->fresh; i++)
             if (s->entries[i].whole_at_us != 0)
-                wr_limit_state_fini(&s->entries[i].rule, &s->entries[i].state);
+                wr_limit_tally_fini(&s->entries[i].rule, &s->entries[i].state);
         free(s->entries);
         free(s->buckets);
         pthread_mutex_destroy(&s->lock);
@@ -137,27 +137,20 @@ static void drop(const struct wr_local_limits *l, struct shard *s, uint32_t inde
         link = &s->entries[*link].next;
     *link = e->next;
     s->log_slots -= log_slots(e);
-    wr_limit_state_fini(&e->rule, &e->state);
+    wr_limit_tally_fini(&e->rule, &e->state);
     e->whole_at_us = 0;
     e->next = s->free;
     s->free = index;
     s->count--;
 }
 
-/* The entry under the hand, which moves on. */
-static uint32_t turn_hand(struct shard *s)
-{
-    s->hand = s->hand + 1 < s->fresh ? s->hand + 1 : 0;
-    return s->hand;
-}
-
 static void sweep(const struct wr_local_limits *l, struct shard *s)
 {
     for (int i = 0; i < SWEPT_PER_ASK && s->count > 0; i++) {
-        uint32_t index = turn_hand(s);
-        int64_t whole_at = s->entries[index].whole_at_us;
+        s->hand = s->hand + 1 < s->fresh ? s->hand + 1 : 0;
+        int64_t whole_at = s->entries[s->hand].whole_at_us;
         if (whole_at != 0 && whole_at <= s->now_us)
-            drop(l, s, index);
+            drop(l, s, s->hand);
     }
 }
 
@@ -166,21 +159,29 @@ static bool worth_less(const struct entry *a, const struct entry *b)
     return a->spent < b->spent || (a->spent == b->spent && a->whole_at_us < b->whole_at_us);
 }
 
-/* Drops the least valuable of the next few entries other than `keep`. false: there is no other. */
+/* A random entry in use, or the next one behind it; never `keep`. NONE: there is no other. */
+static uint32_t draw(const struct shard *s, uint32_t keep)
+{
+    uint32_t index = (uint32_t) wr_rand_below(s->fresh);
+    for (uint32_t seen = 0; seen < s->fresh; seen++) {
+        if (index != keep && s->entries[index].whole_at_us != 0)
+            return index;
+        index = index + 1 < s->fresh ? index + 1 : 0;
+    }
+    return NONE;
+}
+
+/* Drops the least valuable of a few other than `keep`. false: there is no other. */
 static bool evict(const struct wr_local_limits *l, struct shard *s, uint32_t keep)
 {
-    uint32_t victim = NONE;
-    unsigned weighed = 0;
-    for (uint32_t seen = 0; seen < s->fresh && weighed < WEIGHED; seen++) {
-        uint32_t index = turn_hand(s);
-        if (index == keep || s->entries[index].whole_at_us == 0)
-            continue;
-        weighed++;
-        if (victim == NONE || worth_less(&s->entries[index], &s->entries[victim]))
-            victim = index;
-    }
+    uint32_t victim = draw(s, keep);
     if (victim == NONE)
         return false;
+    for (int weighed = 1; weighed < WEIGHED; weighed++) {
+        uint32_t other = draw(s, keep);
+        if (worth_less(&s->entries[other], &s->entries[victim]))
+            victim = other;
+    }
     if (s->entries[victim].whole_at_us > s->now_us)
         WR_COUNT(limit_evicted);
     drop(l, s, victim);

@@ -21,6 +21,18 @@ bool wr_cidr_has(const struct wr_cidr *blocks, size_t count, const unsigned char
     return false;
 }
 
+void wr_cidr_client(const unsigned char addr[16], char out[WR_CIDR_TEXT])
+{
+    unsigned char network[16] = { 0 };
+    if (memcmp(addr, mapped, sizeof mapped) == 0) {
+        inet_ntop(AF_INET, addr + 12, out, WR_CIDR_TEXT);
+        return;
+    }
+    memcpy(network, addr, 8);
+    inet_ntop(AF_INET6, network, out, WR_CIDR_TEXT);
+    strcat(out, "/64");
+}
+
 bool wr_cidr_mask(struct wr_cidr *block)
 {
     bool clean = true;

@@ -65,10 +65,8 @@ void wr_mistakes_print(const struct wr_mistakes *m, struct wr_buf *out)
 
 struct wr_guess wr_guess_for(struct wr_slice word)
 {
-    /* a third of the word may be wrong; one letter of a short one */
-    unsigned allowed = word.len < 6 ? 1 : (unsigned) word.len / 3;
-    if (word.len == 4 || word.len == 5)
-        allowed = 2;
+    /* about a third of the word may be wrong, but never all of it */
+    unsigned allowed = word.len < 2 ? 0 : word.len < 4 ? 1 : word.len < 6 ? 2 : (unsigned) word.len / 3;
     return (struct wr_guess){ word, { NULL, 0 }, allowed + 1 };
 }
 

@@ -1,4 +1,4 @@
-/* The table of all options (options.def) as data: what the reader, the sample file and the manual are made of.
+/* The table of all options (options.def) as data, of which the reader, the sample and the manual are made.
  *
  * Static memory throughout. Thread: any. */
 #pragma once

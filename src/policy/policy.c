@@ -83,6 +83,18 @@ void wr_policy_unref(struct wr_policy *p)
         free_policy(p);
 }
 
+struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena)
+{
+    struct wr_slice host = wr_arena_copy(arena, authority);
+    const char *bracket = memchr(host.at, ']', host.len);
+    const char *colon = bracket ? bracket + 1 : memchr(host.at, ':', host.len);
+    if (colon && colon < host.at + host.len)
+        host.len = (size_t) (colon - host.at);
+    for (size_t i = 0; i < host.len; i++)
+        ((char *) host.at)[i] = wr_lower(host.at[i]);
+    return host;
+}
+
 const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
                                        struct wr_slice method)
 {

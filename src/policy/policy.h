@@ -134,6 +134,8 @@ struct wr_cache_policy {
 
 enum wr_match_path_kind { WR_MATCH_ANY, WR_MATCH_EXACT, WR_MATCH_PREFIX };
 
+#define WR_MAX_ROUTE_LIMITS 8
+
 struct wr_match {
     struct wr_slice host;         /* lower case; at NULL: any; "*.example.com": any name below */
     enum wr_match_path_kind path_kind;
@@ -146,7 +148,7 @@ struct wr_route {
     size_t index;
     struct wr_match match;
     const struct wr_origin_policy *origin;
-    const struct wr_limit_policy **limits;
+    const struct wr_limit_policy **limits; /* at most WR_MAX_ROUTE_LIMITS */
     size_t limit_count;
     struct wr_cache_policy cache;
     int line;                     /* in the file, for explain */
@@ -188,12 +190,15 @@ struct wr_policy {
 /* Reads and checks the file. On success gives a snapshot with one reference. On failure gives NULL and every mistake, a
  * line each, "file:line:column: what is wrong (did you mean ...?)", in *mistakes. Thread: start or main (reads a file). */
 struct wr_policy *wr_policy_load(const char *file, struct wr_buf *mistakes) WR_MUST_USE;
-/* The same from octets; `name` stands for the file in messages. Thread: any. */
+/* The same from octets; `name` stands for the file in messages, and a relative redis.password_file lies beside it.
+ * Thread: any, but a password_file is read from disk. */
 struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *mistakes) WR_MUST_USE;
 /* Thread: any. */
 struct wr_policy *wr_policy_ref(struct wr_policy *p);
 void wr_policy_unref(struct wr_policy *p);
 
+/* What wr_policy_route() wants of an authority: without port, lower case. In the arena. Thread: any. */
+struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena);
 /* The first route that matches, or NULL. host: lower case, without port. Cost doesn't grow with the number of routes.
  * Thread: any. */
 const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
@@ -202,5 +207,8 @@ const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slic
 bool wr_cidr_has(const struct wr_cidr *blocks, size_t count, const unsigned char addr[16]);
 /* Parses "10.0.0.0/8", "::1", ...: NULL or a reason. */
 const char *wr_cidr_parse(struct wr_slice s, struct wr_cidr *out);
+/* The address as text, NUL-ended; an IPv6 address as the /64 it lies in, because a client owns at least that much. */
+#define WR_CIDR_TEXT 50
+void wr_cidr_client(const unsigned char addr[16], char out[WR_CIDR_TEXT]);
 /* Clears the bits behind the prefix. false: some were set. */
 bool wr_cidr_mask(struct wr_cidr *block);

@@ -196,6 +196,9 @@ void wr_read_limit_names(struct wr_reader *r, const struct wr_option *o, const s
     struct wr_route *route = at;
     size_t count = wr_node_items(node);
     route->limits = wr_arena_zalloc(r->arena, (count + 1) * sizeof *route->limits);
+    if (count > WR_MAX_ROUTE_LIMITS)
+        wr_reader_mistake(r, o, node, "%zu limits are too many for one route: at most %d", count,
+                          WR_MAX_ROUTE_LIMITS);
     for (size_t i = 0; i < count; i++) {
         const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
         const struct wr_limit_policy *limit = item ? refer(r, o, item, &r->limits, "limits") : NULL;

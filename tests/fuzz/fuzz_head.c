@@ -1,5 +1,5 @@
-/* Heads: whole and in two pieces they must read the same, and what was understood must read back the same after it has
- * been written: otherwise the next server could understand something else than we did. */
+/* Heads: whole and in two pieces they must read the same, and what was understood must read back the same
+ * after it has been written: otherwise the next server could understand something else than we did. */
 #include "fuzz.h"
 
 #include "http/parse.h"
@@ -58,9 +58,11 @@ static void check_read_back(bool response, const struct wr_head *h)
         response ? wr_parse_response(&p, b.at, b.len, wide.head, WR_METHOD_GET, fields, &back)
                  : wr_parse_request(&p, b.at, b.len, &wide, fields, &back);
     WR_CHECK(status == WR_PARSE_DONE && p.length == b.len);
-    WR_CHECK(back.status == h->status && back.framing == h->framing && back.content_length == h->content_length);
-    WR_CHECK(response || (wr_slice_eq(back.method_text, h->method_text) && wr_slice_eq(back.path, h->path) &&
-                          wr_slice_eq(back.query, h->query) && (h->host.at == NULL || wr_slice_eq(back.host, h->host))));
+    WR_CHECK(back.status == h->status && back.framing == h->framing &&
+             back.content_length == h->content_length);
+    WR_CHECK(response ||
+             (wr_slice_eq(back.method_text, h->method_text) && wr_slice_eq(back.path, h->path) &&
+              wr_slice_eq(back.query, h->query) && (h->host.at == NULL || wr_slice_eq(back.host, h->host))));
     wr_buf_fini(&b);
 }
 

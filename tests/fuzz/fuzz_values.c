@@ -1,4 +1,5 @@
-/* Field values: the input stands in every field that something reads, and what is read must stay within its bounds. */
+/* Field values: the input stands in every field that something reads, and what is read must stay within its
+ * bounds. */
 #include "fuzz.h"
 
 #include "http/accept.h"
@@ -14,9 +15,10 @@ const char fuzz_corpus[] = "values";
 static const struct wr_time now = { INT64_C(1700000000) * WR_US_PER_S };
 
 static const enum wr_field_id ids[] = {
-    WR_F_CACHE_CONTROL, WR_F_PRAGMA,       WR_F_CDN_CACHE_CONTROL,  WR_F_CACHE_GROUPS,       WR_F_CACHE_TAG,
-    WR_F_SURROGATE_KEY, WR_F_IF_NONE_MATCH, WR_F_IF_MATCH,           WR_F_IF_MODIFIED_SINCE, WR_F_IF_UNMODIFIED_SINCE,
-    WR_F_IF_RANGE,      WR_F_ACCEPT,
+    WR_F_CACHE_CONTROL,       WR_F_PRAGMA,    WR_F_CDN_CACHE_CONTROL,
+    WR_F_CACHE_GROUPS,        WR_F_CACHE_TAG, WR_F_SURROGATE_KEY,
+    WR_F_IF_NONE_MATCH,       WR_F_IF_MATCH,  WR_F_IF_MODIFIED_SINCE,
+    WR_F_IF_UNMODIFIED_SINCE, WR_F_IF_RANGE,  WR_F_ACCEPT,
 };
 #define FIELDS (sizeof ids / sizeof ids[0])
 
@@ -61,7 +63,8 @@ static void try_conditions(const struct wr_head *h, struct wr_slice value)
     if (modified && t.us >= 0) {
         struct wr_time back;
         wr_date_format(t, text);
-        WR_CHECK(wr_date_parse(wr_slice_str(text), now, &back) && back.us / WR_US_PER_S == t.us / WR_US_PER_S);
+        WR_CHECK(wr_date_parse(wr_slice_str(text), now, &back) &&
+                 back.us / WR_US_PER_S == t.us / WR_US_PER_S);
     }
     WR_CHECK(wr_if_match(h, wr_slice(NULL, 0)) != WR_CONDITION_NONE);
     if (wr_etag_valid(value))

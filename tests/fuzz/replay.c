@@ -1,5 +1,6 @@
-/* Runs a fuzz target without a fuzzer: over each kept input, each beginning of it, and each input with one octet
- * replaced by those that parsers stumble over. Files or folders may be named; by default the target's own folder. */
+/* Runs a fuzz target without a fuzzer: over each kept input, each beginning of it, and each input with one
+ * octet replaced by those that parsers stumble over. Files or folders may be named; by default the target's
+ * own folder. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 
 #include "fuzz.h"
 
-#define MAX_INPUT 65536
+#define INPUT_ROOM 65536
 #define MAX_VARIED 1500 /* larger inputs are only run as they are */
 
 static size_t inputs;
@@ -26,7 +27,9 @@ static void run(const uint8_t *data, size_t size)
 
 static void vary(uint8_t *data, size_t size)
 {
-    static const uint8_t ticklish[] = { '\0', '\t', '\n', '\r', ' ', '"', ',', ':', ';', '=', '0', 0x7f, 0xff };
+    static const uint8_t ticklish[] = {
+        '\0', '\t', '\n', '\r', ' ', '"', ',', ':', ';', '=', '0', 0x7f, 0xff
+    };
     for (size_t len = 0; len < size; len++)
         run(data, len);
     for (size_t i = 0; i < size; i++) {
@@ -58,7 +61,7 @@ static int replay_folder(const char *path, DIR *folder)
 
 static int replay(const char *path)
 {
-    static uint8_t data[MAX_INPUT];
+    static uint8_t data[INPUT_ROOM];
     DIR *folder = opendir(path);
     if (folder)
         return replay_folder(path, folder);

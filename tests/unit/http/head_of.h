@@ -20,7 +20,8 @@ static inline const struct wr_head *head_of(struct head_of *h, const char *lines
     p = (struct wr_parse){ 0 };
     int len = snprintf(h->text, sizeof h->text, "HTTP/1.1 200 OK\r\n%s\r\n", lines);
     assert_true(len > 0 && (size_t) len < sizeof h->text);
-    assert_int_equal(wr_parse_response(&p, h->text, (size_t) len, sizeof h->text, WR_METHOD_GET, h->fields, &h->head),
-                     WR_PARSE_DONE);
+    assert_int_equal(
+        wr_parse_response(&p, h->text, (size_t) len, sizeof h->text, WR_METHOD_GET, h->fields, &h->head),
+        WR_PARSE_DONE);
     return &h->head;
 }

@@ -12,7 +12,8 @@ struct outcome {
 };
 
 /* Feeds text in pieces of `piece` octets, each in memory of its own size. */
-static struct outcome feed(const char *text, size_t len, enum wr_framing framing, uint64_t length, size_t piece)
+static struct outcome feed(const char *text, size_t len, enum wr_framing framing, uint64_t length,
+                           size_t piece)
 {
     struct wr_body_reader r;
     struct outcome o = { .status = WR_BODY_MORE };
@@ -55,7 +56,10 @@ static const struct {
     const char *content, *trailers;
     size_t left; /* octets that belong to the next message */
 } cases[] = {
-#define CASE(lit, ...) { lit, sizeof(lit) - 1, __VA_ARGS__ }
+#define CASE(lit, ...)                                                                                       \
+    {                                                                                                        \
+        lit, sizeof(lit) - 1, __VA_ARGS__                                                                    \
+    }
     CASE("0\r\n\r\n", WR_BODY_END, "", "", 0),
     CASE("5\r\nhello\r\n0\r\n\r\nGET", WR_BODY_END, "hello", "", 3),
     CASE("00005\r\nhello\r\n1\r\n!\r\n000\r\n\r\n", WR_BODY_END, "hello!", "", 0),
@@ -68,27 +72,45 @@ static const struct {
     CASE("5\r\nhello\r\n0\r\n", WR_BODY_MORE, "hello", "", 0),
     CASE("7fffffffffffffff\r\nx", WR_BODY_MORE, "x", "", 0),
     /* the size */
-    CASE("\r\n", WR_BODY_ERROR, "", "", 0), CASE(";a\r\n", WR_BODY_ERROR, "", "", 0),
-    CASE("+5\r\nhello", WR_BODY_ERROR, "", "", 0), CASE("-5\r\nhello", WR_BODY_ERROR, "", "", 0),
-    CASE("0x5\r\nhello", WR_BODY_ERROR, "", "", 0), CASE("g\r\n", WR_BODY_ERROR, "", "", 0),
-    CASE(" 5\r\nhello", WR_BODY_ERROR, "", "", 0), CASE("5 6\r\nhello", WR_BODY_ERROR, "", "", 0),
-    CASE("5 zzz\r\nhello", WR_BODY_ERROR, "", "", 0), CASE("5 \r\nhello", WR_BODY_ERROR, "", "", 0),
-    CASE("8000000000000000\r\n", WR_BODY_ERROR, "", "", 0), CASE("10000000000000005\r\nhello", WR_BODY_ERROR, "", "", 0),
-    CASE("00000000000000005\r\nhello", WR_BODY_ERROR, "", "", 0), CASE("ffffffffffffffff\r\n", WR_BODY_ERROR, "", "", 0),
+    CASE("\r\n", WR_BODY_ERROR, "", "", 0),
+    CASE(";a\r\n", WR_BODY_ERROR, "", "", 0),
+    CASE("+5\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("-5\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("0x5\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("g\r\n", WR_BODY_ERROR, "", "", 0),
+    CASE(" 5\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("5 6\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("5 zzz\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("5 \r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("8000000000000000\r\n", WR_BODY_ERROR, "", "", 0),
+    CASE("10000000000000005\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("00000000000000005\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("ffffffffffffffff\r\n", WR_BODY_ERROR, "", "", 0),
     /* line ends */
-    CASE("5\nhello\r\n0\r\n\r\n", WR_BODY_ERROR, "", "", 0), CASE("5\rXhello", WR_BODY_ERROR, "", "", 0),
-    CASE("5\r\rhello", WR_BODY_ERROR, "", "", 0), CASE("5;a\nhello", WR_BODY_ERROR, "", "", 0),
-    CASE("5;a\rb\r\nhello", WR_BODY_ERROR, "", "", 0), CASE("5;a\0b\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("5\nhello\r\n0\r\n\r\n", WR_BODY_ERROR, "", "", 0),
+    CASE("5\rXhello", WR_BODY_ERROR, "", "", 0),
+    CASE("5\r\rhello", WR_BODY_ERROR, "", "", 0),
+    CASE("5;a\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("5;a\rb\r\nhello", WR_BODY_ERROR, "", "", 0),
+    CASE("5;a\0b\r\nhello", WR_BODY_ERROR, "", "", 0),
     CASE("5;a=\"\r\n\"\r\n", WR_BODY_MORE, "\"\r\n", "", 0), /* quotes hide no line end */
-    CASE("5\r\nhelloXX0\r\n\r\n", WR_BODY_ERROR, "hello", "", 0), CASE("5\r\nhello\n0\r\n\r\n", WR_BODY_ERROR, "hello", "", 0),
-    CASE("5\r\nhello\rX", WR_BODY_ERROR, "hello", "", 0), CASE("5\r\nhello0\r\n\r\n", WR_BODY_ERROR, "hello", "", 0),
-    CASE("0\r\n\n", WR_BODY_ERROR, "", "", 0), CASE("0\r\n\rX", WR_BODY_ERROR, "", "", 0), CASE("0\n\n", WR_BODY_ERROR, "", "", 0),
+    CASE("5\r\nhelloXX0\r\n\r\n", WR_BODY_ERROR, "hello", "", 0),
+    CASE("5\r\nhello\n0\r\n\r\n", WR_BODY_ERROR, "hello", "", 0),
+    CASE("5\r\nhello\rX", WR_BODY_ERROR, "hello", "", 0),
+    CASE("5\r\nhello0\r\n\r\n", WR_BODY_ERROR, "hello", "", 0),
+    CASE("0\r\n\n", WR_BODY_ERROR, "", "", 0),
+    CASE("0\r\n\rX", WR_BODY_ERROR, "", "", 0),
+    CASE("0\n\n", WR_BODY_ERROR, "", "", 0),
     CASE("0\rX\r\n", WR_BODY_ERROR, "", "", 0),
     /* trailers */
-    CASE("0\r\nX : 1\r\n\r\n", WR_BODY_ERROR, "", NULL, 0), CASE("0\r\n X: 1\r\n\r\n", WR_BODY_ERROR, "", NULL, 0),
-    CASE("0\r\nX: 1\r\n 2\r\n\r\n", WR_BODY_ERROR, "", NULL, 0), CASE("0\r\nX: 1\n\r\n", WR_BODY_ERROR, "", NULL, 0),
-    CASE("0\r\nX\r\n\r\n", WR_BODY_ERROR, "", NULL, 0), CASE("0\r\n: 1\r\n\r\n", WR_BODY_ERROR, "", NULL, 0),
-    CASE("0\r\nX: \001\r\n\r\n", WR_BODY_ERROR, "", NULL, 0), CASE("0\r\nX: 1\rY\r\n", WR_BODY_ERROR, "", NULL, 0),
+    CASE("0\r\nX : 1\r\n\r\n", WR_BODY_ERROR, "", NULL, 0),
+    CASE("0\r\n X: 1\r\n\r\n", WR_BODY_ERROR, "", NULL, 0),
+    CASE("0\r\nX: 1\r\n 2\r\n\r\n", WR_BODY_ERROR, "", NULL, 0),
+    CASE("0\r\nX: 1\n\r\n", WR_BODY_ERROR, "", NULL, 0),
+    CASE("0\r\nX\r\n\r\n", WR_BODY_ERROR, "", NULL, 0),
+    CASE("0\r\n: 1\r\n\r\n", WR_BODY_ERROR, "", NULL, 0),
+    CASE("0\r\nX: \001\r\n\r\n", WR_BODY_ERROR, "", NULL, 0),
+    CASE("0\r\nX: 1\rY\r\n", WR_BODY_ERROR, "", NULL, 0),
 };
 
 static void chunks_are_read_strictly(void **state)
@@ -158,7 +180,8 @@ static void what_is_not_content_is_bounded(void **state)
     assert_int_equal(repeat(&r, WR_SLICE("5;"), 1), WR_BODY_MORE);
     assert_int_equal(repeat(&r, WR_SLICE("xxxxxxxxxxxxxxxx"), 1000), WR_BODY_ERROR);
     wr_body_reader_init(&r, WR_FRAMING_CHUNKED, 0);
-    assert_int_equal(repeat(&r, WR_SLICE("1;xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\na\r\n"), 1000), WR_BODY_ERROR);
+    assert_int_equal(repeat(&r, WR_SLICE("1;xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\na\r\n"), 1000),
+                     WR_BODY_ERROR);
     wr_body_reader_init(&r, WR_FRAMING_CHUNKED, 0);
     assert_int_equal(repeat(&r, WR_SLICE("0\r\n"), 1), WR_BODY_MORE);
     assert_int_equal(repeat(&r, WR_SLICE("X-Trailer: 0123456789\r\n"), 1000), WR_BODY_ERROR);

@@ -5,12 +5,13 @@
 #include "http/conditional.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define T WR_CONDITION_TRUE
-#define F WR_CONDITION_FALSE
-#define N WR_CONDITION_NONE
+#define T        WR_CONDITION_TRUE
+#define F        WR_CONDITION_FALSE
+#define N        WR_CONDITION_NONE
 
 static const struct wr_time now = { INT64_C(1700000000) * WR_US_PER_S };
-static const struct wr_time modified = { INT64_C(784111777) * WR_US_PER_S }; /* Sun, 06 Nov 1994 08:49:37 GMT */
+static const struct wr_time modified = { INT64_C(784111777) *
+                                         WR_US_PER_S }; /* Sun, 06 Nov 1994 08:49:37 GMT */
 
 static void tags(void **state)
 {
@@ -26,11 +27,15 @@ static void tags(void **state)
     static const struct {
         const char *a, *b;
         bool strong, weak;
-    } pairs[] = { { "W/\"1\"", "W/\"1\"", false, true }, { "W/\"1\"", "W/\"2\"", false, false },
-                  { "W/\"1\"", "\"1\"", false, true },   { "\"1\"", "\"1\"", true, true } };
+    } pairs[] = { { "W/\"1\"", "W/\"1\"", false, true },
+                  { "W/\"1\"", "W/\"2\"", false, false },
+                  { "W/\"1\"", "\"1\"", false, true },
+                  { "\"1\"", "\"1\"", true, true } };
     for (size_t i = 0; i < COUNT(pairs); i++) {
-        assert_int_equal(wr_etag_equal_strong(wr_slice_str(pairs[i].a), wr_slice_str(pairs[i].b)), pairs[i].strong);
-        assert_int_equal(wr_etag_equal_weak(wr_slice_str(pairs[i].a), wr_slice_str(pairs[i].b)), pairs[i].weak);
+        assert_int_equal(wr_etag_equal_strong(wr_slice_str(pairs[i].a), wr_slice_str(pairs[i].b)),
+                         pairs[i].strong);
+        assert_int_equal(wr_etag_equal_weak(wr_slice_str(pairs[i].a), wr_slice_str(pairs[i].b)),
+                         pairs[i].weak);
     }
 }
 
@@ -62,7 +67,7 @@ static void lists_of_tags(void **state)
 }
 
 #define EARLIER "Sun, 06 Nov 1994 08:49:36 GMT"
-#define SAME "Sun, 06 Nov 1994 08:49:37 GMT"
+#define SAME    "Sun, 06 Nov 1994 08:49:37 GMT"
 
 static void dates(void **state)
 {
@@ -71,27 +76,31 @@ static void dates(void **state)
         const char *value;
         enum wr_condition modified, unmodified;
     } cases[] = {
-        { SAME, F, T }, { EARLIER, T, F }, { "Sunday, 06-Nov-94 08:49:38 GMT", F, T }, { "0", N, N }, { "", N, N },
-        { SAME ", " SAME, N, N },
+        { SAME, F, T }, { EARLIER, T, F }, { "Sunday, 06-Nov-94 08:49:38 GMT", F, T },
+        { "0", N, N },  { "", N, N },      { SAME ", " SAME, N, N },
     };
     struct head_of room;
     char lines[256];
     for (size_t i = 0; i < COUNT(cases); i++) {
-        snprintf(lines, sizeof lines, "If-Modified-Since: %s\r\nIf-Unmodified-Since: %s\r\n", cases[i].value, cases[i].value);
+        snprintf(lines, sizeof lines, "If-Modified-Since: %s\r\nIf-Unmodified-Since: %s\r\n", cases[i].value,
+                 cases[i].value);
         const struct wr_head *h = head_of(&room, lines);
         assert_int_equal(wr_if_modified_since(h, &modified, now), cases[i].modified);
         assert_int_equal(wr_if_unmodified_since(h, &modified, now), cases[i].unmodified);
         assert_int_equal(wr_if_modified_since(h, NULL, now), N);
         assert_int_equal(wr_if_unmodified_since(h, NULL, now), N);
     }
-    assert_int_equal(wr_if_modified_since(head_of(&room, "If-Modified-Since: " SAME "\r\nIf-Modified-Since: " SAME "\r\n"),
-                                          &modified, now), N);
+    assert_int_equal(
+        wr_if_modified_since(head_of(&room, "If-Modified-Since: " SAME "\r\nIf-Modified-Since: " SAME "\r\n"),
+                             &modified, now),
+        N);
     /* a tag that doesn't match is final, whatever the date says */
     assert_false(wr_not_modified(head_of(&room, "If-None-Match: \"b\"\r\nIf-Modified-Since: " SAME "\r\n"),
                                  WR_SLICE("\"a\""), &modified, now));
     assert_true(wr_not_modified(head_of(&room, "If-None-Match: \"a\"\r\nIf-Modified-Since: " EARLIER "\r\n"),
                                 WR_SLICE("\"a\""), &modified, now));
-    assert_true(wr_not_modified(head_of(&room, "If-Modified-Since: " SAME "\r\n"), WR_SLICE("\"a\""), &modified, now));
+    assert_true(wr_not_modified(head_of(&room, "If-Modified-Since: " SAME "\r\n"), WR_SLICE("\"a\""),
+                                &modified, now));
     assert_false(wr_not_modified(head_of(&room, "X: y\r\n"), WR_SLICE("\"a\""), &modified, now));
 }
 

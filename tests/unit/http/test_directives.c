@@ -4,7 +4,7 @@
 #include "http/directives.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define NONE WR_DELTA_NONE
+#define NONE     WR_DELTA_NONE
 
 static void lifetimes(void **state)
 {
@@ -62,25 +62,31 @@ static void flags_and_field_names(void **state)
     (void) state;
     struct head_of room;
     struct wr_response_directives d;
-    wr_directives_of_response(head_of(&room, "Cache-Control: public, no-store,NO-TRANSFORM, must-revalidate\r\n"
-                                             "Cache-Control: proxy-revalidate, must-understand, immutable, "
-                                             "stale-while-revalidate=5, stale-if-error=\"6\"\r\n"), &d);
+    wr_directives_of_response(head_of(&room,
+                                      "Cache-Control: public, no-store,NO-TRANSFORM, must-revalidate\r\n"
+                                      "Cache-Control: proxy-revalidate, must-understand, immutable, "
+                                      "stale-while-revalidate=5, stale-if-error=\"6\"\r\n"),
+                              &d);
     assert_true(d.is_public && d.no_store && d.no_transform && d.must_revalidate && d.proxy_revalidate);
     assert_true(d.must_understand && d.immutable && !d.no_cache && !d.is_private);
     assert_true(d.stale_while_revalidate == 5 && d.stale_if_error == 6);
-    wr_directives_of_response(head_of(&room, "Cache-Control: stale-while-revalidate=x, stale-if-error\r\n"), &d);
+    wr_directives_of_response(head_of(&room, "Cache-Control: stale-while-revalidate=x, stale-if-error\r\n"),
+                              &d);
     assert_true(d.stale_while_revalidate == NONE && d.stale_if_error == NONE && !d.is_public && !d.no_store);
 
-    wr_directives_of_response(head_of(&room, "Cache-Control: no-cache=\"Set-Cookie, x-y\", private=Foo\r\n"), &d);
+    wr_directives_of_response(head_of(&room, "Cache-Control: no-cache=\"Set-Cookie, x-y\", private=Foo\r\n"),
+                              &d);
     assert_true(!d.no_cache && !d.is_private);
     assert_true(wr_directive_names(d.no_cache_fields, WR_SLICE("set-cookie")));
     assert_true(wr_directive_names(d.no_cache_fields, WR_SLICE("X-Y")));
     assert_false(wr_directive_names(d.no_cache_fields, WR_SLICE("cookie")));
     assert_true(wr_directive_names(d.private_fields, WR_SLICE("foo")));
-    static const char *whole[] = { "Cache-Control: no-cache, private\r\n", "Cache-Control: no-cache=\"\", private=\r\n",
-                                   "Cache-Control: no-cache=\"a\", no-cache, private, private=\"b\"\r\n",
-                                   "Cache-Control: no-cache=\"a\", private=a\r\nCache-Control: no-cache=\"b\", private=b\r\n",
-                                   "Cache-Control: no-cache=\"a, private=\"b\r\n" };
+    static const char *whole[] = {
+        "Cache-Control: no-cache, private\r\n", "Cache-Control: no-cache=\"\", private=\r\n",
+        "Cache-Control: no-cache=\"a\", no-cache, private, private=\"b\"\r\n",
+        "Cache-Control: no-cache=\"a\", private=a\r\nCache-Control: no-cache=\"b\", private=b\r\n",
+        "Cache-Control: no-cache=\"a, private=\"b\r\n"
+    };
     for (size_t i = 0; i < COUNT(whole); i++) {
         wr_directives_of_response(head_of(&room, whole[i]), &d);
         if (!d.no_cache || (!d.is_private && i < 4))
@@ -101,7 +107,8 @@ static void requests(void **state)
         { "Cache-Control: max-age=x, min-fresh=x, max-stale=x\r\n", 0, NONE, NONE, false, false, false },
         { "Cache-Control: min-fresh=5, max-stale\r\n", NONE, 5, WR_DELTA_MAX, false, false, false },
         { "Cache-Control: max-stale=10, max-stale\r\n", NONE, NONE, 10, false, false, false },
-        { "Cache-Control: no-cache, only-if-cached\r\nPragma: no-cache\r\n", NONE, NONE, NONE, true, true, false },
+        { "Cache-Control: no-cache, only-if-cached\r\nPragma: no-cache\r\n", NONE, NONE, NONE, true, true,
+          false },
         { "Pragma: foo, No-Cache\r\n", NONE, NONE, NONE, false, false, true },
         { "Pragma: foo\r\n", NONE, NONE, NONE, false, false, false },
     };
@@ -109,9 +116,9 @@ static void requests(void **state)
     struct wr_request_directives d;
     for (size_t i = 0; i < COUNT(cases); i++) {
         wr_directives_of_request(head_of(&room, cases[i].lines), &d);
-        if (d.max_age != cases[i].max_age || d.min_fresh != cases[i].min_fresh || d.max_stale != cases[i].max_stale ||
-            d.no_cache != cases[i].no_cache || d.only_if_cached != cases[i].only_if_cached ||
-            d.pragma_no_cache != cases[i].pragma)
+        if (d.max_age != cases[i].max_age || d.min_fresh != cases[i].min_fresh ||
+            d.max_stale != cases[i].max_stale || d.no_cache != cases[i].no_cache ||
+            d.only_if_cached != cases[i].only_if_cached || d.pragma_no_cache != cases[i].pragma)
             fail_msg("%s", cases[i].lines);
     }
 }
@@ -175,10 +182,12 @@ static void targeted_fields_are_strict(void **state)
         if (counts != cases[i].counts || d.max_age != cases[i].max_age || d.no_store != cases[i].no_store)
             fail_msg("counts %d max-age %ld: %s", counts, (long) d.max_age, cases[i].lines);
     }
-    const struct wr_head *h = head_of(&room, "My-Cache: max-age=5, private=\"a\", no-cache, no-cache=\"b\"\r\n");
+    const struct wr_head *h =
+        head_of(&room, "My-Cache: max-age=5, private=\"a\", no-cache, no-cache=\"b\"\r\n");
     assert_true(wr_directives_of_targeted_named(h, WR_SLICE("my-cache"), &d));
     assert_true(d.max_age == 5 && !d.is_private && !d.no_cache);
-    assert_true(wr_directive_names(d.private_fields, WR_SLICE("A")) && wr_directive_names(d.no_cache_fields, WR_SLICE("b")));
+    assert_true(wr_directive_names(d.private_fields, WR_SLICE("A")) &&
+                wr_directive_names(d.no_cache_fields, WR_SLICE("b")));
 }
 
 int main(void)

@@ -1,4 +1,5 @@
-/* http/parse: heads that must be refused, whole and octet by octet, and what is understood of the good ones. */
+/* http/parse: heads that must be refused, whole and octet by octet, and what is understood of the good ones.
+ */
 #include "test.h"
 
 #include <stdio.h>
@@ -13,7 +14,10 @@ struct input {
     const char *text;
     size_t len;
 };
-#define IN(lit) { lit, sizeof(lit) - 1 }
+#define IN(lit)                                                                                              \
+    {                                                                                                        \
+        lit, sizeof(lit) - 1                                                                                 \
+    }
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Parses `in`, once whole and once octet by octet in memory of just that size, and checks that both agree. */
@@ -33,8 +37,9 @@ static enum wr_parse_status parse(struct input in, bool response, enum wr_method
         free(copy);
     }
     *p = (struct wr_parse){ 0 };
-    enum wr_parse_status whole = response ? wr_parse_response(p, in.text, in.len, limits.head, method, fields, head)
-                                          : wr_parse_request(p, in.text, in.len, &limits, fields, head);
+    enum wr_parse_status whole =
+        response ? wr_parse_response(p, in.text, in.len, limits.head, method, fields, head)
+                 : wr_parse_request(p, in.text, in.len, &limits, fields, head);
     if (whole != drip || (whole == WR_PARSE_DONE && p->length != dripped.length) ||
         (whole == WR_PARSE_ERROR && (p->err != dripped.err || strcmp(p->why, dripped.why) != 0)))
         fail_msg("whole and octet by octet differ for: %s", in.text);
@@ -141,35 +146,86 @@ static void bad_request_lines_are_refused(void **state)
 
 /* Fields that make any head malformed: tried in a request and in a response. */
 static const struct input bad_fields[] = {
-    IN("X-Foo : 1\r\n"), IN("X-Foo\t: 1\r\n"), IN("X Y: 1\r\n"), IN("Content-Length : 5\r\n"),
-    IN("Transfer-Encoding : chunked\r\n"), IN("Transfer-Encoding\t: chunked\r\n"), IN("Content-Length\0: 5\r\n"),
-    IN(": 1\r\n"), IN("nocolon\r\n"), IN("X(Y: 1\r\n"), IN("X\"Y: 1\r\n"), IN("X\200Y: 1\r\n"),
+    IN("X-Foo : 1\r\n"),
+    IN("X-Foo\t: 1\r\n"),
+    IN("X Y: 1\r\n"),
+    IN("Content-Length : 5\r\n"),
+    IN("Transfer-Encoding : chunked\r\n"),
+    IN("Transfer-Encoding\t: chunked\r\n"),
+    IN("Content-Length\0: 5\r\n"),
+    IN(": 1\r\n"),
+    IN("nocolon\r\n"),
+    IN("X(Y: 1\r\n"),
+    IN("X\"Y: 1\r\n"),
+    IN("X\200Y: 1\r\n"),
     /* folded lines */
-    IN("X: a\r\n b\r\n"), IN("X: a\r\n\tb\r\n"), IN("Content-Length:\r\n 5\r\n"), IN("Content-Length: 1\r\n 5\r\n"),
-    IN("Transfer-Encoding:\r\n chunked\r\n"), IN("Transfer-Encoding: chunked\r\n ,identity\r\n"), IN("X:\r\n \r\n"),
+    IN("X: a\r\n b\r\n"),
+    IN("X: a\r\n\tb\r\n"),
+    IN("Content-Length:\r\n 5\r\n"),
+    IN("Content-Length: 1\r\n 5\r\n"),
+    IN("Transfer-Encoding:\r\n chunked\r\n"),
+    IN("Transfer-Encoding: chunked\r\n ,identity\r\n"),
+    IN("X:\r\n \r\n"),
     IN("X: a\n b\r\n"),
     /* line ends */
-    IN("X: a\n"), IN("X: x\nTransfer-Encoding: chunked\r\n"), IN("X: x\rY: z\r\n"), IN("X: x\r\rY: z\r\n"),
-    IN("X:\r\r\n"), IN("X: a\r\n\rX"), IN("X: a\r\n\r\rY"), IN("X: a\n\r\n"), IN("X: a\r\n\n"), IN("\rX: a\r\n"),
+    IN("X: a\n"),
+    IN("X: x\nTransfer-Encoding: chunked\r\n"),
+    IN("X: x\rY: z\r\n"),
+    IN("X: x\r\rY: z\r\n"),
+    IN("X:\r\r\n"),
+    IN("X: a\r\n\rX"),
+    IN("X: a\r\n\r\rY"),
+    IN("X: a\n\r\n"),
+    IN("X: a\r\n\n"),
+    IN("\rX: a\r\n"),
     /* controls, first in the value and later */
-    IN("X: \0a\r\n"), IN("X:\001a\r\n"), IN("X: a\0b\r\n"), IN("X: a\001b\r\n"), IN("X: a\177\r\n"), IN("X: \033\r\n"),
-    IN("X: a\013b\r\n"), IN("X\0Y: a\r\n"),
+    IN("X: \0a\r\n"),
+    IN("X:\001a\r\n"),
+    IN("X: a\0b\r\n"),
+    IN("X: a\001b\r\n"),
+    IN("X: a\177\r\n"),
+    IN("X: \033\r\n"),
+    IN("X: a\013b\r\n"),
+    IN("X\0Y: a\r\n"),
     /* framing */
-    IN("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), IN("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
-    IN("Content-Length: 5\r\nTransfer-Encoding: identity\r\n"), IN("Content-Length: 0\r\nTransfer-Encoding: xchunked\r\n"),
-    IN("Content-Length: 5\r\nContent-Length: 5\r\n"), IN("Content-Length: 5\r\nContent-Length: 6\r\n"),
-    IN("Content-Length: 5\r\nX: y\r\ncontent-length: 5\r\n"), IN("Content-Length: 5, 5\r\n"), IN("Content-Length: 5,\r\n"),
-    IN("Content-Length: +5\r\n"), IN("Content-Length: -5\r\n"), IN("Content-Length: 0x5\r\n"), IN("Content-Length: 5 5\r\n"),
-    IN("Content-Length: 5a\r\n"), IN("Content-Length:\r\n"), IN("Content-Length: \"5\"\r\n"), IN("Content-Length: 5.0\r\n"),
-    IN("Content-Length: 9223372036854775808\r\n"), IN("Content-Length: 18446744073709551609\r\n"),
-    IN("Content-Length: 18446744073709551616\r\n"), IN("Content-Length: 99999999999999999999999\r\n"),
-    IN("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), IN("Transfer-Encoding: chunked, chunked\r\n"),
-    IN("Transfer-Encoding: identity, chunked\r\n"), IN("Transfer-Encoding: gzip, chunked\r\n"),
-    IN("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"), IN("Transfer-Encoding: chunked, identity\r\n"),
-    IN("Transfer-Encoding: identity\r\n"), IN("Transfer-Encoding: gzip\r\n"), IN("Transfer-Encoding: xchunked\r\n"),
-    IN("Transfer-Encoding: \"chunked\"\r\n"), IN("Transfer-Encoding: chunked;a=b\r\n"), IN("Transfer-Encoding:\r\n"),
-    IN("Transfer-Encoding: chunked,\r\n"), IN("Transfer-Encoding: ,chunked\r\n"), IN("Transfer-Encoding: \013chunked\r\n"),
-    IN("Connection: \"close\"\r\n"), IN("Connection: a b\r\n"),
+    IN("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
+    IN("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
+    IN("Content-Length: 5\r\nTransfer-Encoding: identity\r\n"),
+    IN("Content-Length: 0\r\nTransfer-Encoding: xchunked\r\n"),
+    IN("Content-Length: 5\r\nContent-Length: 5\r\n"),
+    IN("Content-Length: 5\r\nContent-Length: 6\r\n"),
+    IN("Content-Length: 5\r\nX: y\r\ncontent-length: 5\r\n"),
+    IN("Content-Length: 5, 5\r\n"),
+    IN("Content-Length: 5,\r\n"),
+    IN("Content-Length: +5\r\n"),
+    IN("Content-Length: -5\r\n"),
+    IN("Content-Length: 0x5\r\n"),
+    IN("Content-Length: 5 5\r\n"),
+    IN("Content-Length: 5a\r\n"),
+    IN("Content-Length:\r\n"),
+    IN("Content-Length: \"5\"\r\n"),
+    IN("Content-Length: 5.0\r\n"),
+    IN("Content-Length: 9223372036854775808\r\n"),
+    IN("Content-Length: 18446744073709551609\r\n"),
+    IN("Content-Length: 18446744073709551616\r\n"),
+    IN("Content-Length: 99999999999999999999999\r\n"),
+    IN("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
+    IN("Transfer-Encoding: chunked, chunked\r\n"),
+    IN("Transfer-Encoding: identity, chunked\r\n"),
+    IN("Transfer-Encoding: gzip, chunked\r\n"),
+    IN("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"),
+    IN("Transfer-Encoding: chunked, identity\r\n"),
+    IN("Transfer-Encoding: identity\r\n"),
+    IN("Transfer-Encoding: gzip\r\n"),
+    IN("Transfer-Encoding: xchunked\r\n"),
+    IN("Transfer-Encoding: \"chunked\"\r\n"),
+    IN("Transfer-Encoding: chunked;a=b\r\n"),
+    IN("Transfer-Encoding:\r\n"),
+    IN("Transfer-Encoding: chunked,\r\n"),
+    IN("Transfer-Encoding: ,chunked\r\n"),
+    IN("Transfer-Encoding: \013chunked\r\n"),
+    IN("Connection: \"close\"\r\n"),
+    IN("Connection: a b\r\n"),
 };
 
 static struct input glue(char *room, const char *front, struct input field, const char *back)
@@ -186,11 +242,12 @@ static void bad_fields_are_refused_on_both_sides(void **state)
     (void) state;
     char room[512];
     for (size_t i = 0; i < COUNT(bad_fields); i++) {
-        expect_refused("last field", glue(room, "POST /c HTTP/1.1\r\n" H, bad_fields[i], "\r\n0\r\n\r\n"), false,
-                       WR_ERR_BAD_REQUEST);
-        expect_refused("first field", glue(room, "POST /c HTTP/1.1\r\n", bad_fields[i], H "\r\n0\r\n\r\n"), false,
-                       WR_ERR_BAD_REQUEST);
-        expect_refused("response", glue(room, "HTTP/1.1 200 OK\r\n", bad_fields[i], "Server: s\r\n\r\n0\r\n\r\n"), true,
+        expect_refused("last field", glue(room, "POST /c HTTP/1.1\r\n" H, bad_fields[i], "\r\n0\r\n\r\n"),
+                       false, WR_ERR_BAD_REQUEST);
+        expect_refused("first field", glue(room, "POST /c HTTP/1.1\r\n", bad_fields[i], H "\r\n0\r\n\r\n"),
+                       false, WR_ERR_BAD_REQUEST);
+        expect_refused("response",
+                       glue(room, "HTTP/1.1 200 OK\r\n", bad_fields[i], "Server: s\r\n\r\n0\r\n\r\n"), true,
                        WR_ERR_ORIGIN_BROKEN);
     }
     static const struct input first[] = { IN(" Host: b\r\n"), IN("\tContent-Length: 5\r\n"), IN(" \r\n") };
@@ -206,40 +263,92 @@ static void bad_hosts_are_refused(void **state)
 {
     (void) state;
     static const struct input bad[] = {
-        IN(""), IN("Host:\r\n"), IN("Host: a\r\nHost: a\r\n"), IN("Host: a\r\nhost: b\r\n"), IN("Host: a b\r\n"),
-        IN("Host: a/b\r\n"), IN("Host: a?b\r\n"), IN("Host: u@a\r\n"), IN("Host: a:b\r\n"), IN("Host: a:65536\r\n"),
-        IN("Host: a:80:80\r\n"), IN("Host: :80\r\n"), IN("Host: [::1\r\n"), IN("Host: [::g]\r\n"), IN("Host: []\r\n"),
-        IN("Host: [::1]x\r\n"), IN("Host: [::1]:x\r\n"), IN("Host: [1.2.3.4]\r\n"), IN("Host: [fe80::1%25eth0]\r\n"),
-        IN("Host: ::1\r\n"), IN("Host: a%\r\n"), IN("Host: a%2\r\n"), IN("Host: a%zz\r\n"), IN("Host: \"a\"\r\n"),
-        IN("Host: a{b}\r\n"), IN("Host: http://a\r\n"), IN("Host: a\\b\r\n"), IN("Host: a#b\r\n"), IN("Host: \303\244\r\n"),
-        IN("Host: a, b\r\n"), IN("Host: a:+80\r\n"), IN("Host: a:0x50\r\n"),
+        IN(""),
+        IN("Host:\r\n"),
+        IN("Host: a\r\nHost: a\r\n"),
+        IN("Host: a\r\nhost: b\r\n"),
+        IN("Host: a b\r\n"),
+        IN("Host: a/b\r\n"),
+        IN("Host: a?b\r\n"),
+        IN("Host: u@a\r\n"),
+        IN("Host: a:b\r\n"),
+        IN("Host: a:65536\r\n"),
+        IN("Host: a:80:80\r\n"),
+        IN("Host: :80\r\n"),
+        IN("Host: [::1\r\n"),
+        IN("Host: [::g]\r\n"),
+        IN("Host: []\r\n"),
+        IN("Host: [::1]x\r\n"),
+        IN("Host: [::1]:x\r\n"),
+        IN("Host: [1.2.3.4]\r\n"),
+        IN("Host: [fe80::1%25eth0]\r\n"),
+        IN("Host: ::1\r\n"),
+        IN("Host: a%\r\n"),
+        IN("Host: a%2\r\n"),
+        IN("Host: a%zz\r\n"),
+        IN("Host: \"a\"\r\n"),
+        IN("Host: a{b}\r\n"),
+        IN("Host: http://a\r\n"),
+        IN("Host: a\\b\r\n"),
+        IN("Host: a#b\r\n"),
+        IN("Host: \303\244\r\n"),
+        IN("Host: a, b\r\n"),
+        IN("Host: a:+80\r\n"),
+        IN("Host: a:0x50\r\n"),
     };
     char room[256];
     for (size_t i = 0; i < COUNT(bad); i++) {
         expect_refused("Host", glue(room, "GET /c HTTP/1.1\r\n", bad[i], "\r\n"), false, WR_ERR_BAD_REQUEST);
-        expect_refused("Host", glue(room, "GET http://a/c HTTP/1.1\r\n", bad[i], "\r\n"), false, WR_ERR_BAD_REQUEST);
+        expect_refused("Host", glue(room, "GET http://a/c HTTP/1.1\r\n", bad[i], "\r\n"), false,
+                       WR_ERR_BAD_REQUEST);
     }
-    static const char *good[] = { "a", "a.example.com", "a:80", "a:", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:443",
-                                  "a_b-c~d!$&'()*+;=", "%41b", "[::ffff:1.2.3.4]" };
+    static const char *good[] = { "a",
+                                  "a.example.com",
+                                  "a:80",
+                                  "a:",
+                                  "127.0.0.1:8080",
+                                  "[::1]",
+                                  "[2001:db8::1]:443",
+                                  "a_b-c~d!$&'()*+;=",
+                                  "%41b",
+                                  "[::ffff:1.2.3.4]" };
     for (size_t i = 0; i < COUNT(good); i++)
         assert_true(wr_authority_valid(wr_slice_str(good[i])));
-    expect_refused("1.0 TE", (struct input) IN("POST / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n"), false,
-                   WR_ERR_BAD_REQUEST);
-    expect_refused("expect", (struct input) IN("POST / HTTP/1.1\r\n" H "Expect: magic\r\n\r\n"), false, WR_ERR_EXPECTATION);
+    expect_refused("1.0 TE", (struct input) IN("POST / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n"),
+                   false, WR_ERR_BAD_REQUEST);
+    expect_refused("expect", (struct input) IN("POST / HTTP/1.1\r\n" H "Expect: magic\r\n\r\n"), false,
+                   WR_ERR_EXPECTATION);
 }
 
 static void bad_status_lines_are_refused(void **state)
 {
     (void) state;
     static const struct input bad[] = {
-        IN("HTTP/1.1 000 x\r\n\r\n"), IN("HTTP/1.1 099 x\r\n\r\n"), IN("HTTP/1.1 20 x\r\n\r\n"), IN("HTTP/1.1 600 x\r\n\r\n"),
-        IN("HTTP/1.1 999 x\r\n\r\n"), IN("HTTP/1.1 2000 x\r\n\r\n"), IN("HTTP/1.1 -20 x\r\n\r\n"), IN("HTTP/1.1  200 x\r\n\r\n"),
-        IN("HTTP/0.9 200 x\r\n\r\n"), IN("HTTP/9.9 200 x\r\n\r\n"), IN("HTTP/2.0 200 x\r\n\r\n"), IN("HTTP/1.1\r\n\r\n"),
-        IN("HTTP/1.1 \r\n\r\n"), IN("\r\nHTTP/1.1 200 OK\r\n\r\n"), IN("HTTP/1.1 200 O\001K\r\n\r\n"),
-        IN("HTTP/1.1 200 OK\rX: y\r\n\r\n"), IN("HTTP/1.1 200 OK\r\rX: y\r\n\r\n"), IN("HTTP/1.1 200 OK\n\n"), IN("ICY 200 OK\r\n\r\n"),
-        IN("HTTP/1.1\t200 OK\r\n\r\n"), IN("HTTP/1.1 200\tOK\r\n\r\n"), IN("<html>\r\n\r\n"),
+        IN("HTTP/1.1 000 x\r\n\r\n"),
+        IN("HTTP/1.1 099 x\r\n\r\n"),
+        IN("HTTP/1.1 20 x\r\n\r\n"),
+        IN("HTTP/1.1 600 x\r\n\r\n"),
+        IN("HTTP/1.1 999 x\r\n\r\n"),
+        IN("HTTP/1.1 2000 x\r\n\r\n"),
+        IN("HTTP/1.1 -20 x\r\n\r\n"),
+        IN("HTTP/1.1  200 x\r\n\r\n"),
+        IN("HTTP/0.9 200 x\r\n\r\n"),
+        IN("HTTP/9.9 200 x\r\n\r\n"),
+        IN("HTTP/2.0 200 x\r\n\r\n"),
+        IN("HTTP/1.1\r\n\r\n"),
+        IN("HTTP/1.1 \r\n\r\n"),
+        IN("\r\nHTTP/1.1 200 OK\r\n\r\n"),
+        IN("HTTP/1.1 200 O\001K\r\n\r\n"),
+        IN("HTTP/1.1 200 OK\rX: y\r\n\r\n"),
+        IN("HTTP/1.1 200 OK\r\rX: y\r\n\r\n"),
+        IN("HTTP/1.1 200 OK\n\n"),
+        IN("ICY 200 OK\r\n\r\n"),
+        IN("HTTP/1.1\t200 OK\r\n\r\n"),
+        IN("HTTP/1.1 200\tOK\r\n\r\n"),
+        IN("<html>\r\n\r\n"),
         IN("HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
-        IN("HTTP/1.1 103 Early\r\nContent-Length: 5\r\n\r\n"), IN("HTTP/1.1 100 C\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        IN("HTTP/1.1 103 Early\r\nContent-Length: 5\r\n\r\n"),
+        IN("HTTP/1.1 100 C\r\nTransfer-Encoding: chunked\r\n\r\n"),
         IN("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
     };
     for (size_t i = 0; i < COUNT(bad); i++)
@@ -275,28 +384,45 @@ static void requests_are_understood(void **state)
         uint64_t length;
     } cases[] = {
         { IN("GET / HTTP/1.1\r\n" H "\r\n"), WR_METHOD_GET, "a", "/", NULL, true, WR_FRAMING_NONE, 0 },
-        { IN("\r\n\r\nHEAD /x?y?z HTTP/1.1\r\n" H "\r\n"), WR_METHOD_HEAD, "a", "/x", "y?z", true, WR_FRAMING_NONE, 0 },
+        { IN("\r\n\r\nHEAD /x?y?z HTTP/1.1\r\n" H "\r\n"), WR_METHOD_HEAD, "a", "/x", "y?z", true,
+          WR_FRAMING_NONE, 0 },
         { IN("GET //b/x? HTTP/1.1\r\n" H "\r\n"), WR_METHOD_GET, "a", "//b/x", "", true, WR_FRAMING_NONE, 0 },
-        { IN("GET /a%20b;c=[1]@:$ HTTP/1.1\r\n" H "\r\n"), WR_METHOD_GET, "a", "/a%20b;c=[1]@:$", NULL, true, WR_FRAMING_NONE, 0 },
+        { IN("GET /a%20b;c=[1]@:$ HTTP/1.1\r\n" H "\r\n"), WR_METHOD_GET, "a", "/a%20b;c=[1]@:$", NULL, true,
+          WR_FRAMING_NONE, 0 },
         { IN("GET / HTTP/1.0\r\n\r\n"), WR_METHOD_GET, NULL, "/", NULL, false, WR_FRAMING_NONE, 0 },
-        { IN("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"), WR_METHOD_GET, NULL, "/", NULL, true, WR_FRAMING_NONE, 0 },
-        { IN("GET / HTTP/1.1\r\n" H "Connection: foo, Close\r\n\r\n"), WR_METHOD_GET, "a", "/", NULL, false, WR_FRAMING_NONE, 0 },
-        { IN("GET / HTTP/1.1\r\n" H "Connection: close, keep-alive\r\n\r\n"), WR_METHOD_GET, "a", "/", NULL, false, WR_FRAMING_NONE, 0 },
-        { IN("GET http://b:80/x?y HTTP/1.1\r\nHost: b:80\r\n\r\n"), WR_METHOD_GET, "b:80", "/x", "y", true, WR_FRAMING_NONE, 0 },
-        { IN("GET HTTPS://b?y HTTP/1.1\r\n" H "\r\n"), WR_METHOD_GET, "b", "/", "y", true, WR_FRAMING_NONE, 0 },
-        { IN("GET http://[::1]:8080 HTTP/1.1\r\n" H "\r\n"), WR_METHOD_GET, "[::1]:8080", "/", NULL, true, WR_FRAMING_NONE, 0 },
-        { IN("OPTIONS * HTTP/1.1\r\n" H "\r\n"), WR_METHOD_OPTIONS, "a", "*", NULL, true, WR_FRAMING_NONE, 0 },
-        { IN("OPTIONS http://b HTTP/1.1\r\n" H "\r\n"), WR_METHOD_OPTIONS, "b", "*", NULL, true, WR_FRAMING_NONE, 0 },
-        { IN("FOO /x HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc"), WR_METHOD_OTHER, "a", "/x", NULL, true, WR_FRAMING_LENGTH, 3 },
+        { IN("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"), WR_METHOD_GET, NULL, "/", NULL, true,
+          WR_FRAMING_NONE, 0 },
+        { IN("GET / HTTP/1.1\r\n" H "Connection: foo, Close\r\n\r\n"), WR_METHOD_GET, "a", "/", NULL, false,
+          WR_FRAMING_NONE, 0 },
+        { IN("GET / HTTP/1.1\r\n" H "Connection: close, keep-alive\r\n\r\n"), WR_METHOD_GET, "a", "/", NULL,
+          false, WR_FRAMING_NONE, 0 },
+        { IN("GET http://b:80/x?y HTTP/1.1\r\nHost: b:80\r\n\r\n"), WR_METHOD_GET, "b:80", "/x", "y", true,
+          WR_FRAMING_NONE, 0 },
+        { IN("GET HTTPS://b?y HTTP/1.1\r\n" H "\r\n"), WR_METHOD_GET, "b", "/", "y", true, WR_FRAMING_NONE,
+          0 },
+        { IN("GET http://[::1]:8080 HTTP/1.1\r\n" H "\r\n"), WR_METHOD_GET, "[::1]:8080", "/", NULL, true,
+          WR_FRAMING_NONE, 0 },
+        { IN("OPTIONS * HTTP/1.1\r\n" H "\r\n"), WR_METHOD_OPTIONS, "a", "*", NULL, true, WR_FRAMING_NONE,
+          0 },
+        { IN("OPTIONS http://b HTTP/1.1\r\n" H "\r\n"), WR_METHOD_OPTIONS, "b", "*", NULL, true,
+          WR_FRAMING_NONE, 0 },
+        { IN("FOO /x HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc"), WR_METHOD_OTHER, "a", "/x", NULL, true,
+          WR_FRAMING_LENGTH, 3 },
         { IN("get /x HTTP/1.1\r\n" H "\r\n"), WR_METHOD_OTHER, "a", "/x", NULL, true, WR_FRAMING_NONE, 0 },
-        { IN("!#$%&'*+-.^_`|~1aZ /x HTTP/1.1\r\n" H "\r\n"), WR_METHOD_OTHER, "a", "/x", NULL, true, WR_FRAMING_NONE, 0 },
+        { IN("!#$%&'*+-.^_`|~1aZ /x HTTP/1.1\r\n" H "\r\n"), WR_METHOD_OTHER, "a", "/x", NULL, true,
+          WR_FRAMING_NONE, 0 },
         { IN("TRACE /x HTTP/1.1\r\n" H "\r\n"), WR_METHOD_TRACE, "a", "/x", NULL, true, WR_FRAMING_NONE, 0 },
         { IN("PURGE /x HTTP/1.1\r\n" H "\r\n"), WR_METHOD_PURGE, "a", "/x", NULL, true, WR_FRAMING_NONE, 0 },
-        { IN("POST / HTTP/1.1\r\n" H "Content-Length: 9223372036854775807 \r\n\r\n"), WR_METHOD_POST, "a", "/", NULL, true, WR_FRAMING_LENGTH, INT64_MAX },
-        { IN("POST / HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n"), WR_METHOD_POST, "a", "/", NULL, true, WR_FRAMING_LENGTH, 0 },
-        { IN("PUT / HTTP/1.1\r\n" H "Transfer-Encoding: \tChunked \r\n\r\n"), WR_METHOD_PUT, "a", "/", NULL, true, WR_FRAMING_CHUNKED, 0 },
-        { IN("GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nmore"), WR_METHOD_GET, "a", "/", NULL, true, WR_FRAMING_NONE, 0 },
-        { IN("PATCH / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\nmore"), WR_METHOD_PATCH, "a", "/", NULL, true, WR_FRAMING_LENGTH, 4 },
+        { IN("POST / HTTP/1.1\r\n" H "Content-Length: 9223372036854775807 \r\n\r\n"), WR_METHOD_POST, "a",
+          "/", NULL, true, WR_FRAMING_LENGTH, INT64_MAX },
+        { IN("POST / HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n"), WR_METHOD_POST, "a", "/", NULL, true,
+          WR_FRAMING_LENGTH, 0 },
+        { IN("PUT / HTTP/1.1\r\n" H "Transfer-Encoding: \tChunked \r\n\r\n"), WR_METHOD_PUT, "a", "/", NULL,
+          true, WR_FRAMING_CHUNKED, 0 },
+        { IN("GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nmore"), WR_METHOD_GET,
+          "a", "/", NULL, true, WR_FRAMING_NONE, 0 },
+        { IN("PATCH / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\nmore"),
+          WR_METHOD_PATCH, "a", "/", NULL, true, WR_FRAMING_LENGTH, 4 },
     };
     struct wr_field fields[WR_MAX_FIELDS];
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -324,21 +450,34 @@ static void responses_are_understood(void **state)
         enum wr_framing framing;
         uint64_t length;
     } cases[] = {
-        { IN("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), WR_METHOD_GET, 200, "OK", true, WR_FRAMING_LENGTH, 5 },
+        { IN("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), WR_METHOD_GET, 200, "OK", true,
+          WR_FRAMING_LENGTH, 5 },
         { IN("HTTP/1.1 200\r\n\r\n"), WR_METHOD_GET, 200, "", false, WR_FRAMING_CLOSE, 0 },
-        { IN("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"), WR_METHOD_GET, 200, "", true, WR_FRAMING_LENGTH, 0 },
-        { IN("HTTP/1.0 404 Not\tFound \344\r\nContent-Length: 0\r\n\r\n"), WR_METHOD_GET, 404, "Not\tFound \344", false, WR_FRAMING_LENGTH, 0 },
-        { IN("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\n"), WR_METHOD_GET, 200, "OK", true, WR_FRAMING_LENGTH, 1 },
-        { IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), WR_METHOD_GET, 200, "OK", true, WR_FRAMING_CHUNKED, 0 },
-        { IN("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), WR_METHOD_HEAD, 200, "OK", true, WR_FRAMING_NONE, 0 },
-        { IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), WR_METHOD_HEAD, 200, "OK", true, WR_FRAMING_NONE, 0 },
-        { IN("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"), WR_METHOD_GET, 304, "Not Modified", true, WR_FRAMING_NONE, 0 },
+        { IN("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"), WR_METHOD_GET, 200, "", true, WR_FRAMING_LENGTH,
+          0 },
+        { IN("HTTP/1.0 404 Not\tFound \344\r\nContent-Length: 0\r\n\r\n"), WR_METHOD_GET, 404,
+          "Not\tFound \344", false, WR_FRAMING_LENGTH, 0 },
+        { IN("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\n"), WR_METHOD_GET, 200,
+          "OK", true, WR_FRAMING_LENGTH, 1 },
+        { IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), WR_METHOD_GET, 200, "OK",
+          true, WR_FRAMING_CHUNKED, 0 },
+        { IN("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), WR_METHOD_HEAD, 200, "OK", true,
+          WR_FRAMING_NONE, 0 },
+        { IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), WR_METHOD_HEAD, 200, "OK", true,
+          WR_FRAMING_NONE, 0 },
+        { IN("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"), WR_METHOD_GET, 304, "Not Modified",
+          true, WR_FRAMING_NONE, 0 },
         { IN("HTTP/1.1 204 No\r\n\r\n"), WR_METHOD_GET, 204, "No", true, WR_FRAMING_NONE, 0 },
-        { IN("HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n"), WR_METHOD_GET, 204, "No", true, WR_FRAMING_NONE, 0 },
-        { IN("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello"), WR_METHOD_GET, 204, "No", false, WR_FRAMING_NONE, 0 },
-        { IN("HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n"), WR_METHOD_GET, 204, "No", false, WR_FRAMING_NONE, 0 },
-        { IN("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n"), WR_METHOD_GET, 103, "Early Hints", true, WR_FRAMING_NONE, 0 },
-        { IN("HTTP/1.1 599 x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"), WR_METHOD_GET, 599, "x", false, WR_FRAMING_LENGTH, 2 },
+        { IN("HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n"), WR_METHOD_GET, 204, "No", true, WR_FRAMING_NONE,
+          0 },
+        { IN("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello"), WR_METHOD_GET, 204, "No", false,
+          WR_FRAMING_NONE, 0 },
+        { IN("HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n"), WR_METHOD_GET, 204, "No", false,
+          WR_FRAMING_NONE, 0 },
+        { IN("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n"), WR_METHOD_GET, 103,
+          "Early Hints", true, WR_FRAMING_NONE, 0 },
+        { IN("HTTP/1.1 599 x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"), WR_METHOD_GET, 599, "x",
+          false, WR_FRAMING_LENGTH, 2 },
     };
     struct wr_field fields[WR_MAX_FIELDS];
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -356,20 +495,36 @@ static void fields_are_trimmed_known_and_hidden(void **state)
     (void) state;
     struct wr_field fields[WR_MAX_FIELDS];
     struct wr_head h = good(
-        (struct input) IN("POST http://real/ HTTP/1.1\r\nHoSt: \t fake \t\r\nX-Empty:\r\nX-Empty-Too: \t \r\nACCEPT: a\r\naccept: b\r\n"
-                          "Connection: X-Mine, Host, authorization, x-forwarded-for,, cache-control, TE, content-length\r\n"
-                          "connection: X-Other\r\nX-Mine: 1\r\nx-mine: 2\r\nX-Other: 3\r\nX-Kept: a\tb\r\nAuthorization: z\r\n"
-                          "X-Forwarded-For: 1.2.3.4\r\nCache-Control: no-cache\r\nTE: trailers;q=1, trailers\r\nKeep-Alive: 5\r\n"
-                          "Proxy-Connection: x\r\nUpgrade: y\r\nTrailer: X-Sum\r\nContent-Length: 3\r\nExpect: 100-Continue\r\n\r\nabc"),
+        (struct input) IN(
+            "POST http://real/ HTTP/1.1\r\nHoSt: \t fake \t\r\nX-Empty:\r\nX-Empty-Too: \t \r\nACCEPT: "
+            "a\r\naccept: b\r\n"
+            "Connection: X-Mine, Host, authorization, x-forwarded-for,, cache-control, TE, content-length\r\n"
+            "connection: X-Other\r\nX-Mine: 1\r\nx-mine: 2\r\nX-Other: 3\r\nX-Kept: a\tb\r\nAuthorization: "
+            "z\r\n"
+            "X-Forwarded-For: 1.2.3.4\r\nCache-Control: no-cache\r\nTE: trailers;q=1, "
+            "trailers\r\nKeep-Alive: 5\r\n"
+            "Proxy-Connection: x\r\nUpgrade: y\r\nTrailer: X-Sum\r\nContent-Length: 3\r\nExpect: "
+            "100-Continue\r\n\r\nabc"),
         false, WR_METHOD_GET, fields);
     static const struct {
         const char *name, *value;
         bool hidden;
     } want[] = {
-        { "Host", "real", false }, { "x-empty", "", false }, { "X-Empty-Too", "", false }, { "X-Kept", "a\tb", false },
-        { "X-MINE", "1", true }, { "X-Other", "3", true }, { "Authorization", "z", false }, { "TE", "trailers;q=1, trailers", true },
-        { "X-Forwarded-For", "1.2.3.4", false }, { "Cache-Control", "no-cache", false }, { "Keep-Alive", "5", true },
-        { "Proxy-Connection", "x", true }, { "Upgrade", "y", true }, { "Trailer", "X-Sum", false }, { "Content-Length", "3", true },
+        { "Host", "real", false },
+        { "x-empty", "", false },
+        { "X-Empty-Too", "", false },
+        { "X-Kept", "a\tb", false },
+        { "X-MINE", "1", true },
+        { "X-Other", "3", true },
+        { "Authorization", "z", false },
+        { "TE", "trailers;q=1, trailers", true },
+        { "X-Forwarded-For", "1.2.3.4", false },
+        { "Cache-Control", "no-cache", false },
+        { "Keep-Alive", "5", true },
+        { "Proxy-Connection", "x", true },
+        { "Upgrade", "y", true },
+        { "Trailer", "X-Sum", false },
+        { "Content-Length", "3", true },
     };
     for (size_t i = 0; i < COUNT(want); i++) {
         const struct wr_field *f = wr_head_named(&h, wr_slice_str(want[i].name), NULL);
@@ -378,6 +533,11 @@ static void fields_are_trimmed_known_and_hidden(void **state)
         if ((f->hidden != 0) != want[i].hidden)
             fail_msg("%s: hidden %d", want[i].name, f->hidden);
     }
+    struct wr_field old_fields[WR_MAX_FIELDS];
+    struct wr_head old =
+        good((struct input) IN("POST / HTTP/1.0\r\nExpect: 100-continue\r\nExpect: x\r\n\r\n"), false,
+             WR_METHOD_GET, old_fields);
+    assert_true(!old.expect_continue && old_fields[0].hidden && old_fields[1].hidden);
     const struct wr_field *mine = wr_head_named(&h, WR_SLICE("x-mine"), NULL);
     mine = wr_head_named(&h, WR_SLICE("x-mine"), mine);
     assert_true(mine && mine->hidden);
@@ -470,7 +630,8 @@ static void pipelined_requests_end_where_they_end(void **state)
     assert_slice(head.path, "/1");
     size_t first = p.length;
     p = (struct wr_parse){ 0 };
-    assert_int_equal(wr_parse_request(&p, two + first, sizeof two - 1 - first, &limits, fields, &head), WR_PARSE_DONE);
+    assert_int_equal(wr_parse_request(&p, two + first, sizeof two - 1 - first, &limits, fields, &head),
+                     WR_PARSE_DONE);
     assert_slice(head.path, "/2");
     assert_int_equal(first + p.length, sizeof two - 1);
 }
@@ -501,12 +662,14 @@ static void trailers_are_sifted(void **state)
     (void) state;
     struct wr_field fields[WR_MAX_FIELDS];
     size_t count;
-    assert_true(wr_parse_trailers(WR_SLICE("X-Sum: 1 \r\nContent-Length: 5\r\nConnection: x\r\nServer-Timing: t\r\n"), fields, &count));
+    assert_true(wr_parse_trailers(
+        WR_SLICE("X-Sum: 1 \r\nContent-Length: 5\r\nConnection: x\r\nServer-Timing: t\r\n"), fields, &count));
     assert_int_equal(count, 4);
     assert_slice(fields[0].value, "1");
     assert_true(!fields[0].hidden && fields[1].hidden && fields[2].hidden && !fields[3].hidden);
     assert_true(wr_parse_trailers(WR_SLICE(""), fields, &count) && count == 0);
-    static const char *bad[] = { "X: 1", "X: 1\n", "X : 1\r\n", " X: 1\r\n", "X\r\n", ": 1\r\n", "X: \001\r\n", "\r\n" };
+    static const char *bad[] = { "X: 1",  "X: 1\n",  "X : 1\r\n",   " X: 1\r\n",
+                                 "X\r\n", ": 1\r\n", "X: \001\r\n", "\r\n" };
     for (size_t i = 0; i < COUNT(bad); i++)
         assert_false(wr_parse_trailers(wr_slice_str(bad[i]), fields, &count));
 }

@@ -6,7 +6,7 @@
 #include "http/range.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define MAX "18446744073709551615"
+#define MAX      "18446744073709551615"
 
 static void ranges_of_a_representation(void **state)
 {
@@ -59,7 +59,8 @@ static void ranges_of_a_representation(void **state)
         struct wr_range ranges[WR_MAX_RANGES];
         size_t count;
         char text[256] = "";
-        enum wr_range_result got = wr_range_parse(wr_slice_str(cases[i].value), cases[i].length, ranges, &count);
+        enum wr_range_result got =
+            wr_range_parse(wr_slice_str(cases[i].value), cases[i].length, ranges, &count);
         for (size_t r = 0; got == WR_RANGE_OK && r < count; r++)
             sprintf(text + strlen(text), "%llu-%llu ", (unsigned long long) ranges[r].first,
                     (unsigned long long) ranges[r].last);
@@ -76,12 +77,26 @@ static void content_ranges(void **state)
     struct wr_range r = { 42, 1233 };
     assert_true(wr_slice_eq(wr_content_range_format(&r, 1234, out), WR_SLICE("bytes 42-1233/1234")));
     assert_true(wr_content_range_parse(wr_slice_str(out), &c));
-    assert_true(c.satisfied && c.length_known && c.length == 1234 && c.range.first == 42 && c.range.last == 1233);
+    assert_true(c.satisfied && c.length_known && c.length == 1234 && c.range.first == 42 &&
+                c.range.last == 1233);
     assert_true(wr_slice_eq(wr_content_range_format(NULL, 1234, out), WR_SLICE("bytes */1234")));
     assert_true(wr_content_range_parse(wr_slice_str(out), &c) && !c.satisfied && c.length == 1234);
     assert_true(wr_content_range_parse(WR_SLICE("bytes 0-0/*"), &c) && c.satisfied && !c.length_known);
-    static const char *bad[] = { "", "bytes", "bytes */*", "bytes 0-0", "bytes 0-/5", "bytes -5/5", "bytes 3-1/5", "bytes 0-5/5",
-                                 "rows 0-1/5", "bytes  0-1/5", "bytes 0-1/5 ", "bytes=0-1/5", "bytes 0-1/-5", "bytes 0-1/", "bytes x-1/5",
+    static const char *bad[] = { "",
+                                 "bytes",
+                                 "bytes */*",
+                                 "bytes 0-0",
+                                 "bytes 0-/5",
+                                 "bytes -5/5",
+                                 "bytes 3-1/5",
+                                 "bytes 0-5/5",
+                                 "rows 0-1/5",
+                                 "bytes  0-1/5",
+                                 "bytes 0-1/5 ",
+                                 "bytes=0-1/5",
+                                 "bytes 0-1/-5",
+                                 "bytes 0-1/",
+                                 "bytes x-1/5",
                                  "bytes 0-18446744073709551616/*" };
     for (size_t i = 0; i < COUNT(bad); i++)
         if (wr_content_range_parse(wr_slice_str(bad[i]), &c))
@@ -90,6 +105,7 @@ static void content_ranges(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(ranges_of_a_representation), cmocka_unit_test(content_ranges) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(ranges_of_a_representation),
+                                        cmocka_unit_test(content_ranges) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,8 +10,10 @@ static void tags_are_collected_once(void **state)
     struct wr_arena arena = { 0 };
     struct wr_slice tags[8];
     size_t count = 0;
-    const struct wr_head *h = head_of(&room, "Cache-Tag: a, b ,,c d\r\nCache-Tag: a\r\nSurrogate-Key: b  e\tf \r\n"
-                                             "Cache-Groups: \"g\", \"h, \\\"i\\\\\";p=1, token, 5, \"\"\r\nCache-Groups: \"j\", broken\"\r\n");
+    const struct wr_head *h = head_of(
+        &room,
+        "Cache-Tag: a, b ,,c d\r\nCache-Tag: a\r\nSurrogate-Key: b  e\tf \r\n"
+        "Cache-Groups: \"g\", \"h, \\\"i\\\\\";p=1, token, 5, \"\"\r\nCache-Groups: \"j\", broken\"\r\n");
     assert_true(wr_tags_add(h, WR_F_CACHE_TAG, &arena, tags, 8, &count));
     assert_true(wr_tags_add(h, WR_F_SURROGATE_KEY, &arena, tags, 8, &count));
     assert_true(wr_tags_add(h, WR_F_CACHE_GROUPS, &arena, tags, 8, &count));

@@ -157,6 +157,17 @@ static void words_and_references_are_suggested(void **state)
         { LISTEN ORIGINS "limits: { l: { key: client, rate: 1/s } }\n"
                          "routes: [{ match: {}, origin: a, limits: [l, l] }]\n",
           "p:4:46: limits: \"l\" stands here twice\n" },
+        { LISTEN ORIGINS "limits: { l: { key: client, rate: 1/s } }\n"
+                         "routes: [{ match: {}, origin: a, limits: [l, a, b, c, d, e, f, g, h] }]\n",
+          "p:4:42: limits: 9 limits are too many for one route: at most 8\n"
+          "p:4:46: limits: there is no \"a\" in limits\n"
+          "p:4:49: limits: there is no \"b\" in limits\n"
+          "p:4:52: limits: there is no \"c\" in limits\n"
+          "p:4:55: limits: there is no \"d\" in limits\n"
+          "p:4:58: limits: there is no \"e\" in limits\n"
+          "p:4:61: limits: there is no \"f\" in limits\n"
+          "p:4:64: limits: there is no \"g\" in limits\n"
+          "p:4:67: limits: there is no \"h\" in limits\n" },
         { MINIMAL "limits: { l: { key: headr:X, rate: 1/s } }\n",
           "p:4:21: key: \"headr\" is not client, header, cookie or query (did you mean \"header\"?)\n" },
         { MINIMAL "limits: { l: { key: header, rate: 1/s } }\n",

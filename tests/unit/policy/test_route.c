@@ -207,6 +207,38 @@ static void blocks_hold_their_addresses(void **state)
     assert_false(wr_cidr_has(NULL, 0, (const unsigned char[16]){ 0 }));
 }
 
+static void clients_own_a_64_at_least(void **state)
+{
+    (void) state;
+    static const char *const cases[][2] = { { "::ffff:192.0.2.7", "192.0.2.7" },
+                                            { "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64" },
+                                            { "::1", "::/64" },
+                                            { "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                                              "ffff:ffff:ffff:ffff::/64" } };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unsigned char address[16];
+        char text[WR_CIDR_TEXT];
+        assert_int_equal(inet_pton(AF_INET6, cases[i][0], address), 1);
+        wr_cidr_client(address, text);
+        assert_string_equal(text, cases[i][1]);
+    }
+}
+
+static void hosts_stand_without_port_in_lower_case(void **state)
+{
+    (void) state;
+    static const char *const cases[][2] = {
+        { "Shop.Example:8080", "shop.example" }, { "x", "x" },         { "x:", "x" },
+        { "[2001:DB8::1]:80", "[2001:db8::1]" }, { "[::1]", "[::1]" }, { "", "" }
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct wr_slice host = wr_policy_host(wr_slice_str(cases[i][0]), &arena);
+        assert_true(wr_slice_eq(host, wr_slice_str(cases[i][1])));
+    }
+    wr_arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +246,8 @@ int main(void)
         cmocka_unit_test(ten_thousand_routes_are_told_apart),
         cmocka_unit_test(a_star_stands_for_what_follows),
         cmocka_unit_test(blocks_hold_their_addresses),
+        cmocka_unit_test(clients_own_a_64_at_least),
+        cmocka_unit_test(hosts_stand_without_port_in_lower_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

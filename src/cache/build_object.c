@@ -1,0 +1,223 @@
+/* Stored responses and markers out of what the origin sent. */
+#include "cache/build.h"
+
+#include "base/rand.h"
+#include "cache/fields.h"
+#include "http/date.h"
+#include "http/directives.h"
+#include "http/tags.h"
+
+#define MAX_TAGS 256
+
+static void add_field(struct wr_buf *out, const struct wr_field *f)
+{
+    wr_buf_add_slice(out, f->name);
+    wr_buf_add(out, ": ", 2);
+    wr_buf_add_slice(out, f->value);
+    wr_buf_add(out, "\r\n", 2);
+}
+
+/* --- fields for the first client only: private="...", no-cache="..." (RFC 9111 5.2.2.4, 5.2.2.7) --- */
+
+struct reserved {
+    struct wr_response_directives of[3];
+    size_t count;
+    bool set_cookie;
+};
+
+/* Whichever of the fields names it: to share less than one may is never wrong. */
+static void find_reserved(const struct wr_head *response, const struct wr_meta *meta, struct reserved *r)
+{
+    static const enum wr_field_id targeted[] = { WR_F_WEIR_CACHE_CONTROL, WR_F_CDN_CACHE_CONTROL };
+    r->count = 0;
+    wr_directives_of_response(response, &r->of[r->count++]);
+    for (size_t i = 0; i < 2; i++)
+        if (wr_directives_of_targeted(response, targeted[i], &r->of[r->count]))
+            r->count++;
+    /* the policy may override what an origin says of time, but no origin ever meant to hand one session to all */
+    r->set_cookie = meta->flags & WR_OF_OVERRIDE;
+}
+
+static bool is_reserved(const struct reserved *r, const struct wr_field *f)
+{
+    if (r->set_cookie && f->id == WR_F_SET_COOKIE)
+        return true;
+    for (size_t i = 0; i < r->count; i++)
+        if (wr_directive_names(r->of[i].private_fields, f->name) || wr_directive_names(r->of[i].no_cache_fields, f->name))
+            return true;
+    return false;
+}
+
+/* --- tags --- */
+
+static bool write_tags(struct wr_buf *out, const struct wr_head *response)
+{
+    static const enum wr_field_id ids[] = { WR_F_CACHE_GROUPS, WR_F_CACHE_TAG, WR_F_SURROGATE_KEY };
+    struct wr_slice tags[MAX_TAGS];
+    struct wr_arena arena = { 0 };
+    size_t count = 0;
+    bool all = true;
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+        all = wr_tags_add(response, ids[i], &arena, tags, MAX_TAGS, &count) && all;
+    for (size_t i = 0; i < count; i++) {
+        wr_buf_add_slice(out, tags[i]);
+        wr_buf_add_char(out, '\n');
+    }
+    wr_arena_fini(&arena);
+    return all;
+}
+
+/* --- the head --- */
+
+static void write_status_line(struct wr_buf *out, const struct wr_head *response)
+{
+    wr_buf_printf(out, "HTTP/1.1 %d ", response->status);
+    wr_buf_add_slice(out, response->reason);
+    wr_buf_add(out, "\r\n", 2);
+}
+
+static void write_head(struct wr_buf *kept, struct wr_buf *first_only, const struct wr_head *response,
+                       const struct wr_meta *meta, struct wr_slice via)
+{
+    struct reserved reserved;
+    find_reserved(response, meta, &reserved);
+    write_status_line(kept, response);
+    for (size_t i = 0; i < response->field_count; i++) {
+        const struct wr_field *f = &response->fields[i];
+        if (wr_field_is_stored(f))
+            add_field(is_reserved(&reserved, f) ? first_only : kept, f);
+    }
+    if (wr_head_get(response, WR_F_DATE) == NULL) { /* RFC 9110 6.6.1 */
+        char date[WR_DATE_LEN + 1];
+        wr_date_format(meta->response_time, date);
+        wr_buf_printf(kept, "Date: %s\r\n", date);
+    }
+    if (via.len) {
+        wr_buf_add(kept, "Via: ", 5);
+        wr_buf_add_slice(kept, via);
+        wr_buf_add(kept, "\r\n", 2);
+    }
+}
+
+/* The first field of that name, if it isn't empty. */
+static struct wr_slice validator_in(struct wr_slice head, struct wr_slice name)
+{
+    struct wr_slice line;
+    wr_stored_line(&head, &line);
+    while (wr_stored_line(&head, &line)) {
+        struct wr_slice value = line, have = wr_slice_cut(&value, ':');
+        if (wr_slice_eq_nocase(have, name))
+            return (value = wr_slice_trim(value)).len ? value : wr_slice(NULL, 0);
+    }
+    return wr_slice(NULL, 0);
+}
+
+static struct wr_object *finish(struct wr_object *like, const struct wr_head *response, struct wr_slice via,
+                                struct wr_flow *flow)
+{
+    struct wr_buf kept = { 0 }, first_only = { 0 }, tags = { 0 };
+    write_head(&kept, &first_only, response, &like->meta, via);
+    /* more tags than can be held: then it could not be purged by all of them, and so it must be validated each time */
+    if (!write_tags(&tags, response))
+        like->meta.flags |= WR_OF_NO_CACHE;
+    like->head = wr_buf_slice(&kept);
+    like->first_only = wr_buf_slice(&first_only);
+    like->tags = wr_buf_slice(&tags);
+    like->etag = validator_in(like->head, WR_SLICE("ETag"));
+    like->last_modified = validator_in(like->head, WR_SLICE("Last-Modified"));
+    if (like->meta.version == 0)
+        like->meta.version = wr_rand_u64();
+    struct wr_object *o = wr_object_new(like, flow);
+    wr_buf_fini(&kept);
+    wr_buf_fini(&first_only);
+    wr_buf_fini(&tags);
+    return o;
+}
+
+struct wr_object *wr_build_object(const struct wr_key *key, struct wr_slice vary_values, const struct wr_meta *meta,
+                                  const struct wr_head *response, struct wr_slice via, struct wr_flow *flow)
+{
+    struct wr_object like = {
+        .key = key->text, .host = key->host, .meta = *meta, .vary_values = vary_values
+    };
+    return finish(&like, response, via, flow);
+}
+
+struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names, const struct wr_meta *of)
+{
+    struct wr_object like = { .key = primary->text, .host = primary->host, .meta = *of, .head = names };
+    like.meta.kind = WR_OBJECT_VARY;
+    like.meta.length = 0;
+    like.meta.version = wr_rand_u64();
+    return wr_object_new(&like, NULL);
+}
+
+struct wr_object *wr_build_pass(const struct wr_key *key, struct wr_time now, struct wr_span ttl)
+{
+    struct wr_object like = {
+        .key = key->text,
+        .host = key->host,
+        .meta = { .kind = WR_OBJECT_PASS, .request_time = now, .response_time = now, .lifetime = ttl,
+                  .swr = WR_SPAN_NONE, .sie = WR_SPAN_NONE, .version = wr_rand_u64() },
+    };
+    return wr_object_new(&like, NULL);
+}
+
+/* --- a 304 --- */
+
+static bool never_updated(const struct wr_field *f)
+{
+    return f->id != WR_F_OTHER && (wr_field_flags((enum wr_field_id) f->id) & WR_FF_NO_UPDATE);
+}
+
+/* A field of the stored response stays if the 304 doesn't bring it anew. Date goes in any case: it says when the response
+ * was last confirmed. */
+static bool survives(const struct wr_field *f, const struct wr_head *not_modified)
+{
+    return never_updated(f) || (f->id != WR_F_DATE && wr_head_named(not_modified, f->name, NULL) == NULL);
+}
+
+static bool is_news(const struct wr_field *f, const struct wr_head *old)
+{
+    if (f->hidden || f->id == WR_F_CONTENT_LENGTH)
+        return false;
+    return !(never_updated(f) && wr_head_get(old, (enum wr_field_id) f->id));
+}
+
+void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified, struct wr_arena *arena,
+                     struct wr_head *out)
+{
+    struct wr_head old;
+    wr_build_head(stored, arena, &old);
+    *out = old;
+    out->fields = wr_arena_alloc(arena, (old.field_count + not_modified->field_count) * sizeof *out->fields);
+    out->field_count = 0;
+    for (size_t i = 0; i < old.field_count; i++)
+        if (survives(&old.fields[i], not_modified))
+            out->fields[out->field_count++] = old.fields[i];
+    for (size_t i = 0; i < not_modified->field_count; i++) {
+        const struct wr_field *f = &not_modified->fields[i];
+        if (!is_news(f, &old))
+            continue;
+        out->fields[out->field_count++] = *f;
+        out->known |= UINT64_C(1) << (f->id % 64);
+    }
+}
+
+struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta, const struct wr_head *not_modified,
+                                   struct wr_slice via)
+{
+    struct wr_arena arena = { 0 };
+    struct wr_head merged;
+    wr_build_merged_head(stored, not_modified, &arena, &merged);
+    struct wr_object like = {
+        .key = stored->key, .host = stored->host, .meta = *meta, .vary_values = stored->vary_values,
+        .generations = stored->generations,
+    };
+    like.meta.length = stored->meta.length;
+    /* the Via that is stored has our own element already, unless the 304 brought another one */
+    struct wr_slice own = wr_head_get(not_modified, WR_F_VIA) ? via : wr_slice(NULL, 0);
+    struct wr_object *o = finish(&like, &merged, own, stored->flow);
+    wr_arena_fini(&arena);
+    return o;
+}

@@ -1,0 +1,70 @@
+#include "cache/cache_status.h"
+
+#include "http/octets.h"
+
+static const char *const fwd_names[] = {
+    [WR_FWD_BYPASS] = "bypass",       [WR_FWD_METHOD] = "method", [WR_FWD_URI_MISS] = "uri-miss",
+    [WR_FWD_VARY_MISS] = "vary-miss", [WR_FWD_MISS] = "miss",     [WR_FWD_REQUEST] = "request",
+    [WR_FWD_STALE] = "stale",         [WR_FWD_PARTIAL] = "partial",
+};
+
+/* sf-token (RFC 9651 3.3.4) */
+static bool is_token(struct wr_slice s)
+{
+    if (s.len == 0 || !((s.at[0] | 0x20) >= 'a' && (s.at[0] | 0x20) <= 'z'))
+        return false;
+    for (size_t i = 0; i < s.len; i++)
+        if (!wr_octet_is(s.at[i], WR_OC_TOKEN) && s.at[i] != ':' && s.at[i] != '/')
+            return false;
+    return true;
+}
+
+/* sf-string (3.3.3): what it can't hold becomes a question mark. */
+static void write_string(struct wr_buf *out, struct wr_slice s)
+{
+    wr_buf_add_char(out, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        if (c == '"' || c == '\\')
+            wr_buf_add_char(out, '\\');
+        wr_buf_add_char(out, c >= 0x20 && c < 0x7f ? c : '?');
+    }
+    wr_buf_add_char(out, '"');
+}
+
+static void write_item(struct wr_buf *out, struct wr_slice s)
+{
+    if (is_token(s))
+        wr_buf_add_slice(out, s);
+    else
+        write_string(out, s);
+}
+
+void wr_cache_status_write(struct wr_buf *out, struct wr_slice server_name, const struct wr_cache_status *s)
+{
+    write_item(out, server_name);
+    if (s->hit) {
+        wr_buf_add_str(out, "; hit");
+    } else if (s->fwd != WR_FWD_NONE) {
+        wr_buf_add_str(out, "; fwd=");
+        wr_buf_add_str(out, fwd_names[s->fwd]);
+        if (s->fwd_status)
+            wr_buf_printf(out, "; fwd-status=%d", s->fwd_status);
+    }
+    if (s->has_ttl)
+        wr_buf_printf(out, "; ttl=%lld", (long long) s->ttl);
+    if (!s->hit && s->fwd != WR_FWD_NONE) {
+        if (s->stored)
+            wr_buf_add_str(out, "; stored");
+        if (s->collapsed)
+            wr_buf_add_str(out, "; collapsed");
+    }
+    if (s->key.at) {
+        wr_buf_add_str(out, "; key=");
+        write_string(out, s->key);
+    }
+    if (s->detail.at) {
+        wr_buf_add_str(out, "; detail=");
+        write_item(out, s->detail);
+    }
+}

@@ -1,0 +1,31 @@
+/* Cache-Status: how this cache came to its answer (RFC 9211). Pure. Thread: any. */
+#pragma once
+
+#include "base/bytes.h"
+
+enum wr_fwd { /* why the request went on to the origin (2.2) */
+    WR_FWD_NONE,
+    WR_FWD_BYPASS,    /* the policy has it pass */
+    WR_FWD_METHOD,    /* the method's semantics require it */
+    WR_FWD_URI_MISS,  /* nothing is stored under the URI */
+    WR_FWD_VARY_MISS, /* something is, but not for these request fields */
+    WR_FWD_MISS,      /* nothing is, for whatever reason */
+    WR_FWD_REQUEST,   /* fresh, but the request wants validation */
+    WR_FWD_STALE,     /* stored and stale */
+    WR_FWD_PARTIAL,   /* stored in part */
+};
+
+struct wr_cache_status { /* zeroed says nothing */
+    bool hit;                /* answered without going on */
+    enum wr_fwd fwd;         /* ignored with hit: the two exclude each other (2.1) */
+    int fwd_status;          /* what the origin answered, if not what the client gets; 0: leave out */
+    bool has_ttl;
+    int64_t ttl;             /* seconds of freshness left; negative: stale since */
+    bool stored, collapsed;  /* with fwd only */
+    struct wr_slice key;     /* at NULL: leave out */
+    struct wr_slice detail;  /* at NULL: leave out */
+};
+
+/* Appends this cache's member: `edge-1; hit; ttl=30`. The caller writes the field's name and what earlier caches said before
+ * it. */
+void wr_cache_status_write(struct wr_buf *out, struct wr_slice server_name, const struct wr_cache_status *s);

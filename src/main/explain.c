@@ -1,0 +1,273 @@
+#include "main/explain.h"
+
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cache/key.h"
+#include "cache/rules.h"
+#include "http/parse.h"
+#include "limit/limit.h"
+#include "policy/policy.h"
+#include "redis/keys.h"
+
+struct explanation {
+    const char *file;
+    const struct wr_policy *policy;
+    const struct wr_route *route;
+    char client[WR_CIDR_TEXT];
+    struct wr_head head;
+    struct wr_field fields[WR_MAX_FIELDS];
+    struct wr_arena arena;
+};
+
+static int usage(void)
+{
+    fputs("usage: weir explain [-c FILE] [-a CLIENT-ADDRESS] [-H 'NAME: VALUE']... METHOD URL\n", stderr);
+    return 2;
+}
+
+/* --- the request --- */
+
+/* http://host/path as a client would send it: the strict parser decides whether it is a request at all. */
+static void write_request(struct wr_buf *out, const char *method, const char *url,
+                          const struct wr_buf *fields)
+{
+    const char *scheme = strstr(url, "://");
+    const char *authority = scheme ? scheme + 3 : NULL;
+    size_t len = authority ? strcspn(authority, "/?#") : 0;
+    const char *target = authority ? authority + len : url;
+    wr_buf_printf(out, "%s %s%.*s HTTP/1.1\r\n", method, *target == '/' || *target == '*' ? "" : "/",
+                  (int) strcspn(target, "#"), target);
+    if (authority)
+        wr_buf_printf(out, "Host: %.*s\r\n", (int) len, authority);
+    wr_buf_add_slice(out, wr_buf_slice(fields));
+    wr_buf_add_str(out, "\r\n");
+}
+
+/* text must outlive the head. */
+static bool parse_request(struct explanation *e, const struct wr_buf *text)
+{
+    struct wr_parse parse = { 0 };
+    const struct wr_parse_limits limits = { e->policy->max_target, e->policy->max_head };
+    switch (wr_parse_request(&parse, text->at, text->len, &limits, e->fields, &e->head)) {
+    case WR_PARSE_DONE:
+        return true;
+    case WR_PARSE_MORE:
+        fputs("this is not one request\n", stderr);
+        return false;
+    case WR_PARSE_ERROR:
+        break;
+    }
+    fprintf(stderr, "refused with %d: %s\n", wr_err_info(parse.err)->status, parse.why);
+    return false;
+}
+
+static bool parse_client(struct explanation *e, const char *address)
+{
+    unsigned char octets[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+    if (inet_pton(AF_INET, address, octets + 12) != 1 && inet_pton(AF_INET6, address, octets) != 1) {
+        fprintf(stderr, "%s is not an IP address\n", address);
+        return false;
+    }
+    wr_cidr_client(octets, e->client);
+    return true;
+}
+
+/* --- the answer --- */
+
+/* In the largest unit that gives a whole number, as one would write it in the policy. */
+static const char *span_text(struct explanation *e, struct wr_span span)
+{
+    static const struct {
+        const char *name;
+        int64_t us;
+    } units[] = { { "d", 86400 * WR_US_PER_S },
+                  { "h", 3600 * WR_US_PER_S },
+                  { "m", 60 * WR_US_PER_S },
+                  { "s", WR_US_PER_S } };
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (span.us % units[i].us == 0 && span.us > 0)
+            return wr_arena_printf(&e->arena, "%" PRId64 "%s", span.us / units[i].us, units[i].name).at;
+    }
+    return span.us == 0 ? "0s" : wr_arena_printf(&e->arena, "%" PRId64 "ms", wr_span_ms(span)).at;
+}
+
+static void print_route(struct explanation *e)
+{
+    const struct wr_match *m = &e->route->match;
+    printf("route     %s:%d, number %zu of %zu\n", e->file, e->route->line, e->route->index + 1,
+           e->policy->route_count);
+    printf("          host %.*s, path %.*s%s, method", WR_SLICE_ARG(m->host.at ? m->host : WR_SLICE("(any)")),
+           WR_SLICE_ARG(m->path_kind == WR_MATCH_ANY ? WR_SLICE("(any)") : m->path),
+           m->path_kind == WR_MATCH_PREFIX ? "*" : "");
+    for (size_t i = 0; i < m->method_count; i++)
+        printf(" %.*s", WR_SLICE_ARG(m->methods[i]));
+    printf("%s\n", m->methods ? "" : " (any)");
+}
+
+static void print_origin(const struct wr_origin_policy *origin)
+{
+    static const char *const balances[] = { "round_robin", "least_connections", "hash" };
+    printf("origin    %s, %s:", origin->name, balances[origin->balance]);
+    for (size_t i = 0; i < origin->server_count; i++)
+        printf("%s %s (weight %u)", i ? "," : "", origin->servers[i].address.text, origin->servers[i].weight);
+    printf("\n");
+}
+
+static void print_limit(struct explanation *e, const struct wr_limit_policy *limit)
+{
+    static const char *const algorithms[] = { "fixed_window", "sliding_window", "token_bucket", "gcra" };
+    struct wr_slice who = wr_limit_identity(limit, &e->head, wr_slice_str(e->client), &e->arena);
+    printf("limit     %s: %s, %" PRIu64 " in %s", limit->name, algorithms[limit->algorithm],
+           limit->rate.count, span_text(e, limit->rate.window));
+    if (limit->algorithm == WR_TOKEN_BUCKET || limit->algorithm == WR_GCRA)
+        printf(", burst %" PRIu64, limit->burst);
+    printf("%s\n          counted for %.*s\n", limit->observe ? ", observed only" : "", WR_SLICE_ARG(who));
+    if (e->policy->redis.enabled) {
+        struct wr_buf key = { 0 };
+        wr_keys_limit(&key, &e->policy->redis, wr_slice_str(limit->name), who);
+        printf("          in Redis: %.*s\n", WR_SLICE_ARG(wr_buf_slice(&key)));
+        wr_buf_fini(&key);
+    }
+}
+
+/* The text of a key has a line for each header and cookie in it. */
+static void print_key(struct explanation *e)
+{
+    struct wr_key key = wr_key_build(&e->route->cache, &e->head, &e->arena);
+    struct wr_slice rest = key.text, line;
+    const char *title = "key       ";
+    while ((line = wr_slice_cut(&rest, '\n')).at != NULL) {
+        printf("%s%.*s\n", title, WR_SLICE_ARG(line));
+        title = "          ";
+    }
+    if (e->policy->redis.enabled) {
+        struct wr_buf name = { 0 };
+        wr_keys_cache(&name, &e->policy->redis, key.host, key.hash);
+        printf("          in Redis: %.*s\n", WR_SLICE_ARG(wr_buf_slice(&name)));
+        wr_buf_fini(&name);
+    }
+}
+
+/* What counts, the first that is there. */
+static void print_lifetime(struct explanation *e, const struct wr_cache_policy *cache)
+{
+    if (cache->override) {
+        printf("ttl       %s, whatever the origin says\n", span_text(e, cache->ttl));
+        return;
+    }
+    printf("ttl       what the origin says in %s%sCDN-Cache-Control, Cache-Control or Expires\n",
+           cache->target ? cache->target : "", cache->target ? ", " : "");
+    for (size_t i = 0; i < cache->status_ttl_count; i++) {
+        const struct wr_status_ttl *s = &cache->status_ttls[i];
+        printf("          else %s for status %d%s\n", span_text(e, s->ttl), s->status,
+               s->status < 10 ? "xx" : "");
+    }
+    if (cache->has_ttl)
+        printf("          else %s\n", span_text(e, cache->ttl));
+    else
+        printf("          else what RFC 9111 allows to guess\n");
+}
+
+static void print_staleness(struct explanation *e, const struct wr_cache_policy *cache)
+{
+    if (cache->jitter > 0)
+        printf("          shortened by up to %.0f%% at random\n", cache->jitter * 100);
+    if (cache->early_refresh > 0)
+        printf("          refreshed early (beta %g)\n", cache->early_refresh);
+    if (cache->has_grace)
+        printf("grace     %s stale while it is fetched anew, unless the origin names a time\n",
+               span_text(e, cache->grace));
+    if (cache->has_stale_if_error)
+        printf("          %s stale while the origin fails, unless the origin names a time\n",
+               span_text(e, cache->stale_if_error));
+}
+
+static void print_cache(struct explanation *e)
+{
+    const struct wr_cache_policy *cache = &e->route->cache;
+    struct wr_request_rules rules = { 0 };
+    if (!cache->enabled) {
+        printf("cache     off: passed to the origin, not stored\n");
+        return;
+    }
+    wr_rules_request(cache, &e->head, &rules);
+    if (rules.ask == WR_ASK_PASS) {
+        printf("cache     passed to the origin, not stored: %s\n",
+               strcmp(rules.detail, "method") == 0 ? "its method is not among those that may be"
+                                                   : "it fulfils a condition of bypass, or has a body");
+        return;
+    }
+    printf("cache     %s%s%s\n", e->policy->memory ? "in memory" : "",
+           e->policy->memory && e->policy->redis.enabled ? ", " : "",
+           e->policy->redis.enabled ? "in Redis" : "");
+    print_key(e);
+    print_lifetime(e, cache);
+    print_staleness(e, cache);
+}
+
+static int explain(struct explanation *e)
+{
+    struct wr_slice host = wr_policy_host(e->head.host, &e->arena);
+    e->route = wr_policy_route(e->policy, host, e->head.path, e->head.method_text);
+    printf("request   %.*s http://%.*s%.*s%s%.*s\n", WR_SLICE_ARG(e->head.method_text),
+           WR_SLICE_ARG(e->head.host), WR_SLICE_ARG(e->head.path), e->head.query.at ? "?" : "",
+           WR_SLICE_ARG(e->head.query));
+    if (e->route == NULL) {
+        printf("route     none matches: answered with 404\n");
+        return 1;
+    }
+    print_route(e);
+    print_origin(e->route->origin);
+    for (size_t i = 0; i < e->route->limit_count; i++)
+        print_limit(e, e->route->limits[i]);
+    print_cache(e);
+    return 0;
+}
+
+static int explain_request(struct explanation *e, const char *method, const char *url,
+                           const struct wr_buf *fields)
+{
+    struct wr_buf mistakes = { 0 }, request = { 0 };
+    struct wr_policy *policy = wr_policy_load(e->file, &mistakes);
+    int status = 1;
+    write_request(&request, method, url, fields);
+    e->policy = policy;
+    if (policy == NULL)
+        fprintf(stderr, "%.*s", WR_SLICE_ARG(wr_buf_slice(&mistakes)));
+    else if (parse_request(e, &request))
+        status = explain(e);
+    wr_arena_fini(&e->arena);
+    wr_policy_unref(policy);
+    wr_buf_fini(&request);
+    wr_buf_fini(&mistakes);
+    return status;
+}
+
+int wr_explain(int argc, char **argv)
+{
+    struct explanation e = { .file = "/etc/weir/weir.yaml" };
+    const char *client = "127.0.0.1";
+    struct wr_buf fields = { 0 };
+    int option, status;
+    optind = 1;
+    opterr = 0;
+    while ((option = getopt(argc, argv, "c:a:H:")) != -1 && option != '?') {
+        if (option == 'c')
+            e.file = optarg;
+        else if (option == 'a')
+            client = optarg;
+        else
+            wr_buf_printf(&fields, "%s\r\n", optarg);
+    }
+    if (option == '?' || argc - optind != 2)
+        status = usage();
+    else if (!parse_client(&e, client))
+        status = 2;
+    else
+        status = explain_request(&e, argv[optind], argv[optind + 1], &fields);
+    wr_buf_fini(&fields);
+    return status;
+}

@@ -1,0 +1,220 @@
+#include "net/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "net/names.h"
+
+#define BACKLOG 4096
+#define ACCEPTS_PER_TURN 64
+#define FIRST_PASSED_FD 3
+
+struct wr_listener {
+    const char *text;
+    bool proxy_protocol;
+    char *unix_path; /* to be removed at the end */
+    unsigned count;  /* of fds: one per worker, or one */
+    int fds[];
+};
+
+int wr_systemd_socket(const char *name)
+{
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+    if (pid == NULL || fds == NULL || atol(pid) != (long) getpid())
+        return -1;
+    uint64_t index, count = (uint64_t) atol(fds);
+    if (wr_slice_u64(wr_slice_str(name), 1024, &index))
+        return index < count ? FIRST_PASSED_FD + (int) index : -1;
+    struct wr_slice rest = wr_slice_str(names ? names : "");
+    for (uint64_t i = 0; i < count; i++) {
+        struct wr_slice one = wr_slice_cut(&rest, ':');
+        if (one.at && wr_slice_eq(one, wr_slice_str(name)))
+            return FIRST_PASSED_FD + (int) i;
+    }
+    return -1;
+}
+
+static int bind_and_listen(const struct sockaddr *at, socklen_t len, bool shared_port)
+{
+    int fd = socket(at->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    if (fd < 0)
+        return -1;
+    if (at->sa_family != AF_UNIX) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        if (shared_port)
+            setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    }
+    if (at->sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (bind(fd, at, len) < 0 || listen(fd, BACKLOG) < 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+static int open_unix(struct wr_listener *l, const char *path)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    if (strlen(path) >= sizeof at.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(at.sun_path, path);
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool alive = probe >= 0 && connect(probe, (struct sockaddr *) &at, sizeof at) == 0;
+    if (probe >= 0)
+        close(probe);
+    struct stat st;
+    if (!alive && stat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+        unlink(path); /* left behind by a process that was killed */
+    int fd = alive ? -1 : bind_and_listen((struct sockaddr *) &at, sizeof at, false);
+    if (alive)
+        errno = EADDRINUSE;
+    if (fd >= 0)
+        l->unix_path = wr_slice_dup(wr_slice_str(path));
+    return fd;
+}
+
+/* SO_REUSEPORT would let a second daemon share the port in silence: so first one socket without it. */
+static int open_tcp(struct wr_listener *l, const struct wr_address *address)
+{
+    struct wr_sockaddr at;
+    if (!wr_address_literal(address->host, address->port, &at)) {
+        errno = EINVAL;
+        return -1;
+    }
+    int probe = bind_and_listen((struct sockaddr *) &at.at, at.len, false);
+    if (probe < 0)
+        return -1;
+    close(probe);
+    for (unsigned i = 0; i < l->count; i++) {
+        l->fds[i] = bind_and_listen((struct sockaddr *) &at.at, at.len, true);
+        if (l->fds[i] < 0)
+            return -1;
+    }
+    return l->fds[0];
+}
+
+struct wr_listener *wr_listener_open(const struct wr_listen *listen, unsigned workers, struct wr_buf *why)
+{
+    const struct wr_address *a = &listen->address;
+    unsigned count = a->kind == WR_ADDRESS_IP ? workers : 1;
+    struct wr_listener *l = calloc(1, sizeof *l + count * sizeof l->fds[0]);
+    WR_CHECK(l != NULL);
+    l->count = count;
+    l->text = a->text;
+    l->proxy_protocol = listen->proxy_protocol;
+    for (unsigned i = 0; i < count; i++)
+        l->fds[i] = -1;
+    errno = ENOENT;
+    if (a->kind == WR_ADDRESS_UNIX)
+        l->fds[0] = open_unix(l, a->host);
+    else if (a->kind == WR_ADDRESS_SYSTEMD)
+        l->fds[0] = wr_systemd_socket(a->host);
+    else
+        open_tcp(l, a);
+    if (l->fds[count - 1] >= 0) {
+        if (a->kind == WR_ADDRESS_SYSTEMD)
+            evutil_make_socket_nonblocking(l->fds[0]);
+        return l;
+    }
+    if (a->kind == WR_ADDRESS_SYSTEMD)
+        wr_buf_printf(why, "cannot listen on %s: systemd passed no socket of that name", a->text);
+    else
+        wr_buf_printf(why, "cannot listen on %s: %s", a->text, strerror(errno));
+    wr_listener_close(l);
+    return NULL;
+}
+
+void wr_listener_close(struct wr_listener *l)
+{
+    for (unsigned i = 0; i < l->count; i++)
+        if (l->fds[i] >= 0)
+            close(l->fds[i]);
+    if (l->unix_path)
+        unlink(l->unix_path);
+    free(l->unix_path);
+    free(l);
+}
+
+/* --- accepting --- */
+
+static void describe(const struct sockaddr_storage *from, struct wr_accepted *conn)
+{
+    if (from->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *) from;
+        memcpy(conn->addr, &in6->sin6_addr, 16);
+        conn->port = ntohs(in6->sin6_port);
+    } else if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *) from;
+        memcpy(conn->addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+        memcpy(conn->addr + 12, &in->sin_addr, 4);
+        conn->port = ntohs(in->sin_port);
+    } else {
+        conn->local = true;
+    }
+}
+
+/* Out of descriptors or memory: accepting at once again would only spin. */
+static void pause_accepting(struct wr_accept *a)
+{
+    wr_warn("cannot accept on %s: %s; trying again in 100 ms", a->listener->text, strerror(errno));
+    event_del(a->event);
+    wr_timer_set(&a->pause, WR_SPAN_MS(100));
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+    struct wr_accept *a = arg;
+    (void) what;
+    wr_loop_tick(a->loop);
+    for (int i = 0; i < ACCEPTS_PER_TURN && a->event; i++) {
+        struct sockaddr_storage from = { 0 };
+        socklen_t len = sizeof from;
+        struct wr_accepted conn = { .proxy_protocol = a->listener->proxy_protocol };
+        conn.fd = accept4(fd, (struct sockaddr *) &from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (conn.fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                pause_accepting(a);
+            return; /* EAGAIN, or a connection that has gone again */
+        }
+        describe(&from, &conn);
+        a->accepted(a, &conn);
+    }
+}
+
+static void on_pause_over(struct wr_timer *timer)
+{
+    struct wr_accept *a = WR_CONTAINER(timer, struct wr_accept, pause);
+    event_add(a->event, NULL);
+}
+
+void wr_accept_start(struct wr_accept *a, struct wr_listener *l, struct wr_loop *loop,
+                     void (*accepted)(struct wr_accept *, const struct wr_accepted *))
+{
+    a->accepted = accepted;
+    a->listener = l;
+    a->loop = loop;
+    a->fd = l->fds[l->count > 1 ? loop->index : 0];
+    a->event = event_new(loop->base, a->fd, EV_READ | EV_PERSIST, on_acceptable, a);
+    WR_CHECK(a->event != NULL && event_add(a->event, NULL) == 0);
+    wr_timer_init(&a->pause, loop, on_pause_over);
+}
+
+void wr_accept_stop(struct wr_accept *a)
+{
+    if (a->event == NULL)
+        return;
+    event_free(a->event);
+    a->event = NULL;
+    wr_timer_fini(&a->pause);
+}

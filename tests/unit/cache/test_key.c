@@ -1,0 +1,206 @@
+/* cache/key: which requests share a stored response. */
+#include "test.h"
+
+#include "heads.h"
+
+static struct wr_key key_of(struct wr_arena *arena, const struct wr_cache_policy *policy, const char *line, const char *lines)
+{
+    struct wr_head request;
+    char all[2000];
+    snprintf(all, sizeof all, "%s%s", strstr(lines, "Host:") ? "" : "Host: example.com\n", lines);
+    request_of(arena, line, all, &request);
+    return wr_key_build(policy, &request, arena);
+}
+
+struct pair {
+    const char *line, *lines, *other_line, *other_lines;
+    bool same;
+};
+
+static void check_pairs(const struct wr_cache_policy *policy, const struct pair *pairs, size_t count)
+{
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        struct wr_key a = key_of(&arena, policy, pairs[i].line, pairs[i].lines);
+        struct wr_key b = key_of(&arena, policy, pairs[i].other_line, pairs[i].other_lines);
+        if (wr_slice_eq(a.text, b.text) != pairs[i].same)
+            fail_msg("%zu: %.*s | %.*s", i, WR_SLICE_ARG(a.text), WR_SLICE_ARG(b.text));
+        assert_int_equal(wr_hash_eq(a.hash, b.hash), pairs[i].same);
+        wr_arena_reset(&arena);
+    }
+    wr_arena_fini(&arena);
+}
+#define CHECK_PAIRS(policy, pairs) check_pairs(policy, pairs, sizeof pairs / sizeof pairs[0])
+
+static void host_and_path_by_default(void **state)
+{
+    (void) state;
+    static const struct wr_cache_policy policy = { .enabled = true };
+    static const struct pair pairs[] = {
+        { "GET /a", "", "HEAD /a", "", true },
+        { "GET /a", "", "POST /a", "", false },
+        { "GET /a", "", "GET /b", "", false },
+        { "GET /a", "", "GET /a?", "", false },
+        { "GET /a?x=1", "", "GET /a?x=2", "", false },
+        { "GET /a?x=1", "", "GET /a?x=1", "Cookie: b=c", true },
+        { "GET /a", "Host: EXAMPLE.com", "GET /a", "Host: example.com:80", true },
+        { "GET /a", "Host: example.com", "GET /a", "Host: example.com:8080", false },
+        { "GET /a", "Host: a.example.com", "GET /a", "Host: b.example.com", false },
+        { "GET http://example.com/a", "Host: example.com", "GET /a", "", true },
+        { "GET /%7Euser", "", "GET /~user", "", true },
+        { "GET /a%2fb", "", "GET /a%2Fb", "", true },
+        { "GET /a%2fb", "", "GET /a/b", "", false },
+        { "GET /%2e%2e/a", "", "GET /../a", "", false },
+        { "GET /a?q=%41", "", "GET /a?q=A", "", true },
+        { "GET /a?q=%26", "", "GET /a?q=&", "", false },
+    };
+    CHECK_PAIRS(&policy, pairs);
+    struct wr_arena arena = { 0 };
+    struct wr_key key = key_of(&arena, &policy, "GET /a?b=c", "Host: Example.com:80");
+    assert_true(wr_slice_eq(key.text, WR_SLICE("example.com/a?b=c")));
+    assert_true(wr_slice_eq(key.host, WR_SLICE("example.com")));
+    wr_arena_fini(&arena);
+}
+
+static void query_parameters_as_the_policy_says(void **state)
+{
+    (void) state;
+    char *drop[] = { "utm_*", "fbclid", "*_debug_*", NULL }, *keep[] = { "page", "q", NULL };
+    struct wr_cache_policy dropping = { .key = { .query_drop = drop } }, keeping = { .key = { .query_keep = keep } },
+                           sorting = { .key = { .sort_query = true } }, none = { .key = { .no_query = true } };
+    static const struct pair dropped[] = {
+        { "GET /a?utm_source=x&b=1", "", "GET /a?b=1&utm_medium=y&fbclid=z", "", true },
+        { "GET /a?utm_source=x", "", "GET /a", "", true },
+        { "GET /a?utm%5Fsource=x", "", "GET /a", "", true },
+        { "GET /a?a_debug_b=x", "", "GET /a", "", true },
+        { "GET /a?utm=x", "", "GET /a", "", false },
+        { "GET /a?xutm_source=x", "", "GET /a", "", false },
+        { "GET /a?b=1&a=1", "", "GET /a?a=1&b=1", "", false },
+    };
+    CHECK_PAIRS(&dropping, dropped);
+    static const struct pair kept[] = {
+        { "GET /a?page=1&x=y", "", "GET /a?page=1", "", true },
+        { "GET /a?page=1", "", "GET /a?page=2", "", false },
+        { "GET /a?pages=1", "", "GET /a", "", true },
+    };
+    CHECK_PAIRS(&keeping, kept);
+    static const struct pair sorted[] = {
+        { "GET /a?b=1&a=1", "", "GET /a?a=1&b=1", "", true },
+        { "GET /a?a=1&a=2", "", "GET /a?a=2&a=1", "", false },
+        { "GET /a?b&&a", "", "GET /a?a&b", "", true },
+    };
+    CHECK_PAIRS(&sorting, sorted);
+    static const struct pair ignored[] = { { "GET /a?b=1", "", "GET /a", "", true } };
+    CHECK_PAIRS(&none, ignored);
+}
+
+static void headers_cookies_and_no_host(void **state)
+{
+    (void) state;
+    char *headers[] = { "Accept-Language", "X-Tier", NULL }, *cookies[] = { "tier", NULL };
+    struct wr_cache_policy policy = { .key = { .headers = headers, .cookies = cookies, .no_host = true } };
+    static const struct pair pairs[] = {
+        { "GET /a", "Host: a", "GET /a", "Host: b", true },
+        { "GET /a", "Accept-Language: de", "GET /a", "Accept-Language: en", false },
+        { "GET /a", "X-Tier: ", "GET /a", "", false },
+        { "GET /a", "X-Tier: x", "GET /a", "x-tier: x", true },
+        { "GET /a", "Cookie: tier=1; b=2", "GET /a", "Cookie: b=3;  tier=1", true },
+        { "GET /a", "Cookie: tier=1", "GET /a", "Cookie: tier=2", false },
+        { "GET /a", "Cookie: tier=1; tier=2", "GET /a", "Cookie: tier=1", false },
+        { "GET /a", "Cookie: xtier=1", "GET /a", "", true },
+        { "GET /a", "X-Tier: 1", "GET /a", "Cookie: tier=1", false },
+    };
+    CHECK_PAIRS(&policy, pairs);
+}
+
+static void vary_names_are_canonical(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *lines, *want;
+    } lines[] = {
+        { "", NULL },
+        { "Vary: Foo", "foo" },
+        { "Vary: Foo, Bar\nVary: bar,,baz", "bar,baz,foo" },
+        { "Vary: *", "*" },
+        { "Vary: , *", "*" },
+        { "Vary: Foo, *", "*" },
+        { "Vary: Foo\nVary: *", "*" },
+        { "Vary: foo bar", "*" },
+        { "Vary: ", NULL },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct wr_head response;
+        response_of(&arena, 200, lines[i].lines, &response);
+        struct wr_slice got = wr_vary_names(&response, &arena);
+        if (!wr_slice_eq(got, wr_slice_str(lines[i].want)) || (got.at == NULL) != (lines[i].want == NULL))
+            fail_msg("%s: %.*s", lines[i].lines, WR_SLICE_ARG(got));
+        assert_int_equal(wr_vary_any(&response), lines[i].want && lines[i].want[0] == '*');
+    }
+    wr_arena_fini(&arena);
+}
+
+static void variants_are_chosen_by_what_fields_mean(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *names, *a, *b;
+        bool same;
+    } lines[] = {
+        { "foo", "Foo: 1", "Foo: 1\nBar: 2", true },
+        { "foo", "Foo: 1", "Foo: 2", false },
+        { "foo", "Foo: 1", "", false },
+        { "foo", "Foo: ", "", false },
+        { "foo", "", "Bar: x", true },
+        { "foo", "Foo: 1, 2", "Foo: 1\nFoo: 2", true },
+        { "foo", "Foo: 1,2", "Foo: 1 ,  2", true },
+        { "foo", "Foo: 1,2", "Foo: 2,1", false },
+        { "foo", "Foo: \"a, b\"", "Foo: \"a,b\"", false },
+        { "bar,foo", "Foo: 1", "Bar: 1", false },
+        { "bar,foo", "Foo: 1\nBar: abc", "Bar: abc\nFoo: 1", true },
+        { "accept-encoding", "Accept-Encoding: gzip, br", "Accept-Encoding: BR;q=0.5,gzip", true },
+        { "accept-encoding", "Accept-Encoding: gzip", "Accept-Encoding: x-gzip", true },
+        { "accept-encoding", "Accept-Encoding: gzip", "Accept-Encoding: gzip;q=0", false },
+        { "accept-encoding", "Accept-Encoding: gzip", "Accept-Encoding: gzip, br", false },
+        { "accept-encoding", "Accept-Encoding: gzip", "", false },
+        { "accept-language", "Accept-Language: en, de", "Accept-Language: de, en", true },
+        { "accept-language", "Accept-Language: eN, De", "Accept-Language:  en ,   de", true },
+        { "accept-language", "Accept-Language: en;q=0.5, de", "Accept-Language: de;q=1.0, en;q=0.50", true },
+        { "accept-language", "Accept-Language: en;q=0.5, de", "Accept-Language: en, de", false },
+        { "accept-language", "Accept-Language: en;q=5, de", "Accept-Language: de, en;q=5", false },
+    };
+    struct wr_arena arena = { 0 };
+    const struct wr_key primary = { .text = WR_SLICE("example.com/x") };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct wr_head a, b;
+        struct wr_slice values_a, values_b;
+        struct wr_meta of = { .status = 200 };
+        struct wr_object *marker = wr_build_vary(&primary, wr_slice_str(lines[i].names), &of);
+        get_with(&arena, lines[i].a, &a);
+        get_with(&arena, lines[i].b, &b);
+        struct wr_key key_a = wr_key_variant(&primary, marker, &a, &arena, &values_a);
+        struct wr_key key_b = wr_key_variant(&primary, marker, &b, &arena, &values_b);
+        if (wr_slice_eq(key_a.text, key_b.text) != lines[i].same || wr_slice_eq(values_a, values_b) != lines[i].same)
+            fail_msg("%s: %s | %s: %.*s", lines[i].names, lines[i].a, lines[i].b, WR_SLICE_ARG(values_a));
+        struct wr_object *again = wr_build_vary(&primary, wr_slice_str(lines[i].names), &of);
+        key_b = wr_key_variant(&primary, again, &a, &arena, &values_b);
+        assert_false(wr_slice_eq(key_a.text, key_b.text)); /* another marker leads to other variants */
+        wr_object_unref(marker);
+        wr_object_unref(again);
+        wr_arena_reset(&arena);
+    }
+    wr_arena_fini(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(host_and_path_by_default),
+        cmocka_unit_test(query_parameters_as_the_policy_says),
+        cmocka_unit_test(headers_cookies_and_no_host),
+        cmocka_unit_test(vary_names_are_canonical),
+        cmocka_unit_test(variants_are_chosen_by_what_fields_mean),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,543 @@
+/* cache/rules: RFC 9111's rules, a line each, with an instant for a clock. */
+#include "test.h"
+
+#include <math.h>
+
+#include "heads.h"
+
+static const struct wr_cache_policy plain = { .enabled = true };
+static const struct wr_key no_key = { .text = WR_SLICE_INIT("k"), .host = WR_SLICE_INIT("") };
+
+/* Stores `response` as answer to `request` at NOW and gives the object, or NULL. */
+static struct wr_object *stored(const struct wr_cache_policy *policy, struct wr_arena *arena, int status,
+                                const char *request_lines, const char *response_lines, double delay)
+{
+    struct wr_head request, response;
+    struct wr_request_rules asked;
+    struct wr_meta meta;
+    const char *detail = "unset";
+    get_with(arena, request_lines, &request);
+    response_of(arena, status, response_lines, &response);
+    wr_rules_request(policy, &request, &asked);
+    enum wr_storing storing =
+        wr_rules_store(policy, &request, &asked, &response, after(-delay), NOW, 0, &meta, &detail);
+    assert_true((storing == WR_STORE) == (detail == NULL));
+    if (storing != WR_STORE)
+        return NULL;
+    struct wr_flow *flow = wr_flow_of(WR_SLICE("0123456789"));
+    struct wr_object *o = wr_build_object(&no_key, wr_slice(NULL, 0), &meta, &response, WR_SLICE("1.1 edge"), flow);
+    wr_flow_unref(flow);
+    return o;
+}
+
+static enum wr_reuse reused(const struct wr_cache_policy *policy, struct wr_arena *arena, const struct wr_object *o,
+                            const char *request_lines, double seconds)
+{
+    struct wr_head request;
+    struct wr_request_rules asked;
+    get_with(arena, request_lines, &request);
+    wr_rules_request(policy, &request, &asked);
+    return wr_rules_reuse(policy, &asked, o, after(seconds), 0.5);
+}
+
+enum outcome { FRESH, STALE, NOT_STORED };
+
+/* How a response stands 3 seconds after it came. */
+struct line {
+    int status;
+    const char *response;
+    enum outcome want;
+};
+
+static void check_lines(const struct wr_cache_policy *policy, const struct line *lines, size_t count)
+{
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        struct wr_object *o = stored(policy, &arena, lines[i].status, "", lines[i].response, 0);
+        enum outcome got = NOT_STORED;
+        if (o)
+            got = reused(policy, &arena, o, "", 3) == WR_REUSE_FRESH ? FRESH : STALE;
+        if (got != lines[i].want)
+            fail_msg("%d %s: want %d, got %d", lines[i].status, lines[i].response, lines[i].want, got);
+        wr_object_unref(o);
+        wr_arena_reset(&arena);
+    }
+    wr_arena_fini(&arena);
+}
+#define CHECK_LINES(policy, lines) check_lines(policy, lines, sizeof lines / sizeof lines[0])
+
+#define D "Date: {now}\n"
+#define E "ETag: \"a\"\n"
+#define OLD "Last-Modified: {-100000}\n"
+
+static void lifetimes_come_from_where_4_2_1_says(void **state)
+{
+    (void) state;
+    static const struct line lines[] = {
+        { 200, D, NOT_STORED },
+        { 200, D "Cache-Control: max-age=3600", FRESH },
+        { 200, D "Cache-Control: max-age=2147483648", FRESH },
+        { 200, D "Cache-Control: max-age=99999999999999999999999", FRESH },
+        { 200, D "Cache-Control: max-age=3600\nExpires: {-100}", FRESH },
+        { 200, D "Cache-Control: max-age=3600\nExpires: 0", FRESH },
+        { 200, D "Cache-Control: foobar, max-age=3600", FRESH },
+        { 200, D "Cache-Control: MaX-aGe=3600", FRESH },
+        { 200, D "Cache-Control: max-age=1, s-maxage=3600", FRESH },
+        { 200, D "Cache-Control: max-age=0, s-maxage=3600\nExpires: {-100}", FRESH },
+        { 200, D "Cache-Control: s-maxage=3600", FRESH },
+        { 200, D "Cache-Control: max-age=2", STALE },
+        { 200, D "Cache-Control: max-age=3", STALE }, /* fresh is: lifetime greater than age */
+        { 200, D E "Cache-Control: max-age=0", STALE },
+        { 200, D E "Cache-Control: max-age=0\nExpires: {+1000}", STALE },
+        { 200, D E "Cache-Control: max-age=-3600", STALE },
+        { 200, D E "Cache-Control: max-age='3600'", STALE },
+        { 200, D "Cache-Control: max-age=003600", FRESH },
+        { 200, D E "Cache-Control: max-age=3600, s-maxage=1", STALE },
+        { 200, D E "Cache-Control: s-maxage=1\nCache-Control: max-age=3600", STALE },
+        { 200, D E "Cache-Control: extension=\"max-age=3600\", max-age=1", STALE },
+        { 200, D "Cache-Control: max-age=0", NOT_STORED }, /* of no use: neither fresh nor to be validated */
+    };
+    CHECK_LINES(&plain, lines);
+}
+
+static void ages_are_read_as_5_1_and_4_2_3_say(void **state)
+{
+    (void) state;
+    static const struct line lines[] = {
+        { 200, D E "Cache-Control: max-age=3600\nAge: 7200", STALE },
+        { 200, D E "Cache-Control: max-age=3600\nAge: 2147483648", STALE },
+        { 200, D E "Cache-Control: max-age=3600\nAge: 99999999999999999999", STALE },
+        { 200, D E "Cache-Control: max-age=3600\nAge: 7200, 0", STALE },
+        { 200, D E "Cache-Control: max-age=3600\nAge: 7200\nAge: 0", STALE },
+        { 200, D "Cache-Control: max-age=3600\nAge: 0, 7200", FRESH },
+        { 200, D "Cache-Control: max-age=3600\nAge: 0\nAge: 7200", FRESH },
+        { 200, D "Cache-Control: max-age=3600\nAge: abc", FRESH },
+        { 200, D "Cache-Control: max-age=3600\nAge: -7200", FRESH },
+        { 200, D "Cache-Control: max-age=3600\nAge: 7200.0", FRESH },
+        { 200, "Date: {-7200}\n" E "Cache-Control: max-age=3600", STALE },  /* apparent age */
+        { 200, "Date: {+7200}\n" E "Cache-Control: max-age=3600", FRESH },
+        { 200, "Date: foo\n" E "Cache-Control: max-age=3600", FRESH },
+    };
+    CHECK_LINES(&plain, lines);
+
+    /* the time an answer took counts as age, and the greater of the two ages wins */
+    struct wr_arena arena = { 0 };
+    struct wr_object *o = stored(&plain, &arena, 200, "", D "Cache-Control: max-age=100\nAge: 30", 5);
+    assert_int_equal(wr_span_s(wr_object_age(o, after(3))), 38);
+    wr_object_unref(o);
+    o = stored(&plain, &arena, 200, "", "Date: {-50}\nCache-Control: max-age=100\nAge: 30", 5);
+    assert_int_equal(wr_span_s(wr_object_age(o, after(3))), 53);
+    wr_object_unref(o);
+    wr_arena_fini(&arena);
+}
+
+static void expires_is_a_date_or_the_past(void **state)
+{
+    (void) state;
+    static const struct line lines[] = {
+        { 200, D "Expires: {+1000}", FRESH },
+        { 200, "Date: foo\nExpires: {+10}", FRESH },
+        { 200, D E "Expires: {-1000}", STALE },
+        { 200, D E "Expires: {now}", STALE },
+        { 200, "Date: {+400}\n" E "Expires: {+300}", STALE },
+        { 200, D E "Expires: 0", STALE },
+        { 200, "Date: {-10}\n" E "Expires: {+10}\nAge: 25", STALE },
+        { 200, "Date: {+10}\n" E "Expires: {+20}\nAge: 15", STALE },
+        { 200, D E "Expires: {+1000}\nExpires: {+2000}", STALE },
+        { 200, D "Expires: {+1000}\nExpires: {+1000}", FRESH },
+        { 200, D "Expires: Thursday, 18-Aug-50 02:01:18 GMT", FRESH },
+        { 200, D "Expires: Thu Aug  8 02:01:18 2050", FRESH },
+        { 200, D E "Expires: Thu, 18 Aug 2050 02:01:18 AEST", STALE },
+        { 200, D E "Expires: Thu, 18  Aug  2050 02:01:18 GMT", STALE },
+        { 200, D E "Expires: Thu, 18 Aug 2050 2:01:18 GMT", STALE },
+        { 200, D E "Expires: Thu 18 Aug 2050 02:01:18 GMT", STALE },
+        { 200, D E OLD "Expires: 0", STALE }, /* an origin that says the past is not to be guessed at */
+    };
+    CHECK_LINES(&plain, lines);
+}
+
+static void guesses_only_where_4_2_2_lets_it(void **state)
+{
+    (void) state;
+    static const int may[] = { 200, 203, 300, 301, 308, 404, 405, 410, 414, 501 };
+    static const int may_not[] = { 201, 202, 302, 303, 307, 400, 403, 499, 500, 502, 503, 504, 599 };
+    struct line line = { .response = D OLD, .want = FRESH };
+    for (size_t i = 0; i < sizeof may / sizeof may[0]; i++) {
+        line.status = may[i];
+        check_lines(&plain, &line, 1);
+    }
+    for (size_t i = 0; i < sizeof may_not / sizeof may_not[0]; i++) {
+        line = (struct line){ may_not[i], D OLD, NOT_STORED };
+        check_lines(&plain, &line, 1);
+        line = (struct line){ may_not[i], D OLD "Cache-Control: public", FRESH };
+        check_lines(&plain, &line, 1);
+        line = (struct line){ may_not[i], D "Cache-Control: max-age=100", FRESH };
+        check_lines(&plain, &line, 1);
+        line = (struct line){ may_not[i], D OLD "Expires: {-5000}", STALE };
+        check_lines(&plain, &line, 1);
+    }
+    struct wr_arena arena = { 0 };
+    struct wr_object *o = stored(&plain, &arena, 200, "", D OLD, 0);
+    assert_int_equal(wr_span_s(o->meta.lifetime), 10000);
+    assert_true(o->meta.flags & WR_OF_HEURISTIC);
+    wr_object_unref(o);
+    o = stored(&plain, &arena, 200, "", D "Last-Modified: {-100000000}", 0);
+    assert_int_equal(wr_span_s(o->meta.lifetime), 86400);
+    wr_object_unref(o);
+    wr_arena_fini(&arena);
+}
+
+static void stores_what_3_lets_it_store(void **state)
+{
+    (void) state;
+    static const struct line lines[] = {
+        { 200, D "Cache-Control: private, max-age=3600", NOT_STORED },
+        { 200, D "Cache-Control: max-age=3600, no-store", NOT_STORED },
+        { 200, D "Cache-Control: No-StOrE, max-age=3600\nExpires: {+1000}", NOT_STORED },
+        { 200, D "Cache-Control: max-age=3600, no-cache\nExpires: {+1000}", NOT_STORED },
+        { 200, D E "Cache-Control: max-age=3600, no-cache", STALE },
+        { 200, D E "Cache-Control: no-cache", STALE },
+        { 200, D "Cache-Control: private=\"set-cookie\", max-age=3600", FRESH },
+        { 200, D "Cache-Control: no-cache=\"a\", max-age=3600", FRESH },
+        { 599, D "Cache-Control: max-age=3600, no-store, must-understand", NOT_STORED },
+        { 599, D "Cache-Control: max-age=3600, must-understand", NOT_STORED },
+        { 200, D "Cache-Control: max-age=3600, no-store, must-understand", FRESH },
+        { 206, D "Content-Range: bytes 0-9/10\nCache-Control: max-age=3600", NOT_STORED },
+        { 200, D "Cache-Control: max-age=3600\nVary: *", NOT_STORED },
+        { 200, D "Cache-Control: max-age=3600\nVary: Foo, *", NOT_STORED },
+        { 200, D "Cache-Control: max-age=3600\nVary: \nVary: *", NOT_STORED },
+        { 200, D "Cache-Control: max-age=3600\nVary: Foo", FRESH },
+        { 200, D "Cache-Control: max-age=3600\nSet-Cookie: a=b", FRESH }, /* the origin's own word: 7.3 */
+        { 200, D OLD "Set-Cookie: a=b", STALE },
+        { 200, D "Set-Cookie: a=b", NOT_STORED },
+        { 503, D E, NOT_STORED },
+        { 200, D E, STALE },
+    };
+    CHECK_LINES(&plain, lines);
+}
+
+static void cdn_cache_control_takes_precedence(void **state)
+{
+    (void) state;
+    static const struct line lines[] = {
+        { 200, D "CDN-Cache-Control: max-age=3600", FRESH },
+        { 200, D "CDN-Cache-Control: max-age=99999999999", FRESH },
+        { 200, D "CDN-Cache-Control: foobar, max-age=3600\nExpires: 0", FRESH },
+        { 200, D "CDN-Cache-Control: max-age=3600\nCache-Control: max-age=1", FRESH },
+        { 200, D "CDN-Cache-Control: max-age=3600\nCache-Control: no-store", FRESH },
+        { 200, D E "CDN-Cache-Control: max-age=3600\nAge: 7200", STALE },
+        { 200, D E "CDN-Cache-Control: max-age=0\nExpires: {+1000}", STALE },
+        { 200, D E "CDN-Cache-Control: max-age=1\nCache-Control: max-age=3600", STALE },
+        { 200, D "CDN-Cache-Control: private\nCache-Control: max-age=3600\nExpires: {+1000}", NOT_STORED },
+        { 200, D "CDN-Cache-Control: no-store\nCache-Control: max-age=3600", NOT_STORED },
+        { 200, D E "CDN-Cache-Control: no-cache\nCache-Control: max-age=3600", STALE },
+        { 200, D "CDN-Cache-Control: max-age=10000, &&&&&\nCache-Control: no-store", NOT_STORED },
+        { 200, D E "CDN-Cache-Control: max-age=\"10000\"\nCache-Control: no-store", STALE },
+        { 200, D "CDN-Cache-Control: max-age =100\nCache-Control: max-age=3600", FRESH },
+    };
+    CHECK_LINES(&plain, lines);
+    struct wr_cache_policy policy = plain;
+    policy.target = "Weir-Cache-Control";
+    static const struct line targeted[] = {
+        { 200, D "Weir-Cache-Control: max-age=3600\nCDN-Cache-Control: no-store", FRESH },
+        { 200, D E "Weir-Cache-Control: max-age=1\nCDN-Cache-Control: max-age=3600", STALE },
+    };
+    CHECK_LINES(&policy, targeted);
+    static const struct line untargeted[] = { { 200, D "Weir-Cache-Control: max-age=3600\nCache-Control: no-store", NOT_STORED } };
+    CHECK_LINES(&plain, untargeted);
+}
+
+static void policy_speaks_where_the_origin_is_silent(void **state)
+{
+    (void) state;
+    struct wr_status_ttl ttls[] = { { 404, WR_SPAN_S(60) }, { 5, WR_SPAN_S(10) }, { 503, WR_SPAN_S(2) }, { 410, WR_SPAN_S(0) } };
+    struct wr_cache_policy policy = {
+        .enabled = true, .has_ttl = true, .ttl = WR_SPAN_S(100), .status_ttls = ttls, .status_ttl_count = 4
+    };
+    static const struct line lines[] = {
+        { 200, D, FRESH },
+        { 200, D E "Cache-Control: max-age=1", STALE },
+        { 200, D "Cache-Control: no-store", NOT_STORED },
+        { 200, D E "Cache-Control: no-cache", STALE },
+        { 200, D "Set-Cookie: a=b", NOT_STORED },
+        { 302, D, NOT_STORED },
+        { 403, D, NOT_STORED },
+        { 404, D, FRESH },
+        { 500, D, FRESH },
+        { 503, D, STALE },
+        { 410, D OLD, NOT_STORED },
+    };
+    CHECK_LINES(&policy, lines);
+    policy.override = true;
+    static const struct line overridden[] = {
+        { 200, D "Cache-Control: no-store, private", FRESH },
+        { 200, D "Cache-Control: max-age=1, must-revalidate", FRESH },
+        { 200, D "Cache-Control: no-cache", FRESH },
+        { 200, D "Set-Cookie: a=b", FRESH },
+        { 200, D "Vary: *", NOT_STORED },
+        { 403, D "Cache-Control: no-store", NOT_STORED },
+    };
+    CHECK_LINES(&policy, overridden);
+    struct wr_arena arena = { 0 };
+    struct wr_object *o = stored(&policy, &arena, 200, "", D "Set-Cookie: a=b", 0);
+    assert_true(wr_slice_eq(o->first_only, WR_SLICE("Set-Cookie: a=b\r\n")));
+    assert_null(memmem(o->head.at, o->head.len, "Set-Cookie", 10));
+    wr_object_unref(o);
+    wr_arena_fini(&arena);
+}
+
+static void jitter_only_shortens_what_is_left(void **state)
+{
+    (void) state;
+    struct wr_cache_policy policy = { .enabled = true, .jitter = 0.1 };
+    struct wr_arena arena = { 0 };
+    struct wr_head request, response;
+    struct wr_request_rules asked;
+    struct wr_meta meta;
+    const char *detail;
+    get_with(&arena, "", &request);
+    response_of(&arena, 200, D "Cache-Control: max-age=1000\nAge: 900", &response);
+    wr_rules_request(&policy, &request, &asked);
+    static const struct {
+        double unit;
+        double lifetime;
+    } lines[] = { { 0, 1000 }, { 0.5, 995 }, { 0.999999, 990 } };
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(wr_rules_store(&policy, &request, &asked, &response, NOW, NOW, lines[i].unit, &meta, &detail), WR_STORE);
+        assert_true(fabs((double) meta.lifetime.us / 1e6 - lines[i].lifetime) < 0.01);
+    }
+    wr_arena_fini(&arena);
+}
+
+static void authorization_needs_leave(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *cc;
+        bool allowed;
+    } lines[] = {
+        { "max-age=3600", false },          { "max-age=3600, public", true },      { "max-age=3600, must-revalidate", true },
+        { "s-maxage=3600", true },          { "max-age=3600, proxy-revalidate", false },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char response[200];
+        snprintf(response, sizeof response, D "Cache-Control: %s", lines[i].cc);
+        struct wr_object *o = stored(&plain, &arena, 200, "Authorization: Basic eDp5", response, 0);
+        assert_int_equal(o != NULL, lines[i].allowed);
+        wr_object_unref(o);
+        o = stored(&plain, &arena, 200, "", response, 0);
+        assert_int_equal(reused(&plain, &arena, o, "Authorization: Basic eDp5", 1) == WR_REUSE_FRESH, lines[i].allowed);
+        wr_object_unref(o);
+    }
+    struct wr_cache_policy policy = { .enabled = true, .has_ttl = true, .override = true, .ttl = WR_SPAN_S(100) };
+    assert_null(stored(&policy, &arena, 200, "Authorization: Basic eDp5", D, 0));
+    wr_arena_fini(&arena);
+}
+
+static void requests_have_their_say(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *response, *request;
+        double at;
+        enum wr_reuse want;
+    } lines[] = {
+        { "max-age=100", "", 50, WR_REUSE_FRESH },
+        { "max-age=100", "Cache-Control: no-cache", 50, WR_REUSE_VALIDATE },
+        { "max-age=100", "Cache-Control: nothing-to-see-here, no-cache", 50, WR_REUSE_VALIDATE },
+        { "max-age=100", "Pragma: no-cache", 50, WR_REUSE_VALIDATE },
+        { "max-age=100", "Pragma: no-cache\nCache-Control: max-age=60", 50, WR_REUSE_FRESH },
+        { "max-age=100", "Pragma: foo", 50, WR_REUSE_FRESH },
+        { "max-age=100", "Cache-Control: max-age=0", 50, WR_REUSE_VALIDATE },
+        { "max-age=100", "Cache-Control: max-age=49", 50, WR_REUSE_VALIDATE },
+        { "max-age=100", "Cache-Control: max-age=51", 50, WR_REUSE_FRESH },
+        { "max-age=100", "Cache-Control: min-fresh=51", 50, WR_REUSE_VALIDATE },
+        { "max-age=100", "Cache-Control: min-fresh=50", 50, WR_REUSE_FRESH },
+        { "max-age=100", "Cache-Control: no-store", 50, WR_REUSE_FRESH },
+        { "max-age=100", "", 101, WR_REUSE_VALIDATE },
+        { "max-age=100", "Cache-Control: max-stale", 5000, WR_REUSE_STALE_ASKED },
+        { "max-age=100", "Cache-Control: max-stale=10", 110, WR_REUSE_STALE_ASKED },
+        { "max-age=100", "Cache-Control: max-stale=10", 111, WR_REUSE_VALIDATE },
+        { "max-age=100, must-revalidate", "Cache-Control: max-stale", 101, WR_REUSE_VALIDATE },
+        { "max-age=100, proxy-revalidate", "Cache-Control: max-stale", 101, WR_REUSE_VALIDATE },
+        { "s-maxage=100", "Cache-Control: max-stale", 101, WR_REUSE_VALIDATE },
+        { "max-age=100, stale-while-revalidate=10", "", 105, WR_REUSE_STALE_SERVE },
+        { "max-age=100, stale-while-revalidate=10", "", 111, WR_REUSE_VALIDATE },
+        { "max-age=100, stale-while-revalidate=10", "Cache-Control: no-cache", 105, WR_REUSE_VALIDATE },
+        { "max-age=100, stale-while-revalidate=10, must-revalidate", "", 105, WR_REUSE_VALIDATE },
+        { "s-maxage=100, stale-while-revalidate=10", "", 105, WR_REUSE_STALE_SERVE },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char response[200];
+        snprintf(response, sizeof response, D "Cache-Control: %s", lines[i].response);
+        struct wr_object *o = stored(&plain, &arena, 200, "", response, 0);
+        enum wr_reuse got = reused(&plain, &arena, o, lines[i].request, lines[i].at);
+        if (got != lines[i].want)
+            fail_msg("%s / %s at %g: want %d, got %d", lines[i].response, lines[i].request, lines[i].at, lines[i].want, got);
+        wr_object_unref(o);
+    }
+    struct wr_cache_policy deaf = { .enabled = true, .ignore_client = true };
+    struct wr_object *o = stored(&deaf, &arena, 200, "", D "Cache-Control: max-age=100", 0);
+    assert_int_equal(reused(&deaf, &arena, o, "Cache-Control: no-cache", 50), WR_REUSE_FRESH);
+    wr_object_unref(o);
+    assert_null(stored(&plain, &arena, 200, "Cache-Control: no-store", D "Cache-Control: max-age=100", 0));
+    wr_arena_fini(&arena);
+}
+
+static void requests_that_pass_the_cache_by(void **state)
+{
+    (void) state;
+    struct wr_bypass bypasses[] = { { WR_BYPASS_COOKIE, WR_SLICE("session") }, { WR_BYPASS_HEADER, WR_SLICE("X-Raw") },
+                                    { WR_BYPASS_QUERY, WR_SLICE("preview") } };
+    struct wr_cache_policy off = { 0 }, policy = { .enabled = true, .bypasses = bypasses, .bypass_count = 3 },
+                           posts = { .enabled = true, .methods_post = true };
+    const struct {
+        const struct wr_cache_policy *policy;
+        const char *line, *lines, *want;
+    } lines[] = {
+        { &off, "GET /", "", "bypass" },
+        { &plain, "GET /", "", NULL },
+        { &plain, "HEAD /", "", NULL },
+        { &plain, "POST /", "Content-Length: 0\n", "method" },
+        { &posts, "POST /", "Content-Length: 0\n", NULL },
+        { &plain, "DELETE /", "", "method" },
+        { &plain, "GET /", "Content-Length: 5\n", "bypass" },
+        { &plain, "GET /", "Content-Length: 0\n", NULL },
+        { &policy, "GET /", "Cookie: a=b; session=1\n", "bypass" },
+        { &policy, "GET /", "Cookie: a=session\n", NULL },
+        { &policy, "GET /", "x-raw: 1\n", "bypass" },
+        { &policy, "GET /?a=1&preview", "", "bypass" },
+        { &policy, "GET /?a=preview", "", NULL },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct wr_head request;
+        struct wr_request_rules asked;
+        char all[200];
+        snprintf(all, sizeof all, "Host: example.com\n%s", lines[i].lines);
+        request_of(&arena, lines[i].line, all, &request);
+        wr_rules_request(lines[i].policy, &request, &asked);
+        assert_int_equal(asked.ask, lines[i].want ? WR_ASK_PASS : WR_ASK_LOOKUP);
+        if (lines[i].want)
+            assert_string_equal(asked.detail, lines[i].want);
+    }
+    wr_arena_fini(&arena);
+}
+
+static void failures_let_stale_responses_answer(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *cc, *request;
+        double at;
+        bool on_error, unreachable;
+    } lines[] = {
+        { "max-age=2", "", 5, false, true },
+        { "max-age=2, must-revalidate", "", 5, false, false },
+        { "max-age=2, proxy-revalidate", "", 5, false, false },
+        { "s-maxage=2", "", 5, false, false },
+        { "max-age=2, no-cache", "", 5, false, false },
+        { "max-age=2, stale-if-error=60", "", 5, true, true },
+        { "max-age=2, stale-if-error=60", "", 63, false, false },
+        { "max-age=2, stale-if-error=60", "Cache-Control: no-cache", 5, false, false },
+        { "s-maxage=2, stale-if-error=60", "", 5, true, true },
+        { "max-age=2, stale-if-error=60, must-revalidate", "", 5, false, false },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char response[200];
+        snprintf(response, sizeof response, D E "Cache-Control: %s", lines[i].cc);
+        struct wr_object *o = stored(&plain, &arena, 200, "", response, 0);
+        struct wr_head request;
+        struct wr_request_rules asked;
+        get_with(&arena, lines[i].request, &request);
+        wr_rules_request(&plain, &request, &asked);
+        if (wr_rules_stale_if_error(&plain, &asked, o, after(lines[i].at)) != lines[i].on_error ||
+            wr_rules_stale_if_unreachable(&plain, &asked, o, after(lines[i].at)) != lines[i].unreachable)
+            fail_msg("%s / %s at %g", lines[i].cc, lines[i].request, lines[i].at);
+        wr_object_unref(o);
+    }
+    assert_true(wr_rules_is_error(500) && wr_rules_is_error(504) && !wr_rules_is_error(501) && !wr_rules_is_error(404));
+    wr_arena_fini(&arena);
+}
+
+static void grace_comes_from_the_policy_where_the_origin_is_silent(void **state)
+{
+    (void) state;
+    struct wr_cache_policy policy = { .enabled = true, .has_grace = true, .grace = WR_SPAN_S(30), .has_stale_if_error = true,
+                                      .stale_if_error = WR_SPAN_S(600) };
+    struct wr_arena arena = { 0 };
+    struct wr_object *o = stored(&policy, &arena, 200, "", D "Cache-Control: max-age=2", 0);
+    assert_int_equal(reused(&policy, &arena, o, "", 31), WR_REUSE_STALE_SERVE);
+    assert_int_equal(reused(&policy, &arena, o, "", 33), WR_REUSE_VALIDATE);
+    assert_int_equal(wr_span_s(wr_rules_keep(&policy, o, after(1))), 601);
+    wr_object_unref(o);
+    o = stored(&policy, &arena, 200, "", D "Cache-Control: max-age=2, stale-while-revalidate=0, stale-if-error=5", 0);
+    assert_int_equal(reused(&policy, &arena, o, "", 3), WR_REUSE_VALIDATE);
+    assert_int_equal(wr_span_s(o->meta.sie), 5);
+    wr_object_unref(o);
+    o = stored(&policy, &arena, 200, "", D "Cache-Control: max-age=2, must-revalidate", 0);
+    assert_int_equal(reused(&policy, &arena, o, "", 3), WR_REUSE_VALIDATE);
+    wr_object_unref(o);
+    wr_arena_fini(&arena);
+}
+
+static void early_refresh_is_near_the_end_only(void **state)
+{
+    (void) state;
+    struct wr_cache_policy policy = { .enabled = true, .early_refresh = 1 };
+    struct wr_arena arena = { 0 };
+    struct wr_object *o = stored(&policy, &arena, 200, "", D "Cache-Control: max-age=101", 1);
+    struct wr_request_rules asked = { .max_age = WR_SPAN_NONE, .min_fresh = WR_SPAN_NONE, .max_stale = WR_SPAN_NONE };
+    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(50), 0.999999), WR_REUSE_FRESH);
+    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.9), WR_REUSE_EARLY); /* -ln(0.1) = 2.3 s */
+    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.1), WR_REUSE_FRESH);
+    wr_object_unref(o);
+    wr_arena_fini(&arena);
+}
+
+static void unsafe_methods_invalidate_unless_they_failed(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *line;
+        int status;
+        bool want;
+    } lines[] = {
+        { "POST /x", 200, true }, { "PUT /x", 204, true }, { "DELETE /x", 303, true },   { "M-SEARCH /x", 200, true },
+        { "POST /x", 500, false }, { "PUT /x", 404, false }, { "GET /x", 200, false },     { "HEAD /x", 200, false },
+        { "OPTIONS /x", 200, false }, { "PROPFIND /x", 207, false }, { "PATCH /x", 200, true },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct wr_head request;
+        request_of(&arena, lines[i].line, "Host: a", &request);
+        if (wr_rules_invalidates(&request, lines[i].status) != lines[i].want)
+            fail_msg("%s %d", lines[i].line, lines[i].status);
+    }
+    wr_arena_fini(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lifetimes_come_from_where_4_2_1_says),
+        cmocka_unit_test(ages_are_read_as_5_1_and_4_2_3_say),
+        cmocka_unit_test(expires_is_a_date_or_the_past),
+        cmocka_unit_test(guesses_only_where_4_2_2_lets_it),
+        cmocka_unit_test(stores_what_3_lets_it_store),
+        cmocka_unit_test(cdn_cache_control_takes_precedence),
+        cmocka_unit_test(policy_speaks_where_the_origin_is_silent),
+        cmocka_unit_test(jitter_only_shortens_what_is_left),
+        cmocka_unit_test(authorization_needs_leave),
+        cmocka_unit_test(requests_have_their_say),
+        cmocka_unit_test(requests_that_pass_the_cache_by),
+        cmocka_unit_test(failures_let_stale_responses_answer),
+        cmocka_unit_test(grace_comes_from_the_policy_where_the_origin_is_silent),
+        cmocka_unit_test(early_refresh_is_near_the_end_only),
+        cmocka_unit_test(unsafe_methods_invalidate_unless_they_failed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
