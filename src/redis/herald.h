@@ -36,7 +36,7 @@ struct wr_ear {
     TAILQ_ENTRY(wr_ear) entry;
 };
 
-/* on_change is called on the main loop for every key of `prefixes` that changed in Redis (whoever changed it,
+/* on_change is called on the main loop for every key under those prefixes that changed in Redis (whoever changed it,
  * this process too), with the key; or with at == NULL when anything may have changed (FLUSHALL; the
  * connection was lost and is back). Thread: main. */
 struct wr_herald *wr_herald_new(struct wr_loop *main_loop, struct wr_policy *policy, const char *name,
