@@ -36,9 +36,9 @@ struct wr_ear {
     TAILQ_ENTRY(wr_ear) entry;
 };
 
-/* on_change is called on the main loop for every key under those prefixes that changed in Redis (whoever changed it,
- * this process too), with the key; or with at == NULL when anything may have changed (FLUSHALL; the
- * connection was lost and is back). Thread: main. */
+/* on_change is called on the main loop for every key under those prefixes that changed in Redis (whoever
+ * changed it, this process too), with the key; or with at == NULL when anything may have changed (FLUSHALL;
+ * the connection was lost and is back). Thread: main. */
 struct wr_herald *wr_herald_new(struct wr_loop *main_loop, struct wr_policy *policy, const char *name,
                                 void (*on_change)(void *ctx, struct wr_slice key), void *ctx);
 /* Every ear must be closed. Thread: main, or start after the loop ended. */
