@@ -371,7 +371,7 @@ static void fill_shared(struct server *s)
     WR_CHECK(via != NULL);
     sprintf(via, "1.1 %s", p->server_name);
     s->shared.via = wr_slice_str(via);
-    s->shared.name = wr_slice_str(wr_slice_dup(wr_slice_str(p->server_name)).at);
+    s->shared.name = wr_slice_str(wr_slice_dup(wr_slice_str(p->server_name)));
     s->shared.memory = p->memory ? wr_memory_new(p->memory_size, p->memory_max_object) : NULL;
     s->shared.flights = wr_flights_new();
     s->shared.local = wr_local_limits_new(LOCAL_LIMITS);
