@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include "cache/shelf_priv.h"
 
 #include <stdlib.h>

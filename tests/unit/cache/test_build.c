@@ -1,4 +1,5 @@
 /* cache/build and cache/cache_status: what is kept of a response, and what is answered from it. */
+#define _GNU_SOURCE /* memmem */
 #include "test.h"
 
 #include "heads.h"

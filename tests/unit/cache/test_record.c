@@ -1,4 +1,5 @@
 /* cache/record: what comes back is what went in, or nothing. */
+#define _GNU_SOURCE /* memmem */
 #include "test.h"
 
 #include <stdlib.h>
@@ -129,6 +130,7 @@ static void lies_with_the_right_sum_do_no_harm(void **state)
     (void) state;
     struct wr_object *o = sample();
     struct wr_buf meta = encoded(o);
+    int fits = 0;
     for (int round = 0; round < 20000; round++) {
         size_t len = round % 4 ? meta.len : 4 + wr_rand_below(meta.len - 3);
         char *lie = malloc(len);
@@ -142,12 +144,13 @@ static void lies_with_the_right_sum_do_no_harm(void **state)
         if (wr_record_decode(o->key, wr_slice(lie, len), o->head, &r)) {
             struct wr_object *again = wr_object_new(&r.like, NULL);
             (void) wr_object_freshness(again, (struct wr_time){ INT64_C(1768046400000009) });
-            (void) wr_record_fits(&r, wr_rand_below(4), WR_SLICE("0123456789"));
+            fits += wr_record_fits(&r, wr_rand_below(4), WR_SLICE("0123456789"));
             assert_int_equal(again->meta.kind == WR_OBJECT_RESPONSE, again->meta.status >= 200 && r.like.meta.kind == 0);
             wr_object_unref(again);
         }
         free(lie);
     }
+    assert_true(fits > 0); /* some lies don't touch the content */
     wr_buf_fini(&meta);
     wr_object_unref(o);
 }
