@@ -162,6 +162,16 @@ struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct
     return found;
 }
 
+struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash)
+{
+    struct shard *s = shard_of(m, hash);
+    pthread_mutex_lock(&s->lock);
+    struct wr_entry *e = wr_table_find(&s->table, hash);
+    struct wr_object *found = e ? wr_object_ref(e->object) : NULL;
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
 bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires)
 {
     WR_CHECK(object->flow == NULL || wr_flow_state(object->flow) == WR_FLOW_WHOLE);

@@ -12,6 +12,8 @@ struct wr_memory *wr_memory_new(uint64_t size, uint64_t max_object);
 void wr_memory_free(struct wr_memory *m);
 /* A reference to the object under this key (text compared), or NULL. Freshness is the caller's question. */
 struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct wr_slice key);
+/* The same without comparing the text, and without counting as a use. */
+struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash);
 /* Takes a reference of its own; replaces what was there. The flow must be WHOLE. Larger than max_object:
  * refused. expires: monotonic, when it is worth nothing any more. */
 bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires);

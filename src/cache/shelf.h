@@ -44,7 +44,17 @@ void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span k
 /* UNLINKs the primary key: its variants, chosen through it, are unreachable from then on. */
 void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash,
                    void (*dropped)(void *ctx, enum wr_err err), void *ctx);
+/* Does Redis still hold this very storing of it (meta.version)? Embedded in the asker. */
+struct wr_shelf_check {
+    void (*done)(struct wr_shelf_check *check, bool same);
+    struct wr_call call;
+    uint64_t version;
+};
+/* done(false) also when Redis is away or late. Refused: an error now, done never. wr_call_cancel(&check->call)
+ * cancels. */
+enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check,
+                             const struct wr_object *object) WR_MUST_USE;
 /* The hash inside a Redis key name of ours ({...}), as herald's on_change hands them over. false: not the key
- * of a stored response (the key of a piece isn't: what a piece's going breaks is found out when it is read).
- */
+ * of a stored response (the key of a piece isn't: what a piece's going breaks is found out when it is
+ * read). */
 bool wr_shelf_hash_of(struct wr_slice redis_key, struct wr_hash *out);

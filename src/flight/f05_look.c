@@ -1,15 +1,21 @@
 /* LOOK: Redis may hold it already. GATE: then the origin is next, but only for someone who may cause a fetch. */
 #include "flight/flight_priv.h"
+#include "redis/keys.h"
 #include "stats/stats.h"
 
 static void remember(struct wr_flight *f, struct wr_object *object)
 {
-    struct wr_memory *memory = f->tenure->worker->shared->memory;
-    object->checked = f->loop->mono;
-    if (memory == NULL || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
+    const struct wr_shared *shared = f->tenure->worker->shared;
+    object->checked = f->look_sent;
+    if (shared->memory == NULL || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
         return;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, object, f->loop->now);
-    wr_memory_put(memory, object, wr_time_add(f->loop->mono, keep));
+    wr_memory_put(shared->memory, object, wr_time_add(f->loop->mono, keep));
+    struct wr_buf name = { 0 };
+    wr_keys_cache(&name, &f->tenure->policy->redis, object->host, object->hash);
+    if (wr_herald_changed_since(shared->herald, wr_buf_slice(&name), f->look_sent))
+        wr_memory_drop_if(shared->memory, object); /* the news that it is old has overtaken it */
+    wr_buf_fini(&name);
 }
 
 /* Something validated since this flight began is as good as validating it ourselves. */
@@ -70,6 +76,7 @@ enum wr_flight_stage wr_flight_look(struct wr_flight *f)
     if (shelf == NULL)
         return WR_FLIGHT_GATE;
     f->read.done = on_read;
+    f->look_sent = f->loop->mono;
     if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)
         return WR_FLIGHT_GATE;
     return WR_FLIGHT_WAIT;

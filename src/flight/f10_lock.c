@@ -63,6 +63,7 @@ static void look_again(struct wr_flight *f)
     if (wr_call_pending(&f->read.call))
         return;
     f->read.done = on_second_look;
+    f->look_sent = f->loop->mono;
     if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)
         fetch_without(f);
 }

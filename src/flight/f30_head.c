@@ -28,11 +28,16 @@ void wr_flight_on_interim(struct wr_exchange *x, const struct wr_head *head)
 
 /* --- the origin failed --- */
 
+/* fwd_status: what the origin answered; 0: nothing at all. */
 static bool stale_instead(struct wr_flight *f, int fwd_status)
 {
     struct wr_object *stale = f->order.stale;
-    if (f->alone || stale == NULL ||
-        !wr_rules_stale_if_error(&f->order.route->cache, &f->rules, stale, f->loop->now))
+    if (f->alone || stale == NULL)
+        return false;
+    const struct wr_cache_policy *policy = &f->order.route->cache;
+    bool may = fwd_status ? wr_rules_stale_if_error(policy, &f->rules, stale, f->loop->now)
+                          : wr_rules_stale_if_unreachable(policy, &f->rules, stale, f->loop->now);
+    if (!may)
         return false;
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, stale, fwd_status);
     news.stale = true;
@@ -63,6 +68,7 @@ void wr_flight_leave_pass_marker(struct wr_flight *f)
         return;
     struct wr_object *marker = wr_build_pass(&f->order.key, f->loop->now, ttl);
     marker->checked = f->loop->mono;
+    marker->own = worker->shelf != NULL;
     if (worker->shared->memory)
         wr_memory_put(worker->shared->memory, marker, wr_time_add(f->loop->mono, ttl));
     if (worker->shelf)
@@ -127,6 +133,7 @@ static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head,
         wr_object_unref(f->order.marker);
         f->order.marker = wr_build_vary(&f->order.primary, names, meta);
         f->order.marker->checked = f->loop->mono;
+        f->order.marker->own = f->tenure->worker->shelf != NULL;
         f->new_marker = wr_object_ref(f->order.marker);
     }
     return wr_key_variant(&f->order.primary, f->order.marker, &f->request, &f->arena, values);

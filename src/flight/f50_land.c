@@ -18,6 +18,7 @@ static struct wr_object *final_object(struct wr_flight *f)
     }
     wr_flow_unref(tight);
     final->checked = f->loop->mono;
+    final->own = f->tenure->worker->shelf != NULL;
     return final;
 }
 

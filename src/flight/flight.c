@@ -71,6 +71,7 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, bool al
     if (order->body)
         wr_flow_ref(order->body);
     wr_note_init(&f->nudge, f->loop, on_nudge);
+    TAILQ_INSERT_TAIL(&order->tenure->worker->flights, f, worker_entry);
     order->tenure->worker->flight_count++;
     return f;
 }
@@ -105,6 +106,7 @@ static void end_run(struct wr_flight *f)
     wr_flow_unref(f->order.body);
     wr_buf_fini(&f->head);
     f->built = f->new_marker = NULL;
+    TAILQ_REMOVE(&worker->flights, f, worker_entry);
     worker->flight_count--;
     wr_tenure_unref(f->tenure);
     f->tenure = NULL;
@@ -319,4 +321,11 @@ void wr_audience_leave(struct wr_audience *a)
     a->flight = NULL;
     wr_note_fini(&a->note);
     wr_flight_unref(f);
+}
+
+void wr_flights_cut(struct wr_worker *worker)
+{
+    struct wr_flight *f;
+    while ((f = TAILQ_FIRST(&worker->flights)) != NULL)
+        wr_flight_go(f, WR_FLIGHT_DONE);
 }

@@ -33,6 +33,7 @@ struct wr_flight {
     /* the table's, behind its shard's lock */
     bool listed;
     TAILQ_ENTRY(wr_flight) table_entry;
+    TAILQ_ENTRY(wr_flight) worker_entry;
 
     /* owner's loop only from here; the order is a deep copy in the arena */
     struct wr_arena arena;
@@ -46,6 +47,7 @@ struct wr_flight {
     struct wr_note nudge;   /* an audience came, was admitted, or left */
 
     struct wr_shelf_read read;      /* LOOK, and again behind the lock */
+    struct wr_time look_sent;       /* monotonic */
 
     struct wr_call lock_call;       /* LOCK */
     struct wr_ear ear;

@@ -87,8 +87,7 @@ void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, s
         wr_buf_add(out, "\r\n", 2);
     }
     write_about_us(out, order, via);
-    const struct wr_field *te = own_conditions ? NULL : wr_head_get(r, WR_F_TE);
-    if (te && wr_slice_eq_nocase(te->value, WR_SLICE("trailers")))
+    if (r->trailers_wanted && !own_conditions)
         wr_buf_add_str(out, "TE: trailers\r\nConnection: TE\r\n");
     if (order->stale && own_conditions)
         wr_build_conditions(order->stale, out);

@@ -16,6 +16,8 @@
 
 struct wr_flights;
 struct wr_conn;
+struct wr_flight;
+struct wr_txn;
 
 struct wr_shared {
     struct wr_memory *memory;      /* NULL: memory: off */
@@ -46,7 +48,8 @@ struct wr_worker {
     struct wr_shelf *shelf; /* NULL: no Redis */
     TAILQ_HEAD(, wr_conn) conns;
     size_t conn_count;
-    size_t flight_count;    /* flights run by this worker */
+    TAILQ_HEAD(, wr_flight) flights; /* run by this worker */
+    size_t flight_count;
     void (*idle)(struct wr_worker *worker); /* called when draining and the last of both has gone */
     struct wr_txn *spare_txns;
     char *spare_buffers;    /* linked through their first octets */

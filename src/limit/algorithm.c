@@ -12,8 +12,8 @@ static int64_t max64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* floor(a * b / c), and the remainder: exact without 128-bit numbers, seven bits of `a` at a time, because the scripts must
- * do the same below 2^53. a < 2^53; b, c < 2^45; b or c < 2^30; the quotient < 2^53. */
+/* floor(a * b / c), and the remainder: exact without 128-bit numbers, seven bits of `a` at a time, because
+ * the scripts must do the same below 2^53. a < 2^53; b, c < 2^45; b or c < 2^30; the quotient < 2^53. */
 static int64_t mul_div(int64_t a, int64_t b, int64_t c, int64_t *remainder)
 {
     int64_t product, quotient = 0, rest = 0;
@@ -51,7 +51,7 @@ struct wr_limit_rule wr_limit_rule_of(const struct wr_limit_policy *limit, unsig
     return rule;
 }
 
-static struct wr_limit_decision fixed_window(const struct wr_limit_rule *rule, struct wr_limit_state *state,
+static struct wr_limit_decision fixed_window(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
                                              int64_t now, int64_t cost)
 {
     struct wr_limit_decision d = { 0 };
@@ -102,7 +102,7 @@ static void log_settle(struct wr_limit_log *log, int64_t now, int64_t window)
         *log_at(log, i) = now;
 }
 
-static struct wr_limit_decision sliding_window(const struct wr_limit_rule *rule, struct wr_limit_state *state,
+static struct wr_limit_decision sliding_window(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
                                                int64_t now, int64_t cost)
 {
     struct wr_limit_decision d = { 0 };
@@ -126,7 +126,7 @@ static int64_t flow_time(const struct wr_limit_rule *rule, int64_t tokens, int64
     return whole + (rest + part + rule->count - 1) / rule->count;
 }
 
-static struct wr_limit_decision token_bucket(const struct wr_limit_rule *rule, struct wr_limit_state *state,
+static struct wr_limit_decision token_bucket(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
                                              int64_t now, int64_t cost)
 {
     struct wr_limit_decision d = { 0 };
@@ -191,7 +191,7 @@ static struct exact exact_time(const struct wr_limit_rule *rule, int64_t n)
     return t;
 }
 
-static struct wr_limit_decision gcra(const struct wr_limit_rule *rule, struct wr_limit_state *state, int64_t now,
+static struct wr_limit_decision gcra(const struct wr_limit_rule *rule, struct wr_limit_tally *state, int64_t now,
                                      int64_t cost)
 {
     struct wr_limit_decision d = { 0 };
@@ -221,7 +221,7 @@ static struct wr_limit_decision gcra(const struct wr_limit_rule *rule, struct wr
     return d;
 }
 
-struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struct wr_limit_state *state,
+struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
                                          struct wr_time now, int64_t cost)
 {
     cost = min64(max64(cost, 1), rule->burst);
@@ -238,9 +238,9 @@ struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struc
     return gcra(rule, state, now.us, cost);
 }
 
-void wr_limit_state_fini(const struct wr_limit_rule *rule, struct wr_limit_state *state)
+void wr_limit_tally_fini(const struct wr_limit_rule *rule, struct wr_limit_tally *state)
 {
     if (rule->algorithm == WR_SLIDING_WINDOW)
         free(state->log.at);
-    *state = (struct wr_limit_state){ 0 };
+    *state = (struct wr_limit_tally){ 0 };
 }

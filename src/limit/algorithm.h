@@ -1,16 +1,17 @@
 /* The four algorithms as pure arithmetic: a rule, a state, an instant, a cost, and out comes a decision.
  *
- * Whole microseconds and exact fractions: nothing drifts, whatever the rate. The Lua scripts (redis/lua/limit_*.lua) say
- * the same in Redis, whose numbers are doubles; so every number here and every intermediate product stays below 2^53.
- * Knows nothing of clients, keys, clocks or locks. A zeroed state is a whole quota.
+ * Whole microseconds and exact fractions: nothing drifts, whatever the rate. The Lua scripts
+ * (redis/lua/limit_*.lua) say the same in Redis, whose numbers are doubles; so every number here and every
+ * intermediate product stays below 2^53. Knows nothing of clients, keys, clocks or locks. A zeroed state
+ * is a whole quota.
  *
  *   fixed_window    `count` in a window that the first request opens
  *   sliding_window  `count` in every window there is: the log of the admitted ones, at most `count` entries
  *   token_bucket    what was spent flows back at count/window; at most `burst` may be missing
  *   gcra            the same promise kept in the time dimension: when the next one would be due (ITU-T I.371)
  *
- * A clock that goes back never gives quota away at once and keeps nobody waiting longer than a steady one would: what
- * lies in the future is drawn to the present. */
+ * A clock that goes back never gives quota away at once and keeps nobody waiting longer than a steady one
+ * would: what lies in the future is drawn to the present. */
 #pragma once
 
 #include "policy/policy.h"
@@ -30,7 +31,7 @@ struct wr_limit_log { /* a ring of instants, oldest first */
     uint32_t head, len, cap;
 };
 
-struct wr_limit_state { /* one member, by algorithm */
+struct wr_limit_tally { /* one member, by algorithm */
     union {
         struct {
             int64_t end_us, used;
@@ -53,15 +54,15 @@ struct wr_limit_decision {
     int64_t retry_after_us; /* when refused: until the same would be admitted, if nobody else comes; else 0 */
 };
 
-/* The policy's limit as a node's share: count and burst divided by `nodes`, at least 1. Numbers beyond the maxima above are
- * brought down to them (the policy's reader refuses them first). Thread: any. */
+/* The policy's limit as a node's share: count and burst divided by `nodes`, at least 1. Numbers beyond the
+ * maxima above are brought down to them (the policy's reader refuses them first). Thread: any. */
 struct wr_limit_rule wr_limit_rule_of(const struct wr_limit_policy *limit, unsigned nodes);
 
-/* Counts an admitted request of `cost` (at least 1; more than the whole quota counts as the whole quota) into *state; a
- * refused one changes nothing but what time changed anyway. sliding_window may grow the log on the heap. Thread: any, the
- * caller holds the state's lock. */
-struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struct wr_limit_state *state,
+/* Counts an admitted request of `cost` (at least 1; more than the whole quota counts as the whole quota)
+ * into *state; a refused one changes nothing but what time changed anyway. sliding_window may grow the log
+ * on the heap. Thread: any, the caller holds the state's lock. */
+struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
                                          struct wr_time now, int64_t cost);
 
 /* Gives back what the state holds on the heap and zeroes it. */
-void wr_limit_state_fini(const struct wr_limit_rule *rule, struct wr_limit_state *state);
+void wr_limit_tally_fini(const struct wr_limit_rule *rule, struct wr_limit_tally *state);

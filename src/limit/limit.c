@@ -104,7 +104,7 @@ static void on_reply(struct wr_call *call, enum wr_err err, const struct wr_repl
 
 enum wr_limit_answer wr_limiter_ask(struct wr_limiter *l, struct wr_limit_ask *ask)
 {
-    WR_CHECK(ask->count <= WR_MAX_LIMITS && ask->open_calls == 0);
+    WR_CHECK(ask->count <= WR_MAX_ROUTE_LIMITS && ask->open_calls == 0);
     ask->closed = false;
     bool ready = l->link != NULL && wr_link_ready(l->link);
     for (size_t i = 0; i < ask->count; i++) {

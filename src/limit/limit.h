@@ -1,15 +1,15 @@
-/* Rate limits: one question for all limits of a route, answered by Redis (shared.c) or by this process (local.c).
+/* Rate limits: one question for all limits of a route, answered by Redis (shared.c) or by this process
+ * (local.c).
  *
- * Both speak the same four algorithms and must know the same lines. With Redis configured and away, on_failure says what
- * happens: local (this node's share: limit / nodes last seen), open, or closed. Thread: worker (the limiter's own loop). */
+ * Both speak the same four algorithms and must know the same lines. With Redis configured and away,
+ * on_failure says what happens: local (this node's share: limit / nodes last seen), open, or closed.
+ * Thread: worker (the limiter's own loop). */
 #pragma once
 
 #include "base/arena.h"
 #include "net/loop.h"
 #include "policy/policy.h"
 #include "redis/link.h"
-
-#define WR_MAX_LIMITS 8 /* of one route: the policy's reader refuses more */
 
 struct wr_limit_verdict {
     bool allowed;                /* true for observed limits too */
@@ -37,14 +37,14 @@ struct wr_limit_call { /* private to limit/ */
 struct wr_limit_ask { /* zeroed before its first use */
     void (*done)(struct wr_limit_ask *ask);
     size_t count;
-    const struct wr_limit_policy *limits[WR_MAX_LIMITS];
-    struct wr_slice identities[WR_MAX_LIMITS]; /* borrowed until the answer */
-    struct wr_limit_verdict verdicts[WR_MAX_LIMITS];
+    const struct wr_limit_policy *limits[WR_MAX_ROUTE_LIMITS];
+    struct wr_slice identities[WR_MAX_ROUTE_LIMITS]; /* borrowed until the answer */
+    struct wr_limit_verdict verdicts[WR_MAX_ROUTE_LIMITS];
     bool closed; /* Redis is away and on_failure is closed: refuse with 503 */
     /* private to limit/ */
     struct wr_limiter *limiter;
     size_t open_calls;
-    struct wr_limit_call calls[WR_MAX_LIMITS];
+    struct wr_limit_call calls[WR_MAX_ROUTE_LIMITS];
 };
 
 /* At most about max_entries quotas are remembered (local.h says which one goes first). Thread: start. */
@@ -59,24 +59,27 @@ struct wr_limiter *wr_limiter_new(struct wr_loop *loop, struct wr_policy *policy
                                   struct wr_local_limits *local) WR_MUST_USE;
 /* Asks under way are still answered. */
 void wr_limiter_free(struct wr_limiter *l);
-/* Fill count, limits, identities and done first; limits and identities hold until the answer. One script call a limit, all
- * posted in this turn: one round trip. Each limit counts for itself: what one refuses, another has counted. */
+/* Fill count, limits, identities and done first; limits and identities hold until the answer. One script
+ * call a limit, all posted in this turn: one round trip. Each limit counts for itself: what one refuses,
+ * another has counted. */
 enum wr_limit_answer wr_limiter_ask(struct wr_limiter *l, struct wr_limit_ask *ask) WR_MUST_USE;
 /* done() will not be called. Harmless on an ask that is zeroed, answered or cancelled. */
 void wr_limit_cancel(struct wr_limit_ask *ask);
 /* All limits allowed? The index of the one that refuses hardest (longest retry_after), or -1. */
 int wr_limit_refused_by(const struct wr_limit_ask *ask);
 
-/* The RateLimit-Policy and RateLimit field values (draft-ietf-httpapi-ratelimit-headers-11), appended. Observed limits are not
- * told: they refuse nobody. Appends nothing if there is nothing to tell; then send no such field. Thread: any. */
+/* The RateLimit-Policy and RateLimit field values (draft-ietf-httpapi-ratelimit-headers-11), appended.
+ * Observed limits are not told: they refuse nobody. Appends nothing if there is nothing to tell; then send
+ * no such field. Thread: any. */
 void wr_limit_write_policy(const struct wr_limit_ask *ask, struct wr_buf *out);
 void wr_limit_write_state(const struct wr_limit_ask *ask, struct wr_buf *out);
 
-/* Who a request is to this limit, as text in the arena, fit for a key in Redis (no brace, no blank, short): its parts joined
- * by ','. The client's address stands as it is; values of fields, cookies and parameters are hashed ('#' and 32 digits),
- * because they are as long and strange as clients like, and often secrets that must not be read off key names. A part the
- * request lacks (or has empty) is '~', and then the client's address is joined too.
- * Of what is repeated the first counts. Parameters are compared percent-decoded, cookies without quotes.
- * client: the identified address, IPv6 already cut to /64. Thread: any. */
+/* Who a request is to this limit, as text in the arena, fit for a key in Redis (no brace, no blank,
+ * short): its parts joined by ','. The client's address stands as it is; values of fields, cookies and
+ * parameters are hashed ('#' and 32 digits), because they are as long and strange as clients like, and
+ * often secrets that must not be read off key names. A part the request lacks (or has empty) is '~', and
+ * then the client's address is joined too. Of what is repeated the first counts. Parameters are compared
+ * percent-decoded, cookies without quotes. client: the identified address, IPv6 already cut to /64.
+ * Thread: any. */
 struct wr_slice wr_limit_identity(const struct wr_limit_policy *limit, const struct wr_head *request,
                                   struct wr_slice client, struct wr_arena *arena) WR_MUST_USE;

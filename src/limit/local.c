@@ -17,7 +17,7 @@
 struct entry {
     struct wr_hash id;
     struct wr_limit_rule rule;
-    struct wr_limit_state state;
+    struct wr_limit_tally state;
     int64_t whole_at_us; /* from here on it is worth nothing; 0: a free entry */
     double spent;        /* the share of the quota, 0..1, when last asked */
     uint32_t next;       /* in its bucket, or in the list of free entries */
@@ -80,7 +80,7 @@ void wr_local_limits_free(struct wr_local_limits *l)
     for (struct shard *s = l->shards; s < l->shards + SHARDS; s++) {
         for (uint32_t i = 0; i < s->fresh; i++)
             if (s->entries[i].whole_at_us != 0)
-                wr_limit_state_fini(&s->entries[i].rule, &s->entries[i].state);
+                wr_limit_tally_fini(&s->entries[i].rule, &s->entries[i].state);
         free(s->entries);
         free(s->buckets);
         pthread_mutex_destroy(&s->lock);
@@ -137,7 +137,7 @@ static void drop(const struct wr_local_limits *l, struct shard *s, uint32_t inde
         link = &s->entries[*link].next;
     *link = e->next;
     s->log_slots -= log_slots(e);
-    wr_limit_state_fini(&e->rule, &e->state);
+    wr_limit_tally_fini(&e->rule, &e->state);
     e->whole_at_us = 0;
     e->next = s->free;
     s->free = index;

@@ -1,10 +1,11 @@
 /* The understudy's counters: this process's own quotas, by the same algorithms, in a bounded table.
  *
- * Shards with a mutex each, held for one look-up and one piece of arithmetic. An entry whose quota is whole again says
- * nothing that a missing one doesn't: each question clears up to two such out of its shard, so idle clients cost nothing for
- * long. When a shard is full the entry that goes is, of eight drawn, the one that has spent the smallest share of its
- * quota (among equals, the one whose quota is whole soonest): a flood of newcomers drives out its own kind and not
- * those who have been refused. Thread: any. */
+ * Shards with a mutex each, held for one look-up and one piece of arithmetic. An entry whose quota is
+ * whole again says nothing that a missing one doesn't: each question clears up to two such out of its
+ * shard, so idle clients cost nothing for long. When a shard is full the entry that goes is, of eight
+ * drawn, the one that has spent the smallest share of its quota (among equals, the one whose quota is
+ * whole soonest): a flood of newcomers drives out its own kind and not those who have been refused.
+ * Thread: any. */
 #pragma once
 
 #include "limit/algorithm.h"

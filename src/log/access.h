@@ -36,3 +36,5 @@ void wr_access_write(struct wr_access *a, const struct wr_access_line *line);
 void wr_access_flush(struct wr_access *a);
 /* Opens the file anew (after logrotate moved it). Thread: main. */
 void wr_access_reopen(struct wr_access *a);
+/* Lines that were not written: the writer could not keep up, or the disk refused them. Thread: any. */
+uint64_t wr_access_dropped(const struct wr_access *a);

@@ -51,7 +51,7 @@ struct wr_loop {
     bool wake_pending;          /* behind the lock: the eventfd has been written and not read yet */
     struct wr_corpse_list graveyard;
     bool turn_pending;
-    _Atomic int64_t beat_us;    /* monotonic time of the last turn, for /healthz and the watchdog */
+    int64_t beat_us;            /* atomic: monotonic time of the last turn, for /healthz and the watchdog */
 };
 
 #define WR_LOOP_MAIN 0xffffu

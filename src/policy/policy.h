@@ -190,7 +190,8 @@ struct wr_policy {
 /* Reads and checks the file. On success gives a snapshot with one reference. On failure gives NULL and every mistake, a
  * line each, "file:line:column: what is wrong (did you mean ...?)", in *mistakes. Thread: start or main (reads a file). */
 struct wr_policy *wr_policy_load(const char *file, struct wr_buf *mistakes) WR_MUST_USE;
-/* The same from octets; `name` stands for the file in messages. Thread: any. */
+/* The same from octets; `name` stands for the file in messages, and a relative redis.password_file lies beside it.
+ * Thread: any, but a password_file is read from disk. */
 struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *mistakes) WR_MUST_USE;
 /* Thread: any. */
 struct wr_policy *wr_policy_ref(struct wr_policy *p);

@@ -53,9 +53,8 @@ static size_t mark_of(struct wr_slice key)
 
 bool wr_herald_changed_since(const struct wr_herald *herald, struct wr_slice key, struct wr_time asked)
 {
-    /* Ordered with the caller's putting the copy into memory before it, as the mark is with on_change() after it: either
-     * this sees the mark, or on_change() finds the copy. */
-    atomic_thread_fence(memory_order_seq_cst);
+    /* The mark is set before on_change() drops, the copy is put before this is asked: whichever comes first through the
+     * lock of the store's shard, either this sees the mark or on_change() finds the copy. */
     return read_us(&herald->mark_us[mark_of(key)]) >= asked.us || read_us(&herald->all_us) >= asked.us;
 }
 
@@ -65,14 +64,12 @@ static void tell_key(struct wr_herald *h, struct wr_slice key)
 {
     WR_COUNT(redis_invalidations);
     write_us(&h->mark_us[mark_of(key)], h->loop->mono.us);
-    atomic_thread_fence(memory_order_seq_cst);
     h->on_change(h->ctx, key);
 }
 
 static void tell_all(struct wr_herald *h)
 {
     write_us(&h->all_us, h->loop->mono.us);
-    atomic_thread_fence(memory_order_seq_cst);
     h->on_change(h->ctx, wr_slice(NULL, 0));
 }
 

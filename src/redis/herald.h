@@ -59,5 +59,6 @@ void wr_ear_close(struct wr_ear *ear);
 bool wr_herald_trusts(const struct wr_herald *herald, struct wr_time checked, struct wr_time now);
 /* Whether Redis has reported this key (full name) as changed since `asked` (monotonic: when the question that read it was
  * sent). An answer may be overtaken by the news that it is old: so put the copy into memory first, then ask this, and drop
- * the copy if true (a hash collision may say true needlessly). Thread: any, no lock. */
+ * the copy if true (a hash collision may say true needlessly). on_change() and the putting must go through one lock per key,
+ * as the memory store's do. Thread: any, no lock. */
 bool wr_herald_changed_since(const struct wr_herald *herald, struct wr_slice key, struct wr_time asked);

@@ -1,8 +1,10 @@
 #include "redis/pipe_priv.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/util.h>
 #include <hiredis.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -73,6 +75,7 @@ static void hang_up(struct wr_pipe *p)
     drop_event(&p->on_readable);
     drop_event(&p->on_writable);
     wr_timer_clear(&p->timer);
+    wr_names_cancel(&p->query);
     if (p->ctx)
         redisFree(p->ctx);
     p->ctx = NULL;
@@ -279,32 +282,53 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     flush(p);
 }
 
-/* hiredis resolves names with getaddrinfo(), which blocks: only what is an address already goes there. */
-static redisContext *connect_to(const struct wr_address *address)
+static void watch_connect(struct wr_pipe *p, redisContext *ctx)
 {
-    struct sockaddr_storage out;
-    int len = sizeof out;
-    if (address->kind == WR_ADDRESS_UNIX)
-        return redisConnectUnixNonBlock(address->host);
-    if (evutil_parse_sockaddr_port(address->host, (struct sockaddr *) &out, &len) != 0)
-        return NULL;
-    return redisConnectNonBlock(address->host, address->port);
+    p->ctx = ctx;
+    if (ctx == NULL || ctx->err) {
+        wr_pipe_cut(p, WR_PIPE_UNREACHABLE, ctx ? wr_slice_str(ctx->errstr) : WR_SLICE("no memory"));
+        return;
+    }
+    evutil_make_socket_closeonexec(ctx->fd);
+    p->on_readable = event_new(p->loop->base, ctx->fd, EV_READ | EV_PERSIST, on_readable, p);
+    p->on_writable = event_new(p->loop->base, ctx->fd, EV_WRITE, on_writable, p);
+    WR_CHECK(p->on_readable != NULL && p->on_writable != NULL);
+    WR_CHECK(event_add(p->on_writable, NULL) == 0);
+}
+
+/* hiredis resolves names with getaddrinfo(), which blocks: it gets the address in digits. A name with several addresses:
+ * each failure tries the next. */
+static void connect_to(struct wr_pipe *p, const struct wr_addresses *found)
+{
+    const struct sockaddr *to = (const struct sockaddr *) &found->list[p->failures % found->count].at;
+    char digits[INET6_ADDRSTRLEN];
+    const void *octets = to->sa_family == AF_INET6 ? (const void *) &((const struct sockaddr_in6 *) to)->sin6_addr
+                                                   : (const void *) &((const struct sockaddr_in *) to)->sin_addr;
+    WR_CHECK(inet_ntop(to->sa_family, octets, digits, sizeof digits) != NULL);
+    watch_connect(p, redisConnectNonBlock(digits, p->policy->address.port));
+}
+
+static void on_name(struct wr_name_query *query, enum wr_err err, const struct wr_addresses *found)
+{
+    struct wr_pipe *p = WR_CONTAINER(query, struct wr_pipe, query);
+    if (err == WR_OK && found->count > 0)
+        connect_to(p, found);
+    else
+        wr_pipe_cut(p, WR_PIPE_UNREACHABLE, WR_SLICE("its name has no address"));
 }
 
 static void dial(struct wr_pipe *p)
 {
+    const struct wr_address *address = &p->policy->address;
+    struct wr_addresses found = { .count = 1 };
     p->state = WR_PIPE_DIALLING;
-    p->ctx = connect_to(&p->policy->address);
-    if (p->ctx == NULL || p->ctx->err) {
-        wr_pipe_cut(p, WR_PIPE_UNREACHABLE, p->ctx ? wr_slice_str(p->ctx->errstr) : WR_SLICE("not a numeric address"));
-        return;
-    }
-    evutil_make_socket_closeonexec(p->ctx->fd);
-    p->on_readable = event_new(p->loop->base, p->ctx->fd, EV_READ | EV_PERSIST, on_readable, p);
-    p->on_writable = event_new(p->loop->base, p->ctx->fd, EV_WRITE, on_writable, p);
-    WR_CHECK(p->on_readable != NULL && p->on_writable != NULL);
-    WR_CHECK(event_add(p->on_writable, NULL) == 0);
     wr_timer_set(&p->timer, GREETING_TIME);
+    if (address->kind == WR_ADDRESS_UNIX)
+        watch_connect(p, redisConnectUnixNonBlock(address->host));
+    else if (wr_address_literal(address->host, address->port, &found.list[0]))
+        connect_to(p, &found);
+    else if (wr_names_lookup(p->names, &p->query, address->host, address->port, &found))
+        on_name(&p->query, WR_OK, &found);
 }
 
 static void on_timer(struct wr_timer *timer)
@@ -318,11 +342,15 @@ static void on_timer(struct wr_timer *timer)
 
 void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy, const char *name)
 {
+    struct wr_sockaddr literal;
     p->loop = loop;
     p->policy = policy;
     p->name = wr_slice_dup(wr_slice_str(name));
     p->on_flush = event_new(loop->base, -1, 0, on_flush, p);
     WR_CHECK(p->on_flush != NULL);
+    p->query.done = on_name;
+    if (policy->address.kind != WR_ADDRESS_UNIX && !wr_address_literal(policy->address.host, 0, &literal))
+        p->names = wr_names_new(loop, NULL);
     wr_timer_init(&p->timer, loop, on_timer);
     wr_timer_set(&p->timer, WR_SPAN_MS(0));
 }
@@ -333,6 +361,9 @@ void wr_pipe_fini(struct wr_pipe *p)
     drop_event(&p->on_flush);
     wr_timer_fini(&p->timer);
     wr_buf_fini(&p->scratch);
+    if (p->names)
+        wr_names_free(p->names);
+    p->names = NULL;
     free(p->name);
     p->name = NULL;
 }

@@ -9,7 +9,7 @@
  * The process must ignore SIGPIPE: hiredis writes with write(). */
 #pragma once
 
-#include "net/loop.h"
+#include "net/names.h"
 #include "policy/policy.h"
 #include "redis/reply.h"
 
@@ -17,7 +17,7 @@ struct redisContext;
 
 enum wr_pipe_state {
     WR_PIPE_DOWN,     /* waits to dial (again) */
-    WR_PIPE_DIALLING, /* connect() is under way */
+    WR_PIPE_DIALLING, /* the name is looked up, or connect() is under way */
     WR_PIPE_GREETING, /* AUTH ... PING were sent */
     WR_PIPE_OPEN,     /* commands may be sent */
 };
@@ -45,8 +45,10 @@ struct wr_pipe {
     void (*closed)(struct wr_pipe *pipe);
 
     enum wr_pipe_state state;
-    struct redisContext *ctx;    /* NULL while DOWN */
+    struct redisContext *ctx;    /* NULL while DOWN, or while the name is looked up */
     struct event *on_readable, *on_writable, *on_flush;
+    struct wr_names *names;      /* NULL: the policy has a literal address */
+    struct wr_name_query query;
     struct wr_timer timer;       /* DOWN: dial; DIALLING, GREETING: give up */
     unsigned failures;           /* in a row: the backoff's exponent */
     struct wr_time opened_at;

@@ -1,5 +1,4 @@
 /* The head of an answer: what is stored goes out as stored, what belongs to this request is written behind it. */
-#include "cache/cache_status.h"
 #include "http/serialise.h"
 #include "txn/txn.h"
 
@@ -19,8 +18,14 @@ static void write_limits(struct wr_txn *t)
 {
     if (t->limit == WR_LIMIT_NONE || t->ask.closed)
         return;
+    size_t start = t->out.len;
     wr_buf_add_str(&t->out, "RateLimit-Policy: ");
+    size_t before = t->out.len;
     wr_limit_write_policy(&t->ask, &t->out);
+    if (t->out.len == before) { /* limits that only observe tell nothing */
+        t->out.len = start;
+        return;
+    }
     wr_buf_add_str(&t->out, "\r\nRateLimit: ");
     wr_limit_write_state(&t->ask, &t->out);
     wr_buf_add(&t->out, "\r\n", 2);
@@ -39,20 +44,19 @@ static void write_cache_status(struct wr_txn *t)
     if (!t->route->cache.enabled)
         t->detail = NULL;
     struct wr_cache_status s = {
-        .cache = t->worker->shared->name,
-        .hit = t->hit && t->fwd == NULL,
+        .hit = t->hit && t->fwd == WR_FWD_NONE,
         .fwd = t->fwd,
         .fwd_status = t->fwd_status,
         .stored = t->stored,
         .collapsed = t->collapsed,
-        .detail = t->from_redis ? "REDIS" : t->detail,
+        .detail = wr_slice_str(t->from_redis ? "REDIS" : t->detail),
     };
     if (t->hit || t->stored || t->validated) {
         s.has_ttl = true;
         s.ttl = wr_span_s(wr_object_freshness(t->object, t->worker->loop.now));
     }
     wr_buf_add_str(&t->out, "Cache-Status: ");
-    wr_cache_status_write(&t->out, &s);
+    wr_cache_status_write(&t->out, t->worker->shared->name, &s);
     wr_buf_add(&t->out, "\r\n", 2);
 }
 
@@ -216,8 +220,7 @@ void wr_txn_write_head(struct wr_txn *t)
         else if (t->status != 304)
             wr_buf_add_str(&t->out, "Content-Length: 0\r\n");
     }
-    const struct wr_field *te = wr_head_get(&t->head, WR_F_TE);
-    t->wants_trailers = te && wr_slice_eq_nocase(te->value, WR_SLICE("trailers"));
+    t->wants_trailers = t->head.trailers_wanted;
     write_age(t);
     if (t->route->cache.enabled)
         write_cache_status(t);

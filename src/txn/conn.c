@@ -372,3 +372,10 @@ void wr_conns_drain(struct wr_worker *worker)
     }
     wr_worker_check_idle(worker);
 }
+
+void wr_conns_cut(struct wr_worker *worker)
+{
+    struct wr_conn *c;
+    while ((c = TAILQ_FIRST(&worker->conns)) != NULL)
+        wr_conn_kill(c);
+}

@@ -59,6 +59,8 @@ void wr_conn_next(struct wr_conn *c, bool keep);
 void wr_conn_kill(struct wr_conn *c);
 /* Draining: idle connections end now, the others after their answer. */
 void wr_conns_drain(struct wr_worker *worker);
+/* All connections end now. */
+void wr_conns_cut(struct wr_worker *worker);
 
 /* --- for the transaction --- */
 struct wr_slice wr_conn_input(struct wr_conn *c);

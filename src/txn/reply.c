@@ -1,5 +1,4 @@
 /* weir's own responses: short, with a reason a person can use, as text or as problem details (RFC 9457). */
-#include "cache/cache_status.h"
 #include "http/accept.h"
 #include "http/date.h"
 #include "txn/txn.h"
@@ -53,11 +52,11 @@ static void write_retry_after(struct wr_txn *t)
 
 static void write_cache_status(struct wr_txn *t)
 {
-    if (t->fwd == NULL || t->route == NULL || !t->route->cache.enabled)
+    if (t->fwd == WR_FWD_NONE || t->route == NULL || !t->route->cache.enabled)
         return;
-    const struct wr_cache_status s = { .cache = t->worker->shared->name, .fwd = t->fwd, .detail = wr_err_info(t->err)->name };
+    const struct wr_cache_status s = { .fwd = t->fwd, .detail = wr_slice_str(wr_err_info(t->err)->name) };
     wr_buf_add_str(&t->out, "Cache-Status: ");
-    wr_cache_status_write(&t->out, &s);
+    wr_cache_status_write(&t->out, t->worker->shared->name, &s);
     wr_buf_add(&t->out, "\r\n", 2);
 }
 
@@ -66,7 +65,7 @@ void wr_txn_write_reply(struct wr_txn *t)
     const struct wr_err_info *info = wr_err_info(t->err);
     bool json = !t->refused && wr_accept_prefers_json(&t->head);
     struct wr_buf body = { 0 };
-    char date[WR_DATE_SIZE];
+    char date[WR_DATE_LEN + 1];
     wr_date_format(t->worker->loop.now, date);
     if (json)
         write_json(t, info, &body);

@@ -1,7 +1,5 @@
 /* LIMIT: the question goes out here; when Redis decides, the look-up's question leaves in the same write, and whoever
  * would answer (LOOKUP, FOLLOW) waits for the verdict. */
-#include <arpa/inet.h>
-
 #include "stats/stats.h"
 #include "txn/txn.h"
 
@@ -20,26 +18,14 @@ static void on_done(struct wr_limit_ask *ask)
     wr_txn_wake(t);
 }
 
-/* An IPv6 client owns at least a /64: limiting single addresses would limit nobody. */
-static struct wr_slice limited_client(struct wr_txn *t)
-{
-    static const unsigned char mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-    if (memcmp(t->client_addr, mapped, 12) == 0)
-        return t->client;
-    unsigned char net[16] = { 0 };
-    memcpy(net, t->client_addr, 8);
-    char *text = wr_arena_alloc(&t->arena, INET6_ADDRSTRLEN + 4);
-    inet_ntop(AF_INET6, net, text, INET6_ADDRSTRLEN);
-    strcat(text, "/64");
-    return wr_slice_str(text);
-}
-
 enum wr_txn_stage wr_txn_limit_enter(struct wr_txn *t)
 {
     const struct wr_route *route = t->route;
     if (route->limit_count == 0)
         return WR_TXN_LOOKUP;
-    struct wr_slice client = limited_client(t);
+    char *text = wr_arena_alloc(&t->arena, WR_CIDR_TEXT);
+    wr_cidr_client(t->client_addr, text);
+    struct wr_slice client = wr_slice_str(text);
     t->ask.count = route->limit_count;
     t->ask.done = on_done;
     for (size_t i = 0; i < route->limit_count; i++) {

@@ -39,7 +39,7 @@ static void on_interim(struct wr_audience *a, const struct wr_head *head)
 
 /* --- onward --- */
 
-enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, const char *fwd)
+enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd)
 {
     if (t->rules.only_if_cached && t->route->cache.enabled)
         return wr_txn_refuse(t, WR_ERR_ONLY_IF_CACHED, NULL);
@@ -60,7 +60,7 @@ bool wr_txn_may_fetch(const struct wr_txn *t)
     return t->head.method != WR_METHOD_HEAD && !t->rules.only_if_cached;
 }
 
-static enum wr_txn_stage board(struct wr_txn *t, const char *fwd, bool look_first)
+static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_first)
 {
     if (!wr_txn_may_fetch(t) && !(look_first && t->worker->shelf))
         return wr_txn_fetch_alone(t, fwd);
@@ -90,7 +90,7 @@ static enum wr_txn_stage use(struct wr_txn *t, struct wr_object *object, bool st
     wr_object_unref(t->object);
     t->object = object;
     t->hit = true;
-    t->fwd = NULL; /* it may have been looked for on the way to the origin */
+    t->fwd = WR_FWD_NONE; /* it may have been looked for on the way to the origin */
     t->stale_hit = stale;
     t->from_redis = from_redis;
     return t->limit == WR_LIMIT_PENDING ? WR_TXN_WAIT : WR_TXN_DELIVER;
@@ -112,12 +112,12 @@ enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bo
     case WR_REUSE_VALIDATE:
         wr_object_unref(t->stale);
         t->stale = object;
-        return board(t, t->rules.revalidate ? "request" : "stale", false);
+        return board(t, t->rules.revalidate ? WR_FWD_REQUEST : WR_FWD_STALE, false);
     case WR_REUSE_NOT:
         break;
     }
     wr_object_unref(object);
-    return board(t, "uri-miss", false);
+    return board(t, WR_FWD_URI_MISS, false);
 }
 
 /* --- looking --- */
@@ -144,13 +144,13 @@ static void choose_variant(struct wr_txn *t, struct wr_object *marker)
 
 enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
 {
-    const char *fwd = t->marker ? "vary-miss" : "uri-miss";
+    enum wr_fwd fwd = t->marker ? WR_FWD_VARY_MISS : WR_FWD_URI_MISS;
     if (t->again > MAX_AGAIN)
         return wr_txn_fetch_alone(t, fwd);
     struct wr_object *object = get(t, &t->key);
     if (object && object->meta.kind == WR_OBJECT_VARY && trusted(t, object)) {
         choose_variant(t, object);
-        fwd = "vary-miss";
+        fwd = WR_FWD_VARY_MISS;
         object = get(t, &t->key);
     }
     if (object == NULL)
@@ -168,7 +168,7 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
         } else {
             wr_object_unref(object);
         }
-        return board(t, "stale", true);
+        return board(t, WR_FWD_STALE, true);
     }
     return wr_txn_consider(t, object, false);
 }
@@ -176,9 +176,8 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
 enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
 {
     wr_rules_request(&t->route->cache, &t->head, &t->rules);
-    t->detail = t->rules.detail;
     if (t->rules.ask == WR_ASK_PASS || t->upload)
-        return wr_txn_fetch_alone(t, t->head.method == WR_METHOD_GET || t->head.method == WR_METHOD_HEAD ? "bypass" : "method");
+        return wr_txn_fetch_alone(t, t->head.method == WR_METHOD_GET || t->head.method == WR_METHOD_HEAD ? WR_FWD_BYPASS : WR_FWD_METHOD);
     t->primary = t->key = wr_key_build(&t->route->cache, &t->head, &t->arena);
     return wr_txn_look_up(t);
 }

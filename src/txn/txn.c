@@ -119,6 +119,14 @@ void wr_txn_abort(struct wr_txn *t)
     txn_end(t);
 }
 
+void wr_txn_free_spare(struct wr_txn *t)
+{
+    wr_arena_fini(&t->arena);
+    wr_buf_fini(&t->out);
+    wr_buf_fini(&t->frame);
+    free(t);
+}
+
 /* --- the driver --- */
 
 static void drive(struct wr_txn *t, enum wr_txn_stage next)

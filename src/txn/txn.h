@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cache/build.h"
+#include "cache/cache_status.h"
 #include "flight/flight.h"
 #include "http/parse.h"
 #include "log/access.h"
@@ -71,7 +72,7 @@ struct wr_txn {
     enum wr_err err;             /* ... or weir's own response for this */
     const char *why;
     bool hit, stale_hit, collapsed, validated, stored, from_redis;
-    const char *fwd;             /* Cache-Status: why it was forwarded; NULL: it was not */
+    enum wr_fwd fwd;             /* why it was forwarded */
     int fwd_status;
     const char *detail;
     struct wr_slice server;
@@ -109,6 +110,8 @@ bool wr_txn_head_ready(struct wr_conn *c);
 void wr_txn_start(struct wr_conn *c);
 /* A refusal without a request: 408, 503. */
 void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why);
+/* Frees one of the worker's pool. */
+void wr_txn_free_spare(struct wr_txn *t);
 /* What the stage waits for has happened. */
 void wr_txn_wake(struct wr_txn *t);
 /* Octets of the body have come, or the end of the client's sending. */
@@ -128,7 +131,7 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t);
 /* May a shared flight fetch on its behalf? */
 bool wr_txn_may_fetch(const struct wr_txn *t);
 /* A fetch of its own. */
-enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, const char *fwd);
+enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd);
 /* s40: the refusal that the limit's answer asks for. */
 enum wr_txn_stage wr_txn_refuse_limited(struct wr_txn *t);
 /* answer.c: a 1xx of the origin on its way to the client. */
@@ -139,5 +142,7 @@ void wr_txn_write_head(struct wr_txn *t);
 void wr_txn_write_common(struct wr_txn *t);
 /* answer.c: what stands before part `index` of a multipart/byteranges; index == part_count: after the last. */
 void wr_txn_write_part_head(struct wr_txn *t, struct wr_buf *out, size_t index);
+/* invalidate.c: drops what the answer to an unsafe method makes invalid. */
+void wr_txn_invalidate(struct wr_txn *t);
 /* reply.c: weir's own response for t->err. */
 void wr_txn_write_reply(struct wr_txn *t);

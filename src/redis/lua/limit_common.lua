@@ -1,8 +1,9 @@
 -- What the four limit scripts share: each includes it first.
 --
--- KEYS[1]: the client's quota. ARGV: count, window in microseconds, burst, cost, as limit/algorithm.h means them, already
--- brought within its maxima. Answers {allowed, remaining, reset_us, retry_after_us}, the same numbers as limit/algorithm.c.
--- Lua's numbers are doubles: every one here is whole and below 2^53. The clock is Redis's own.
+-- KEYS[1]: the client's quota. ARGV: count, window in microseconds, burst, cost, as limit/algorithm.h means
+-- them, already brought within its maxima. Answers {allowed, remaining, reset_us, retry_after_us}, the same
+-- numbers as limit/algorithm.c. Lua's numbers are doubles: every one here is whole and below 2^53. The clock
+-- is Redis's own.
 local key = KEYS[1]
 local count, window, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local cost = math.min(math.max(tonumber(ARGV[4]), 1), burst)
@@ -24,7 +25,8 @@ local function ms(us)
     return int(math.max(math.ceil(us / 1000), 1))
 end
 
--- Whatever else stands at the key is no quota of ours (another algorithm's, or somebody's mistake): start anew.
+-- Whatever else stands at the key is no quota of ours (another algorithm's, or somebody's mistake): start
+-- anew.
 local function expect(kind)
     local found = redis.call('TYPE', key).ok
     if found ~= kind and found ~= 'none' then

@@ -1,4 +1,5 @@
--- sliding_window: ZSET of the admitted requests in (now - window, now], score: when in us; at most `count` members.
+-- sliding_window: ZSET of the admitted requests in (now - window, now], score: when in us; at most `count`
+-- members.
 --@include limit_common.lua
 expect('zset')
 redis.call('ZREMRANGEBYSCORE', key, '-inf', int(now - window))

@@ -1,4 +1,5 @@
--- token_bucket: HASH at, used, part: used + part/window tokens were missing at `at`. A missing key is a full bucket.
+-- token_bucket: HASH at, used, part: used + part/window tokens were missing at `at`. A missing key is a full
+-- bucket.
 --@include limit_common.lua
 expect('hash')
 local state = redis.call('HMGET', key, 'at', 'used', 'part')

@@ -316,6 +316,43 @@ static void dropped_is_gone(void **state)
     expect_miss();
 }
 
+struct compared {
+    struct wr_shelf_check check;
+    int ended;
+    bool same;
+};
+
+static void on_compared(struct wr_shelf_check *check, bool same)
+{
+    struct compared *c = (struct compared *) check;
+    c->ended++;
+    c->same = same;
+}
+
+static bool still_there(const struct wr_object *o)
+{
+    struct compared c = { .check.done = on_compared };
+    assert_int_equal(wr_shelf_compare(shelf, &c.check, o), WR_OK);
+    assert_int_equal(c.ended, 0);
+    turn_until(&loop, c.ended);
+    return c.same;
+}
+
+static void a_copy_knows_whether_it_is_the_one_in_redis(void **state)
+{
+    (void) state;
+    struct wr_object *o = object(10, 0xfedcba9876543210);
+    assert_false(still_there(o));
+    assert_int_equal(put(wr_object_ref(o)), WR_OK);
+    assert_true(still_there(o));
+    assert_int_equal(put(object(10, 2)), WR_OK);
+    assert_false(still_there(o));
+    name_cache();
+    server_do(&server, "SET %s nonsense", name);
+    assert_false(still_there(o));
+    wr_object_unref(o);
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
     (void) state;
@@ -406,6 +443,7 @@ int main(void)
         T(a_missing_or_broken_piece_is_never_served),
         T(a_large_content_waits_for_its_reader),
         T(dropped_is_gone),
+        T(a_copy_knows_whether_it_is_the_one_in_redis),
         T(what_does_not_fit_is_refused),
         T(looks_can_be_cancelled),
         T(redis_may_die),

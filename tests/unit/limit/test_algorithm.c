@@ -6,7 +6,7 @@
 
 #define START INT64_C(1700000000000000)
 
-static struct wr_limit_decision decide(const struct wr_limit_rule *rule, struct wr_limit_state *state, int64_t at,
+static struct wr_limit_decision decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state, int64_t at,
                                        int64_t cost)
 {
     return wr_limit_decide(rule, state, (struct wr_time){ at }, cost);
@@ -17,12 +17,12 @@ static void every_case_of_the_table(void **unused)
     (void) unused;
     for (size_t i = 0; i < LIMIT_CASES; i++) {
         const struct limit_case *c = &limit_cases[i];
-        struct wr_limit_state state = { 0 };
+        struct wr_limit_tally state = { 0 };
         for (size_t n = 0; c->steps[n].cost; n++) {
             struct wr_limit_decision d = decide(&c->rule, &state, START + c->steps[n].at, c->steps[n].cost);
             decisions_equal(&d, &c->steps[n].want, c->name, n);
         }
-        wr_limit_state_fini(&c->rule, &state);
+        wr_limit_tally_fini(&c->rule, &state);
     }
 }
 
@@ -45,7 +45,7 @@ static int64_t next_gap(const struct wr_limit_rule *rule)
 /* Admitted instants of ASKED requests of cost 1. */
 static size_t admit(const struct wr_limit_rule *rule, int64_t *admitted)
 {
-    struct wr_limit_state state = { 0 };
+    struct wr_limit_tally state = { 0 };
     int64_t now = START;
     size_t n = 0;
     for (int i = 0; i < ASKED; i++) {
@@ -56,7 +56,7 @@ static size_t admit(const struct wr_limit_rule *rule, int64_t *admitted)
         if (d.allowed)
             admitted[n++] = now;
     }
-    wr_limit_state_fini(rule, &state);
+    wr_limit_tally_fini(rule, &state);
     return n;
 }
 
@@ -115,7 +115,7 @@ static void bucket_and_gcra_are_one_promise(void **unused)
     for (int round = 0; round < 200; round++) {
         struct wr_limit_rule bucket = random_rule(WR_TOKEN_BUCKET), gcra = bucket;
         gcra.algorithm = WR_GCRA;
-        struct wr_limit_state one = { 0 }, two = { 0 };
+        struct wr_limit_tally one = { 0 }, two = { 0 };
         int64_t now = START;
         for (size_t i = 0; i < 500; i++) {
             now += next_gap(&bucket);
@@ -132,7 +132,7 @@ static void retry_after_is_exact(void **unused)
     (void) unused;
     for (int round = 0; round < 400; round++) {
         struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % 4));
-        struct wr_limit_state state = { 0 };
+        struct wr_limit_tally state = { 0 };
         int64_t now = START;
         for (int i = 0; i < 200; i++) {
             struct wr_limit_decision d = decide(&rule, &state, now, 1);
@@ -148,7 +148,7 @@ static void retry_after_is_exact(void **unused)
         struct wr_limit_decision last = decide(&rule, &state, now, 1);
         now += last.reset_us;
         assert_true(decide(&rule, &state, now, 1).remaining == rule.burst - 1);
-        wr_limit_state_fini(&rule, &state);
+        wr_limit_tally_fini(&rule, &state);
     }
 }
 
@@ -158,7 +158,7 @@ static void nothing_drifts(void **unused)
     (void) unused;
     for (int i = 0; i < 2; i++) {
         struct wr_limit_rule rule = { i ? WR_GCRA : WR_TOKEN_BUCKET, 7, 1000003, 1 };
-        struct wr_limit_state state = { 0 };
+        struct wr_limit_tally state = { 0 };
         int64_t admitted = 0, windows = 20000, now = START, end = START + windows * rule.window_us;
         while (now < end) {
             struct wr_limit_decision d = decide(&rule, &state, now, 1);
@@ -170,7 +170,7 @@ static void nothing_drifts(void **unused)
         assert_true(admitted >= windows * rule.count - windows * rule.count * rule.count / rule.window_us - 1);
 
         rule.burst = 7; /* with room for the rounding nothing is lost at all */
-        state = (struct wr_limit_state){ 0 };
+        state = (struct wr_limit_tally){ 0 };
         for (admitted = 0, now = START; now < end; now += 50000)
             admitted += decide(&rule, &state, now, 1).allowed;
         int64_t steps = (end - START + 49999) / 50000, flowed = (now - 50000 - START) * rule.count / rule.window_us;
@@ -184,19 +184,19 @@ static void a_wild_clock_harms_nobody(void **unused)
     (void) unused;
     for (int round = 0; round < 400; round++) {
         struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % 4));
-        struct wr_limit_state state = { 0 };
+        struct wr_limit_tally state = { 0 };
         for (int i = 0; i < 200; i++) {
             int64_t now = START + (int64_t) wr_rand_below(INT64_C(1) << (10 + wr_rand_below(35)));
             struct wr_limit_decision d = decide(&rule, &state, now, 1 + (int64_t) wr_rand_below(4));
             assert_true(d.remaining >= 0 && d.remaining <= rule.burst);
             /* nobody waits longer than from an empty quota */
-            struct wr_limit_state empty = { 0 };
+            struct wr_limit_tally empty = { 0 };
             struct wr_limit_decision worst = decide(&rule, &empty, now, rule.burst);
-            wr_limit_state_fini(&rule, &empty);
+            wr_limit_tally_fini(&rule, &empty);
             assert_true(d.reset_us >= 0 && d.reset_us <= worst.reset_us);
             assert_true(d.retry_after_us >= 0 && d.retry_after_us <= worst.reset_us);
         }
-        wr_limit_state_fini(&rule, &state);
+        wr_limit_tally_fini(&rule, &state);
     }
 }
 

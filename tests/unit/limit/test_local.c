@@ -116,8 +116,8 @@ static void a_flood_of_newcomers_does_not_free_the_refused(void **state)
     wr_local_limits_free(l);
 }
 
-/* A shard's logs get the room of one longest log: of 40 long ones in 32 shards some must give way, though there are
- * entries enough for all. */
+/* A shard's logs get the room of one longest log: of 40 long ones in 32 shards some must give way, though
+ * there are entries enough for all. */
 static void logs_stay_within_their_memory(void **state)
 {
     (void) state;

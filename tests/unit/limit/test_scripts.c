@@ -1,5 +1,5 @@
-/* The limit scripts in a real Redis: the same table as the arithmetic, random sequences against it, and what else they must
- * stand: lost times to live, foreign keys, Redis's own clock. */
+/* The limit scripts in a real Redis: the same table as the arithmetic, random sequences against it, and
+ * what else they must stand: lost times to live, foreign keys, Redis's own clock. */
 #include "redis_server.h"
 
 #include "base/rand.h"
@@ -9,8 +9,8 @@
 #define START INT64_C(1700000000000000)
 #define KEY "weir:v1:limit:test:{client}"
 
-/* Goes before a script: TIME is what the last argument says, and a time to live is kept aside and made long, because
- * fake hours pass here in real milliseconds. */
+/* Goes before a script: TIME is what the last argument says, and a time to live is kept aside and made
+ * long, because fake hours pass here in real milliseconds. */
 static const char fake_clock[] =
     "local real, fake = redis, table.remove(ARGV)\n"
     "local function ttl(ms) real.call('SET', KEYS[1] .. ':ttl', ms) return '600000' end\n"
@@ -140,7 +140,7 @@ static void random_sequences_agree(void **state)
     static const char *names[] = { "fixed_window", "sliding_window", "token_bucket", "gcra" };
     for (int round = 0; round < 160; round++) {
         struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % 4));
-        struct wr_limit_state mine = { 0 };
+        struct wr_limit_tally mine = { 0 };
         int64_t now = START;
         forget();
         for (size_t step = 0; step < 60; step++) {
@@ -156,7 +156,7 @@ static void random_sequences_agree(void **state)
             struct wr_limit_decision here = wr_limit_decide(&rule, &mine, (struct wr_time){ now }, cost);
             decisions_equal(&there, &here, names[rule.algorithm], step);
         }
-        wr_limit_state_fini(&rule, &mine);
+        wr_limit_tally_fini(&rule, &mine);
     }
 }
 

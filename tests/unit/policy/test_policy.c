@@ -275,6 +275,30 @@ static void uncommented_the_sample_is_right_too(void **state)
     free(text);
 }
 
+/* Between .nf and .fi behind EXAMPLES; troff writes a dash as \-. */
+static void the_examples_of_the_manual_are_right(void **state)
+{
+    (void) state;
+    char *manual = file_text("man/weir.yaml.5.in");
+    const char *at = strstr(manual, ".SH EXAMPLES");
+    assert_non_null(at);
+    int examples = 0;
+    for (at = strstr(at, ".nf\n"); at; at = strstr(at, ".nf\n")) {
+        const char *end = strstr(at += 4, ".fi\n");
+        struct wr_buf text = { 0 };
+        for (; at < end; at++) {
+            if (*at != '\\')
+                wr_buf_add_char(&text, *at);
+        }
+        wr_buf_add_char(&text, '\0');
+        wr_policy_unref(right(text.at));
+        wr_buf_fini(&text);
+        examples++;
+    }
+    assert_int_equal(examples, 2);
+    free(manual);
+}
+
 static void switches_turn_sections_off(void **state)
 {
     (void) state;
@@ -404,6 +428,7 @@ int main(void)
         cmocka_unit_test(a_policy_of_a_shop_is_understood),
         cmocka_unit_test(every_other_option_is_read),
         cmocka_unit_test(uncommented_the_sample_is_right_too),
+        cmocka_unit_test(the_examples_of_the_manual_are_right),
         cmocka_unit_test(switches_turn_sections_off),
         cmocka_unit_test(urls_of_redis_are_taken_apart),
         cmocka_unit_test(the_password_may_stand_in_a_file),

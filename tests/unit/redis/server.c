@@ -204,15 +204,3 @@ void log_capture_end(void)
     close(stderr_kept);
     fclose(captured);
 }
-
-/* The counted reference alone, for as long as the policy's reader isn't linked here. */
-__attribute__((weak)) struct wr_policy *wr_policy_ref(struct wr_policy *p)
-{
-    p->refs++;
-    return p;
-}
-
-__attribute__((weak)) void wr_policy_unref(struct wr_policy *p)
-{
-    p->refs--;
-}

@@ -1,6 +1,7 @@
 /* redis: the link against a real redis-server that pauses, hangs, dies and comes back. */
 #include "server.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -448,6 +449,44 @@ static void a_loading_redis_is_waited_for(void **state)
     assert_int_equal(a.number, 2000);
 }
 
+static uint16_t free_port(void)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *) &at, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *) &at, &len), 0);
+    close(fd);
+    return ntohs(at.sin_port);
+}
+
+static void link_over_tcp(enum wr_address_kind kind, const char *host, uint16_t port)
+{
+    struct asked a;
+    policy.redis.address = (struct wr_address){ .kind = kind, .text = (char *) host, .host = (char *) host, .port = port };
+    connect_link();
+    ask_and_wait(&a, 2, ARGV(str("ECHO"), str(host)));
+    assert_string_equal(a.text, host);
+    wr_link_free(link_);
+    link_ = NULL;
+    turn(&loop);
+}
+
+static void addresses_and_names_are_dialled(void **state)
+{
+    (void) state;
+    uint16_t port = free_port();
+    server_do(&server, "CONFIG SET port %d", (int) port);
+    link_over_tcp(WR_ADDRESS_IP, "127.0.0.1", port);
+    link_over_tcp(WR_ADDRESS_NAME, "localhost", port);
+    policy.redis.address.host = (char *) "no-such-host.invalid";
+    log_capture_begin();
+    link_ = wr_link_new(&loop, &policy, "weir:edge:0");
+    turn_until(&loop, log_captured("cannot be reached") == 1);
+    log_capture_end();
+    assert_false(wr_link_ready(link_));
+}
+
 /* No real Redis does this: a peer that greets well and then says what nobody asked for. */
 static void wrong_peer_says(const char *nonsense)
 {
@@ -468,7 +507,7 @@ static void wrong_peer_says(const char *nonsense)
     turn_until(&loop, wr_link_ready(link_));
     struct asked a;
     assert_int_equal(ask(&a, WR_SPAN_S(15), 1, ARGV(str("PING"))), WR_OK);
-    /* Three SCRIPT LOADs and our PING are owed. */
+    /* The SCRIPT LOADs and our PING are owed. */
     for (int i = 0; i < WR_SCRIPT_COUNT + 1; i++)
         assert_true(write(peer, "$-1\r\n", 5) == 5);
     assert_int_equal(write(peer, nonsense, strlen(nonsense)), strlen(nonsense));
@@ -559,6 +598,7 @@ int main(void)
         LINK_TEST(a_missing_password_is_told_once),
         LINK_TEST(a_replica_is_told_once_and_recovers),
         LINK_TEST(a_loading_redis_is_waited_for),
+        LINK_TEST(addresses_and_names_are_dialled),
         LINK_TEST(nonsense_from_the_peer_ends_the_connection_only),
         LINK_TEST(every_accepted_call_ends_exactly_once_whatever_happens),
     };

@@ -1,0 +1,28 @@
+/* ceiling PORT BODY: what the kernel leaves over. A loop that recognises the blank line and sends one
+ * fixed response with one send: no parsing, no look-up, nothing stored. A proxy that copies its answers
+ * into the socket can come near its figures, not pass them. */
+#include "loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct bench_reply reply;
+
+const struct bench_reply *bench_choose(const char *head, size_t size)
+{
+    (void)head;
+    (void)size;
+    return &reply;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        fputs("usage: ceiling PORT BODY-OCTETS\n", stderr);
+        return 2;
+    }
+    bench_reply_init(&reply, strtoul(argv[2], NULL, 10),
+                     "Cache-Control: max-age=86400\r\nAge: 0\r\n"
+                     "Via: 1.1 ceiling\r\nCache-Status: ceiling; hit\r\n");
+    return bench_serve(atoi(argv[1]));
+}

@@ -1,0 +1,27 @@
+/* The smallest HTTP server that keeps its promises: one epoll loop, one thread. What it answers is the
+ * program's choice, so the ceiling and the origin of the benchmark are the same loop and differ in
+ * bench_choose(). It reads no fields and knows no request bodies; a head ends at the blank line. */
+#ifndef BENCH_LOOP_H
+#define BENCH_LOOP_H
+
+#include <stddef.h>
+
+struct bench_reply {
+    const char *bytes; /* head and body */
+    size_t size;
+};
+
+/* The program's part: the reply to a request. head: the request up to and including the blank line, valid
+ * during the call. What is returned must stay valid for good. */
+const struct bench_reply *bench_choose(const char *head, size_t size);
+
+/* Makes a 200 with a body of that many octets and the fields given (each ended by CRLF), dated now, so
+ * that a cache finds it fresh for the day after the program's start. Ends the program when memory is
+ * short. */
+void bench_reply_init(struct bench_reply *reply, size_t body, const char *fields);
+
+/* Serves 127.0.0.1:port until the process is ended. Returns only when it can't listen, with a message on
+ * stderr and the status to exit with. */
+int bench_serve(int port);
+
+#endif

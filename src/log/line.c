@@ -1,0 +1,285 @@
+#include "log/line.h"
+
+#include <time.h>
+
+#define STATUS_CLIENT_LEFT 499 /* no answer was sent: the number other proxies write too */
+
+static const char hex[] = "0123456789abcdef";
+
+static struct wr_slice cut(struct wr_slice s)
+{
+    return s.len > WR_ACCESS_FIELD_MOST ? wr_slice(s.at, WR_ACCESS_FIELD_MOST) : s;
+}
+
+static void add_u64(struct wr_buf *out, uint64_t n)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char) ('0' + n % 10);
+    while ((n /= 10) > 0);
+    wr_buf_add(out, digits + at, sizeof digits - at);
+}
+
+/* n with zeros before it, `width` digits. */
+static void add_padded(struct wr_buf *out, uint64_t n, size_t width)
+{
+    char digits[20];
+    for (size_t i = width; i > 0; i--, n /= 10)
+        digits[i - 1] = (char) ('0' + n % 10);
+    wr_buf_add(out, digits, width);
+}
+
+/* Seconds with microseconds: 0.001234 */
+static void add_seconds(struct wr_buf *out, struct wr_span span)
+{
+    uint64_t us = span.us > 0 ? (uint64_t) span.us : 0;
+    add_u64(out, us / WR_US_PER_S);
+    wr_buf_add_char(out, '.');
+    add_padded(out, us % WR_US_PER_S, 6);
+}
+
+static struct tm utc(struct wr_time t)
+{
+    time_t s = (time_t) wr_time_s(t);
+    struct tm tm;
+    gmtime_r(&s, &tm);
+    return tm;
+}
+
+/* --- combined --- */
+
+/* Neither quote, backslash, control character nor anything beyond ASCII stands there as it is; nor, between fields that have
+ * no quotes, a space. */
+static void add_plain(struct wr_buf *out, struct wr_slice s, bool quoted)
+{
+    s = cut(s);
+    if (s.len == 0)
+        wr_buf_add_char(out, '-');
+    for (size_t i = 0, from = 0; i < s.len; from = ++i) {
+        while (i < s.len && s.at[i] >= (quoted ? ' ' : '!') && s.at[i] < 0x7f && s.at[i] != '"' && s.at[i] != '\\')
+            i++;
+        wr_buf_add(out, s.at + from, i - from);
+        if (i == s.len)
+            return;
+        const unsigned char c = (unsigned char) s.at[i];
+        const char escaped[] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
+        wr_buf_add(out, escaped, sizeof escaped);
+    }
+}
+
+static void add_quoted(struct wr_buf *out, const char *name, struct wr_slice s)
+{
+    wr_buf_add_str(out, name);
+    wr_buf_add_char(out, '"');
+    add_plain(out, s, true);
+    wr_buf_add_char(out, '"');
+}
+
+static void add_named(struct wr_buf *out, const char *name, struct wr_slice s)
+{
+    wr_buf_add_str(out, name);
+    add_plain(out, s, false);
+}
+
+static void add_log_time(struct wr_buf *out, struct wr_time t)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    const struct tm tm = utc(t);
+    add_padded(out, (uint64_t) tm.tm_mday, 2);
+    wr_buf_add_char(out, '/');
+    wr_buf_add(out, months + 3 * tm.tm_mon, 3);
+    wr_buf_add_char(out, '/');
+    add_padded(out, (uint64_t) tm.tm_year + 1900, 4);
+    const int clock[] = { tm.tm_hour, tm.tm_min, tm.tm_sec };
+    for (size_t i = 0; i < 3; i++) {
+        wr_buf_add_char(out, ':');
+        add_padded(out, (uint64_t) clock[i], 2);
+    }
+    wr_buf_add_str(out, " +0000");
+}
+
+static void add_request_line(struct wr_buf *out, const struct wr_access_line *l)
+{
+    if (l->method.len == 0) { /* what came could not be read as a request */
+        wr_buf_add_char(out, '-');
+        return;
+    }
+    add_plain(out, l->method, false);
+    wr_buf_add_char(out, ' ');
+    add_plain(out, l->target, false);
+    wr_buf_add_str(out, " HTTP/1.");
+    add_u64(out, l->minor == 0 ? 0 : 1);
+}
+
+static void combined(const struct wr_access_line *l, struct wr_buf *out)
+{
+    add_plain(out, l->client, false);
+    wr_buf_add_str(out, " - - [");
+    add_log_time(out, l->started);
+    wr_buf_add_str(out, "] \"");
+    add_request_line(out, l);
+    wr_buf_add_str(out, "\" ");
+    add_u64(out, (uint64_t) (l->status ? l->status : STATUS_CLIENT_LEFT));
+    wr_buf_add_char(out, ' ');
+    add_u64(out, l->sent);
+    add_quoted(out, " ", l->referer);
+    add_quoted(out, " ", l->user_agent);
+    add_named(out, " cache=", wr_slice_str(l->cache));
+    wr_buf_add_str(out, " time=");
+    add_seconds(out, l->total);
+    wr_buf_add_str(out, " first=");
+    if (l->first.us < 0)
+        wr_buf_add_char(out, '-');
+    else
+        add_seconds(out, l->first);
+    wr_buf_add_str(out, " received=");
+    add_u64(out, l->received);
+    add_quoted(out, " host=", l->host);
+    add_quoted(out, " route=", l->route);
+    add_named(out, " server=", l->server);
+    add_named(out, " error=", wr_slice_str(l->error));
+    add_named(out, " id=", l->request_id);
+}
+
+/* --- json --- */
+
+/* The length of the UTF-8 sequence that s begins with (RFC 3629: shortest form, no surrogates), 0 if it is none. */
+static size_t utf8_length(struct wr_slice s)
+{
+    const unsigned char *p = (const unsigned char *) s.at;
+    size_t len = p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+    if (len == 0 || s.len < len)
+        return 0;
+    unsigned char least = 0x80, most = 0xbf;
+    if (p[0] == 0xe0)
+        least = 0xa0;
+    else if (p[0] == 0xed)
+        most = 0x9f;
+    else if (p[0] == 0xf0)
+        least = 0x90;
+    else if (p[0] == 0xf4)
+        most = 0x8f;
+    if (p[1] < least || p[1] > most)
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
+static bool json_plain(char c)
+{
+    return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* One character that can't stand in a string as it is; gives how many octets it takes. */
+static size_t json_escape(struct wr_buf *out, struct wr_slice s)
+{
+    const unsigned char c = (unsigned char) s.at[0];
+    size_t len = c < 0x80 ? 1 : utf8_length(s);
+    if (c == '"' || c == '\\') {
+        wr_buf_add_char(out, '\\');
+        wr_buf_add_char(out, (char) c);
+    } else if (c < 0x80 || (c == 0xc2 && len == 2 && (unsigned char) s.at[1] < 0xa0)) {
+        const unsigned char control = c < 0x80 ? c : (unsigned char) s.at[1]; /* C0, DEL, C1 */
+        const char escaped[] = { '\\', 'u', '0', '0', hex[control >> 4], hex[control & 15] };
+        wr_buf_add(out, escaped, sizeof escaped);
+    } else if (len > 0) {
+        wr_buf_add(out, s.at, len);
+    } else {
+        wr_buf_add_str(out, "\\ufffd");
+        len = 1;
+    }
+    return len;
+}
+
+void wr_json_string(struct wr_buf *out, struct wr_slice s)
+{
+    wr_buf_add_char(out, '"');
+    size_t at = 0;
+    while (at < s.len) {
+        size_t from = at;
+        while (at < s.len && json_plain(s.at[at]))
+            at++;
+        wr_buf_add(out, s.at + from, at - from);
+        if (at < s.len)
+            at += json_escape(out, wr_slice(s.at + at, s.len - at));
+    }
+    wr_buf_add_char(out, '"');
+}
+
+static void add_member(struct wr_buf *out, const char *name)
+{
+    wr_buf_add_str(out, ",\"");
+    wr_buf_add_str(out, name);
+    wr_buf_add_str(out, "\":");
+}
+
+/* Nothing there is null, so that an empty value and none differ. */
+static void add_text(struct wr_buf *out, const char *name, struct wr_slice s)
+{
+    add_member(out, name);
+    if (s.at == NULL)
+        wr_buf_add_str(out, "null");
+    else
+        wr_json_string(out, cut(s));
+}
+
+static void add_number(struct wr_buf *out, const char *name, uint64_t n)
+{
+    add_member(out, name);
+    add_u64(out, n);
+}
+
+static void add_iso_time(struct wr_buf *out, struct wr_time t)
+{
+    const struct tm tm = utc(t);
+    const int parts[] = { tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec };
+    for (size_t i = 0; i < 6; i++) {
+        add_padded(out, (uint64_t) parts[i], i == 0 ? 4 : 2);
+        wr_buf_add_char(out, "--T::."[i]);
+    }
+    add_padded(out, (uint64_t) (t.us % WR_US_PER_S), 6);
+    wr_buf_add_char(out, 'Z');
+}
+
+static void json(const struct wr_access_line *l, struct wr_buf *out)
+{
+    wr_buf_add_str(out, "{\"time\":\"");
+    add_iso_time(out, l->started);
+    wr_buf_add_char(out, '"');
+    add_text(out, "client", l->client);
+    add_text(out, "method", l->method);
+    add_text(out, "target", l->target);
+    add_text(out, "host", l->host);
+    add_member(out, "protocol");
+    wr_buf_add_str(out, l->minor == 0 ? "\"HTTP/1.0\"" : "\"HTTP/1.1\"");
+    add_number(out, "status", (uint64_t) (l->status ? l->status : STATUS_CLIENT_LEFT));
+    add_number(out, "sent", l->sent);
+    add_number(out, "received", l->received);
+    add_text(out, "referer", l->referer);
+    add_text(out, "user_agent", l->user_agent);
+    add_text(out, "cache", wr_slice_str(l->cache));
+    add_text(out, "route", l->route);
+    add_text(out, "server", l->server);
+    add_text(out, "error", wr_slice_str(l->error));
+    add_text(out, "request_id", l->request_id);
+    add_member(out, "total_s");
+    add_seconds(out, l->total);
+    add_member(out, "first_s");
+    if (l->first.us < 0)
+        wr_buf_add_str(out, "null");
+    else
+        add_seconds(out, l->first);
+    wr_buf_add_char(out, '}');
+}
+
+void wr_access_format(enum wr_access_format format, const struct wr_access_line *line, struct wr_buf *out)
+{
+    if (format == WR_ACCESS_JSON)
+        json(line, out);
+    else
+        combined(line, out);
+    wr_buf_add_char(out, '\n');
+}

@@ -1,0 +1,450 @@
+#include "config.h"
+
+#include "main/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "flight/flight.h"
+#include "log/log.h"
+#include "main/crew.h"
+#include "main/systemd.h"
+#include "redis/keys.h"
+#include "redis/node.h"
+#include "stats/stats.h"
+
+#define LOCAL_LIMITS 262144 /* quotas remembered by the understudy */
+
+struct server {
+    struct wr_loop loop; /* the main loop */
+    struct wr_policy *policy;
+    struct wr_shared shared;
+    struct wr_crew *crew;
+    struct wr_listener **listeners;
+    size_t listener_count;
+    struct wr_admin *admin;
+    struct wr_link *link; /* the main loop's own: heartbeats, purges, checks */
+    struct wr_shelf *shelf;
+    struct wr_node *node;
+    char node_name[128];
+    struct event *signals[4];
+    struct wr_timer tick, drain;
+    struct wr_time started;
+    bool stopping;
+};
+
+/* --- what changed in Redis --- */
+
+struct check {
+    struct wr_shelf_check ask;
+    struct server *server;
+    struct wr_object *object;
+};
+
+static void on_checked(struct wr_shelf_check *ask, bool same)
+{
+    struct check *c = WR_CONTAINER(ask, struct check, ask);
+    if (!same)
+        wr_memory_drop_if(c->server->shared.memory, c->object);
+    wr_object_unref(c->object);
+    free(c);
+}
+
+/* News of a key that this process has stored itself is mostly the echo of that: so ask Redis what it holds before the
+ * copy is thrown away. One small question for a response stored, instead of reading it back whole. */
+static void check_own(struct server *s, struct wr_object *object)
+{
+    struct check *c = calloc(1, sizeof *c);
+    WR_CHECK(c != NULL);
+    c->server = s;
+    c->object = object;
+    c->ask.done = on_checked;
+    if (wr_shelf_compare(s->shelf, &c->ask, object) != WR_OK)
+        on_checked(&c->ask, false);
+}
+
+static void on_change(void *ctx, struct wr_slice key)
+{
+    struct server *s = ctx;
+    struct wr_hash hash;
+    if (s->shared.memory == NULL)
+        return;
+    if (key.at == NULL) {
+        wr_memory_clear(s->shared.memory);
+        return;
+    }
+    if (!wr_keys_cache_hash(&s->policy->redis, key, &hash))
+        return;
+    struct wr_object *object = wr_memory_peek(s->shared.memory, hash);
+    if (object && object->own)
+        check_own(s, object);
+    else {
+        wr_memory_drop(s->shared.memory, hash);
+        wr_object_unref(object);
+    }
+}
+
+static void on_nodes(void *ctx, unsigned nodes)
+{
+    struct server *s = ctx;
+    wr_local_limits_nodes(s->shared.local, nodes);
+}
+
+/* --- stopping --- */
+
+static void crew_gone(void *ctx)
+{
+    struct server *s = ctx;
+    wr_loop_stop(&s->loop);
+}
+
+static void stop(struct server *s)
+{
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    wr_info("stopping: finishing what is in flight");
+    wr_systemd_notify("STOPPING=1\nSTATUS=finishing what is in flight");
+    __atomic_store_n(&s->shared.draining, true, __ATOMIC_RELAXED);
+    wr_timer_set(&s->drain, s->policy->drain_timeout);
+    wr_crew_drain(s->crew);
+}
+
+static void on_drain_over(struct wr_timer *timer)
+{
+    struct server *s = WR_CONTAINER(timer, struct server, drain);
+    wr_warn("drain_timeout is over: closing what is left");
+    wr_crew_cut(s->crew);
+}
+
+/* --- reloading --- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0);
+}
+
+static void tell_what_needs_restart(const struct wr_policy *old, const struct wr_policy *new)
+{
+    bool listen = old->listen_count != new->listen_count;
+    for (size_t i = 0; !listen && i < new->listen_count; i++)
+        listen = strcmp(old->listens[i].address.text, new->listens[i].address.text) != 0;
+    if (listen)
+        wr_warn("reload: a change of listen takes effect at the next restart");
+    if (old->workers != new->workers)
+        wr_warn("reload: a change of workers takes effect at the next restart");
+    if (old->memory != new->memory || old->memory_size != new->memory_size)
+        wr_warn("reload: a change of memory takes effect at the next restart");
+    if (old->redis.enabled != new->redis.enabled || !same_text(old->redis.address.text, new->redis.address.text) ||
+        !same_text(old->redis.keyspace, new->redis.keyspace) || !same_text(old->redis.namespace_, new->redis.namespace_))
+        wr_warn("reload: a change of redis takes effect at the next restart");
+    if (!same_text(old->server_name, new->server_name))
+        wr_warn("reload: a change of server_name takes effect at the next restart");
+    if (old->has_admin != new->has_admin || !same_text(old->admin.text, new->admin.text))
+        wr_warn("reload: a change of admin takes effect at the next restart");
+}
+
+static bool reload(struct server *s, struct wr_buf *mistakes)
+{
+    struct wr_time now = wr_time_monotonic();
+    wr_systemd_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long) now.us);
+    struct wr_policy *new = wr_policy_load(s->policy->file, mistakes);
+    if (new) {
+        tell_what_needs_restart(s->policy, new);
+        wr_log_level(new->log_level);
+        wr_backends_watch(s->shared.backends, &s->loop, new);
+        wr_crew_adopt(s->crew, new);
+        wr_policy_unref(s->policy);
+        s->policy = new;
+        WR_COUNT(reloads);
+        wr_info("reloaded %s", new->file);
+    } else {
+        WR_COUNT(reloads_refused);
+        struct wr_slice rest = wr_buf_slice(mistakes), line;
+        while ((line = wr_slice_cut(&rest, '\n')).at)
+            if (line.len)
+                wr_error("%.*s", WR_SLICE_ARG(line));
+        wr_error("reload refused: the policy in force stays");
+    }
+    wr_systemd_notify("READY=1");
+    return new != NULL;
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+    struct server *s = arg;
+    (void) what;
+    wr_loop_tick(&s->loop);
+    if (number == SIGHUP) {
+        struct wr_buf mistakes = { 0 };
+        reload(s, &mistakes);
+        wr_buf_fini(&mistakes);
+    } else if (number == SIGUSR1) {
+        if (s->shared.access)
+            wr_access_reopen(s->shared.access);
+    } else {
+        stop(s);
+    }
+}
+
+/* --- every second --- */
+
+static void on_tick(struct wr_timer *timer)
+{
+    struct server *s = WR_CONTAINER(timer, struct server, tick);
+    wr_timer_set(&s->tick, WR_SPAN_S(1));
+    if (s->shared.memory)
+        wr_memory_sweep(s->shared.memory, s->loop.mono);
+    if (s->shared.access)
+        wr_access_flush(s->shared.access);
+    if (wr_crew_alive(s->crew, s->loop.mono, WR_SPAN_S(10)))
+        wr_systemd_notify("WATCHDOG=1");
+}
+
+/* --- the admin listener's wishes --- */
+
+struct purge {
+    void (*done)(void *arg, enum wr_err err);
+    void *arg;
+};
+
+static void on_purged(void *ctx, enum wr_err err)
+{
+    struct purge *p = ctx;
+    p->done(p->arg, err);
+    free(p);
+}
+
+static bool admin_purge(void *ctx, const char *url, void (*done)(void *, enum wr_err), void *arg, const char **why)
+{
+    struct server *s = ctx;
+    struct wr_arena arena = { 0 };
+    struct wr_key key;
+    bool ok = wr_purge_key(s->policy, wr_slice_str(url), &arena, &key, why);
+    if (ok) {
+        wr_flights_spoil(s->shared.flights, &key.hash);
+        if (s->shared.memory)
+            wr_memory_drop(s->shared.memory, key.hash);
+        WR_COUNT(purges);
+        if (s->shelf) {
+            struct purge *p = malloc(sizeof *p);
+            WR_CHECK(p != NULL);
+            *p = (struct purge){ done, arg };
+            wr_shelf_drop(s->shelf, key.host, key.hash, on_purged, p);
+        } else {
+            done(arg, WR_OK);
+        }
+    }
+    wr_arena_fini(&arena);
+    return ok;
+}
+
+static bool admin_reload(void *ctx, struct wr_buf *mistakes)
+{
+    return reload(ctx, mistakes);
+}
+
+static void admin_drain(void *ctx)
+{
+    stop(ctx);
+}
+
+static bool admin_ready(void *ctx)
+{
+    const struct server *s = ctx;
+    return !s->stopping;
+}
+
+static void admin_status(void *ctx, void (*add)(void *arg, const char *name, const char *value), void *arg)
+{
+    struct server *s = ctx;
+    char text[128];
+    add(arg, "name", s->policy->server_name);
+    add(arg, "version", PACKAGE_VERSION);
+    snprintf(text, sizeof text, "%ld", (long) getpid());
+    add(arg, "pid", text);
+    snprintf(text, sizeof text, "%lld", (long long) wr_span_s(wr_time_since(s->loop.mono, s->started)));
+    add(arg, "uptime_seconds", text);
+    snprintf(text, sizeof text, "%u", s->policy->workers);
+    add(arg, "workers", text);
+    add(arg, "policy", s->policy->file);
+    add(arg, "state", s->stopping ? "draining" : "serving");
+    add(arg, "redis", s->link == NULL ? "none" : wr_link_ready(s->link) ? "up" : "away");
+    if (s->shared.memory) {
+        snprintf(text, sizeof text, "%llu", (unsigned long long) wr_memory_bytes(s->shared.memory));
+        add(arg, "memory_bytes", text);
+        snprintf(text, sizeof text, "%llu", (unsigned long long) wr_memory_count(s->shared.memory));
+        add(arg, "memory_objects", text);
+    }
+}
+
+/* --- start --- */
+
+static bool open_listeners(struct server *s)
+{
+    const struct wr_policy *p = s->policy;
+    struct wr_buf why = { 0 };
+    s->listeners = calloc(p->listen_count, sizeof *s->listeners);
+    WR_CHECK(s->listeners != NULL);
+    for (; s->listener_count < p->listen_count; s->listener_count++) {
+        struct wr_listener *l = wr_listener_open(&p->listens[s->listener_count], p->workers, &why);
+        if (l == NULL) {
+            wr_error("%.*s", WR_SLICE_ARG(wr_buf_slice(&why)));
+            wr_buf_fini(&why);
+            return false;
+        }
+        s->listeners[s->listener_count] = l;
+    }
+    return true;
+}
+
+static bool open_access(struct server *s)
+{
+    const struct wr_policy *p = s->policy;
+    const char *why = NULL;
+    if (p->access_format == WR_ACCESS_OFF)
+        return true;
+    s->shared.access = wr_access_new(p->access_format, p->access_file, &why);
+    if (s->shared.access == NULL)
+        wr_error("cannot open the access log %s: %s", p->access_file, why);
+    return s->shared.access != NULL;
+}
+
+static void open_redis(struct server *s)
+{
+    if (!s->policy->redis.enabled)
+        return;
+    char name[160];
+    snprintf(name, sizeof name, "weir:%s:main", s->node_name);
+    s->link = wr_link_new(&s->loop, s->policy, name);
+    s->shelf = wr_shelf_new(&s->loop, s->policy, s->link);
+    s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name, on_nodes, s);
+    snprintf(name, sizeof name, "weir:%s:herald", s->node_name);
+    s->shared.herald = wr_herald_new(&s->loop, s->policy, name, on_change, s);
+}
+
+static bool open_admin(struct server *s)
+{
+    if (!s->policy->has_admin)
+        return true;
+    const struct wr_admin_host host = { s,           admin_purge,  admin_reload,           admin_drain,
+                                        admin_ready, admin_status, wr_crew_loops(s->crew), s->policy->workers };
+    struct wr_buf why = { 0 };
+    s->admin = wr_admin_new(&s->loop, s->policy, &host, &why);
+    if (s->admin == NULL)
+        wr_error("%.*s", WR_SLICE_ARG(wr_buf_slice(&why)));
+    wr_buf_fini(&why);
+    return s->admin != NULL;
+}
+
+static void watch_signals(struct server *s)
+{
+    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = 0; i < 4; i++) {
+        s->signals[i] = evsignal_new(s->loop.base, numbers[i], on_signal, s);
+        WR_CHECK(s->signals[i] != NULL && event_add(s->signals[i], NULL) == 0);
+    }
+}
+
+/* Several daemons may run on one host: the name of a node is unlike any other's. */
+static void name_node(struct server *s)
+{
+    snprintf(s->node_name, sizeof s->node_name, "%.80s-%ld", s->policy->server_name, (long) getpid());
+}
+
+static void say_ready(struct server *s)
+{
+    for (size_t i = 0; i < s->policy->listen_count; i++)
+        wr_info("serving on %s with %u workers", s->policy->listens[i].address.text, s->policy->workers);
+    wr_systemd_notify("READY=1\nSTATUS=serving\nMAINPID=%ld", (long) getpid());
+}
+
+static void fill_shared(struct server *s)
+{
+    const struct wr_policy *p = s->policy;
+    char *via = malloc(strlen(p->server_name) + 5);
+    WR_CHECK(via != NULL);
+    sprintf(via, "1.1 %s", p->server_name);
+    s->shared.via = wr_slice_str(via);
+    s->shared.name = wr_slice_str(wr_slice_dup(wr_slice_str(p->server_name)));
+    s->shared.memory = p->memory ? wr_memory_new(p->memory_size, p->memory_max_object) : NULL;
+    s->shared.flights = wr_flights_new();
+    s->shared.local = wr_local_limits_new(LOCAL_LIMITS);
+    s->shared.backends = wr_backends_new();
+}
+
+/* --- end: in reverse --- */
+
+static void close_all(struct server *s)
+{
+    if (s->admin)
+        wr_admin_free(s->admin);
+    if (s->crew)
+        wr_crew_free(s->crew);
+    if (s->shared.herald)
+        wr_herald_free(s->shared.herald);
+    if (s->node)
+        wr_node_free(s->node);
+    if (s->shelf)
+        wr_shelf_free(s->shelf);
+    if (s->link)
+        wr_link_free(s->link);
+    wr_backends_free(s->shared.backends);
+    wr_local_limits_free(s->shared.local);
+    wr_flights_free(s->shared.flights);
+    if (s->shared.memory)
+        wr_memory_free(s->shared.memory);
+    for (size_t i = 0; i < s->listener_count; i++)
+        wr_listener_close(s->listeners[i]);
+    free(s->listeners);
+    for (int i = 0; i < 4; i++)
+        if (s->signals[i])
+            event_free(s->signals[i]);
+    wr_timer_fini(&s->tick);
+    wr_timer_fini(&s->drain);
+    if (s->shared.access)
+        wr_access_free(s->shared.access);
+    wr_loop_fini(&s->loop);
+    free((char *) (uintptr_t) s->shared.via.at);
+    free((char *) (uintptr_t) s->shared.name.at);
+    wr_policy_unref(s->policy);
+}
+
+int wr_server_run(struct wr_policy *policy)
+{
+    struct server s = { .policy = policy };
+    wr_log_level(policy->log_level);
+    wr_stats_join();
+    if (wr_loop_init(&s.loop, WR_LOOP_MAIN) < 0) {
+        wr_error("cannot make an event loop: %s", strerror(errno));
+        wr_policy_unref(policy);
+        return 1;
+    }
+    s.started = s.loop.mono;
+    name_node(&s);
+    fill_shared(&s);
+    watch_signals(&s);
+    wr_timer_init(&s.tick, &s.loop, on_tick);
+    wr_timer_init(&s.drain, &s.loop, on_drain_over);
+    bool ok = open_access(&s) && open_listeners(&s);
+    if (ok) {
+        open_redis(&s);
+        wr_backends_watch(s.shared.backends, &s.loop, policy);
+        s.crew = wr_crew_new(&s.shared, policy, s.node_name, s.listeners, s.listener_count, &s.loop, crew_gone, &s);
+        ok = open_admin(&s);
+    }
+    if (ok) {
+        wr_crew_start(s.crew);
+        wr_timer_set(&s.tick, WR_SPAN_S(1));
+        say_ready(&s);
+        wr_loop_run(&s.loop);
+        wr_info("stopped");
+    }
+    close_all(&s);
+    return ok ? 0 : 1;
+}

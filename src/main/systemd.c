@@ -1,0 +1,64 @@
+#include "main/systemd.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MESSAGE_MOST 1024
+
+/* The address in NOTIFY_SOCKET: a path, or "@name" in the abstract namespace. 0: none. */
+static socklen_t notify_address(struct sockaddr_un *at)
+{
+    const char *name = getenv("NOTIFY_SOCKET");
+    size_t len = name ? strlen(name) : 0;
+    if (len < 2 || len >= sizeof at->sun_path || (name[0] != '/' && name[0] != '@'))
+        return 0;
+    *at = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    memcpy(at->sun_path, name, len);
+    if (name[0] == '@')
+        at->sun_path[0] = '\0';
+    /* An abstract name ends where the address does, a path with its NUL. */
+    return (socklen_t) (offsetof(struct sockaddr_un, sun_path) + len + (name[0] == '@' ? 0 : 1));
+}
+
+void wr_systemd_notify(const char *fmt, ...)
+{
+    struct sockaddr_un at;
+    socklen_t at_len = notify_address(&at);
+    char message[MESSAGE_MOST];
+    if (at_len == 0)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    int len = vsnprintf(message, sizeof message, fmt, ap);
+    va_end(ap);
+    if (len <= 0 || (size_t) len >= sizeof message)
+        return;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    ssize_t ignored = sendto(fd, message, (size_t) len, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *) &at, at_len);
+    (void) ignored;
+    close(fd);
+}
+
+void wr_systemd_reloading(void)
+{
+    wr_systemd_notify("RELOADING=1\nMONOTONIC_USEC=%" PRId64, wr_time_monotonic().us);
+}
+
+bool wr_systemd_watchdog(struct wr_span *interval)
+{
+    const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+    uint64_t us;
+    if (usec == NULL || !wr_slice_u64(wr_slice_str(usec), INT64_MAX / 4, &us) || us < 2)
+        return false;
+    if (pid && atol(pid) != (long) getpid())
+        return false;
+    interval->us = (int64_t) us / 2;
+    return true;
+}

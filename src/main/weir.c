@@ -1,0 +1,80 @@
+/* weir: the daemon's command line. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "main/explain.h"
+#include "main/server.h"
+
+#define DEFAULT_POLICY "/etc/weir/weir.yaml"
+
+static int usage(FILE *out)
+{
+    fputs("usage: weir [-c FILE] [-t]\n"
+          "       weir explain [-c FILE] METHOD URL [-H 'Name: value']...\n"
+          "\n"
+          "  -c FILE   the policy (default " DEFAULT_POLICY ")\n"
+          "  -t        check the policy and exit: 0 good, 1 not\n"
+          "  -V        version\n"
+          "  -h        this text\n"
+          "\n"
+          "explain tells which route, key, limits and lifetime a request would meet.\n"
+          "See weir(8), weir.yaml(5) and weirctl(8).\n",
+          out);
+    return out == stderr ? 2 : 0;
+}
+
+static struct wr_policy *load(const char *file)
+{
+    struct wr_buf mistakes = { 0 };
+    struct wr_policy *policy = wr_policy_load(file, &mistakes);
+    if (mistakes.len)
+        fwrite(mistakes.at, 1, mistakes.len, stderr);
+    wr_buf_fini(&mistakes);
+    return policy;
+}
+
+static int check(const char *file)
+{
+    struct wr_policy *policy = load(file);
+    if (policy == NULL)
+        return 1;
+    printf("%s: the policy is good: %zu routes, %zu origins, %zu limits\n", file, policy->route_count, policy->origin_count,
+           policy->limit_count);
+    wr_policy_unref(policy);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *file = DEFAULT_POLICY;
+    bool only_check = false;
+    int option;
+    if (argc > 1 && strcmp(argv[1], "explain") == 0)
+        return wr_explain(argc - 1, argv + 1);
+    while ((option = getopt(argc, argv, "c:thV")) != -1) {
+        switch (option) {
+        case 'c':
+            file = optarg;
+            break;
+        case 't':
+            only_check = true;
+            break;
+        case 'V':
+            puts(PACKAGE_STRING);
+            return 0;
+        case 'h':
+            return usage(stdout);
+        default:
+            return usage(stderr);
+        }
+    }
+    if (optind < argc)
+        return usage(stderr);
+    if (only_check)
+        return check(file);
+    struct wr_policy *policy = load(file);
+    return policy ? wr_server_run(policy) : 1;
+}

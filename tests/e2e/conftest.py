@@ -1,0 +1,140 @@
+"""Fixtures: everything a test starts lives in its own directory and is ended, by pid, when the test is over."""
+
+import os
+import pathlib
+import resource
+import shutil
+import tempfile
+
+import pytest
+
+from rig import daemon, policy
+from rig.daemon import Weir
+from rig.origin import Origin
+from rig.redis_server import RedisServer
+from rig.relay import Relay
+
+
+def pytest_configure(config):
+    if "WEIR_BIN" in os.environ and not daemon.WEIR.exists():
+        raise pytest.UsageError(f"WEIR_BIN names no file: {daemon.WEIR}")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))    # a thousand clients and their origin in one process
+
+
+def pytest_collection_modifyitems(items):
+    built = daemon.WEIR.exists()
+    sanitizer = daemon.sanitizer() if built else None
+    for item in items:
+        if not built and "rig" not in item.keywords:
+            item.add_marker(pytest.mark.skip(reason=f"{daemon.WEIR} is not built"))
+        if sanitizer and "memory" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason=f"memory under {sanitizer} sanitizer says nothing"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call":
+        item.failed_in_call = report.failed
+
+
+@pytest.fixture
+def place(request):
+    """A short-named directory (Unix socket paths have 107 bytes), kept when the test failed and WEIR_KEEP is set."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="weir-e2e-"))
+    yield directory
+    if not (os.environ.get("WEIR_KEEP") and getattr(request.node, "failed_in_call", False)):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def origins():
+    """Factory of scripted origins."""
+    started = []
+
+    def start(port=None):
+        started.append(Origin(port))
+        return started[-1]
+
+    yield start
+    for origin in started:
+        if not origin.stopped:
+            origin.stop()
+    broken = [str(error) for origin in started for error in origin.broken]
+    assert not broken, f"an origin was sent malformed HTTP: {broken}"
+
+
+@pytest.fixture
+def origin(origins):
+    return origins()
+
+
+@pytest.fixture
+def redis(place):
+    server = RedisServer(place / "redis")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def relays():
+    """Factory of relays before ("host", port)."""
+    started = []
+
+    def start(target):
+        started.append(Relay(target))
+        return started[-1]
+
+    yield start
+    for relay in started:
+        relay.stop()
+
+
+@pytest.fixture
+def weirs(place, request):
+    """Factory of nodes: weirs(settings, name="edge-2"). Each must end well: status 0, no sanitizer report."""
+    started = []
+
+    def start(settings=None, name=None, **options):
+        name = name or f"edge-{len(started) + 1}"
+        node = Weir(place / name, settings, name=name, **options)
+        started.append(node)
+        node.start()
+        return node
+
+    yield start
+    problems = []
+    for node in started:
+        try:
+            node.terminate()
+        except AssertionError as error:
+            problems.append(str(error))
+        if problems or getattr(request.node, "failed_in_call", False):
+            print(f"--- stderr of {node.name} (last 6000 characters)\n{node.stderr[-6000:]}")
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def proxy(weirs, origin):
+    """One node without Redis and without caching before one scripted origin."""
+    return weirs({"origins": {"app": policy.origin(origin)}, "routes": [policy.route()]})
+
+
+@pytest.fixture
+def cache(weirs, origin):
+    """One node that caches in memory only, before one scripted origin."""
+    return weirs({"origins": {"app": policy.origin(origin)}, "routes": [policy.route(cache=True)]})
+
+
+@pytest.fixture
+def fleet(weirs, origin, redis):
+    """Factory: fleet(3) starts that many nodes sharing one Redis and one scripted origin."""
+
+    def start(count, route=None, **settings):
+        base = {"redis": {"url": redis.url}, "origins": {"app": policy.origin(origin)},
+                "routes": [route or policy.route(cache=True)]}
+        return [weirs(policy.merge(base, settings)) for _ in range(count)]
+
+    return start

@@ -1,0 +1,1 @@
+"""The parts a test of weir is played with: real processes, real sockets, scripted peers."""

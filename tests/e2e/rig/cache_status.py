@@ -1,0 +1,27 @@
+"""Reading Cache-Status (RFC 9211): the members of the list, parameters as a dict."""
+
+import re
+
+
+def parse(value):
+    """[(cache, {parameter: value or True})], nearest to the origin first."""
+    members = []
+    for member in re.findall(r'(?:"[^"]*"|[^,"])+', value or ""):
+        name, *rest = [part.strip() for part in re.findall(r'(?:"[^"]*"|[^;"])+', member)]
+        parameters = {}
+        for part in rest:
+            key, equals, text = part.partition("=")
+            parameters[key] = text.strip('"') if equals else True
+        members.append((name.strip('"'), parameters))
+    return members
+
+
+def of(response, cache="edge-1"):
+    """The parameters that `cache` put on a response; fails when it said nothing or spoke twice."""
+    mine = [parameters for name, parameters in parse(response.fields.get("Cache-Status")) if name == cache]
+    assert len(mine) == 1, f"Cache-Status of {cache} in {response.fields!r}"
+    return mine[0]
+
+
+def hit(response, cache="edge-1"):
+    return "hit" in of(response, cache)

@@ -1,0 +1,116 @@
+"""weir's own answers: small, with a reason a person can use, as text or as problem+json."""
+
+import pytest
+
+from rig import policy
+from rig.answer import Answer
+
+OWN = {404: "/nowhere", 502: "/broken", 504: "/never"}
+
+
+@pytest.fixture
+def node(weirs, origin):
+    origin.on("/broken", raw=b"SMTP 220\r\n\r\n").on("/never", delay=60)
+    return weirs({"origins": {"app": policy.origin(origin, response_timeout="300ms", retries=0)},
+                  "routes": [policy.route("/broken"), policy.route("/never"), policy.route("/ok")]})
+
+
+@pytest.mark.parametrize("status", OWN)
+def test_an_error_is_text_for_people(node, status):
+    answer = node.ask(OWN[status])
+    assert answer.status == status
+    assert answer.fields["Content-Type"].startswith("text/plain")
+    assert str(status) in answer.text and len(answer.text) > 15
+
+
+@pytest.mark.parametrize("status", OWN)
+@pytest.mark.parametrize("accept", ["application/problem+json", "application/json",
+                                    "text/html;q=0.1, application/json"])
+def test_an_error_is_problem_json_when_accepted(node, status, accept):
+    answer = node.ask(OWN[status], fields={"Accept": accept})
+    assert answer.status == status
+    assert answer.fields["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status and problem["title"] and problem["detail"]
+
+
+def test_a_browser_gets_text(node):
+    answer = node.ask("/nowhere", fields={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert answer.fields["Content-Type"].startswith("text/plain")
+
+
+def test_an_error_to_head_has_no_body_and_keeps_the_connection_in_step(node, origin):
+    origin.on("/ok", body=b"ok")
+    with node.connect() as connection:
+        assert connection.ask("/nowhere", "HEAD").status == 404
+        assert connection.ask("/ok").body == b"ok"
+
+
+def test_an_error_before_the_body_was_read_does_not_confuse_the_next_request(node, origin):
+    origin.on("/ok", body=b"ok")
+    with node.connect() as connection:
+        assert connection.ask("/nowhere", "POST", body=b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n").status == 404
+        try:
+            connection.send_head("GET", "/ok")
+            assert connection.read().body == b"ok"
+        except OSError:
+            pass
+        except Exception as error:
+            assert "closed" in str(error)
+    assert origin.calls("/ok") <= 1
+
+
+def test_a_refused_connection_is_502_or_503(weirs, origin):
+    origin.stop()
+    node = weirs({"origins": {"app": policy.origin(origin)}, "routes": [policy.route()]})
+    assert node.ask("/").status in (502, 503)
+
+
+def test_a_target_too_long_is_414(proxy, origin):
+    with proxy.connect() as connection:
+        connection.send(b"GET /" + b"a" * 200_000)
+        assert connection.read().status == 414
+        assert connection.ended()
+    assert origin.calls() == 0
+
+
+@pytest.mark.parametrize("fields", [b"X-A: " + b"a" * 300_000 + b"\r\n", b"X-A: a\r\n" * 40_000])
+def test_too_many_or_too_long_fields_are_431(proxy, origin, fields):
+    with proxy.connect() as connection:
+        try:
+            connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n")
+        except OSError:
+            pass
+        assert connection.read().status == 431
+    assert origin.calls() == 0
+
+
+def test_a_response_head_too_large_is_502(proxy, origin):
+    origin.on("/", fields=[("X-A", "a" * 1000)] * 300)
+    assert proxy.ask("/").status == 502
+
+
+def test_an_unknown_host_is_404(weirs, origin):
+    node = weirs({"origins": {"app": policy.origin(origin)}, "routes": [policy.route(host="shop.example")]})
+    origin.on("/", body=b"shop")
+    assert node.ask("/", host="shop.example").body == b"shop"
+    assert node.ask("/", host="SHOP.example:8080").body == b"shop"
+    assert node.ask("/", host="other.example").status == 404
+
+
+def test_routes_match_by_path_and_method_the_first_one_wins(weirs, origins):
+    api, rest = origins(), origins()
+    for server, name in ((api, b"api"), (rest, b"rest")):
+        for path in ("/api/x", "/api", "/other"):
+            server.on(path, body=name)
+    node = weirs({"origins": {"api": policy.origin(api), "rest": policy.origin(rest)},
+                  "routes": [policy.route("/api/*", "api", method=["GET", "POST"]), policy.route(to="rest")]})
+    assert node.ask("/api/x").body == b"api"
+    assert node.ask("/api/x", "DELETE").body == b"rest"
+    assert node.ask("/other").body == b"rest"
+
+
+def test_the_origins_own_errors_are_passed_as_they_are(proxy, origin):
+    origin.on("/", Answer(503, {"Retry-After": "7", "Content-Type": "text/x"}, b"closed today"))
+    answer = proxy.ask("/")
+    assert (answer.status, answer.body, answer.fields["Retry-After"]) == (503, b"closed today", "7")

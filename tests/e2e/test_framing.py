@@ -1,0 +1,276 @@
+"""Strict framing: what could be understood in two ways is refused whole, towards the client and towards the origin."""
+
+import pytest
+
+from rig.client import exchange
+from rig.pattern import BLOCK
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def head(*lines, start=b"POST / HTTP/1.1", host=b"Host: a"):
+    return b"\r\n".join([start, *([host] if host else []), *lines]) + b"\r\n\r\n"
+
+
+def chunked(body, *lines):
+    return head(b"Transfer-Encoding: chunked", *lines) + body
+
+
+# Each is answered 400 and the connection closed.
+REQUESTS = {
+    # two framings, or one that is doubtful
+    "length and chunked": head(b"Content-Length: 5", b"Transfer-Encoding: chunked") + b"0\r\n\r\n",
+    "chunked and length": head(b"Transfer-Encoding: chunked", b"Content-Length: 5") + b"0\r\n\r\n",
+    "length and identity": head(b"Content-Length: 3", b"Transfer-Encoding: identity") + b"abc",
+    "two different lengths": head(b"Content-Length: 3", b"Content-Length: 4") + b"abcd",
+    "the same length twice": head(b"Content-Length: 3", b"Content-Length: 3") + b"abc",
+    "list of lengths": head(b"Content-Length: 3, 3") + b"abc",
+    "list of one length": head(b"Content-Length: 3,") + b"abc",
+    "plus": head(b"Content-Length: +3") + b"abc",
+    "minus": head(b"Content-Length: -3") + b"abc",
+    "hexadecimal": head(b"Content-Length: 0x3") + b"abc",
+    "empty length": head(b"Content-Length: ") + b"abc",
+    "length with a space": head(b"Content-Length: 1 1") + b"abcdefghijk",
+    "length of words": head(b"Content-Length: three") + b"abc",
+    "length of 2^63": head(b"Content-Length: 9223372036854775808") + b"abc",
+    "length of 2^64": head(b"Content-Length: 18446744073709551616") + b"abc",
+    "length of 2^64 + 3": head(b"Content-Length: 18446744073709551619") + b"abc",
+    "length of 30 digits": head(b"Content-Length: " + b"9" * 30) + b"abc",
+    "chunked twice": head(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked") + b"0\r\n\r\n",
+    "chunked, chunked": head(b"Transfer-Encoding: chunked, chunked") + b"0\r\n\r\n",
+    "identity, chunked": head(b"Transfer-Encoding: identity, chunked") + b"0\r\n\r\n",
+    "identity": head(b"Transfer-Encoding: identity") + b"abc",
+    "chunked, identity": head(b"Transfer-Encoding: chunked, identity") + b"0\r\n\r\n",
+    "xchunked": head(b"Transfer-Encoding: xchunked") + b"0\r\n\r\n",
+    "chunked in quotes": head(b'Transfer-Encoding: "chunked"') + b"0\r\n\r\n",
+    "chunked with a parameter": head(b"Transfer-Encoding: chunked;q=1") + b"0\r\n\r\n",
+    "no coding": head(b"Transfer-Encoding: ") + b"0\r\n\r\n",
+    "chunked by 1.0": head(b"Transfer-Encoding: chunked", start=b"POST / HTTP/1.0") + b"0\r\n\r\n",
+    # lines
+    "bare LF after the request line": b"GET / HTTP/1.1\nHost: a\r\n\r\n",
+    "bare LF after a field": b"GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
+    "bare LF hides a coding": b"POST / HTTP/1.1\r\nHost: a\r\nX: x\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "bare LF ends the head": b"GET / HTTP/1.1\r\nHost: a\r\n\n",
+    "bare CR in a value": head(b"X: a\rb"),
+    "lone CR as a value": b"GET / HTTP/1.1\r\nHost: a\r\nX:\r\r\n\r\n",
+    "CR and any octet as the end": b"GET / HTTP/1.1\r\nHost: a\r\n\rX" + SMUGGLED,
+    "obs-fold": head(b"X: a", b" b"),
+    "obs-fold in a length": head(b"Content-Length:", b" 3") + b"abc",
+    "obs-fold in a coding": head(b"Transfer-Encoding:", b"\tchunked") + b"0\r\n\r\n",
+    "space before the colon": head(b"X : a"),
+    "tab before the colon": head(b"X\t: a"),
+    "space before a length's colon": head(b"Content-Length : 3") + b"abc",
+    "space before a coding's colon": head(b"Transfer-Encoding : chunked") + b"0\r\n\r\n",
+    "space in a name": head(b"X Y: a"),
+    "space before the first field": b"GET / HTTP/1.1\r\n Host: a\r\n\r\n",
+    "tab before the first field": b"GET / HTTP/1.1\r\n\tX: b\r\nHost: a\r\n\r\n",
+    "no colon": head(b"X"),
+    "empty name": head(b": a"),
+    "brackets in a name": head(b"X(Y): a"),
+    "NUL in a value": head(b"X: a\0b"),
+    "NUL first in a value": head(b"X:\0b"),
+    "NUL in a name": head(b"X\0Y: b"),
+    "a control first in a value": head(b"X:\x01b"),
+    "DEL in a value": head(b"X: a\x7fb"),
+    # Host
+    "no Host": head(host=None),
+    "Host twice": head(b"Host: b"),
+    "Host twice the same": head(b"Host: a"),
+    "Host of two": head(host=b"Host: a, b"),
+    "Host with a path": head(host=b"Host: a/b"),
+    "Host with userinfo": head(host=b"Host: u@a"),
+    "Host with a bad port": head(host=b"Host: a:b"),
+    "Host with a huge port": head(host=b"Host: a:99999"),
+    "Host with a space": head(host=b"Host: a b"),
+    "Host with an open bracket": head(host=b"Host: [::1"),
+    # request line
+    "no version": b"GET /\r\n\r\n",
+    "tab for a space": b"GET /\tHTTP/1.1\r\nHost: a\r\n\r\n",
+    "two spaces": b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "space in the target": b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+    "trailing space": b"GET / HTTP/1.1 \r\nHost: a\r\n\r\n",
+    "control in the target": b"GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "NUL in the target": b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "fragment": b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
+    "no target": b"GET HTTP/1.1\r\nHost: a\r\n\r\n",
+    "relative target": b"GET a HTTP/1.1\r\nHost: a\r\n\r\n",
+    "star for GET": b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+    "userinfo in the target": b"GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "no host in the target": b"GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n",
+    "another protocol": b"SOURCE / ICE/1.0\r\nHost: a\r\n\r\n",
+    "lower case version": b"GET / http/1.1\r\nHost: a\r\n\r\n",
+    "bracket in the method": b"GE(T / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "leading space": b" GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "TLS hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40) + b"\r\n\r\n",
+}
+
+# A version we don't speak: 400 or 505, and closed.
+VERSIONS = [b"HTTP/0.9", b"HTTP/1.2", b"HTTP/2.0", b"HTTP/3.0", b"HTTP/9.9", b"HTTP/11.1", b"HTTP/1.10", b"HTTP/1"]
+
+# The head is right, the body is not: 400 and closed, and the origin never sees the request as whole.
+BODIES = {
+    "no size": chunked(b"\r\nabc\r\n0\r\n\r\n"),
+    "signed size": chunked(b"+3\r\nabc\r\n0\r\n\r\n"),
+    "0x size": chunked(b"0x3\r\nabc\r\n0\r\n\r\n"),
+    "size with a space": chunked(b"3 3\r\nabc\r\n0\r\n\r\n"),
+    "size and words": chunked(b"3 abc\r\nabc\r\n0\r\n\r\n"),
+    "size of 17 digits": chunked(b"10000000000000003\r\nabc\r\n0\r\n\r\n"),
+    "size of 2^64 - 1": chunked(b"ffffffffffffffff\r\nabc\r\n0\r\n\r\n"),
+    "many leading zeros": chunked(b"0" * 1000 + b"3\r\nabc\r\n0\r\n\r\n"),
+    "bare LF after the size": chunked(b"3\nabc\r\n0\r\n\r\n"),
+    "bare LF after the data": chunked(b"3\r\nabc\n0\r\n\r\n"),
+    "CR and any octet after the size": chunked(b"3\rXabc\r\n0\r\n\r\n"),
+    "data longer than its size": chunked(b"3\r\nabcX\r\n0\r\n\r\n"),
+    "any two octets after the data": chunked(b"3\r\nabcXX0\r\n\r\n"),
+    "bare LF in an extension": chunked(b"3;a\nb\r\nabc\r\n0\r\n\r\n"),
+    "bare CR in an extension": chunked(b"3;a\rb\r\nabc\r\n0\r\n\r\n"),
+    "NUL in an extension": chunked(b"3;a\0b\r\nabc\r\n0\r\n\r\n"),
+    "extensions without end": chunked(b"".join(b"1;" + b"x" * 60_000 + b"\r\na\r\n" for _ in range(20)) + b"0\r\n\r\n"),
+    "bare LF ends the body": chunked(b"3\r\nabc\r\n0\r\n\n"),
+    "CR and any octet end the body": chunked(b"3\r\nabc\r\n0\r\n\rX" + SMUGGLED),
+    "space before a trailer's colon": chunked(b"0\r\nX : a\r\n\r\n"),
+    "folded trailer": chunked(b"0\r\nX: a\r\n b\r\n\r\n"),
+    "bare LF after a trailer": chunked(b"0\r\nX: a\n\r\n"),
+    "NUL in a trailer": chunked(b"0\r\nX: a\0\r\n\r\n"),
+}
+
+
+def ok(*lines, body=b"abc", start=b"HTTP/1.1 200 OK"):
+    return b"\r\n".join([start, *lines]) + b"\r\n\r\n" + body
+
+
+# An origin's answers that are 502 for the client.
+RESPONSES = {
+    "length and chunked": ok(b"Content-Length: 3", b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\n\r\n"),
+    "two different lengths": ok(b"Content-Length: 3", b"Content-Length: 4"),
+    "the same length twice": ok(b"Content-Length: 3", b"Content-Length: 3"),
+    "list of lengths": ok(b"Content-Length: 3, 3"),
+    "plus": ok(b"Content-Length: +3"),
+    "minus": ok(b"Content-Length: -3"),
+    "hexadecimal": ok(b"Content-Length: 0x3"),
+    "length of 2^63": ok(b"Content-Length: 9223372036854775808"),
+    "length of 2^64 + 3": ok(b"Content-Length: 18446744073709551619"),
+    "chunked twice": ok(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
+    "identity, chunked": ok(b"Transfer-Encoding: identity, chunked", body=b"0\r\n\r\n"),
+    "gzip, chunked": ok(b"Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"),
+    "chunked, identity": ok(b"Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"),
+    "gzip until close": ok(b"Transfer-Encoding: gzip"),
+    "chunked by 1.0": ok(b"Transfer-Encoding: chunked", body=b"0\r\n\r\n", start=b"HTTP/1.0 200 OK"),
+    "bare LF after the status line": b"HTTP/1.1 200 OK\nContent-Length: 3\r\n\r\nabc",
+    "bare LF after a field": b"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 3\r\n\r\nabc",
+    "CR ends the status line": b"HTTP/1.1 200 OK\rX: a\r\nContent-Length: 3\r\n\r\nabc",
+    "obs-fold": ok(b"X: a", b" b", b"Content-Length: 3"),
+    "space before the colon": ok(b"Content-Length : 3"),
+    "space before the first field": ok(b" Content-Length: 3"),
+    "space in a name": ok(b"X Y: a", b"Content-Length: 3"),
+    "no colon": ok(b"X", b"Content-Length: 3"),
+    "NUL in a value": ok(b"X: a\0b", b"Content-Length: 3"),
+    "control in the reason": ok(b"Content-Length: 3", start=b"HTTP/1.1 200 O\x01K"),
+    "two-digit status": ok(b"Content-Length: 3", start=b"HTTP/1.1 20 OK"),
+    "status 000": ok(b"Content-Length: 3", start=b"HTTP/1.1 000 OK"),
+    "status 099": ok(b"Content-Length: 3", start=b"HTTP/1.1 099 OK"),
+    "status 1000": ok(b"Content-Length: 3", start=b"HTTP/1.1 1000 OK"),
+    "version 0.9": ok(b"Content-Length: 3", start=b"HTTP/0.9 200 OK"),
+    "version 2.0": ok(b"Content-Length: 3", start=b"HTTP/2.0 200 OK"),
+    "version 9.9": ok(b"Content-Length: 3", start=b"HTTP/9.9 200 OK"),
+    "another protocol": b"220 mail.example ESMTP\r\n",
+    "leading empty line": b"\r\n" + ok(b"Content-Length: 3"),
+    "nothing at all": b"",
+    "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_doubtful_request_is_refused_and_never_forwarded(proxy, origin, name):
+    origin.on("/", body=b"forwarded")
+    answer, closed = exchange(proxy.address, REQUESTS[name] + SMUGGLED)
+    assert answer.status == 400 and closed
+    assert answer.fields["Connection"].lower() == "close" and len(answer.text) > 20
+    assert origin.calls() == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_unknown_version_is_refused(proxy, origin, version):
+    answer, closed = exchange(proxy.address, b"GET / " + version + b"\r\nHost: a\r\n\r\n" + SMUGGLED)
+    assert answer.status in (400, 505) and closed
+    assert origin.calls() == 0
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_doubtful_body_is_refused_and_what_follows_never_forwarded(proxy, origin, name):
+    origin.on("/", body=b"answered")
+    answer, closed = exchange(proxy.address, BODIES[name] + SMUGGLED)
+    assert answer.status == 400 and closed
+    assert origin.calls("/smuggled") == 0
+    assert [r for r in origin.requests if r.digest is not None] == []
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_doubtful_response_is_502(proxy, origin, name):
+    origin.on("/", raw=RESPONSES[name], keep=False).on("/next", body=b"next")
+    with proxy.connect() as connection:
+        assert connection.ask("/").status == 502
+    assert proxy.ask("/next").body == b"next"
+
+
+@pytest.mark.parametrize("name", ["length and chunked", "CR ends the status line", "half a head"])
+def test_doubtful_response_is_never_stored(cache, origin, name):
+    origin.on("/", raw=RESPONSES[name], keep=False)
+    assert [cache.ask("/").status for _ in range(2)] == [502, 502]
+    assert origin.calls("/") >= 2
+
+
+def test_an_answer_that_goes_on_after_its_end_poisons_nobody(proxy, origin):
+    extra = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+    origin.on("/", raw=ok(b"Content-Length: 3") + extra, keep=True).on("/next", body=b"next")
+    with proxy.connect() as connection:
+        assert connection.ask("/").body == b"abc"
+        assert connection.ask("/next").body == b"next"
+        assert connection.ask("/next").body == b"next"
+
+
+def test_a_body_that_none_may_have_poisons_nobody(proxy, origin):
+    origin.on("/head", raw=ok(b"Content-Length: 3"), keep=True)
+    origin.on("/204", raw=ok(b"Content-Length: 3", start=b"HTTP/1.1 204 None"), keep=True)
+    origin.on("/next", body=b"next")
+    with proxy.connect() as connection:
+        connection.ask("/head", "HEAD")
+        assert connection.ask("/next").body == b"next"
+        assert connection.ask("/204").status in (204, 502)
+        assert connection.ask("/next").body == b"next"
+
+
+def test_what_is_forwarded_has_one_unambiguous_form(proxy, origin):
+    origin.on("/", body=b"ok")
+    exchange(proxy.address, b"\r\nPOST / HTTP/1.1\r\nhOsT:  a \t\r\nTRANSFER-encoding: \tChunked \r\nX:y\r\n"
+                            b"Connection: close\r\n\r\n003;a=b\r\nabc\r\n0\r\n\r\n")
+    seen = origin.last("/")
+    assert (seen.body, seen.fields["X"], seen.fields["Host"]) == (b"abc", "y", "a")
+    assert seen.fields.all("Transfer-Encoding") == ["chunked"] or seen.fields.all("Content-Length") == ["3"]
+
+
+def test_after_close_the_next_request_is_not_answered(proxy, origin):
+    origin.on("/", body=b"x")
+    for request in (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.0\r\nHost: a\r\n\r\n"):
+        answer, closed = exchange(proxy.address, request + SMUGGLED)
+        assert answer.body == b"x" and closed
+    assert origin.calls("/smuggled") == 0
+
+
+def test_chunk_sizes_in_every_case_and_with_extensions_pass(proxy, origin):
+    origin.on("/", body=b"ok")
+    body = b"A;x=1\r\n0123456789\r\na ; y\r\n0123456789\r\n0A\r\n0123456789\r\n0;last\r\n\r\n"
+    answer, _ = exchange(proxy.address, chunked(body, b"Connection: close"))
+    assert answer.status == 200
+    assert origin.last("/").length == 30
+
+
+def test_large_chunks_split_anywhere_arrive_whole(proxy, origin):
+    origin.on("/", body=b"ok")
+    with proxy.connect() as connection:
+        connection.send_head("POST", "/", {"Transfer-Encoding": "chunked"})
+        message = b"%x\r\n%s\r\n0\r\n\r\n" % (BLOCK, b"x" * BLOCK)
+        for start in range(0, len(message), 7001):
+            connection.send(message[start:start + 7001])
+        assert connection.read("POST").status == 200
+    assert origin.last("/").length == BLOCK

@@ -1,0 +1,152 @@
+"""Connections to origins: reuse, the one retry, time-outs, round-robin and the dead server skipped."""
+
+import collections
+import threading
+
+import pytest
+
+from rig import crowd, policy, ports
+from rig.answer import Answer
+from rig.wait import until
+
+
+def test_connections_are_reused(proxy, origin):
+    origin.on("/", body=b"x")
+    with proxy.connect() as connection:
+        for _ in range(20):
+            connection.ask("/")
+    assert origin.calls() == 20 and origin.connections <= 2
+
+
+def test_a_reused_connection_that_died_is_retried_once(proxy, origin):
+    origin.on("/", body=b"x")
+    with proxy.connect() as connection:
+        for _ in range(10):
+            assert connection.ask("/").status == 200
+            origin.cut()
+    assert origin.calls() == 10
+
+
+def test_a_get_is_retried_when_the_reused_connection_dies_before_a_byte(proxy, origin):
+    origin.on("/warm", body=b"x")
+    origin.on("/", Answer(raw=b"", keep=False), Answer(body=b"second"))
+    with proxy.connect() as connection:
+        connection.ask("/warm")
+        assert connection.ask("/").body == b"second"
+    assert origin.calls("/") == 2
+
+
+def test_a_post_is_never_sent_twice(proxy, origin):
+    origin.on("/warm", body=b"x")
+    origin.on("/", Answer(raw=b"", keep=False), Answer(body=b"second"))
+    with proxy.connect() as connection:
+        connection.ask("/warm")
+        assert connection.ask("/", "POST", body=b"pay").status == 502
+    assert origin.calls("/") == 1
+
+
+def test_nothing_is_retried_after_a_byte_came(proxy, origin):
+    origin.on("/warm", body=b"x")
+    origin.on("/", Answer(raw=b"HTTP/1.1 200", keep=False), Answer(body=b"second"))
+    with proxy.connect() as connection:
+        connection.ask("/warm")
+        assert connection.ask("/").status == 502
+    assert origin.calls("/") == 1
+
+
+def test_one_retry_and_no_more(weirs, origin):
+    node = weirs({"origins": {"app": policy.origin(origin, retries=1)}, "routes": [policy.route()]})
+    origin.on("/warm", body=b"x").on("/", raw=b"", keep=False)
+    with node.connect() as connection:
+        connection.ask("/warm")
+        assert connection.ask("/").status == 502
+    assert 1 <= origin.calls("/") <= 2
+
+
+def test_a_connection_the_origin_closes_is_not_reused(proxy, origin):
+    origin.on("/", body=b"x", framing="close")
+    with proxy.connect() as connection:
+        for _ in range(5):
+            assert connection.ask("/").body == b"x"
+    assert origin.connections == 5
+
+
+def test_a_connection_with_an_unread_body_is_not_reused(proxy, origin):
+    origin.on("/refused", Answer(413, body=b"no", read_body=False)).on("/ok", body=b"ok")
+    with proxy.connect() as connection:
+        connection.send_head("POST", "/refused", {"Content-Length": 100_000})
+        assert connection.read("POST").status == 413
+    assert proxy.ask("/ok").body == b"ok"
+    assert origin.broken == []
+
+
+def test_an_origin_that_never_answers_is_504(weirs, origin):
+    node = weirs({"origins": {"app": policy.origin(origin, response_timeout="200ms")}, "routes": [policy.route()]})
+    origin.on("/", delay=60).on("/ok", body=b"ok")
+    assert node.ask("/").status == 504
+    assert node.ask("/ok").body == b"ok"
+
+
+def test_an_origin_that_stalls_in_the_body_is_cut(weirs, origin):
+    gate = threading.Event()
+    node = weirs({"origins": {"app": policy.origin(origin, response_timeout="300ms")}, "routes": [policy.route()]})
+    origin.on("/", body=[b"begin", b"end"], framing="chunked", body_gate=gate)
+    with node.connect() as connection:
+        with pytest.raises(Exception, match="closed"):
+            connection.ask("/")
+
+
+def test_servers_take_turns(weirs, origins):
+    servers = [origins() for _ in range(3)]
+    for number, server in enumerate(servers):
+        server.on("/", body=b"%d" % number)
+    node = weirs({"workers": 1, "origins": {"app": policy.origin(*servers)}, "routes": [policy.route()]})
+    with node.connect() as connection:
+        got = collections.Counter(connection.ask("/").body for _ in range(30))
+    assert got == {b"0": 10, b"1": 10, b"2": 10}
+
+
+def test_a_dead_server_is_skipped(weirs, origins):
+    alive = origins().on("/", body=b"alive")
+    dead = f"127.0.0.1:{ports.free_port()}"
+    node = weirs({"origins": {"app": policy.origin(dead, alive)}, "routes": [policy.route()]})
+    assert {node.ask("/").body for _ in range(20)} == {b"alive"}
+
+
+def test_a_server_that_comes_back_is_used_again(weirs, origins):
+    one, two = origins().on("/", body=b"1"), origins().on("/", body=b"2")
+    two.stop()
+    node = weirs({"origins": {"app": policy.origin(one, two)}, "routes": [policy.route()]})
+    assert {node.ask("/").body for _ in range(6)} == {b"1"}
+    two.restart()
+    until(lambda: node.ask("/").body == b"2", "the second server used again", 30)
+
+
+def test_names_are_resolved(weirs, origin):
+    origin.on("/", body=b"by name")
+    node = weirs({"origins": {"app": policy.origin(f"localhost:{origin.port}")}, "routes": [policy.route()]})
+    assert node.ask("/").body == b"by name"
+
+
+def test_a_name_that_does_not_exist_is_an_answer_not_a_hang(weirs):
+    node = weirs({"origins": {"app": policy.origin("nobody.invalid:80", connect_timeout="500ms")},
+                  "routes": [policy.route()]})
+    assert node.ask("/").status in (502, 503, 504)
+
+
+def test_a_slow_origin_does_not_hold_up_others(weirs, origins):
+    slow, fast = origins(), origins().on("/fast", body=b"fast")
+    gate = threading.Event()
+    slow.on("/slow", body=b"slow", gate=gate)
+    node = weirs({"workers": 1, "origins": {"slow": policy.origin(slow), "fast": policy.origin(fast)},
+                  "routes": [policy.route("/slow", "slow"), policy.route("/fast", "fast")]})
+    held = [node.connect() for _ in range(20)]
+    for connection in held:
+        connection.send_head("GET", "/slow")
+    slow.wait_calls("/slow", 20)
+    visits = crowd.crowd(node.address, 50, "/fast")
+    assert {v.body for v in visits} == {b"fast"}
+    gate.set()
+    assert {connection.read().body for connection in held} == {b"slow"}
+    for connection in held:
+        connection.close()
