@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* memmem */
 #include "cache/shelf_priv.h"
 
 #include <stdlib.h>

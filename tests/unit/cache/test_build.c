@@ -1,5 +1,4 @@
 /* cache/build and cache/cache_status: what is kept of a response, and what is answered from it. */
-#define _GNU_SOURCE /* memmem */
 #include "test.h"
 
 #include "heads.h"

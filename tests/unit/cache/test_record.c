@@ -1,5 +1,4 @@
 /* cache/record: what comes back is what went in, or nothing. */
-#define _GNU_SOURCE /* memmem */
 #include "test.h"
 
 #include <stdlib.h>

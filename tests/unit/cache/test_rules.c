@@ -1,5 +1,4 @@
 /* cache/rules: RFC 9111's rules, a line each, with an instant for a clock. */
-#define _GNU_SOURCE /* memmem */
 #include "test.h"
 
 #include <math.h>
