@@ -160,29 +160,3 @@ enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check, c
     wr_buf_fini(&name);
     return err;
 }
-
-/* --- names --- */
-
-static bool read_hex(const char *at, uint64_t *out)
-{
-    *out = 0;
-    for (int i = 0; i < WR_HASH_HEX / 2; i++) {
-        char c = at[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-            return false;
-        *out = *out << 4 | (uint64_t) (c <= '9' ? c - '0' : c - 'a' + 10);
-    }
-    return true;
-}
-
-bool wr_shelf_hash_of(struct wr_slice redis_key, struct wr_hash *out)
-{
-    static const char kind[] = ":cache:";
-    size_t tail = WR_HASH_HEX + 3; /* ":{" hash "}" */
-    if (redis_key.len < tail + sizeof kind - 1 ||
-        !memmem(redis_key.at, redis_key.len - tail + 1, kind, sizeof kind - 1))
-        return false;
-    const char *at = redis_key.at + redis_key.len - tail;
-    return at[0] == ':' && at[1] == '{' && at[tail - 1] == '}' && read_hex(at + 2, &out->hi) &&
-           read_hex(at + 2 + WR_HASH_HEX / 2, &out->lo);
-}

@@ -54,7 +54,3 @@ struct wr_shelf_check {
  * cancels. */
 enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check,
                              const struct wr_object *object) WR_MUST_USE;
-/* The hash inside a Redis key name of ours ({...}), as herald's on_change hands them over. false: not the key
- * of a stored response (the key of a piece isn't: what a piece's going breaks is found out when it is
- * read). */
-bool wr_shelf_hash_of(struct wr_slice redis_key, struct wr_hash *out);

@@ -417,21 +417,6 @@ static void redis_may_die(void **state)
     assert_int_equal(l.ended, 1);
 }
 
-static void names_lead_back_to_hashes(void **state)
-{
-    (void) state;
-    struct wr_hash want = wr_hash_of(WR_SLICE(KEY)), got = { 0 };
-    char piece[200];
-    name_cache();
-    assert_true(wr_shelf_hash_of(wr_slice_str(name), &got));
-    assert_true(wr_hash_eq(got, want));
-    snprintf(piece, sizeof piece, "%s:0000000000000001:0", name);
-    assert_false(wr_shelf_hash_of(wr_slice_str(piece), &got));
-    assert_false(wr_shelf_hash_of(WR_SLICE("weir:v1:lock:{00112233445566778899aabbccddeeff}"), &got));
-    assert_false(wr_shelf_hash_of(WR_SLICE("weir:v1:cache:a:{0011}"), &got));
-    assert_false(wr_shelf_hash_of(WR_SLICE(""), &got));
-}
-
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -447,7 +432,6 @@ int main(void)
         T(what_does_not_fit_is_refused),
         T(looks_can_be_cancelled),
         T(redis_may_die),
-        cmocka_unit_test(names_lead_back_to_hashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
