@@ -10,5 +10,3 @@
  * field: \xHH in combined; in json every line is valid JSON in UTF-8 (RFC 8259), and each octet that is not UTF-8 becomes
  * U+FFFD. Thread: any. */
 void wr_access_format(enum wr_access_format format, const struct wr_access_line *line, struct wr_buf *out);
-/* Appends s as a JSON string, quotes included, whole. Thread: any. */
-void wr_json_string(struct wr_buf *out, struct wr_slice s);

@@ -30,3 +30,15 @@ uint64_t wr_stats_sum(enum wr_stat stat)
     pthread_mutex_unlock(&all_lock);
     return sum;
 }
+
+void wr_stats_observe(enum wr_stat first, struct wr_span took)
+{
+    static const int64_t edges_us[] = { 1000, 5000, 25000, 100000, 1000000, INT64_MAX };
+    const unsigned count = sizeof edges_us / sizeof edges_us[0];
+    unsigned i = 0;
+    while (took.us > edges_us[i])
+        i++;
+    for (; i < count; i++) /* a bucket holds what the narrower ones hold, too */
+        wr_stats_add((enum wr_stat) (first + i), 1);
+    wr_stats_add((enum wr_stat) (first + count), took.us > 0 ? (uint64_t) took.us : 0);
+}

@@ -4,7 +4,7 @@
  * cache line. */
 #pragma once
 
-#include "base/bytes.h"
+#include "base/units.h"
 
 enum wr_stat {
 #define C(name, metric, labels, help) WR_STAT_##name,
@@ -33,6 +33,10 @@ static inline void wr_stats_add(enum wr_stat stat, uint64_t n)
     uint64_t *at = &wr_stats_mine->value[stat];
     __atomic_store_n(at, __atomic_load_n(at, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
 }
+
+/* Counts a duration in a histogram: `first` is the row of its narrowest bucket, and in counters.def follow the others (5 ms,
+ * 25 ms, 100 ms, 1 s, all) and the sum in microseconds. Thread: any. */
+void wr_stats_observe(enum wr_stat first, struct wr_span took);
 
 #define WR_COUNT(name) wr_stats_add(WR_STAT_##name, 1)
 #define WR_COUNT_N(name, n) wr_stats_add(WR_STAT_##name, (n))

@@ -1,5 +1,4 @@
 /* Names, asked of a small DNS server that speaks UDP on loopback. */
-#define _GNU_SOURCE
 #include "test.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,4 @@
 /* Which server is asked: balancing, and what is known of health. */
-#define _GNU_SOURCE
 #include "rig.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,4 @@
 /* An exchange against an origin that follows a script: connections, retries, time-outs, cancelling. */
-#define _GNU_SOURCE
 #include "rig.h"
 
 #include <arpa/inet.h>
@@ -193,7 +192,7 @@ static void a_post_does_not_walk_into_a_closed_connection(void **state)
 static void idle_connections_time_out(void **state)
 {
     (void) state;
-    one_origin(serve_three, "    idle_timeout: 30ms\n");
+    one_origin(serve_three, "    idle_timeout: 400ms\n");
     struct call c = { 0 };
     call_start(&c, &r, "GET /a", "");
     rig_run(&r);
@@ -458,7 +457,7 @@ static void silence_has_an_end(void **state)
     (void) state;
     void (*const scripts[])(struct server *) = { stay_silent, stop_in_the_head, stop_in_the_body };
     for (int i = 0; i < 3; i++) {
-        one_origin(scripts[i], "    response_timeout: 50ms\n");
+        one_origin(scripts[i], "    response_timeout: 300ms\n");
         struct call c = { 0 };
         call_start(&c, &r, "GET /a", "");
         rig_run(&r);
