@@ -22,8 +22,9 @@ static uint32_t by_tables(uint32_t crc, const unsigned char *at, size_t len)
 {
     for (; len >= 8; at += 8, len -= 8) {
         crc ^= (uint32_t) at[0] | (uint32_t) at[1] << 8 | (uint32_t) at[2] << 16 | (uint32_t) at[3] << 24;
-        crc = tables[7][crc & 0xff] ^ tables[6][crc >> 8 & 0xff] ^ tables[5][crc >> 16 & 0xff] ^ tables[4][crc >> 24] ^
-              tables[3][at[4]] ^ tables[2][at[5]] ^ tables[1][at[6]] ^ tables[0][at[7]];
+        crc = tables[7][crc & 0xff] ^ tables[6][crc >> 8 & 0xff] ^ tables[5][crc >> 16 & 0xff] ^
+              tables[4][crc >> 24] ^ tables[3][at[4]] ^ tables[2][at[5]] ^ tables[1][at[6]] ^
+              tables[0][at[7]];
     }
     for (; len > 0; at++, len--)
         crc = crc >> 8 ^ tables[0][(crc ^ *at) & 0xff];
@@ -33,7 +34,8 @@ static uint32_t by_tables(uint32_t crc, const unsigned char *at, size_t len)
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 
-__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const unsigned char *at, size_t len)
+__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const unsigned char *at,
+                                                                 size_t len)
 {
     uint64_t wide = crc, word;
     for (; len >= 8; at += 8, len -= 8) {

@@ -1,5 +1,5 @@
-/* CRC-32C (Castagnoli, 1993; the polynomial of RFC 3720 12.1): finds what broke on the way, not what somebody forged.
- * Thread: any. */
+/* CRC-32C (Castagnoli, 1993; the polynomial of RFC 3720 12.1): finds what broke on the way, not what somebody
+ * forged. Thread: any. */
 #pragma once
 
 #include "base/bytes.h"

@@ -4,10 +4,10 @@
 
 /* meta, all numbers little-endian:
  *
- *     "WR" version kind | length of key u32, of head u32 | flags u32 | status u32 | seven times i64 | length u64
- *     | version u64 | chunk u64 | chunk_count u32
- *     etag, last_modified: offset in head u32, length u32 | vary_values, tags, generations: length u32
- *     the three texts | a sum u32 for each piece | the sum u32 of key, head and all that stands before it
+ *     "WR" version kind | length of key u32, of head u32 | flags u32 | status u32 | seven times i64 | length
+ * u64 | version u64 | chunk u64 | chunk_count u32 etag, last_modified: offset in head u32, length u32 |
+ * vary_values, tags, generations: length u32 the three texts | a sum u32 for each piece | the sum u32 of key,
+ * head and all that stands before it
  *
  * A length of NONE says that the slice is not there at all. */
 #define VERSION 1
@@ -39,8 +39,8 @@ static uint32_t whole_sum(struct wr_slice key, struct wr_slice head, struct wr_s
     return wr_crc32c(wr_crc32c(wr_crc32c(0, key), head), meta);
 }
 
-void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t length, uint64_t chunk, size_t chunk_count,
-                      const uint32_t *sums)
+void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t length, uint64_t chunk,
+                      size_t chunk_count, const uint32_t *sums)
 {
     const struct wr_meta *m = &o->meta;
     const int64_t times[] = { m->request_time.us, m->response_time.us, m->initial_age.us, m->lifetime.us,
@@ -132,7 +132,8 @@ static struct wr_slice take_inner(struct input *in, struct wr_slice head)
 static void take_meta(struct input *in, struct wr_slice key, struct wr_slice head, struct wr_meta *m)
 {
     struct wr_slice mark = take(in, 4);
-    if (mark.len < 4 || memcmp(mark.at, "WR", 2) != 0 || mark.at[2] != VERSION || (unsigned char) mark.at[3] > WR_OBJECT_PASS) {
+    if (mark.len < 4 || memcmp(mark.at, "WR", 2) != 0 || mark.at[2] != VERSION ||
+        (unsigned char) mark.at[3] > WR_OBJECT_PASS) {
         in->broken = true;
         return;
     }
@@ -173,7 +174,8 @@ static bool is_head(struct wr_slice head)
         if (end == NULL)
             return false;
         line = wr_slice_cut(&head, '\n');
-        if (line.len < 2 || line.at[line.len - 1] != '\r' || memchr(line.at, '\r', line.len - 1) || memchr(line.at, '\0', line.len))
+        if (line.len < 2 || line.at[line.len - 1] != '\r' || memchr(line.at, '\r', line.len - 1) ||
+            memchr(line.at, '\0', line.len))
             return false;
     }
     return true;
@@ -195,7 +197,8 @@ bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice
 {
     struct input in = { .rest = meta };
     memset(out, 0, sizeof *out);
-    if (meta.len < 4 || number32(meta.at + meta.len - 4) != whole_sum(key, head, wr_slice(meta.at, meta.len - 4)))
+    if (meta.len < 4 ||
+        number32(meta.at + meta.len - 4) != whole_sum(key, head, wr_slice(meta.at, meta.len - 4)))
         return false;
     in.rest.len -= 4;
     out->like.key = key;
@@ -210,6 +213,15 @@ bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice
         return false;
     out->sums = take(&in, 4 * (out->chunk_count ? out->chunk_count : 1));
     return !in.broken && in.rest.len == 0 && consistent(out);
+}
+
+bool wr_record_version(struct wr_slice meta, uint64_t *version)
+{
+    struct input in = { .rest = meta };
+    struct wr_slice mark = take(&in, 4);
+    take(&in, 4 * 4 + 7 * 8 + 8);
+    *version = take64(&in);
+    return !in.broken && wr_slice_starts(mark, WR_SLICE("WR")) && mark.at[2] == VERSION;
 }
 
 bool wr_record_fits(const struct wr_record *r, size_t n, struct wr_slice octets)

@@ -47,7 +47,8 @@ static void on_pieces(struct wr_call *call, enum wr_err err, const struct wr_rep
     struct wr_shelf_read *read = WR_CONTAINER(call, struct wr_shelf_read, call);
     struct wr_object *object = read->object;
     struct wr_shelf_fill *fill = read->fill;
-    if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER && wr_reply_int(reply) == (int64_t) wr_shelf_fill_count(fill)) {
+    if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER &&
+        wr_reply_int(reply) == (int64_t) wr_shelf_fill_count(fill)) {
         wr_shelf_fill_start(fill);
         finish(read, WR_OK, object);
         return;
@@ -57,19 +58,20 @@ static void on_pieces(struct wr_call *call, enum wr_err err, const struct wr_rep
     finish(read, err, NULL);
 }
 
-static bool read_fields(const struct wr_shelf_read *read, const struct wr_reply *reply, struct wr_record *record,
-                        struct wr_slice *body)
+static bool read_fields(const struct wr_shelf_read *read, const struct wr_reply *reply,
+                        struct wr_record *record, struct wr_slice *body)
 {
     for (size_t i = 0; i < 4; i++)
         if (wr_reply_kind(wr_reply_at(reply, i)) != WR_REPLY_STRING)
             return false;
     struct wr_slice key = wr_reply_slice(wr_reply_at(reply, 0));
     *body = wr_reply_slice(wr_reply_at(reply, 3));
-    return wr_slice_eq(key, read->key) &&
-           wr_record_decode(read->key, wr_reply_slice(wr_reply_at(reply, 1)), wr_reply_slice(wr_reply_at(reply, 2)), record);
+    return wr_slice_eq(key, read->key) && wr_record_decode(read->key, wr_reply_slice(wr_reply_at(reply, 1)),
+                                                           wr_reply_slice(wr_reply_at(reply, 2)), record);
 }
 
-static struct wr_object *object_of(const struct wr_shelf_read *read, struct wr_record *record, struct wr_flow *flow)
+static struct wr_object *object_of(const struct wr_shelf_read *read, struct wr_record *record,
+                                   struct wr_flow *flow)
 {
     record->like.host = read->host;
     record->like.checked = read->shelf->loop->mono;
@@ -106,8 +108,8 @@ static void on_fields(struct wr_call *call, enum wr_err err, const struct wr_rep
     }
 }
 
-enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host, struct wr_hash hash,
-                         struct wr_slice key)
+enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host,
+                         struct wr_hash hash, struct wr_slice key)
 {
     read->shelf = s;
     read->call = (struct wr_call){ .done = on_fields };
@@ -136,27 +138,25 @@ void wr_shelf_cancel(struct wr_shelf_read *read)
     read->object = NULL;
 }
 
-/* --- names --- */
+/* --- a comparison --- */
 
-static bool read_hex(const char *at, uint64_t *out)
+static void on_meta(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
-    *out = 0;
-    for (int i = 0; i < WR_HASH_HEX / 2; i++) {
-        char c = at[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-            return false;
-        *out = *out << 4 | (uint64_t) (c <= '9' ? c - '0' : c - 'a' + 10);
-    }
-    return true;
+    struct wr_shelf_check *check = WR_CONTAINER(call, struct wr_shelf_check, call);
+    uint64_t version;
+    bool same = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING &&
+                wr_record_version(wr_reply_slice(reply), &version) && version == check->version;
+    check->done(check, same);
 }
 
-bool wr_shelf_hash_of(struct wr_slice redis_key, struct wr_hash *out)
+enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check, const struct wr_object *object)
 {
-    static const char kind[] = ":cache:";
-    size_t tail = WR_HASH_HEX + 3; /* ":{" hash "}" */
-    if (redis_key.len < tail + sizeof kind - 1 || !memmem(redis_key.at, redis_key.len - tail + 1, kind, sizeof kind - 1))
-        return false;
-    const char *at = redis_key.at + redis_key.len - tail;
-    return at[0] == ':' && at[1] == '{' && at[tail - 1] == '}' && read_hex(at + 2, &out->hi) &&
-           read_hex(at + 2 + WR_HASH_HEX / 2, &out->lo);
+    check->call = (struct wr_call){ .done = on_meta };
+    check->version = object->meta.version;
+    struct wr_buf name = { 0 };
+    wr_keys_cache(&name, &s->policy->redis, object->host, object->hash);
+    const struct wr_slice argv[] = { WR_SLICE("HGET"), wr_buf_slice(&name), WR_SLICE("meta") };
+    enum wr_err err = wr_link_send(s->link, &check->call, s->policy->redis.timeout, 3, argv);
+    wr_buf_fini(&name);
+    return err;
 }

@@ -1,10 +1,11 @@
-/* A content that lies in pieces: fetched one by one into a flow that is being read already, no faster than its slowest
- * reader where it is too large to be kept. */
+/* A content that lies in pieces: fetched one by one into a flow that is being read already, no faster than
+ * its slowest reader where it is too large to be kept. */
 #include "cache/shelf_priv.h"
 
 #include <stdlib.h>
 
-#define IDLE_MOST WR_SPAN_S(120) /* a reader that takes nothing for so long, or never came, doesn't come any more */
+#define IDLE_MOST \
+    WR_SPAN_S(120) /* a reader that takes nothing for so long, or never came, doesn't come any more */
 
 struct wr_shelf_fill {
     TAILQ_ENTRY(wr_shelf_fill) entry;
@@ -101,7 +102,8 @@ static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_repl
 {
     struct wr_shelf_fill *f = WR_CONTAINER(call, struct wr_shelf_fill, call);
     struct wr_slice piece = wr_reply_slice(reply);
-    if (err == WR_OK && (wr_reply_kind(reply) != WR_REPLY_STRING || !wr_record_fits(&f->record, f->next, piece)))
+    if (err == WR_OK &&
+        (wr_reply_kind(reply) != WR_REPLY_STRING || !wr_record_fits(&f->record, f->next, piece)))
         err = WR_ERR_REDIS_ERROR;
     if (err != WR_OK) {
         end(f, err);

@@ -6,7 +6,8 @@
 
 #include "cache/crc32c.h"
 
-#define PIECES_MOST_LIVE WR_SPAN_S(60) /* pieces outlive what names them, so that a read that has begun can end */
+#define PIECES_MOST_LIVE \
+    WR_SPAN_S(60) /* pieces outlive what names them, so that a read that has begun can end */
 
 struct wr_shelf_job {
     TAILQ_ENTRY(wr_shelf_job) entry;
@@ -96,9 +97,11 @@ static enum wr_err write_hash(struct wr_shelf_job *j, struct wr_slice body)
     wr_keys_cache(&name, &s->policy->redis, o->host, o->hash);
     wr_record_encode(&meta, o, j->length, j->chunk, j->chunk_count, j->sums);
     const struct wr_slice keys[] = { wr_buf_slice(&name) };
-    const struct wr_slice args[] = { decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head, body };
+    const struct wr_slice args[] = { decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head,
+                                     body };
     j->call = (struct wr_call){ .done = on_last };
-    enum wr_err err = wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_CACHE_PUT, 1, keys, 5, args);
+    enum wr_err err =
+        wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_CACHE_PUT, 1, keys, 5, args);
     wr_buf_fini(&name);
     wr_buf_fini(&meta);
     return err;
@@ -146,7 +149,8 @@ static enum wr_err write_piece(struct wr_shelf_job *j)
     struct wr_buf name = { 0 };
     char ttl[24];
     j->sums[j->next] = wr_crc32c(0, piece);
-    wr_keys_chunk(&name, &s->policy->redis, j->object->host, j->object->hash, j->object->meta.version, j->next);
+    wr_keys_chunk(&name, &s->policy->redis, j->object->host, j->object->hash, j->object->meta.version,
+                  j->next);
     const struct wr_slice argv[] = { WR_SLICE("SET"), wr_buf_slice(&name), piece, WR_SLICE("PX"),
                                      decimal(ttl, wr_span_ms(j->keep) + wr_span_ms(PIECES_MOST_LIVE)) };
     j->call = (struct wr_call){ .done = on_piece };
