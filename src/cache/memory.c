@@ -155,7 +155,8 @@ struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct
     pthread_mutex_lock(&s->lock);
     struct wr_entry *e = wr_table_find(&s->table, hash);
     if (e && wr_slice_eq(e->object->key, key)) {
-        e->visited = true;
+        if (!e->visited) /* a line that is only read stays in every core's cache */
+            e->visited = true;
         found = wr_object_ref(e->object);
     }
     pthread_mutex_unlock(&s->lock);
@@ -178,6 +179,8 @@ bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time
     struct wr_entry *e = calloc(1, sizeof *e);
     WR_CHECK(e != NULL);
     e->object = object;
+    e->hash_lo = object->hash.lo;
+    e->flow = object->flow;
     e->expires = expires;
     e->bytes = entry_bytes(e);
     if (e->bytes > m->max_object || e->bytes > m->size || (object->flow && !wr_flow_kept(object->flow))) {

@@ -44,6 +44,14 @@ void wr_head_write_field(struct wr_buf *b, struct wr_slice name, struct wr_slice
     b->len += len;
 }
 
+void wr_head_write_number(struct wr_buf *b, struct wr_slice name, int64_t value)
+{
+    char *to = wr_buf_reserve(b, name.len + 24); /* colon, space, 20 characters, CR LF */
+    b->len += (size_t) (put(put(to, name), WR_SLICE(": ")) - to);
+    wr_buf_add_number(b, value);
+    wr_buf_add(b, "\r\n", 2);
+}
+
 void wr_head_write_fields(struct wr_buf *b, const struct wr_head *h)
 {
     size_t len = 0;
@@ -62,5 +70,5 @@ void wr_head_write_framing(struct wr_buf *b, enum wr_framing framing, uint64_t c
     if (framing == WR_FRAMING_CHUNKED)
         wr_buf_add_slice(b, WR_SLICE("Transfer-Encoding: chunked\r\n"));
     else if (framing == WR_FRAMING_LENGTH)
-        wr_buf_printf(b, "Content-Length: %llu\r\n", (unsigned long long) content_length);
+        wr_head_write_number(b, WR_SLICE("Content-Length"), (int64_t) content_length);
 }

@@ -14,5 +14,7 @@ void wr_head_write_status_line(struct wr_buf *b, int status, struct wr_slice rea
 void wr_head_write_fields(struct wr_buf *b, const struct wr_head *h);
 /* One field. The caller vouches for value being free of control characters. */
 void wr_head_write_field(struct wr_buf *b, struct wr_slice name, struct wr_slice value);
+/* One field whose value is a number, such as Age. */
+void wr_head_write_number(struct wr_buf *b, struct wr_slice name, int64_t value);
 /* "Content-Length: n" or, for CHUNKED, "Transfer-Encoding: chunked"; nothing for NONE and CLOSE. */
 void wr_head_write_framing(struct wr_buf *b, enum wr_framing framing, uint64_t content_length);

@@ -6,10 +6,17 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define WALL_EVERY 1000 /* us: between, the wall clock goes on with the monotonic one; reading a clock costs what a hash does */
+
 void wr_loop_tick(struct wr_loop *loop)
 {
-    loop->now = wr_time_wall();
-    loop->mono = wr_time_monotonic();
+    struct wr_time mono = wr_time_monotonic();
+    loop->now.us += mono.us - loop->mono.us;
+    loop->mono = mono;
+    if (mono.us - loop->wall_read.us >= WALL_EVERY) {
+        loop->now = wr_time_wall();
+        loop->wall_read = mono;
+    }
     __atomic_store_n(&loop->beat_us, loop->mono.us, __ATOMIC_RELAXED);
 }
 
