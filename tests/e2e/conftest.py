@@ -133,7 +133,7 @@ def fleet(weirs, origin, redis):
     """Factory: fleet(3) starts that many nodes sharing one Redis and one scripted origin."""
 
     def start(count, route=None, **settings):
-        base = {"redis": {"url": redis.url}, "origins": {"app": policy.origin(origin)},
+        base = {"redis": {"url": redis.url, "timeout": policy.PATIENT}, "origins": {"app": policy.origin(origin)},
                 "routes": [route or policy.route(cache=True)]}
         return [weirs(policy.merge(base, settings)) for _ in range(count)]
 
