@@ -18,7 +18,8 @@ enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check, c
     check->call = (struct wr_call){ .done = on_record };
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &s->policy->redis, object->host, object->hash);
-    const struct wr_slice argv[] = { WR_SLICE("HMGET"), wr_buf_slice(&name), WR_SLICE("meta"), WR_SLICE("head") };
+    const struct wr_slice argv[] = { WR_SLICE("HMGET"), wr_buf_slice(&name), WR_SLICE("meta"),
+                                     WR_SLICE("head") };
     enum wr_err err = wr_link_send(s->link, &check->call, s->policy->redis.timeout, 4, argv);
     wr_buf_fini(&name);
     return err;
