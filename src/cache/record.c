@@ -215,6 +215,15 @@ bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice
     return !in.broken && in.rest.len == 0 && consistent(out);
 }
 
+bool wr_record_version(struct wr_slice meta, uint64_t *version)
+{
+    struct input in = { .rest = meta };
+    struct wr_slice mark = take(&in, 4);
+    take(&in, 4 * 4 + 7 * 8 + 8);
+    *version = take64(&in);
+    return !in.broken && wr_slice_starts(mark, WR_SLICE("WR")) && mark.at[2] == VERSION;
+}
+
 bool wr_record_fits(const struct wr_record *r, size_t n, struct wr_slice octets)
 {
     size_t pieces = r->chunk_count ? r->chunk_count : 1;

@@ -22,3 +22,5 @@ bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice
                       struct wr_record *out) WR_MUST_USE;
 /* Is this piece n of the content, by length and checksum? */
 bool wr_record_fits(const struct wr_record *r, size_t n, struct wr_slice octets) WR_MUST_USE;
+/* The version of the storing that `meta` is of, unchecked otherwise. false: not a record of ours. */
+bool wr_record_version(struct wr_slice meta, uint64_t *version) WR_MUST_USE;

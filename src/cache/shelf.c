@@ -137,3 +137,26 @@ void wr_shelf_cancel(struct wr_shelf_read *read)
     read->fill = NULL;
     read->object = NULL;
 }
+
+/* --- a comparison --- */
+
+static void on_meta(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_check *check = WR_CONTAINER(call, struct wr_shelf_check, call);
+    uint64_t version;
+    bool same = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING &&
+                wr_record_version(wr_reply_slice(reply), &version) && version == check->version;
+    check->done(check, same);
+}
+
+enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check, const struct wr_object *object)
+{
+    check->call = (struct wr_call){ .done = on_meta };
+    check->version = object->meta.version;
+    struct wr_buf name = { 0 };
+    wr_keys_cache(&name, &s->policy->redis, object->host, object->hash);
+    const struct wr_slice argv[] = { WR_SLICE("HGET"), wr_buf_slice(&name), WR_SLICE("meta") };
+    enum wr_err err = wr_link_send(s->link, &check->call, s->policy->redis.timeout, 3, argv);
+    wr_buf_fini(&name);
+    return err;
+}

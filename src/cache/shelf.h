@@ -48,7 +48,7 @@ void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash
 struct wr_shelf_check {
     void (*done)(struct wr_shelf_check *check, bool same);
     struct wr_call call;
-    const struct wr_object *object; /* borrowed until done */
+    uint64_t version;
 };
 /* done(false) also when Redis is away or late. Refused: an error now, done never. wr_call_cancel() of its call
  * cancels it. */

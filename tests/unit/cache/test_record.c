@@ -68,6 +68,10 @@ static void comes_back_as_it_went_in(void **state)
                 got->response_time.us == want->response_time.us);
     assert_true(got->initial_age.us == 3 && got->lifetime.us == 4 && got->swr.us == -1 && got->sie.us == 6);
     assert_true(got->fetch_time.us == 7 && got->length == 10 && got->version == want->version);
+    uint64_t version = 0;
+    assert_true(wr_record_version(wr_buf_slice(&meta), &version) && version == want->version);
+    assert_false(wr_record_version(wr_slice(meta.at, 80), &version));
+    assert_false(wr_record_version(WR_SLICE("nonsense"), &version));
     assert_true(wr_slice_eq(r.like.etag, WR_SLICE("\"v\"")));
     assert_true(wr_slice_eq(r.like.last_modified, WR_SLICE("Sat, 10 Jan 2026 12:00:00 GMT")));
     assert_true(wr_slice_eq(r.like.tags, WR_SLICE("a\nb\n")));
