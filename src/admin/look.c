@@ -90,11 +90,58 @@ void wr_admin_stats(struct wr_admin *a, struct evhttp_request *req)
 
 /* --- status --- */
 
-#define NAME_WIDTH 18
+#define NAME_WIDTH 16
 
+static bool ends(const char *s, const char *end)
+{
+    size_t len = strlen(s), end_len = strlen(end);
+    return len > end_len && strcmp(s + len - end_len, end) == 0;
+}
+
+static void add_size(struct wr_buf *out, uint64_t octets)
+{
+    static const char *const units[] = { "B", "KB", "MB", "GB", "TB" };
+    double size = (double) octets;
+    size_t i = 0;
+    for (; size >= 1024 && i < 4; i++)
+        size /= 1024;
+    wr_buf_printf(out, i ? "%.1f %s" : "%.0f %s", size, units[i]);
+}
+
+/* The two largest units of it. */
+static void add_age(struct wr_buf *out, uint64_t seconds)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *name;
+    } units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
+    size_t i = 0;
+    while (i < 3 && seconds < units[i].seconds)
+        i++;
+    wr_buf_printf(out, "%llu %s", (unsigned long long) (seconds / units[i].seconds), units[i].name);
+    if (i < 3)
+        wr_buf_printf(out, " %llu %s", (unsigned long long) (seconds % units[i].seconds / units[i + 1].seconds),
+                      units[i + 1].name);
+}
+
+/* For a person: words without underscores, sizes and ages in units. */
 static void add_line(void *arg, const char *name, const char *value)
 {
-    wr_buf_printf(arg, "%-*s %s\n", NAME_WIDTH, name, value);
+    struct wr_buf *out = arg;
+    uint64_t number = 0;
+    bool counted = wr_slice_u64(wr_slice_str(value), INT64_MAX, &number);
+    bool size = counted && ends(name, "_bytes"), age = counted && ends(name, "_seconds");
+    int len = (int) strlen(name) - (size ? 6 : age ? 8 : 0);
+    for (int i = 0; i < len; i++)
+        wr_buf_add_char(out, name[i] == '_' ? ' ' : name[i]);
+    wr_buf_printf(out, "%*s ", len < NAME_WIDTH ? NAME_WIDTH - len : 0, "");
+    if (size)
+        add_size(out, number);
+    else if (age)
+        add_age(out, number);
+    else
+        wr_buf_add_str(out, value);
+    wr_buf_add_char(out, '\n');
 }
 
 static void add_member(void *arg, const char *name, const char *value)
