@@ -1,24 +1,29 @@
-/* Makes stored responses out of what the origin sent, and answers out of stored responses. Pure. Thread: any. */
+/* Makes stored responses out of what the origin sent, and answers out of stored responses. Pure.
+ * Thread: any. */
 #pragma once
 
 #include "cache/rules.h"
 
 /* A stored response from a fresh answer. flow: its content (may still be arriving). via: our own Via element
  * ("1.1 edge-1"), added to the stored head. One reference to the caller. */
-struct wr_object *wr_build_object(const struct wr_key *key, struct wr_slice vary_values, const struct wr_meta *meta,
-                                  const struct wr_head *response, struct wr_slice via, struct wr_flow *flow);
-struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names, const struct wr_meta *of);
+struct wr_object *wr_build_object(const struct wr_key *key, struct wr_slice vary_values,
+                                  const struct wr_meta *meta, const struct wr_head *response,
+                                  struct wr_slice via, struct wr_flow *flow);
+struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names,
+                                const struct wr_meta *of);
 struct wr_object *wr_build_pass(const struct wr_key *key, struct wr_time now, struct wr_span ttl);
-/* The fields of `stored` as `not_modified` leaves them (RFC 9111 3.2): for judging the updated response anew. In the arena. */
-void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified, struct wr_arena *arena,
-                          struct wr_head *out);
+/* The fields of `stored` as `not_modified` leaves them (RFC 9111 3.2): for judging the updated response anew.
+ * In the arena. */
+void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified,
+                          struct wr_arena *arena, struct wr_head *out);
 /* The stored response updated by a 304 (RFC 9111 3.2, 4.3.4), sharing its flow. */
-struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta, const struct wr_head *not_modified,
-                                   struct wr_slice via);
+struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta,
+                                   const struct wr_head *not_modified, struct wr_slice via);
 /* The head of a stored response as fields again; slices into object->head, array in the arena. */
 void wr_build_head(const struct wr_object *object, struct wr_arena *arena, struct wr_head *out);
 
-/* Conditional fields for validating `stored` at the origin: "If-None-Match: ...\r\nIf-Modified-Since: ...\r\n" appended. */
+/* Conditional fields for validating `stored` at the origin: If-None-Match, If-Modified-Since, each with
+ * CR LF, appended. */
 void wr_build_conditions(const struct wr_object *stored, struct wr_buf *out);
 
 /* What to send for this request from this object (RFC 9110 13.2, 14): preconditions and ranges. */
@@ -27,10 +32,12 @@ struct wr_part {
 };
 #define WR_MAX_PARTS 16
 struct wr_answer {
-    int status;                   /* 200 (or the stored status), 304, 206, 416 (If-Match and such are the origin's: RFC 9111 4.3.2) */
+    int status;                   /* the stored one, or 304, 206, 416; never 412: If-Match and such are the
+                                     origin's to evaluate (RFC 9111 4.3.2) */
     size_t part_count;            /* 206: 1 part, or more: multipart/byteranges */
     struct wr_part parts[WR_MAX_PARTS];
     uint64_t length;              /* of the stored content */
 };
 /* complete: the object's length is known and its content all there or coming; only then are ranges served. */
-void wr_build_answer(const struct wr_object *object, const struct wr_head *request, bool complete, struct wr_answer *out);
+void wr_build_answer(const struct wr_object *object, const struct wr_head *request, bool complete,
+                     struct wr_answer *out);

@@ -79,21 +79,23 @@ static void read_validators(const struct wr_object *object, struct validators *v
     }
 }
 
-/* If-None-Match, else If-Modified-Since; without Last-Modified the latter is compared with Date (RFC 9111 4.3.2).
- * If-Match and If-Unmodified-Since are the origin's alone to evaluate. */
+/* If-None-Match, else If-Modified-Since; without Last-Modified the latter is compared with Date (RFC
+ * 9111 4.3.2). If-Match and If-Unmodified-Since are the origin's alone to evaluate. */
 static bool not_modified(const struct wr_head *request, const struct validators *v, struct wr_time now)
 {
     return wr_not_modified(request, v->etag, v->has_last_modified ? &v->last_modified : &v->date, now);
 }
 
-static void answer_range(const struct wr_head *request, const struct validators *v, struct wr_time now, struct wr_answer *out)
+static void answer_range(const struct wr_head *request, const struct validators *v, struct wr_time now,
+                         struct wr_answer *out)
 {
     const struct wr_field *f = wr_head_get(request, WR_F_RANGE);
     struct wr_range ranges[WR_MAX_RANGES];
     size_t count = 0;
     if (f == NULL || wr_head_next(request, WR_F_RANGE, f) != NULL)
         return;
-    if (wr_if_range(request, v->etag, v->has_last_modified ? &v->last_modified : NULL, &v->date, now) == WR_CONDITION_FALSE)
+    if (wr_if_range(request, v->etag, v->has_last_modified ? &v->last_modified : NULL, &v->date, now) ==
+        WR_CONDITION_FALSE)
         return;
     switch (wr_range_parse(f->value, out->length, ranges, &count)) {
     case WR_RANGE_IGNORE:
@@ -106,20 +108,24 @@ static void answer_range(const struct wr_head *request, const struct validators 
     }
     out->status = 206;
     for (size_t i = 0; i < count && i < WR_MAX_PARTS; i++)
-        out->parts[out->part_count++] = (struct wr_part){ ranges[i].first, ranges[i].last - ranges[i].first + 1 };
+        out->parts[out->part_count++] =
+            (struct wr_part){ ranges[i].first, ranges[i].last - ranges[i].first + 1 };
 }
 
 _Static_assert(WR_MAX_PARTS >= WR_MAX_RANGES, "every range has its part");
 
-void wr_build_answer(const struct wr_object *object, const struct wr_head *request, bool complete, struct wr_answer *out)
+void wr_build_answer(const struct wr_object *object, const struct wr_head *request, bool complete,
+                     struct wr_answer *out)
 {
     out->status = object->meta.status;
     out->part_count = 0;
-    out->length = complete && object->meta.length == UINT64_MAX ? wr_flow_length(object->flow) : object->meta.length;
+    out->length = complete && object->meta.length == UINT64_MAX ? wr_flow_length(object->flow)
+                                                                : object->meta.length;
     bool get = request->method == WR_METHOD_GET;
     if (!get && request->method != WR_METHOD_HEAD)
         return;
-    static const uint64_t asks = UINT64_C(1) << (WR_F_IF_NONE_MATCH % 64) | UINT64_C(1) << (WR_F_IF_MODIFIED_SINCE % 64) |
+    static const uint64_t asks = UINT64_C(1) << (WR_F_IF_NONE_MATCH % 64) |
+                                 UINT64_C(1) << (WR_F_IF_MODIFIED_SINCE % 64) |
                                  UINT64_C(1) << (WR_F_RANGE % 64);
     if (out->status < 200 || out->status > 299 || !(request->known & asks))
         return;

@@ -34,7 +34,8 @@ static void find_reserved(const struct wr_head *response, const struct wr_meta *
     for (size_t i = 0; i < 2; i++)
         if (wr_directives_of_targeted(response, targeted[i], &r->of[r->count]))
             r->count++;
-    /* the policy may override what an origin says of time, but no origin ever meant to hand one session to all */
+    /* the policy may override what an origin says of time, but no origin ever meant to hand one session to
+     * all */
     r->set_cookie = meta->flags & WR_OF_OVERRIDE;
 }
 
@@ -43,7 +44,8 @@ static bool is_reserved(const struct reserved *r, const struct wr_field *f)
     if (r->set_cookie && f->id == WR_F_SET_COOKIE)
         return true;
     for (size_t i = 0; i < r->count; i++)
-        if (wr_directive_names(r->of[i].private_fields, f->name) || wr_directive_names(r->of[i].no_cache_fields, f->name))
+        if (wr_directive_names(r->of[i].private_fields, f->name) ||
+            wr_directive_names(r->of[i].no_cache_fields, f->name))
             return true;
     return false;
 }
@@ -117,7 +119,8 @@ static struct wr_object *finish(struct wr_object *like, const struct wr_head *re
 {
     struct wr_buf kept = { 0 }, first_only = { 0 }, tags = { 0 };
     write_head(&kept, &first_only, response, &like->meta, via);
-    /* more tags than can be held: then it could not be purged by all of them, and so it must be validated each time */
+    /* more tags than can be held: then it could not be purged by all of them, and so it must be validated
+     * each time */
     if (!write_tags(&tags, response))
         like->meta.flags |= WR_OF_NO_CACHE;
     like->head = wr_buf_slice(&kept);
@@ -134,8 +137,9 @@ static struct wr_object *finish(struct wr_object *like, const struct wr_head *re
     return o;
 }
 
-struct wr_object *wr_build_object(const struct wr_key *key, struct wr_slice vary_values, const struct wr_meta *meta,
-                                  const struct wr_head *response, struct wr_slice via, struct wr_flow *flow)
+struct wr_object *wr_build_object(const struct wr_key *key, struct wr_slice vary_values,
+                                  const struct wr_meta *meta, const struct wr_head *response,
+                                  struct wr_slice via, struct wr_flow *flow)
 {
     struct wr_object like = {
         .key = key->text, .host = key->host, .meta = *meta, .vary_values = vary_values
@@ -170,8 +174,8 @@ static bool never_updated(const struct wr_field *f)
     return f->id != WR_F_OTHER && (wr_field_flags((enum wr_field_id) f->id) & WR_FF_NO_UPDATE);
 }
 
-/* A field of the stored response stays if the 304 doesn't bring it anew. Date goes in any case: it says when the response
- * was last confirmed. */
+/* A field of the stored response stays if the 304 doesn't bring it anew. Date goes in any case: it says when
+ * the response was last confirmed. */
 static bool survives(const struct wr_field *f, const struct wr_head *not_modified)
 {
     return never_updated(f) || (f->id != WR_F_DATE && wr_head_named(not_modified, f->name, NULL) == NULL);
@@ -184,8 +188,8 @@ static bool is_news(const struct wr_field *f, const struct wr_head *old)
     return !(never_updated(f) && wr_head_get(old, (enum wr_field_id) f->id));
 }
 
-void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified, struct wr_arena *arena,
-                     struct wr_head *out)
+void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified,
+                          struct wr_arena *arena, struct wr_head *out)
 {
     struct wr_head old;
     wr_build_head(stored, arena, &old);
@@ -204,8 +208,8 @@ void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *
     }
 }
 
-struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta, const struct wr_head *not_modified,
-                                   struct wr_slice via)
+struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta,
+                                   const struct wr_head *not_modified, struct wr_slice via)
 {
     struct wr_arena arena = { 0 };
     struct wr_head merged;

@@ -41,7 +41,8 @@ static struct wr_time date_value(const struct wr_head *response, struct wr_time 
     return response_time;
 }
 
-struct wr_span wr_initial_age(const struct wr_head *response, struct wr_time request_time, struct wr_time response_time)
+struct wr_span wr_initial_age(const struct wr_head *response, struct wr_time request_time,
+                              struct wr_time response_time)
 {
     /* in whole seconds, as Date has no finer ones: a response of this second isn't old */
     int64_t apparent = wr_span_s(wr_time_since(response_time, date_value(response, response_time)));
@@ -59,14 +60,26 @@ struct wr_span wr_initial_age(const struct wr_head *response, struct wr_time req
 bool wr_status_is_heuristic(int status)
 {
     switch (status) {
-    case 200: case 203: case 204: case 206: case 300: case 301: case 308: case 404: case 405: case 410: case 414: case 501:
+    case 200:
+    case 203:
+    case 204:
+    case 206:
+    case 300:
+    case 301:
+    case 308:
+    case 404:
+    case 405:
+    case 410:
+    case 414:
+    case 501:
         return true;
     default:
         return false;
     }
 }
 
-/* The lifetime by Expires; false: there is none. An invalid or ambiguous date lies in the past (RFC 9111 5.3). */
+/* The lifetime by Expires; false: there is none. An invalid or ambiguous date lies in the past (RFC
+ * 9111 5.3). */
 static bool by_expires(const struct wr_head *response, struct wr_time response_time, struct wr_span *out)
 {
     const struct wr_field *first = wr_head_get(response, WR_F_EXPIRES), *f = first;
@@ -97,8 +110,8 @@ static bool by_origin(const struct wr_head *response, const struct wr_response_d
     return true;
 }
 
-/* The policy's word on a status: its own ttl, that of its class, or the general one where that is meant. Errors and
- * passing redirects have no part in the general one: they are stored by `statuses` only. */
+/* The policy's word on a status: its own ttl, that of its class, or the general one where that is meant.
+ * Errors and passing redirects have no part in the general one: they are stored by `statuses` only. */
 static bool by_policy(const struct wr_cache_policy *policy, int status, struct wr_span *out)
 {
     const struct wr_status_ttl *best = NULL;
@@ -121,8 +134,8 @@ bool wr_policy_overrides(const struct wr_cache_policy *policy, int status)
     return policy->override && by_policy(policy, status, &ttl);
 }
 
-static bool by_heuristic(const struct wr_head *response, const struct wr_response_directives *d, struct wr_time response_time,
-                         struct wr_span *out)
+static bool by_heuristic(const struct wr_head *response, const struct wr_response_directives *d,
+                         struct wr_time response_time, struct wr_span *out)
 {
     const struct wr_field *f = wr_head_get(response, WR_F_LAST_MODIFIED);
     struct wr_time modified;
@@ -138,8 +151,8 @@ static bool by_heuristic(const struct wr_head *response, const struct wr_respons
 }
 
 enum wr_lifetime_source wr_lifetime(const struct wr_cache_policy *policy, const struct wr_head *response,
-                                    const struct wr_response_directives *d, bool targeted, struct wr_time response_time,
-                                    struct wr_span *out)
+                                    const struct wr_response_directives *d, bool targeted,
+                                    struct wr_time response_time, struct wr_span *out)
 {
     int status = response->status;
     *out = WR_SPAN_S(0);
@@ -148,7 +161,8 @@ enum wr_lifetime_source wr_lifetime(const struct wr_cache_policy *policy, const 
     *out = WR_SPAN_S(0);
     if (by_origin(response, d, targeted, response_time, out))
         return WR_LIFETIME_ORIGIN;
-    /* To share a cookie, or what is to be validated every time, takes the origin's own word (RFC 9111 7.3). */
+    /* To share a cookie, or what is to be validated every time, takes the origin's own word
+     * (RFC 9111 7.3). */
     if (d->no_cache || wr_head_get(response, WR_F_SET_COOKIE))
         return WR_LIFETIME_NONE;
     if (by_policy(policy, status, out))

@@ -4,12 +4,13 @@
 #include "cache/rules.h"
 #include "http/directives.h"
 
-/* The directives that count: of the policy's own targeted field, of CDN-Cache-Control (RFC 9213), or of Cache-Control. True:
- * of a targeted one, so that Cache-Control and Expires are not to be looked at. */
+/* The directives that count: of the policy's own targeted field, of CDN-Cache-Control (RFC 9213), or of
+ * Cache-Control. True: of a targeted one, so that Cache-Control and Expires are not to be looked at. */
 bool wr_effective_directives(const struct wr_cache_policy *policy, const struct wr_head *response,
                              struct wr_response_directives *out);
 /* corrected_initial_age (4.2.3). */
-struct wr_span wr_initial_age(const struct wr_head *response, struct wr_time request_time, struct wr_time response_time);
+struct wr_span wr_initial_age(const struct wr_head *response, struct wr_time request_time,
+                              struct wr_time response_time);
 
 enum wr_lifetime_source {
     WR_LIFETIME_NONE,      /* nobody says: the response can't be reused without validation */
@@ -20,8 +21,8 @@ enum wr_lifetime_source {
 };
 /* freshness_lifetime (4.2.1), before jitter. d, targeted: from wr_effective_directives(). */
 enum wr_lifetime_source wr_lifetime(const struct wr_cache_policy *policy, const struct wr_head *response,
-                                    const struct wr_response_directives *d, bool targeted, struct wr_time response_time,
-                                    struct wr_span *out);
+                                    const struct wr_response_directives *d, bool targeted,
+                                    struct wr_time response_time, struct wr_span *out);
 /* May the lifetime be guessed for this status (RFC 9110 15.1)? */
 bool wr_status_is_heuristic(int status);
 /* Does the policy override what the origin says of a response with this status? */

@@ -21,11 +21,12 @@ static int hex_value(char c)
     return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
 }
 
-/* What means the same whether it is encoded or not (RFC 3986 2.3), but for dots: "%2e%2e" stays, as dot segments are not
- * resolved here either and an origin may tell them apart. */
+/* What means the same whether it is encoded or not (RFC 3986 2.3), but for dots: "%2e%2e" stays, as dot
+ * segments are not resolved here either and an origin may tell them apart. */
 static bool unreserved(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '~';
 }
 
 /* RFC 3986 6.2.2.1, 6.2.2.2. to: room for s.len octets. Returns how many it took. */
@@ -34,7 +35,8 @@ static size_t normalise(char *to, struct wr_slice s)
     static const char digits[] = "0123456789ABCDEF";
     size_t n = 0;
     for (size_t i = 0; i < s.len; i++) {
-        if (s.at[i] != '%' || i + 2 >= s.len || !wr_octet_is(s.at[i + 1], WR_OC_HEX) || !wr_octet_is(s.at[i + 2], WR_OC_HEX)) {
+        if (s.at[i] != '%' || i + 2 >= s.len || !wr_octet_is(s.at[i + 1], WR_OC_HEX) ||
+            !wr_octet_is(s.at[i + 2], WR_OC_HEX)) {
             to[n++] = s.at[i];
             continue;
         }
@@ -128,7 +130,8 @@ static bool counts(const struct wr_key_policy *policy, struct wr_slice name)
     return !(policy->query_drop && any_matches(policy->query_drop, name));
 }
 
-static void write_chosen(struct wr_text *out, const struct wr_key_policy *policy, struct wr_slice query, struct wr_arena *arena)
+static void write_chosen(struct wr_text *out, const struct wr_key_policy *policy, struct wr_slice query,
+                         struct wr_arena *arena)
 {
     size_t most = 1, count = 0;
     for (size_t i = 0; i < query.len; i++)
@@ -148,7 +151,8 @@ static void write_chosen(struct wr_text *out, const struct wr_key_policy *policy
     }
 }
 
-static void write_query(struct wr_text *out, const struct wr_key_policy *policy, struct wr_slice query, struct wr_arena *arena)
+static void write_query(struct wr_text *out, const struct wr_key_policy *policy, struct wr_slice query,
+                        struct wr_arena *arena)
 {
     if (query.at == NULL || policy->no_query)
         return;
@@ -163,7 +167,8 @@ static void write_query(struct wr_text *out, const struct wr_key_policy *policy,
 
 /* --- fields --- */
 
-static void write_header(struct wr_text *out, const struct wr_head *request, const char *name, struct wr_arena *arena)
+static void write_header(struct wr_text *out, const struct wr_head *request, const char *name,
+                         struct wr_arena *arena)
 {
     wr_text_add(out, WR_SLICE("\nheader:"));
     for (const char *c = name; *c; c++)
@@ -171,7 +176,8 @@ static void write_header(struct wr_text *out, const struct wr_head *request, con
     wr_vary_value(out, request, wr_slice_str(name), arena);
 }
 
-/* Each cookie of that name, in the order in which they came: which of two an application takes isn't ours to know. */
+/* Each cookie of that name, in the order in which they came: which of two an application takes isn't ours to
+ * know. */
 static void write_cookie(struct wr_text *out, const struct wr_head *request, const char *name)
 {
     wr_text_add(out, WR_SLICE("\ncookie:"));
@@ -197,7 +203,8 @@ static struct wr_key finish(const struct wr_text *text, struct wr_slice host)
     return (struct wr_key){ .text = whole, .hash = wr_hash_of(whole), .host = host };
 }
 
-struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr_head *request, struct wr_arena *arena)
+struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr_head *request,
+                           struct wr_arena *arena)
 {
     const struct wr_key_policy *p = &policy->key;
     struct wr_slice host = p->no_host ? WR_SLICE("") : host_of(request->host, arena);
@@ -214,8 +221,8 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
     return finish(&text, host);
 }
 
-struct wr_key wr_key_variant(const struct wr_key *primary, const struct wr_object *marker, const struct wr_head *request,
-                             struct wr_arena *arena, struct wr_slice *values)
+struct wr_key wr_key_variant(const struct wr_key *primary, const struct wr_object *marker,
+                             const struct wr_head *request, struct wr_arena *arena, struct wr_slice *values)
 {
     struct wr_text chosen = { .arena = arena };
     struct wr_slice names = marker->head, name;

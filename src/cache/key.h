@@ -1,4 +1,5 @@
-/* The cache key: the text that says which stored response a request is for, and the variant's key below it (Vary).
+/* The cache key: the text that says which stored response a request is for, and the variant's key below it
+ * (Vary).
  *
  * Pure functions of request and policy: the same on every node. Thread: any. */
 #pragma once
@@ -14,20 +15,25 @@ struct wr_key {
     struct wr_slice host; /* lower case, without the default port; "" when the policy leaves it out */
 };
 
-/* HEAD asks for GET's key. Percent-encoding of unreserved characters is normalised (RFC 3986 6.2.2) but for dots, dot segments
- * are not resolved (the origin sees the path as sent). Texts live in the arena. */
-struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr_head *request, struct wr_arena *arena);
-/* The key of the variant that `request` chooses: the primary key's text, the version of the VARY marker (so that a purged
- * primary key never leads to old variants again) and the request's values of the fields that the marker's head names,
- * normalised where RFC 9111 4.1 lets us. *values: those values' canonical text. Texts live in the arena. */
-struct wr_key wr_key_variant(const struct wr_key *primary, const struct wr_object *marker, const struct wr_head *request,
-                             struct wr_arena *arena, struct wr_slice *values);
+/* HEAD asks for GET's key. Percent-encoding of unreserved characters is normalised (RFC 3986 6.2.2) but for
+ * dots, dot segments are not resolved (the origin sees the path as sent). Texts live in the arena. */
+struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr_head *request,
+                           struct wr_arena *arena);
+/* The key of the variant that `request` chooses: the primary key's text, the version of the VARY marker (so
+ * that a purged primary key never leads to old variants again) and the request's values of the fields that
+ * the marker's head names, normalised where RFC 9111 4.1 lets us. *values: those values' canonical text.
+ * Texts live in the arena. */
+struct wr_key wr_key_variant(const struct wr_key *primary, const struct wr_object *marker,
+                             const struct wr_head *request, struct wr_arena *arena, struct wr_slice *values);
 struct wr_text;
-/* Appends "=" and the request's value of that field in canonical form; nothing if the request hasn't got the field. */
-void wr_vary_value(struct wr_text *out, const struct wr_head *request, struct wr_slice name, struct wr_arena *arena);
-/* The canonical list of a response's Vary fields (lower case, sorted, each once), in the arena; at == NULL: no Vary;
+/* Appends "=" and the request's value of that field in canonical form; nothing if the request hasn't got the
+ * field. */
+void wr_vary_value(struct wr_text *out, const struct wr_head *request, struct wr_slice name,
+                   struct wr_arena *arena);
+/* The canonical list of a response's Vary fields (lower case, sorted, each once), in the arena; at == NULL:
+ * no Vary;
  * "*" when * is among them. */
 struct wr_slice wr_vary_names(const struct wr_head *response, struct wr_arena *arena);
-/* Whether no request can be known to match: * is among the fields, or what isn't a field name, or more names than anyone
- * means. */
+/* Whether no request can be known to match: * is among the fields, or what isn't a field name, or more names
+ * than anyone means. */
 bool wr_vary_any(const struct wr_head *response);

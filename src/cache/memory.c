@@ -112,9 +112,10 @@ static bool over(const struct wr_memory *m)
     return __atomic_load_n(&m->bytes, __ATOMIC_RELAXED) > m->size;
 }
 
-/* Walks the hand from old to new: what was used loses its mark and stays, the first unused one goes. Gives up after
- * STEPS, so that the lock is held briefly; the hand remembers the place. */
-static void evict_one(struct wr_memory *m, struct shard *s, const struct wr_object *spare, struct wr_entry **dead)
+/* Walks the hand from old to new: what was used loses its mark and stays, the first unused one goes. Gives up
+ * after STEPS, so that the lock is held briefly; the hand remembers the place. */
+static void evict_one(struct wr_memory *m, struct shard *s, const struct wr_object *spare,
+                      struct wr_entry **dead)
 {
     for (unsigned step = 0; step < STEPS; step++) {
         struct wr_entry *e = s->hand ? s->hand : TAILQ_LAST(&s->queue, wr_entry_queue);
@@ -129,8 +130,8 @@ static void evict_one(struct wr_memory *m, struct shard *s, const struct wr_obje
     }
 }
 
-/* The shards give way in turn, one entry each: over all of them that is one queue, near enough. Ends also when whole
- * rounds freed nothing: then others are evicting, or only `spare` is left. */
+/* The shards give way in turn, one entry each: over all of them that is one queue, near enough. Ends also
+ * when whole rounds freed nothing: then others are evicting, or only `spare` is left. */
 static void make_room(struct wr_memory *m, const struct wr_object *spare)
 {
     unsigned barren = 0;
@@ -240,7 +241,8 @@ void wr_memory_clear(struct wr_memory *m)
     }
 }
 
-static void sweep_buckets(struct wr_memory *m, struct shard *s, size_t from, struct wr_time now, struct wr_entry **dead)
+static void sweep_buckets(struct wr_memory *m, struct shard *s, size_t from, struct wr_time now,
+                          struct wr_entry **dead)
 {
     for (size_t i = from; i < from + SWEEP_BUCKETS && i < s->table.buckets; i++)
         for (struct wr_entry *e = wr_table_bucket(&s->table, i), *next; e; e = next) {

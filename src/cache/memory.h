@@ -1,7 +1,7 @@
 /* The memory store: stored responses within one byte budget over all threads.
  *
- * Sharded by hash, each shard behind its own lock held for nanoseconds. Eviction by SIEVE (Zhang et al., NSDI 2024). What it
- * counts is what malloc took: texts, contents, its own tables. Thread: any. */
+ * Sharded by hash, each shard behind its own lock held for nanoseconds. Eviction by SIEVE (Zhang et al., NSDI
+ * 2024). What it counts is what malloc took: texts, contents, its own tables. Thread: any. */
 #pragma once
 
 #include "cache/object.h"
@@ -14,15 +14,16 @@ void wr_memory_free(struct wr_memory *m);
 struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct wr_slice key);
 /* The same without comparing the text, and without counting as a use. */
 struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash);
-/* Takes a reference of its own; replaces what was there. The flow must be WHOLE. Larger than max_object: refused.
- * expires: monotonic, when it is worth nothing any more. */
+/* Takes a reference of its own; replaces what was there. The flow must be WHOLE. Larger than max_object:
+ * refused. expires: monotonic, when it is worth nothing any more. */
 bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires);
 /* Drops by hash (any key text). */
 bool wr_memory_drop(struct wr_memory *m, struct wr_hash hash);
 /* Drops only if it is still this very object. */
 bool wr_memory_drop_if(struct wr_memory *m, const struct wr_object *object);
 void wr_memory_clear(struct wr_memory *m);
-/* Frees what has expired in one of the 64 shards, in turn: 64 calls go over the whole store. For a timer. now: monotonic. */
+/* Frees what has expired in one of the 64 shards, in turn: 64 calls go over the whole store. For a timer.
+ * now: monotonic. */
 void wr_memory_sweep(struct wr_memory *m, struct wr_time now);
 uint64_t wr_memory_bytes(const struct wr_memory *m);
 uint64_t wr_memory_count(const struct wr_memory *m);

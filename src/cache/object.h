@@ -1,8 +1,9 @@
-/* A stored response (RFC 9111): what was answered, when, how long it is fresh, and the flow that holds its content.
+/* A stored response (RFC 9111): what was answered, when, how long it is fresh, and the flow that holds its
+ * content.
  *
- * An object is immutable once published (its flow may still be arriving), so it is shared by counted references and
- * read without locks. A 304 makes a new object that shares the flow. The same facts, encoded by record.h, are what Redis
- * holds. */
+ * An object is immutable once published (its flow may still be arriving), so it is shared by counted
+ * references and read without locks. A 304 makes a new object that shares the flow. The same facts, encoded
+ * by record.h, are what Redis holds. */
 #pragma once
 
 #include "base/hash.h"
@@ -47,19 +48,21 @@ struct wr_object {
     struct wr_slice key;          /* the cache key's whole text */
     struct wr_slice host;         /* part of the Redis key's name; "" if the key has none */
     struct wr_meta meta;
-    struct wr_slice head;         /* status line and end-to-end fields, each with CR LF; without Age, Content-Length,
-                                     Connection, Transfer-Encoding, our Cache-Status and the empty line. VARY: the
-                                     lower-case names, comma between them */
+    struct wr_slice head;         /* status line and end-to-end fields, each with CR LF; without Age,
+                                     Content-Length, Connection, Transfer-Encoding, our Cache-Status and
+                                     the empty line. VARY: the lower-case names, comma between them */
     struct wr_slice etag, last_modified; /* inside head; at NULL: none */
-    struct wr_slice vary_values;  /* of a variant: what its selecting fields were, for its key (at NULL: none) */
+    struct wr_slice vary_values;  /* of a variant: what its selecting fields were, for its key (at NULL:
+                                     none) */
     struct wr_slice tags;         /* of Cache-Groups, Cache-Tag, Surrogate-Key: one per line */
-    struct wr_slice first_only;   /* field lines that only the request that fetched it may see (private="...", no-cache="..."):
-                                     not written to Redis */
+    struct wr_slice first_only;   /* field lines that only the request that fetched it may see
+                                     (private="...", no-cache="..."): not written to Redis */
     struct wr_slice generations;  /* of its tags, host and the whole cache when it was stored: opaque here */
     struct wr_flow *flow;         /* NULL: no content (VARY, PASS) */
     struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
     bool own;                     /* this process has stored it in Redis itself */
-    size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides the flow */
+    size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides
+                                     the flow */
 };
 
 /* All octets are copied into one allocation; flow: takes a reference of its own. One reference to the caller.

@@ -1,4 +1,5 @@
-/* RFC 9111 as pure functions of request, response, policy and instants: may it be stored, for how long, may it be used.
+/* RFC 9111 as pure functions of request, response, policy and instants: may it be stored, for how long, may
+ * it be used.
  *
  * No I/O, no clock, no locks. Thread: any. */
 #pragma once
@@ -13,17 +14,18 @@ enum wr_ask {
 };
 struct wr_request_rules {
     enum wr_ask ask;
-    const char *detail;        /* why PASS, as the fwd parameter of Cache-Status says it: "method" or "bypass" */
+    const char *detail; /* why PASS, as the fwd parameter of Cache-Status says it: "method" or "bypass" */
     bool revalidate;           /* request no-cache / max-age=0 / Pragma: use only what was just validated */
     bool no_store;
     bool only_if_cached;
     struct wr_span max_age, min_fresh, max_stale; /* -1: not given; max_stale may be WR_SPAN_MAX */
     bool authorized;           /* carries Authorization */
 };
-void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head *request, struct wr_request_rules *out);
+void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head *request,
+                      struct wr_request_rules *out);
 
-/* May this response be stored (RFC 9111 3)? Fills kind, flags, status, initial_age, lifetime (before jitter: the caller
- * draws `jitter01` from [0,1) and it only shortens), swr, sie. detail: why not. */
+/* May this response be stored (RFC 9111 3)? Fills kind, flags, status, initial_age, lifetime (before jitter:
+ * the caller draws `jitter01` from [0,1) and it only shortens), swr, sie. detail: why not. */
 enum wr_storing {
     WR_STORE,
     WR_STORE_NOT,      /* not shareable: leave a pass marker */
@@ -43,19 +45,22 @@ enum wr_reuse {
     WR_REUSE_VALIDATE,    /* ask the origin first */
     WR_REUSE_NOT,         /* not for this request (Authorization): as a miss */
 };
-/* unit01: a random number from [0,1) for early refresh. */
+/* unit01: a random number from [0,1) for early refresh; 1: none. */
 enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_object *object, struct wr_time now, double unit01);
 /* May it be served although stale, because the origin failed (RFC 5861 4 and RFC 9111 4.2.4)? */
 bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_object *object, struct wr_time now);
-/* The same when no answer came at all (refused, reset, timed out): we are disconnected, and RFC 9111 4.2.4 lets any stored
- * response be served that doesn't forbid it. The policy's stale_if_error bounds the time where it is set. */
+/* The same when no answer came at all (refused, reset, timed out): we are disconnected, and RFC 9111 4.2.4
+ * lets any stored response be served that doesn't forbid it. The policy's stale_if_error bounds the time
+ * where it is set. */
 bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                                    const struct wr_object *object, struct wr_time now);
 /* Is a response of this status such a failure (500, 502, 503, 504)? */
 bool wr_rules_is_error(int status);
-/* How long the object is worth keeping in a store: lifetime + the longer of swr and sie, and a while for validation. */
-struct wr_span wr_rules_keep(const struct wr_cache_policy *policy, const struct wr_object *object, struct wr_time now);
+/* How long the object is worth keeping in a store: lifetime + the longer of swr and sie, and a while for
+ * validation. */
+struct wr_span wr_rules_keep(const struct wr_cache_policy *policy, const struct wr_object *object,
+                             struct wr_time now);
 /* Does an answer with this status to this method invalidate (RFC 9111 4.4)? */
 bool wr_rules_invalidates(const struct wr_head *request, int status);

@@ -36,8 +36,8 @@ static bool bypassed(const struct wr_cache_policy *policy, const struct wr_head 
     return false;
 }
 
-/* Content on a GET has no meaning that a key could hold (RFC 9110 9.3.1): an origin that heeds it would poison the
- * cache for everyone else. */
+/* Content on a GET has no meaning that a key could hold (RFC 9110 9.3.1): an origin that heeds it would
+ * poison the cache for everyone else. */
 static bool carries_content(const struct wr_head *request)
 {
     return request->framing == WR_FRAMING_CHUNKED ||
@@ -63,7 +63,8 @@ static struct wr_span span_of(int64_t delta)
     return delta >= WR_DELTA_MAX ? WR_SPAN_MAX : WR_SPAN_S(delta);
 }
 
-void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head *request, struct wr_request_rules *out)
+void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head *request,
+                      struct wr_request_rules *out)
 {
     struct wr_request_directives d = {
         .max_age = WR_DELTA_NONE, .min_fresh = WR_DELTA_NONE, .max_stale = WR_DELTA_NONE
@@ -86,8 +87,8 @@ void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head
 /* Methods known as safe (RFC 9110 9.2.1 and the method registry). */
 static bool safe(const struct wr_head *request)
 {
-    static const struct wr_slice others[] = { WR_SLICE_INIT("PROPFIND"), WR_SLICE_INIT("REPORT"), WR_SLICE_INIT("SEARCH"),
-                                              WR_SLICE_INIT("QUERY") };
+    static const struct wr_slice others[] = { WR_SLICE_INIT("PROPFIND"), WR_SLICE_INIT("REPORT"),
+                                              WR_SLICE_INIT("SEARCH"), WR_SLICE_INIT("QUERY") };
     switch (request->method) {
     case WR_METHOD_GET:
     case WR_METHOD_HEAD:

@@ -5,13 +5,14 @@
 
 #define EARLY_MOST 10 /* early refresh begins in the last tenth of a life at most */
 
-/* XFetch (Vattani, Chierichetti and Lowenstein, 2015): the nearer the end and the slower the origin, the likelier one
- * request refreshes before it. */
-static bool refresh_early(const struct wr_cache_policy *policy, const struct wr_object *object, struct wr_span left, double unit01)
+/* XFetch (Vattani, Chierichetti and Lowenstein, 2015): the nearer the end and the slower the origin, the
+ * likelier one request refreshes before it. */
+static bool refresh_early(const struct wr_cache_policy *policy, const struct wr_object *object,
+                          struct wr_span left, double unit01)
 {
     if (policy->early_refresh <= 0 || left.us > object->meta.lifetime.us / EARLY_MOST)
         return false;
-    double gap = (double) object->meta.fetch_time.us * policy->early_refresh * -log(1.0 - unit01);
+    double gap = (double) object->meta.fetch_time.us * policy->early_refresh * -log(unit01);
     return (double) left.us <= gap;
 }
 
@@ -49,7 +50,8 @@ bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct 
 {
     (void) policy; /* its stale_if_error went into meta.sie when the response was stored */
     int64_t stale = -wr_object_freshness(object, now).us;
-    return !insists(asked, object) && (stale < 0 || (object->meta.sie.us >= 0 && stale <= object->meta.sie.us));
+    return !insists(asked, object) &&
+           (stale < 0 || (object->meta.sie.us >= 0 && stale <= object->meta.sie.us));
 }
 
 bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
@@ -71,7 +73,8 @@ static struct wr_span clamp(struct wr_span s, struct wr_span least, struct wr_sp
     return s.us < least.us ? least : s.us > most.us ? most : s;
 }
 
-struct wr_span wr_rules_keep(const struct wr_cache_policy *policy, const struct wr_object *object, struct wr_time now)
+struct wr_span wr_rules_keep(const struct wr_cache_policy *policy, const struct wr_object *object,
+                             struct wr_time now)
 {
     const struct wr_meta *m = &object->meta;
     struct wr_span left = wr_object_freshness(object, now);

@@ -1,15 +1,35 @@
 /* May a response be stored (RFC 9111 3), and what is to be remembered of it? */
 #include "cache/freshness.h"
 
-/* Status codes whose own rules for caching are implemented (the last of RFC 9110 15 that change them are 206 and 304,
- * which are not stored as they are): what must-understand asks for (RFC 9111 5.2.2.3). */
+/* Status codes whose own rules for caching are implemented (the last of RFC 9110 15 that change them are 206
+ * and 304, which are not stored as they are): what must-understand asks for (RFC 9111 5.2.2.3). */
 static bool understood(int status)
 {
     switch (status) {
     case 200: case 201: case 202: case 203: case 204: case 205:
     case 300: case 301: case 302: case 303: case 307: case 308:
-    case 400: case 401: case 402: case 403: case 404: case 405: case 406: case 407: case 408: case 409: case 410:
-    case 411: case 412: case 413: case 414: case 415: case 416: case 417: case 421: case 422: case 426: case 428:
+    case 400:
+    case 401:
+    case 402:
+    case 403:
+    case 404:
+    case 405:
+    case 406:
+    case 407:
+    case 408:
+    case 409:
+    case 410:
+    case 411:
+    case 412:
+    case 413:
+    case 414:
+    case 415:
+    case 416:
+    case 417:
+    case 421:
+    case 422:
+    case 426:
+    case 428:
     case 429: case 431: case 451:
     case 500: case 501: case 502: case 503: case 504: case 505: case 511:
         return true;
@@ -67,9 +87,11 @@ static struct wr_span stale_for(int64_t directive, bool from_policy, struct wr_s
     return from_policy ? policy : WR_SPAN_NONE;
 }
 
-/* How long it may be served stale. must-revalidate, proxy-revalidate and no-cache forbid it (RFC 9111 4.2.4), and so does
- * s-maxage, but for the times that the origin itself names beside it (RFC 5861 is the more special rule). */
-static void fill_stale(const struct wr_cache_policy *policy, const struct wr_response_directives *d, struct wr_meta *meta)
+/* How long it may be served stale. must-revalidate, proxy-revalidate and no-cache forbid it (RFC 9111 4.2.4),
+ * and so does s-maxage, but for the times that the origin itself names beside it (RFC 5861 is the more
+ * special rule). */
+static void fill_stale(const struct wr_cache_policy *policy, const struct wr_response_directives *d,
+                       struct wr_meta *meta)
 {
     meta->swr = meta->sie = WR_SPAN_NONE;
     if (!(meta->flags & WR_OF_OVERRIDE)) {
@@ -77,7 +99,8 @@ static void fill_stale(const struct wr_cache_policy *policy, const struct wr_res
             return;
         bool by_policy = d->s_maxage == WR_DELTA_NONE;
         meta->swr = stale_for(d->stale_while_revalidate, by_policy && policy->has_grace, policy->grace);
-        meta->sie = stale_for(d->stale_if_error, by_policy && policy->has_stale_if_error, policy->stale_if_error);
+        meta->sie =
+            stale_for(d->stale_if_error, by_policy && policy->has_stale_if_error, policy->stale_if_error);
         return;
     }
     meta->swr = stale_for(d->stale_while_revalidate, policy->has_grace, policy->grace);
@@ -114,7 +137,8 @@ static const char *worthless(const struct wr_head *request, const struct wr_head
     bool by_policy = source == WR_LIFETIME_POLICY || source == WR_LIFETIME_OVERRIDE;
     if (by_policy && lifetime.us == 0)
         return "the policy's ttl is 0";
-    if (!told && !by_policy && (!wr_status_is_heuristic(response->status) || request->method == WR_METHOD_POST))
+    if (!told && !by_policy &&
+        (!wr_status_is_heuristic(response->status) || request->method == WR_METHOD_POST))
         return "no freshness information";
     bool fresh = meta->lifetime.us > meta->initial_age.us && !(meta->flags & WR_OF_NO_CACHE);
     if (fresh || meta->swr.us > 0 || meta->sie.us > 0 || can_be_validated(response))

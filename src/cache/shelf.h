@@ -1,8 +1,8 @@
 /* Stored responses in Redis: reading, writing and dropping one, as pipelined calls on a link.
  *
- * Layout (DESIGN): HASH {ns}:{ks}:cache:<host>:{<hash>} with key, meta, head, body; a content over `chunk` octets lies in
- * STRINGs ...:<version>:<n>. What is read is checked (key text, lengths, checksum, version) before it is believed; whatever
- * is wrong reads as a miss. Thread: the link's owner. */
+ * Layout (DESIGN): HASH {ns}:{ks}:cache:<host>:{<hash>} with key, meta, head, body; a content over `chunk`
+ * octets lies in STRINGs ...:<version>:<n>. What is read is checked (key text, lengths, checksum, version)
+ * before it is believed; whatever is wrong reads as a miss. Thread: the link's owner. */
 #pragma once
 
 #include "cache/object.h"
@@ -10,26 +10,35 @@
 
 struct wr_shelf; /* one per worker: link, names, limits */
 
+/* Keeps a reference to the policy. The link must outlive the shelf. */
 struct wr_shelf *wr_shelf_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link);
 void wr_shelf_free(struct wr_shelf *s);
 
 /* A look-up under way; embedded in the asker. */
 struct wr_shelf_read {
-    /* object: one reference to the callee, or NULL with OK (miss) or with an error (Redis away, late). A large object's flow
-     * may still be arriving when this is called. */
+    /* object: one reference to the callee, or NULL with OK (miss) or with an error (Redis away, late). A
+     * large object's flow may still be arriving when this is called. */
     void (*done)(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object);
+    /* private to the shelf from here */
     struct wr_shelf *shelf;
     struct wr_call call;
     struct wr_hash hash;
-    struct wr_slice key; /* borrowed until done */
+    struct wr_slice key, host;  /* borrowed until done */
+    struct wr_object *object;   /* found, and waiting for the news that its pieces are all there */
+    struct wr_shelf_fill *fill;
 };
-/* host, hash, text of `key` are borrowed until done. Refused: an error now, done never. */
-enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host, struct wr_hash hash,
-                         struct wr_slice key) WR_MUST_USE;
+/* Set read->done first, the rest is filled in. host and key are borrowed until done. One round trip; two
+ * where the content lies in pieces. Refused: an error now, done never. */
+enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host,
+                         struct wr_hash hash, struct wr_slice key) WR_MUST_USE;
+/* Harmless on one that is done. */
 void wr_shelf_cancel(struct wr_shelf_read *read);
 
-/* Writes a whole object with its TTL, or nothing. fire and forget: nobody's answer depends on it; `written` (may be NULL)
- * is called once on this loop when Redis has confirmed or refused. */
+/* Writes a whole object with its TTL, or nothing: pieces first, what makes them visible last, in one script.
+ * What it replaces is not touched before: its pieces go by their own TTL, so that who reads them just now can
+ * finish. Fire and forget: nobody's answer depends on it; `written` (may be NULL) is called once on this loop
+ * when Redis has confirmed or refused, never before this returns. CANCELLED: not for the shelf (content not
+ * whole, or over redis.max_object), or the shelf was freed meanwhile. */
 void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep,
                   void (*written)(void *ctx, enum wr_err err), void *ctx);
 /* UNLINKs the primary key: its variants, chosen through it, are unreachable from then on. */
@@ -41,7 +50,7 @@ struct wr_shelf_check {
     struct wr_call call;
     uint64_t version;
 };
-/* done(false) also when Redis is away or late. Refused: an error now, done never. */
-enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check, const struct wr_object *object) WR_MUST_USE;
-/* The hash inside a Redis key name of ours ({...}), as herald's on_change hands them over. false: not a cache key. */
-bool wr_shelf_hash_of(struct wr_slice redis_key, struct wr_hash *out);
+/* done(false) also when Redis is away or late. Refused: an error now, done never. wr_call_cancel(&check->call)
+ * cancels. */
+enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check,
+                             const struct wr_object *object) WR_MUST_USE;

@@ -6,7 +6,8 @@
 /* The shard is chosen by hash.hi, the bucket by hash.lo: the two don't correlate. */
 static size_t index_of(const struct wr_table *t, struct wr_hash hash)
 {
-    size_t span = (size_t) 1 << (64 - __builtin_clzll(t->buckets | 1)); /* a power of two over the number of buckets */
+    size_t span =
+        (size_t) 1 << (64 - __builtin_clzll(t->buckets | 1)); /* a power of two over the number of buckets */
     size_t i = hash.lo & (span - 1);
     return i < t->buckets ? i : hash.lo & (span / 2 - 1);
 }

@@ -1,7 +1,8 @@
-/* The hash table of one shard of the memory store, entries linked into it and into the queue that SIEVE needs.
+/* The hash table of one shard of the memory store, entries linked into it and into the queue that SIEVE
+ * needs.
  *
- * It grows by linear hashing (Litwin, 1980): one bucket is split per insertion, so no insertion ever moves the whole table
- * while a lock is held. No locks in here; it owns its buckets, not the entries. */
+ * It grows by linear hashing (Litwin, 1980): one bucket is split per insertion, so no insertion ever moves
+ * the whole table while a lock is held. No locks in here; it owns its buckets, not the entries. */
 #pragma once
 
 #include <sys/queue.h>

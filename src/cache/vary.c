@@ -107,8 +107,8 @@ static int by_text(const void *a, const void *b)
     return by_octets(&x->text, &y->text);
 }
 
-/* The list in an order that doesn't depend on how the client wrote it. Position carries no meaning where weights do
- * (RFC 9110 12.5.3, 12.5.4). Returns how many, or 0 when the value isn't such a list. */
+/* The list in an order that doesn't depend on how the client wrote it. Position carries no meaning where
+ * weights do (RFC 9110 12.5.3, 12.5.4). Returns how many, or 0 when the value isn't such a list. */
 static size_t choices_of(struct wr_slice value, struct wr_arena *arena, struct choice *out)
 {
     struct wr_slice item;
@@ -122,8 +122,8 @@ static size_t choices_of(struct wr_slice value, struct wr_arena *arena, struct c
     return count;
 }
 
-/* Codings: only whether one is accepted counts, not how much (which to prefer among accepted ones is the server's to
- * say, and every client that would get this variant takes it). */
+/* Codings: only whether one is accepted counts, not how much (which to prefer among accepted ones is the
+ * server's to say, and every client that would get this variant takes it). */
 static void write_codings(struct wr_text *out, const struct choice *choices, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -138,7 +138,8 @@ static void write_codings(struct wr_text *out, const struct choice *choices, siz
     }
 }
 
-static void write_languages(struct wr_text *out, const struct choice *choices, size_t count, struct wr_arena *arena)
+static void write_languages(struct wr_text *out, const struct choice *choices, size_t count,
+                            struct wr_arena *arena)
 {
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
@@ -162,7 +163,8 @@ static void write_plain(struct wr_text *out, struct wr_slice value)
     }
 }
 
-void wr_vary_value(struct wr_text *out, const struct wr_head *request, struct wr_slice name, struct wr_arena *arena)
+void wr_vary_value(struct wr_text *out, const struct wr_head *request, struct wr_slice name,
+                   struct wr_arena *arena)
 {
     enum wr_field_id id = wr_field_id_of(name);
     struct wr_text joined = { .arena = arena };
@@ -176,7 +178,8 @@ void wr_vary_value(struct wr_text *out, const struct wr_head *request, struct wr
     }
     struct wr_slice value = wr_text_slice(&joined);
     struct choice choices[MAX_ITEMS];
-    size_t count = id == WR_F_ACCEPT_ENCODING || id == WR_F_ACCEPT_LANGUAGE ? choices_of(value, arena, choices) : 0;
+    size_t count =
+        id == WR_F_ACCEPT_ENCODING || id == WR_F_ACCEPT_LANGUAGE ? choices_of(value, arena, choices) : 0;
     if (count == 0)
         write_plain(out, value);
     else if (id == WR_F_ACCEPT_ENCODING)

@@ -28,11 +28,16 @@ void wr_flight_on_interim(struct wr_exchange *x, const struct wr_head *head)
 
 /* --- the origin failed --- */
 
+/* fwd_status: what the origin answered; 0: nothing at all. */
 static bool stale_instead(struct wr_flight *f, int fwd_status)
 {
     struct wr_object *stale = f->order.stale;
-    if (f->alone || stale == NULL ||
-        !wr_rules_stale_if_error(&f->order.route->cache, &f->rules, stale, f->loop->now))
+    if (f->alone || stale == NULL)
+        return false;
+    const struct wr_cache_policy *policy = &f->order.route->cache;
+    bool may = fwd_status ? wr_rules_stale_if_error(policy, &f->rules, stale, f->loop->now)
+                          : wr_rules_stale_if_unreachable(policy, &f->rules, stale, f->loop->now);
+    if (!may)
         return false;
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, stale, fwd_status);
     news.stale = true;

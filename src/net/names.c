@@ -368,8 +368,22 @@ void wr_names_cancel(struct wr_name_query *q)
 
 /* --- life --- */
 
+/* What evdns has to say is for who looks for trouble: settle() says what matters. */
+static void on_dns_message(int warning, const char *message)
+{
+    (void) warning;
+    wr_debug("name servers: %s", message);
+}
+
+static void quieten_dns(void)
+{
+    evdns_set_log_fn(on_dns_message);
+}
+
 static struct evdns_base *new_dns(struct wr_loop *loop, const char *name_servers)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT; /* one function for the whole process */
+    WR_CHECK(pthread_once(&once, quieten_dns) == 0);
     struct evdns_base *dns = evdns_base_new(loop->base, 0);
     WR_CHECK(dns != NULL);
     if (name_servers == NULL)

@@ -40,8 +40,8 @@ static struct wr_peer *least_connections(struct wr_peer **fit, size_t count)
     return round_robin(fit, equal);
 }
 
-/* Rendezvous (Thaler and Ravishankar 1998), weighted by -w/ln(u) (Schindelhauer and Schomaker 2005): a server that comes
- * or goes moves only its own share. */
+/* Rendezvous (Thaler and Ravishankar 1998), weighted by -w/ln(u) (Schindelhauer and Schomaker 2005): a server
+ * that comes or goes moves only its own share. */
 static struct wr_peer *hashed(struct wr_peer **fit, size_t count, uint64_t hash)
 {
     struct wr_peer *best = NULL;

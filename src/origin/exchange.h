@@ -2,10 +2,20 @@
  *
  * The exchange picks a server (balancing, health), takes a pooled connection or makes one, writes the head, streams the
  * request's flow, parses the answer strictly and fills the response's flow, pausing whichever side lags. It knows nothing
- * of caching. Embedded in its owner. Thread: the loop's owner.
+ * of caching. Embedded in its owner, zeroed before its first start. Thread: the loop's owner.
  *
  * Contract: wr_exchange_start() refused: an error, no callback. Accepted: on_end exactly once and last, never before start
- * has returned, unless cancelled. on_head at most once, before on_end. */
+ * has returned, unless cancelled. on_head at most once, before on_end. From within any callback the owner may cancel, start
+ * another exchange, and (from on_end) start the same one again or free it.
+ *
+ * A server that can't be reached gives way to the next, each at most once: nothing has been sent, so that needs no
+ * idempotence. The request goes out a second time (`retries` times) only when a connection that had carried others dies
+ * without an octet of an answer, the request is idempotent, and its body is still there from the first octet.
+ *
+ * Errors: ORIGIN_REFUSED nobody could be reached; ORIGIN_TIMEOUT connecting, the head, or the next piece of the body took
+ * too long (slow clients don't count); ORIGIN_CLOSED the connection ended before the response was whole; ORIGIN_BROKEN
+ * `why`; ORIGIN_DOWN active checks fail for all servers; OVERLOADED max_connections under way for a whole connect_timeout,
+ * or no descriptor left; any other: the error that the request's flow ended with. */
 #pragma once
 
 #include "base/err.h"
@@ -25,7 +35,8 @@ struct wr_exchange {
     void (*on_end)(struct wr_exchange *x, enum wr_err err); /* OK: the response is whole (its flow has been ended) */
     const struct wr_origin_policy *origin;
     enum wr_method method;
-    struct wr_slice head;      /* the request head ready for the wire but for Host when !pass_host; must hold until on_end */
+    struct wr_slice head;      /* the request head ready for the wire, must hold until on_end. With pass_host off the server's
+                                * own name goes in behind the request line, in place of a Host field that stands there */
     struct wr_flow *request;   /* the request's body, or NULL; the exchange opens a reader on it */
     bool request_chunked;      /* send it chunked (its length isn't in the head) */
     bool idempotent;           /* may be sent again to another connection if not an octet of an answer came (RFC 9110 9.2.2) */
@@ -36,14 +47,17 @@ struct wr_exchange {
     unsigned attempts;
     bool reused;
     const char *server;        /* the server's text in the policy */
-    const char *why;           /* with ORIGIN_BROKEN: what was wrong; static text */
+    const char *why;           /* with ORIGIN_BROKEN (perhaps ORIGIN_REFUSED): what was wrong; static text, else NULL */
 
     struct wr_exchange_run *run; /* private */
 };
 
+/* Thread: start. */
 struct wr_backends *wr_backends_new(void);
+/* Once no wr_origins is left that was made with it, and while the main loop is still there if something is watched. */
 void wr_backends_free(struct wr_backends *b);
-/* Active health checks of the policy's origins run on the main loop from now on (and stop for what is no longer named). */
+/* Active health checks of the policy's origins run on the main loop from now on (and stop for what is no longer named).
+ * What is known of servers named again stays known. NULL: stop all. Thread: main. */
 void wr_backends_watch(struct wr_backends *b, struct wr_loop *main_loop, struct wr_policy *policy);
 
 struct wr_origins *wr_origins_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_backends *backends);

@@ -182,6 +182,6 @@ void wr_pool_addresses(struct wr_peer *peer, const struct wr_addresses *found);
 
 /* --- balance.c --- */
 enum wr_pick { WR_PICK_PEER, WR_PICK_FULL, WR_PICK_DOWN, WR_PICK_NONE };
-/* Chooses a server that the run hasn't tried. FULL: those fit to be asked are busy. DOWN: active checks say that all are
- * down. NONE: all have been tried. out NULL: only asks whether one could be chosen. */
+/* Chooses a server that the run hasn't tried. FULL: those fit to be asked are busy. DOWN: active checks say that
+ * all are down. NONE: all have been tried. out NULL: only asks whether one could be chosen. */
 enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out);

@@ -212,10 +212,10 @@ static bool interim(struct wr_exchange_run *run, const struct wr_head *head)
 static void take_heads(struct wr_exchange_run *run, struct wr_slice octets)
 {
     struct wr_receiving *in = &run->in;
-    struct wr_origins *o = run->origins;
     struct wr_head head;
     for (;;) {
-        switch (wr_parse_response(&in->parse, octets.at, octets.len, WR_MAX_ORIGIN_HEAD, run->x->method, o->fields, &head)) {
+        switch (wr_parse_response(&in->parse, octets.at, octets.len, WR_MAX_ORIGIN_HEAD, run->x->method,
+                                  run->origins->fields, &head)) {
         case WR_PARSE_MORE:
             keep_partial(in, octets);
             return;

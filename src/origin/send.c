@@ -9,7 +9,8 @@
 static void on_body(struct wr_reader *reader)
 {
     struct wr_exchange_run *run = WR_CONTAINER(reader, struct wr_exchange_run, out.reader);
-    if (run->stage == WR_RUN_ASKING || run->stage == WR_RUN_BODY) /* else: between two tries */
+    bool between_tries = run->stage != WR_RUN_ASKING && run->stage != WR_RUN_BODY;
+    if (!between_tries && !run->wire->socket.writing) /* a full socket says itself when it has room */
         wr_run_writable(run);
 }
 

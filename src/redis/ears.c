@@ -1,5 +1,5 @@
-/* Who listens to which channel. Workers open and close ears behind the herald's lock; only the main loop speaks to Redis,
- * so a channel whose audience came or went is put on a list that the main loop works off. */
+/* Who listens to which channel. Workers open and close ears behind the herald's lock; only the main loop
+ * speaks to Redis, so a channel whose audience came or went is put on a list that the main loop works off. */
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -80,8 +80,8 @@ static void look_at(struct wr_herald *h, struct wr_channel *c)
 
 static void say(struct wr_herald *h, struct wr_channel *c, bool subscribe)
 {
-    wr_pipe_say(&h->pipe, 2,
-                (struct wr_slice[]){ subscribe ? WR_SLICE("SUBSCRIBE") : WR_SLICE("UNSUBSCRIBE"), name_of(c) });
+    struct wr_slice verb = subscribe ? WR_SLICE("SUBSCRIBE") : WR_SLICE("UNSUBSCRIBE");
+    wr_pipe_say(&h->pipe, 2, (struct wr_slice[]){ verb, name_of(c) });
     c->subscribed = subscribe;
     c->unconfirmed++;
 }

@@ -2,9 +2,9 @@
  *
  *   AWAY --open--> ASKED_ID --:id--> ASKED_TRACKING --+OK / -ERR--> HEARING --lost--> AWAY
  *
- * Two instants tell every thread what memory is worth: `since` (no change has been missed from here on) and `proved` (all
- * that changed before has been reported). Changes up to a PING's sending have arrived when its PONG has, for Redis answers
- * in order. */
+ * Two instants tell every thread what memory is worth: `since` (no change has been missed from here on) and
+ * `proved` (all that changed before has been reported). Changes up to a PING's sending have arrived when its
+ * PONG has, for Redis answers in order. */
 #include "redis/herald.h"
 
 #include <inttypes.h>
@@ -53,8 +53,8 @@ static size_t mark_of(struct wr_slice key)
 
 bool wr_herald_changed_since(const struct wr_herald *herald, struct wr_slice key, struct wr_time asked)
 {
-    /* The mark is set before on_change() drops, the copy is put before this is asked: whichever comes first through the
-     * lock of the store's shard, either this sees the mark or on_change() finds the copy. */
+    /* The mark is set before on_change() drops, the copy is put before this is asked: whichever comes first
+     * through the lock of the store's shard, either this sees the mark or on_change() finds the copy. */
     return read_us(&herald->mark_us[mark_of(key)]) >= asked.us || read_us(&herald->all_us) >= asked.us;
 }
 
@@ -151,10 +151,12 @@ static void ask_tracking(struct wr_herald *h, int64_t id)
     int len = snprintf(number, sizeof number, "%" PRId64, id);
     wr_keys_prefix(&cache, p, "cache");
     wr_keys_prefix(&gen, p, "gen");
-    wr_pipe_say(&h->pipe, 10,
-                (struct wr_slice[]){ WR_SLICE("CLIENT"), WR_SLICE("TRACKING"), WR_SLICE("ON"), WR_SLICE("REDIRECT"),
-                                     wr_slice(number, (size_t) len), WR_SLICE("BCAST"), WR_SLICE("PREFIX"),
-                                     wr_buf_slice(&cache), WR_SLICE("PREFIX"), wr_buf_slice(&gen) });
+    struct wr_slice argv[] = {
+        WR_SLICE("CLIENT"), WR_SLICE("TRACKING"), WR_SLICE("ON"),     WR_SLICE("REDIRECT"),
+        wr_slice(number, (size_t) len),           WR_SLICE("BCAST"),  WR_SLICE("PREFIX"),
+        wr_buf_slice(&cache),                     WR_SLICE("PREFIX"), wr_buf_slice(&gen),
+    };
+    wr_pipe_say(&h->pipe, sizeof argv / sizeof argv[0], argv);
     wr_buf_fini(&cache);
     wr_buf_fini(&gen);
     h->phase = WR_HERALD_ASKED_TRACKING;
@@ -171,8 +173,8 @@ static void begin_to_hear(struct wr_herald *h, bool tracking)
     wr_timer_set(&h->heart, WR_SPAN_MS(0));
 }
 
-/* Only SUBSCRIBE can be refused by now, for want of a permission. Invalidations are asked for first; after them any refusal
- * means that ears hear nothing on this connection: they look again on their deadlines. */
+/* Only SUBSCRIBE can be refused by now, for want of a permission. Invalidations are asked for first; after
+ * them any refusal means that ears hear nothing on this connection: they look again on their deadlines. */
 static void on_refusal(struct wr_herald *h, const struct wr_reply *reply)
 {
     if (h->tracking && !h->flowing) {
@@ -184,8 +186,8 @@ static void on_refusal(struct wr_herald *h, const struct wr_reply *reply)
     wr_ears_down(h);
 }
 
-/* A subscribed connection hears arrays: message, subscribe, unsubscribe, pong. Not subscribed to anything, PING is answered
- * by its argument alone. */
+/* A subscribed connection hears arrays: message, subscribe, unsubscribe, pong. Not subscribed to anything,
+ * PING is answered by its argument alone. */
 static void on_news(struct wr_herald *h, const struct wr_reply *reply)
 {
     if (wr_reply_kind(reply) == WR_REPLY_STRING) {

@@ -1,12 +1,13 @@
-/* The process's one subscribed connection: it hears how fetches ended on other nodes (pub/sub) and what changed in Redis
- * (CLIENT TRACKING, BCAST over the prefixes of cached responses and generations, RESP2).
+/* The process's one subscribed connection: it hears how fetches ended on other nodes (pub/sub) and what
+ * changed in Redis (CLIENT TRACKING, BCAST over the prefixes of cached responses and generations, RESP2).
  *
- * Tracking is redirected to the very connection that asks for it, before it subscribes: so the connection's life is
- * tracking's life, and one PING on it proves that all that changed before the PING has been reported. Where tracking is
- * refused (an ACL, a server without it) nothing is ever *flowing*, and a copy in memory is trusted for max_staleness only.
+ * Tracking is redirected to the very connection that asks for it, before it subscribes: so the connection's
+ * life is tracking's life, and one PING on it proves that all that changed before the PING has been reported.
+ * Where tracking is refused (an ACL, a server without it) nothing is ever *flowing*, and a copy in memory is
+ * trusted for max_staleness only.
  *
- * It lives on the main loop; workers ask from their own threads. pub/sub may lose messages: whoever waits looks again
- * once it is subscribed, and at its own deadline. */
+ * It lives on the main loop; workers ask from their own threads. pub/sub may lose messages: whoever waits
+ * looks again once it is subscribed, and at its own deadline. */
 #pragma once
 
 #include "net/loop.h"
@@ -35,16 +36,17 @@ struct wr_ear {
     TAILQ_ENTRY(wr_ear) entry;
 };
 
-/* on_change is called on the main loop for every key of `prefixes` that changed in Redis (whoever changed it, this
- * process too), with the key; or with at == NULL when anything may have changed (FLUSHALL; the connection was lost and is
- * back). Thread: main. */
+/* on_change is called on the main loop for every key under those prefixes that changed in Redis (whoever
+ * changed it, this process too), with the key; or with at == NULL when anything may have changed (FLUSHALL;
+ * the connection was lost and is back). Thread: main. */
 struct wr_herald *wr_herald_new(struct wr_loop *main_loop, struct wr_policy *policy, const char *name,
                                 void (*on_change)(void *ctx, struct wr_slice key), void *ctx);
 /* Every ear must be closed. Thread: main, or start after the loop ended. */
 void wr_herald_free(struct wr_herald *herald);
 
-/* Listens to `channel` (full name, copied) for `ear`, whose owner is on `loop`. changed() is called after each change of
- * state, the first one included unless that is ASKED, never before this returned. Thread: loop's owner. */
+/* Listens to `channel` (full name, copied) for `ear`, whose owner is on `loop`. changed() is called after
+ * each change of state, the first one included unless that is ASKED, never before this returned. Thread:
+ * loop's owner. */
 void wr_ear_open(struct wr_ear *ear, struct wr_herald *herald, struct wr_loop *loop, struct wr_slice channel,
                  void (*changed)(struct wr_ear *));
 /* The state, and the text of the message when HEARD (copied out; out may be NULL). Thread: the owner's. */
@@ -52,13 +54,14 @@ enum wr_ear_state wr_ear_state(struct wr_ear *ear, char out[WR_EAR_TEXT + 1]);
 /* Stops listening; harmless twice or on a zeroed ear. Thread: the owner's. */
 void wr_ear_close(struct wr_ear *ear);
 
-/* Whether a copy in memory that was last known equal to Redis at `checked` (monotonic: when the question to Redis was
- * *sent*, not when its answer came) may be used at `now` without asking Redis: invalidations have been flowing since before
- * `checked` and a heartbeat sent within max_staleness proves it, or `checked` is no longer than max_staleness ago. So a copy
- * is never used later than max_staleness after it changed in Redis. Thread: any, no lock. */
+/* Whether a copy in memory that was last known equal to Redis at `checked` (monotonic: when the question to
+ * Redis was *sent*, not when its answer came) may be used at `now` without asking Redis: invalidations have
+ * been flowing since before `checked` and a heartbeat sent within max_staleness proves it, or `checked` is no
+ * longer than max_staleness ago. So a copy is never used later than max_staleness after it changed in Redis.
+ * Thread: any, no lock. */
 bool wr_herald_trusts(const struct wr_herald *herald, struct wr_time checked, struct wr_time now);
-/* Whether Redis has reported this key (full name) as changed since `asked` (monotonic: when the question that read it was
- * sent). An answer may be overtaken by the news that it is old: so put the copy into memory first, then ask this, and drop
- * the copy if true (a hash collision may say true needlessly). on_change() and the putting must go through one lock per key,
- * as the memory store's do. Thread: any, no lock. */
+/* Whether Redis has reported this key (full name) as changed since `asked` (monotonic: when the question that
+ * read it was sent). An answer may be overtaken by the news that it is old: so put the copy into memory
+ * first, then ask this, and drop the copy if true (a hash collision may say true needlessly). on_change() and
+ * the putting must go through one lock per key, as the memory store's do. Thread: any, no lock. */
 bool wr_herald_changed_since(const struct wr_herald *herald, struct wr_slice key, struct wr_time asked);

@@ -9,7 +9,8 @@
 #define WR_HERALD_MARKS 8192   /* times of last change, by the key's hash */
 #define WR_CHANNEL_BUCKETS 1024
 
-/* One channel that ears listen to, or that Redis still has to confirm something about. Behind the herald's lock. */
+/* One channel that ears listen to, or that Redis still has to confirm something about. Behind the herald's
+ * lock. */
 struct wr_channel {
     TAILQ_HEAD(, wr_ear) ears;
     bool subscribed;       /* what was said last on this connection: SUBSCRIBE, or nothing or UNSUBSCRIBE */

@@ -11,7 +11,7 @@ void wr_keys_prefix(struct wr_buf *out, const struct wr_policy_redis *p, const c
 
 static bool fits_host(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == ':' || c == '[' || c == ']';
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c != '\0' && strchr(".-:[]", c));
 }
 
 static void add_host(struct wr_buf *out, struct wr_slice host)
@@ -50,7 +50,8 @@ static void add_name(struct wr_buf *out, struct wr_slice name)
     wr_buf_add(out, hex, WR_HASH_HEX);
 }
 
-void wr_keys_cache(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host, struct wr_hash hash)
+void wr_keys_cache(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host,
+                   struct wr_hash hash)
 {
     wr_keys_prefix(out, p, "cache");
     add_host(out, host);
@@ -58,8 +59,8 @@ void wr_keys_cache(struct wr_buf *out, const struct wr_policy_redis *p, struct w
     add_hash(out, hash);
 }
 
-void wr_keys_chunk(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host, struct wr_hash hash,
-                   uint64_t generation, uint64_t n)
+void wr_keys_chunk(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host,
+                   struct wr_hash hash, uint64_t generation, uint64_t n)
 {
     wr_keys_cache(out, p, host, hash);
     wr_buf_printf(out, ":%016" PRIx64 ":%" PRIu64, generation, n);
@@ -77,7 +78,8 @@ void wr_keys_flight(struct wr_buf *out, const struct wr_policy_redis *p, struct 
     add_hash(out, hash);
 }
 
-void wr_keys_generation(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice scope, struct wr_slice name)
+void wr_keys_generation(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice scope,
+                        struct wr_slice name)
 {
     wr_keys_prefix(out, p, "gen");
     wr_buf_add_slice(out, scope);
@@ -85,7 +87,8 @@ void wr_keys_generation(struct wr_buf *out, const struct wr_policy_redis *p, str
     add_name(out, name);
 }
 
-void wr_keys_limit(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice policy, struct wr_slice identity)
+void wr_keys_limit(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice policy,
+                   struct wr_slice identity)
 {
     wr_keys_prefix(out, p, "limit");
     add_name(out, policy);

@@ -1,27 +1,31 @@
 /* The names of everything weir keeps in Redis (the keyspace table of the design), in one place.
  *
- * All begin with "{namespace}:{keyspace}:". What comes from outside (hosts, tags, identities) is made harmless and short
- * here: the names stay readable, split on ':' and never break out of their cluster hash tag.
- * Each function appends one name to *out. Thread: any. */
+ * All begin with "{namespace}:{keyspace}:". What comes from outside (hosts, tags, identities) is made
+ * harmless and short here: the names stay readable, split on ':' and never break out of their cluster hash
+ * tag. Each function appends one name to *out. Thread: any. */
 #pragma once
 
 #include "base/hash.h"
 #include "policy/policy.h"
 
-/* HASH: a stored response. host: any octets; what is not [a-z0-9.:-] or a bracket becomes '_', at most 128 octets stay. */
-void wr_keys_cache(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host, struct wr_hash hash);
+/* HASH: a stored response. host: any octets; what is not [a-z0-9.:-] or a bracket becomes '_', at most 128
+ * octets stay. */
+void wr_keys_cache(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host,
+                   struct wr_hash hash);
 /* STRING: chunk n of the content of one storing (generation) of that response; the same slot. */
-void wr_keys_chunk(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host, struct wr_hash hash,
-                   uint64_t generation, uint64_t n);
+void wr_keys_chunk(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host,
+                   struct wr_hash hash, uint64_t generation, uint64_t n);
 /* STRING: the fetch lock of that response; the same slot. */
 void wr_keys_lock(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
 /* Channel: how its fetch ended. */
 void wr_keys_flight(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
-/* STRING: the generation of a tag, a host, everything. scope: one of ours ("tag", "host", "all"); name: any octets; with
- * braces or over 128 octets its hash stands for it. */
-void wr_keys_generation(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice scope, struct wr_slice name);
+/* STRING: the generation of a tag, a host, everything. scope: one of ours ("tag", "host", "all"); name: any
+ * octets; with braces or over 128 octets its hash stands for it. */
+void wr_keys_generation(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice scope,
+                        struct wr_slice name);
 /* STRING, HASH or ZSET by algorithm. policy: the limit's name. identity: likewise. */
-void wr_keys_limit(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice policy, struct wr_slice identity);
+void wr_keys_limit(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice policy,
+                   struct wr_slice identity);
 /* STREAM: the journal of purges. */
 void wr_keys_purges(struct wr_buf *out, const struct wr_policy_redis *p);
 /* HASH: one node's heartbeat. */
@@ -32,4 +36,5 @@ void wr_keys_nodes(struct wr_buf *out, const struct wr_policy_redis *p);
 void wr_keys_prefix(struct wr_buf *out, const struct wr_policy_redis *p, const char *kind);
 
 /* The hash of the response a cache or chunk key's name belongs to. false: no such name. */
-bool wr_keys_cache_hash(const struct wr_policy_redis *p, struct wr_slice key, struct wr_hash *hash) WR_MUST_USE;
+bool wr_keys_cache_hash(const struct wr_policy_redis *p, struct wr_slice key,
+                        struct wr_hash *hash) WR_MUST_USE;

@@ -9,18 +9,18 @@
 #include <stdlib.h>
 
 #include "log/log.h"
+#include "redis/mood_priv.h"
 #include "redis/pipe_priv.h"
 #include "redis/scripts_priv.h"
 #include "stats/stats.h"
 
-#define MAX_WIRES 8192                     /* of one link */
-#define MAX_UNWRITTEN (32u << 20)          /* octets */
-#define MAX_SPARE 256                      /* wires kept for reuse */
-#define LATE_IN_A_ROW 5                    /* so many calls without a timely reply open the breaker */
+#define MAX_WIRES 8192             /* of one link */
+#define MAX_UNWRITTEN (32u << 20)  /* octets */
+#define MAX_SPARE 256              /* wires kept for reuse */
+#define LATE_IN_A_ROW 5            /* so many calls without a timely reply open the breaker */
 #define PROBE_EVERY WR_SPAN_MS(100)
-#define STUCK WR_SPAN_S(2)                 /* the oldest wire unanswered for so long, breaker open: dial again */
-#define PROBE_PATIENCE_LEAST WR_SPAN_MS(20) /* a probe answered within this, or redis.timeout, closes the breaker */
-#define MOOD_LASTS WR_SPAN_S(5)            /* no such error for so long: it is over */
+#define PROBE_LEAST WR_SPAN_MS(20) /* a probe answered within this, or redis.timeout, closes it */
+#define STUCK WR_SPAN_S(2)         /* breaker open, the oldest wire unanswered for so long: dial again */
 #define SHA_LEN 40
 
 enum wire_kind { WIRE_PLAIN, WIRE_SCRIPT, WIRE_LOAD, WIRE_PROBE };
@@ -36,23 +36,6 @@ struct wr_wire {
     STAILQ_ENTRY(wr_wire) entry;
 };
 
-/* Errors of Redis as a whole: told once when they begin and once when they have passed, not per command. */
-struct mood {
-    const char *code, *text;
-    bool redial; /* another connection may reach a server in a better one */
-};
-
-static const struct mood moods[] = {
-    { "READONLY", "is a read-only replica", true },
-    { "LOADING", "is loading its data", false },
-    { "OOM", "has no memory left", false },
-    { "MISCONF", "cannot write to its disk and takes no writes", false },
-    { "MASTERDOWN", "has lost its master", false },
-    { "NOAUTH", "asks for a password", true },
-    { "NOPERM", "does not permit this user what weir needs", false },
-    { "CLUSTERDOWN", "is a cluster that is down", false },
-};
-
 struct wr_link {
     struct wr_corpse corpse;
     struct wr_loop *loop;
@@ -65,8 +48,7 @@ struct wr_link {
     struct wr_timer prober;    /* while the breaker is open */
     bool breaker_open, probe_under_way;
     unsigned late_in_a_row;
-    const struct mood *mood;   /* NULL: fine */
-    struct wr_time mood_seen, mood_redialled;
+    struct wr_mood mood;
     char sha[WR_SCRIPT_COUNT][SHA_LEN]; /* [0] == 0: not known */
     struct wr_buf scratch;
 };
@@ -211,8 +193,8 @@ static void on_prober(struct wr_timer *timer)
 static void probe_answered(struct wr_link *link, struct wr_span took)
 {
     struct wr_span patience = link->policy->redis.timeout;
-    if (patience.us < PROBE_PATIENCE_LEAST.us)
-        patience = PROBE_PATIENCE_LEAST;
+    if (patience.us < PROBE_LEAST.us)
+        patience = PROBE_LEAST;
     link->probe_under_way = false;
     if (took.us > patience.us)
         return;
@@ -235,37 +217,6 @@ static void on_deadline(struct wr_timer *timer)
     arm_deadline(link);
 }
 
-/* --- moods --- */
-
-static void mood_seen(struct wr_link *link, const struct mood *m)
-{
-    struct wr_time now = link->loop->mono;
-    if (link->mood != m)
-        wr_warn("redis %s (%s): it %s", link->policy->redis.address.text, link->pipe.name, m->text);
-    link->mood = m;
-    link->mood_seen = now;
-    if (m->redial && (link->mood_redialled.us == 0 || wr_time_since(now, link->mood_redialled).us > MOOD_LASTS.us)) {
-        link->mood_redialled = now;
-        wr_pipe_cut(&link->pipe, WR_PIPE_REDIAL, wr_slice(NULL, 0));
-    }
-}
-
-static void mood_passed(struct wr_link *link)
-{
-    if (wr_time_since(link->loop->mono, link->mood_seen).us <= MOOD_LASTS.us)
-        return;
-    wr_info("redis %s (%s): takes commands again", link->policy->redis.address.text, link->pipe.name);
-    link->mood = NULL;
-}
-
-static const struct mood *mood_of(const struct wr_reply *reply)
-{
-    for (size_t i = 0; i < sizeof moods / sizeof moods[0]; i++)
-        if (wr_reply_is_error(reply, moods[i].code))
-            return &moods[i];
-    return NULL;
-}
-
 /* --- replies --- */
 
 static void count_latency(struct wr_span took)
@@ -273,14 +224,17 @@ static void count_latency(struct wr_span took)
     static const struct {
         int64_t us;
         enum wr_stat stat;
-    } buckets[] = { { 1000, WR_STAT_redis_1ms },     { 5000, WR_STAT_redis_5ms },     { 25000, WR_STAT_redis_25ms },
-                    { 100000, WR_STAT_redis_100ms }, { 1000000, WR_STAT_redis_1s },   { INT64_MAX, WR_STAT_redis_answers } };
+    } buckets[] = {
+        { 1000, WR_STAT_redis_1ms },     { 5000, WR_STAT_redis_5ms },   { 25000, WR_STAT_redis_25ms },
+        { 100000, WR_STAT_redis_100ms }, { 1000000, WR_STAT_redis_1s }, { INT64_MAX, WR_STAT_redis_answers },
+    };
     for (size_t i = 0; i < sizeof buckets / sizeof buckets[0]; i++)
         if (took.us <= buckets[i].us)
             wr_stats_add(buckets[i].stat, 1);
 }
 
-static void say_eval(struct wr_link *link, enum wr_script script, bool by_sha, size_t tail_argc, struct wr_slice tail)
+static void say_eval(struct wr_link *link, enum wr_script script, bool by_sha, size_t tail_argc,
+                     struct wr_slice tail)
 {
     wr_buf_clear(&link->scratch);
     wr_resp_head(&link->scratch, tail_argc + 2);
@@ -290,8 +244,8 @@ static void say_eval(struct wr_link *link, enum wr_script script, bool by_sha, s
     wr_pipe_say_raw(&link->pipe, wr_buf_slice(&link->scratch));
 }
 
-/* Redis has forgotten the script (SCRIPT FLUSH, a restart, a failover): the same call again with its text, which also
- * teaches it anew. The deadline stays. */
+/* Redis has forgotten the script (SCRIPT FLUSH, a restart, a failover): the same call again with its text,
+ * which also teaches it anew. The deadline stays. */
 static void eval_again(struct wr_link *link, struct wr_wire *forgotten)
 {
     struct wr_wire *w = wire_new(link, WIRE_PLAIN);
@@ -343,17 +297,11 @@ static void on_reply(struct wr_pipe *pipe, const struct wr_reply *reply)
     }
     struct wr_wire *w = wire_shift(link);
     count_latency(wr_time_since(link->loop->mono, w->sent));
-    const struct mood *mood = NULL;
-    if (wr_reply_kind(reply) == WR_REPLY_ERROR) {
+    if (wr_reply_kind(reply) == WR_REPLY_ERROR)
         WR_COUNT(redis_errors);
-        mood = mood_of(reply);
-    } else if (link->mood) {
-        mood_passed(link);
-    }
     wire_answered(link, w, reply);
     wire_free(link, w);
-    if (mood)
-        mood_seen(link, mood);
+    wr_mood_watch(&link->mood, pipe, reply);
 }
 
 /* --- the connection comes and goes --- */
@@ -483,8 +431,9 @@ enum wr_err wr_link_send(struct wr_link *link, struct wr_call *call, struct wr_s
     return WR_OK;
 }
 
-enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr_span timeout, enum wr_script script,
-                           size_t key_count, const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args)
+enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr_span timeout,
+                           enum wr_script script, size_t key_count, const struct wr_slice *keys,
+                           size_t arg_count, const struct wr_slice *args)
 {
     WR_CHECK(call->done != NULL && call->wire == NULL);
     if (!admits(link))
@@ -500,8 +449,8 @@ void wr_link_tell(struct wr_link *link, size_t argc, const struct wr_slice *argv
         put_command(link, argc, argv);
 }
 
-void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count, const struct wr_slice *keys,
-                         size_t arg_count, const struct wr_slice *args)
+void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count,
+                         const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args)
 {
     if (admits(link))
         put_script(link, script, key_count, keys, arg_count, args);

@@ -1,9 +1,10 @@
 /* A pipelined connection to Redis, and calls on it with deadlines of their own.
  *
- * A call lives inside its asker. Refused: an error now, the callback never. Accepted: the callback exactly once, never
- * before the start has returned. Cancelled: never. When the deadline passes the call ends with TIMEOUT and its late
- * reply is swallowed in order: the link and its neighbours live on; too many late ones in a row open the breaker.
- * All commands of one turn of the loop leave in one write. Thread: the loop's owner. */
+ * A call lives inside its asker. Refused: an error now, the callback never. Accepted: the callback exactly
+ * once, never before the start has returned. Cancelled: never. When the deadline passes the call ends with
+ * TIMEOUT and its late reply is swallowed in order: the link and its neighbours live on; too many late ones
+ * in a row open the breaker. All commands of one turn of the loop leave in one write. Thread: the loop's
+ * owner. */
 #pragma once
 
 #include "base/err.h"
@@ -34,20 +35,21 @@ bool wr_link_ready(const struct wr_link *link);
 /* call->done must be set. argv's octets are copied before it returns. timeout: from now. */
 enum wr_err wr_link_send(struct wr_link *link, struct wr_call *call, struct wr_span timeout, size_t argc,
                          const struct wr_slice *argv) WR_MUST_USE;
-/* The same for a script of scripts.def: EVALSHA, and EVAL behind the caller's back when Redis has forgotten it. */
+/* The same for a script of scripts.def: EVALSHA, and EVAL behind the caller's back when Redis has forgotten
+ * it. */
 enum wr_script {
 #define X(id, file) WR_SCRIPT_##id,
 #include "redis/scripts.def"
 #undef X
     WR_SCRIPT_COUNT
 };
-enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr_span timeout, enum wr_script script,
-                           size_t key_count, const struct wr_slice *keys, size_t arg_count,
-                           const struct wr_slice *args) WR_MUST_USE;
+enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr_span timeout,
+                           enum wr_script script, size_t key_count, const struct wr_slice *keys,
+                           size_t arg_count, const struct wr_slice *args) WR_MUST_USE;
 /* For what nobody waits for (a lock's release, a publish): sent if the link is ready, its reply swallowed. */
 void wr_link_tell(struct wr_link *link, size_t argc, const struct wr_slice *argv);
-void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count, const struct wr_slice *keys,
-                         size_t arg_count, const struct wr_slice *args);
+void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count,
+                         const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args);
 /* The asker no longer wants to know. Harmless on a call that is not under way (zeroed or done). */
 void wr_call_cancel(struct wr_call *call);
 static inline bool wr_call_pending(const struct wr_call *call)

@@ -60,10 +60,15 @@ static void tell_figures(struct wr_node *node)
     write_digits(&requests, wr_stats_sum(WR_STAT_requests));
     write_digits(&lifetime, (uint64_t) wr_span_ms(WR_NODE_LIFETIME));
     struct wr_slice key = wr_buf_slice(&node->hash_key);
-    wr_link_tell(node->link, 12,
-                 (struct wr_slice[]){ WR_SLICE("HSET"), key, WR_SLICE("pid"), pid.slice, WR_SLICE("started"),
-                                      started.slice, WR_SLICE("seen"), seen.slice, WR_SLICE("workers"), workers.slice,
-                                      WR_SLICE("requests"), requests.slice });
+    struct wr_slice argv[] = {
+        WR_SLICE("HSET"),    key,
+        WR_SLICE("pid"),     pid.slice,
+        WR_SLICE("started"), started.slice,
+        WR_SLICE("seen"),    seen.slice,
+        WR_SLICE("workers"), workers.slice,
+        WR_SLICE("requests"), requests.slice,
+    };
+    wr_link_tell(node->link, sizeof argv / sizeof argv[0], argv);
     wr_link_tell(node->link, 3, (struct wr_slice[]){ WR_SLICE("PEXPIRE"), key, lifetime.slice });
 }
 
@@ -85,8 +90,8 @@ static void on_beat(struct wr_timer *timer)
     wr_timer_set(timer, err == WR_OK ? (struct wr_span){ BEAT_US * 9 / 10 + spread } : RETRY);
 }
 
-struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link, const char *name,
-                            void (*counted)(void *ctx, unsigned nodes), void *ctx)
+struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link,
+                            const char *name, void (*counted)(void *ctx, unsigned nodes), void *ctx)
 {
     struct wr_node *node = calloc(1, sizeof *node);
     WR_CHECK(node != NULL);

@@ -59,8 +59,8 @@ static void log_trouble(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_s
     if ((p->logged & bit) != 0 || why == WR_PIPE_REDIAL)
         return;
     p->logged |= bit;
-    wr_warn("redis %s (%s): %s%s%.*s", p->policy->address.text, p->name, trouble_text[why], detail.len ? ": " : "",
-            WR_SLICE_ARG(detail));
+    wr_warn("redis %s (%s): %s%s%.*s", p->policy->address.text, p->name, trouble_text[why],
+            detail.len ? ": " : "", WR_SLICE_ARG(detail));
 }
 
 static void drop_event(struct event **event)
@@ -173,17 +173,19 @@ static void begin_greeting(struct wr_pipe *p)
     const struct wr_policy_redis *policy = p->policy;
     p->state = WR_PIPE_GREETING;
     p->greetings_left = 0;
+    struct wr_slice user = wr_slice_str(policy->user), password = wr_slice_str(policy->password);
     if (policy->password && policy->user)
-        greet(p, 3, (struct wr_slice[]){ WR_SLICE("AUTH"), wr_slice_str(policy->user), wr_slice_str(policy->password) });
+        greet(p, 3, (struct wr_slice[]){ WR_SLICE("AUTH"), user, password });
     else if (policy->password)
-        greet(p, 2, (struct wr_slice[]){ WR_SLICE("AUTH"), wr_slice_str(policy->password) });
+        greet(p, 2, (struct wr_slice[]){ WR_SLICE("AUTH"), password });
     if (policy->db != 0) {
         char db[16];
         int len = snprintf(db, sizeof db, "%d", policy->db);
         greet(p, 2, (struct wr_slice[]){ WR_SLICE("SELECT"), wr_slice(db, (size_t) len) });
     }
     greet_name(p);
-    greet(p, 1, (struct wr_slice[]){ WR_SLICE("PING") }); /* is refused while Redis loads or wants a password */
+    /* Refused while Redis loads or wants a password. */
+    greet(p, 1, (struct wr_slice[]){ WR_SLICE("PING") });
 }
 
 static void come_up(struct wr_pipe *p)
@@ -204,13 +206,14 @@ static void come_up(struct wr_pipe *p)
 static void greeting_answered(struct wr_pipe *p, const struct wr_reply *r)
 {
     bool last = --p->greetings_left == 0;
-    bool login_or_db = p->greetings_left >= 2;
+    bool needed = p->greetings_left >= 2; /* AUTH, SELECT */
+    bool full = wr_reply_is_error(r, "ERR max number of clients");
     struct wr_slice text = wr_reply_slice(r);
     if (wr_reply_is_error(r, "LOADING") || wr_reply_is_error(r, "MASTERDOWN"))
         wr_pipe_cut(p, WR_PIPE_LOADING, wr_slice(NULL, 0));
     else if (wr_reply_is_error(r, "NOAUTH") || wr_reply_is_error(r, "WRONGPASS"))
         wr_pipe_cut(p, WR_PIPE_LOGIN, text);
-    else if ((login_or_db && wr_reply_kind(r) == WR_REPLY_ERROR) || wr_reply_is_error(r, "ERR max number of clients"))
+    else if (full || (needed && wr_reply_kind(r) == WR_REPLY_ERROR))
         wr_pipe_cut(p, WR_PIPE_REFUSED, text);
     else if (last)
         come_up(p);
@@ -296,14 +299,15 @@ static void watch_connect(struct wr_pipe *p, redisContext *ctx)
     WR_CHECK(event_add(p->on_writable, NULL) == 0);
 }
 
-/* hiredis resolves names with getaddrinfo(), which blocks: it gets the address in digits. A name with several addresses:
- * each failure tries the next. */
+/* hiredis resolves names with getaddrinfo(), which blocks: it gets the address in digits. A name with several
+ * addresses: each failure tries the next. */
 static void connect_to(struct wr_pipe *p, const struct wr_addresses *found)
 {
     const struct sockaddr *to = (const struct sockaddr *) &found->list[p->failures % found->count].at;
     char digits[INET6_ADDRSTRLEN];
-    const void *octets = to->sa_family == AF_INET6 ? (const void *) &((const struct sockaddr_in6 *) to)->sin6_addr
-                                                   : (const void *) &((const struct sockaddr_in *) to)->sin_addr;
+    const void *octets = &((const struct sockaddr_in *) to)->sin_addr;
+    if (to->sa_family == AF_INET6)
+        octets = &((const struct sockaddr_in6 *) to)->sin6_addr;
     WR_CHECK(inet_ntop(to->sa_family, octets, digits, sizeof digits) != NULL);
     watch_connect(p, redisConnectNonBlock(digits, p->policy->address.port));
 }
@@ -336,11 +340,14 @@ static void on_timer(struct wr_timer *timer)
     struct wr_pipe *p = WR_CONTAINER(timer, struct wr_pipe, timer);
     if (p->state == WR_PIPE_DOWN)
         dial(p);
+    else if (p->state == WR_PIPE_DIALLING)
+        wr_pipe_cut(p, WR_PIPE_UNREACHABLE, WR_SLICE("timed out"));
     else
-        wr_pipe_cut(p, p->state == WR_PIPE_DIALLING ? WR_PIPE_UNREACHABLE : WR_PIPE_SILENT, WR_SLICE("timed out"));
+        wr_pipe_cut(p, WR_PIPE_SILENT, WR_SLICE("timed out"));
 }
 
-void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy, const char *name)
+void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy,
+                  const char *name)
 {
     struct wr_sockaddr literal;
     p->loop = loop;

@@ -1,10 +1,12 @@
-/* One connection to Redis on a loop: dials, greets (AUTH, SELECT, CLIENT SETNAME), stays connected with jittered backoff,
- * sends all commands of a turn in one write, hands over each reply in order. It knows nothing of what is asked.
+/* One connection to Redis on a loop: dials, greets (AUTH, SELECT, CLIENT SETNAME), stays connected with
+ * jittered backoff, sends all commands of a turn in one write, hands over each reply in order. It knows
+ * nothing of what is asked.
  *
- * It is the adapter between hiredis and libevent: a non-blocking redisContext gives the socket, the output buffer and the
- * parser. hiredis's own callback dispatcher (async.c) stays outside: in 0.14 a reply that nobody asked for, or a pushed
- * message of an unforeseen shape, meets an assert there and ends the process, and a PING on a subscribed connection is
- * never answered. What a peer sends ends at most this connection. Thread: the loop's owner.
+ * It is the adapter between hiredis and libevent: a non-blocking redisContext gives the socket, the output
+ * buffer and the parser. hiredis's own callback dispatcher (async.c) stays outside: in 0.14 a reply that
+ * nobody asked for, or a pushed message of an unforeseen shape, meets an assert there and ends the process,
+ * and a PING on a subscribed connection is never answered. What a peer sends ends at most this connection.
+ * Thread: the loop's owner.
  *
  * The process must ignore SIGPIPE: hiredis writes with write(). */
 #pragma once
@@ -38,8 +40,9 @@ struct wr_pipe {
     struct wr_loop *loop;
     const struct wr_policy_redis *policy; /* of the owner's snapshot */
     char *name;
-    /* The owner's. opened: commands may be said now. reply: one reply, borrowed. closed: an open pipe has ended; what
-     * was said since it opened and not answered will never be. Any of them may cut or fini the pipe. */
+    /* The owner's. opened: commands may be said now. reply: one reply, borrowed. closed: an open pipe has
+     * ended; what was said since it opened and not answered will never be. Any of them may cut or fini the
+     * pipe. */
     void (*opened)(struct wr_pipe *pipe);
     void (*reply)(struct wr_pipe *pipe, const struct wr_reply *reply);
     void (*closed)(struct wr_pipe *pipe);
@@ -60,14 +63,16 @@ struct wr_pipe {
 };
 
 /* Fill the three callbacks first. Dials at once, in the background. name: copied. */
-void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy, const char *name);
+void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy,
+                  const char *name);
 /* Closes without telling the owner. */
 void wr_pipe_fini(struct wr_pipe *p);
-/* One command, or several already in the wire's form; copied; leaves at the end of this turn. Only while OPEN. */
+/* One command, or several already in the wire's form; copied; leaves at the end of this turn. Only while
+ * OPEN. */
 void wr_pipe_say(struct wr_pipe *p, size_t argc, const struct wr_slice *argv);
 void wr_pipe_say_raw(struct wr_pipe *p, struct wr_slice octets);
-/* Ends the connection and dials again later. The owner's closed() runs before this returns, if the pipe was open. detail:
- * for the log, or empty. Harmless while DOWN. */
+/* Ends the connection and dials again later. The owner's closed() runs before this returns, if the pipe was
+ * open. detail: for the log, or empty. Harmless while DOWN. */
 void wr_pipe_cut(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_slice detail);
 
 /* The wire's form of commands (RESP): a head with the number of arguments, then each argument. */

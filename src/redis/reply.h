@@ -1,13 +1,22 @@
-/* A reply from Redis, read without knowing hiredis. Borrowed: holds until the callback that brought it returns. */
+/* A reply from Redis, read without knowing hiredis. Borrowed: holds until the callback that brought it
+ * returns. */
 #pragma once
 
 #include "base/bytes.h"
 
 struct wr_reply; /* a redisReply in disguise: only redis/ looks inside */
 
-enum wr_reply_kind { WR_REPLY_NIL, WR_REPLY_STATUS, WR_REPLY_ERROR, WR_REPLY_INTEGER, WR_REPLY_STRING, WR_REPLY_ARRAY };
+enum wr_reply_kind {
+    WR_REPLY_NIL,
+    WR_REPLY_STATUS,
+    WR_REPLY_ERROR,
+    WR_REPLY_INTEGER,
+    WR_REPLY_STRING,
+    WR_REPLY_ARRAY,
+};
 
-/* A NULL reply reads as NIL. Anything a peer sends is handled: asking for what isn't there gives NIL, 0 or an empty slice. */
+/* A NULL reply reads as NIL. Anything a peer sends is handled: asking for what isn't there gives NIL, 0 or an
+ * empty slice. */
 enum wr_reply_kind wr_reply_kind(const struct wr_reply *r);
 struct wr_slice wr_reply_slice(const struct wr_reply *r);  /* STRING, STATUS, ERROR; at == NULL otherwise */
 int64_t wr_reply_int(const struct wr_reply *r);            /* INTEGER, or a STRING of digits; 0 otherwise */

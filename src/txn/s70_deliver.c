@@ -224,6 +224,8 @@ enum wr_txn_stage wr_txn_deliver_enter(struct wr_txn *t)
     if (t->err != WR_OK) {
         wr_txn_write_reply(t);
     } else {
+        if (t->alone)
+            wr_txn_invalidate(t);
         wr_txn_write_head(t);
         if (!open_reader(t)) {
             /* it has grown too large to be kept while we waited for our turn */

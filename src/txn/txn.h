@@ -142,5 +142,7 @@ void wr_txn_write_head(struct wr_txn *t);
 void wr_txn_write_common(struct wr_txn *t);
 /* answer.c: what stands before part `index` of a multipart/byteranges; index == part_count: after the last. */
 void wr_txn_write_part_head(struct wr_txn *t, struct wr_buf *out, size_t index);
+/* invalidate.c: drops what the answer to an unsafe method makes invalid. */
+void wr_txn_invalidate(struct wr_txn *t);
 /* reply.c: weir's own response for t->err. */
 void wr_txn_write_reply(struct wr_txn *t);

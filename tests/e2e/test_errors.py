@@ -74,7 +74,8 @@ def test_a_target_too_long_is_414(proxy, origin):
     assert origin.calls() == 0
 
 
-@pytest.mark.parametrize("fields", [b"X-A: " + b"a" * 300_000 + b"\r\n", b"X-A: a\r\n" * 40_000])
+@pytest.mark.parametrize("fields", [b"X-A: " + b"a" * 300_000 + b"\r\n", b"X-A: a\r\n" * 40_000],
+                         ids=["too long", "too many"])
 def test_too_many_or_too_long_fields_are_431(proxy, origin, fields):
     with proxy.connect() as connection:
         try:

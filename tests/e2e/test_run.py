@@ -123,9 +123,10 @@ def test_a_unix_socket_to_listen_on(weirs, origin, place):
 
 def test_one_access_line_per_request(cache, origin):
     origin.on("/page?a=1", body=b"12345")
-    for _ in range(2):
-        cache.ask("/page?a=1", fields={"User-Agent": 'agent "quoted"', "Referer": "http://from.example/"})
-    cache.ask("/none", "POST", body=b"")
+    with cache.connect() as connection:     # one worker, so one order
+        for _ in range(2):
+            connection.ask("/page?a=1", fields={"User-Agent": 'agent "quoted"', "Referer": "http://from.example/"})
+        connection.ask("/none", "POST", body=b"")
     lines = until(lambda: len(cache.access_lines()) >= 3 and cache.access_lines(), "three access lines")
     found = [COMBINED.search(line) for line in lines]
     assert all(found), lines
@@ -259,11 +260,18 @@ def test_weirctl_reload_good_and_bad(weirs, origin):
     assert node.ask("/b").status == 200
 
 
-def test_weirctl_drain_takes_the_node_out_and_it_still_serves(proxy, origin):
-    origin.on("/", body=b"x")
-    proxy.admin.ctl("drain")
-    until(lambda: proxy.admin.get("/readyz").status == 503, "not ready while draining")
-    assert proxy.admin.get("/healthz").status == 200
+def test_weirctl_drain_takes_the_node_out_and_ends_it_when_all_is_served(proxy, origin):
+    gate = threading.Event()
+    origin.on("/held", body=b"held", gate=gate)
+    with proxy.connect() as connection:
+        connection.send_head("GET", "/held")
+        origin.wait_calls("/held", 1)
+        proxy.admin.ctl("drain")
+        until(lambda: proxy.admin.get("/readyz").status == 503, "not ready while draining")
+        assert proxy.admin.get("/healthz").status == 200
+        gate.set()
+        assert connection.read().body == b"held"
+    assert proxy.process.wait(20) == 0
 
 
 def test_weirctl_says_what_is_wrong(proxy, place):

@@ -51,7 +51,8 @@ static inline void response_of(struct wr_arena *arena, int status, const char *l
         fail_msg("response refused: %s: %s", p.why, lines);
 }
 
-static inline void request_of(struct wr_arena *arena, const char *line, const char *lines, struct wr_head *out)
+static inline void request_of(struct wr_arena *arena, const char *line, const char *lines,
+                              struct wr_head *out)
 {
     struct wr_parse_limits limits = { 8192, 65536 };
     char first[9000];

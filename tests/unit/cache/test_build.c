@@ -5,15 +5,19 @@
 
 #include "cache/cache_status.h"
 
-static const struct wr_key key = { .text = WR_SLICE_INIT("example.com/x"), .host = WR_SLICE_INIT("example.com") };
+static const struct wr_key key = { .text = WR_SLICE_INIT("example.com/x"),
+                                   .host = WR_SLICE_INIT("example.com") };
 
 static struct wr_object *object(struct wr_arena *arena, int status, const char *lines)
 {
     struct wr_head response;
     response_of(arena, status, lines, &response);
-    struct wr_meta meta = { .status = status, .response_time = NOW, .request_time = NOW, .lifetime = WR_SPAN_S(100), .length = 10 };
+    struct wr_meta meta = {
+        .status = status, .response_time = NOW, .request_time = NOW, .lifetime = WR_SPAN_S(100), .length = 10
+    };
     struct wr_flow *flow = wr_flow_of(WR_SLICE("0123456789"));
-    struct wr_object *o = wr_build_object(&key, wr_slice(NULL, 0), &meta, &response, WR_SLICE("1.1 edge"), flow);
+    struct wr_object *o =
+        wr_build_object(&key, wr_slice(NULL, 0), &meta, &response, WR_SLICE("1.1 edge"), flow);
     wr_flow_unref(flow);
     return o;
 }
@@ -27,14 +31,18 @@ static void keeps_end_to_end_fields_only(void **state)
 {
     (void) state;
     struct wr_arena arena = { 0 };
-    struct wr_object *o = object(&arena, 200, "Date: {-5}\nContent-Length: 10\nConnection: a, b\na: 1\nb: 2\nc: 3\nAge: 7\n"
-                                              "Keep-Alive: x\nProxy-Authenticate: x\nUpgrade: x\nTE: x\nETag: \"v\"\n"
-                                              "Last-Modified: {-100}\nCache-Status: up; hit\nVia: 1.1 up\nSet-Cookie: d=e");
+    struct wr_object *o =
+        object(&arena, 200,
+               "Date: {-5}\nContent-Length: 10\nConnection: a, b\na: 1\nb: 2\nc: 3\nAge: 7\n"
+               "Keep-Alive: x\nProxy-Authenticate: x\nUpgrade: x\nTE: x\nETag: \"v\"\n"
+               "Last-Modified: {-100}\nCache-Status: up; hit\nVia: 1.1 up\nSet-Cookie: d=e");
     assert_true(wr_slice_starts(o->head, WR_SLICE("HTTP/1.1 200 Some Reason\r\n")));
-    static const char *gone[] = { "\na:", "\nb:", "Age:", "Content-Length", "Connection", "Keep-Alive", "Proxy-", "Upgrade", "TE:" };
+    static const char *gone[] = { "\na:",   "\nb:",    "Age:", "Content-Length", "Connection", "Keep-Alive",
+                                  "Proxy-", "Upgrade", "TE:" };
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
         assert_false(head_has(o, gone[i]));
-    static const char *kept[] = { "\nc: 3\r\n", "ETag: \"v\"", "Cache-Status: up; hit", "Via: 1.1 up\r\n", "Via: 1.1 edge\r\n", "Set-Cookie: d=e" };
+    static const char *kept[] = { "\nc: 3\r\n",      "ETag: \"v\"",       "Cache-Status: up; hit",
+                                  "Via: 1.1 up\r\n", "Via: 1.1 edge\r\n", "Set-Cookie: d=e" };
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         assert_true(head_has(o, kept[i]));
     assert_true(wr_slice_eq(o->etag, WR_SLICE("\"v\"")));
@@ -43,7 +51,8 @@ static void keeps_end_to_end_fields_only(void **state)
 
     struct wr_buf conditions = { 0 };
     wr_build_conditions(o, &conditions);
-    assert_true(wr_slice_starts(wr_buf_slice(&conditions), WR_SLICE("If-None-Match: \"v\"\r\nIf-Modified-Since: ")));
+    assert_true(
+        wr_slice_starts(wr_buf_slice(&conditions), WR_SLICE("If-None-Match: \"v\"\r\nIf-Modified-Since: ")));
     wr_buf_fini(&conditions);
 
     struct wr_head again;
@@ -83,7 +92,8 @@ static void tags_are_gathered(void **state)
 {
     (void) state;
     struct wr_arena arena = { 0 };
-    struct wr_object *o = object(&arena, 200, "Cache-Groups: \"a\", \"b\"\nCache-Tag: c, a\nSurrogate-Key: d e");
+    struct wr_object *o =
+        object(&arena, 200, "Cache-Groups: \"a\", \"b\"\nCache-Tag: c, a\nSurrogate-Key: d e");
     assert_true(wr_slice_eq(o->tags, WR_SLICE("a\nb\nc\nd\ne\n")));
     wr_object_unref(o);
     wr_arena_fini(&arena);
@@ -93,11 +103,15 @@ static void a_304_updates_what_it_may(void **state)
 {
     (void) state;
     struct wr_arena arena = { 0 };
-    struct wr_object *o = object(&arena, 200, "Date: {-500}\nETag: \"v\"\nX-A: 1\nX-A: 2\nX-B: 1\nContent-Encoding: gzip\n"
-                                              "Content-Type: text/plain\nCache-Control: max-age=1");
+    struct wr_object *o = object(&arena, 200,
+                                 "Date: {-500}\nETag: \"v\"\nX-A: 1\nX-A: 2\nX-B: 1\nContent-Encoding: gzip\n"
+                                 "Content-Type: text/plain\nCache-Control: max-age=1");
     struct wr_head news, merged;
-    response_of(&arena, 304, "ETag: W/\"v\"\nX-A: 3\nX-C: 1\nContent-Length: 99\nContent-Encoding: br\nCache-Control: max-age=3600\n"
-                             "Content-Type: text/html\nConnection: X-D\nX-D: 1", &news);
+    response_of(&arena, 304,
+                "ETag: W/\"v\"\nX-A: 3\nX-C: 1\nContent-Length: 99\nContent-Encoding: br\nCache-Control: "
+                "max-age=3600\n"
+                "Content-Type: text/html\nConnection: X-D\nX-D: 1",
+                &news);
     wr_build_merged_head(o, &news, &arena, &merged);
     assert_int_equal(merged.status, 200);
     assert_null(wr_head_get(&merged, WR_F_DATE)); /* confirmed just now, not 500 seconds ago */
@@ -109,13 +123,21 @@ static void a_304_updates_what_it_may(void **state)
     const char *detail;
     get_with(&arena, "", &request);
     wr_rules_request(&policy, &request, &asked);
-    assert_int_equal(wr_rules_store(&policy, &request, &asked, &merged, NOW, after(1), 0, &meta, &detail), WR_STORE);
+    assert_int_equal(wr_rules_store(&policy, &request, &asked, &merged, NOW, after(1), 0, &meta, &detail),
+                     WR_STORE);
     assert_int_equal(wr_span_s(meta.lifetime), 3600);
     assert_int_equal(wr_span_s(meta.initial_age), 1);
 
     struct wr_object *updated = wr_build_updated(o, &meta, &news, WR_SLICE("1.1 edge"));
-    static const char *want[] = { "\nX-A: 3\r\n", "\nX-B: 1\r\n", "\nX-C: 1\r\n", "Content-Encoding: gzip", "Content-Type: text/html",
-                                  "max-age=3600", "ETag: \"v\"", "HTTP/1.1 200 Some Reason", "Date: Sat, 10 Jan 2026 12:00:01 GMT" };
+    static const char *want[] = { "\nX-A: 3\r\n",
+                                  "\nX-B: 1\r\n",
+                                  "\nX-C: 1\r\n",
+                                  "Content-Encoding: gzip",
+                                  "Content-Type: text/html",
+                                  "max-age=3600",
+                                  "ETag: \"v\"",
+                                  "HTTP/1.1 200 Some Reason",
+                                  "Date: Sat, 10 Jan 2026 12:00:01 GMT" };
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
         if (!head_has(updated, want[i]))
             fail_msg("%s is not in %.*s", want[i], WR_SLICE_ARG(updated->head));
@@ -154,7 +176,8 @@ static void conditions_and_ranges_are_answered(void **state)
         { plain, "GET /x", "If-Modified-Since: {-3000}", 304, 0, 0 },
         { plain, "GET /x", "If-Modified-Since: {-3001}", 200, 0, 0 },
         { plain, "GET /x", "If-Modified-Since: never", 200, 0, 0 },
-        { "Date: {-100}", "GET /x", "If-Modified-Since: {-100}", 304, 0, 0 }, /* RFC 9111 4.3.2: Date stands in */
+        { "Date: {-100}", "GET /x", "If-Modified-Since: {-100}", 304, 0,
+          0 }, /* RFC 9111 4.3.2: Date stands in */
         { "Date: {-100}", "GET /x", "If-Modified-Since: {-101}", 200, 0, 0 },
         { plain, "GET /x", "If-Match: \"other\"", 200, 0, 0 }, /* the origin's to evaluate */
         { plain, "GET /x", "Range: bytes=0-1", 206, 0, 2 },
@@ -179,7 +202,8 @@ static void conditions_and_ranges_are_answered(void **state)
         snprintf(all, sizeof all, "Host: example.com\n%s", lines[i].request);
         request_of(&arena, lines[i].line, all, &request);
         wr_build_answer(o, &request, true, &answer);
-        if (answer.status != lines[i].status || (answer.status == 206) != (answer.part_count == 1) || answer.length != 10)
+        if (answer.status != lines[i].status || (answer.status == 206) != (answer.part_count == 1) ||
+            answer.length != 10)
             fail_msg("%zu: %s: %d", i, lines[i].request, answer.status);
         if (answer.status == 206)
             assert_true(answer.parts[0].from == lines[i].from && answer.parts[0].length == lines[i].length);
@@ -197,7 +221,8 @@ static void conditions_and_ranges_are_answered(void **state)
     o = object(&arena, 200, plain);
     get_with(&arena, "Range: bytes=0-1,5-6", &request);
     wr_build_answer(o, &request, true, &answer);
-    assert_true(answer.status == 206 && answer.part_count == 2 && answer.parts[1].from == 5 && answer.parts[1].length == 2);
+    assert_true(answer.status == 206 && answer.part_count == 2 && answer.parts[1].from == 5 &&
+                answer.parts[1].length == 2);
     wr_object_unref(o);
     wr_arena_fini(&arena);
 }
@@ -212,9 +237,13 @@ static void cache_status_is_a_structured_field(void **state)
     } lines[] = {
         { "edge-1", { .hit = true, .has_ttl = true, .ttl = 376 }, "edge-1; hit; ttl=376" },
         { "edge-1", { .hit = true, .has_ttl = true, .ttl = -5, .stored = true }, "edge-1; hit; ttl=-5" },
-        { "edge-1", { .fwd = WR_FWD_URI_MISS, .stored = true, .collapsed = true }, "edge-1; fwd=uri-miss; stored; collapsed" },
+        { "edge-1",
+          { .fwd = WR_FWD_URI_MISS, .stored = true, .collapsed = true },
+          "edge-1; fwd=uri-miss; stored; collapsed" },
         { "edge-1", { .fwd = WR_FWD_STALE, .fwd_status = 304 }, "edge-1; fwd=stale; fwd-status=304" },
-        { "1edge", { .fwd = WR_FWD_BYPASS, .detail = WR_SLICE("a b\\") }, "\"1edge\"; fwd=bypass; detail=\"a b\\\\\"" },
+        { "1edge",
+          { .fwd = WR_FWD_BYPASS, .detail = WR_SLICE("a b\\") },
+          "\"1edge\"; fwd=bypass; detail=\"a b\\\\\"" },
         { "e", { .hit = true, .key = WR_SLICE("a\nb\"c") }, "e; hit; key=\"a?b\\\"c\"" },
         { "e", { .detail = WR_SLICE("none") }, "e; detail=none" },
     };

@@ -3,7 +3,8 @@
 
 #include "heads.h"
 
-static struct wr_key key_of(struct wr_arena *arena, const struct wr_cache_policy *policy, const char *line, const char *lines)
+static struct wr_key key_of(struct wr_arena *arena, const struct wr_cache_policy *policy, const char *line,
+                            const char *lines)
 {
     struct wr_head request;
     char all[2000];
@@ -66,8 +67,10 @@ static void query_parameters_as_the_policy_says(void **state)
 {
     (void) state;
     char *drop[] = { "utm_*", "fbclid", "*_debug_*", NULL }, *keep[] = { "page", "q", NULL };
-    struct wr_cache_policy dropping = { .key = { .query_drop = drop } }, keeping = { .key = { .query_keep = keep } },
-                           sorting = { .key = { .sort_query = true } }, none = { .key = { .no_query = true } };
+    struct wr_cache_policy dropping = { .key = { .query_drop = drop } },
+                           keeping = { .key = { .query_keep = keep } },
+                           sorting = { .key = { .sort_query = true } },
+                           none = { .key = { .no_query = true } };
     static const struct pair dropped[] = {
         { "GET /a?utm_source=x&b=1", "", "GET /a?b=1&utm_medium=y&fbclid=z", "", true },
         { "GET /a?utm_source=x", "", "GET /a", "", true },
@@ -181,7 +184,8 @@ static void variants_are_chosen_by_what_fields_mean(void **state)
         get_with(&arena, lines[i].b, &b);
         struct wr_key key_a = wr_key_variant(&primary, marker, &a, &arena, &values_a);
         struct wr_key key_b = wr_key_variant(&primary, marker, &b, &arena, &values_b);
-        if (wr_slice_eq(key_a.text, key_b.text) != lines[i].same || wr_slice_eq(values_a, values_b) != lines[i].same)
+        if (wr_slice_eq(key_a.text, key_b.text) != lines[i].same ||
+            wr_slice_eq(values_a, values_b) != lines[i].same)
             fail_msg("%s: %s | %s: %.*s", lines[i].names, lines[i].a, lines[i].b, WR_SLICE_ARG(values_a));
         struct wr_object *again = wr_build_vary(&primary, wr_slice_str(lines[i].names), &of);
         key_b = wr_key_variant(&primary, again, &a, &arena, &values_b);

@@ -54,6 +54,10 @@ static void finds_what_was_put_and_nothing_else(void **state)
     assert_false(has(m, "a/2"));
     /* the same hash with another text is not the same response */
     assert_null(wr_memory_get(m, wr_hash_of(WR_SLICE("a/1")), WR_SLICE("a/x")));
+    struct wr_object *peeked = wr_memory_peek(m, wr_hash_of(WR_SLICE("a/1")));
+    assert_non_null(peeked);
+    wr_object_unref(peeked);
+    assert_null(wr_memory_peek(m, wr_hash_of(WR_SLICE("a/2"))));
     assert_false(put(m, "big", 1 << 19, FAR));
     assert_int_equal(wr_memory_count(m), 1);
 
@@ -152,7 +156,8 @@ static void counts_what_the_process_grows_by(void **state)
         }
         double grown = (double) (resident() - before), said = (double) (wr_memory_bytes(m) - counted);
         if (before > 0 && fabs(grown - said) > 0.05 * grown)
-            fail_msg("%zu objects of %zu octets: counted %.0f, grown by %.0f", count, lengths[k], said, grown);
+            fail_msg("%zu objects of %zu octets: counted %.0f, grown by %.0f", count, lengths[k], said,
+                     grown);
         wr_memory_free(m);
     }
 }

@@ -25,13 +25,14 @@ static struct wr_object *stored(const struct wr_cache_policy *policy, struct wr_
     if (storing != WR_STORE)
         return NULL;
     struct wr_flow *flow = wr_flow_of(WR_SLICE("0123456789"));
-    struct wr_object *o = wr_build_object(&no_key, wr_slice(NULL, 0), &meta, &response, WR_SLICE("1.1 edge"), flow);
+    struct wr_object *o =
+        wr_build_object(&no_key, wr_slice(NULL, 0), &meta, &response, WR_SLICE("1.1 edge"), flow);
     wr_flow_unref(flow);
     return o;
 }
 
-static enum wr_reuse reused(const struct wr_cache_policy *policy, struct wr_arena *arena, const struct wr_object *o,
-                            const char *request_lines, double seconds)
+static enum wr_reuse reused(const struct wr_cache_policy *policy, struct wr_arena *arena,
+                            const struct wr_object *o, const char *request_lines, double seconds)
 {
     struct wr_head request;
     struct wr_request_rules asked;
@@ -243,14 +244,18 @@ static void cdn_cache_control_takes_precedence(void **state)
         { 200, D E "Weir-Cache-Control: max-age=1\nCDN-Cache-Control: max-age=3600", STALE },
     };
     CHECK_LINES(&policy, targeted);
-    static const struct line untargeted[] = { { 200, D "Weir-Cache-Control: max-age=3600\nCache-Control: no-store", NOT_STORED } };
+    static const struct line untargeted[] = {
+        { 200, D "Weir-Cache-Control: max-age=3600\nCache-Control: no-store", NOT_STORED }
+    };
     CHECK_LINES(&plain, untargeted);
 }
 
 static void policy_speaks_where_the_origin_is_silent(void **state)
 {
     (void) state;
-    struct wr_status_ttl ttls[] = { { 404, WR_SPAN_S(60) }, { 5, WR_SPAN_S(10) }, { 503, WR_SPAN_S(2) }, { 410, WR_SPAN_S(0) } };
+    struct wr_status_ttl ttls[] = {
+        { 404, WR_SPAN_S(60) }, { 5, WR_SPAN_S(10) }, { 503, WR_SPAN_S(2) }, { 410, WR_SPAN_S(0) }
+    };
     struct wr_cache_policy policy = {
         .enabled = true, .has_ttl = true, .ttl = WR_SPAN_S(100), .status_ttls = ttls, .status_ttl_count = 4
     };
@@ -303,7 +308,9 @@ static void jitter_only_shortens_what_is_left(void **state)
         double lifetime;
     } lines[] = { { 0, 1000 }, { 0.5, 995 }, { 0.999999, 990 } };
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(wr_rules_store(&policy, &request, &asked, &response, NOW, NOW, lines[i].unit, &meta, &detail), WR_STORE);
+        assert_int_equal(wr_rules_store(&policy, &request, &asked, &response, NOW, NOW, lines[i].unit, &meta,
+                                        &detail),
+                         WR_STORE);
         assert_true(fabs((double) meta.lifetime.us / 1e6 - lines[i].lifetime) < 0.01);
     }
     wr_arena_fini(&arena);
@@ -316,8 +323,11 @@ static void authorization_needs_leave(void **state)
         const char *cc;
         bool allowed;
     } lines[] = {
-        { "max-age=3600", false },          { "max-age=3600, public", true },      { "max-age=3600, must-revalidate", true },
-        { "s-maxage=3600", true },          { "max-age=3600, proxy-revalidate", false },
+        { "max-age=3600", false },
+        { "max-age=3600, public", true },
+        { "max-age=3600, must-revalidate", true },
+        { "s-maxage=3600", true },
+        { "max-age=3600, proxy-revalidate", false },
     };
     struct wr_arena arena = { 0 };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -327,10 +337,13 @@ static void authorization_needs_leave(void **state)
         assert_int_equal(o != NULL, lines[i].allowed);
         wr_object_unref(o);
         o = stored(&plain, &arena, 200, "", response, 0);
-        assert_int_equal(reused(&plain, &arena, o, "Authorization: Basic eDp5", 1) == WR_REUSE_FRESH, lines[i].allowed);
+        assert_int_equal(reused(&plain, &arena, o, "Authorization: Basic eDp5", 1) == WR_REUSE_FRESH,
+                         lines[i].allowed);
         wr_object_unref(o);
     }
-    struct wr_cache_policy policy = { .enabled = true, .has_ttl = true, .override = true, .ttl = WR_SPAN_S(100) };
+    struct wr_cache_policy policy = {
+        .enabled = true, .has_ttl = true, .override = true, .ttl = WR_SPAN_S(100)
+    };
     assert_null(stored(&policy, &arena, 200, "Authorization: Basic eDp5", D, 0));
     wr_arena_fini(&arena);
 }
@@ -375,7 +388,8 @@ static void requests_have_their_say(void **state)
         struct wr_object *o = stored(&plain, &arena, 200, "", response, 0);
         enum wr_reuse got = reused(&plain, &arena, o, lines[i].request, lines[i].at);
         if (got != lines[i].want)
-            fail_msg("%s / %s at %g: want %d, got %d", lines[i].response, lines[i].request, lines[i].at, lines[i].want, got);
+            fail_msg("%s / %s at %g: want %d, got %d", lines[i].response, lines[i].request, lines[i].at,
+                     lines[i].want, got);
         wr_object_unref(o);
     }
     struct wr_cache_policy deaf = { .enabled = true, .ignore_client = true };
@@ -389,7 +403,8 @@ static void requests_have_their_say(void **state)
 static void requests_that_pass_the_cache_by(void **state)
 {
     (void) state;
-    struct wr_bypass bypasses[] = { { WR_BYPASS_COOKIE, WR_SLICE("session") }, { WR_BYPASS_HEADER, WR_SLICE("X-Raw") },
+    struct wr_bypass bypasses[] = { { WR_BYPASS_COOKIE, WR_SLICE("session") },
+                                    { WR_BYPASS_HEADER, WR_SLICE("X-Raw") },
                                     { WR_BYPASS_QUERY, WR_SLICE("preview") } };
     struct wr_cache_policy off = { 0 }, policy = { .enabled = true, .bypasses = bypasses, .bypass_count = 3 },
                            posts = { .enabled = true, .methods_post = true };
@@ -459,14 +474,18 @@ static void failures_let_stale_responses_answer(void **state)
             fail_msg("%s / %s at %g", lines[i].cc, lines[i].request, lines[i].at);
         wr_object_unref(o);
     }
-    assert_true(wr_rules_is_error(500) && wr_rules_is_error(504) && !wr_rules_is_error(501) && !wr_rules_is_error(404));
+    assert_true(wr_rules_is_error(500) && wr_rules_is_error(504) && !wr_rules_is_error(501) &&
+                !wr_rules_is_error(404));
     wr_arena_fini(&arena);
 }
 
 static void grace_comes_from_the_policy_where_the_origin_is_silent(void **state)
 {
     (void) state;
-    struct wr_cache_policy policy = { .enabled = true, .has_grace = true, .grace = WR_SPAN_S(30), .has_stale_if_error = true,
+    struct wr_cache_policy policy = { .enabled = true,
+                                      .has_grace = true,
+                                      .grace = WR_SPAN_S(30),
+                                      .has_stale_if_error = true,
                                       .stale_if_error = WR_SPAN_S(600) };
     struct wr_arena arena = { 0 };
     struct wr_object *o = stored(&policy, &arena, 200, "", D "Cache-Control: max-age=2", 0);
@@ -474,7 +493,8 @@ static void grace_comes_from_the_policy_where_the_origin_is_silent(void **state)
     assert_int_equal(reused(&policy, &arena, o, "", 33), WR_REUSE_VALIDATE);
     assert_int_equal(wr_span_s(wr_rules_keep(&policy, o, after(1))), 601);
     wr_object_unref(o);
-    o = stored(&policy, &arena, 200, "", D "Cache-Control: max-age=2, stale-while-revalidate=0, stale-if-error=5", 0);
+    o = stored(&policy, &arena, 200, "",
+               D "Cache-Control: max-age=2, stale-while-revalidate=0, stale-if-error=5", 0);
     assert_int_equal(reused(&policy, &arena, o, "", 3), WR_REUSE_VALIDATE);
     assert_int_equal(wr_span_s(o->meta.sie), 5);
     wr_object_unref(o);
@@ -490,10 +510,14 @@ static void early_refresh_is_near_the_end_only(void **state)
     struct wr_cache_policy policy = { .enabled = true, .early_refresh = 1 };
     struct wr_arena arena = { 0 };
     struct wr_object *o = stored(&policy, &arena, 200, "", D "Cache-Control: max-age=101", 1);
-    struct wr_request_rules asked = { .max_age = WR_SPAN_NONE, .min_fresh = WR_SPAN_NONE, .max_stale = WR_SPAN_NONE };
-    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(50), 0.999999), WR_REUSE_FRESH);
-    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.9), WR_REUSE_EARLY); /* -ln(0.1) = 2.3 s */
-    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.1), WR_REUSE_FRESH);
+    struct wr_request_rules asked = { .max_age = WR_SPAN_NONE,
+                                      .min_fresh = WR_SPAN_NONE,
+                                      .max_stale = WR_SPAN_NONE };
+    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(50), 0.000001), WR_REUSE_FRESH);
+    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.1),
+                     WR_REUSE_EARLY); /* -ln(0.1) = 2.3 s */
+    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.9), WR_REUSE_FRESH);
+    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.999), 1.0), WR_REUSE_FRESH);
     wr_object_unref(o);
     wr_arena_fini(&arena);
 }
@@ -506,9 +530,10 @@ static void unsafe_methods_invalidate_unless_they_failed(void **state)
         int status;
         bool want;
     } lines[] = {
-        { "POST /x", 200, true }, { "PUT /x", 204, true }, { "DELETE /x", 303, true },   { "M-SEARCH /x", 200, true },
-        { "POST /x", 500, false }, { "PUT /x", 404, false }, { "GET /x", 200, false },     { "HEAD /x", 200, false },
-        { "OPTIONS /x", 200, false }, { "PROPFIND /x", 207, false }, { "PATCH /x", 200, true },
+        { "POST /x", 200, true },      { "PUT /x", 204, true },   { "DELETE /x", 303, true },
+        { "M-SEARCH /x", 200, true },  { "POST /x", 500, false }, { "PUT /x", 404, false },
+        { "GET /x", 200, false },      { "HEAD /x", 200, false }, { "OPTIONS /x", 200, false },
+        { "PROPFIND /x", 207, false }, { "PATCH /x", 200, true },
     };
     struct wr_arena arena = { 0 };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {

@@ -1,5 +1,4 @@
 /* What an exchange makes of heads and bodies: framing both ways, interim responses, back-pressure, early answers. */
-#define _GNU_SOURCE
 #include "rig.h"
 
 #include <stdio.h>

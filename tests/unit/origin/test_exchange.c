@@ -1,5 +1,4 @@
 /* An exchange against an origin that follows a script: connections, retries, time-outs, cancelling. */
-#define _GNU_SOURCE
 #include "rig.h"
 
 #include <arpa/inet.h>
@@ -7,6 +6,8 @@
 #include <stdlib.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "origin/origin_priv.h"
 
 #define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -191,7 +192,7 @@ static void a_post_does_not_walk_into_a_closed_connection(void **state)
 static void idle_connections_time_out(void **state)
 {
     (void) state;
-    one_origin(serve_three, "    idle_timeout: 30ms\n");
+    one_origin(serve_three, "    idle_timeout: 400ms\n");
     struct call c = { 0 };
     call_start(&c, &r, "GET /a", "");
     rig_run(&r);
@@ -364,9 +365,8 @@ static void names_are_resolved(void **state)
     call_start(&c, &r, "GET /a", "X-Y: z\r\n");
     rig_run(&r);
     assert_hello(&c);
-    rig_stop(&r);
-    server_stop(&s1);
     call_fini(&c);
+    done();
 }
 
 static void hear_host(struct server *s)
@@ -457,7 +457,7 @@ static void silence_has_an_end(void **state)
     (void) state;
     void (*const scripts[])(struct server *) = { stay_silent, stop_in_the_head, stop_in_the_body };
     for (int i = 0; i < 3; i++) {
-        one_origin(scripts[i], "    response_timeout: 50ms\n");
+        one_origin(scripts[i], "    response_timeout: 300ms\n");
         struct call c = { 0 };
         call_start(&c, &r, "GET /a", "");
         rig_run(&r);
@@ -485,6 +485,24 @@ static void cancel_and_start_another(struct call *c)
     wr_exchange_cancel(&c->x);
     c->rig->waiting--;
     call_start(&successor, c->rig, "GET /next", "");
+}
+
+static void a_server_that_has_moved_is_asked_at_its_new_address(void **state)
+{
+    (void) state;
+    one_origin(serve_three, "");
+    struct wr_peer *peer = &r.origins->list[0].peers[0];
+    struct wr_addresses now = peer->addresses;
+    struct call c = { 0 };
+    call_start(&c, &r, "GET /a", "");
+    rig_run(&r);
+    wr_pool_addresses(peer, &now); /* still there: the connection stays */
+    assert_int_equal(wr_stats_sum(WR_STAT_origin_connections_open), 1);
+    ((struct sockaddr_in *) &now.list[0].at)->sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    wr_pool_addresses(peer, &now);
+    assert_int_equal(wr_stats_sum(WR_STAT_origin_connections_open), 0);
+    call_fini(&c);
+    done();
 }
 
 static void serve_all(struct server *s)
@@ -571,6 +589,7 @@ int main(void)
         cmocka_unit_test(names_are_resolved),
         cmocka_unit_test(the_servers_own_name_replaces_host),
         cmocka_unit_test(unix_sockets_are_servers_too),
+        cmocka_unit_test(a_server_that_has_moved_is_asked_at_its_new_address),
         cmocka_unit_test(silence_has_an_end),
         cmocka_unit_test(the_caller_may_leave_at_any_moment),
         cmocka_unit_test(the_callers_policy_ends_before_the_exchange),

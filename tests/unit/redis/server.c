@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,14 +16,17 @@ void server_spawn(struct server *s)
         assert_non_null(mkdtemp(s->dir));
         snprintf(s->sock, sizeof s->sock, "%s/redis.sock", s->dir);
     }
-    const char *argv[40] = { "redis-server", "--port",      "0",     "--unixsocket", s->sock, "--dir", s->dir,
-                             "--save",       "",            "--appendonly", "no",    "--logfile", "redis.log" };
+    const char *argv[40] = {
+        "redis-server", "--port", "0", "--unixsocket", s->sock, "--dir", s->dir,
+        "--save", "", "--appendonly", "no", "--logfile", "redis.log",
+    };
     size_t argc = 13;
     for (size_t i = 0; s->args[i]; i++)
         argv[argc++] = s->args[i];
     s->pid = fork();
     assert_true(s->pid >= 0);
     if (s->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* not longer than a test that crashes */
         execvp(argv[0], (char *const *) (void *) argv);
         _exit(127);
     }

@@ -1,5 +1,6 @@
-/* A real redis-server for one test: on a Unix socket in a directory of its own, nothing on the network, nothing on disk
- * unless asked. And a loop to turn until something has happened. A missing redis-server fails the test. */
+/* A real redis-server for one test: on a Unix socket in a directory of its own, nothing on the network,
+ * nothing on disk unless asked. And a loop to turn until something has happened. A missing redis-server fails
+ * the test. */
 #pragma once
 
 #include "test.h"
@@ -38,21 +39,21 @@ long long server_info(struct server *s, const char *field);
 void policy_for(struct wr_policy *p, const char *sock);
 
 /* Turns the loop until the condition holds; fails the test after MAX_WAIT. */
-#define turn_until(loop, cond)                                                                                      \
-    do {                                                                                                            \
-        struct wr_time turn_start = wr_time_monotonic();                                                            \
-        while (!(cond)) {                                                                                           \
-            if (wr_time_since(wr_time_monotonic(), turn_start).us > MAX_WAIT.us)                                    \
-                fail_msg("%s:%d: waited in vain for: %s", __FILE__, __LINE__, #cond);                               \
-            turn(loop);                                                                                             \
-        }                                                                                                           \
+#define turn_until(loop, cond)                                                                      \
+    do {                                                                                            \
+        struct wr_time turn_start = wr_time_monotonic();                                            \
+        while (!(cond)) {                                                                           \
+            if (wr_time_since(wr_time_monotonic(), turn_start).us > MAX_WAIT.us)                    \
+                fail_msg("%s:%d: waited in vain for: %s", __FILE__, __LINE__, #cond);               \
+            turn(loop);                                                                             \
+        }                                                                                           \
     } while (0)
 /* One turn: whatever is ready, or 10 ms. */
 void turn(struct wr_loop *loop);
 void turn_for(struct wr_loop *loop, struct wr_span span);
 
-/* From here on stderr goes to memory; ..._end gives how many lines contained `text` so far and, with text NULL, puts stderr
- * back. */
+/* From here on stderr goes to memory; ..._end gives how many lines contained `text` so far and, with text
+ * NULL, puts stderr back. */
 void log_capture_begin(void);
 size_t log_captured(const char *text);
 void log_capture_end(void);

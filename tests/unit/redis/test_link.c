@@ -463,7 +463,7 @@ static uint16_t free_port(void)
 static void link_over_tcp(enum wr_address_kind kind, const char *host, uint16_t port)
 {
     struct asked a;
-    policy.redis.address = (struct wr_address){ .kind = kind, .text = (char *) host, .host = (char *) host, .port = port };
+    policy.redis.address = (struct wr_address){ kind, (char *) host, (char *) host, port };
     connect_link();
     ask_and_wait(&a, 2, ARGV(str("ECHO"), str(host)));
     assert_string_equal(a.text, host);
@@ -532,7 +532,8 @@ static void nonsense_from_the_peer_ends_the_connection_only(void **state)
     wrong_peer_says("$99999999999999999999\r\n");
 }
 
-/* Calls of any deadline, some cancelled, while Redis pauses and connections die: each accepted one ends exactly once. */
+/* Calls of any deadline, some cancelled, while Redis pauses and connections die: each accepted one ends
+ * exactly once. */
 static void every_accepted_call_ends_exactly_once_whatever_happens(void **state)
 {
     (void) state;

@@ -55,14 +55,15 @@ static void nodes_count_each_other_while_they_live(void **state)
     turn_until(&loop, server_int(&server, "EXISTS weir:v1:nodes weir:v1:node:a") == 0);
 }
 
-static void the_dead_and_those_of_a_wrong_clock_are_not_counted(void **state)
+static void the_dead_and_the_misdated_are_not_counted(void **state)
 {
     (void) state;
     unsigned sees = 0;
     redisReply *r = server_ask(&server, "TIME");
     long long now = atoll(r->element[0]->str) * 1000;
     freeReplyObject(r);
-    server_do(&server, "ZADD weir:v1:nodes %lld dead %lld living %lld future", now - 6000, now - 1000, now + 3600000);
+    server_do(&server, "ZADD weir:v1:nodes %lld dead %lld living %lld future", now - 6000, now - 1000,
+              now + 3600000);
     struct wr_node *a = wr_node_new(&loop, &policy, link_, "a", on_count, &sees);
     turn_until(&loop, sees == 2);
     wr_node_free(a);
@@ -88,7 +89,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nodes_count_each_other_while_they_live, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_dead_and_those_of_a_wrong_clock_are_not_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_dead_and_the_misdated_are_not_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_last_count_stands_while_redis_is_away, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,162 @@
+#include "cache/shelf_priv.h"
+
+#include <stdlib.h>
+
+struct wr_shelf *wr_shelf_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link)
+{
+    struct wr_shelf *s = calloc(1, sizeof *s);
+    WR_CHECK(s != NULL);
+    s->loop = loop;
+    s->policy = wr_policy_ref(policy);
+    s->link = link;
+    TAILQ_INIT(&s->jobs);
+    TAILQ_INIT(&s->fills);
+    return s;
+}
+
+void wr_shelf_free(struct wr_shelf *s)
+{
+    if (s == NULL)
+        return;
+    wr_shelf_end_jobs(s);
+    struct wr_shelf_fill *f;
+    while ((f = TAILQ_FIRST(&s->fills)) != NULL)
+        wr_shelf_fill_free(f);
+    wr_policy_unref(s->policy);
+    free(s);
+}
+
+struct wr_span wr_shelf_patience(const struct wr_shelf *s)
+{
+    struct wr_span p = { s->policy->redis.timeout.us * 10 };
+    return p.us > WR_SPAN_S(2).us ? p : WR_SPAN_S(2);
+}
+
+/* --- a look-up --- */
+
+static void finish(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
+{
+    read->object = NULL;
+    read->fill = NULL;
+    read->done(read, err, object);
+}
+
+/* An error of Redis's own (a value of the wrong type) is a miss: the next put heals it. */
+static void on_pieces(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_read *read = WR_CONTAINER(call, struct wr_shelf_read, call);
+    struct wr_object *object = read->object;
+    struct wr_shelf_fill *fill = read->fill;
+    if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER &&
+        wr_reply_int(reply) == (int64_t) wr_shelf_fill_count(fill)) {
+        wr_shelf_fill_start(fill);
+        finish(read, WR_OK, object);
+        return;
+    }
+    wr_shelf_fill_free(fill);
+    wr_object_unref(object);
+    finish(read, err, NULL);
+}
+
+static bool read_fields(const struct wr_shelf_read *read, const struct wr_reply *reply,
+                        struct wr_record *record, struct wr_slice *body)
+{
+    for (size_t i = 0; i < 4; i++)
+        if (wr_reply_kind(wr_reply_at(reply, i)) != WR_REPLY_STRING)
+            return false;
+    struct wr_slice key = wr_reply_slice(wr_reply_at(reply, 0));
+    *body = wr_reply_slice(wr_reply_at(reply, 3));
+    return wr_slice_eq(key, read->key) && wr_record_decode(read->key, wr_reply_slice(wr_reply_at(reply, 1)),
+                                                           wr_reply_slice(wr_reply_at(reply, 2)), record);
+}
+
+static struct wr_object *object_of(const struct wr_shelf_read *read, struct wr_record *record,
+                                   struct wr_flow *flow)
+{
+    record->like.host = read->host;
+    record->like.checked = read->shelf->loop->mono;
+    return wr_object_new(&record->like, flow);
+}
+
+static void on_fields(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_read *read = WR_CONTAINER(call, struct wr_shelf_read, call);
+    struct wr_record record;
+    struct wr_slice body;
+    if (err != WR_OK || !read_fields(read, reply, &record, &body)) {
+        finish(read, err, NULL);
+        return;
+    }
+    if (record.like.meta.kind != WR_OBJECT_RESPONSE) {
+        finish(read, WR_OK, object_of(read, &record, NULL));
+        return;
+    }
+    if (record.chunk_count == 0) {
+        struct wr_flow *flow = wr_record_fits(&record, 0, body) ? wr_flow_of(body) : NULL;
+        finish(read, WR_OK, flow ? object_of(read, &record, flow) : NULL);
+        wr_flow_unref(flow);
+        return;
+    }
+    read->fill = wr_shelf_fill_new(read->shelf, read->host, read->hash, &record);
+    read->object = object_of(read, &record, wr_shelf_fill_flow(read->fill));
+    read->call = (struct wr_call){ .done = on_pieces };
+    err = wr_shelf_fill_ask(read->fill, &read->call);
+    if (err != WR_OK) {
+        wr_shelf_fill_free(read->fill);
+        wr_object_unref(read->object);
+        finish(read, err, NULL);
+    }
+}
+
+enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host,
+                         struct wr_hash hash, struct wr_slice key)
+{
+    read->shelf = s;
+    read->call = (struct wr_call){ .done = on_fields };
+    read->hash = hash;
+    read->key = key;
+    read->host = host;
+    read->object = NULL;
+    read->fill = NULL;
+    struct wr_buf name = { 0 };
+    wr_keys_cache(&name, &s->policy->redis, host, hash);
+    const struct wr_slice argv[] = { WR_SLICE("HMGET"), wr_buf_slice(&name), WR_SLICE("key"),
+                                     WR_SLICE("meta"),  WR_SLICE("head"),    WR_SLICE("body") };
+    enum wr_err err = wr_link_send(s->link, &read->call, s->policy->redis.timeout, 6, argv);
+    wr_buf_fini(&name);
+    return err;
+}
+
+void wr_shelf_cancel(struct wr_shelf_read *read)
+{
+    if (read->shelf == NULL)
+        return;
+    wr_call_cancel(&read->call);
+    wr_shelf_fill_free(read->fill);
+    wr_object_unref(read->object);
+    read->fill = NULL;
+    read->object = NULL;
+}
+
+/* --- a comparison --- */
+
+static void on_meta(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_check *check = WR_CONTAINER(call, struct wr_shelf_check, call);
+    uint64_t version;
+    bool same = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING &&
+                wr_record_version(wr_reply_slice(reply), &version) && version == check->version;
+    check->done(check, same);
+}
+
+enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check, const struct wr_object *object)
+{
+    check->call = (struct wr_call){ .done = on_meta };
+    check->version = object->meta.version;
+    struct wr_buf name = { 0 };
+    wr_keys_cache(&name, &s->policy->redis, object->host, object->hash);
+    const struct wr_slice argv[] = { WR_SLICE("HGET"), wr_buf_slice(&name), WR_SLICE("meta") };
+    enum wr_err err = wr_link_send(s->link, &check->call, s->policy->redis.timeout, 3, argv);
+    wr_buf_fini(&name);
+    return err;
+}

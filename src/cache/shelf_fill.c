@@ -1,0 +1,160 @@
+/* A content that lies in pieces: fetched one by one into a flow that is being read already, no faster than
+ * its slowest reader where it is too large to be kept. */
+#include "cache/shelf_priv.h"
+
+#include <stdlib.h>
+
+#define IDLE_MOST \
+    WR_SPAN_S(120) /* a reader that takes nothing for so long, or never came, doesn't come any more */
+
+struct wr_shelf_fill {
+    TAILQ_ENTRY(wr_shelf_fill) entry;
+    struct wr_shelf *shelf;
+    struct wr_flow *flow;      /* this is its producer */
+    struct wr_note room;       /* the flow has room again */
+    struct wr_call call;
+    size_t next;               /* the piece to come */
+    struct wr_slice host;      /* into texts, as the record's sums */
+    struct wr_hash hash;
+    struct wr_record record;
+    struct wr_timer idle;      /* it waits for room, perhaps in vain */
+    bool ended;                /* its flow has been */
+    char texts[];
+};
+
+static void step(struct wr_shelf_fill *f);
+
+static void end(struct wr_shelf_fill *f, enum wr_err err)
+{
+    f->ended = true;
+    wr_flow_producer(f->flow, NULL);
+    wr_flow_end(f->flow, err, wr_slice(NULL, 0));
+    wr_shelf_fill_free(f);
+}
+
+static void on_idle(struct wr_timer *timer)
+{
+    end(WR_CONTAINER(timer, struct wr_shelf_fill, idle), WR_ERR_TIMEOUT);
+}
+
+static void on_room(struct wr_note *note)
+{
+    step(WR_CONTAINER(note, struct wr_shelf_fill, room));
+}
+
+struct wr_shelf_fill *wr_shelf_fill_new(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash,
+                                        const struct wr_record *record)
+{
+    struct wr_shelf_fill *f = calloc(1, sizeof *f + host.len + record->sums.len);
+    WR_CHECK(f != NULL);
+    f->shelf = s;
+    f->hash = hash;
+    f->record = *record;
+    f->record.like = (struct wr_object){ .meta = record->like.meta };
+    memcpy(f->texts, record->sums.at, record->sums.len);
+    f->record.sums.at = f->texts;
+    if (host.len)
+        memcpy(f->texts + record->sums.len, host.at, host.len);
+    f->host = wr_slice(f->texts + record->sums.len, host.len);
+    uint64_t length = record->like.meta.length;
+    f->flow = wr_flow_new(length, s->policy->memory && length <= s->policy->memory_max_object, UINT64_MAX);
+    wr_note_init(&f->room, s->loop, on_room);
+    wr_timer_init(&f->idle, s->loop, on_idle);
+    TAILQ_INSERT_TAIL(&s->fills, f, entry);
+    return f;
+}
+
+struct wr_flow *wr_shelf_fill_flow(const struct wr_shelf_fill *f)
+{
+    return f->flow;
+}
+
+size_t wr_shelf_fill_count(const struct wr_shelf_fill *f)
+{
+    return f->record.chunk_count;
+}
+
+static void name_of(const struct wr_shelf_fill *f, size_t n, struct wr_buf *out)
+{
+    wr_keys_chunk(out, &f->shelf->policy->redis, f->host, f->hash, f->record.like.meta.version, n);
+}
+
+enum wr_err wr_shelf_fill_ask(struct wr_shelf_fill *f, struct wr_call *call)
+{
+    size_t count = f->record.chunk_count;
+    struct wr_slice *argv = malloc((count + 1) * sizeof *argv);
+    struct wr_buf *names = calloc(count, sizeof *names);
+    WR_CHECK(argv != NULL && names != NULL);
+    argv[0] = WR_SLICE("EXISTS");
+    for (size_t i = 0; i < count; i++) {
+        name_of(f, i, &names[i]);
+        argv[i + 1] = wr_buf_slice(&names[i]);
+    }
+    enum wr_err err = wr_link_send(f->shelf->link, call, f->shelf->policy->redis.timeout, count + 1, argv);
+    for (size_t i = 0; i < count; i++)
+        wr_buf_fini(&names[i]);
+    free(names);
+    free(argv);
+    return err;
+}
+
+static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_fill *f = WR_CONTAINER(call, struct wr_shelf_fill, call);
+    struct wr_slice piece = wr_reply_slice(reply);
+    if (err == WR_OK &&
+        (wr_reply_kind(reply) != WR_REPLY_STRING || !wr_record_fits(&f->record, f->next, piece)))
+        err = WR_ERR_REDIS_ERROR;
+    if (err != WR_OK) {
+        end(f, err);
+        return;
+    }
+    wr_flow_append(f->flow, piece);
+    f->next++;
+    step(f);
+}
+
+static void step(struct wr_shelf_fill *f)
+{
+    if (wr_call_pending(&f->call))
+        return;
+    if (f->next == f->record.chunk_count) {
+        end(f, WR_OK);
+        return;
+    }
+    if (wr_flow_room(f->flow) == 0) {
+        wr_timer_set(&f->idle, IDLE_MOST);
+        return;
+    }
+    wr_timer_clear(&f->idle);
+    struct wr_buf name = { 0 };
+    name_of(f, f->next, &name);
+    const struct wr_slice argv[] = { WR_SLICE("GET"), wr_buf_slice(&name) };
+    f->call = (struct wr_call){ .done = on_piece };
+    enum wr_err err = wr_link_send(f->shelf->link, &f->call, wr_shelf_patience(f->shelf), 2, argv);
+    wr_buf_fini(&name);
+    if (err != WR_OK)
+        end(f, err);
+}
+
+void wr_shelf_fill_start(struct wr_shelf_fill *f)
+{
+    wr_flow_producer(f->flow, &f->room);
+    step(f);
+}
+
+void wr_shelf_fill_free(struct wr_shelf_fill *f)
+{
+    if (f == NULL)
+        return;
+    if (!f->ended) {
+        end(f, WR_ERR_CANCELLED);
+        return;
+    }
+    wr_call_cancel(&f->call);
+    wr_timer_fini(&f->idle);
+    wr_note_fini(&f->room);
+    TAILQ_REMOVE(&f->shelf->fills, f, entry);
+    wr_flow_unref(f->flow);
+    free(f);
+}

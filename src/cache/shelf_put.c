@@ -1,0 +1,239 @@
+/* Writing and dropping: jobs that nobody waits for. */
+#include "cache/shelf_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cache/crc32c.h"
+
+#define PIECES_MOST_LIVE \
+    WR_SPAN_S(60) /* pieces outlive what names them, so that a read that has begun can end */
+
+struct wr_shelf_job {
+    TAILQ_ENTRY(wr_shelf_job) entry;
+    struct wr_shelf *shelf;
+    void (*ended)(void *ctx, enum wr_err err); /* may be NULL */
+    void *ctx;
+    struct wr_call call;
+    struct wr_note note;       /* tells about what failed before it began */
+    enum wr_err err;
+    /* a write's */
+    struct wr_object *object;
+    struct wr_span keep;
+    struct wr_reader reader;
+    uint64_t length, chunk;
+    size_t chunk_count, next;  /* next: the piece to be written */
+    uint32_t *sums;
+    char *piece;               /* where a piece is put together */
+};
+
+static void end(struct wr_shelf_job *j, enum wr_err err)
+{
+    wr_call_cancel(&j->call);
+    wr_note_fini(&j->note);
+    wr_reader_close(&j->reader);
+    TAILQ_REMOVE(&j->shelf->jobs, j, entry);
+    if (j->ended)
+        j->ended(j->ctx, err);
+    wr_object_unref(j->object);
+    free(j->sums);
+    free(j->piece);
+    free(j);
+}
+
+void wr_shelf_end_jobs(struct wr_shelf *s)
+{
+    struct wr_shelf_job *j;
+    while ((j = TAILQ_FIRST(&s->jobs)) != NULL)
+        end(j, WR_ERR_CANCELLED);
+}
+
+static void on_note(struct wr_note *note)
+{
+    struct wr_shelf_job *j = WR_CONTAINER(note, struct wr_shelf_job, note);
+    end(j, j->err);
+}
+
+/* Ends it in the next turn: `ended` is never called before the start has returned. */
+static void end_soon(struct wr_shelf_job *j, enum wr_err err)
+{
+    j->err = err;
+    wr_note_post(&j->note);
+}
+
+static struct wr_shelf_job *job_new(struct wr_shelf *s, void (*ended)(void *ctx, enum wr_err err), void *ctx)
+{
+    struct wr_shelf_job *j = calloc(1, sizeof *j);
+    WR_CHECK(j != NULL);
+    j->shelf = s;
+    j->ended = ended;
+    j->ctx = ctx;
+    wr_note_init(&j->note, s->loop, on_note);
+    TAILQ_INSERT_TAIL(&s->jobs, j, entry);
+    return j;
+}
+
+static void on_last(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_ERROR)
+        err = WR_ERR_REDIS_ERROR;
+    end(WR_CONTAINER(call, struct wr_shelf_job, call), err);
+}
+
+/* --- a write --- */
+
+static struct wr_slice decimal(char out[24], int64_t n)
+{
+    return wr_slice(out, (size_t) snprintf(out, 24, "%lld", (long long) n));
+}
+
+/* What makes it visible. */
+static enum wr_err write_hash(struct wr_shelf_job *j, struct wr_slice body)
+{
+    struct wr_shelf *s = j->shelf;
+    const struct wr_object *o = j->object;
+    struct wr_buf name = { 0 }, meta = { 0 };
+    char ttl[24];
+    wr_keys_cache(&name, &s->policy->redis, o->host, o->hash);
+    wr_record_encode(&meta, o, j->length, j->chunk, j->chunk_count, j->sums);
+    const struct wr_slice keys[] = { wr_buf_slice(&name) };
+    const struct wr_slice args[] = { decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head,
+                                     body };
+    j->call = (struct wr_call){ .done = on_last };
+    enum wr_err err =
+        wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_CACHE_PUT, 1, keys, 5, args);
+    wr_buf_fini(&name);
+    wr_buf_fini(&meta);
+    return err;
+}
+
+/* The next `len` octets of the content in one stretch. */
+static struct wr_slice read_piece(struct wr_shelf_job *j, size_t len)
+{
+    size_t have = 0;
+    while (have < len) {
+        struct iovec iov[16];
+        enum wr_flow_state state;
+        int n = wr_reader_peek(&j->reader, iov, 16, len - have, &state);
+        WR_CHECK(n > 0); /* a whole flow holds all it said */
+        size_t before = have;
+        for (int i = 0; i < n; i++) {
+            memcpy(j->piece + have, iov[i].iov_base, iov[i].iov_len);
+            have += iov[i].iov_len;
+        }
+        wr_reader_advance(&j->reader, have - before);
+    }
+    return wr_slice(j->piece, len);
+}
+
+static enum wr_err write_next(struct wr_shelf_job *j);
+
+static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_job *j = WR_CONTAINER(call, struct wr_shelf_job, call);
+    if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_ERROR)
+        err = WR_ERR_REDIS_ERROR;
+    if (err == WR_OK) {
+        j->next++;
+        err = write_next(j);
+    }
+    if (err != WR_OK)
+        end(j, err);
+}
+
+static enum wr_err write_piece(struct wr_shelf_job *j)
+{
+    struct wr_shelf *s = j->shelf;
+    uint64_t left = j->length - j->chunk * j->next;
+    struct wr_slice piece = read_piece(j, (size_t) (left < j->chunk ? left : j->chunk));
+    struct wr_buf name = { 0 };
+    char ttl[24];
+    j->sums[j->next] = wr_crc32c(0, piece);
+    wr_keys_chunk(&name, &s->policy->redis, j->object->host, j->object->hash, j->object->meta.version,
+                  j->next);
+    const struct wr_slice argv[] = { WR_SLICE("SET"), wr_buf_slice(&name), piece, WR_SLICE("PX"),
+                                     decimal(ttl, wr_span_ms(j->keep) + wr_span_ms(PIECES_MOST_LIVE)) };
+    j->call = (struct wr_call){ .done = on_piece };
+    enum wr_err err = wr_link_send(s->link, &j->call, wr_shelf_patience(s), 5, argv);
+    wr_buf_fini(&name);
+    return err;
+}
+
+static enum wr_err write_next(struct wr_shelf_job *j)
+{
+    if (j->next < j->chunk_count)
+        return write_piece(j);
+    struct wr_slice body = wr_slice("", 0);
+    if (j->chunk_count == 0) {
+        if (j->length > 0)
+            body = read_piece(j, (size_t) j->length);
+        j->sums[0] = wr_crc32c(0, body);
+    }
+    return write_hash(j, body);
+}
+
+static void on_wake(struct wr_reader *reader)
+{
+    (void) reader; /* a whole flow has no news */
+}
+
+static uint64_t chunk_of(const struct wr_shelf *s)
+{
+    uint64_t chunk = s->policy->redis.chunk ? s->policy->redis.chunk : WR_SHELF_CHUNK;
+    return chunk < WR_SHELF_VALUE_MOST ? chunk : WR_SHELF_VALUE_MOST;
+}
+
+static bool fit_for_the_shelf(const struct wr_shelf *s, const struct wr_object *o, struct wr_span keep)
+{
+    if (wr_span_ms(keep) <= 0 || o->head.len > WR_SHELF_VALUE_MOST)
+        return false;
+    if (o->flow == NULL)
+        return true;
+    return wr_flow_state(o->flow) == WR_FLOW_WHOLE && wr_flow_kept(o->flow) &&
+           wr_flow_length(o->flow) <= s->policy->redis.max_object;
+}
+
+static enum wr_err start_write(struct wr_shelf_job *j)
+{
+    struct wr_object *o = j->object;
+    j->chunk = chunk_of(j->shelf);
+    if (o->flow) {
+        j->length = wr_flow_length(o->flow);
+        WR_CHECK(wr_reader_open(&j->reader, o->flow, j->shelf->loop, 0, on_wake));
+    }
+    if (j->length > j->chunk)
+        j->chunk_count = (size_t) ((j->length - 1) / j->chunk + 1);
+    j->sums = calloc(j->chunk_count + 1, sizeof *j->sums);
+    j->piece = malloc((size_t) (j->length < j->chunk ? j->length : j->chunk) + 1);
+    WR_CHECK(j->sums != NULL && j->piece != NULL);
+    return write_next(j);
+}
+
+void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep,
+                  void (*written)(void *ctx, enum wr_err err), void *ctx)
+{
+    struct wr_shelf_job *j = job_new(s, written, ctx);
+    j->keep = keep;
+    j->object = wr_object_ref(object);
+    enum wr_err err = WR_ERR_CANCELLED;
+    if (fit_for_the_shelf(s, object, keep))
+        err = wr_link_ready(s->link) ? start_write(j) : WR_ERR_REDIS_AWAY;
+    if (err != WR_OK)
+        end_soon(j, err);
+}
+
+/* --- a drop --- */
+
+void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash,
+                   void (*dropped)(void *ctx, enum wr_err err), void *ctx)
+{
+    struct wr_shelf_job *j = job_new(s, dropped, ctx);
+    struct wr_buf name = { 0 };
+    wr_keys_cache(&name, &s->policy->redis, host, hash);
+    const struct wr_slice argv[] = { WR_SLICE("UNLINK"), wr_buf_slice(&name) };
+    j->call = (struct wr_call){ .done = on_last };
+    enum wr_err err = wr_link_send(s->link, &j->call, wr_shelf_patience(s), 2, argv);
+    wr_buf_fini(&name);
+    if (err != WR_OK)
+        end_soon(j, err);
+}

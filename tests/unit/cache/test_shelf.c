@@ -1,0 +1,437 @@
+/* cache/shelf against a real redis-server: whole objects or nothing, whatever stands in Redis. */
+#include "redis/server.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cache/shelf.h"
+
+static struct server server;
+static struct wr_policy policy;
+static struct wr_loop loop;
+static struct wr_link *link_;
+static struct wr_shelf *shelf;
+
+#define KEY "example.com/x"
+#define KEEP WR_SPAN_S(100)
+
+static int set_up(void **state)
+{
+    (void) state;
+    server = (struct server){ 0 };
+    server_start(&server);
+    policy_for(&policy, server.sock);
+    policy.redis.timeout = WR_SPAN_S(5);
+    policy.redis.chunk = 100000;
+    policy.redis.max_object = 10 << 20;
+    policy.memory = true;
+    policy.memory_max_object = 2 << 20;
+    assert_int_equal(wr_loop_init(&loop, 0), 0);
+    link_ = wr_link_new(&loop, &policy, "weir:edge:0");
+    shelf = wr_shelf_new(&loop, &policy, link_);
+    turn_until(&loop, wr_link_ready(link_));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void) state;
+    wr_shelf_free(shelf);
+    wr_link_free(link_);
+    turn(&loop);
+    wr_loop_fini(&loop);
+    server_stop(&server);
+    assert_int_equal(policy.refs, 1);
+    return 0;
+}
+
+/* --- helpers --- */
+
+static char octet_at(uint64_t i)
+{
+    return (char) ('a' + (i * 31 + i / 1000) % 26);
+}
+
+static struct wr_object *object(size_t length, uint64_t version)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nETag: \"v\"\r\n";
+    struct wr_object like = {
+        .key = WR_SLICE(KEY),
+        .host = WR_SLICE("example.com"),
+        .head = wr_slice(head, sizeof head - 1),
+        .etag = wr_slice(strstr(head, "\"v\""), 3),
+        .tags = WR_SLICE("t\n"),
+        .meta = { .status = 200,
+                  .lifetime = WR_SPAN_S(60),
+                  .swr = WR_SPAN_NONE,
+                  .sie = WR_SPAN_NONE,
+                  .length = length,
+                  .version = version },
+    };
+    char *octets = malloc(length + 1);
+    for (size_t i = 0; i < length; i++)
+        octets[i] = octet_at(i);
+    struct wr_flow *flow = wr_flow_of(wr_slice(octets, length));
+    struct wr_object *o = wr_object_new(&like, flow);
+    wr_flow_unref(flow);
+    free(octets);
+    return o;
+}
+
+struct outcome {
+    int ended;
+    enum wr_err err;
+};
+
+static void on_outcome(void *ctx, enum wr_err err)
+{
+    struct outcome *o = ctx;
+    o->ended++;
+    o->err = err;
+}
+
+static enum wr_err put(struct wr_object *o)
+{
+    struct outcome out = { 0 };
+    wr_shelf_put(shelf, o, KEEP, on_outcome, &out);
+    assert_int_equal(out.ended, 0);
+    wr_object_unref(o);
+    turn_until(&loop, out.ended);
+    return out.err;
+}
+
+struct look {
+    struct wr_shelf_read read;
+    int ended;
+    enum wr_err err;
+    struct wr_object *object;
+};
+
+static void on_look(struct wr_shelf_read *read, enum wr_err err, struct wr_object *o)
+{
+    struct look *l = (struct look *) read;
+    l->ended++;
+    l->err = err;
+    l->object = o;
+}
+
+static struct wr_object *get_key(const char *key)
+{
+    struct look l = { .read.done = on_look };
+    assert_int_equal(wr_shelf_get(shelf, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)),
+                                  wr_slice_str(key)),
+                     WR_OK);
+    assert_int_equal(l.ended, 0);
+    turn_until(&loop, l.ended);
+    assert_int_equal(l.err, WR_OK);
+    return l.object;
+}
+
+static struct wr_object *get(void)
+{
+    return get_key(KEY);
+}
+
+static void woken(struct wr_reader *r)
+{
+    (void) r;
+}
+
+/* Reads the content to its end and compares; gives how the flow ended. */
+static enum wr_flow_state read_all(struct wr_object *o, uint64_t *length)
+{
+    struct wr_reader r;
+    enum wr_flow_state state = WR_FLOW_ARRIVING;
+    struct iovec iov[4];
+    assert_true(wr_reader_open(&r, o->flow, &loop, 0, woken));
+    struct wr_time start = wr_time_monotonic();
+    for (;;) {
+        int n = wr_reader_peek(&r, iov, 4, 70000, &state);
+        for (int i = 0; i < n; i++) {
+            const char *at = iov[i].iov_base;
+            for (size_t k = 0; k < iov[i].iov_len; k++)
+                if (at[k] != octet_at(r.at + k))
+                    fail_msg("octet %llu", (unsigned long long) (r.at + k));
+            wr_reader_advance(&r, iov[i].iov_len);
+        }
+        if (n == 0 && state != WR_FLOW_ARRIVING)
+            break;
+        if (n == 0)
+            turn(&loop);
+        assert_true(wr_time_since(wr_time_monotonic(), start).us < MAX_WAIT.us);
+    }
+    *length = r.at;
+    wr_reader_close(&r);
+    return state;
+}
+
+static char name[128];
+
+static void name_cache(void)
+{
+    char hex[WR_HASH_HEX + 1];
+    wr_hash_hex(wr_hash_of(WR_SLICE(KEY)), hex);
+    snprintf(name, sizeof name, "weir:v1:cache:example.com:{%s}", hex);
+}
+
+static void expect_whole(size_t length)
+{
+    struct wr_object *o = get();
+    uint64_t got;
+    assert_non_null(o);
+    assert_int_equal(read_all(o, &got), WR_FLOW_WHOLE);
+    assert_int_equal(got, length);
+    assert_true(wr_slice_eq(o->etag, WR_SLICE("\"v\"")));
+    assert_true(wr_slice_eq(o->tags, WR_SLICE("t\n")));
+    assert_true(wr_slice_eq(o->host, WR_SLICE("example.com")));
+    wr_object_unref(o);
+}
+
+static void expect_miss(void)
+{
+    assert_null(get());
+}
+
+/* --- the tests --- */
+
+static void what_was_put_is_got(void **state)
+{
+    (void) state;
+    static const size_t lengths[] = { 0, 1, 99999, 100000, 100001, 200000, 1234567, 5000000 };
+    expect_miss();
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        assert_int_equal(put(object(lengths[i], i + 1)), WR_OK);
+        expect_whole(lengths[i]);
+    }
+    assert_null(get_key("example.com/other")); /* the same hash, another text */
+}
+
+static void markers_are_kept(void **state)
+{
+    (void) state;
+    struct wr_object like = { .key = WR_SLICE(KEY),
+                              .host = WR_SLICE("example.com"),
+                              .head = WR_SLICE("accept,foo"),
+                              .meta = { .kind = WR_OBJECT_VARY, .version = 7 } };
+    assert_int_equal(put(wr_object_new(&like, NULL)), WR_OK);
+    struct wr_object *o = get();
+    assert_non_null(o);
+    assert_true(o->meta.kind == WR_OBJECT_VARY && o->meta.version == 7 && o->flow == NULL);
+    assert_true(wr_slice_eq(o->head, WR_SLICE("accept,foo")));
+    wr_object_unref(o);
+}
+
+static void every_key_has_its_time_and_no_value_is_large(void **state)
+{
+    (void) state;
+    policy.redis.chunk = 8 << 20; /* more than the shelf goes along with */
+    assert_int_equal(put(object(3 << 20, 1)), WR_OK);
+    policy.redis.chunk = 100000;
+    assert_int_equal(put(object(250000, 2)), WR_OK);
+    expect_whole(250000);
+    redisReply *keys = server_ask(&server, "KEYS *");
+    assert_int_equal(keys->elements, 1 + 3 + 3);
+    for (size_t i = 0; i < keys->elements; i++) {
+        long long ttl = server_int(&server, "PTTL %s", keys->element[i]->str);
+        assert_true(ttl > 50000 && ttl <= 160000);
+        if (strstr(keys->element[i]->str, "}:"))
+            assert_true(server_int(&server, "STRLEN %s", keys->element[i]->str) <= 1 << 20);
+    }
+    freeReplyObject(keys);
+}
+
+static void whatever_stands_there_is_a_miss_and_heals(void **state)
+{
+    (void) state;
+    name_cache();
+    server_do(&server, "SET %s nonsense", name);
+    expect_miss();
+    assert_int_equal(put(object(10, 1)), WR_OK);
+    expect_whole(10);
+    static const char *const spoils[] = {
+        "HSET %s body 0123456789", "HSET %s body short", "HSET %s head HTTP/1.1", "HSET %s meta x",
+        "HSET %s key other",       "HDEL %s meta",       "HDEL %s body",          "DEL %s"
+    };
+    for (size_t i = 0; i < sizeof spoils / sizeof spoils[0]; i++) {
+        server_do(&server, spoils[i], name);
+        expect_miss();
+        assert_int_equal(put(object(10, i + 2)), WR_OK);
+        expect_whole(10);
+    }
+}
+
+static void a_missing_or_broken_piece_is_never_served(void **state)
+{
+    (void) state;
+    name_cache();
+    assert_int_equal(put(object(250000, 0xabc)), WR_OK);
+    server_do(&server, "RENAME %s:0000000000000abc:1 away", name);
+    expect_miss();
+    server_do(&server, "RENAME away %s:0000000000000abc:1", name);
+    expect_whole(250000);
+    server_do(&server, "SETRANGE %s:0000000000000abc:1 500 XXXX", name);
+    struct wr_object *o = get();
+    uint64_t got;
+    assert_non_null(o);
+    assert_int_equal(read_all(o, &got),
+                     WR_FLOW_BROKEN); /* cut off before the broken piece, never completed */
+    assert_int_equal(got, 100000);
+    wr_object_unref(o);
+    assert_int_equal(put(object(250000, 0xabd)), WR_OK); /* another storing has pieces of its own */
+    expect_whole(250000);
+}
+
+static void a_large_content_waits_for_its_reader(void **state)
+{
+    (void) state;
+    size_t length = 5000000; /* over memory.max_object: not kept */
+    assert_int_equal(put(object(length, 5)), WR_OK);
+    struct wr_object *o = get();
+    assert_non_null(o);
+    turn_for(&loop, WR_SPAN_MS(100));
+    assert_true(wr_flow_length(o->flow) < 1000000);
+    uint64_t got;
+    assert_int_equal(read_all(o, &got), WR_FLOW_WHOLE);
+    assert_int_equal(got, length);
+    wr_object_unref(o);
+    o = get(); /* nobody reads: freeing the shelf ends it */
+    struct wr_flow *flow = wr_flow_ref(o->flow);
+    wr_object_unref(o);
+    wr_shelf_free(shelf);
+    assert_int_equal(wr_flow_state(flow), WR_FLOW_BROKEN);
+    wr_flow_unref(flow);
+    shelf = wr_shelf_new(&loop, &policy, link_);
+}
+
+static void dropped_is_gone(void **state)
+{
+    (void) state;
+    struct outcome out = { 0 };
+    assert_int_equal(put(object(250000, 1)), WR_OK);
+    wr_shelf_drop(shelf, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)), on_outcome, &out);
+    assert_int_equal(out.ended, 0);
+    turn_until(&loop, out.ended);
+    assert_int_equal(out.err, WR_OK);
+    expect_miss();
+}
+
+struct compared {
+    struct wr_shelf_check check;
+    int ended;
+    bool same;
+};
+
+static void on_compared(struct wr_shelf_check *check, bool same)
+{
+    struct compared *c = (struct compared *) check;
+    c->ended++;
+    c->same = same;
+}
+
+static bool still_there(const struct wr_object *o)
+{
+    struct compared c = { .check.done = on_compared };
+    assert_int_equal(wr_shelf_compare(shelf, &c.check, o), WR_OK);
+    assert_int_equal(c.ended, 0);
+    turn_until(&loop, c.ended);
+    return c.same;
+}
+
+static void a_copy_knows_whether_it_is_the_one_in_redis(void **state)
+{
+    (void) state;
+    struct wr_object *o = object(10, 0xfedcba9876543210);
+    assert_false(still_there(o));
+    assert_int_equal(put(wr_object_ref(o)), WR_OK);
+    assert_true(still_there(o));
+    assert_int_equal(put(object(10, 2)), WR_OK);
+    assert_false(still_there(o));
+    name_cache();
+    server_do(&server, "SET %s nonsense", name);
+    assert_false(still_there(o));
+    wr_object_unref(o);
+}
+
+static void what_does_not_fit_is_refused(void **state)
+{
+    (void) state;
+    assert_int_equal(put(object((10 << 20) + 1, 1)), WR_ERR_CANCELLED);
+    struct wr_object like = { .key = WR_SLICE(KEY),
+                              .head = WR_SLICE("HTTP/1.1 200 OK\r\n"),
+                              .meta.status = 200 };
+    struct wr_flow *flow = wr_flow_new(UINT64_MAX, true, UINT64_MAX);
+    struct wr_object *o = wr_object_new(&like, flow); /* still arriving */
+    assert_int_equal(put(o), WR_ERR_CANCELLED);
+    wr_flow_end(flow, WR_OK, wr_slice(NULL, 0));
+    wr_flow_unref(flow);
+    expect_miss();
+}
+
+static void looks_can_be_cancelled(void **state)
+{
+    (void) state;
+    static const size_t lengths[] = { 10, 250000 };
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(put(object(lengths[i], i + 1)), WR_OK);
+        for (int turns = 0; turns < 3; turns++) {
+            struct look l = { .read.done = on_look };
+            assert_int_equal(wr_shelf_get(shelf, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)),
+                                          WR_SLICE(KEY)),
+                             WR_OK);
+            for (int t = 0; t < turns; t++)
+                turn(&loop);
+            wr_shelf_cancel(&l.read);
+            if (l.ended)
+                wr_object_unref(l.object);
+            int ended = l.ended;
+            turn_for(&loop, WR_SPAN_MS(20));
+            assert_int_equal(l.ended, ended);
+        }
+    }
+}
+
+static void redis_may_die(void **state)
+{
+    (void) state;
+    struct look l = { .read.done = on_look };
+    struct outcome out = { 0 }, more = { 0 };
+    assert_int_equal(put(object(250000, 1)), WR_OK);
+    kill(server.pid, SIGSTOP);
+    assert_int_equal(wr_shelf_get(shelf, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)),
+                                  WR_SLICE(KEY)),
+                     WR_OK);
+    struct wr_object *o = object(250000, 2);
+    wr_shelf_put(shelf, o, KEEP, on_outcome, &out);
+    server_kill(&server);
+    turn_until(&loop, l.ended && out.ended);
+    assert_true(l.err != WR_OK && l.object == NULL && out.err != WR_OK);
+    turn_until(&loop, !wr_link_ready(link_));
+    wr_shelf_put(shelf, o, KEEP, on_outcome, &more);
+    assert_int_equal(more.ended, 0);
+    turn_until(&loop, more.ended);
+    assert_int_equal(more.err, WR_ERR_REDIS_AWAY);
+    wr_object_unref(o);
+    assert_true(wr_shelf_get(shelf, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)),
+                             WR_SLICE(KEY)) != WR_OK);
+    assert_int_equal(l.ended, 1);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(what_was_put_is_got),
+        T(markers_are_kept),
+        T(every_key_has_its_time_and_no_value_is_large),
+        T(whatever_stands_there_is_a_miss_and_heals),
+        T(a_missing_or_broken_piece_is_never_served),
+        T(a_large_content_waits_for_its_reader),
+        T(dropped_is_gone),
+        T(a_copy_knows_whether_it_is_the_one_in_redis),
+        T(what_does_not_fit_is_refused),
+        T(looks_can_be_cancelled),
+        T(redis_may_die),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
