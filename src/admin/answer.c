@@ -74,7 +74,7 @@ void wr_admin_done(struct evhttp_request *req, int status, const char *key, cons
 {
     struct wr_buf body = { 0 };
     if (!wr_admin_wants_json(req)) {
-        wr_buf_printf(&body, "%s %s\n", key, value);
+        wr_buf_printf(&body, "%s: %s\n", key, value);
         wr_admin_answer(req, status, "text/plain; charset=utf-8", &body);
         return;
     }
