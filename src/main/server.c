@@ -332,7 +332,7 @@ static bool open_admin(struct server *s)
     if (!s->policy->has_admin)
         return true;
     const struct wr_admin_host host = { s,           admin_purge,  admin_reload,           admin_drain,
-                                        admin_ready, admin_status, wr_crew_loops(s->crew), s->policy->workers };
+                                        admin_ready, admin_status, wr_crew_loops(s->crew), s->policy->workers, s->shared.access };
     struct wr_buf why = { 0 };
     s->admin = wr_admin_new(&s->loop, s->policy, &host, &why);
     if (s->admin == NULL)
