@@ -173,6 +173,11 @@ struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash)
     return found;
 }
 
+static bool fits(const struct wr_memory *m, const struct wr_flow *flow)
+{
+    return wr_flow_kept(flow) && wr_flow_length(flow) <= m->max_object;
+}
+
 bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires)
 {
     WR_CHECK(object->flow == NULL || wr_flow_state(object->flow) == WR_FLOW_WHOLE);
@@ -183,7 +188,7 @@ bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time
     e->flow = object->flow;
     e->expires = expires;
     e->bytes = entry_bytes(e);
-    if (e->bytes > m->max_object || e->bytes > m->size || (object->flow && !wr_flow_kept(object->flow))) {
+    if (e->bytes > m->size || (object->flow && !fits(m, object->flow))) {
         free(e);
         return false;
     }

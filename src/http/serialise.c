@@ -1,5 +1,7 @@
 #include "http/serialise.h"
 
+#include "http/parse.h"
+
 static char *put(char *to, struct wr_slice s)
 {
     if (s.len)
@@ -71,4 +73,16 @@ void wr_head_write_framing(struct wr_buf *b, enum wr_framing framing, uint64_t c
         wr_buf_add_slice(b, WR_SLICE("Transfer-Encoding: chunked\r\n"));
     else if (framing == WR_FRAMING_LENGTH)
         wr_head_write_number(b, WR_SLICE("Content-Length"), (int64_t) content_length);
+}
+
+bool wr_trailers_clean(struct wr_slice raw, struct wr_buf *out)
+{
+    struct wr_field fields[WR_MAX_FIELDS];
+    size_t count = 0;
+    if (raw.len > 0 && !wr_parse_trailers(raw, fields, &count))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!fields[i].hidden)
+            wr_head_write_field(out, fields[i].name, fields[i].value);
+    return true;
 }

@@ -146,6 +146,11 @@ void wr_listener_close(struct wr_listener *l)
     free(l);
 }
 
+int wr_listener_fd(const struct wr_listener *l)
+{
+    return l->fds[0];
+}
+
 /* --- accepting --- */
 
 static void describe(const struct sockaddr_storage *from, struct wr_accepted *conn)

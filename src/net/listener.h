@@ -11,6 +11,8 @@ struct wr_listener;
 struct wr_listener *wr_listener_open(const struct wr_listen *listen, unsigned workers, struct wr_buf *why);
 /* Closes all; a Unix socket's file is removed. Thread: start. */
 void wr_listener_close(struct wr_listener *l);
+/* The socket of a listener opened for one worker; it stays the listener's. Thread: start. */
+int wr_listener_fd(const struct wr_listener *l);
 
 struct wr_accepted {
     int fd;                     /* the callee's from now on; non-blocking */

@@ -39,7 +39,6 @@ struct wr_timer {
 
 struct wr_loop {
     struct event_base *base;
-    pthread_t thread;
     unsigned index;             /* workers: 0.. ; the main loop: WR_LOOP_MAIN */
     struct wr_time now;         /* wall clock at the start of this callback: wr_loop_tick() */
     struct wr_time mono;        /* monotonic likewise */

@@ -76,6 +76,7 @@ static void write_line(struct wr_txn *t)
 enum wr_txn_stage wr_txn_log_enter(struct wr_txn *t)
 {
     count(t);
+    wr_stats_observe(WR_STAT_request_1ms, wr_time_since(wr_time_monotonic(), t->started_mono));
     if (t->worker->shared->access)
         write_line(t);
     if (t->body_open)

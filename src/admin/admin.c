@@ -1,0 +1,194 @@
+#include "config.h"
+
+#include "admin/admin.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/admin_priv.h"
+
+#define IDLE_SECONDS 15 /* a client that says or takes nothing for so long is cut off */
+#define HEAD_MOST (16 * 1024)
+#define BODY_MOST (64 * 1024)
+
+/* --- where a request goes --- */
+
+struct endpoint {
+    const char *path;
+    unsigned methods; /* enum evhttp_cmd_type, or-ed */
+    const char *allow;
+    void (*serve)(struct wr_admin *a, struct evhttp_request *req);
+};
+
+#define LOOK EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD"
+#define ACT EVHTTP_REQ_POST, "POST"
+
+static const struct endpoint endpoints[] = {
+    { "/", LOOK, wr_admin_page },
+    { "/healthz", LOOK, wr_admin_healthz },
+    { "/readyz", LOOK, wr_admin_readyz },
+    { "/metrics", LOOK, wr_admin_metrics },
+    { "/stats", LOOK, wr_admin_stats },
+    { "/stats.json", LOOK, wr_admin_stats_json },
+    { "/status", LOOK, wr_admin_status },
+    { "/status.json", LOOK, wr_admin_status_json },
+    { "/purge", ACT, wr_admin_purge },
+    { "/reload", ACT, wr_admin_reload },
+    { "/drain", ACT, wr_admin_drain },
+};
+
+static const struct endpoint *endpoint_of(const char *path)
+{
+    for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++)
+        if (path && strcmp(endpoints[i].path, path) == 0)
+            return &endpoints[i];
+    return NULL;
+}
+
+/* Whether a name in Origin is this machine's or an address: what no attacker's name server can answer for. */
+static bool is_literal_host(const char *host)
+{
+    unsigned char raw[16];
+    char bare[INET6_ADDRSTRLEN];
+    size_t len = strlen(host);
+    if (len > 2 && host[0] == '[' && host[len - 1] == ']' && len - 2 < sizeof bare) {
+        memcpy(bare, host + 1, len - 2);
+        bare[len - 2] = '\0';
+        return inet_pton(AF_INET6, bare, raw) == 1;
+    }
+    return strcmp(host, "localhost") == 0 || inet_pton(AF_INET, host, raw) == 1;
+}
+
+/* Browsers send Origin with every POST. A page from elsewhere must not drain a node that only the browser's machine can
+ * reach: its origin is not ours, and if its name was made to resolve to us (DNS rebinding), it is still a name. */
+static bool from_foreign_page(struct evhttp_request *req)
+{
+    struct evkeyvalq *fields = evhttp_request_get_input_headers(req);
+    const char *origin = evhttp_find_header(fields, "Origin"), *host = evhttp_find_header(fields, "Host");
+    if (origin == NULL)
+        return false;
+    struct evhttp_uri *uri = evhttp_uri_parse(origin);
+    const char *name = uri ? evhttp_uri_get_host(uri) : NULL;
+    const char *authority = strstr(origin, "://");
+    bool ours = name && authority && host && strcmp(authority + 3, host) == 0 && is_literal_host(name);
+    if (uri)
+        evhttp_uri_free(uri);
+    return !ours;
+}
+
+static void on_request(struct evhttp_request *req, void *arg)
+{
+    struct wr_admin *a = arg;
+    wr_loop_tick(a->loop);
+    const struct endpoint *e = endpoint_of(evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req)));
+    if (e == NULL) {
+        wr_admin_problem(req, 404, WR_SLICE("There is /, /healthz, /readyz, /metrics, /stats, /status, /purge, /reload and "
+                                            "/drain."));
+    } else if ((e->methods & (unsigned) evhttp_request_get_command(req)) == 0) {
+        evhttp_add_header(evhttp_request_get_output_headers(req), "Allow", e->allow);
+        wr_admin_problem(req, 405, WR_SLICE("The method is none of those in Allow."));
+    } else if (from_foreign_page(req)) {
+        wr_admin_problem(req, 403, WR_SLICE("A page of another origin may not do that."));
+    } else {
+        e->serve(a, req);
+    }
+}
+
+/* --- accepting --- */
+
+static void on_pause_over(evutil_socket_t fd, short what, void *arg)
+{
+    (void) fd;
+    (void) what;
+    evconnlistener_enable(arg);
+}
+
+/* Out of descriptors: asking again at once would only spin. (The argument is evhttp's, so the pause knows the listener
+ * alone; both end with the loop.) */
+static void on_accept_failed(struct evconnlistener *listener, void *arg)
+{
+    const struct timeval pause = { 0, 100000 };
+    (void) arg;
+    wr_warn("cannot accept on the admin listener: %s; trying again in 100 ms", strerror(errno));
+    evconnlistener_disable(listener);
+    event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, on_pause_over, listener, &pause);
+}
+
+/* evhttp closes the socket that it accepts on: it gets one of its own. */
+static bool start_accepting(struct wr_admin *a)
+{
+    int fd = fcntl(wr_listener_fd(a->listener), F_DUPFD_CLOEXEC, 0);
+    struct evhttp_bound_socket *bound = fd < 0 ? NULL : evhttp_accept_socket_with_handle(a->http, fd);
+    if (bound == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), on_accept_failed);
+    return true;
+}
+
+static void limit(struct wr_admin *a)
+{
+    evhttp_set_timeout(a->http, IDLE_SECONDS);
+    evhttp_set_max_headers_size(a->http, HEAD_MOST);
+    evhttp_set_max_body_size(a->http, BODY_MOST);
+    evhttp_set_allowed_methods(a->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
+                                            EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+}
+
+/* --- life --- */
+
+/* Whoever reaches the admin listener may purge and drain: a Unix socket is made for owner and group only. */
+static struct wr_listener *open_listener(const struct wr_address *address, struct wr_buf *why)
+{
+    const struct wr_listen listen = { .address = *address };
+    mode_t before = umask(0117);
+    struct wr_listener *l = wr_listener_open(&listen, 1, why);
+    umask(before);
+    return l;
+}
+
+struct wr_admin *wr_admin_new(struct wr_loop *main_loop, const struct wr_policy *policy, const struct wr_admin_host *host,
+                              struct wr_buf *why)
+{
+    struct wr_admin *a = calloc(1, sizeof *a);
+    WR_CHECK(a != NULL && policy->has_admin);
+    a->loop = main_loop;
+    a->host = *host;
+    a->started = wr_time_wall();
+    LIST_INIT(&a->purges);
+    a->listener = open_listener(&policy->admin, why);
+    if (a->listener == NULL) {
+        wr_admin_free(a);
+        return NULL;
+    }
+    a->http = evhttp_new(main_loop->base);
+    WR_CHECK(a->http != NULL);
+    limit(a);
+    evhttp_set_gencb(a->http, on_request, a);
+    if (!start_accepting(a)) {
+        wr_buf_printf(why, "cannot listen on %s: %s", policy->admin.text, strerror(errno));
+        wr_admin_free(a);
+        return NULL;
+    }
+    return a;
+}
+
+void wr_admin_free(struct wr_admin *a)
+{
+    if (a == NULL)
+        return;
+    wr_admin_forget_purges(a);
+    if (a->http)
+        evhttp_free(a->http);
+    if (a->listener)
+        wr_listener_close(a->listener);
+    free(a);
+}

@@ -1,0 +1,191 @@
+/* The paths that only look: how the daemon is, what it has counted. */
+#include "config.h"
+
+#include "admin/admin_priv.h"
+#include "base/json.h"
+#include "stats/export.h"
+#include "stats/process.h"
+
+static const char text_type[] = "text/plain; charset=utf-8";
+
+/* --- health --- */
+
+/* Appends a line for every loop that hangs. */
+static void find_stalled(const struct wr_admin *a, struct wr_buf *out)
+{
+    for (size_t i = 0; i < a->host.loop_count; i++) {
+        const struct wr_loop *loop = a->host.loops[i];
+        struct wr_time beat = { __atomic_load_n(&loop->beat_us, __ATOMIC_RELAXED) };
+        struct wr_span since = wr_time_since(a->loop->mono, beat);
+        if (since.us > WR_ADMIN_STALL.us)
+            wr_buf_printf(out, "worker %u has not turned for %lld s\n", loop->index, (long long) wr_span_s(since));
+    }
+}
+
+void wr_admin_healthz(struct wr_admin *a, struct evhttp_request *req)
+{
+    struct wr_buf stalled = { 0 };
+    find_stalled(a, &stalled);
+    if (stalled.len == 0)
+        wr_admin_text(req, 200, "ok");
+    else
+        wr_admin_problem(req, 503, wr_buf_slice(&stalled));
+    wr_buf_fini(&stalled);
+}
+
+static void add_if_redis(void *arg, const char *name, const char *value)
+{
+    if (strcmp(name, "redis") == 0)
+        wr_buf_printf(arg, "redis %s\n", value);
+}
+
+/* Redis is told of, but its loss takes no node out: every node would go at once. */
+void wr_admin_readyz(struct wr_admin *a, struct evhttp_request *req)
+{
+    struct wr_buf body = { 0 };
+    bool ready = a->host.ready(a->host.ctx);
+    wr_buf_add_str(&body, ready ? "ready\n" : "draining\n");
+    a->host.status(a->host.ctx, add_if_redis, &body);
+    if (ready)
+        wr_admin_answer(req, 200, text_type, &body);
+    else
+        wr_admin_problem(req, 503, wr_buf_slice(&body));
+    wr_buf_fini(&body);
+}
+
+/* --- counters --- */
+
+void wr_admin_metrics(struct wr_admin *a, struct evhttp_request *req)
+{
+    struct wr_buf body = { 0 };
+    wr_stats_metrics(&body);
+    double dropped = a->host.access ? (double) wr_access_dropped(a->host.access) : 0;
+    wr_stats_metric(&body, "counter", "weir_access_dropped_total", "", "Lines of the access log that could not be written",
+                    dropped);
+    wr_stats_metric(&body, "gauge", "weir_draining", "", "1 while finishing what is in flight",
+                    a->host.ready(a->host.ctx) ? 0 : 1);
+    wr_process_metrics(&body, a->started);
+    wr_stats_metric(&body, "gauge", "weir_build_info", "version=\"" PACKAGE_VERSION "\"", "1, labelled with the version", 1);
+    wr_admin_answer(req, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
+}
+
+void wr_admin_stats_json(struct wr_admin *a, struct evhttp_request *req)
+{
+    struct wr_buf body = { 0 };
+    (void) a;
+    wr_stats_json(&body);
+    wr_admin_answer(req, 200, "application/json", &body);
+}
+
+void wr_admin_stats(struct wr_admin *a, struct evhttp_request *req)
+{
+    struct wr_buf body = { 0 };
+    if (wr_admin_wants_json(req)) {
+        wr_admin_stats_json(a, req);
+        return;
+    }
+    wr_stats_text(&body);
+    wr_admin_answer(req, 200, text_type, &body);
+}
+
+/* --- status --- */
+
+#define NAME_WIDTH 16
+
+static bool ends(const char *s, const char *end)
+{
+    size_t len = strlen(s), end_len = strlen(end);
+    return len > end_len && strcmp(s + len - end_len, end) == 0;
+}
+
+static void add_size(struct wr_buf *out, uint64_t octets)
+{
+    static const char *const units[] = { "B", "KB", "MB", "GB", "TB" };
+    double size = (double) octets;
+    size_t i = 0;
+    for (; size >= 1024 && i < 4; i++)
+        size /= 1024;
+    wr_buf_printf(out, i ? "%.1f %s" : "%.0f %s", size, units[i]);
+}
+
+/* The two largest units of it. */
+static void add_age(struct wr_buf *out, uint64_t seconds)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *name;
+    } units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
+    size_t i = 0;
+    while (i < 3 && seconds < units[i].seconds)
+        i++;
+    wr_buf_printf(out, "%llu %s", (unsigned long long) (seconds / units[i].seconds), units[i].name);
+    if (i < 3)
+        wr_buf_printf(out, " %llu %s", (unsigned long long) (seconds % units[i].seconds / units[i + 1].seconds),
+                      units[i + 1].name);
+}
+
+/* For a person: words without underscores, sizes and ages in units. */
+static void add_line(void *arg, const char *name, const char *value)
+{
+    struct wr_buf *out = arg;
+    uint64_t number = 0;
+    bool counted = wr_slice_u64(wr_slice_str(value), INT64_MAX, &number);
+    bool size = counted && ends(name, "_bytes"), age = counted && ends(name, "_seconds");
+    int len = (int) strlen(name) - (size ? 6 : age ? 8 : 0);
+    for (int i = 0; i < len; i++)
+        wr_buf_add_char(out, name[i] == '_' ? ' ' : name[i]);
+    wr_buf_printf(out, "%*s ", len < NAME_WIDTH ? NAME_WIDTH - len : 0, "");
+    if (size)
+        add_size(out, number);
+    else if (age)
+        add_age(out, number);
+    else
+        wr_buf_add_str(out, value);
+    wr_buf_add_char(out, '\n');
+}
+
+static void add_member(void *arg, const char *name, const char *value)
+{
+    struct wr_buf *out = arg;
+    uint64_t number;
+    wr_buf_add_char(out, out->len ? ',' : '{');
+    wr_json_string(out, wr_slice_str(name));
+    wr_buf_add_char(out, ':');
+    if (wr_slice_u64(wr_slice_str(value), INT64_MAX, &number))
+        wr_buf_printf(out, "%llu", (unsigned long long) number);
+    else
+        wr_json_string(out, wr_slice_str(value));
+}
+
+/* Facts of ours behind the host's. */
+static void add_process(void (*add)(void *, const char *, const char *), struct wr_buf *out)
+{
+    struct wr_process p;
+    char text[32];
+    wr_process_read(&p);
+    snprintf(text, sizeof text, "%llu", (unsigned long long) p.resident);
+    add(out, "resident_bytes", text);
+    snprintf(text, sizeof text, "%llu", (unsigned long long) p.files);
+    add(out, "open_files", text);
+}
+
+void wr_admin_status_json(struct wr_admin *a, struct evhttp_request *req)
+{
+    struct wr_buf body = { 0 };
+    a->host.status(a->host.ctx, add_member, &body);
+    add_process(add_member, &body);
+    wr_buf_add_str(&body, "}\n");
+    wr_admin_answer(req, 200, "application/json", &body);
+}
+
+void wr_admin_status(struct wr_admin *a, struct evhttp_request *req)
+{
+    struct wr_buf body = { 0 };
+    if (wr_admin_wants_json(req)) {
+        wr_admin_status_json(a, req);
+        return;
+    }
+    a->host.status(a->host.ctx, add_line, &body);
+    add_process(add_line, &body);
+    wr_admin_answer(req, 200, text_type, &body);
+}
