@@ -10,7 +10,9 @@ static void remember(struct wr_flight *f, struct wr_object *object)
     if (shared->memory == NULL || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
         return;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, object, f->loop->now);
-    wr_memory_put(shared->memory, object, wr_time_add(f->loop->mono, keep));
+    if (wr_memory_put(shared->memory, object, wr_time_add(f->loop->mono, keep)) && object->vary_values.at &&
+        f->order.marker)
+        wr_memory_add_variant(shared->memory, f->order.marker, object->hash);
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &f->tenure->policy->redis, object->host, object->hash);
     if (wr_herald_changed_since(shared->herald, wr_buf_slice(&name), f->look_sent))

@@ -23,16 +23,37 @@ static struct wr_object *final_object(struct wr_flight *f)
     return final;
 }
 
-static void put(struct wr_flight *f, struct wr_object *o)
+/* The marker that leads to it, if it is a variant. */
+static const struct wr_object *marker_of(const struct wr_flight *f, const struct wr_object *o)
+{
+    return o->vary_values.at ? f->order.marker : NULL;
+}
+
+static void remember(struct wr_flight *f, struct wr_object *o, struct wr_span keep)
+{
+    struct wr_memory *memory = f->tenure->worker->shared->memory;
+    if (wr_memory_put(memory, o, wr_time_add(f->loop->mono, keep)) && marker_of(f, o))
+        wr_memory_add_variant(memory, marker_of(f, o), o->hash);
+}
+
+static void share(struct wr_flight *f, struct wr_object *o, struct wr_span keep)
+{
+    struct wr_shelf *shelf = f->tenure->worker->shelf;
+    wr_shelf_put(shelf, o, keep, NULL, NULL);
+    if (marker_of(f, o))
+        wr_shelf_add_variant(shelf, marker_of(f, o), o, keep);
+}
+
+void wr_flight_put(struct wr_flight *f, struct wr_object *o)
 {
     struct wr_worker *worker = f->tenure->worker;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, o, f->loop->now);
     if (keep.us <= 0)
         return;
     if (worker->shared->memory)
-        wr_memory_put(worker->shared->memory, o, wr_time_add(f->loop->mono, keep));
+        remember(f, o, keep);
     if (worker->shelf)
-        wr_shelf_put(worker->shelf, o, keep, NULL, NULL);
+        share(f, o, keep);
 }
 
 enum wr_flight_stage wr_flight_land(struct wr_flight *f)
@@ -52,7 +73,7 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
         if (f->new_marker && f->tenure->worker->shelf)
             wr_shelf_put(f->tenure->worker->shelf, f->new_marker,
                          wr_rules_keep(&f->order.route->cache, f->new_marker, f->loop->now), NULL, NULL);
-        put(f, final);
+        wr_flight_put(f, final);
         wr_object_unref(final);
         WR_COUNT(stored);
     }

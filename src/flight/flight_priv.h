@@ -109,6 +109,10 @@ void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head);
 void wr_flight_failed(struct wr_flight *f, enum wr_err err);
 void wr_flight_leave_pass_marker(struct wr_flight *f);
 
+/* --- f50_land.c --- */
+/* Puts a whole response into the stores, for as long as it is worth keeping. */
+void wr_flight_put(struct wr_flight *f, struct wr_object *o);
+
 /* --- table.c --- */
 /* Finds or lists. The flight found has the audience put aboard already. */
 struct wr_flight *wr_flights_join(struct wr_flights *table, const struct wr_flight_order *order, struct wr_audience *a,
