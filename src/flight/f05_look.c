@@ -29,9 +29,10 @@ static bool newer_than_flight(const struct wr_flight *f, const struct wr_object 
 static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
     switch (wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0)) {
-    case WR_REUSE_NOT:
+    case WR_REUSE_NOT: /* what this request gets instead must not take its place */
         wr_object_unref(object);
-        return miss;
+        wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
+        return WR_FLIGHT_DONE;
     case WR_REUSE_VALIDATE:
         if (newer_than_flight(f, object))
             break;
@@ -50,13 +51,17 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
 
 enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
+    bool passes;
     remember(f, object);
     switch (object->meta.kind) {
     case WR_OBJECT_VARY:
         wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_AGAIN, .object = object }, false);
         return WR_FLIGHT_DONE;
     case WR_OBJECT_PASS:
+        passes = wr_rules_passes(&f->rules, object);
         wr_object_unref(object);
+        if (!passes)
+            return miss;
         wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
         return WR_FLIGHT_DONE;
     default:

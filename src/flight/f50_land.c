@@ -2,7 +2,8 @@
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
-/* The object as it is to be stored: its length known, no slack in its memory, nothing that was for one client only. One reference to the caller. */
+/* The object as it is to be stored: its length known, no slack in its memory, nothing that was for one client only. One
+ * reference to the caller. */
 static struct wr_object *final_object(struct wr_flight *f)
 {
     struct wr_object *o = f->built;
@@ -59,12 +60,13 @@ void wr_flight_put(struct wr_flight *f, struct wr_object *o)
 enum wr_flight_stage wr_flight_land(struct wr_flight *f)
 {
     bool spoiled = __atomic_load_n(&f->spoiled, __ATOMIC_RELAXED);
-    if (f->alone || f->storing != WR_STORE)
+    if (f->storing != WR_STORE)
         return WR_FLIGHT_DONE;
     if (wr_flow_state(f->built->flow) != WR_FLOW_WHOLE)
         return WR_FLIGHT_DONE; /* a 304 for a large object that is still coming out of Redis */
     if (!wr_flow_kept(f->built->flow)) {
-        wr_flight_leave_pass_marker(f); /* it grew over what a store takes */
+        if (!f->alone)
+            wr_flight_leave_pass_marker(f); /* it grew over what a store takes */
         wr_flight_unlock(f, "pass");
         return WR_FLIGHT_DONE;
     }
