@@ -265,6 +265,7 @@ void wr_flight_behind(const struct wr_flight_order *order)
     if (wr_flights_join(table, order, NULL, false))
         return;
     struct wr_flight *f = flight_new(order, false);
+    f->behind = true;
     f->admitted = 1; /* whoever was served stale has been admitted */
     if (!wr_flights_list(table, f)) {
         wr_flight_go(f, WR_FLIGHT_DONE);
