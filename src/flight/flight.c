@@ -183,6 +183,14 @@ void wr_flight_tell_looked(struct wr_flight *f)
     pthread_mutex_unlock(&f->lock);
 }
 
+void wr_flight_tell_confirmed(struct wr_flight *f, uint64_t version)
+{
+    pthread_mutex_lock(&f->lock);
+    f->news.confirmed = version;
+    note_all(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
 bool wr_flight_has_admitted(struct wr_flight *f)
 {
     pthread_mutex_lock(&f->lock);
