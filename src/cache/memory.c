@@ -155,7 +155,8 @@ struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct
     pthread_mutex_lock(&s->lock);
     struct wr_entry *e = wr_table_find(&s->table, hash);
     if (e && wr_slice_eq(e->object->key, key)) {
-        e->visited = true;
+        if (!e->visited) /* a line that is only read stays in every core's cache */
+            e->visited = true;
         found = wr_object_ref(e->object);
     }
     pthread_mutex_unlock(&s->lock);
@@ -172,15 +173,22 @@ struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash)
     return found;
 }
 
+static bool fits(const struct wr_memory *m, const struct wr_flow *flow)
+{
+    return wr_flow_kept(flow) && wr_flow_length(flow) <= m->max_object;
+}
+
 bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires)
 {
     WR_CHECK(object->flow == NULL || wr_flow_state(object->flow) == WR_FLOW_WHOLE);
     struct wr_entry *e = calloc(1, sizeof *e);
     WR_CHECK(e != NULL);
     e->object = object;
+    e->hash_lo = object->hash.lo;
+    e->flow = object->flow;
     e->expires = expires;
     e->bytes = entry_bytes(e);
-    if (e->bytes > m->max_object || e->bytes > m->size || (object->flow && !wr_flow_kept(object->flow))) {
+    if (e->bytes > m->size || (object->flow && !fits(m, object->flow))) {
         free(e);
         return false;
     }

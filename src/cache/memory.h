@@ -14,8 +14,8 @@ void wr_memory_free(struct wr_memory *m);
 struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct wr_slice key);
 /* The same without comparing the text, and without counting as a use. */
 struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash);
-/* Takes a reference of its own; replaces what was there. The flow must be WHOLE. Larger than max_object:
- * refused. expires: monotonic, when it is worth nothing any more. */
+/* Takes a reference of its own; replaces what was there. The flow must be WHOLE. A content larger than
+ * max_object is refused. expires: monotonic, when it is worth nothing any more. */
 bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires);
 /* Drops by hash (any key text). */
 bool wr_memory_drop(struct wr_memory *m, struct wr_hash hash);

@@ -83,7 +83,9 @@ struct wr_span wr_rules_keep(const struct wr_cache_policy *policy, const struct 
     /* a stale response is good for a 304 instead of a body, and for when the origin can't be reached */
     bool validator = object->etag.at || object->last_modified.at;
     struct wr_span beyond = clamp(m->lifetime, WR_SPAN_S(validator ? 3600 : 300), WR_SPAN_S(86400));
-    if (policy->has_stale_if_error && !validator)
+    if (m->kind == WR_OBJECT_VARY) /* should outlive the variants found through it, and costs little */
+        beyond = WR_SPAN_S(86400);
+    else if (policy->has_stale_if_error && !validator)
         beyond = WR_SPAN_S(0);
     if (m->swr.us > beyond.us)
         beyond = m->swr;

@@ -50,7 +50,7 @@ struct wr_shelf_check {
     struct wr_call call;
     uint64_t version;
 };
-/* done(false) also when Redis is away or late. Refused: an error now, done never. wr_call_cancel(&check->call)
- * cancels. */
+/* done(false) also when Redis is away or late. Refused: an error now, done never. Cancelled by its
+ * call's wr_call_cancel(). */
 enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check,
                              const struct wr_object *object) WR_MUST_USE;

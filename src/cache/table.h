@@ -11,11 +11,13 @@
 
 struct wr_entry {
     struct wr_entry *chain;         /* the next one in its bucket */
-    TAILQ_ENTRY(wr_entry) queue;    /* newest first */
+    uint64_t hash_lo;               /* of object->hash: most that isn't meant is passed over without touching the object */
     struct wr_object *object;       /* counted */
+    const void *flow;               /* object->flow, to have it fetched before the object has told where it is */
     struct wr_time expires;         /* monotonic */
-    size_t bytes;                   /* of all that dies with it */
-    bool visited;                   /* used since the hand came by */
+    TAILQ_ENTRY(wr_entry) queue;    /* newest first */
+    size_t bytes : 63;              /* of all that dies with it */
+    size_t visited : 1;             /* used since the hand came by */
 };
 TAILQ_HEAD(wr_entry_queue, wr_entry);
 

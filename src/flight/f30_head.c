@@ -106,7 +106,7 @@ static void answer_privately(struct wr_flight *f, const struct wr_head *head, st
     meta.status = head->status;
     meta.length = announced_length(f, head);
     struct wr_flow *flow = flow_for(f, head, false);
-    f->built = wr_build_object(&f->order.key, wr_slice(NULL, 0), &meta, head, f->tenure->worker->shared->via, flow);
+    f->built = wr_build_object(&f->order.key, wr_slice(NULL, 0), &meta, head, f->tenure->worker->shared->via[head->minor], flow);
     wr_flow_unref(flow);
     wr_flight_tell(f, news_of(f, WR_VERDICT_OBJECT, f->built, head->status), true);
     if (!wr_flight_has_leader(f)) {
@@ -155,7 +155,7 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     meta->version = wr_rand_u64();
     struct wr_key key = choose_key(f, head, meta, &values);
     struct wr_flow *flow = flow_for(f, head, true);
-    f->built = wr_build_object(&key, values, meta, head, f->tenure->worker->shared->via, flow);
+    f->built = wr_build_object(&key, values, meta, head, f->tenure->worker->shared->via[head->minor], flow);
     wr_flow_unref(flow);
     remember_marker(f);
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, head->status);
@@ -179,7 +179,7 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
                        wr_rand_unit(), &meta, &detail);
     meta.length = stale->meta.length;
     meta.version = wr_rand_u64();
-    f->built = wr_build_updated(stale, &meta, not_modified, f->tenure->worker->shared->via);
+    f->built = wr_build_updated(stale, &meta, not_modified, f->tenure->worker->shared->via[not_modified->minor]);
     f->storing = storing;
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, 304);
     news.validated = true;

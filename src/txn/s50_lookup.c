@@ -17,9 +17,9 @@ static struct wr_flight_order order_of(struct wr_txn *t)
         .vary_values = t->vary_values,
         .marker = t->marker,
         .stale = t->stale,
-        .client = t->client,
+        .client = wr_txn_client(t),
         .forwarded_for = t->trusted_peer ? WR_SLICE("") : wr_slice(NULL, 0),
-        .request_id = t->request_id,
+        .request_id = wr_txn_request_id(t),
         .body = t->upload,
         .body_chunked = t->head.framing == WR_FRAMING_CHUNKED,
     };

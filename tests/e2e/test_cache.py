@@ -29,7 +29,8 @@ def stored(request, weirs, origin):
     """A caching node; everything here holds for the memory store and for Redis alone."""
     settings = {"origins": {"app": policy.origin(origin)}, "routes": [policy.route(cache=True)]}
     if request.param == "redis":
-        settings |= {"redis": {"url": request.getfixturevalue("redis").socket_url}, "memory": "off"}
+        settings |= {"redis": {"url": request.getfixturevalue("redis").socket_url, "timeout": policy.PATIENT},
+                     "memory": "off"}
     return weirs(settings)
 
 
