@@ -69,10 +69,7 @@ void wr_flight_leave_pass_marker(struct wr_flight *f)
     struct wr_object *marker = wr_build_pass(&f->order.key, f->loop->now, ttl);
     marker->checked = f->loop->mono;
     marker->own = worker->shelf != NULL;
-    if (worker->shared->memory)
-        wr_memory_put(worker->shared->memory, marker, wr_time_add(f->loop->mono, ttl));
-    if (worker->shelf)
-        wr_shelf_put(worker->shelf, marker, ttl, NULL, NULL);
+    wr_flight_keep(f, marker);
     wr_object_unref(marker);
 }
 

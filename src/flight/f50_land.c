@@ -22,21 +22,67 @@ static struct wr_object *final_object(struct wr_flight *f)
     return final;
 }
 
-static void put(struct wr_flight *f, struct wr_object *o)
+/* Redis has it: from now on whoever changes it there is heard of. CANCELLED: it is nothing for the shelf (too large), and
+ * what never was there can't change. */
+static void mark(struct wr_object *o, enum wr_err err)
+{
+    if (err == WR_OK || err == WR_ERR_CANCELLED)
+        __atomic_store_n(&o->shelved, true, __ATOMIC_RELAXED);
+    wr_object_unref(o);
+}
+
+static void on_marker_shelved(void *ctx, enum wr_err err)
+{
+    mark(ctx, err);
+}
+
+void wr_flight_keep(struct wr_flight *f, struct wr_object *o)
 {
     struct wr_worker *worker = f->tenure->worker;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, o, f->loop->now);
-    if (keep.us <= 0)
-        return;
     if (worker->shared->memory)
         wr_memory_put(worker->shared->memory, o, wr_time_add(f->loop->mono, keep));
     if (worker->shelf)
-        wr_shelf_put(worker->shelf, o, keep, NULL, NULL);
+        wr_shelf_put(worker->shelf, o, keep, on_marker_shelved, wr_object_ref(o));
+}
+
+/* The other nodes hear of it only now that they can read it. */
+static void on_shelved(void *ctx, enum wr_err err)
+{
+    struct wr_flight *f = ctx;
+    mark(f->landed, err);
+    f->landed = NULL;
+    if (!f->over) {
+        wr_flight_unlock(f, err == WR_OK ? "stored" : err == WR_ERR_CANCELLED ? "pass" : "failed");
+        wr_flight_go(f, WR_FLIGHT_DONE);
+    }
+    wr_flight_unref(f);
+}
+
+static enum wr_flight_stage store(struct wr_flight *f)
+{
+    struct wr_worker *worker = f->tenure->worker;
+    struct wr_object *final = final_object(f);
+    struct wr_span keep = wr_rules_keep(&f->order.route->cache, final, f->loop->now);
+    if (f->new_marker)
+        wr_flight_keep(f, f->new_marker);
+    if (worker->shared->memory && keep.us > 0)
+        wr_memory_put(worker->shared->memory, final, wr_time_add(f->loop->mono, keep));
+    WR_COUNT(stored);
+    wr_flights_unlist(worker->shared->flights, f); /* from here on it is found in the store */
+    if (worker->shelf == NULL || keep.us <= 0) {
+        wr_object_unref(final);
+        wr_flight_unlock(f, "pass");
+        return WR_FLIGHT_DONE;
+    }
+    f->landed = final;
+    __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); /* the shelf's: it calls back in any case */
+    wr_shelf_put(worker->shelf, final, keep, on_shelved, f);
+    return WR_FLIGHT_WAIT;
 }
 
 enum wr_flight_stage wr_flight_land(struct wr_flight *f)
 {
-    bool spoiled = __atomic_load_n(&f->spoiled, __ATOMIC_RELAXED);
     if (f->alone || f->storing != WR_STORE)
         return WR_FLIGHT_DONE;
     if (wr_flow_state(f->built->flow) != WR_FLOW_WHOLE)
@@ -46,15 +92,9 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
         wr_flight_unlock(f, "pass");
         return WR_FLIGHT_DONE;
     }
-    if (!spoiled) {
-        struct wr_object *final = final_object(f);
-        if (f->new_marker && f->tenure->worker->shelf)
-            wr_shelf_put(f->tenure->worker->shelf, f->new_marker,
-                         wr_rules_keep(&f->order.route->cache, f->new_marker, f->loop->now), NULL, NULL);
-        put(f, final);
-        wr_object_unref(final);
-        WR_COUNT(stored);
+    if (__atomic_load_n(&f->spoiled, __ATOMIC_RELAXED)) {
+        wr_flight_unlock(f, "failed");
+        return WR_FLIGHT_DONE;
     }
-    wr_flight_unlock(f, spoiled ? "failed" : "stored");
-    return WR_FLIGHT_DONE;
+    return store(f);
 }

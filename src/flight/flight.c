@@ -183,6 +183,14 @@ void wr_flight_tell_looked(struct wr_flight *f)
     pthread_mutex_unlock(&f->lock);
 }
 
+void wr_flight_tell_confirmed(struct wr_flight *f, uint64_t version)
+{
+    pthread_mutex_lock(&f->lock);
+    f->news.confirmed = version;
+    note_all(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
 bool wr_flight_has_admitted(struct wr_flight *f)
 {
     pthread_mutex_lock(&f->lock);
@@ -265,6 +273,7 @@ void wr_flight_behind(const struct wr_flight_order *order)
     if (wr_flights_join(table, order, NULL, false))
         return;
     struct wr_flight *f = flight_new(order, false);
+    f->behind = true;
     f->admitted = 1; /* whoever was served stale has been admitted */
     if (!wr_flights_list(table, f)) {
         wr_flight_go(f, WR_FLIGHT_DONE);

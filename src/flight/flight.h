@@ -44,6 +44,8 @@ struct wr_news {
     struct wr_object *object;  /* OBJECT; AGAIN: the marker. A reference to the reader of the news */
     struct wr_object *marker;  /* OBJECT that is a variant: its marker. A reference likewise; or NULL */
     bool looked;               /* Redis has been asked and knows nothing: the origin is next */
+    uint64_t confirmed;        /* version of what Redis holds, when that isn't good enough for the flight: a stale response
+                                  of this version may still do for others */
     bool leader;               /* the flight asked with this audience's own request */
     bool from_store;           /* it came from Redis */
     bool stale;                /* the origin failed: a stale response instead */

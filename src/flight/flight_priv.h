@@ -20,6 +20,7 @@ struct wr_flight {
     struct wr_tenure *tenure;
     struct wr_loop *loop;
     bool alone; /* private: one audience, no stores */
+    bool behind; /* a refresh: only something fresh ends it early */
 
     /* behind lock, for the audience on any thread */
     pthread_mutex_t lock;
@@ -68,6 +69,7 @@ struct wr_flight {
     bool exchange_open;
     struct wr_object *built;        /* what is being stored, or the private answer */
     struct wr_object *new_marker;   /* to be stored with it */
+    struct wr_object *landed;       /* on its way to Redis */
     enum wr_storing storing;
     struct wr_corpse corpse;
 };
@@ -87,6 +89,8 @@ void wr_flight_tell(struct wr_flight *f, struct wr_news news, bool private);
 void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_err err);
 /* LOOK missed: whoever waits for a limit or may not cause a fetch gets to know. */
 void wr_flight_tell_looked(struct wr_flight *f);
+/* What Redis holds has this version, and isn't good enough for the flight. */
+void wr_flight_tell_confirmed(struct wr_flight *f, uint64_t version);
 bool wr_flight_has_admitted(struct wr_flight *f);
 bool wr_flight_has_audience(struct wr_flight *f);
 bool wr_flight_has_leader(struct wr_flight *f);
@@ -108,6 +112,10 @@ void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head);
 /* The origin failed before a head could be used: a stale response where that is allowed, else the error. */
 void wr_flight_failed(struct wr_flight *f, enum wr_err err);
 void wr_flight_leave_pass_marker(struct wr_flight *f);
+
+/* --- f50_land.c --- */
+/* Puts a marker (VARY, PASS) into both stores. */
+void wr_flight_keep(struct wr_flight *f, struct wr_object *o);
 
 /* --- table.c --- */
 /* Finds or lists. The flight found has the audience put aboard already. */

@@ -49,10 +49,30 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
     return WR_TXN_DELIVER;
 }
 
+/* Our copy was not to be trusted, but the flight has found the very same in Redis: need we wait for the origin? */
+static bool stale_will_do(struct wr_txn *t, const struct wr_news *news)
+{
+    if (t->stale == NULL || news->confirmed == 0 || news->confirmed != t->stale->meta.version)
+        return false;
+    switch (wr_rules_reuse(&t->route->cache, &t->rules, t->stale, t->worker->loop.now, 1.0)) {
+    case WR_REUSE_VALIDATE:
+    case WR_REUSE_NOT:
+        return false;
+    default:
+        return true;
+    }
+}
+
 static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
 {
     switch (news->verdict) {
     case WR_VERDICT_NONE:
+        if (stale_will_do(t, news)) {
+            struct wr_object *stale = t->stale;
+            t->stale = NULL;
+            wr_audience_leave(&t->audience);
+            return wr_txn_consider(t, stale, false);
+        }
         if (t->alone || !news->looked || wr_txn_may_fetch(t))
             return WR_TXN_WAIT;
         wr_audience_leave(&t->audience); /* Redis doesn't have it either */
