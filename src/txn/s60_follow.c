@@ -38,6 +38,7 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
     }
     wr_object_unref(t->object);
     t->object = wr_object_ref(news->object);
+    t->own = news->leader && !news->stale;
     t->collapsed = !news->leader;
     t->stale_hit = news->stale;
     t->hit = news->stale;
