@@ -41,6 +41,10 @@ void wr_shelf_cancel(struct wr_shelf_read *read);
  * whole, or over redis.max_object), or the shelf was freed meanwhile. */
 void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep,
                   void (*written)(void *ctx, enum wr_err err), void *ctx);
+/* Tells Redis that `variant` has been stored under the VARY marker's key. The oldest of more than WR_MAX_VARIANTS, counted
+ * over the fleet, is dropped there. keep: as the variant's. Nobody waits for it. */
+void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant,
+                          struct wr_span keep);
 /* UNLINKs the primary key: its variants, chosen through it, are unreachable from then on. */
 void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash,
                    void (*dropped)(void *ctx, enum wr_err err), void *ctx);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cache/crc32c.h"
+#include "cache/variants.h"
 
 #define PIECES_MOST_LIVE \
     WR_SPAN_S(60) /* pieces outlive what names them, so that a read that has begun can end */
@@ -236,4 +237,20 @@ void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash
     wr_buf_fini(&name);
     if (err != WR_OK)
         end_soon(j, err);
+}
+
+/* --- the bound of variants --- */
+
+void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant,
+                          struct wr_span keep)
+{
+    struct wr_buf list = { 0 }, name = { 0 };
+    char most[24], ttl[24];
+    wr_keys_variants(&list, &s->policy->redis, marker->hash);
+    wr_keys_cache(&name, &s->policy->redis, variant->host, variant->hash);
+    const struct wr_slice keys[] = { wr_buf_slice(&list) };
+    const struct wr_slice args[] = { wr_buf_slice(&name), decimal(most, WR_MAX_VARIANTS), decimal(ttl, wr_span_ms(keep)) };
+    wr_link_tell_script(s->link, WR_SCRIPT_VARIANTS, 1, keys, 3, args);
+    wr_buf_fini(&list);
+    wr_buf_fini(&name);
 }

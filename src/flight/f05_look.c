@@ -10,7 +10,9 @@ static void remember(struct wr_flight *f, struct wr_object *object)
     if (shared->memory == NULL || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
         return;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, object, f->loop->now);
-    wr_memory_put(shared->memory, object, wr_time_add(f->loop->mono, keep));
+    if (wr_memory_put(shared->memory, object, wr_time_add(f->loop->mono, keep)) && object->vary_values.at &&
+        f->order.marker)
+        wr_memory_add_variant(shared->memory, f->order.marker, object->hash);
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &f->tenure->policy->redis, object->host, object->hash);
     if (wr_herald_changed_since(shared->herald, wr_buf_slice(&name), f->look_sent))
@@ -41,12 +43,23 @@ static bool good_enough(const struct wr_flight *f, enum wr_reuse reuse, const st
 
 static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
+<<<<<<< HEAD
     enum wr_reuse reuse = wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0);
     if (reuse == WR_REUSE_NOT) {
         wr_object_unref(object);
         return miss;
     }
     if (!good_enough(f, reuse, object)) {
+=======
+    switch (wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0)) {
+    case WR_REUSE_NOT: /* what this request gets instead must not take its place */
+        wr_object_unref(object);
+        wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
+        return WR_FLIGHT_DONE;
+    case WR_REUSE_VALIDATE:
+        if (newer_than_flight(f, object))
+            break;
+>>>>>>> rfc
         wr_object_unref(f->order.stale);
         f->order.stale = object;
         wr_flight_tell_found(f, object);
@@ -61,13 +74,17 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
 
 enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
+    bool passes;
     remember(f, object);
     switch (object->meta.kind) {
     case WR_OBJECT_VARY:
         wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_AGAIN, .object = object }, false);
         return WR_FLIGHT_DONE;
     case WR_OBJECT_PASS:
+        passes = wr_rules_passes(&f->rules, object);
         wr_object_unref(object);
+        if (!passes)
+            return miss;
         wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
         return WR_FLIGHT_DONE;
     default:

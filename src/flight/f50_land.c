@@ -2,7 +2,8 @@
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
-/* The object as it is to be stored: its length known, no slack in its memory, nothing that was for one client only. One reference to the caller. */
+/* The object as it is to be stored: its length known, no slack in its memory, nothing that was for one client only. One
+ * reference to the caller. */
 static struct wr_object *final_object(struct wr_flight *f)
 {
     struct wr_object *o = f->built;
@@ -23,6 +24,7 @@ static struct wr_object *final_object(struct wr_flight *f)
     return final;
 }
 
+<<<<<<< HEAD
 /* Redis has it: from now on whoever changes it there is heard of. CANCELLED: it is nothing for the shelf (too large), and
  * what never was there can't change. */
 static void mark(struct wr_object *o, enum wr_err err)
@@ -38,12 +40,37 @@ static void on_marker_shelved(void *ctx, enum wr_err err)
 }
 
 void wr_flight_keep(struct wr_flight *f, struct wr_object *o)
+=======
+/* The marker that leads to it, if it is a variant. */
+static const struct wr_object *marker_of(const struct wr_flight *f, const struct wr_object *o)
+{
+    return o->vary_values.at ? f->order.marker : NULL;
+}
+
+static void remember(struct wr_flight *f, struct wr_object *o, struct wr_span keep)
+{
+    struct wr_memory *memory = f->tenure->worker->shared->memory;
+    if (wr_memory_put(memory, o, wr_time_add(f->loop->mono, keep)) && marker_of(f, o))
+        wr_memory_add_variant(memory, marker_of(f, o), o->hash);
+}
+
+static void share(struct wr_flight *f, struct wr_object *o, struct wr_span keep)
+{
+    struct wr_shelf *shelf = f->tenure->worker->shelf;
+    wr_shelf_put(shelf, o, keep, NULL, NULL);
+    if (marker_of(f, o))
+        wr_shelf_add_variant(shelf, marker_of(f, o), o, keep);
+}
+
+void wr_flight_put(struct wr_flight *f, struct wr_object *o)
+>>>>>>> rfc
 {
     struct wr_worker *worker = f->tenure->worker;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, o, f->loop->now);
     if (worker->shared->memory)
-        wr_memory_put(worker->shared->memory, o, wr_time_add(f->loop->mono, keep));
+        remember(f, o, keep);
     if (worker->shelf)
+<<<<<<< HEAD
         wr_shelf_put(worker->shelf, o, keep, on_marker_shelved, wr_object_ref(o));
 }
 
@@ -80,22 +107,42 @@ static enum wr_flight_stage store(struct wr_flight *f)
     __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); /* the shelf's: it calls back in any case */
     wr_shelf_put(worker->shelf, final, keep, on_shelved, f);
     return WR_FLIGHT_WAIT;
+=======
+        share(f, o, keep);
+>>>>>>> rfc
 }
 
 enum wr_flight_stage wr_flight_land(struct wr_flight *f)
 {
+<<<<<<< HEAD
     if (f->alone || f->storing != WR_STORE)
+=======
+    bool spoiled = __atomic_load_n(&f->spoiled, __ATOMIC_RELAXED);
+    if (f->storing != WR_STORE)
+>>>>>>> rfc
         return WR_FLIGHT_DONE;
     if (wr_flow_state(f->built->flow) != WR_FLOW_WHOLE)
         return WR_FLIGHT_DONE; /* a 304 for a large object that is still coming out of Redis */
     if (!wr_flow_kept(f->built->flow)) {
-        wr_flight_leave_pass_marker(f); /* it grew over what a store takes */
+        if (!f->alone)
+            wr_flight_leave_pass_marker(f); /* it grew over what a store takes */
         wr_flight_unlock(f, "pass");
         return WR_FLIGHT_DONE;
     }
+<<<<<<< HEAD
     if (__atomic_load_n(&f->spoiled, __ATOMIC_RELAXED)) {
         wr_flight_unlock(f, "failed");
         return WR_FLIGHT_DONE;
+=======
+    if (!spoiled) {
+        struct wr_object *final = final_object(f);
+        if (f->new_marker && f->tenure->worker->shelf)
+            wr_shelf_put(f->tenure->worker->shelf, f->new_marker,
+                         wr_rules_keep(&f->order.route->cache, f->new_marker, f->loop->now), NULL, NULL);
+        wr_flight_put(f, final);
+        wr_object_unref(final);
+        WR_COUNT(stored);
+>>>>>>> rfc
     }
     return store(f);
 }

@@ -113,9 +113,22 @@ void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head);
 void wr_flight_failed(struct wr_flight *f, enum wr_err err);
 void wr_flight_leave_pass_marker(struct wr_flight *f);
 
+<<<<<<< HEAD
 /* --- f50_land.c --- */
 /* Puts a marker (VARY, PASS) into both stores. */
 void wr_flight_keep(struct wr_flight *f, struct wr_object *o);
+=======
+/* Does an updated response vary on just what the key it is stored under was made of? */
+bool wr_flight_same_choice(struct wr_flight *f, const struct wr_object *stored, const struct wr_head *updated);
+
+/* --- learn.c --- */
+/* What a 200 to HEAD says of the stored response that the order brought along, if it did (RFC 9111 4.3.5). */
+void wr_flight_learn(struct wr_flight *f, const struct wr_head *head);
+
+/* --- f50_land.c --- */
+/* Puts a whole response into the stores, for as long as it is worth keeping. */
+void wr_flight_put(struct wr_flight *f, struct wr_object *o);
+>>>>>>> rfc
 
 /* --- table.c --- */
 /* Finds or lists. The flight found has the audience put aboard already. */

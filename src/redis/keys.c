@@ -72,6 +72,12 @@ void wr_keys_lock(struct wr_buf *out, const struct wr_policy_redis *p, struct wr
     add_hash(out, hash);
 }
 
+void wr_keys_variants(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash primary)
+{
+    wr_keys_prefix(out, p, "variants");
+    add_hash(out, primary);
+}
+
 void wr_keys_flight(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash)
 {
     wr_keys_prefix(out, p, "flight");

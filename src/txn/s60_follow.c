@@ -36,6 +36,10 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
         wr_audience_leave(&t->audience);
         return wr_txn_consider(t, object, true);
     }
+    if (!news->leader && t->rules.authorized && !(news->object->meta.flags & WR_OF_SHARED_AUTH)) {
+        wr_audience_leave(&t->audience); /* fetched for somebody else, and not meant for whom it knows by name */
+        return wr_txn_fetch_alone(t, WR_FWD_REQUEST);
+    }
     wr_object_unref(t->object);
     t->object = wr_object_ref(news->object);
     t->own = news->leader && !news->stale;
