@@ -43,23 +43,13 @@ static bool good_enough(const struct wr_flight *f, enum wr_reuse reuse, const st
 
 static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
-<<<<<<< HEAD
     enum wr_reuse reuse = wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0);
-    if (reuse == WR_REUSE_NOT) {
-        wr_object_unref(object);
-        return miss;
-    }
-    if (!good_enough(f, reuse, object)) {
-=======
-    switch (wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0)) {
-    case WR_REUSE_NOT: /* what this request gets instead must not take its place */
+    if (reuse == WR_REUSE_NOT) { /* what this request gets instead must not take its place */
         wr_object_unref(object);
         wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
         return WR_FLIGHT_DONE;
-    case WR_REUSE_VALIDATE:
-        if (newer_than_flight(f, object))
-            break;
->>>>>>> rfc
+    }
+    if (!good_enough(f, reuse, object)) {
         wr_object_unref(f->order.stale);
         f->order.stale = object;
         wr_flight_tell_found(f, object);

@@ -78,7 +78,7 @@ void wr_flight_leave_pass_marker(struct wr_flight *f)
         marker->meta.flags |= WR_OF_FOR_AUTHORIZED;
     marker->checked = f->loop->mono;
     marker->own = worker->shelf != NULL;
-    wr_flight_keep(f, marker);
+    wr_flight_put(f, marker);
     wr_object_unref(marker);
 }
 

@@ -113,11 +113,6 @@ void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head);
 void wr_flight_failed(struct wr_flight *f, enum wr_err err);
 void wr_flight_leave_pass_marker(struct wr_flight *f);
 
-<<<<<<< HEAD
-/* --- f50_land.c --- */
-/* Puts a marker (VARY, PASS) into both stores. */
-void wr_flight_keep(struct wr_flight *f, struct wr_object *o);
-=======
 /* Does an updated response vary on just what the key it is stored under was made of? */
 bool wr_flight_same_choice(struct wr_flight *f, const struct wr_object *stored, const struct wr_head *updated);
 
@@ -126,9 +121,8 @@ bool wr_flight_same_choice(struct wr_flight *f, const struct wr_object *stored, 
 void wr_flight_learn(struct wr_flight *f, const struct wr_head *head);
 
 /* --- f50_land.c --- */
-/* Puts a whole response into the stores, for as long as it is worth keeping. */
+/* Puts a whole response or a marker (VARY, PASS) into both stores, for as long as it is worth keeping. */
 void wr_flight_put(struct wr_flight *f, struct wr_object *o);
->>>>>>> rfc
 
 /* --- table.c --- */
 /* Finds or lists. The flight found has the audience put aboard already. */
