@@ -49,6 +49,7 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
     if (!good_enough(f, reuse, object)) {
         wr_object_unref(f->order.stale);
         f->order.stale = object;
+        wr_flight_tell_found(f, object);
         return miss;
     }
     struct wr_news news = { .verdict = WR_VERDICT_OBJECT, .object = object, .from_store = true };

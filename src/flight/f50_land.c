@@ -2,18 +2,19 @@
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
-/* The object as it is to be stored: its length known, no slack in its memory. One reference to the caller. */
+/* The object as it is to be stored: its length known, no slack in its memory, nothing that was for one client only. One reference to the caller. */
 static struct wr_object *final_object(struct wr_flight *f)
 {
     struct wr_object *o = f->built;
     struct wr_flow *tight = wr_flow_compact(o->flow);
     uint64_t length = wr_flow_length(o->flow);
     struct wr_object *final;
-    if (tight == o->flow && o->meta.length == length) {
+    if (tight == o->flow && o->meta.length == length && o->first_only.len == 0) {
         final = wr_object_ref(o);
     } else {
         struct wr_object like = *o;
         like.meta.length = length;
+        like.first_only = wr_slice(NULL, 0);
         final = wr_object_new(&like, tight);
     }
     wr_flow_unref(tight);

@@ -89,6 +89,8 @@ void wr_flight_tell(struct wr_flight *f, struct wr_news news, bool private);
 void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_err err);
 /* LOOK missed: whoever waits for a limit or may not cause a fetch gets to know. */
 void wr_flight_tell_looked(struct wr_flight *f);
+/* This is stored at present, and isn't good enough for the flight. */
+void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object);
 bool wr_flight_has_admitted(struct wr_flight *f);
 bool wr_flight_has_audience(struct wr_flight *f);
 bool wr_flight_has_leader(struct wr_flight *f);

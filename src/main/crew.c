@@ -60,7 +60,8 @@ static void on_open(struct wr_timer *timer)
     struct member *m = WR_CONTAINER(timer, struct member, open);
     if (m->draining)
         return;
-    bool near = m->worker.link == NULL || wr_link_ready(m->worker.link);
+    const struct wr_herald *herald = m->worker.shared->herald;
+    bool near = m->worker.link == NULL || (wr_link_ready(m->worker.link) && wr_herald_hears(herald));
     if (!near && m->open_tries++ < OPEN_ANYWAY_MS / OPEN_POLL_MS) {
         wr_timer_set(&m->open, WR_SPAN_MS(OPEN_POLL_MS));
         return;

@@ -221,6 +221,8 @@ void wr_txn_write_head(struct wr_txn *t)
         else if (t->status != 304)
             wr_buf_add_str(&t->out, "Content-Length: 0\r\n");
     }
+    if (t->own)
+        wr_buf_add_slice(&t->out, o->first_only);
     t->wants_trailers = t->head.trailers_wanted;
     write_age(t);
     if (t->route->cache.enabled)

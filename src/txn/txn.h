@@ -69,6 +69,7 @@ struct wr_txn {
     struct wr_object *object;    /* from here, ... */
     enum wr_err err;             /* ... or weir's own response for this */
     const char *why;
+    bool own;                    /* fetched with this very request: fields meant for one client only are for this one */
     bool hit, stale_hit, collapsed, validated, stored, from_redis;
     enum wr_fwd fwd;             /* why it was forwarded */
     int fwd_status;
