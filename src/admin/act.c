@@ -41,8 +41,8 @@ static void on_purged(void *arg, enum wr_err err)
     if (err == WR_OK)
         wr_admin_done(req, 200, "purged", "1 URL");
     else
-        wr_admin_problem(req, 503, wr_slice_str("Purged on this node; Redis could not be told, so other nodes and Redis may "
-                                                "still have it. Try again."));
+        wr_admin_problem(req, 503, WR_SLICE("Purged on this node. Redis could not be told: it and other nodes "
+                                            "may still have it. Try again."));
 }
 
 void wr_admin_forget_purges(struct wr_admin *a)

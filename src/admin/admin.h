@@ -1,6 +1,7 @@
-/* The admin listener: /healthz, /readyz, /metrics, /, POST /purge, and what weirctl asks for. Served by libevent's evhttp on
- * the main loop: it is not on the way of any request, so a convenient server is worth more here than a fast one. It knows
- * nothing of caches and workers: the daemon gives it struct wr_admin_host. Thread: main.
+/* The admin listener: /healthz, /readyz, /metrics, /, POST /purge, and what weirctl asks for. Served by
+ * libevent's evhttp on the main loop: it is not on the way of any request, so a convenient server is worth
+ * more here than a fast one. It knows nothing of caches and workers: the daemon gives it struct
+ * wr_admin_host. Thread: main.
  *
  * Of the rooms above net/ only this one includes <event2/http.h>. */
 #pragma once
@@ -14,24 +15,26 @@ struct wr_admin;
 /* What the daemon offers to the admin listener; each is called on the main loop. */
 struct wr_admin_host {
     void *ctx;
-    /* Purges one URL ("https://host/path?query") here and in Redis; calls done(arg, err) once it is, on the main loop, perhaps
-     * before this returns and perhaps after wr_admin_free(). false: the URL can't be read, *why (static text); done is not
-     * called. */
-    bool (*purge_url)(void *ctx, const char *url, void (*done)(void *arg, enum wr_err err), void *arg, const char **why);
+    /* Purges one URL ("https://host/path?query") here and in Redis; calls done(arg, err) once it is, on the
+     * main loop, perhaps before this returns and perhaps after wr_admin_free(). false: the URL can't be read,
+     * *why (static text); done is not called. */
+    bool (*purge_url)(void *ctx, const char *url, void (*done)(void *arg, enum wr_err err), void *arg,
+                      const char **why);
     /* Reload the policy: true, or false with the mistakes. */
     bool (*reload)(void *ctx, struct wr_buf *mistakes);
     void (*drain)(void *ctx); /* stop accepting, finish, exit */
     bool (*ready)(void *ctx); /* not draining */
-    /* Facts for status: name of each, value; called through `add`. A value of digits only is a number in JSON. The fact
-     * "redis" is shown by /readyz too. */
+    /* Facts for status: name of each, value; called through `add`. A value of digits only is a number in
+     * JSON. The fact "redis" is shown by /readyz too. */
     void (*status)(void *ctx, void (*add)(void *arg, const char *name, const char *value), void *arg);
-    struct wr_loop **loops;   /* the workers', whose beat /healthz watches: each turns at least every second */
+    struct wr_loop **loops; /* the workers', whose beat /healthz watches: each turns at least every second */
     size_t loop_count;
     const struct wr_access *access; /* NULL: access: off */
 };
 
 /* Listens where the policy says (which must have an admin section). NULL and *why if it can't. */
-struct wr_admin *wr_admin_new(struct wr_loop *main_loop, const struct wr_policy *policy, const struct wr_admin_host *host,
-                              struct wr_buf *why);
-/* Closes the listener and every connection of it. NULL is harmless. Thread: start, after the main loop has ended. */
+struct wr_admin *wr_admin_new(struct wr_loop *main_loop, const struct wr_policy *policy,
+                              const struct wr_admin_host *host, struct wr_buf *why);
+/* Closes the listener and every connection of it. NULL is harmless. Thread: start, after the main loop has
+ * ended. */
 void wr_admin_free(struct wr_admin *a);

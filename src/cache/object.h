@@ -61,7 +61,8 @@ struct wr_object {
     struct wr_slice generations;  /* of its tags, host and the whole cache when it was stored: opaque here */
     struct wr_flow *flow;         /* NULL: no content (VARY, PASS) */
     struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
-    bool own;                     /* this process has stored it in Redis itself */
+    bool own;                     /* this process has fetched it, and stores it in Redis */
+    bool shelved;                 /* atomic: and Redis has confirmed that */
     size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides
                                      the flow */
 };

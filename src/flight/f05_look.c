@@ -26,21 +26,34 @@ static bool newer_than_flight(const struct wr_flight *f, const struct wr_object 
     return !wr_time_before(object->meta.request_time, f->started) && !f->rules.no_store;
 }
 
+/* Is this an answer for the flight's audience, or does the origin have to be asked first? */
+static bool good_enough(const struct wr_flight *f, enum wr_reuse reuse, const struct wr_object *object)
+{
+    switch (reuse) {
+    case WR_REUSE_FRESH:
+        return true;
+    case WR_REUSE_EARLY:
+    case WR_REUSE_STALE_SERVE:
+    case WR_REUSE_STALE_ASKED:
+        return !f->behind;
+    default:
+        return newer_than_flight(f, object);
+    }
+}
+
 static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
-    switch (wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0)) {
-    case WR_REUSE_NOT: /* what this request gets instead must not take its place */
+    enum wr_reuse reuse = wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0);
+    if (reuse == WR_REUSE_NOT) { /* what this request gets instead must not take its place */
         wr_object_unref(object);
         wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
         return WR_FLIGHT_DONE;
-    case WR_REUSE_VALIDATE:
-        if (newer_than_flight(f, object))
-            break;
+    }
+    if (!good_enough(f, reuse, object)) {
         wr_object_unref(f->order.stale);
         f->order.stale = object;
+        wr_flight_tell_found(f, object);
         return miss;
-    default:
-        break;
     }
     struct wr_news news = { .verdict = WR_VERDICT_OBJECT, .object = object, .from_store = true };
     if (f->order.marker)

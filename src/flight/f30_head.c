@@ -78,10 +78,7 @@ void wr_flight_leave_pass_marker(struct wr_flight *f)
         marker->meta.flags |= WR_OF_FOR_AUTHORIZED;
     marker->checked = f->loop->mono;
     marker->own = worker->shelf != NULL;
-    if (worker->shared->memory)
-        wr_memory_put(worker->shared->memory, marker, wr_time_add(f->loop->mono, ttl));
-    if (worker->shelf)
-        wr_shelf_put(worker->shelf, marker, ttl, NULL, NULL);
+    wr_flight_put(f, marker);
     wr_object_unref(marker);
 }
 

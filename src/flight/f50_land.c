@@ -24,6 +24,20 @@ static struct wr_object *final_object(struct wr_flight *f)
     return final;
 }
 
+/* Redis has it: from now on whoever changes it there is heard of. CANCELLED: it is nothing for the shelf (too large), and
+ * what never was there can't change. */
+static void mark(struct wr_object *o, enum wr_err err)
+{
+    if (err == WR_OK || err == WR_ERR_CANCELLED)
+        __atomic_store_n(&o->shelved, true, __ATOMIC_RELAXED);
+    wr_object_unref(o);
+}
+
+static void on_shelved_alone(void *ctx, enum wr_err err)
+{
+    mark(ctx, err);
+}
+
 /* The marker that leads to it, if it is a variant. */
 static const struct wr_object *marker_of(const struct wr_flight *f, const struct wr_object *o)
 {
@@ -33,52 +47,80 @@ static const struct wr_object *marker_of(const struct wr_flight *f, const struct
 static void remember(struct wr_flight *f, struct wr_object *o, struct wr_span keep)
 {
     struct wr_memory *memory = f->tenure->worker->shared->memory;
+    if (memory == NULL || keep.us <= 0)
+        return;
     if (wr_memory_put(memory, o, wr_time_add(f->loop->mono, keep)) && marker_of(f, o))
         wr_memory_add_variant(memory, marker_of(f, o), o->hash);
 }
 
-static void share(struct wr_flight *f, struct wr_object *o, struct wr_span keep)
+/* false: there is no Redis, or nothing to keep; then `written` is never called. */
+static bool share(struct wr_flight *f, struct wr_object *o, struct wr_span keep, void (*written)(void *, enum wr_err),
+                  void *ctx)
 {
     struct wr_shelf *shelf = f->tenure->worker->shelf;
-    wr_shelf_put(shelf, o, keep, NULL, NULL);
+    if (shelf == NULL || keep.us <= 0)
+        return false;
+    wr_shelf_put(shelf, o, keep, written, ctx);
     if (marker_of(f, o))
         wr_shelf_add_variant(shelf, marker_of(f, o), o, keep);
+    return true;
 }
 
 void wr_flight_put(struct wr_flight *f, struct wr_object *o)
 {
-    struct wr_worker *worker = f->tenure->worker;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, o, f->loop->now);
-    if (keep.us <= 0)
-        return;
-    if (worker->shared->memory)
-        remember(f, o, keep);
-    if (worker->shelf)
-        share(f, o, keep);
+    remember(f, o, keep);
+    if (!share(f, o, keep, on_shelved_alone, wr_object_ref(o)))
+        wr_object_unref(o);
+}
+
+/* The other nodes hear of it only now that they can read it. */
+static void on_shelved(void *ctx, enum wr_err err)
+{
+    struct wr_flight *f = ctx;
+    mark(f->landed, err);
+    f->landed = NULL;
+    if (!f->over) {
+        wr_flight_unlock(f, err == WR_OK ? "stored" : err == WR_ERR_CANCELLED ? "pass" : "failed");
+        wr_flight_go(f, WR_FLIGHT_DONE);
+    }
+    wr_flight_unref(f);
+}
+
+static enum wr_flight_stage store(struct wr_flight *f)
+{
+    struct wr_object *final = final_object(f);
+    struct wr_span keep = wr_rules_keep(&f->order.route->cache, final, f->loop->now);
+    if (f->new_marker)
+        wr_flight_put(f, f->new_marker);
+    remember(f, final, keep);
+    WR_COUNT(stored);
+    wr_flights_unlist(f->tenure->worker->shared->flights, f); /* from here on it is found in the store */
+    f->landed = final;
+    __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); /* the shelf's: it calls back in any case */
+    if (share(f, final, keep, on_shelved, f))
+        return WR_FLIGHT_WAIT;
+    __atomic_sub_fetch(&f->refs, 1, __ATOMIC_RELAXED);
+    wr_object_unref(final);
+    f->landed = NULL;
+    wr_flight_unlock(f, "pass");
+    return WR_FLIGHT_DONE;
 }
 
 enum wr_flight_stage wr_flight_land(struct wr_flight *f)
 {
-    bool spoiled = __atomic_load_n(&f->spoiled, __ATOMIC_RELAXED);
     if (f->storing != WR_STORE)
         return WR_FLIGHT_DONE;
     if (wr_flow_state(f->built->flow) != WR_FLOW_WHOLE)
         return WR_FLIGHT_DONE; /* a 304 for a large object that is still coming out of Redis */
     if (!wr_flow_kept(f->built->flow)) {
-        if (!f->alone)
-            wr_flight_leave_pass_marker(f); /* it grew over what a store takes */
+        wr_flight_leave_pass_marker(f); /* it grew over what a store takes */
         wr_flight_unlock(f, "pass");
         return WR_FLIGHT_DONE;
     }
-    if (!spoiled) {
-        struct wr_object *final = final_object(f);
-        if (f->new_marker && f->tenure->worker->shelf)
-            wr_shelf_put(f->tenure->worker->shelf, f->new_marker,
-                         wr_rules_keep(&f->order.route->cache, f->new_marker, f->loop->now), NULL, NULL);
-        wr_flight_put(f, final);
-        wr_object_unref(final);
-        WR_COUNT(stored);
+    if (__atomic_load_n(&f->spoiled, __ATOMIC_RELAXED)) {
+        wr_flight_unlock(f, "failed");
+        return WR_FLIGHT_DONE;
     }
-    wr_flight_unlock(f, spoiled ? "failed" : "stored");
-    return WR_FLIGHT_DONE;
+    return store(f);
 }

@@ -20,6 +20,7 @@ struct wr_flight {
     struct wr_tenure *tenure;
     struct wr_loop *loop;
     bool alone; /* private: one audience, no stores */
+    bool behind; /* a refresh: only something fresh ends it early */
 
     /* behind lock, for the audience on any thread */
     pthread_mutex_t lock;
@@ -68,6 +69,7 @@ struct wr_flight {
     bool exchange_open;
     struct wr_object *built;        /* what is being stored, or the private answer */
     struct wr_object *new_marker;   /* to be stored with it */
+    struct wr_object *landed;       /* on its way to Redis */
     enum wr_storing storing;
     struct wr_corpse corpse;
 };
@@ -87,6 +89,8 @@ void wr_flight_tell(struct wr_flight *f, struct wr_news news, bool private);
 void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_err err);
 /* LOOK missed: whoever waits for a limit or may not cause a fetch gets to know. */
 void wr_flight_tell_looked(struct wr_flight *f);
+/* This is stored at present, and isn't good enough for the flight. */
+void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object);
 bool wr_flight_has_admitted(struct wr_flight *f);
 bool wr_flight_has_audience(struct wr_flight *f);
 bool wr_flight_has_leader(struct wr_flight *f);
@@ -117,7 +121,7 @@ bool wr_flight_same_choice(struct wr_flight *f, const struct wr_object *stored, 
 void wr_flight_learn(struct wr_flight *f, const struct wr_head *head);
 
 /* --- f50_land.c --- */
-/* Puts a whole response into the stores, for as long as it is worth keeping. */
+/* Puts a whole response or a marker (VARY, PASS) into both stores, for as long as it is worth keeping. */
 void wr_flight_put(struct wr_flight *f, struct wr_object *o);
 
 /* --- table.c --- */

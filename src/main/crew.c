@@ -60,7 +60,8 @@ static void on_open(struct wr_timer *timer)
     struct member *m = WR_CONTAINER(timer, struct member, open);
     if (m->draining)
         return;
-    bool near = m->worker.link == NULL || wr_link_ready(m->worker.link);
+    const struct wr_herald *herald = m->worker.shared->herald;
+    bool near = m->worker.link == NULL || (wr_link_ready(m->worker.link) && wr_herald_hears(herald));
     if (!near && m->open_tries++ < OPEN_ANYWAY_MS / OPEN_POLL_MS) {
         wr_timer_set(&m->open, WR_SPAN_MS(OPEN_POLL_MS));
         return;
@@ -260,6 +261,7 @@ static void free_spares(struct wr_worker *w)
         w->spare_txns = t->next_spare;
         wr_txn_free_spare(t);
     }
+    wr_buf_fini(&w->staged);
     while (w->spare_buffers) {
         char *buffer = w->spare_buffers;
         memcpy(&w->spare_buffers, buffer, sizeof w->spare_buffers);

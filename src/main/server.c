@@ -263,7 +263,7 @@ static void admin_status(void *ctx, void (*add)(void *arg, const char *name, con
 {
     struct server *s = ctx;
     char text[128];
-    add(arg, "name", s->policy->server_name);
+    add(arg, "server_name", s->policy->server_name);
     add(arg, "version", PACKAGE_VERSION);
     snprintf(text, sizeof text, "%ld", (long) getpid());
     add(arg, "pid", text);

@@ -129,6 +129,12 @@ static struct piece *add_piece(struct wr_flow *f)
     return p;
 }
 
+/* Whether the producer may be filling the rest of this piece right now, between reserve and commit. */
+static bool being_filled(const struct wr_flow *f, size_t i)
+{
+    return i + 1 == f->count && f->state == WR_FLOW_ARRIVING && f->pieces[i]->len < f->pieces[i]->cap;
+}
+
 /* Frees the pieces all readers have passed (only in a windowed flow). */
 static void drop_passed(struct wr_flow *f)
 {
@@ -140,7 +146,7 @@ static void drop_passed(struct wr_flow *f)
         if (r->at < slowest)
             slowest = r->at;
     size_t n = 0;
-    while (n < f->count && f->start + f->pieces[n]->len <= slowest && f->pieces[n]->len > 0) {
+    while (n < f->count && f->start + f->pieces[n]->len <= slowest && !being_filled(f, n)) {
         f->start += f->pieces[n]->len;
         f->bytes -= sizeof(struct piece) + f->pieces[n]->cap;
         free_piece(f, f->pieces[n]);

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -35,7 +36,8 @@ static struct daemon {
     enum wr_err purge_err;
 } d;
 
-static bool purge_url(void *ctx, const char *url, void (*done)(void *, enum wr_err), void *arg, const char **why)
+static bool purge_url(void *ctx, const char *url, void (*done)(void *, enum wr_err), void *arg,
+                      const char **why)
 {
     (void) ctx;
     if (strncmp(url, "http://", 7) != 0) {
@@ -188,8 +190,9 @@ static const char *hear(int fd)
 static const char *ask(const char *lines, const char *body)
 {
     char request[2048];
-    snprintf(request, sizeof request, "%sHost: localhost\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", lines,
-             strlen(body), body);
+    snprintf(request, sizeof request,
+             "%sHost: localhost\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", lines, strlen(body),
+             body);
     int fd = dial();
     say(fd, request);
     return hear(fd);
@@ -323,7 +326,8 @@ static void wrong_requests_are_told_why(void **state)
     status_is(reply, 405);
     has(reply, "Allow: POST\r\n");
     has(reply, "Content-Type: application/problem+json\r\n");
-    has(body_of(reply), "{\"type\":\"about:blank\",\"title\":\"Method Not Allowed\",\"status\":405,\"detail\":\"");
+    has(body_of(reply),
+        "{\"type\":\"about:blank\",\"title\":\"Method Not Allowed\",\"status\":405,\"detail\":\"");
     assert_int_equal(d.drains, 0);
 }
 
@@ -335,7 +339,8 @@ static void pages_of_others_change_nothing(void **state)
     status_is(ask("POST /drain HTTP/1.1\r\nOrigin: https://localhost.evil.example\r\n", ""), 403);
     /* its name made to point here: Origin and Host agree */
     int fd = dial();
-    say(fd, "POST /drain HTTP/1.1\r\nHost: evil.example:9180\r\nOrigin: http://evil.example:9180\r\nConnection: close\r\n"
+    say(fd, "POST /drain HTTP/1.1\r\nHost: evil.example:9180\r\nOrigin: "
+            "http://evil.example:9180\r\nConnection: close\r\n"
             "Content-Length: 0\r\n\r\n");
     status_is(hear(fd), 403);
     assert_int_equal(d.drains, 0);
@@ -350,7 +355,9 @@ static void purges_by_query_form_and_json(void **state)
     (void) state;
     status_is(ask("POST /purge?url=http%3A%2F%2Fa%2F1 HTTP/1.1\r\n", ""), 200);
     assert_string_equal(d.purged, "http://a/1");
-    status_is(ask("POST /purge HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n", "url=http://a/2"), 200);
+    status_is(
+        ask("POST /purge HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n", "url=http://a/2"),
+        200);
     assert_string_equal(d.purged, "http://a/2");
     const char *reply = ask("POST /purge HTTP/1.1\r\nContent-Type: application/json; charset=utf-8\r\n"
                             "Accept: application/json\r\n",
@@ -372,8 +379,10 @@ static void late_purge_answers_then(void **state)
     (void) state;
     d.late = true;
     int fd = dial();
-    say(fd, "POST /purge?url=http://a/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-    while (strcmp(body_of(ask("GET /healthz HTTP/1.1\r\n", "")), "ok\n") != 0 || !__atomic_load_n(&d.done, __ATOMIC_ACQUIRE))
+    say(fd,
+        "POST /purge?url=http://a/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    while (strcmp(body_of(ask("GET /healthz HTTP/1.1\r\n", "")), "ok\n") != 0 ||
+           !__atomic_load_n(&d.done, __ATOMIC_ACQUIRE))
         ;
     wr_note_post(&d.finish);
     status_is(hear(fd), 200);
@@ -435,7 +444,8 @@ static void hanging_clients_hold_nobody_up(void **state)
 /* An answer, or the end of the connection where so much is sent that nobody reads it: in no case a purge. */
 static void too_much_is_refused(void **state)
 {
-    const char start_line[] = "POST /purge HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nurl=http://a/";
+    const char start_line[] =
+        "POST /purge HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nurl=http://a/";
     char piece[4096];
     (void) state;
     memset(piece, 'x', sizeof piece);
@@ -491,22 +501,15 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(health_follows_the_workers),
-        TEST(readiness_tells_of_redis_and_draining),
-        TEST(metrics_are_for_prometheus),
-        TEST(status_for_people_and_programs),
-        TEST(page_is_tied_to_its_nonce),
-        TEST(head_has_no_body),
-        TEST(wrong_requests_are_told_why),
-        TEST(pages_of_others_change_nothing),
-        TEST(purges_by_query_form_and_json),
-        TEST(late_purge_answers_then),
-        TEST(late_purge_survives_its_client),
-        TEST(reloads_and_shows_mistakes),
-        TEST(hanging_clients_hold_nobody_up),
-        TEST(too_much_is_refused),
-        TEST(socket_is_not_for_everybody),
-        TEST(address_in_use_is_told),
+        TEST(health_follows_the_workers),     TEST(readiness_tells_of_redis_and_draining),
+        TEST(metrics_are_for_prometheus),     TEST(status_for_people_and_programs),
+        TEST(page_is_tied_to_its_nonce),      TEST(head_has_no_body),
+        TEST(wrong_requests_are_told_why),    TEST(pages_of_others_change_nothing),
+        TEST(purges_by_query_form_and_json),  TEST(late_purge_answers_then),
+        TEST(late_purge_survives_its_client), TEST(reloads_and_shows_mistakes),
+        TEST(hanging_clients_hold_nobody_up), TEST(too_much_is_refused),
+        TEST(socket_is_not_for_everybody),    TEST(address_in_use_is_told),
     };
+    signal(SIGPIPE, SIG_IGN); /* as the daemon does: evhttp writes to clients that have gone */
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

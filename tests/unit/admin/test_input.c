@@ -22,7 +22,8 @@ static const struct input inputs[] = {
     { "&url=x&", WR_SLICE_INIT(""), false, "x" },
     { "", WR_SLICE_INIT("url=http://a/"), false, "http://a/" },
     { "", WR_SLICE_INIT("{\"url\":\"http://a/\"}"), true, "http://a/" },
-    { "", WR_SLICE_INIT(" { \"url\" :\n\t\"http:\\/\\/a\\/\\u0062\\u00e9\\u20ac\" } \r\n"), true, "http://a/b\xc3\xa9\xe2\x82\xac" },
+    { "", WR_SLICE_INIT(" { \"url\" :\n\t\"http:\\/\\/a\\/\\u0062\\u00e9\\u20ac\" } \r\n"), true,
+      "http://a/b\xc3\xa9\xe2\x82\xac" },
     { "", WR_SLICE_INIT("{\"\\u0075rl\":\"x\"}"), true, "x" },
     /* nothing, not enough, too much */
     { "", WR_SLICE_INIT(""), false, NULL },
@@ -30,7 +31,8 @@ static const struct input inputs[] = {
     { "url=", WR_SLICE_INIT(""), false, NULL },
     { "url", WR_SLICE_INIT(""), false, NULL },
     { "uri=x", WR_SLICE_INIT(""), false, NULL },
-    { "url=http://a/?b=1&c=2", WR_SLICE_INIT(""), false, NULL }, /* the & was not encoded: this is another URL */
+    { "url=http://a/?b=1&c=2", WR_SLICE_INIT(""), false,
+      NULL }, /* the & was not encoded: this is another URL */
     { "url=x&url=y", WR_SLICE_INIT(""), false, NULL },
     { "url=x", WR_SLICE_INIT("url=y"), false, NULL },
     { "url=x", WR_SLICE_INIT("{\"url\":\"y\"}"), true, NULL },

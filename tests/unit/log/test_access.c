@@ -74,7 +74,8 @@ static unsigned read_lines(const char *name, void (*seen)(const char *who, unsig
     FILE *in = fopen(name, "r");
     assert_non_null(in);
     for (; fgets(line, sizeof line, in); count++) {
-        if (sscanf(line, "192.0.2.1 - - [01/Jan/1970:00:00:00 +0000] \"GET /%31[^/]/%u HTTP/1.1\" 200", who, &n) != 2 ||
+        if (sscanf(line, "192.0.2.1 - - [01/Jan/1970:00:00:00 +0000] \"GET /%31[^/]/%u HTTP/1.1\" 200", who,
+                   &n) != 2 ||
             strstr(line, " id=-\n") == NULL)
             fail_msg("torn: %s", line);
         seen(who, n, arg);
@@ -255,9 +256,12 @@ static void nobody_waits_for_a_stuck_reader(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(lines_of_all_threads_are_written), TEST(flushed_lines_appear_while_it_runs),
-        TEST(logs_are_kept_apart),              TEST(reopened_after_a_move),
-        TEST(impossible_file_is_refused),       TEST(full_disk_drops_and_counts),
+        TEST(lines_of_all_threads_are_written),
+        TEST(flushed_lines_appear_while_it_runs),
+        TEST(logs_are_kept_apart),
+        TEST(reopened_after_a_move),
+        TEST(impossible_file_is_refused),
+        TEST(full_disk_drops_and_counts),
         TEST(nobody_waits_for_a_stuck_reader),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

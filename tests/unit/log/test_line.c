@@ -55,9 +55,10 @@ static void combined_line_of_nothing(void **state)
 {
     struct wr_access_line line = { .first = { -1 }, .error = "BAD_REQUEST" };
     (void) state;
-    formats_as(WR_ACCESS_COMBINED, &line,
-               "- - - [01/Jan/1970:00:00:00 +0000] \"-\" 499 0 \"-\" \"-\" cache=- time=0.000000 first=- received=0 "
-               "host=\"-\" route=\"-\" server=- error=BAD_REQUEST id=-\n");
+    formats_as(
+        WR_ACCESS_COMBINED, &line,
+        "- - - [01/Jan/1970:00:00:00 +0000] \"-\" 499 0 \"-\" \"-\" cache=- time=0.000000 first=- received=0 "
+        "host=\"-\" route=\"-\" server=- error=BAD_REQUEST id=-\n");
 }
 
 static void json_line(void **state)
@@ -68,8 +69,10 @@ static void json_line(void **state)
     line.user_agent = WR_SLICE("");
     (void) state;
     formats_as(WR_ACCESS_JSON, &line,
-               "{\"time\":\"2026-11-18T10:04:05.678901Z\",\"client\":\"192.0.2.7\",\"method\":\"GET\",\"target\":\"/a?b=1\","
-               "\"host\":\"shop.example.com\",\"protocol\":\"HTTP/1.0\",\"status\":200,\"sent\":18446744073709551615,"
+               "{\"time\":\"2026-11-18T10:04:05.678901Z\",\"client\":\"192.0.2.7\",\"method\":\"GET\","
+               "\"target\":\"/a?b=1\","
+               "\"host\":\"shop.example.com\",\"protocol\":\"HTTP/"
+               "1.0\",\"status\":200,\"sent\":18446744073709551615,"
                "\"received\":0,\"referer\":null,\"user_agent\":\"\",\"cache\":\"hit\",\"route\":\"/a*\","
                "\"server\":\"10.0.0.1:9000\",\"error\":null,\"request_id\":\"id-1\",\"total_s\":1.234567,"
                "\"first_s\":0.000089}\n");
@@ -85,7 +88,8 @@ static void combined_hides_every_special_octet(void **state)
     (void) state;
     for (int i = 0; i < 256; i++)
         octets[i] = (char) i;
-    line.method = line.target = line.client = line.server = line.user_agent = line.request_id = wr_slice(octets, 256);
+    line.method = line.target = line.client = line.server = line.user_agent = line.request_id =
+        wr_slice(octets, 256);
     line.referer = WR_SLICE("a \"b\\\n\xff");
     wr_access_format(WR_ACCESS_COMBINED, &line, &out);
     size_t quotes = 0;
@@ -122,14 +126,17 @@ static void json_strings(void **state)
         { WR_SLICE_INIT("plain /~"), "\"plain /~\"" },
         { WR_SLICE_INIT("\"\\"), "\"\\\"\\\\\"" },
         { WR_SLICE_INIT("\0\x1f\n\x7f"), "\"\\u0000\\u001f\\u000a\\u007f\"" },
-        { WR_SLICE_INIT("\xc2\x80\xc2\x9f\xc2\xa0"), "\"\\u0080\\u009f\xc2\xa0\"" }, /* C1 controls, then a space */
+        { WR_SLICE_INIT("\xc2\x80\xc2\x9f\xc2\xa0"),
+          "\"\\u0080\\u009f\xc2\xa0\"" }, /* C1 controls, then a space */
         { WR_SLICE_INIT("\xc3\xa9\xe2\x82\xac\xf0\x9f\x8c\x8a"), "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x8c\x8a\"" },
-        { WR_SLICE_INIT("a\xff" "b"), "\"a\\ufffdb\"" },
-        { WR_SLICE_INIT("\x80"), "\"\\ufffd\"" },                       /* a continuation alone */
-        { WR_SLICE_INIT("\xc3"), "\"\\ufffd\"" },                       /* cut off */
+        { WR_SLICE_INIT("a\xff"
+                        "b"),
+          "\"a\\ufffdb\"" },
+        { WR_SLICE_INIT("\x80"), "\"\\ufffd\"" }, /* a continuation alone */
+        { WR_SLICE_INIT("\xc3"), "\"\\ufffd\"" }, /* cut off */
         { WR_SLICE_INIT("\xe2\x82"), "\"\\ufffd\\ufffd\"" },
-        { WR_SLICE_INIT("\xc3\""), "\"\\ufffd\\\"\"" },                 /* the quote is not swallowed */
-        { WR_SLICE_INIT("\xc0\xaf"), "\"\\ufffd\\ufffd\"" },            /* overlong */
+        { WR_SLICE_INIT("\xc3\""), "\"\\ufffd\\\"\"" },      /* the quote is not swallowed */
+        { WR_SLICE_INIT("\xc0\xaf"), "\"\\ufffd\\ufffd\"" }, /* overlong */
         { WR_SLICE_INIT("\xe0\x80\xaf"), "\"\\ufffd\\ufffd\\ufffd\"" },
         { WR_SLICE_INIT("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\"" }, /* a surrogate */
         { WR_SLICE_INIT("\xed\x9f\xbf"), "\"\xed\x9f\xbf\"" },

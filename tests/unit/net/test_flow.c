@@ -1,4 +1,5 @@
-/* Flows: one producer and several readers, each on a thread and loop of its own, under the rules of flow.h. */
+/* Flows: one producer and several readers, each on a thread and loop of its own, under the rules of flow.h.
+ */
 #include "test.h"
 
 #include <pthread.h>
@@ -28,7 +29,7 @@ struct consumer {
     uint64_t right;       /* octets that were right */
     bool wrong, refused;
     enum wr_flow_state end;
-    unsigned *opened;     /* atomic: how many have opened theirs */
+    unsigned *opened; /* atomic: how many have opened theirs */
 };
 
 static void stop_reading(struct consumer *c, enum wr_flow_state end)
@@ -81,7 +82,8 @@ static void *run_consumer(void *arg)
     return NULL;
 }
 
-static void start_consumer(struct consumer *c, struct wr_flow *f, uint64_t from, uint64_t leave_after, unsigned *opened)
+static void start_consumer(struct consumer *c, struct wr_flow *f, uint64_t from, uint64_t leave_after,
+                           unsigned *opened)
 {
     *c = (struct consumer){ .flow = f, .from = from, .leave_after = leave_after, .opened = opened };
     assert_int_equal(pthread_create(&c->thread, NULL, run_consumer, c), 0);
@@ -154,7 +156,8 @@ static void join_all(struct consumer *c, size_t count)
 
 /* --- the cases --- */
 
-/* Many times the window goes through; all readers get all of it, and no more than the window is held at a time. */
+/* Many times the window goes through; all readers get all of it, and no more than the window is held at a
+ * time. */
 static void windowed_flow_is_bounded_and_whole(void **state)
 {
     const uint64_t length = 8 * 1024 * 1024 + 12345;
@@ -199,7 +202,8 @@ static void readers_that_leave_hold_nothing_up(void **state)
     wr_flow_unref(f);
 }
 
-/* All leave: the producer is woken and told that there is room, so that it can look whether anybody still wants it. */
+/* All leave: the producer is woken and told that there is room, so that it can look whether anybody still
+ * wants it. */
 static void producer_learns_that_all_have_left(void **state)
 {
     struct wr_flow *f = wr_flow_new(UINT64_MAX, false, 0);
@@ -264,7 +268,8 @@ static void broken_flow_tells_everybody(void **state)
     wr_flow_unref(f);
 }
 
-/* A kept flow that outgrows what may be stored goes on as a windowed one, and the beginning is gone for latecomers. */
+/* A kept flow that outgrows what may be stored goes on as a windowed one, and the beginning is gone for
+ * latecomers. */
 static void too_large_to_keep_becomes_windowed(void **state)
 {
     const uint64_t length = 4 * 1024 * 1024;

@@ -49,7 +49,8 @@ static struct wr_listen tcp(uint16_t port)
 {
     static char text[32];
     snprintf(text, sizeof text, "127.0.0.1:%u", port);
-    return (struct wr_listen){ .address = { .kind = WR_ADDRESS_IP, .text = text, .host = "127.0.0.1", .port = port } };
+    return (struct wr_listen){ .address = {
+                                   .kind = WR_ADDRESS_IP, .text = text, .host = "127.0.0.1", .port = port } };
 }
 
 static struct wr_listen at_path(char *path)
@@ -151,7 +152,9 @@ static void stop_sides(unsigned count)
 
 static int connect_tcp(uint16_t port)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port) };
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                              .sin_port = htons(port) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (struct sockaddr *) &at, sizeof at), 0);
     return fd;
@@ -292,16 +295,20 @@ static void passed_sockets_are_found_by_name_and_number(void **state)
     assert_int_equal(wr_systemd_socket("http"), -1);
     unsetenv("LISTEN_PID");
     assert_int_equal(wr_systemd_socket("0"), -1);
-    struct wr_listen listen = { .address = { .kind = WR_ADDRESS_SYSTEMD, .text = "systemd:http", .host = "http" } };
+    struct wr_listen listen = { .address = {
+                                    .kind = WR_ADDRESS_SYSTEMD, .text = "systemd:http", .host = "http" } };
     refused(&listen, "systemd passed no socket");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tcp_connections_reach_all_workers), cmocka_unit_test(second_bind_is_refused),
-        cmocka_unit_test(unix_socket_is_shared_and_removed), cmocka_unit_test(dead_unix_socket_is_replaced),
-        cmocka_unit_test(file_that_is_no_socket_stays),      cmocka_unit_test(impossible_addresses_say_why),
+        cmocka_unit_test(tcp_connections_reach_all_workers),
+        cmocka_unit_test(second_bind_is_refused),
+        cmocka_unit_test(unix_socket_is_shared_and_removed),
+        cmocka_unit_test(dead_unix_socket_is_replaced),
+        cmocka_unit_test(file_that_is_no_socket_stays),
+        cmocka_unit_test(impossible_addresses_say_why),
         cmocka_unit_test(passed_sockets_are_found_by_name_and_number),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

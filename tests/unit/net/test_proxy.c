@@ -33,7 +33,8 @@ static void address_is(const struct parsed *p, const char *text, uint16_t port)
     assert_int_equal(p->port, port);
 }
 
-/* Octets of a client behind the header stay unread, and no beginning of it is taken for the whole or for something bad. */
+/* Octets of a client behind the header stay unread, and no beginning of it is taken for the whole or for
+ * something bad. */
 static void whole_header(struct wr_slice header, const char *addr, uint16_t port)
 {
     struct wr_buf more = { 0 };
@@ -58,7 +59,8 @@ static void text_headers(void **state)
 {
     (void) state;
     whole_header(WR_SLICE("PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n"), "::ffff:192.0.2.1", 56324);
-    whole_header(WR_SLICE("PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n"), "::ffff:255.255.255.255", 65535);
+    whole_header(WR_SLICE("PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n"),
+                 "::ffff:255.255.255.255", 65535);
     whole_header(WR_SLICE("PROXY TCP6 2001:db8::1 2001:db8::2 1 0\r\n"), "2001:db8::1", 1);
     whole_header(WR_SLICE("PROXY UNKNOWN\r\n"), NULL, 0);
     whole_header(WR_SLICE("PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535\r\n"), NULL, 0);
@@ -105,7 +107,11 @@ static void text_header_has_a_maximum(void **state)
 }
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
-#define V4 "\xc0\x00\x02\x01" "\xc6\x33\x64\x07" "\xdc\x04" "\x01\xbb"
+#define V4                                                                                                   \
+    "\xc0\x00\x02\x01"                                                                                       \
+    "\xc6\x33\x64\x07"                                                                                       \
+    "\xdc\x04"                                                                                               \
+    "\x01\xbb"
 #define V6A "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
 #define V6B "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02"
 
@@ -113,22 +119,26 @@ static void binary_headers(void **state)
 {
     (void) state;
     whole_header(WR_SLICE(SIGNATURE "\x21\x11\x00\x0c" V4), "::ffff:192.0.2.1", 56324);
-    whole_header(WR_SLICE(SIGNATURE "\x21\x11\x00\x13" V4 "\x03\x00\x04" "\xa1\xb2\xc3\xd4"), "::ffff:192.0.2.1", 56324);
+    whole_header(WR_SLICE(SIGNATURE "\x21\x11\x00\x13" V4 "\x03\x00\x04"
+                                    "\xa1\xb2\xc3\xd4"),
+                 "::ffff:192.0.2.1", 56324);
     whole_header(WR_SLICE(SIGNATURE "\x21\x12\x00\x0c" V4), "::ffff:192.0.2.1", 56324);
     whole_header(WR_SLICE(SIGNATURE "\x21\x21\x00\x24" V6A V6B "\x00\x50\x00\x51"), "2001:db8::1", 80);
-    whole_header(WR_SLICE(SIGNATURE "\x20\x00\x00\x00"), NULL, 0);          /* LOCAL */
-    whole_header(WR_SLICE(SIGNATURE "\x20\x11\x00\x0c" V4), NULL, 0);       /* LOCAL: addresses don't count */
-    whole_header(WR_SLICE(SIGNATURE "\x21\x00\x00\x00"), NULL, 0);          /* UNSPEC */
-    whole_header(WR_SLICE(SIGNATURE "\x21\x00\x00\x03" "abc"), NULL, 0);
+    whole_header(WR_SLICE(SIGNATURE "\x20\x00\x00\x00"), NULL, 0);    /* LOCAL */
+    whole_header(WR_SLICE(SIGNATURE "\x20\x11\x00\x0c" V4), NULL, 0); /* LOCAL: addresses don't count */
+    whole_header(WR_SLICE(SIGNATURE "\x21\x00\x00\x00"), NULL, 0);    /* UNSPEC */
+    whole_header(WR_SLICE(SIGNATURE "\x21\x00\x00\x03"
+                                    "abc"),
+                 NULL, 0);
 }
 
 static void bad_binary_headers(void **state)
 {
     const struct wr_slice bad[] = {
-        WR_SLICE(SIGNATURE "\x11\x11\x00\x0c" V4),                     /* version 1 */
-        WR_SLICE(SIGNATURE "\x31\x11\x00\x0c" V4),                     /* version 3 */
-        WR_SLICE(SIGNATURE "\x22\x11\x00\x0c" V4),                     /* neither LOCAL nor PROXY */
-        WR_SLICE(SIGNATURE "\x21\x11\x00\x0b" V4),                     /* too short for IPv4 */
+        WR_SLICE(SIGNATURE "\x11\x11\x00\x0c" V4), /* version 1 */
+        WR_SLICE(SIGNATURE "\x31\x11\x00\x0c" V4), /* version 3 */
+        WR_SLICE(SIGNATURE "\x22\x11\x00\x0c" V4), /* neither LOCAL nor PROXY */
+        WR_SLICE(SIGNATURE "\x21\x11\x00\x0b" V4), /* too short for IPv4 */
         WR_SLICE(SIGNATURE "\x21\x11\x00\x00"),
         WR_SLICE(SIGNATURE "\x21\x21\x00\x0c" V4),                     /* too short for IPv6 */
         WR_SLICE(SIGNATURE "\x21\x21\x00\x23" V6A V6B "\x00\x50\x00"), /* by one octet */
@@ -155,9 +165,12 @@ static void signature_is_checked_octet_by_octet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_headers),       cmocka_unit_test(bad_text_headers),
-        cmocka_unit_test(text_header_has_a_maximum), cmocka_unit_test(binary_headers),
-        cmocka_unit_test(bad_binary_headers), cmocka_unit_test(signature_is_checked_octet_by_octet),
+        cmocka_unit_test(text_headers),
+        cmocka_unit_test(bad_text_headers),
+        cmocka_unit_test(text_header_has_a_maximum),
+        cmocka_unit_test(binary_headers),
+        cmocka_unit_test(bad_binary_headers),
+        cmocka_unit_test(signature_is_checked_octet_by_octet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -177,10 +177,14 @@ static void process_is_alive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_are_summed),          cmocka_unit_test(durations_fill_the_buckets),
-        cmocka_unit_test(exposition_is_complete),      cmocka_unit_test(names_follow_the_convention),
-        cmocka_unit_test(gauges_are_never_below_nothing), cmocka_unit_test(json_and_columns),
-        cmocka_unit_test(single_metrics),              cmocka_unit_test(process_is_alive),
+        cmocka_unit_test(threads_are_summed),
+        cmocka_unit_test(durations_fill_the_buckets),
+        cmocka_unit_test(exposition_is_complete),
+        cmocka_unit_test(names_follow_the_convention),
+        cmocka_unit_test(gauges_are_never_below_nothing),
+        cmocka_unit_test(json_and_columns),
+        cmocka_unit_test(single_metrics),
+        cmocka_unit_test(process_is_alive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
