@@ -62,17 +62,13 @@ void wr_flight_failed(struct wr_flight *f, enum wr_err err)
 
 void wr_flight_leave_pass_marker(struct wr_flight *f)
 {
-    struct wr_worker *worker = f->tenure->worker;
     struct wr_span ttl = f->order.route->cache.pass_ttl;
     if (ttl.us <= 0)
         return;
     struct wr_object *marker = wr_build_pass(&f->order.key, f->loop->now, ttl);
-    marker->checked = f->loop->mono;
-    marker->own = worker->shelf != NULL;
-    if (worker->shared->memory)
-        wr_memory_put(worker->shared->memory, marker, wr_time_add(f->loop->mono, ttl));
-    if (worker->shelf)
-        wr_shelf_put(worker->shelf, marker, ttl, NULL, NULL);
+    marker->checked = wr_flight_began(f);
+    marker->own = f->tenure->worker->shelf != NULL;
+    wr_flight_put(f, marker, ttl, true);
     wr_object_unref(marker);
 }
 
@@ -132,7 +128,7 @@ static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head,
     if (f->order.marker == NULL || !wr_slice_eq(f->order.marker->head, names)) {
         wr_object_unref(f->order.marker);
         f->order.marker = wr_build_vary(&f->order.primary, names, meta);
-        f->order.marker->checked = f->loop->mono;
+        f->order.marker->checked = wr_flight_began(f);
         f->order.marker->own = f->tenure->worker->shelf != NULL;
         f->new_marker = wr_object_ref(f->order.marker);
     }
@@ -158,6 +154,7 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     f->built = wr_build_object(&key, values, meta, head, f->tenure->worker->shared->via, flow);
     wr_flow_unref(flow);
     remember_marker(f);
+    wr_flight_learn(f);
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, head->status);
     news.stored = true;
     if (f->order.marker)
@@ -181,6 +178,8 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     meta.version = wr_rand_u64();
     f->built = wr_build_updated(stale, &meta, not_modified, f->tenure->worker->shared->via);
     f->storing = storing;
+    if (storing == WR_STORE)
+        wr_flight_learn(f);
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, 304);
     news.validated = true;
     news.stored = storing == WR_STORE;

@@ -13,7 +13,7 @@ static void drop(struct wr_txn *t, struct wr_slice path, struct wr_slice query)
     if (route == NULL || !route->cache.enabled)
         return;
     struct wr_key key = wr_key_build(&route->cache, &get, &t->arena);
-    wr_flight_purge(t->worker, &key);
+    wr_flight_invalidate(t->worker, &key);
 }
 
 /* What is behind "scheme://authority" if the authority is this request's, or the reference itself if it has none;

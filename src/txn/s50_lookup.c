@@ -126,7 +126,12 @@ enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bo
 static bool trusted(const struct wr_txn *t, const struct wr_object *object)
 {
     const struct wr_herald *herald = t->worker->shared->herald;
-    return herald == NULL || wr_herald_trusts(herald, object->checked, t->worker->loop.mono);
+    if (herald == NULL)
+        return true;
+    struct wr_time now = t->worker->loop.mono;
+    if (object->unproven && wr_time_since(now, object->checked).us > t->tenure->policy->redis.max_staleness.us)
+        return false;
+    return wr_herald_trusts(herald, object->checked, now);
 }
 
 static struct wr_object *get(struct wr_txn *t, const struct wr_key *key)
