@@ -66,8 +66,9 @@ static bool is_literal_host(const char *host)
     return strcmp(host, "localhost") == 0 || inet_pton(AF_INET, host, raw) == 1;
 }
 
-/* Browsers send Origin with every POST. A page from elsewhere must not drain a node that only the browser's machine can
- * reach: its origin is not ours, and if its name was made to resolve to us (DNS rebinding), it is still a name. */
+/* Browsers send Origin with every POST. A page from elsewhere must not drain a node that only the browser's
+ * machine can reach: its origin is not ours, and if its name was made to resolve to us (DNS rebinding), it is
+ * still a name. */
 static bool from_foreign_page(struct evhttp_request *req)
 {
     struct evkeyvalq *fields = evhttp_request_get_input_headers(req);
@@ -89,8 +90,8 @@ static void on_request(struct evhttp_request *req, void *arg)
     wr_loop_tick(a->loop);
     const struct endpoint *e = endpoint_of(evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req)));
     if (e == NULL) {
-        wr_admin_problem(req, 404, WR_SLICE("There is /, /healthz, /readyz, /metrics, /stats, /status, /purge, /reload and "
-                                            "/drain."));
+        wr_admin_problem(req, 404, WR_SLICE("There is /, /healthz, /readyz, /metrics, /stats, /status, "
+                                            "/purge, /reload and /drain."));
     } else if ((e->methods & (unsigned) evhttp_request_get_command(req)) == 0) {
         evhttp_add_header(evhttp_request_get_output_headers(req), "Allow", e->allow);
         wr_admin_problem(req, 405, WR_SLICE("The method is none of those in Allow."));
@@ -110,8 +111,8 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg)
     evconnlistener_enable(arg);
 }
 
-/* Out of descriptors: asking again at once would only spin. (The argument is evhttp's, so the pause knows the listener
- * alone; both end with the loop.) */
+/* Out of descriptors: asking again at once would only spin. (The argument is evhttp's, so the pause knows the
+ * listener alone; both end with the loop.) */
 static void on_accept_failed(struct evconnlistener *listener, void *arg)
 {
     const struct timeval pause = { 0, 100000 };
@@ -156,8 +157,8 @@ static struct wr_listener *open_listener(const struct wr_address *address, struc
     return l;
 }
 
-struct wr_admin *wr_admin_new(struct wr_loop *main_loop, const struct wr_policy *policy, const struct wr_admin_host *host,
-                              struct wr_buf *why)
+struct wr_admin *wr_admin_new(struct wr_loop *main_loop, const struct wr_policy *policy,
+                              const struct wr_admin_host *host, struct wr_buf *why)
 {
     struct wr_admin *a = calloc(1, sizeof *a);
     WR_CHECK(a != NULL && policy->has_admin);

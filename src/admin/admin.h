@@ -1,6 +1,7 @@
-/* The admin listener: /healthz, /readyz, /metrics, /, POST /purge, and what weirctl asks for. Served by libevent's evhttp on
- * the main loop: it is not on the way of any request, so a convenient server is worth more here than a fast one. It knows
- * nothing of caches and workers: the daemon gives it struct wr_admin_host. Thread: main.
+/* The admin listener: /healthz, /readyz, /metrics, /, POST /purge, and what weirctl asks for. Served by
+ * libevent's evhttp on the main loop: it is not on the way of any request, so a convenient server is worth
+ * more here than a fast one. It knows nothing of caches and workers: the daemon gives it struct
+ * wr_admin_host. Thread: main.
  *
  * Of the rooms above net/ only this one includes <event2/http.h>. */
 #pragma once
@@ -33,16 +34,17 @@ struct wr_admin_host {
     bool (*reload)(void *ctx, struct wr_buf *mistakes);
     void (*drain)(void *ctx); /* stop accepting, finish, exit */
     bool (*ready)(void *ctx); /* not draining */
-    /* Facts for status: name of each, value; called through `add`. A value of digits only is a number in JSON. The fact
-     * "redis" is shown by /readyz too. */
+    /* Facts for status: name of each, value; called through `add`. A value of digits only is a number in
+     * JSON. The fact "redis" is shown by /readyz too. */
     void (*status)(void *ctx, void (*add)(void *arg, const char *name, const char *value), void *arg);
-    struct wr_loop **loops;   /* the workers', whose beat /healthz watches: each turns at least every second */
+    struct wr_loop **loops; /* the workers', whose beat /healthz watches: each turns at least every second */
     size_t loop_count;
     const struct wr_access *access; /* NULL: access: off */
 };
 
 /* Listens where the policy says (which must have an admin section). NULL and *why if it can't. */
-struct wr_admin *wr_admin_new(struct wr_loop *main_loop, const struct wr_policy *policy, const struct wr_admin_host *host,
-                              struct wr_buf *why);
-/* Closes the listener and every connection of it. NULL is harmless. Thread: start, after the main loop has ended. */
+struct wr_admin *wr_admin_new(struct wr_loop *main_loop, const struct wr_policy *policy,
+                              const struct wr_admin_host *host, struct wr_buf *why);
+/* Closes the listener and every connection of it. NULL is harmless. Thread: start, after the main loop has
+ * ended. */
 void wr_admin_free(struct wr_admin *a);

@@ -15,7 +15,7 @@ struct wr_admin {
     struct wr_admin_host host;
     struct wr_listener *listener;
     struct evhttp *http;
-    struct wr_time started; /* wall */
+    struct wr_time started;             /* wall */
     LIST_HEAD(, wr_admin_purge) purges; /* whose answers are still to come */
 };
 
@@ -24,7 +24,8 @@ struct wr_admin {
 /* Sends the body and empties it. Tells that it is never to be stored nor guessed at. */
 void wr_admin_answer(struct evhttp_request *req, int status, const char *type, struct wr_buf *body);
 void wr_admin_text(struct evhttp_request *req, int status, const char *text);
-/* What went wrong: text, or problem details (RFC 9457) for whom JSON is dearer. detail: anything, many lines perhaps. */
+/* What went wrong: text, or problem details (RFC 9457) for whom JSON is dearer. detail: anything, many lines
+ * perhaps. */
 void wr_admin_problem(struct evhttp_request *req, int status, struct wr_slice detail);
 /* Done: {"KEY":"value"} or the value on a line. */
 void wr_admin_done(struct evhttp_request *req, int status, const char *key, const char *value);

@@ -64,7 +64,9 @@ void wr_admin_problem(struct evhttp_request *req, int status, struct wr_slice de
         wr_admin_answer(req, status, "text/plain; charset=utf-8", &body);
         return;
     }
-    wr_buf_printf(&body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", title_of(status), status);
+    wr_buf_printf(&body,
+                  "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", title_of(status),
+                  status);
     wr_json_string(&body, detail);
     wr_buf_add_str(&body, "}\n");
     wr_admin_answer(req, status, "application/problem+json", &body);

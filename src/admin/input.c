@@ -1,7 +1,8 @@
 #include "admin/input.h"
 
 static const char not_json[] = "the body is not a JSON object with one string";
-static const char other[] = "there is an unknown parameter; what is special in a value is percent-encoded: & as %26";
+static const char other[] =
+    "there is an unknown parameter; what is special in a value is percent-encoded: & as %26";
 static const char twice[] = "the parameter stands there twice";
 
 static int hex_value(char c)
@@ -120,8 +121,8 @@ static void add_utf8(struct wr_buf *out, unsigned code)
     }
 }
 
-/* What follows a backslash. Characters beyond the Basic Multilingual Plane don't occur in URLs but percent-encoded: halves
- * of surrogate pairs are refused. */
+/* What follows a backslash. Characters beyond the Basic Multilingual Plane don't occur in URLs but
+ * percent-encoded: halves of surrogate pairs are refused. */
 static bool take_escape(struct reader *r, struct wr_buf *out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -221,7 +222,8 @@ const char *wr_admin_params(struct wr_slice query, struct wr_slice body, bool js
     return wrong;
 }
 
-const char *wr_admin_input(struct wr_slice query, struct wr_slice body, bool json, const char *name, struct wr_buf *out)
+const char *wr_admin_input(struct wr_slice query, struct wr_slice body, bool json, const char *name,
+                           struct wr_buf *out)
 {
     struct wr_admin_param param = { .name = name };
     const char *wrong = wr_admin_params(query, body, json, &param, 1);

@@ -18,7 +18,8 @@ static void find_stalled(const struct wr_admin *a, struct wr_buf *out)
         struct wr_time beat = { __atomic_load_n(&loop->beat_us, __ATOMIC_RELAXED) };
         struct wr_span since = wr_time_since(a->loop->mono, beat);
         if (since.us > WR_ADMIN_STALL.us)
-            wr_buf_printf(out, "worker %u has not turned for %lld s\n", loop->index, (long long) wr_span_s(since));
+            wr_buf_printf(out, "worker %u has not turned for %lld s\n", loop->index,
+                          (long long) wr_span_s(since));
     }
 }
 
@@ -60,12 +61,13 @@ void wr_admin_metrics(struct wr_admin *a, struct evhttp_request *req)
     struct wr_buf body = { 0 };
     wr_stats_metrics(&body);
     double dropped = a->host.access ? (double) wr_access_dropped(a->host.access) : 0;
-    wr_stats_metric(&body, "counter", "weir_access_dropped_total", "", "Lines of the access log that could not be written",
-                    dropped);
+    wr_stats_metric(&body, "counter", "weir_access_dropped_total", "",
+                    "Lines of the access log that could not be written", dropped);
     wr_stats_metric(&body, "gauge", "weir_draining", "", "1 while finishing what is in flight",
                     a->host.ready(a->host.ctx) ? 0 : 1);
     wr_process_metrics(&body, a->started);
-    wr_stats_metric(&body, "gauge", "weir_build_info", "version=\"" PACKAGE_VERSION "\"", "1, labelled with the version", 1);
+    wr_stats_metric(&body, "gauge", "weir_build_info", "version=\"" PACKAGE_VERSION "\"",
+                    "1, labelled with the version", 1);
     wr_admin_answer(req, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
 }
 
@@ -120,7 +122,8 @@ static void add_age(struct wr_buf *out, uint64_t seconds)
         i++;
     wr_buf_printf(out, "%llu %s", (unsigned long long) (seconds / units[i].seconds), units[i].name);
     if (i < 3)
-        wr_buf_printf(out, " %llu %s", (unsigned long long) (seconds % units[i].seconds / units[i + 1].seconds),
+        wr_buf_printf(out, " %llu %s",
+                      (unsigned long long) (seconds % units[i].seconds / units[i + 1].seconds),
                       units[i + 1].name);
 }
 

@@ -1,4 +1,5 @@
-/* The page at /: one document, nothing from elsewhere, its script and style tied to it by a number used once (CSP). */
+/* The page at /: one document, nothing from elsewhere, its script and style tied to it by a number used once
+ * (CSP). */
 #include "admin/admin_priv.h"
 #include "base/rand.h"
 
@@ -22,7 +23,8 @@ void wr_admin_page(struct wr_admin *a, struct evhttp_request *req)
     }
     wr_buf_add_str(&body, rest);
     snprintf(policy, sizeof policy,
-             "default-src 'none'; connect-src 'self'; script-src 'nonce-%s'; style-src 'nonce-%s'; base-uri 'none'; "
+             "default-src 'none'; connect-src 'self'; script-src 'nonce-%s'; style-src 'nonce-%s'; base-uri "
+             "'none'; "
              "form-action 'none'; frame-ancestors 'none'",
              nonce, nonce);
     struct evkeyvalq *fields = evhttp_request_get_output_headers(req);

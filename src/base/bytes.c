@@ -81,25 +81,35 @@ void wr_buf_fini(struct wr_buf *b)
     *b = (struct wr_buf){ 0 };
 }
 
-char *wr_buf_reserve(struct wr_buf *b, size_t more)
+void wr_buf_grow(struct wr_buf *b, size_t more)
 {
-    if (b->cap - b->len < more) {
-        size_t cap = b->cap ? b->cap * 2 : 256;
-        if (cap < b->len + more)
-            cap = b->len + more;
-        b->at = realloc(b->at, cap);
-        WR_CHECK(b->at != NULL);
-        b->cap = cap;
-    }
-    return b->at + b->len;
+    size_t cap = b->cap ? b->cap * 2 : 256;
+    if (cap < b->len + more)
+        cap = b->len + more;
+    b->at = realloc(b->at, cap);
+    WR_CHECK(b->at != NULL);
+    b->cap = cap;
 }
 
-void wr_buf_add(struct wr_buf *b, const void *at, size_t len)
+void wr_buf_add_number(struct wr_buf *b, int64_t n)
 {
-    if (len == 0)
-        return;
-    memcpy(wr_buf_reserve(b, len), at, len);
-    b->len += len;
+    char digits[20], *at = digits + sizeof digits;
+    uint64_t left = n < 0 ? -(uint64_t) n : (uint64_t) n;
+    do
+        *--at = (char) ('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (n < 0)
+        *--at = '-';
+    wr_buf_add(b, at, (size_t) (digits + sizeof digits - at));
+}
+
+void wr_buf_add_hex(struct wr_buf *b, uint64_t n)
+{
+    char digits[16], *at = digits + sizeof digits;
+    do
+        *--at = "0123456789abcdef"[n & 15];
+    while ((n >>= 4) > 0);
+    wr_buf_add(b, at, (size_t) (digits + sizeof digits - at));
 }
 
 void wr_buf_printf(struct wr_buf *b, const char *fmt, ...)

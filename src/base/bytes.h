@@ -63,10 +63,30 @@ struct wr_buf {
 };
 
 void wr_buf_fini(struct wr_buf *b);
-/* Room for `more` octets behind len. The pointer holds until the next call that grows. */
-char *wr_buf_reserve(struct wr_buf *b, size_t more);
-void wr_buf_add(struct wr_buf *b, const void *at, size_t len);
+/* Makes room for `more` octets behind len: what wr_buf_reserve() calls when there is none. */
+void wr_buf_grow(struct wr_buf *b, size_t more);
+/* For messages and whatever isn't written per request: vsnprintf runs twice. */
 void wr_buf_printf(struct wr_buf *b, const char *fmt, ...) WR_PRINTF(2, 3);
+/* The number in decimal, with a sign if it is negative. */
+void wr_buf_add_number(struct wr_buf *b, int64_t n);
+/* The number in hexadecimal, lower case, without leading zeros. */
+void wr_buf_add_hex(struct wr_buf *b, uint64_t n);
+
+/* Room for `more` octets behind len. The pointer holds until the next call that grows. */
+static inline char *wr_buf_reserve(struct wr_buf *b, size_t more)
+{
+    if (b->cap - b->len < more)
+        wr_buf_grow(b, more);
+    return b->at + b->len;
+}
+
+static inline void wr_buf_add(struct wr_buf *b, const void *at, size_t len)
+{
+    if (len == 0)
+        return;
+    memcpy(wr_buf_reserve(b, len), at, len);
+    b->len += len;
+}
 
 static inline void wr_buf_add_slice(struct wr_buf *b, struct wr_slice s)
 {

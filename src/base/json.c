@@ -2,7 +2,8 @@
 
 static const char hex[] = "0123456789abcdef";
 
-/* The length of the UTF-8 sequence that s begins with (RFC 3629: shortest form, no surrogates), 0 if it is none. */
+/* The length of the UTF-8 sequence that s begins with (RFC 3629: shortest form, no surrogates), 0 if it is
+ * none. */
 static size_t utf8_length(struct wr_slice s)
 {
     const unsigned char *p = (const unsigned char *) s.at;

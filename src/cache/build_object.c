@@ -217,6 +217,21 @@ void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *
     }
 }
 
+/* A field that isn't received agrees with anything. */
+static bool agrees(const struct wr_head *head, enum wr_field_id id, struct wr_slice stored)
+{
+    const struct wr_field *f = wr_head_get(head, id);
+    return f == NULL || (stored.at && wr_slice_eq(f->value, stored));
+}
+
+bool wr_build_describes(const struct wr_head *head, const struct wr_object *stored)
+{
+    const struct wr_field *f = wr_head_get(head, WR_F_CONTENT_LENGTH);
+    uint64_t length;
+    return agrees(head, WR_F_ETAG, stored->etag) && agrees(head, WR_F_LAST_MODIFIED, stored->last_modified) &&
+           (f == NULL || (wr_slice_u64(f->value, INT64_MAX, &length) && length == stored->meta.length));
+}
+
 struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta,
                                    const struct wr_head *not_modified, struct wr_slice via)
 {

@@ -40,6 +40,12 @@ static void write_item(struct wr_buf *out, struct wr_slice s)
         write_string(out, s);
 }
 
+static void add_number(struct wr_buf *out, const char *name, int64_t n)
+{
+    wr_buf_add_str(out, name);
+    wr_buf_add_number(out, n);
+}
+
 void wr_cache_status_write(struct wr_buf *out, struct wr_slice server_name, const struct wr_cache_status *s)
 {
     write_item(out, server_name);
@@ -49,10 +55,10 @@ void wr_cache_status_write(struct wr_buf *out, struct wr_slice server_name, cons
         wr_buf_add_str(out, "; fwd=");
         wr_buf_add_str(out, fwd_names[s->fwd]);
         if (s->fwd_status)
-            wr_buf_printf(out, "; fwd-status=%d", s->fwd_status);
+            add_number(out, "; fwd-status=", s->fwd_status);
     }
     if (s->has_ttl)
-        wr_buf_printf(out, "; ttl=%lld", (long long) s->ttl);
+        add_number(out, "; ttl=", s->ttl);
     if (!s->hit && s->fwd != WR_FWD_NONE) {
         if (s->stored)
             wr_buf_add_str(out, "; stored");

@@ -95,10 +95,25 @@ static void take_out(struct wr_memory *m, struct shard *s, struct wr_entry *e, s
     *dead = e;
 }
 
-static void bury(struct wr_entry *dead)
+static bool is_marker(const struct wr_entry *e)
+{
+    return e->object->meta.kind == WR_OBJECT_VARY;
+}
+
+/* What was found through a marker is of no use to anyone without it. Variants have none of their own. */
+static void bury_variants(struct wr_memory *m, struct wr_entry *dead)
+{
+    for (unsigned i = 0; dead->variants && i < dead->variants->count; i++)
+        wr_memory_drop(m, dead->variants->of[i]);
+    free(dead->variants);
+}
+
+static void bury(struct wr_memory *m, struct wr_entry *dead)
 {
     while (dead) {
         struct wr_entry *next = dead->chain;
+        if (is_marker(dead))
+            bury_variants(m, dead);
         wr_object_unref(dead->object);
         free(dead);
         dead = next;
@@ -142,7 +157,7 @@ static void make_room(struct wr_memory *m, const struct wr_object *spare)
         evict_one(m, s, spare, &dead);
         pthread_mutex_unlock(&s->lock);
         barren = dead ? 0 : barren + 1;
-        bury(dead);
+        bury(m, dead);
     }
 }
 
@@ -155,7 +170,8 @@ struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct
     pthread_mutex_lock(&s->lock);
     struct wr_entry *e = wr_table_find(&s->table, hash);
     if (e && wr_slice_eq(e->object->key, key)) {
-        e->visited = true;
+        if (!e->visited) /* a line that is only read stays in every core's cache */
+            e->visited = true;
         found = wr_object_ref(e->object);
     }
     pthread_mutex_unlock(&s->lock);
@@ -172,15 +188,56 @@ struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash)
     return found;
 }
 
+static size_t variants_bytes(const struct wr_entry *e)
+{
+    return e->variants ? heap_bytes(e->variants) : 0;
+}
+
+/* The same marker, stored anew, leads to the same variants; another one doesn't. */
+static void inherit_variants(struct wr_entry *e, struct wr_entry *old)
+{
+    if (!is_marker(e) || !is_marker(old) || e->object->meta.version != old->object->meta.version)
+        return;
+    e->variants = old->variants;
+    e->bytes += variants_bytes(e);
+    old->variants = NULL;
+}
+
+void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, struct wr_hash variant)
+{
+    struct shard *s = shard_of(m, marker->hash);
+    struct wr_hash oldest;
+    bool full = false;
+    pthread_mutex_lock(&s->lock);
+    struct wr_entry *e = wr_table_find(&s->table, marker->hash);
+    if (e && is_marker(e) && e->object->meta.version == marker->meta.version) {
+        size_t before = variants_bytes(e);
+        full = wr_variants_add(&e->variants, variant, &oldest);
+        size_t more = variants_bytes(e) - before;
+        e->bytes += more;
+        __atomic_add_fetch(&m->bytes, more, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (full)
+        wr_memory_drop(m, oldest);
+}
+
+static bool fits(const struct wr_memory *m, const struct wr_flow *flow)
+{
+    return wr_flow_kept(flow) && wr_flow_length(flow) <= m->max_object;
+}
+
 bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires)
 {
     WR_CHECK(object->flow == NULL || wr_flow_state(object->flow) == WR_FLOW_WHOLE);
     struct wr_entry *e = calloc(1, sizeof *e);
     WR_CHECK(e != NULL);
     e->object = object;
+    e->hash_lo = object->hash.lo;
+    e->flow = object->flow;
     e->expires = expires;
     e->bytes = entry_bytes(e);
-    if (e->bytes > m->max_object || e->bytes > m->size || (object->flow && !wr_flow_kept(object->flow))) {
+    if (e->bytes > m->size || (object->flow && !fits(m, object->flow))) {
         free(e);
         return false;
     }
@@ -192,10 +249,11 @@ bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time
     if (old) {
         e->visited = old->visited; /* a refreshed response is as wanted as it was */
         take_out(m, s, old, &dead);
+        inherit_variants(e, old);
     }
     link_in(m, s, e);
     pthread_mutex_unlock(&s->lock);
-    bury(dead);
+    bury(m, dead);
     make_room(m, object);
     return true;
 }
@@ -210,7 +268,7 @@ static bool drop(struct wr_memory *m, struct wr_hash hash, const struct wr_objec
         take_out(m, s, e, &dead);
     pthread_mutex_unlock(&s->lock);
     bool dropped = dead != NULL;
-    bury(dead);
+    bury(m, dead);
     return dropped;
 }
 
@@ -251,7 +309,7 @@ void wr_memory_clear(struct wr_memory *m)
             pthread_mutex_unlock(&s->lock);
             if (dead == NULL)
                 break;
-            bury(dead);
+            bury(m, dead);
         }
     }
 }
@@ -277,7 +335,7 @@ void wr_memory_sweep(struct wr_memory *m, struct wr_time now)
         sweep_buckets(m, s, at, now, &dead);
         more = at + SWEEP_BUCKETS < s->table.buckets;
         pthread_mutex_unlock(&s->lock);
-        bury(dead);
+        bury(m, dead);
     }
 }
 

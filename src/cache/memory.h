@@ -14,10 +14,13 @@ void wr_memory_free(struct wr_memory *m);
 struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct wr_slice key);
 /* The same without comparing the text, and without counting as a use. */
 struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash);
-/* Takes a reference of its own; replaces what was there. The flow must be WHOLE. Larger than max_object:
- * refused. expires: monotonic, when it is worth nothing any more. */
+/* Takes a reference of its own; replaces what was there. The flow must be WHOLE. A content larger than
+ * max_object is refused. expires: monotonic, when it is worth nothing any more. */
 bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires);
-/* Drops by hash (any key text). */
+/* `variant`, which has been put, is found through this VARY marker: it is dropped with the marker, and when too many came
+ * after it. Nothing happens if the marker isn't here. */
+void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, struct wr_hash variant);
+/* Drops by hash (any key text). A marker takes its variants with it. */
 bool wr_memory_drop(struct wr_memory *m, struct wr_hash hash);
 /* Drops only if it is still this very object. */
 bool wr_memory_drop_if(struct wr_memory *m, const struct wr_object *object);

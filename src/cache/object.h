@@ -23,6 +23,7 @@ enum wr_object_flag {
     WR_OF_HEURISTIC = 8,       /* its lifetime is our guess (4.2.2) */
     WR_OF_PARTIAL = 16,        /* a 206: one part of the content */
     WR_OF_OVERRIDE = 32,       /* the policy's ttl won over what the origin said */
+    WR_OF_FOR_AUTHORIZED = 64, /* PASS: only for requests with Authorization, others may yet find something to share */
 };
 
 #define WR_SPAN_NONE ((struct wr_span){ -1 })
@@ -62,9 +63,9 @@ struct wr_object {
     struct wr_flow *flow;         /* NULL: no content (VARY, PASS) */
     struct wr_time softened;      /* wall clock, beside the record: what was fetched before is stale; 0: nothing is */
     uint64_t gens_epoch;          /* atomic: of the generations they were last compared with and found current; 0: never */
-    bool unproven;                /* not all generations were known: trusted for max_staleness after `checked` at most */
     struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
-    bool own;                     /* this process has stored it in Redis itself */
+    bool own;                     /* this process has fetched it, and stores it in Redis */
+    bool shelved;                 /* atomic: and Redis has confirmed that */
     size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides
                                      the flow */
 };

@@ -31,7 +31,9 @@ enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct 
         return WR_REUSE_VALIDATE;
     if (left.us > 0)
         return refresh_early(policy, object, left, unit01) ? WR_REUSE_EARLY : WR_REUSE_FRESH;
-    if (m->swr.us >= 0 && -left.us < m->swr.us)
+    /* max-age without max-stale: nothing stale at all (RFC 9111 5.2.1.1) */
+    bool wants_fresh = asked->max_age.us >= 0 && asked->max_stale.us < 0;
+    if (m->swr.us >= 0 && -left.us < m->swr.us && !wants_fresh)
         return WR_REUSE_STALE_SERVE;
     if (asked->max_stale.us >= 0 && -left.us <= asked->max_stale.us && !(m->flags & WR_OF_MUST_REVALIDATE))
         return WR_REUSE_STALE_ASKED;
@@ -83,7 +85,9 @@ struct wr_span wr_rules_keep(const struct wr_cache_policy *policy, const struct 
     /* a stale response is good for a 304 instead of a body, and for when the origin can't be reached */
     bool validator = object->etag.at || object->last_modified.at;
     struct wr_span beyond = clamp(m->lifetime, WR_SPAN_S(validator ? 3600 : 300), WR_SPAN_S(86400));
-    if (policy->has_stale_if_error && !validator)
+    if (m->kind == WR_OBJECT_VARY) /* should outlive the variants found through it, and costs little */
+        beyond = WR_SPAN_S(86400);
+    else if (policy->has_stale_if_error && !validator)
         beyond = WR_SPAN_S(0);
     if (m->swr.us > beyond.us)
         beyond = m->swr;

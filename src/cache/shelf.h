@@ -42,6 +42,12 @@ void wr_shelf_cancel(struct wr_shelf_read *read);
  * object->checked (when its fetch began; 0: just now). */
 void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep,
                   void (*written)(void *ctx, enum wr_err err), void *ctx);
+/* Tells Redis that `variant` has been stored under the VARY marker's key. The oldest of more than WR_MAX_VARIANTS, counted
+ * over the fleet, is dropped there. keep: as the variant's. Nobody waits for it. */
+void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant,
+                          struct wr_span keep);
+/* UNLINKs one key: what is put there next is welcome, whenever its fetch began. Nobody waits for it. */
+void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash);
 /* Purges one URL by its primary key: its variants, chosen through it, go with it. soft: the wall clock, and what was fetched
  * before is stale; 0: it is gone. Nothing of a fetch that has begun before can be put there any more. `purged` as `written`. */
 void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash, struct wr_time soft,
@@ -52,7 +58,7 @@ struct wr_shelf_check {
     struct wr_call call;
     uint64_t version;
 };
-/* done(false) also when Redis is away or late. Refused: an error now, done never. wr_call_cancel(&check->call)
- * cancels. */
+/* done(false) also when Redis is away or late. Refused: an error now, done never. Cancelled by its
+ * call's wr_call_cancel(). */
 enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check,
                              const struct wr_object *object) WR_MUST_USE;

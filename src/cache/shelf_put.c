@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cache/crc32c.h"
+#include "cache/variants.h"
 
 #define FETCH_MOST WR_SPAN_S(3600) /* a fetch that took longer isn't put into Redis: purges are remembered for so long */
 #define PIECES_MOST_LIVE \
@@ -236,6 +237,16 @@ void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span k
         end_soon(j, err);
 }
 
+/* --- dropping --- */
+
+void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash)
+{
+    struct wr_buf name = { 0 };
+    wr_keys_cache(&name, &s->policy->redis, host, hash);
+    wr_link_tell(s->link, 2, (struct wr_slice[]){ WR_SLICE("UNLINK"), wr_buf_slice(&name) });
+    wr_buf_fini(&name);
+}
+
 /* --- a purge --- */
 
 void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash, struct wr_time soft,
@@ -254,4 +265,20 @@ void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash has
     wr_buf_fini(&generation);
     if (err != WR_OK)
         end_soon(j, err);
+}
+
+/* --- the bound of variants --- */
+
+void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant,
+                          struct wr_span keep)
+{
+    struct wr_buf list = { 0 }, name = { 0 };
+    char most[24], ttl[24];
+    wr_keys_variants(&list, &s->policy->redis, marker->hash);
+    wr_keys_cache(&name, &s->policy->redis, variant->host, variant->hash);
+    const struct wr_slice keys[] = { wr_buf_slice(&list) };
+    const struct wr_slice args[] = { wr_buf_slice(&name), decimal(most, WR_MAX_VARIANTS), decimal(ttl, wr_span_ms(keep)) };
+    wr_link_tell_script(s->link, WR_SCRIPT_VARIANTS, 1, keys, 3, args);
+    wr_buf_fini(&list);
+    wr_buf_fini(&name);
 }

@@ -9,7 +9,9 @@ static void remember(struct wr_flight *f, struct wr_object *object)
     if (shared->memory == NULL || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
         return;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, object, f->loop->now);
-    wr_memory_put(shared->memory, object, wr_time_add(f->loop->mono, keep));
+    if (wr_memory_put(shared->memory, object, wr_time_add(f->loop->mono, keep)) && object->vary_values.at &&
+        f->order.marker)
+        wr_memory_add_variant(shared->memory, f->order.marker, object->hash);
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &f->tenure->policy->redis, object->host, object->hash);
     if (wr_herald_changed_since(shared->herald, wr_buf_slice(&name), f->look_sent))
@@ -23,6 +25,21 @@ static bool newer_than_flight(const struct wr_flight *f, const struct wr_object 
     return !wr_time_before(object->meta.request_time, f->started) && !f->rules.no_store;
 }
 
+/* Is this an answer for the flight's audience, or does the origin have to be asked first? */
+static bool good_enough(const struct wr_flight *f, enum wr_reuse reuse, const struct wr_object *object)
+{
+    switch (reuse) {
+    case WR_REUSE_FRESH:
+        return true;
+    case WR_REUSE_EARLY:
+    case WR_REUSE_STALE_SERVE:
+    case WR_REUSE_STALE_ASKED:
+        return !f->behind;
+    default:
+        return newer_than_flight(f, object);
+    }
+}
+
 static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
     const struct wr_object *stale = f->order.stale;
@@ -30,18 +47,17 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
         wr_object_unref(object); /* it is to be refreshed: only another one is news */
         return miss;
     }
-    switch (wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0)) {
-    case WR_REUSE_NOT:
+    enum wr_reuse reuse = wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0);
+    if (reuse == WR_REUSE_NOT) { /* what this request gets instead must not take its place */
         wr_object_unref(object);
-        return miss;
-    case WR_REUSE_VALIDATE:
-        if (newer_than_flight(f, object))
-            break;
+        wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
+        return WR_FLIGHT_DONE;
+    }
+    if (!good_enough(f, reuse, object)) {
         wr_object_unref(f->order.stale);
         f->order.stale = object;
+        wr_flight_tell_found(f, object);
         return miss;
-    default:
-        break;
     }
     struct wr_news news = { .verdict = WR_VERDICT_OBJECT, .object = object, .from_store = true };
     if (f->order.marker)
@@ -52,13 +68,17 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
 
 enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
+    bool passes;
     remember(f, object);
     switch (object->meta.kind) {
     case WR_OBJECT_VARY:
         wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_AGAIN, .object = object }, false);
         return WR_FLIGHT_DONE;
     case WR_OBJECT_PASS:
+        passes = wr_rules_passes(&f->rules, object);
         wr_object_unref(object);
+        if (!passes)
+            return miss;
         wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
         return WR_FLIGHT_DONE;
     default:

@@ -55,7 +55,7 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
     struct wr_exchange *x = &f->exchange;
     drop_purged_stale(f);
     wr_flight_begin_anew(f);
-    wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via, !f->alone);
+    wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->request.minor], !f->alone);
     x->on_interim = wr_flight_on_interim;
     x->on_head = wr_flight_on_head;
     x->on_end = on_end;

@@ -152,7 +152,8 @@ void wr_news_fini(struct wr_news *news)
 {
     wr_object_unref(news->object);
     wr_object_unref(news->marker);
-    news->object = news->marker = NULL;
+    wr_object_unref(news->found);
+    news->object = news->marker = news->found = NULL;
 }
 
 static void note_all(struct wr_flight *f)
@@ -188,6 +189,16 @@ void wr_flight_tell_looked(struct wr_flight *f)
         note_all(f);
     }
     pthread_mutex_unlock(&f->lock);
+}
+
+void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object)
+{
+    pthread_mutex_lock(&f->lock);
+    struct wr_object *old = f->news.found;
+    f->news.found = wr_object_ref(object);
+    note_all(f);
+    pthread_mutex_unlock(&f->lock);
+    wr_object_unref(old);
 }
 
 bool wr_flight_has_admitted(struct wr_flight *f)
@@ -272,6 +283,8 @@ void wr_flight_behind(const struct wr_flight_order *order)
     if (wr_flights_join(table, order, NULL, false))
         return;
     struct wr_flight *f = flight_new(order, false);
+    f->behind = true;
+    f->news.found = order->stale ? wr_object_ref(order->stale) : NULL; /* nobody else sees it yet */
     f->admitted = 1; /* whoever was served stale has been admitted */
     if (!wr_flights_list(table, f)) {
         wr_flight_go(f, WR_FLIGHT_DONE);
@@ -308,6 +321,8 @@ void wr_audience_news(struct wr_audience *a, struct wr_news *out)
         wr_object_ref(out->object);
     if (out->marker)
         wr_object_ref(out->marker);
+    if (out->found)
+        wr_object_ref(out->found);
     pthread_mutex_unlock(&f->lock);
 }
 

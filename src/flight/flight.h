@@ -44,6 +44,8 @@ struct wr_news {
     struct wr_object *object;  /* OBJECT; AGAIN: the marker. A reference to the reader of the news */
     struct wr_object *marker;  /* OBJECT that is a variant: its marker. A reference likewise; or NULL */
     bool looked;               /* Redis has been asked and knows nothing: the origin is next */
+    struct wr_object *found;   /* what is stored at present: not good enough for the flight, but it may do for others who
+                                  take something stale. A reference likewise; or NULL */
     bool leader;               /* the flight asked with this audience's own request */
     bool from_store;           /* it came from Redis */
     bool stale;                /* the origin failed: a stale response instead */

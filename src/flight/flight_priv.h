@@ -20,6 +20,7 @@ struct wr_flight {
     struct wr_tenure *tenure;
     struct wr_loop *loop;
     bool alone; /* private: one audience, no stores */
+    bool behind; /* a refresh: only something fresh ends it early */
 
     /* behind lock, for the audience on any thread */
     pthread_mutex_t lock;
@@ -55,6 +56,7 @@ struct wr_flight {
     void (*verified)(struct wr_flight *f, struct wr_object *object);
     bool stamp_asked;               /* LAND has asked for what wasn't known */
     struct wr_buf stamp;            /* its generations */
+    struct wr_memory *memory;       /* of landed */
 
     struct wr_call lock_call;       /* LOCK */
     struct wr_ear ear;
@@ -75,6 +77,7 @@ struct wr_flight {
     bool exchange_open;
     struct wr_object *built;        /* what is being stored, or the private answer */
     struct wr_object *new_marker;   /* to be stored with it */
+    struct wr_object *landed;       /* on its way to Redis */
     enum wr_storing storing;
     struct wr_corpse corpse;
 };
@@ -94,6 +97,8 @@ void wr_flight_tell(struct wr_flight *f, struct wr_news news, bool private);
 void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_err err);
 /* LOOK missed: whoever waits for a limit or may not cause a fetch gets to know. */
 void wr_flight_tell_looked(struct wr_flight *f);
+/* This is stored at present, and isn't good enough for the flight. */
+void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object);
 bool wr_flight_has_admitted(struct wr_flight *f);
 bool wr_flight_has_audience(struct wr_flight *f);
 bool wr_flight_has_leader(struct wr_flight *f);
@@ -118,10 +123,9 @@ static inline void wr_flight_begin_anew(struct wr_flight *f)
 }
 
 /* --- f50_land.c --- */
-/* Asks for the generations that what is being built will carry, so that they are there when it lands. */
-void wr_flight_learn(struct wr_flight *f);
-/* Puts a marker or a response into the stores; in Redis only if it is `proven`. */
-void wr_flight_put(struct wr_flight *f, struct wr_object *o, struct wr_span keep, bool proven);
+/* Asks for the generations that what is being built will carry, so that they are there when it lands. false: there is nothing to
+ * ask. */
+bool wr_flight_ask_generations(struct wr_flight *f);
 
 /* --- f10_lock.c --- */
 /* Says how the fetch ended to the nodes that wait ("stored", "pass", "failed") and lets the lock go. Harmless without. */
@@ -138,6 +142,19 @@ void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head);
 /* The origin failed before a head could be used: a stale response where that is allowed, else the error. */
 void wr_flight_failed(struct wr_flight *f, enum wr_err err);
 void wr_flight_leave_pass_marker(struct wr_flight *f);
+
+/* Does an updated response vary on just what the key it is stored under was made of? */
+bool wr_flight_same_choice(struct wr_flight *f, const struct wr_object *stored, const struct wr_head *updated);
+
+/* --- learn.c --- */
+/* What a 200 to HEAD says of the stored response that the order brought along, if it did (RFC 9111 4.3.5). */
+void wr_flight_learn(struct wr_flight *f, const struct wr_head *head);
+/* Drops what the stores hold under this key; what is being fetched is not touched. */
+void wr_flight_forget(struct wr_flight *f, struct wr_slice host, struct wr_hash hash);
+
+/* --- f50_land.c --- */
+/* Puts a whole response or a marker (VARY, PASS) into both stores, for as long as it is worth keeping. */
+void wr_flight_put(struct wr_flight *f, struct wr_object *o);
 
 /* --- table.c --- */
 /* Finds or lists. The flight found has the audience put aboard already. */

@@ -89,7 +89,7 @@ struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_o
         a->admitted = admitted;
         f->admitted += admitted;
         TAILQ_INSERT_TAIL(&f->audience, a, entry);
-        if (f->news.verdict != WR_VERDICT_NONE || f->news.looked)
+        if (f->news.verdict != WR_VERDICT_NONE || f->news.looked || f->news.found)
             wr_note_post(&a->note);
         if (admitted && !f->over)
             wr_note_post(&f->nudge);

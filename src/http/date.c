@@ -39,11 +39,18 @@ static bool instant_of(const struct parts *p, struct wr_time *out)
     return true;
 }
 
+/* Dates are written in one case only (RFC 9110 5.6.7), but a cache reads them in any (RFC 9111 4.2). Does s begin with
+ * these letters? */
+static bool begins(struct wr_slice s, const char *letters, size_t len)
+{
+    return s.len >= len && wr_slice_eq_nocase(wr_slice(s.at, len), wr_slice(letters, len));
+}
+
 /* Eats one of `count` three-letter names; its index, or -1. */
 static int match_name(struct wr_slice *s, const char *names, int count)
 {
-    for (int n = 0; n < count && s->len >= 3; n++)
-        if (memcmp(s->at, names + 3 * n, 3) == 0) {
+    for (int n = 0; n < count; n++)
+        if (begins(*s, names + 3 * n, 3)) {
             *s = wr_slice(s->at + 3, s->len - 3);
             return n;
         }
@@ -85,7 +92,7 @@ static bool match(struct wr_slice s, const char *form, int *numbers, int *month)
         } else if (*form == 'w') {
             if (match_name(&s, day_names, 7) < 0)
                 return false;
-        } else if (s.len == 0 || s.at[0] != *form) {
+        } else if (!begins(s, form, 1)) {
             return false;
         } else {
             s = wr_slice(s.at + 1, s.len - 1);
@@ -115,7 +122,7 @@ static bool parse_rfc850(struct wr_slice s, struct wr_time now, struct wr_time *
 {
     size_t skip = 0;
     for (size_t d = 0; d < 7 && skip == 0; d++)
-        if (wr_slice_starts(s, wr_slice_str(long_days[d])))
+        if (begins(s, long_days[d], strlen(long_days[d])))
             skip = strlen(long_days[d]);
     int n[5], month;
     if (skip == 0 || !match(wr_slice(s.at + skip, s.len - skip), ", DD-m-DD DD:DD:DD GMT", n, &month))

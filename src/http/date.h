@@ -6,7 +6,7 @@
 #define WR_DATE_LEN 29 /* octets of an IMF-fixdate */
 
 /* Reads an IMF-fixdate or one of the two obsolete forms (RFC 850, asctime), exactly as their grammar has them
- * and letters in their case; the name of the weekday is not compared with the date. `now` decides the century
+ * but in any case of letters (RFC 9111 4.2 wants that of caches); the name of the weekday is not compared with the date. `now` decides the century
  * of RFC 850's two-digit year (at most 50 years ahead). false: not a date (RFC 9111 5.3 then takes an Expires
  * for the past). */
 bool wr_date_parse(struct wr_slice s, struct wr_time now, struct wr_time *out) WR_MUST_USE;

@@ -1,5 +1,7 @@
 #include "http/serialise.h"
 
+#include "http/parse.h"
+
 static char *put(char *to, struct wr_slice s)
 {
     if (s.len)
@@ -44,6 +46,14 @@ void wr_head_write_field(struct wr_buf *b, struct wr_slice name, struct wr_slice
     b->len += len;
 }
 
+void wr_head_write_number(struct wr_buf *b, struct wr_slice name, int64_t value)
+{
+    char *to = wr_buf_reserve(b, name.len + 24); /* colon, space, 20 characters, CR LF */
+    b->len += (size_t) (put(put(to, name), WR_SLICE(": ")) - to);
+    wr_buf_add_number(b, value);
+    wr_buf_add(b, "\r\n", 2);
+}
+
 void wr_head_write_fields(struct wr_buf *b, const struct wr_head *h)
 {
     size_t len = 0;
@@ -62,5 +72,17 @@ void wr_head_write_framing(struct wr_buf *b, enum wr_framing framing, uint64_t c
     if (framing == WR_FRAMING_CHUNKED)
         wr_buf_add_slice(b, WR_SLICE("Transfer-Encoding: chunked\r\n"));
     else if (framing == WR_FRAMING_LENGTH)
-        wr_buf_printf(b, "Content-Length: %llu\r\n", (unsigned long long) content_length);
+        wr_head_write_number(b, WR_SLICE("Content-Length"), (int64_t) content_length);
+}
+
+bool wr_trailers_clean(struct wr_slice raw, struct wr_buf *out)
+{
+    struct wr_field fields[WR_MAX_FIELDS];
+    size_t count = 0;
+    if (raw.len > 0 && !wr_parse_trailers(raw, fields, &count))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!fields[i].hidden)
+            wr_head_write_field(out, fields[i].name, fields[i].value);
+    return true;
 }

@@ -14,5 +14,10 @@ void wr_head_write_status_line(struct wr_buf *b, int status, struct wr_slice rea
 void wr_head_write_fields(struct wr_buf *b, const struct wr_head *h);
 /* One field. The caller vouches for value being free of control characters. */
 void wr_head_write_field(struct wr_buf *b, struct wr_slice name, struct wr_slice value);
+/* One field whose value is a number, such as Age. */
+void wr_head_write_number(struct wr_buf *b, struct wr_slice name, int64_t value);
 /* "Content-Length: n" or, for CHUNKED, "Transfer-Encoding: chunked"; nothing for NONE and CLOSE. */
 void wr_head_write_framing(struct wr_buf *b, enum wr_framing framing, uint64_t content_length);
+/* A raw trailer section (struct wr_body_reader's `trailers`) as it may be passed on, appended: without what concerns the
+ * connection or must not stand in trailers (RFC 9110 6.5.1). Empty is fine. false: malformed. */
+bool wr_trailers_clean(struct wr_slice raw, struct wr_buf *out) WR_MUST_USE;

@@ -1,6 +1,4 @@
 /* RateLimit-Policy and RateLimit: lists of quoted policy names with parameters (RFC 9651 structured fields). */
-#include <inttypes.h>
-
 #include "limit/limit.h"
 
 /* sf-string (RFC 9651 3.3.3): printable ASCII, with '"' and '\' escaped. */
@@ -33,13 +31,21 @@ static bool open_item(const struct wr_limit_ask *ask, size_t i, bool *first, str
     return true;
 }
 
+static void add_pair(struct wr_buf *out, const char *count, uint64_t n, const char *span, int64_t s)
+{
+    wr_buf_add_str(out, count);
+    wr_buf_add_number(out, (int64_t) n);
+    wr_buf_add_str(out, span);
+    wr_buf_add_number(out, s);
+}
+
 void wr_limit_write_policy(const struct wr_limit_ask *ask, struct wr_buf *out)
 {
     bool first = true;
     for (size_t i = 0; i < ask->count; i++) {
         const struct wr_limit_verdict *v = &ask->verdicts[i];
         if (open_item(ask, i, &first, out))
-            wr_buf_printf(out, ";q=%" PRIu64 ";w=%" PRId64, v->quota, seconds(v->window));
+            add_pair(out, ";q=", v->quota, ";w=", seconds(v->window));
     }
 }
 
@@ -49,6 +55,6 @@ void wr_limit_write_state(const struct wr_limit_ask *ask, struct wr_buf *out)
     for (size_t i = 0; i < ask->count; i++) {
         const struct wr_limit_verdict *v = &ask->verdicts[i];
         if (open_item(ask, i, &first, out))
-            wr_buf_printf(out, ";r=%" PRIu64 ";t=%" PRId64, v->remaining, seconds(v->reset));
+            add_pair(out, ";r=", v->remaining, ";t=", seconds(v->reset));
     }
 }

@@ -1,8 +1,5 @@
 #include "limit/shared.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "redis/keys.h"
 
 static const enum wr_script script_of[] = {
@@ -17,11 +14,14 @@ enum wr_err wr_shared_limit_ask(struct wr_link *link, struct wr_call *call, cons
 {
     struct wr_limit_rule rule = wr_limit_rule_of(limit, 1);
     const int64_t numbers[] = { rule.count, rule.window_us, rule.burst, 1 };
-    char text[4][24];
+    char octets[256];
+    struct wr_buf text = { .at = octets, .cap = sizeof octets }, key = { 0 };
     struct wr_slice args[4];
-    for (int i = 0; i < 4; i++)
-        args[i] = wr_slice(text[i], (size_t) snprintf(text[i], sizeof text[i], "%" PRId64, numbers[i]));
-    struct wr_buf key = { 0 };
+    for (int i = 0; i < 4; i++) {
+        size_t start = text.len;
+        wr_buf_add_number(&text, numbers[i]); /* 20 characters at most: it never grows */
+        args[i] = wr_slice(octets + start, text.len - start);
+    }
     wr_keys_limit(&key, redis, wr_slice_str(limit->name), identity);
     struct wr_slice keys[] = { wr_buf_slice(&key) };
     enum wr_err err = wr_link_script(link, call, redis->timeout, script_of[limit->algorithm], 1, keys, 4, args);

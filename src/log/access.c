@@ -41,11 +41,11 @@ struct gatherer {
 struct wr_access {
     uint64_t id; /* never used twice, unlike the address */
     enum wr_access_format format;
-    char *file;  /* NULL: stderr */
-    int fd;      /* the writer's, once it runs */
+    char *file; /* NULL: stderr */
+    int fd;     /* the writer's, once it runs */
     bool regular;
-    bool failing;    /* the last write failed: said once */
-    int patience_ms; /* left, once ending */
+    bool failing;     /* the last write failed: said once */
+    int patience_ms;  /* left, once ending */
     uint64_t dropped; /* atomic */
     pthread_t writer;
     pthread_mutex_t lock; /* for all below */
@@ -69,7 +69,7 @@ static void drop(struct wr_access *a, size_t lines)
 
 /* --- the writer --- */
 
-/* What goes out in one write: to a file all, else as many whole lines as fit into what a pipe takes at once. */
+/* What goes out in one write: to a file all, else as many whole lines as a pipe takes at once. */
 static size_t piece_of(const struct wr_access *a, struct wr_slice left)
 {
     if (a->regular || left.len <= PIPE_PIECE)
@@ -86,8 +86,8 @@ static bool ending(struct wr_access *a)
     return is;
 }
 
-/* Whether fd takes octets. Somebody who has stopped reading our stderr must not keep the daemon from ending: so this looks
- * up now and then whether it is to end, and then waits END_PATIENCE_MS in all. */
+/* Whether fd takes octets. Somebody who has stopped reading our stderr must not keep the daemon from ending:
+ * so this looks up now and then whether it is to end, and then waits END_PATIENCE_MS in all. */
 static bool wait_writable(struct wr_access *a)
 {
     struct pollfd p = { .fd = a->fd, .events = POLLOUT };
@@ -282,7 +282,8 @@ static struct gatherer *gatherer_here(struct wr_access *a)
     return g;
 }
 
-/* Leaves the gatherer empty: its batch waits for the writer, or is dropped where it stands because too many do. */
+/* Leaves the gatherer empty: its batch waits for the writer, or is dropped where it stands because too many
+ * do. */
 static void hand_over(struct wr_access *a, struct gatherer *g)
 {
     struct batch *b = g->batch;

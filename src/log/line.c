@@ -51,15 +51,16 @@ static struct tm utc(struct wr_time t)
 
 /* --- combined --- */
 
-/* Neither quote, backslash, control character nor anything beyond ASCII stands there as it is; nor, between fields that have
- * no quotes, a space. */
+/* Neither quote, backslash, control character nor anything beyond ASCII stands there as it is; nor, between
+ * fields that have no quotes, a space. */
 static void add_plain(struct wr_buf *out, struct wr_slice s, bool quoted)
 {
     s = cut(s);
     if (s.len == 0)
         wr_buf_add_char(out, '-');
     for (size_t i = 0, from = 0; i < s.len; from = ++i) {
-        while (i < s.len && s.at[i] >= (quoted ? ' ' : '!') && s.at[i] < 0x7f && s.at[i] != '"' && s.at[i] != '\\')
+        while (i < s.len && s.at[i] >= (quoted ? ' ' : '!') && s.at[i] < 0x7f && s.at[i] != '"' &&
+               s.at[i] != '\\')
             i++;
         wr_buf_add(out, s.at + from, i - from);
         if (i == s.len)

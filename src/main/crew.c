@@ -9,6 +9,9 @@
 #include "stats/stats.h"
 #include "txn/txn.h"
 
+#define OPEN_POLL_MS 5
+#define OPEN_ANYWAY_MS 500
+
 struct member {
     struct wr_worker worker; /* first: wr_worker's idle() gets back to us */
     struct wr_crew *crew;
@@ -17,6 +20,8 @@ struct member {
     struct wr_accept *accepts;
     struct wr_timer tick;
     struct wr_note orders;
+    struct wr_timer open;    /* accepts once Redis is near, or after OPEN_ANYWAY_MS */
+    unsigned open_tries;
     pthread_mutex_t lock;
     struct wr_policy *adopt; /* behind lock: a reference */
     bool drain, cut;         /* behind lock */
@@ -31,6 +36,7 @@ struct wr_crew {
     size_t listener_count;
     struct wr_note ended; /* on the main loop */
     unsigned running;     /* atomic */
+    unsigned serving;     /* atomic: how many accept */
     void (*gone)(void *ctx);
     void *ctx;
 };
@@ -45,6 +51,24 @@ static void on_accepted(struct wr_accept *a, const struct wr_accepted *conn)
     const struct wr_policy *p = w->tenure->policy;
     bool from_balancer = conn->local || wr_cidr_has(p->trusted, p->trusted_count, conn->addr);
     wr_conn_new(w, conn->fd, &peer, conn->proxy_protocol && from_balancer);
+}
+
+/* The first requests shall share with the fleet like all others: so wait for Redis, but not for long. Connections wait
+ * in the listener's queue meanwhile. */
+static void on_open(struct wr_timer *timer)
+{
+    struct member *m = WR_CONTAINER(timer, struct member, open);
+    if (m->draining)
+        return;
+    const struct wr_herald *herald = m->worker.shared->herald;
+    bool near = m->worker.link == NULL || (wr_link_ready(m->worker.link) && wr_herald_hears(herald));
+    if (!near && m->open_tries++ < OPEN_ANYWAY_MS / OPEN_POLL_MS) {
+        wr_timer_set(&m->open, WR_SPAN_MS(OPEN_POLL_MS));
+        return;
+    }
+    for (size_t i = 0; i < m->crew->listener_count; i++)
+        wr_accept_start(&m->accepts[i], m->crew->listeners[i], &m->worker.loop, on_accepted);
+    __atomic_add_fetch(&m->crew->serving, 1, __ATOMIC_RELEASE);
 }
 
 static void on_tick(struct wr_timer *timer)
@@ -96,9 +120,8 @@ static void *work(void *arg)
 {
     struct member *m = arg;
     wr_stats_join();
-    for (size_t i = 0; i < m->crew->listener_count; i++)
-        wr_accept_start(&m->accepts[i], m->crew->listeners[i], &m->worker.loop, on_accepted);
     wr_timer_set(&m->tick, WR_SPAN_S(1));
+    wr_timer_set(&m->open, WR_SPAN_MS(0));
     wr_loop_run(&m->worker.loop);
     if (m->worker.shared->access)
         wr_access_flush(m->worker.shared->access);
@@ -135,6 +158,7 @@ static void member_init(struct member *m, struct wr_crew *crew, unsigned index, 
     m->accepts = calloc(crew->listener_count, sizeof *m->accepts);
     WR_CHECK(m->accepts != NULL);
     wr_timer_init(&m->tick, &w->loop, on_tick);
+    wr_timer_init(&m->open, &w->loop, on_open);
     wr_note_init(&m->orders, &w->loop, on_orders);
 }
 
@@ -210,6 +234,11 @@ void wr_crew_cut(struct wr_crew *crew)
     order(crew, true);
 }
 
+bool wr_crew_serving(const struct wr_crew *crew)
+{
+    return __atomic_load_n(&crew->serving, __ATOMIC_ACQUIRE) == crew->count;
+}
+
 bool wr_crew_alive(const struct wr_crew *crew, struct wr_time now, struct wr_span within)
 {
     for (unsigned i = 0; i < crew->count; i++) {
@@ -244,8 +273,8 @@ static void member_fini(struct member *m)
     struct wr_worker *w = &m->worker;
     if (m->started)
         pthread_join(m->thread, NULL);
-    w->loop.thread = pthread_self(); /* the thread has ended: its loop is ours now */
     wr_timer_fini(&m->tick);
+    wr_timer_fini(&m->open);
     for (size_t i = 0; i < m->crew->listener_count; i++)
         wr_accept_stop(&m->accepts[i]);
     free(m->accepts);

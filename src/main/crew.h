@@ -17,6 +17,8 @@ void wr_crew_adopt(struct wr_crew *crew, struct wr_policy *policy);
 void wr_crew_drain(struct wr_crew *crew);
 /* Ends what is left at once. */
 void wr_crew_cut(struct wr_crew *crew);
+/* Does every worker accept connections by now? */
+bool wr_crew_serving(const struct wr_crew *crew);
 /* Has every worker's loop turned within `within`? */
 bool wr_crew_alive(const struct wr_crew *crew, struct wr_time now, struct wr_span within);
 /* The workers' loops; as many as the policy's workers. The array is the crew's. */

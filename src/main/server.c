@@ -34,9 +34,9 @@ struct server {
     char node_name[128];
     LIST_HEAD(, purge) purges; /* that the admin listener waits for */
     struct event *signals[4];
-    struct wr_timer tick, drain;
+    struct wr_timer tick, drain, opening;
     struct wr_time started;
-    bool stopping;
+    bool ready, stopping;
 };
 
 /* --- what changed in Redis --- */
@@ -304,14 +304,14 @@ static void admin_drain(void *ctx)
 static bool admin_ready(void *ctx)
 {
     const struct server *s = ctx;
-    return !s->stopping;
+    return s->ready && !s->stopping;
 }
 
 static void admin_status(void *ctx, void (*add)(void *arg, const char *name, const char *value), void *arg)
 {
     struct server *s = ctx;
     char text[128];
-    add(arg, "name", s->policy->server_name);
+    add(arg, "server_name", s->policy->server_name);
     add(arg, "version", PACKAGE_VERSION);
     snprintf(text, sizeof text, "%ld", (long) getpid());
     add(arg, "pid", text);
@@ -418,13 +418,29 @@ static void say_ready(struct server *s)
     wr_systemd_notify("READY=1\nSTATUS=serving\nMAINPID=%ld", (long) getpid());
 }
 
+/* Ready is said when every worker accepts. */
+static void on_opening(struct wr_timer *timer)
+{
+    struct server *s = WR_CONTAINER(timer, struct server, opening);
+    if (s->stopping)
+        return;
+    if (wr_crew_serving(s->crew)) {
+        s->ready = true;
+        say_ready(s);
+    } else {
+        wr_timer_set(&s->opening, WR_SPAN_MS(5));
+    }
+}
+
 static void fill_shared(struct server *s)
 {
     const struct wr_policy *p = s->policy;
-    char *via = malloc(strlen(p->server_name) + 5);
-    WR_CHECK(via != NULL);
-    sprintf(via, "1.1 %s", p->server_name);
-    s->shared.via = wr_slice_str(via);
+    for (int minor = 0; minor < 2; minor++) {
+        char *via = malloc(strlen(p->server_name) + 5);
+        WR_CHECK(via != NULL);
+        sprintf(via, "1.%d %s", minor, p->server_name);
+        s->shared.via[minor] = wr_slice_str(via);
+    }
     s->shared.name = wr_slice_str(wr_slice_dup(wr_slice_str(p->server_name)));
     s->shared.memory = p->memory ? wr_memory_new(p->memory_size, p->memory_max_object) : NULL;
     s->shared.gens = wr_gens_new(p->redis.enabled ? &p->redis : NULL);
@@ -464,11 +480,13 @@ static void close_all(struct server *s)
         if (s->signals[i])
             event_free(s->signals[i]);
     wr_timer_fini(&s->tick);
+    wr_timer_fini(&s->opening);
     wr_timer_fini(&s->drain);
     if (s->shared.access)
         wr_access_free(s->shared.access);
     wr_loop_fini(&s->loop);
-    free((char *) (uintptr_t) s->shared.via.at);
+    for (int minor = 0; minor < 2; minor++)
+        free((char *) (uintptr_t) s->shared.via[minor].at);
     free((char *) (uintptr_t) s->shared.name.at);
     wr_policy_unref(s->policy);
 }
@@ -488,6 +506,7 @@ int wr_server_run(struct wr_policy *policy)
     fill_shared(&s);
     watch_signals(&s);
     wr_timer_init(&s.tick, &s.loop, on_tick);
+    wr_timer_init(&s.opening, &s.loop, on_opening);
     wr_timer_init(&s.drain, &s.loop, on_drain_over);
     bool ok = open_access(&s) && open_listeners(&s);
     if (ok) {
@@ -500,7 +519,7 @@ int wr_server_run(struct wr_policy *policy)
     if (ok) {
         wr_crew_start(s.crew);
         wr_timer_set(&s.tick, WR_SPAN_S(1));
-        say_ready(&s);
+        wr_timer_set(&s.opening, WR_SPAN_MS(0));
         wr_loop_run(&s.loop);
         wr_info("stopped");
     }

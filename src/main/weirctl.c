@@ -1,4 +1,5 @@
-/* weirctl: asks and tells a running weir over its admin listener. Blocking and simple: one request, one answer. */
+/* weirctl: asks and tells a running weir over its admin listener. Blocking and simple: one request, one
+ * answer. */
 #include "config.h"
 
 #include <errno.h>
@@ -82,7 +83,8 @@ static int connect_unix(const char *path)
 static bool split_http(const char *where, char host[256], char port[8])
 {
     const char *at = where + strlen("http://"), *colon = strrchr(at, ':');
-    size_t host_len = colon ? (size_t) (colon - at) : 0, port_len = colon ? strspn(colon + 1, "0123456789") : 0;
+    size_t host_len = colon ? (size_t) (colon - at) : 0,
+           port_len = colon ? strspn(colon + 1, "0123456789") : 0;
     if (host_len > 2 && at[0] == '[' && at[host_len - 1] == ']') {
         at++;
         host_len -= 2;
@@ -180,7 +182,8 @@ static bool read_reply(struct reply *r)
 }
 
 /* false: it has been said why. */
-static bool ask(const struct asking *a, const char *method, const char *target, struct wr_slice body, struct reply *r)
+static bool ask(const struct asking *a, const char *method, const char *target, struct wr_slice body,
+                struct reply *r)
 {
     struct wr_buf out = { 0 };
     *r = (struct reply){ 0 };
@@ -190,7 +193,8 @@ static bool ask(const struct asking *a, const char *method, const char *target, 
     wr_buf_printf(&out, "%s %s HTTP/1.0\r\nHost: localhost\r\nAccept: %s\r\n", method, target,
                   a->json ? "application/json" : "text/plain");
     if (body.at)
-        wr_buf_printf(&out, "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n", body.len);
+        wr_buf_printf(&out, "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n",
+                      body.len);
     wr_buf_add_str(&out, "\r\n");
     wr_buf_add_slice(&out, body);
     bool sent = send_all(fd, wr_buf_slice(&out));
@@ -206,8 +210,8 @@ static bool ask(const struct asking *a, const char *method, const char *target, 
     return came;
 }
 
-/* Shows the answer to a person or a program, and what it means to the shell. With --json the answer goes to stdout
- * whatever it says. */
+/* Shows the answer to a person or a program, and what it means to the shell. With --json the answer goes to
+ * stdout whatever it says. */
 static int show(const struct asking *a, struct reply *r)
 {
     bool well = r->status / 100 == 2;
@@ -252,7 +256,8 @@ static int do_purge(const struct asking *a, const char *url)
     struct wr_buf form = { 0 };
     wr_buf_add_str(&form, "url=");
     for (const char *c = url; *c; c++)
-        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("-._~", *c))
+        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+            strchr("-._~", *c))
             wr_buf_add_char(&form, *c);
         else
             wr_buf_printf(&form, "%%%02X", (unsigned) (unsigned char) *c);
@@ -356,7 +361,8 @@ static void draw(const struct asking *a, struct sample *s, double seconds)
     for (size_t i = 0; i < sorted.count && i + 1 < lines; i++) {
         const struct row *row = &sorted.rows[i];
         double grown = row->value >= row->before ? (double) (row->value - row->before) : 0;
-        printf("%-24.24s %10.1f %14" PRIu64 "  %.*s\n", row->name, grown / seconds, row->value, help, row->help);
+        printf("%-24.24s %10.1f %14" PRIu64 "  %.*s\n", row->name, grown / seconds, row->value, help,
+               row->help);
     }
     fflush(stdout);
 }
@@ -435,7 +441,8 @@ static int run(const struct asking *a, int words, char **word)
         return EXIT_USAGE;
     }
     if (words != (c->argument ? 2 : 1)) {
-        complain("%s %s%s", c->name, c->argument ? "needs one " : "takes no argument", c->argument ? c->argument : "");
+        complain("%s %s%s", c->name, c->argument ? "needs one " : "takes no argument",
+                 c->argument ? c->argument : "");
         return EXIT_USAGE;
     }
     return c->run(a, word[1]);
@@ -444,8 +451,10 @@ static int run(const struct asking *a, int words, char **word)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
-        { "help", no_argument, NULL, 'h' },         { "version", no_argument, NULL, 'V' },
+        { "socket", required_argument, NULL, 's' },
+        { "json", no_argument, NULL, 'j' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
     };
     struct asking a = { .where = DEFAULT_SOCKET };

@@ -7,31 +7,39 @@ struct piece {
     char octets[];
 };
 
+#define INLINE_MOST (16 * 1024) /* a body known to be so short lives behind its flow, in the same allocation */
+
 struct wr_flow {
     unsigned refs;
     unsigned state; /* enum wr_flow_state; written behind the lock, read by anyone */
-    pthread_mutex_t lock;
     bool keep;
     bool begun;     /* somebody has started to read: until then a windowed flow frees nothing */
     bool starved;   /* the producer has seen no room, or a reader nothing to read: wake it */
     enum wr_err err;
-    uint64_t expected, most;
     uint64_t start;  /* offset of pieces[0]: what lies before has been freed */
     uint64_t length; /* offset behind the last octet */
-    size_t bytes;
     struct piece **pieces; /* every piece but the last is full unless trimmed by end */
-    size_t count, room;
+    size_t count;
     struct piece *one[1]; /* most flows have one piece */
+    /* what stands above is all that readers of a WHOLE flow look at: one cache line */
+    size_t room, bytes;
+    uint64_t expected, most;
+    size_t inline_room; /* octets behind the struct that wait to become the first piece */
+    pthread_mutex_t lock;
     struct wr_note *producer;
     struct wr_buf trailers;
     TAILQ_HEAD(, wr_reader) readers;
+    _Alignas(struct piece) char inline_piece[];
 };
 
 struct wr_flow *wr_flow_new(uint64_t expected, bool keep, uint64_t most)
 {
-    struct wr_flow *f = calloc(1, sizeof *f);
+    size_t inline_room = expected <= INLINE_MOST ? (size_t) expected : 0;
+    struct wr_flow *f = malloc(sizeof *f + (inline_room ? sizeof(struct piece) + inline_room : 0));
     WR_CHECK(f != NULL);
+    memset(f, 0, sizeof *f);
     f->refs = 1;
+    f->inline_room = inline_room;
     f->keep = keep;
     f->expected = expected;
     f->most = most;
@@ -57,13 +65,19 @@ struct wr_flow *wr_flow_ref(struct wr_flow *f)
     return f;
 }
 
+static void free_piece(struct wr_flow *f, struct piece *p)
+{
+    if (p != (struct piece *) (void *) f->inline_piece)
+        free(p);
+}
+
 void wr_flow_unref(struct wr_flow *f)
 {
     if (f == NULL || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     WR_CHECK(TAILQ_EMPTY(&f->readers));
     for (size_t i = 0; i < f->count; i++)
-        free(f->pieces[i]);
+        free_piece(f, f->pieces[i]);
     if (f->pieces != f->one)
         free(f->pieces);
     wr_buf_fini(&f->trailers);
@@ -73,8 +87,14 @@ void wr_flow_unref(struct wr_flow *f)
 
 /* --- behind the lock --- */
 
-static struct piece *add_piece(struct wr_flow *f)
+static struct piece *new_piece(struct wr_flow *f)
 {
+    if (f->inline_room > 0) {
+        struct piece *first = (struct piece *) (void *) f->inline_piece;
+        *first = (struct piece){ .cap = f->inline_room };
+        f->inline_room = 0;
+        return first;
+    }
     uint64_t left = f->expected == UINT64_MAX ? WR_FLOW_PIECE : f->expected - f->length;
     size_t cap = left < WR_FLOW_PIECE ? (size_t) left : WR_FLOW_PIECE;
     if (f->expected == UINT64_MAX && f->length == 0)
@@ -85,6 +105,12 @@ static struct piece *add_piece(struct wr_flow *f)
     WR_CHECK(p != NULL);
     p->len = 0;
     p->cap = cap;
+    return p;
+}
+
+static struct piece *add_piece(struct wr_flow *f)
+{
+    struct piece *p = new_piece(f);
     if (f->count == f->room) {
         size_t room = f->room * 2;
         struct piece **grown = malloc(room * sizeof *grown);
@@ -99,8 +125,14 @@ static struct piece *add_piece(struct wr_flow *f)
         f->bytes += room * sizeof *grown;
     }
     f->pieces[f->count++] = p;
-    f->bytes += sizeof *p + cap;
+    f->bytes += sizeof *p + p->cap;
     return p;
+}
+
+/* Whether the producer may be filling the rest of this piece right now, between reserve and commit. */
+static bool being_filled(const struct wr_flow *f, size_t i)
+{
+    return i + 1 == f->count && f->state == WR_FLOW_ARRIVING && f->pieces[i]->len < f->pieces[i]->cap;
 }
 
 /* Frees the pieces all readers have passed (only in a windowed flow). */
@@ -114,10 +146,10 @@ static void drop_passed(struct wr_flow *f)
         if (r->at < slowest)
             slowest = r->at;
     size_t n = 0;
-    while (n < f->count && f->start + f->pieces[n]->len <= slowest && f->pieces[n]->len > 0) {
+    while (n < f->count && f->start + f->pieces[n]->len <= slowest && !being_filled(f, n)) {
         f->start += f->pieces[n]->len;
         f->bytes -= sizeof(struct piece) + f->pieces[n]->cap;
-        free(f->pieces[n]);
+        free_piece(f, f->pieces[n]);
         n++;
     }
     if (n > 0) {
@@ -251,6 +283,10 @@ bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop
     r->wake = wake;
     r->listed = false;
     wr_note_init(&r->note, loop, on_note);
+    if (settled(f)) {
+        r->flow = wr_flow_ref(f);
+        return true;
+    }
     bool held = true;
     pthread_mutex_lock(&f->lock);
     if (!(f->keep && f->state == WR_FLOW_WHOLE)) {
@@ -329,8 +365,8 @@ void wr_reader_close(struct wr_reader *r)
         drop_passed(f);
         wake_producer(f);
         pthread_mutex_unlock(&f->lock);
+        wr_note_fini(&r->note); /* one that was never listed was never posted */
     }
-    wr_note_fini(&r->note);
     wr_flow_unref(f);
 }
 

@@ -6,10 +6,19 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define WALL_EVERY 1000 /* us: between, the wall clock goes on with the monotonic one; reading a clock costs what a hash does */
+/* The loop that turns on this thread. */
+static _Thread_local struct wr_loop *running_here;
+
 void wr_loop_tick(struct wr_loop *loop)
 {
-    loop->now = wr_time_wall();
-    loop->mono = wr_time_monotonic();
+    struct wr_time mono = wr_time_monotonic();
+    loop->now.us += mono.us - loop->mono.us;
+    loop->mono = mono;
+    if (mono.us - loop->wall_read.us >= WALL_EVERY) {
+        loop->now = wr_time_wall();
+        loop->wall_read = mono;
+    }
     __atomic_store_n(&loop->beat_us, loop->mono.us, __ATOMIC_RELAXED);
 }
 
@@ -80,14 +89,14 @@ static void ask_turn(struct wr_loop *loop)
 
 int wr_loop_init(struct wr_loop *loop, unsigned index)
 {
-    *loop = (struct wr_loop){ .index = index, .thread = pthread_self(), .wake_fd = -1 };
+    *loop = (struct wr_loop){ .index = index, .wake_fd = -1 };
     TAILQ_INIT(&loop->mailbox);
     TAILQ_INIT(&loop->graveyard);
     WR_CHECK(pthread_mutex_init(&loop->mailbox_lock, NULL) == 0);
     struct event_config *config = event_config_new();
     WR_CHECK(config != NULL);
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    /* not EPOLL_USE_CHANGELIST: it would speak to the kernel of a closed descriptor after another thread has got its number */
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
     if (loop->base == NULL)
@@ -105,9 +114,10 @@ int wr_loop_init(struct wr_loop *loop, unsigned index)
 
 void wr_loop_run(struct wr_loop *loop)
 {
-    loop->thread = pthread_self();
+    running_here = loop;
     wr_loop_tick(loop);
     event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    running_here = NULL;
 }
 
 void wr_loop_stop(struct wr_loop *loop)
@@ -134,7 +144,7 @@ void wr_note_init(struct wr_note *note, struct wr_loop *loop, void (*wake)(struc
 void wr_note_post(struct wr_note *note)
 {
     struct wr_loop *loop = note->loop;
-    bool mine = pthread_equal(loop->thread, pthread_self());
+    bool mine = loop == running_here;
     bool ring = false;
     pthread_mutex_lock(&loop->mailbox_lock);
     bool fresh = !note->posted;

@@ -39,10 +39,10 @@ struct wr_timer {
 
 struct wr_loop {
     struct event_base *base;
-    pthread_t thread;
     unsigned index;             /* workers: 0.. ; the main loop: WR_LOOP_MAIN */
     struct wr_time now;         /* wall clock at the start of this callback: wr_loop_tick() */
     struct wr_time mono;        /* monotonic likewise */
+    struct wr_time wall_read;   /* monotonic: when `now` was last read off the clock */
     int wake_fd;                /* eventfd: another thread has posted */
     struct event *wake_event;
     struct event *turn_event;   /* activated by our own posts and corpses: no system call */

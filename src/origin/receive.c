@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "http/serialise.h"
 #include "origin/origin_priv.h"
 
 #define DIRECT 2048 /* a chunk with so much left is read to where it stays; less is copied there */
@@ -19,28 +20,10 @@ static bool nothing_now(ssize_t got)
 
 /* --- the body --- */
 
-/* The trailer section as the flow wants it, without what must not be passed on. false: malformed. */
-static bool clean_trailers(struct wr_exchange_run *run, struct wr_buf *out)
-{
-    struct wr_field *fields = run->origins->fields;
-    size_t count;
-    if (!wr_parse_trailers(wr_buf_slice(&run->in.body.trailers), fields, &count))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (fields[i].hidden)
-            continue;
-        wr_buf_add_slice(out, fields[i].name);
-        wr_buf_add(out, ": ", 2);
-        wr_buf_add_slice(out, fields[i].value);
-        wr_buf_add(out, "\r\n", 2);
-    }
-    return true;
-}
-
 static void whole(struct wr_exchange_run *run)
 {
     struct wr_buf trailers = { 0 };
-    bool good = run->in.body.trailers.len == 0 || clean_trailers(run, &trailers);
+    bool good = wr_trailers_clean(wr_buf_slice(&run->in.body.trailers), &trailers);
     if (good)
         wr_flow_end(run->in.flow, WR_OK, wr_buf_slice(&trailers));
     wr_buf_fini(&trailers);

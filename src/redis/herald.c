@@ -46,6 +46,11 @@ bool wr_herald_trusts(const struct wr_herald *herald, struct wr_time checked, st
     return since != 0 && checked.us >= since && now.us - proved <= most;
 }
 
+bool wr_herald_hears(const struct wr_herald *herald)
+{
+    return read_us(&herald->since_us) != 0;
+}
+
 static size_t mark_of(struct wr_slice key)
 {
     return wr_hash_of(key).lo % WR_HERALD_MARKS;

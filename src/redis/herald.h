@@ -60,6 +60,8 @@ void wr_ear_close(struct wr_ear *ear);
  * longer than max_staleness ago. So a copy is never used later than max_staleness after it changed in Redis.
  * Thread: any, no lock. */
 bool wr_herald_trusts(const struct wr_herald *herald, struct wr_time checked, struct wr_time now);
+/* Whether invalidations are flowing. Thread: any, no lock. */
+bool wr_herald_hears(const struct wr_herald *herald);
 /* Whether Redis has reported this key (full name) as changed since `asked` (monotonic: when the question that
  * read it was sent). An answer may be overtaken by the news that it is old: so put the copy into memory
  * first, then ask this, and drop the copy if true (a hash collision may say true needlessly). on_change() and

@@ -72,6 +72,12 @@ void wr_keys_lock(struct wr_buf *out, const struct wr_policy_redis *p, struct wr
     add_hash(out, hash);
 }
 
+void wr_keys_variants(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash primary)
+{
+    wr_keys_prefix(out, p, "variants");
+    add_hash(out, primary);
+}
+
 void wr_keys_flight(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash)
 {
     wr_keys_prefix(out, p, "flight");
@@ -145,7 +151,7 @@ bool wr_keys_cache_hash(const struct wr_policy_redis *p, struct wr_slice key, st
     bool ours = wr_slice_starts(key, wr_buf_slice(&prefix));
     wr_buf_fini(&prefix);
     const char *open = ours ? memchr(key.at, '{', key.len) : NULL;
-    if (open == NULL || (size_t) (key.at + key.len - open) < WR_HASH_HEX + 2 || open[WR_HASH_HEX + 1] != '}')
+    if (open == NULL || (size_t) (key.at + key.len - open) != WR_HASH_HEX + 2 || open[WR_HASH_HEX + 1] != '}')
         return false;
     return read_hex(open + 1, &hash->hi) && read_hex(open + 1 + WR_HASH_HEX / 2, &hash->lo);
 }

@@ -17,6 +17,8 @@ void wr_keys_chunk(struct wr_buf *out, const struct wr_policy_redis *p, struct w
                    struct wr_hash hash, uint64_t generation, uint64_t n);
 /* STRING: the fetch lock of that response; the same slot. */
 void wr_keys_lock(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
+/* LIST: the keys of its variants (primary: the primary key's hash), oldest first; the same slot. */
+void wr_keys_variants(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash primary);
 /* Channel: how its fetch ended. */
 void wr_keys_flight(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
 /* STRING: the generation of a tag, a host, everything. scope: one of ours ("tag", "group", "host", "all"); name: any
@@ -39,6 +41,7 @@ void wr_keys_nodes(struct wr_buf *out, const struct wr_policy_redis *p);
 /* The beginning that all keys of one kind share: kind "cache" gives "weir:v1:cache:". */
 void wr_keys_prefix(struct wr_buf *out, const struct wr_policy_redis *p, const char *kind);
 
-/* The hash of the response a cache or chunk key's name belongs to. false: no such name. */
+/* The hash of the response whose key's name this is. false: no such name; that of a chunk isn't: what a chunk's going breaks
+ * is found out when it is read. */
 bool wr_keys_cache_hash(const struct wr_policy_redis *p, struct wr_slice key,
                         struct wr_hash *hash) WR_MUST_USE;

@@ -23,14 +23,21 @@
 
 /* --- how commands look on the wire --- */
 
+static void add_count(struct wr_buf *out, char type, size_t n)
+{
+    wr_buf_add_char(out, type);
+    wr_buf_add_number(out, (int64_t) n);
+    wr_buf_add(out, "\r\n", 2);
+}
+
 void wr_resp_head(struct wr_buf *out, size_t argc)
 {
-    wr_buf_printf(out, "*%zu\r\n", argc);
+    add_count(out, '*', argc);
 }
 
 void wr_resp_arg(struct wr_buf *out, struct wr_slice arg)
 {
-    wr_buf_printf(out, "$%zu\r\n", arg.len);
+    add_count(out, '$', arg.len);
     wr_buf_add_slice(out, arg);
     wr_buf_add(out, "\r\n", 2);
 }

@@ -15,8 +15,8 @@ const struct wr_stat_info *wr_stats_info(enum wr_stat stat)
     return &table[stat];
 }
 
-/* The value now. Threads are summed one after another, so a gauge that went up on one and down on another may read as less
- * than nothing for a moment. */
+/* The value now. Threads are summed one after another, so a gauge that went up on one and down on another may
+ * read as less than nothing for a moment. */
 static uint64_t value_of(size_t i)
 {
     uint64_t value = wr_stats_sum((enum wr_stat) i);
@@ -64,19 +64,22 @@ static void add_row(struct wr_buf *out, size_t i, uint64_t value)
 static void add_plain(struct wr_buf *out, size_t first)
 {
     const struct wr_stat_info *row = &table[first];
-    wr_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", row->metric, row->help, row->metric, row->gauge ? "gauge" : "counter");
+    wr_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", row->metric, row->help, row->metric,
+                  row->gauge ? "gauge" : "counter");
     for (size_t i = first; i < WR_STAT_COUNT; i++)
         if (same_metric(i, first))
             add_row(out, i, value_of(i));
 }
 
-/* Buckets are read in the order they are counted in, the narrowest first, so that none shows more than a wider one. */
+/* Buckets are read in the order they are counted in, the narrowest first, so that none shows more than a
+ * wider one. */
 static void add_histogram(struct wr_buf *out, size_t first)
 {
     const struct wr_stat_info *row = &table[first];
     int len = (int) (strlen(row->metric) - strlen("_bucket"));
     uint64_t count = 0;
-    wr_buf_printf(out, "# HELP %.*s %s\n# TYPE %.*s histogram\n", len, row->metric, row->help, len, row->metric);
+    wr_buf_printf(out, "# HELP %.*s %s\n# TYPE %.*s histogram\n", len, row->metric, row->help, len,
+                  row->metric);
     for (size_t i = first; i < WR_STAT_COUNT; i++)
         if (same_metric(i, first)) {
             uint64_t value = value_of(i);
@@ -109,7 +112,8 @@ void wr_stats_metrics(struct wr_buf *out)
     }
 }
 
-void wr_stats_metric(struct wr_buf *out, const char *type, const char *name, const char *labels, const char *help, double value)
+void wr_stats_metric(struct wr_buf *out, const char *type, const char *name, const char *labels,
+                     const char *help, double value)
 {
     const char *open = labels[0] ? "{" : "", *close = labels[0] ? "}" : "";
     wr_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -135,6 +139,7 @@ void wr_stats_text(struct wr_buf *out)
     for (size_t i = 0; i < WR_STAT_COUNT; i++) {
         const struct wr_stat_info *row = &table[i];
         const char *gap = row->labels[0] ? "  " : "";
-        wr_buf_printf(out, "%-*s %14" PRIu64 "  %s%s%s\n", (int) width, row->name, value_of(i), row->help, gap, row->labels);
+        wr_buf_printf(out, "%-*s %14" PRIu64 "  %s%s%s\n", (int) width, row->name, value_of(i), row->help,
+                      gap, row->labels);
     }
 }

@@ -54,12 +54,14 @@ void wr_process_metrics(struct wr_buf *out, struct wr_time started)
 {
     struct wr_process p;
     wr_process_read(&p);
-    wr_stats_metric(out, "gauge", "weir_process_resident_memory_bytes", "", "Memory in use", (double) p.resident);
+    wr_stats_metric(out, "gauge", "weir_process_resident_memory_bytes", "", "Memory in use",
+                    (double) p.resident);
     wr_stats_metric(out, "gauge", "weir_process_open_fds", "", "File descriptors open", (double) p.files);
-    wr_stats_metric(out, "gauge", "weir_process_max_fds", "", "File descriptors that may be open", (double) p.files_most);
+    wr_stats_metric(out, "gauge", "weir_process_max_fds", "", "File descriptors that may be open",
+                    (double) p.files_most);
     wr_stats_metric(out, "gauge", "weir_process_threads", "", "Threads", (double) p.threads);
     wr_stats_metric(out, "counter", "weir_process_cpu_seconds_total", "", "Processor time used",
                     (double) p.cpu.us / (double) WR_US_PER_S);
-    wr_stats_metric(out, "gauge", "weir_process_start_time_seconds", "", "When it started, in seconds since 1970",
-                    (double) wr_time_s(started));
+    wr_stats_metric(out, "gauge", "weir_process_start_time_seconds", "",
+                    "When it started, in seconds since 1970", (double) wr_time_s(started));
 }

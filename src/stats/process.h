@@ -1,4 +1,5 @@
-/* What the process itself uses, as /proc and getrusage tell. Thread: any (it opens files: not on a worker). */
+/* What the process itself uses, as /proc and getrusage tell. Thread: any (it opens files: not on a worker).
+ */
 #pragma once
 
 #include "base/units.h"
@@ -7,7 +8,7 @@ struct wr_process {
     uint64_t resident;          /* octets of memory */
     uint64_t files, files_most; /* descriptors open; how many may be */
     uint64_t threads;
-    struct wr_span cpu;         /* user and system time so far */
+    struct wr_span cpu; /* user and system time so far */
 };
 
 /* What can't be found out is 0. */

@@ -39,6 +39,6 @@ void wr_stats_observe(enum wr_stat first, struct wr_span took)
     while (took.us > edges_us[i])
         i++;
     for (; i < count; i++) /* a bucket holds what the narrower ones hold, too */
-        wr_stats_add((enum wr_stat) (first + i), 1);
-    wr_stats_add((enum wr_stat) (first + count), took.us > 0 ? (uint64_t) took.us : 0);
+        wr_stats_add((enum wr_stat)(first + i), 1);
+    wr_stats_add((enum wr_stat)(first + count), took.us > 0 ? (uint64_t) took.us : 0);
 }

@@ -64,7 +64,7 @@ static void write_age(struct wr_txn *t)
 {
     bool from_cache = t->hit || t->validated || t->collapsed;
     if (from_cache || (!t->alone && t->object->meta.initial_age.us >= WR_US_PER_S))
-        wr_buf_printf(&t->out, "Age: %lld\r\n", (long long) wr_span_s(wr_object_age(t->object, t->worker->loop.now)));
+        wr_head_write_number(&t->out, WR_SLICE("Age"), wr_span_s(wr_object_age(t->object, t->worker->loop.now)));
 }
 
 /* --- heads that aren't sent as stored --- */
@@ -174,7 +174,7 @@ static void write_ranges(struct wr_txn *t)
         wr_buf_printf(&t->out, "Content-Range: bytes */%llu\r\nContent-Length: 0\r\n", (unsigned long long) a->length);
     } else if (a->part_count == 1) {
         write_range(&t->out, &a->parts[0], a->length);
-        wr_buf_printf(&t->out, "Content-Length: %llu\r\n", (unsigned long long) a->parts[0].length);
+        wr_head_write_number(&t->out, WR_SLICE("Content-Length"), (int64_t) a->parts[0].length);
     } else {
         wr_buf_printf(&t->out, "Content-Type: multipart/byteranges; boundary=" BOUNDARY "\r\nContent-Length: %llu\r\n",
                       (unsigned long long) multipart_length(t));
@@ -191,7 +191,7 @@ static void write_framing(struct wr_txn *t)
     t->no_content = head || never;
     t->left = m->length;
     if (m->length != UINT64_MAX && !never) {
-        wr_buf_printf(&t->out, "Content-Length: %llu\r\n", (unsigned long long) m->length);
+        wr_head_write_number(&t->out, WR_SLICE("Content-Length"), (int64_t) m->length);
     } else if (!t->no_content && t->head.minor >= 1) {
         t->chunked = true;
         wr_buf_add_str(&t->out, "Transfer-Encoding: chunked\r\n");
@@ -204,9 +204,12 @@ void wr_txn_write_head(struct wr_txn *t)
 {
     const struct wr_object *o = t->object;
     bool complete = o->meta.length != UINT64_MAX;
-    t->answer = (struct wr_answer){ .status = o->meta.status };
+    t->answer.status = o->meta.status;
+    t->answer.part_count = 0;
     if (!t->alone)
         wr_build_answer(o, &t->head, complete, &t->answer);
+    if (t->answer.part_count > 1 && !wr_flow_kept(o->flow)) /* it can't be read in any order */
+        t->answer = (struct wr_answer){ .status = o->meta.status };
     t->status = t->answer.status;
     bool as_stored = t->status == o->meta.status && t->answer.part_count == 0;
     if (as_stored) {
@@ -220,6 +223,8 @@ void wr_txn_write_head(struct wr_txn *t)
         else if (t->status != 304)
             wr_buf_add_str(&t->out, "Content-Length: 0\r\n");
     }
+    if (t->own)
+        wr_buf_add_slice(&t->out, o->first_only);
     t->wants_trailers = t->head.trailers_wanted;
     write_age(t);
     if (t->route->cache.enabled)

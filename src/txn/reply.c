@@ -24,8 +24,9 @@ static void write_json(struct wr_txn *t, const struct wr_err_info *info, struct 
         wr_buf_add_str(body, ",\"reason\":");
         add_json_string(body, t->why);
     }
-    if (t->request_id.len)
-        wr_buf_printf(body, ",\"request_id\":\"%.*s\"", WR_SLICE_ARG(t->request_id));
+    struct wr_slice id = wr_txn_request_id(t);
+    if (id.len)
+        wr_buf_printf(body, ",\"request_id\":\"%.*s\"", WR_SLICE_ARG(id));
     wr_buf_add_str(body, "}\n");
 }
 
@@ -34,8 +35,9 @@ static void write_text(struct wr_txn *t, const struct wr_err_info *info, struct 
     wr_buf_printf(body, "%d %s\n\n%s\n", info->status, info->title, info->detail);
     if (t->why)
         wr_buf_printf(body, "Reason: %s.\n", t->why);
-    if (t->request_id.len)
-        wr_buf_printf(body, "Request: %.*s\n", WR_SLICE_ARG(t->request_id));
+    struct wr_slice id = wr_txn_request_id(t);
+    if (id.len)
+        wr_buf_printf(body, "Request: %.*s\n", WR_SLICE_ARG(id));
 }
 
 static void write_retry_after(struct wr_txn *t)
@@ -74,6 +76,7 @@ void wr_txn_write_reply(struct wr_txn *t)
     t->status = info->status;
     t->close = t->close || t->refused || t->body_open;
     t->no_content = true;
+    t->answer.part_count = 0;
     wr_buf_printf(&t->out,
                   "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
                   info->status, info->title, date, json ? "application/problem+json" : "text/plain; charset=utf-8", body.len);

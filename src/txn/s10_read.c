@@ -1,14 +1,15 @@
 /* READ: the head is whole. Refuse what must not be guessed at, and set the body going. */
+#include "http/serialise.h"
 #include "stats/stats.h"
 #include "txn/txn.h"
 
 /* --- the request's body: from the connection's buffer through the framing into the upload's flow --- */
 
-static void end_upload(struct wr_txn *t, enum wr_err err)
+static void end_upload(struct wr_txn *t, enum wr_err err, struct wr_slice trailers)
 {
     t->body_open = false;
     wr_timer_clear(&t->conn->timer);
-    wr_flow_end(t->upload, err, wr_buf_slice(&t->body.trailers));
+    wr_flow_end(t->upload, err, trailers);
 }
 
 static bool too_large(const struct wr_txn *t)
@@ -20,7 +21,7 @@ static bool too_large(const struct wr_txn *t)
 /* The body can't go on: if no answer has begun, this is the answer. */
 static void break_off(struct wr_txn *t, enum wr_err err, const char *why)
 {
-    end_upload(t, err);
+    end_upload(t, err, wr_slice(NULL, 0));
     t->close = true;
     if (t->stage < WR_TXN_DELIVER) {
         t->err = err;
@@ -28,6 +29,16 @@ static void break_off(struct wr_txn *t, enum wr_err err, const char *why)
         if (!t->running)
             wr_txn_wake(t);
     }
+}
+
+static void finish_body(struct wr_txn *t)
+{
+    struct wr_buf trailers = { 0 };
+    if (wr_trailers_clean(wr_buf_slice(&t->body.trailers), &trailers))
+        end_upload(t, WR_OK, wr_buf_slice(&trailers));
+    else
+        break_off(t, WR_ERR_BAD_REQUEST, "malformed trailers");
+    wr_buf_fini(&trailers);
 }
 
 static void pump(struct wr_txn *t)
@@ -50,7 +61,7 @@ static void pump(struct wr_txn *t)
         if (too_large(t)) {
             break_off(t, WR_ERR_BODY_TOO_LARGE, NULL);
         } else if (status == WR_BODY_END) {
-            end_upload(t, WR_OK);
+            finish_body(t);
         } else if (status == WR_BODY_ERROR) {
             break_off(t, WR_ERR_BAD_REQUEST, t->body.why);
         } else if (status == WR_BODY_MORE) {

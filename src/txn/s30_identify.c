@@ -68,13 +68,15 @@ static void walk_back(struct wr_txn *t, struct wr_slice list, bool is_forwarded)
     }
 }
 
-static struct wr_slice addr_text(struct wr_txn *t)
+struct wr_slice wr_txn_client(struct wr_txn *t)
 {
+    if (t->client.at || !t->identified)
+        return t->client;
     static const unsigned char mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
     char *text = wr_arena_alloc(&t->arena, INET6_ADDRSTRLEN);
     bool v4 = memcmp(t->client_addr, mapped, 12) == 0;
     inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? t->client_addr + 12 : t->client_addr, text, INET6_ADDRSTRLEN);
-    return wr_slice_str(text);
+    return t->client = wr_slice_str(text);
 }
 
 static bool is_token(struct wr_slice s)
@@ -85,34 +87,17 @@ static bool is_token(struct wr_slice s)
     return s.len > 0 && s.len <= 128;
 }
 
-static void choose_request_id(struct wr_txn *t)
+struct wr_slice wr_txn_request_id(struct wr_txn *t)
 {
+    if (t->request_id.at || !t->identified)
+        return t->request_id;
     const struct wr_field *f = t->trusted_peer ? wr_head_get(&t->head, WR_F_X_REQUEST_ID) : NULL;
-    if (f && is_token(f->value)) {
-        t->request_id = f->value;
-        return;
-    }
+    if (f && is_token(f->value))
+        return t->request_id = f->value;
     uint64_t a = wr_rand_u64(), b = wr_rand_u64();
     char *text = wr_arena_alloc(&t->arena, WR_HASH_HEX + 1);
     wr_hash_hex((struct wr_hash){ a, b }, text);
-    t->request_id = wr_slice(text, WR_HASH_HEX);
-}
-
-/* PURGE is a word for us only where the policy says from whom; else it is a method like any other. */
-static enum wr_txn_stage purge(struct wr_txn *t)
-{
-    const struct wr_policy *p = t->tenure->policy;
-    if (!wr_cidr_has(p->purgers, p->purger_count, t->client_addr))
-        return wr_txn_refuse(t, WR_ERR_FORBIDDEN, "PURGE is not allowed from this address");
-    struct wr_head get = t->head;
-    get.method = WR_METHOD_GET;
-    get.method_text = WR_SLICE("GET");
-    const struct wr_route *route = wr_policy_route(p, t->host, get.path, get.method_text);
-    if (route == NULL)
-        return wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
-    struct wr_key key = wr_key_build(&route->cache, &get, &t->arena);
-    wr_flight_purge(t->worker, &key);
-    return wr_txn_refuse(t, WR_ERR_PURGED, NULL);
+    return t->request_id = wr_slice(text, WR_HASH_HEX);
 }
 
 enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
@@ -127,15 +112,14 @@ enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
             list = wr_head_joined(&t->head, WR_F_FORWARDED, &t->arena);
         walk_back(t, list, is_forwarded);
     }
-    t->client = addr_text(t);
-    choose_request_id(t);
+    t->identified = true;
     if (t->head.method == WR_METHOD_PURGE && t->tenure->policy->purger_count > 0)
-        return purge(t);
+        return wr_txn_purge(t);
     return t->route ? WR_TXN_LIMIT : wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
 }
 
+/* Only a PURGE has waited. */
 enum wr_txn_stage wr_txn_identify_resume(struct wr_txn *t)
 {
-    (void) t;
-    return WR_TXN_WAIT;
+    return wr_txn_purged(t);
 }

@@ -36,8 +36,13 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
         wr_audience_leave(&t->audience);
         return wr_txn_consider(t, object, true);
     }
+    if (!news->leader && t->rules.authorized && !(news->object->meta.flags & WR_OF_SHARED_AUTH)) {
+        wr_audience_leave(&t->audience); /* fetched for somebody else, and not meant for whom it knows by name */
+        return wr_txn_fetch_alone(t, WR_FWD_REQUEST);
+    }
     wr_object_unref(t->object);
     t->object = wr_object_ref(news->object);
+    t->own = news->leader && !news->stale;
     t->collapsed = !news->leader;
     t->stale_hit = news->stale;
     t->hit = news->stale;
@@ -49,10 +54,28 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
     return WR_TXN_DELIVER;
 }
 
+/* What is stored isn't good enough for the flight, but for us: need we wait for the origin? */
+static bool found_will_do(struct wr_txn *t, const struct wr_object *found)
+{
+    if (found == NULL || t->alone)
+        return false;
+    switch (wr_rules_reuse(&t->route->cache, &t->rules, found, t->worker->loop.now, 1.0)) {
+    case WR_REUSE_VALIDATE:
+    case WR_REUSE_NOT:
+        return false;
+    default:
+        return true;
+    }
+}
+
 static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
 {
     switch (news->verdict) {
     case WR_VERDICT_NONE:
+        if (found_will_do(t, news->found)) {
+            wr_audience_leave(&t->audience);
+            return wr_txn_consider(t, wr_object_ref(news->found), true);
+        }
         if (t->alone || !news->looked || wr_txn_may_fetch(t))
             return WR_TXN_WAIT;
         wr_audience_leave(&t->audience); /* Redis doesn't have it either */

@@ -26,7 +26,9 @@ static void begin_frame(struct wr_txn *t)
 static void frame_chunk(struct wr_txn *t, uint64_t length)
 {
     begin_frame(t);
-    wr_buf_printf(&t->frame, "%s%llx\r\n", t->sent ? "\r\n" : "", (unsigned long long) length);
+    wr_buf_add_str(&t->frame, t->sent ? "\r\n" : "");
+    wr_buf_add_hex(&t->frame, length);
+    wr_buf_add(&t->frame, "\r\n", 2);
     t->chunk_left = length;
 }
 

@@ -53,13 +53,14 @@ static void write_line(struct wr_txn *t)
 {
     const struct wr_access_line line = {
         .started = t->started,
-        .client = t->client,
+        .client = wr_txn_client(t),
         .method = t->head.method_text,
         .target = t->head.target,
         .host = t->head.host,
         .referer = value_of(t, WR_F_REFERER),
         .user_agent = value_of(t, WR_F_USER_AGENT),
-        .request_id = t->request_id,
+        .request_id = wr_txn_request_id(t),
+        .route = t->route ? wr_arena_printf(&t->arena, "%d", t->route->line) : wr_slice(NULL, 0),
         .minor = t->head.minor,
         .status = t->head_done ? t->status : 0,
         .sent = t->sent,

@@ -1,6 +1,7 @@
 /* The driver of transactions. Only drive() writes the stage. */
 #include "txn/txn.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "stats/stats.h"
@@ -52,6 +53,7 @@ static void disarm(struct wr_txn *t)
     if (t->limit == WR_LIMIT_PENDING)
         wr_limit_cancel(&t->ask);
     wr_audience_leave(&t->audience);
+    wr_txn_purge_cancel(t);
     wr_reader_close(&t->reader);
     if (t->upload) {
         if (t->body_open)
@@ -70,17 +72,9 @@ static void recycle(struct wr_txn *t)
 {
     struct wr_worker *w = t->worker;
     wr_arena_reset(&t->arena);
-    /* zero all but what is worth keeping warm; the field array is overwritten by the next parse */
-    struct wr_arena arena = t->arena;
-    struct wr_buf out = t->out, frame = t->frame;
-    wr_buf_clear(&out);
-    wr_buf_clear(&frame);
-    memset(t, 0, offsetof(struct wr_txn, fields));
-    memset((char *) t + offsetof(struct wr_txn, fields) + sizeof t->fields, 0,
-           sizeof *t - offsetof(struct wr_txn, fields) - sizeof t->fields);
-    t->arena = arena;
-    t->out = out;
-    t->frame = frame;
+    wr_buf_clear(&t->out);
+    wr_buf_clear(&t->frame);
+    memset(t, 0, offsetof(struct wr_txn, arena));
     t->next_spare = w->spare_txns;
     w->spare_txns = t;
 }

@@ -29,14 +29,12 @@ struct wr_txn {
     struct wr_conn *conn;
     struct wr_worker *worker;
     struct wr_tenure *tenure;
-    struct wr_arena arena;
     struct wr_time started;      /* wall clock */
     struct wr_time started_mono;
 
     /* READ: the request */
     struct wr_parse parse;
     struct wr_head head;
-    struct wr_field fields[WR_MAX_FIELDS];
     bool refused;                /* a refusal before there was a request: nothing in head may be used */
     struct wr_body_reader body;  /* takes the framing off the request's body */
     bool body_open;              /* octets of it are still to come */
@@ -50,13 +48,15 @@ struct wr_txn {
 
     /* IDENTIFY */
     unsigned char client_addr[16];
-    struct wr_slice client;      /* as text */
+    bool identified;             /* it has come so far: what stands above and below is known */
     bool trusted_peer;           /* its X-Forwarded-* is believed */
-    struct wr_slice request_id;
+    struct wr_slice client;      /* as text; wr_txn_client() */
+    struct wr_slice request_id;  /* wr_txn_request_id() */
+
+    struct wr_txn_purges *purges; /* of a PURGE; in the arena */
 
     /* LIMIT */
-    enum wr_limit_state limit;
-    struct wr_limit_ask ask;
+    enum wr_limit_state limit;   /* and `ask`, below */
 
     /* LOOKUP, FOLLOW */
     struct wr_request_rules rules;
@@ -71,22 +71,20 @@ struct wr_txn {
     struct wr_object *object;    /* from here, ... */
     enum wr_err err;             /* ... or weir's own response for this */
     const char *why;
+    bool own;                    /* fetched with this very request: fields meant for one client only are for this one */
     bool hit, stale_hit, collapsed, validated, stored, from_redis;
     enum wr_fwd fwd;             /* why it was forwarded */
     int fwd_status;
     const char *detail;
     struct wr_slice server;
 
-    /* DELIVER */
-    struct wr_answer answer;
+    /* DELIVER, with `answer`, `out` and `frame`, below */
     int status;
-    struct wr_buf out;           /* what of the head is written per request */
     struct wr_slice stored_head; /* what of it goes out as stored, before `out` */
     size_t head_sent, part;
     struct wr_reader reader;
     uint64_t left;               /* octets of content still to send of this part; UINT64_MAX: until the end */
     bool chunked, no_content, close, head_done, wants_trailers;
-    struct wr_buf frame;         /* chunk-size line, part header, end */
     size_t frame_sent;
     uint64_t chunk_left;
     bool last_frame;
@@ -95,6 +93,14 @@ struct wr_txn {
 
     struct wr_txn *next_spare;
     struct wr_corpse corpse;
+
+    /* What stands from here on stays between two transactions and isn't zeroed: it is warm memory, or set before it is read. */
+    struct wr_arena arena;
+    struct wr_buf out;           /* what of the head is written per request */
+    struct wr_buf frame;         /* chunk-size line, part header, end */
+    struct wr_answer answer;
+    struct wr_limit_ask ask;     /* set unless limit is NONE */
+    struct wr_field fields[WR_MAX_FIELDS];
 };
 
 /* --- stages --- */
@@ -132,6 +138,10 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t);
 bool wr_txn_may_fetch(const struct wr_txn *t);
 /* A fetch of its own. */
 enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd);
+/* s30: who asks, as text, and the request's id: both made when first asked for, as a hit without an access log needs
+ * neither. Empty before IDENTIFY. In the arena. */
+struct wr_slice wr_txn_client(struct wr_txn *t);
+struct wr_slice wr_txn_request_id(struct wr_txn *t);
 /* s40: the refusal that the limit's answer asks for. */
 enum wr_txn_stage wr_txn_refuse_limited(struct wr_txn *t);
 /* answer.c: a 1xx of the origin on its way to the client. */
@@ -142,6 +152,10 @@ void wr_txn_write_head(struct wr_txn *t);
 void wr_txn_write_common(struct wr_txn *t);
 /* answer.c: what stands before part `index` of a multipart/byteranges; index == part_count: after the last. */
 void wr_txn_write_part_head(struct wr_txn *t, struct wr_buf *out, size_t index);
+/* purge.c: PURGE, if the address may; what comes of it; it isn't waited for any more. */
+enum wr_txn_stage wr_txn_purge(struct wr_txn *t);
+enum wr_txn_stage wr_txn_purged(struct wr_txn *t);
+void wr_txn_purge_cancel(struct wr_txn *t);
 /* invalidate.c: drops what the answer to an unsafe method makes invalid. */
 void wr_txn_invalidate(struct wr_txn *t);
 /* reply.c: weir's own response for t->err. */

@@ -13,6 +13,7 @@ from rig.daemon import Weir
 from rig.origin import Origin
 from rig.redis_server import RedisServer
 from rig.relay import Relay
+from rig.wait import until
 
 
 def pytest_configure(config):
@@ -92,6 +93,12 @@ def relays():
         relay.stop()
 
 
+def wait_for_links(node, settings, server):
+    """A node is ready before its links to Redis are, and answers by itself meanwhile: tests of what is shared wait."""
+    if server.alive():
+        until(lambda: server.linked(node, settings.get("workers", 2)), f"{node.name} linked to Redis")
+
+
 @pytest.fixture
 def weirs(place, request):
     """Factory of nodes: weirs(settings, name="edge-2"). Each must end well: status 0, no sanitizer report."""
@@ -102,6 +109,8 @@ def weirs(place, request):
         node = Weir(place / name, settings, name=name, **options)
         started.append(node)
         node.start()
+        if "redis" in (settings or {}) and "redis" in request.fixturenames:
+            wait_for_links(node, settings, request.getfixturevalue("redis"))
         return node
 
     yield start
@@ -133,7 +142,7 @@ def fleet(weirs, origin, redis):
     """Factory: fleet(3) starts that many nodes sharing one Redis and one scripted origin."""
 
     def start(count, route=None, **settings):
-        base = {"redis": {"url": redis.url}, "origins": {"app": policy.origin(origin)},
+        base = {"redis": {"url": redis.url, "timeout": policy.PATIENT}, "origins": {"app": policy.origin(origin)},
                 "routes": [route or policy.route(cache=True)]}
         return [weirs(policy.merge(base, settings)) for _ in range(count)]
 

@@ -22,7 +22,7 @@ def site(fleet, origin, relays, redis):
         origin.on(f"/live/{number}", body=b"live %d" % number, fields={"Cache-Control": "no-store"})
     site = type("Site", (), {})()
     site.relay, site.redis, site.origin = relay, redis, origin
-    site.nodes = fleet(2, policy.route(cache=True, limits=["wide"]), redis={"url": relay.url},
+    site.nodes = fleet(2, policy.route(cache=True, limits=["wide"]), redis={"url": relay.url, "timeout": "100ms"},
                        limits={"wide": {"key": "client", "algorithm": "token_bucket", "rate": "1000000/s"}})
     site.addresses = [node.address for node in site.nodes]
     return site

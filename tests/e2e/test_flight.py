@@ -172,7 +172,7 @@ def test_a_leader_that_dies_is_succeeded(fleet, origin, elsewhere):
 
 
 def test_an_origin_that_hangs_is_an_error_for_all_and_for_no_longer_than_its_timeout(weirs, origin, redis):
-    settings = {"redis": {"url": redis.url},
+    settings = {"redis": {"url": redis.url, "timeout": policy.PATIENT},
                 "origins": {"app": policy.origin(origin, response_timeout="500ms", retries=0)},
                 "routes": [policy.route(cache=True)]}
     nodes = [weirs(settings) for _ in range(2)]

@@ -18,7 +18,7 @@ def limit(algorithm, rate="50/h", key="client", **more):
 def limited(origin, algorithm, redis=None, **more):
     settings = {"origins": {"app": policy.origin(origin)}, "limits": {"per-key": limit(algorithm, **more)},
                 "routes": [policy.route(limits=["per-key"])]}
-    return settings | ({"redis": {"url": redis.url}} if redis else {})
+    return settings | ({"redis": {"url": redis.url, "timeout": policy.PATIENT}} if redis else {})
 
 
 def statuses(visits):
@@ -149,7 +149,7 @@ def test_observe_counts_and_never_refuses(weirs, origin, redis):
 
 
 def test_every_limit_of_a_route_counts(weirs, origin, redis):
-    node = weirs({"redis": {"url": redis.url}, "origins": {"app": policy.origin(origin)},
+    node = weirs({"redis": {"url": redis.url, "timeout": policy.PATIENT}, "origins": {"app": policy.origin(origin)},
                   "limits": {"wide": limit("token_bucket", "100/h"),
                              "narrow": limit("sliding_window", "2/h", "header:X-Key")},
                   "routes": [policy.route(limits=["wide", "narrow"])]})
@@ -160,7 +160,7 @@ def test_every_limit_of_a_route_counts(weirs, origin, redis):
 
 
 def test_a_hit_is_limited_too_and_a_route_without_limits_is_not(weirs, origin, redis):
-    node = weirs({"redis": {"url": redis.url}, "origins": {"app": policy.origin(origin)},
+    node = weirs({"redis": {"url": redis.url, "timeout": policy.PATIENT}, "origins": {"app": policy.origin(origin)},
                   "limits": {"few": limit("fixed_window", "3/h")},
                   "routes": [policy.route("/limited", cache=True, limits=["few"]), policy.route(cache=True)]})
     origin.on("/limited", body=b"x").on("/free", body=b"y")

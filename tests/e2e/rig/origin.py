@@ -181,26 +181,24 @@ class Origin:
     def _send(self, sock, answer, request):
         for status, fields in answer.interim:
             sock.sendall(Answer(status, fields, framing="none", reason="Interim").head())
-        sock.sendall(answer.head())
         if request.method == "HEAD" or answer.status in (204, 304):
+            sock.sendall(answer.head())
             return
-        sent = 0
+        sent, head = 0, answer.head()       # the head leaves with the first part: a small answer comes whole or not at all
         for number, part in enumerate(answer.parts()):
             if number > 0:
                 self._wait(answer.body_gate if number == 1 else None, answer.pause)
             if answer.abort_after is not None and sent + len(part) > answer.abort_after:
-                self._write(sock, answer, part[:answer.abort_after - sent])
+                sock.sendall(head + self._coded(answer, part[:answer.abort_after - sent]))
                 raise _Gone
-            self._write(sock, answer, part)
-            sent += len(part)
+            sock.sendall(head + self._coded(answer, part))
+            sent, head = sent + len(part), b""
+        sock.sendall(head)
         if answer.abort_after is not None and sent <= answer.abort_after:
             raise _Gone
         if answer.framing == "chunked":
             sock.sendall(b"0\r\n" + Fields(answer.trailers).encode() + b"\r\n")
 
     @staticmethod
-    def _write(sock, answer, part):
-        if answer.framing == "chunked" and part:
-            sock.sendall(b"%x\r\n%s\r\n" % (len(part), part))
-        elif part:
-            sock.sendall(part)
+    def _coded(answer, part):
+        return b"%x\r\n%s\r\n" % (len(part), part) if answer.framing == "chunked" and part else part

@@ -51,6 +51,14 @@ class RedisServer:
         flat = self.call("HGETALL", key)
         return dict(zip((k.decode() for k in flat[::2]), flat[1::2]))
 
+    def linked(self, node, workers):
+        """Whether a node's links are all here: one for each worker, the main thread's and the subscribed one."""
+        names = self.call("CLIENT", "LIST").decode()
+        return names.count(f" name=weir:{node.name}-{node.process.pid}:") >= workers + 2
+
+    def alive(self):
+        return self._process.poll() is None
+
     def pause(self):
         """SIGSTOP: connections stay open and nothing is answered."""
         self._process.send_signal(signal.SIGSTOP)

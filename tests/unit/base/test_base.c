@@ -21,6 +21,22 @@ static void slices_cut_trim_and_compare(void **state)
     assert_false(wr_slice_eq_nocase(WR_SLICE("@"), WR_SLICE("`")));
 }
 
+static void numbers_are_written_as_printf_would(void **state)
+{
+    (void) state;
+    static const int64_t numbers[] = { 0, 7, -1, 10, 1024, INT64_MAX, INT64_MIN };
+    struct wr_buf fast = { 0 }, slow = { 0 };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        wr_buf_add_number(&fast, numbers[i]);
+        wr_buf_add_char(&fast, ' ');
+        wr_buf_add_hex(&fast, (uint64_t) numbers[i]);
+        wr_buf_printf(&slow, "%lld %llx", (long long) numbers[i], (unsigned long long) numbers[i]);
+        assert_true(wr_slice_eq(wr_buf_slice(&fast), wr_buf_slice(&slow)));
+    }
+    wr_buf_fini(&fast);
+    wr_buf_fini(&slow);
+}
+
 static void numbers_stop_at_their_maximum(void **state)
 {
     (void) state;
@@ -121,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_cut_trim_and_compare), cmocka_unit_test(numbers_stop_at_their_maximum),
+        cmocka_unit_test(numbers_are_written_as_printf_would),
         cmocka_unit_test(units_have_one_parser_each),  cmocka_unit_test(hash_never_changes),
         cmocka_unit_test(arena_undoes_and_reuses),     cmocka_unit_test(random_stays_in_bounds),
     };

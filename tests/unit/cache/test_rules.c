@@ -504,6 +504,37 @@ static void grace_comes_from_the_policy_where_the_origin_is_silent(void **state)
     wr_arena_fini(&arena);
 }
 
+static void kept_as_long_as_it_may_be_of_use(void **state)
+{
+    (void) state;
+    struct wr_arena arena = { 0 };
+    static const struct {
+        const char *response;
+        int64_t want; /* seconds from a second after it came */
+    } lines[] = {
+        { D "Cache-Control: max-age=10", 9 + 300 },          /* for when the origin can't be reached */
+        { D E "Cache-Control: max-age=10", 9 + 3600 },       /* for validation */
+        { D E "Cache-Control: max-age=7200", 7199 + 7200 },
+        { D E "Cache-Control: max-age=864000", 863999 + 86400 },
+        { D "Cache-Control: max-age=10, stale-if-error=90000", 9 + 90000 },
+        { D E "Cache-Control: no-cache", 3600 },
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct wr_object *o = stored(&plain, &arena, 200, "", lines[i].response, 0);
+        assert_int_equal(wr_span_s(wr_rules_keep(&plain, o, after(1))), lines[i].want);
+        if (i == 0) {
+            struct wr_object *marker = wr_build_vary(&no_key, WR_SLICE("foo"), &o->meta);
+            assert_int_equal(wr_span_s(wr_rules_keep(&plain, marker, after(1))), 9 + 86400);
+            wr_object_unref(marker);
+        }
+        wr_object_unref(o);
+    }
+    struct wr_object *pass = wr_build_pass(&no_key, NOW, WR_SPAN_S(5));
+    assert_int_equal(wr_span_s(wr_rules_keep(&plain, pass, after(1))), 4);
+    wr_object_unref(pass);
+    wr_arena_fini(&arena);
+}
+
 static void early_refresh_is_near_the_end_only(void **state)
 {
     (void) state;
@@ -561,6 +592,7 @@ int main(void)
         cmocka_unit_test(requests_that_pass_the_cache_by),
         cmocka_unit_test(failures_let_stale_responses_answer),
         cmocka_unit_test(grace_comes_from_the_policy_where_the_origin_is_silent),
+        cmocka_unit_test(kept_as_long_as_it_may_be_of_use),
         cmocka_unit_test(early_refresh_is_near_the_end_only),
         cmocka_unit_test(unsafe_methods_invalidate_unless_they_failed),
     };

@@ -17,6 +17,10 @@ static void good_dates(void **state)
         int64_t s;
     } cases[] = {
         { "Sun, 06 Nov 1994 08:49:37 GMT", 784111777 },
+        { "Sun, 06 Nov 1994 08:49:37 gMT", 784111777 },
+        { "SUN, 06 Nov 1994 08:49:37 GMT", 784111777 },
+        { "Sun, 06 nOV 1994 08:49:37 GMT", 784111777 },
+        { "sunday, 06-Nov-94 08:49:37 GMT", 784111777 },
         { "Sunday, 06-Nov-94 08:49:37 GMT", 784111777 },
         { "Sun Nov  6 08:49:37 1994", 784111777 },
         { "Sun Nov 06 08:49:37 1994", 784111777 },
@@ -48,9 +52,6 @@ static void bad_dates(void **state)
         "Sun",
         "Sun, 06 Nov 1994 08:49:37",
         "Sun, 06 Nov 1994 08:49:37 UTC",
-        "Sun, 06 Nov 1994 08:49:37 gMT",
-        "SUN, 06 Nov 1994 08:49:37 GMT",
-        "Sun, 06 NOV 1994 08:49:37 GMT",
         "Sun 06 Nov 1994 08:49:37 GMT",
         "Sun, 6 Nov 1994 08:49:37 GMT",
         "Sun, 06 Nov 94 08:49:37 GMT",
@@ -76,7 +77,6 @@ static void bad_dates(void **state)
         "Sunday, 06-Nov-1994 08:49:37 GMT",
         "Sunday, 06 Nov 94 08:49:37 GMT",
         "Sun, 06-Nov-94 08:49:37 GMT",
-        "sunday, 06-Nov-94 08:49:37 GMT",
         "Sun Nov 6 08:49:37 1994",
         "Sun Nov  6 08:49:37 94",
         "Sun Nov  6 08:49:37 1994 GMT",

@@ -542,7 +542,7 @@ static void every_accepted_call_ends_exactly_once_whatever_happens(void **state)
     char *fate = calloc(COUNT, 1); /* 'r' refused, 'a' accepted, 'c' cancelled */
     connect_link();
     for (int i = 0; i < COUNT; i++) {
-        struct wr_span timeout = { (int64_t) wr_rand_below(20000) };
+        struct wr_span timeout = { (int64_t) wr_rand_below(100000) };
         char expect[16];
         snprintf(expect, sizeof expect, "%d", i);
         fate[i] = ask(&a[i], timeout, 2, ARGV(str("ECHO"), str(expect))) == WR_OK ? 'a' : 'r';
@@ -559,7 +559,7 @@ static void every_accepted_call_ends_exactly_once_whatever_happens(void **state)
         if (i % 9 == 0)
             turn(&loop);
     }
-    turn_for(&loop, WR_SPAN_MS(100));
+    turn_for(&loop, WR_SPAN_MS(300));
     int refused = 0, answered = 0, failed = 0;
     for (int i = 0; i < COUNT; i++) {
         char expect[16];

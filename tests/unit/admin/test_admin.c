@@ -1,0 +1,515 @@
+/* The admin listener on real sockets: its loop runs on a thread, the test is its client. */
+#include "config.h"
+
+#include "test.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+
+static char directory[] = "/tmp/weir-admin-XXXXXX";
+static char path[64];
+
+/* --- a daemon around it --- */
+
+static struct daemon {
+    struct wr_loop loop;
+    struct wr_loop worker; /* beats when told */
+    struct wr_loop *workers[1];
+    struct wr_note stop, finish;
+    pthread_t thread;
+    struct wr_policy policy;
+    struct wr_admin *admin;
+    bool draining, bad_policy, late; /* set before a request is sent */
+    char purged[256];
+    unsigned drains;
+    void (*done)(void *arg, enum wr_err err);
+    void *done_arg;
+    enum wr_err purge_err;
+} d;
+
+static bool purge_url(void *ctx, const char *url, void (*done)(void *, enum wr_err), void *arg,
+                      const char **why)
+{
+    (void) ctx;
+    if (strncmp(url, "http://", 7) != 0) {
+        *why = "no URL at all";
+        return false;
+    }
+    snprintf(d.purged, sizeof d.purged, "%s", url);
+    if (d.late) {
+        d.done = done;
+        d.done_arg = arg;
+    } else {
+        done(arg, d.purge_err);
+    }
+    return true;
+}
+
+static bool reload(void *ctx, struct wr_buf *mistakes)
+{
+    (void) ctx;
+    if (d.bad_policy)
+        wr_buf_add_str(mistakes, "weir.yaml:1:1: \"quoted\" is wrong\nweir.yaml:2:1: too\n");
+    return !d.bad_policy;
+}
+
+static void drain(void *ctx)
+{
+    (void) ctx;
+    d.drains++;
+    d.draining = true;
+}
+
+static bool ready(void *ctx)
+{
+    (void) ctx;
+    return !d.draining;
+}
+
+static void status(void *ctx, void (*add)(void *arg, const char *name, const char *value), void *arg)
+{
+    (void) ctx;
+    add(arg, "server_name", "edge \"1\"");
+    add(arg, "pid", "42");
+    add(arg, "uptime_seconds", "90061");
+    add(arg, "memory_bytes", "1536");
+    add(arg, "redis", "away");
+}
+
+static void on_stop(struct wr_note *n)
+{
+    wr_loop_stop(n->loop);
+}
+
+/* The purge that waits is over. */
+static void on_finish(struct wr_note *n)
+{
+    (void) n;
+    void (*done)(void *, enum wr_err) = d.done;
+    d.done = NULL;
+    if (done)
+        done(d.done_arg, d.purge_err);
+}
+
+static void *turn(void *arg)
+{
+    (void) arg;
+    wr_loop_run(&d.loop);
+    return NULL;
+}
+
+static void worker_beats(struct wr_span ago)
+{
+    __atomic_store_n(&d.worker.beat_us, wr_time_monotonic().us - ago.us, __ATOMIC_RELAXED);
+}
+
+static int start(void **state)
+{
+    struct wr_buf why = { 0 };
+    (void) state;
+    d = (struct daemon){ .workers = { &d.worker }, .worker.index = 3 };
+    d.policy.has_admin = true;
+    d.policy.admin = (struct wr_address){ .kind = WR_ADDRESS_UNIX, .text = path, .host = path };
+    if (wr_loop_init(&d.loop, WR_LOOP_MAIN) < 0)
+        return -1;
+    wr_note_init(&d.stop, &d.loop, on_stop);
+    wr_note_init(&d.finish, &d.loop, on_finish);
+    worker_beats(WR_SPAN_S(0));
+    const struct wr_admin_host host = { NULL, purge_url, reload, drain, ready, status, d.workers, 1, NULL };
+    d.admin = wr_admin_new(&d.loop, &d.policy, &host, &why);
+    wr_buf_fini(&why);
+    return d.admin && pthread_create(&d.thread, NULL, turn, NULL) == 0 ? 0 : -1;
+}
+
+static void stop_thread(void)
+{
+    wr_note_post(&d.stop);
+    pthread_join(d.thread, NULL);
+}
+
+static void end(void)
+{
+    wr_admin_free(d.admin);
+    if (d.done)
+        d.done(d.done_arg, WR_ERR_CANCELLED); /* as Redis's link does when it is freed */
+    wr_note_fini(&d.stop);
+    wr_note_fini(&d.finish);
+    wr_loop_fini(&d.loop);
+}
+
+static int stop(void **state)
+{
+    (void) state;
+    stop_thread();
+    end();
+    return access(path, F_OK) == 0; /* the socket's file is gone */
+}
+
+/* --- a client --- */
+
+static int dial(void)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    const struct timeval patience = { 20, 0 };
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *) &at, sizeof at), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* All until the end of the connection, in a buffer that the next call uses again. */
+static const char *hear(int fd)
+{
+    static char text[64 * 1024];
+    size_t len = 0;
+    ssize_t n;
+    while ((n = recv(fd, text + len, sizeof text - 1 - len, 0)) > 0)
+        len += (size_t) n;
+    assert_int_equal(n, 0);
+    text[len] = '\0';
+    close(fd);
+    return text;
+}
+
+/* lines: the request line and fields, each with its CRLF, Host and Connection left out. */
+static const char *ask(const char *lines, const char *body)
+{
+    char request[2048];
+    snprintf(request, sizeof request,
+             "%sHost: localhost\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", lines, strlen(body),
+             body);
+    int fd = dial();
+    say(fd, request);
+    return hear(fd);
+}
+
+static void status_is(const char *reply, int want)
+{
+    char start_line[16];
+    snprintf(start_line, sizeof start_line, "HTTP/1.1 %d ", want);
+    if (strncmp(reply, start_line, strlen(start_line)) != 0)
+        fail_msg("not %d: %s", want, reply);
+}
+
+static const char *body_of(const char *reply)
+{
+    const char *at = strstr(reply, "\r\n\r\n");
+    assert_non_null(at);
+    return at + 4;
+}
+
+static void has(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL)
+        fail_msg("no \"%s\" in: %s", part, text);
+}
+
+/* --- looking --- */
+
+static void health_follows_the_workers(void **state)
+{
+    (void) state;
+    const char *reply = ask("GET /healthz HTTP/1.1\r\n", "");
+    status_is(reply, 200);
+    assert_string_equal(body_of(reply), "ok\n");
+    worker_beats(WR_SPAN_S(60));
+    reply = ask("GET /healthz HTTP/1.1\r\n", "");
+    status_is(reply, 503);
+    has(body_of(reply), "worker 3 has not turned for 60 s");
+    worker_beats(WR_SPAN_S(1));
+    status_is(ask("GET /healthz HTTP/1.1\r\n", ""), 200);
+}
+
+static void readiness_tells_of_redis_and_draining(void **state)
+{
+    (void) state;
+    const char *reply = ask("GET /readyz HTTP/1.1\r\n", "");
+    status_is(reply, 200);
+    assert_string_equal(body_of(reply), "ready\nredis away\n");
+    status_is(ask("POST /drain HTTP/1.1\r\n", ""), 202);
+    assert_int_equal(d.drains, 1);
+    reply = ask("GET /readyz HTTP/1.1\r\n", "");
+    status_is(reply, 503);
+    has(body_of(reply), "draining\nredis away");
+    status_is(ask("GET /healthz HTTP/1.1\r\n", ""), 200);
+    has(ask("GET /metrics HTTP/1.1\r\n", ""), "\nweir_draining 1\n");
+}
+
+static void metrics_are_for_prometheus(void **state)
+{
+    (void) state;
+    const char *reply = ask("GET /metrics HTTP/1.1\r\n", "");
+    status_is(reply, 200);
+    has(reply, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n");
+    has(reply, "\nweir_requests_total ");
+    has(reply, "\nweir_process_resident_memory_bytes ");
+    has(reply, "\nweir_process_start_time_seconds ");
+    has(reply, "\nweir_access_dropped_total 0\n");
+    has(reply, "\nweir_build_info{version=\"" PACKAGE_VERSION "\"} 1\n");
+}
+
+static void status_for_people_and_programs(void **state)
+{
+    (void) state;
+    const char *reply = ask("GET /status HTTP/1.1\r\n", "");
+    has(reply, "Content-Type: text/plain");
+    has(body_of(reply), "server name      edge \"1\"\n");
+    has(body_of(reply), "uptime           1 d 1 h\n");
+    has(body_of(reply), "memory           1.5 KB\n");
+    reply = ask("GET /status HTTP/1.1\r\nAccept: application/json\r\n", "");
+    has(reply, "Content-Type: application/json\r\n");
+    has(body_of(reply), "{\"server_name\":\"edge \\\"1\\\"\",\"pid\":42,\"uptime_seconds\":90061,");
+    has(body_of(ask("GET /status.json HTTP/1.1\r\n", "")), "\"redis\":\"away\"");
+    has(body_of(ask("GET /stats HTTP/1.1\r\n", "")), "Requests read from clients\n");
+    has(body_of(ask("GET /stats.json HTTP/1.1\r\n", "")), "{\"requests\":");
+}
+
+/* One document; nothing in it runs or loads but what carries the number of this answer. */
+static void page_is_tied_to_its_nonce(void **state)
+{
+    (void) state;
+    char nonce[2][64];
+    for (int i = 0; i < 2; i++) {
+        const char *reply = ask("GET / HTTP/1.1\r\n", "");
+        char tag[96];
+        status_is(reply, 200);
+        has(reply, "Content-Security-Policy: default-src 'none'; connect-src 'self'; ");
+        const char *at = strstr(reply, "script-src 'nonce-");
+        assert_non_null(at);
+        assert_int_equal(sscanf(at, "script-src 'nonce-%63[0-9a-f]'", nonce[i]), 1);
+        assert_int_equal(strlen(nonce[i]), 32);
+        snprintf(tag, sizeof tag, "<script nonce=\"%s\">", nonce[i]);
+        has(reply, tag);
+        assert_null(strstr(reply, "@NONCE@"));
+        assert_null(strstr(reply, "src=\""));
+        has(reply, "</html>\n");
+    }
+    assert_string_not_equal(nonce[0], nonce[1]);
+}
+
+static void head_has_no_body(void **state)
+{
+    (void) state;
+    const char *reply = ask("HEAD /status HTTP/1.1\r\n", "");
+    status_is(reply, 200);
+    has(reply, "Content-Length: ");
+    assert_string_equal(body_of(reply), "");
+}
+
+/* --- errors --- */
+
+static void wrong_requests_are_told_why(void **state)
+{
+    (void) state;
+    const char *reply = ask("GET /nothing HTTP/1.1\r\n", "");
+    status_is(reply, 404);
+    has(body_of(reply), "/healthz");
+    reply = ask("DELETE /metrics HTTP/1.1\r\n", "");
+    status_is(reply, 405);
+    has(reply, "Allow: GET, HEAD\r\n");
+    reply = ask("GET /drain HTTP/1.1\r\nAccept: application/json\r\n", "");
+    status_is(reply, 405);
+    has(reply, "Allow: POST\r\n");
+    has(reply, "Content-Type: application/problem+json\r\n");
+    has(body_of(reply),
+        "{\"type\":\"about:blank\",\"title\":\"Method Not Allowed\",\"status\":405,\"detail\":\"");
+    assert_int_equal(d.drains, 0);
+}
+
+static void pages_of_others_change_nothing(void **state)
+{
+    (void) state;
+    status_is(ask("POST /drain HTTP/1.1\r\nOrigin: http://evil.example\r\n", ""), 403);
+    status_is(ask("POST /drain HTTP/1.1\r\nOrigin: null\r\n", ""), 403);
+    status_is(ask("POST /drain HTTP/1.1\r\nOrigin: https://localhost.evil.example\r\n", ""), 403);
+    /* its name made to point here: Origin and Host agree */
+    int fd = dial();
+    say(fd, "POST /drain HTTP/1.1\r\nHost: evil.example:9180\r\nOrigin: "
+            "http://evil.example:9180\r\nConnection: close\r\n"
+            "Content-Length: 0\r\n\r\n");
+    status_is(hear(fd), 403);
+    assert_int_equal(d.drains, 0);
+    status_is(ask("POST /drain HTTP/1.1\r\nOrigin: http://localhost\r\n", ""), 202);
+    assert_int_equal(d.drains, 1);
+}
+
+/* --- changing --- */
+
+static void purges_by_query_form_and_json(void **state)
+{
+    (void) state;
+    status_is(ask("POST /purge?url=http%3A%2F%2Fa%2F1 HTTP/1.1\r\n", ""), 200);
+    assert_string_equal(d.purged, "http://a/1");
+    status_is(
+        ask("POST /purge HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n", "url=http://a/2"),
+        200);
+    assert_string_equal(d.purged, "http://a/2");
+    const char *reply = ask("POST /purge HTTP/1.1\r\nContent-Type: application/json; charset=utf-8\r\n"
+                            "Accept: application/json\r\n",
+                            "{\"url\": \"http://a/3\"}");
+    status_is(reply, 200);
+    assert_string_equal(body_of(reply), "{\"purged\":\"1 URL\"}\n");
+    assert_string_equal(d.purged, "http://a/3");
+    reply = ask("POST /purge?url=nonsense HTTP/1.1\r\n", "");
+    status_is(reply, 400);
+    has(body_of(reply), "no URL at all");
+    status_is(ask("POST /purge HTTP/1.1\r\n", ""), 400);
+    d.purge_err = WR_ERR_REDIS_AWAY;
+    status_is(ask("POST /purge?url=http://a/ HTTP/1.1\r\n", ""), 503);
+}
+
+/* The answer comes when Redis has confirmed; other clients are served meanwhile. */
+static void late_purge_answers_then(void **state)
+{
+    (void) state;
+    d.late = true;
+    int fd = dial();
+    say(fd,
+        "POST /purge?url=http://a/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    while (strcmp(body_of(ask("GET /healthz HTTP/1.1\r\n", "")), "ok\n") != 0 ||
+           !__atomic_load_n(&d.done, __ATOMIC_ACQUIRE))
+        ;
+    wr_note_post(&d.finish);
+    status_is(hear(fd), 200);
+}
+
+/* The client has gone, or the listener has, before the purge is over: nothing is touched that is no more. */
+static void late_purge_survives_its_client(void **state)
+{
+    (void) state;
+    d.late = true;
+    int fd = dial();
+    say(fd, "POST /purge?url=http://a/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    while (!__atomic_load_n(&d.done, __ATOMIC_ACQUIRE))
+        ask("GET /healthz HTTP/1.1\r\n", "");
+    close(fd);
+    ask("GET /healthz HTTP/1.1\r\n", "");
+    wr_note_post(&d.finish);
+    status_is(ask("GET /healthz HTTP/1.1\r\n", ""), 200);
+    fd = dial(); /* this one is still there when stop() frees the listener, and done() comes after that */
+    say(fd, "POST /purge?url=http://b/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    while (strcmp(d.purged, "http://b/") != 0)
+        ask("GET /healthz HTTP/1.1\r\n", "");
+    stop_thread();
+    end();
+    close(fd);
+    assert_int_equal(start(NULL), 0);
+}
+
+static void reloads_and_shows_mistakes(void **state)
+{
+    (void) state;
+    status_is(ask("POST /reload HTTP/1.1\r\n", ""), 200);
+    d.bad_policy = true;
+    const char *reply = ask("POST /reload HTTP/1.1\r\n", "");
+    status_is(reply, 422);
+    assert_string_equal(body_of(reply), "weir.yaml:1:1: \"quoted\" is wrong\nweir.yaml:2:1: too\n");
+    reply = ask("POST /reload HTTP/1.1\r\nAccept: application/json\r\n", "");
+    has(body_of(reply), "\"detail\":\"weir.yaml:1:1: \\\"quoted\\\" is wrong\\u000aweir.yaml:2:1: too\"");
+}
+
+/* --- clients that do no good --- */
+
+static void hanging_clients_hold_nobody_up(void **state)
+{
+    enum { COUNT = 50 };
+    int fds[COUNT];
+    (void) state;
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = dial();
+        if (i % 2)
+            say(fds[i], "POST /purge HTTP/1.1\r\nContent-Length: 1000\r\n\r\nurl=");
+    }
+    status_is(ask("GET /healthz HTTP/1.1\r\n", ""), 200);
+    for (int i = 0; i < COUNT; i++)
+        close(fds[i]);
+    status_is(ask("GET /healthz HTTP/1.1\r\n", ""), 200);
+}
+
+/* An answer, or the end of the connection where so much is sent that nobody reads it: in no case a purge. */
+static void too_much_is_refused(void **state)
+{
+    const char start_line[] =
+        "POST /purge HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nurl=http://a/";
+    char piece[4096];
+    (void) state;
+    memset(piece, 'x', sizeof piece);
+    int fd = dial();
+    say(fd, start_line);
+    for (int i = 0; i < 244 && send(fd, piece, sizeof piece, MSG_NOSIGNAL) > 0; i++)
+        ;
+    close(fd);
+    status_is(ask("GET /healthz HTTP/1.1\r\n", ""), 200);
+    assert_string_equal(d.purged, "");
+}
+
+static void socket_is_not_for_everybody(void **state)
+{
+    struct stat st;
+    (void) state;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0660);
+}
+
+static void address_in_use_is_told(void **state)
+{
+    const struct wr_admin_host host = { NULL, purge_url, reload, drain, ready, status, d.workers, 1, NULL };
+    struct wr_loop loop;
+    struct wr_buf why = { 0 };
+    (void) state;
+    assert_int_equal(wr_loop_init(&loop, WR_LOOP_MAIN), 0);
+    assert_null(wr_admin_new(&loop, &d.policy, &host, &why));
+    wr_buf_add_char(&why, '\0');
+    has(why.at, path);
+    has(why.at, "in use");
+    wr_buf_fini(&why);
+    wr_loop_fini(&loop);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+static int make_directory(void **state)
+{
+    (void) state;
+    if (mkdtemp(directory) == NULL)
+        return -1;
+    snprintf(path, sizeof path, "%s/admin.sock", directory);
+    return 0;
+}
+
+static int remove_directory(void **state)
+{
+    (void) state;
+    return rmdir(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(health_follows_the_workers),     TEST(readiness_tells_of_redis_and_draining),
+        TEST(metrics_are_for_prometheus),     TEST(status_for_people_and_programs),
+        TEST(page_is_tied_to_its_nonce),      TEST(head_has_no_body),
+        TEST(wrong_requests_are_told_why),    TEST(pages_of_others_change_nothing),
+        TEST(purges_by_query_form_and_json),  TEST(late_purge_answers_then),
+        TEST(late_purge_survives_its_client), TEST(reloads_and_shows_mistakes),
+        TEST(hanging_clients_hold_nobody_up), TEST(too_much_is_refused),
+        TEST(socket_is_not_for_everybody),    TEST(address_in_use_is_told),
+    };
+    signal(SIGPIPE, SIG_IGN); /* as the daemon does: evhttp writes to clients that have gone */
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}

@@ -1,0 +1,348 @@
+/* Flows: one producer and several readers, each on a thread and loop of its own, under the rules of flow.h.
+ */
+#include "test.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "base/rand.h"
+#include "net/flow.h"
+
+#define READERS 3
+
+/* The octet at an offset: what arrives at the wrong place is seen. */
+static char octet_at(uint64_t offset)
+{
+    return (char) ((offset * 2654435761u) >> 13);
+}
+
+/* --- a reader with a thread of its own --- */
+
+struct consumer {
+    struct wr_loop loop;
+    struct wr_reader reader;
+    pthread_t thread;
+    struct wr_flow *flow; /* to be opened by the thread */
+    uint64_t from;
+    uint64_t leave_after; /* closes in the middle, without waiting for the end; UINT64_MAX: stays */
+    uint64_t right;       /* octets that were right */
+    bool wrong, refused;
+    enum wr_flow_state end;
+    unsigned *opened; /* atomic: how many have opened theirs */
+};
+
+static void stop_reading(struct consumer *c, enum wr_flow_state end)
+{
+    c->end = end;
+    wr_reader_close(&c->reader);
+    wr_loop_stop(&c->loop);
+}
+
+static void check(struct consumer *c, const struct iovec *iov, int count)
+{
+    uint64_t at = c->reader.at;
+    for (int i = 0; i < count; i++)
+        for (size_t k = 0; k < iov[i].iov_len; k++, at++)
+            if (((const char *) iov[i].iov_base)[k] != octet_at(at))
+                c->wrong = true;
+    c->right += at - c->reader.at;
+}
+
+static void consume(struct wr_reader *reader)
+{
+    struct consumer *c = WR_CONTAINER(reader, struct consumer, reader);
+    enum wr_flow_state state;
+    struct iovec iov[4];
+    int n;
+    while ((n = wr_reader_peek(reader, iov, 4, 1 + wr_rand_below(100000), &state)) > 0) {
+        uint64_t before = c->right;
+        check(c, iov, n);
+        wr_reader_advance(reader, c->right - before);
+        if (c->right >= c->leave_after) {
+            stop_reading(c, state);
+            return;
+        }
+    }
+    if (state != WR_FLOW_ARRIVING)
+        stop_reading(c, state);
+}
+
+static void *run_consumer(void *arg)
+{
+    struct consumer *c = arg;
+    assert_int_equal(wr_loop_init(&c->loop, 0), 0);
+    c->refused = !wr_reader_open(&c->reader, c->flow, &c->loop, c->from, consume);
+    __atomic_add_fetch(c->opened, 1, __ATOMIC_RELEASE);
+    if (!c->refused) {
+        wr_note_post(&c->reader.note); /* look once without being asked */
+        wr_loop_run(&c->loop);
+    }
+    wr_loop_fini(&c->loop);
+    return NULL;
+}
+
+static void start_consumer(struct consumer *c, struct wr_flow *f, uint64_t from, uint64_t leave_after,
+                           unsigned *opened)
+{
+    *c = (struct consumer){ .flow = f, .from = from, .leave_after = leave_after, .opened = opened };
+    assert_int_equal(pthread_create(&c->thread, NULL, run_consumer, c), 0);
+}
+
+/* --- the producer, on the test's thread --- */
+
+struct producer {
+    struct wr_loop loop;
+    struct wr_note room;
+    struct wr_flow *flow;
+    uint64_t length, at;
+    enum wr_err end;
+    unsigned pauses;
+};
+
+static void produce(struct producer *p)
+{
+    size_t room;
+    while (p->at < p->length && (room = wr_flow_room(p->flow)) > 0) {
+        size_t len;
+        char *at = wr_flow_reserve(p->flow, &len);
+        len = (size_t) (1 + wr_rand_below(len));
+        if (len > room)
+            len = room;
+        if (len > p->length - p->at)
+            len = (size_t) (p->length - p->at);
+        for (size_t i = 0; i < len; i++)
+            at[i] = octet_at(p->at + i);
+        wr_flow_commit(p->flow, len);
+        p->at += len;
+    }
+    if (p->at < p->length) {
+        p->pauses++;
+        return;
+    }
+    wr_flow_producer(p->flow, NULL);
+    wr_flow_end(p->flow, p->end, WR_SLICE("X-Sum: 1\r\n"));
+    wr_loop_stop(&p->loop);
+}
+
+static void on_room(struct wr_note *note)
+{
+    produce(WR_CONTAINER(note, struct producer, room));
+}
+
+static void run_producer(struct producer *p, struct wr_flow *f, uint64_t length, enum wr_err end)
+{
+    *p = (struct producer){ .flow = f, .length = length, .end = end };
+    assert_int_equal(wr_loop_init(&p->loop, 1), 0);
+    wr_note_init(&p->room, &p->loop, on_room);
+    wr_flow_producer(f, &p->room);
+    wr_note_post(&p->room);
+    wr_loop_run(&p->loop);
+    wr_note_fini(&p->room);
+    wr_loop_fini(&p->loop);
+}
+
+static void wait_opened(unsigned *opened, unsigned count)
+{
+    while (__atomic_load_n(opened, __ATOMIC_ACQUIRE) < count)
+        sched_yield();
+}
+
+static void join_all(struct consumer *c, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        pthread_join(c[i].thread, NULL);
+}
+
+/* --- the cases --- */
+
+/* Many times the window goes through; all readers get all of it, and no more than the window is held at a
+ * time. */
+static void windowed_flow_is_bounded_and_whole(void **state)
+{
+    const uint64_t length = 8 * 1024 * 1024 + 12345;
+    struct wr_flow *f = wr_flow_new(UINT64_MAX, false, 0);
+    static struct consumer c[READERS];
+    static struct producer p;
+    unsigned opened = 0;
+    (void) state;
+    for (size_t i = 0; i < READERS; i++)
+        start_consumer(&c[i], f, 0, UINT64_MAX, &opened);
+    wait_opened(&opened, READERS);
+    run_producer(&p, f, length, WR_OK);
+    join_all(c, READERS);
+    assert_true(p.pauses > 0);
+    for (size_t i = 0; i < READERS; i++) {
+        assert_false(c[i].wrong || c[i].refused);
+        assert_int_equal(c[i].right, length);
+        assert_int_equal(c[i].end, WR_FLOW_WHOLE);
+    }
+    assert_int_equal(wr_flow_length(f), length);
+    assert_true(wr_flow_bytes(f) < 2 * WR_FLOW_WINDOW);
+    wr_flow_unref(f);
+}
+
+/* Readers that leave in the middle hold up neither the producer nor the others. */
+static void readers_that_leave_hold_nothing_up(void **state)
+{
+    const uint64_t length = 4 * 1024 * 1024;
+    struct wr_flow *f = wr_flow_new(UINT64_MAX, false, 0);
+    static struct consumer c[READERS];
+    static struct producer p;
+    unsigned opened = 0;
+    (void) state;
+    start_consumer(&c[0], f, 0, 1, &opened);
+    start_consumer(&c[1], f, 0, 300000, &opened);
+    start_consumer(&c[2], f, 0, UINT64_MAX, &opened);
+    wait_opened(&opened, READERS);
+    run_producer(&p, f, length, WR_OK);
+    join_all(c, READERS);
+    assert_false(c[0].wrong || c[1].wrong || c[2].wrong);
+    assert_int_equal(c[2].right, length);
+    wr_flow_unref(f);
+}
+
+/* All leave: the producer is woken and told that there is room, so that it can look whether anybody still
+ * wants it. */
+static void producer_learns_that_all_have_left(void **state)
+{
+    struct wr_flow *f = wr_flow_new(UINT64_MAX, false, 0);
+    static struct consumer c[1];
+    static struct producer p;
+    unsigned opened = 0;
+    (void) state;
+    start_consumer(&c[0], f, 0, WR_FLOW_WINDOW / 2, &opened);
+    wait_opened(&opened, 1);
+    run_producer(&p, f, 3 * WR_FLOW_WINDOW, WR_OK);
+    join_all(c, 1);
+    assert_int_equal(p.at, 3 * WR_FLOW_WINDOW);
+    wr_flow_unref(f);
+}
+
+/* A kept flow: readers come while it arrives, and after; each reads from where it wants. */
+static void kept_flow_can_be_read_from_anywhere(void **state)
+{
+    const uint64_t length = 3 * 1024 * 1024 + 7;
+    struct wr_flow *f = wr_flow_new(length, true, UINT64_MAX);
+    static struct consumer c[READERS];
+    static struct producer p;
+    unsigned opened = 0;
+    (void) state;
+    start_consumer(&c[0], f, 0, UINT64_MAX, &opened);
+    start_consumer(&c[1], f, 1000, UINT64_MAX, &opened);
+    run_producer(&p, f, length, WR_OK);
+    assert_int_equal(p.pauses, 0);
+    start_consumer(&c[2], f, length - 1, UINT64_MAX, &opened);
+    join_all(c, READERS);
+    assert_false(c[0].wrong || c[1].wrong || c[2].wrong);
+    assert_int_equal(c[0].right, length);
+    assert_int_equal(c[1].right, length - 1000);
+    assert_int_equal(c[2].right, 1);
+    assert_true(wr_flow_kept(f));
+    assert_true(wr_slice_eq(wr_flow_trailers(f), WR_SLICE("X-Sum: 1\r\n")));
+    assert_true(wr_flow_bytes(f) < length + 64 * 1024);
+    wr_flow_unref(f);
+}
+
+/* What breaks off gives its octets and then the error, to those who read already and to those who come. */
+static void broken_flow_tells_everybody(void **state)
+{
+    struct wr_flow *f = wr_flow_new(UINT64_MAX, true, UINT64_MAX);
+    static struct consumer c[READERS];
+    static struct producer p;
+    unsigned opened = 0;
+    (void) state;
+    for (size_t i = 0; i + 1 < READERS; i++)
+        start_consumer(&c[i], f, 0, UINT64_MAX, &opened);
+    wait_opened(&opened, READERS - 1);
+    run_producer(&p, f, 100000, WR_ERR_ORIGIN_CLOSED);
+    start_consumer(&c[READERS - 1], f, 0, UINT64_MAX, &opened);
+    join_all(c, READERS);
+    for (size_t i = 0; i < READERS; i++) {
+        assert_false(c[i].wrong);
+        assert_int_equal(c[i].right, 100000);
+        assert_int_equal(c[i].end, WR_FLOW_BROKEN);
+    }
+    assert_int_equal(wr_flow_err(f), WR_ERR_ORIGIN_CLOSED);
+    assert_int_equal(wr_flow_trailers(f).len, 0);
+    wr_flow_unref(f);
+}
+
+/* A kept flow that outgrows what may be stored goes on as a windowed one, and the beginning is gone for
+ * latecomers. */
+static void too_large_to_keep_becomes_windowed(void **state)
+{
+    const uint64_t length = 4 * 1024 * 1024;
+    struct wr_flow *f = wr_flow_new(UINT64_MAX, true, 512 * 1024);
+    static struct consumer c[2];
+    static struct producer p;
+    unsigned opened = 0;
+    (void) state;
+    start_consumer(&c[0], f, 0, UINT64_MAX, &opened);
+    wait_opened(&opened, 1);
+    run_producer(&p, f, length, WR_OK);
+    start_consumer(&c[1], f, 0, UINT64_MAX, &opened);
+    join_all(c, 2);
+    assert_false(c[0].wrong);
+    assert_int_equal(c[0].right, length);
+    assert_true(c[1].refused);
+    assert_false(wr_flow_kept(f));
+    assert_true(wr_flow_bytes(f) < 1024 * 1024);
+    wr_flow_unref(f);
+}
+
+/* --- without threads --- */
+
+static void empty_flow_is_whole(void **state)
+{
+    struct wr_flow *f = wr_flow_of(WR_SLICE(""));
+    struct wr_loop loop;
+    struct wr_reader r;
+    struct iovec iov;
+    enum wr_flow_state end;
+    (void) state;
+    assert_int_equal(wr_loop_init(&loop, 0), 0);
+    assert_true(wr_reader_open(&r, f, &loop, 0, consume));
+    assert_int_equal(wr_reader_peek(&r, &iov, 1, UINT64_MAX, &end), 0);
+    assert_int_equal(end, WR_FLOW_WHOLE);
+    wr_reader_close(&r);
+    wr_reader_close(&r);
+    wr_loop_fini(&loop);
+    wr_flow_unref(f);
+}
+
+static void compact_copy_is_tight_and_equal(void **state)
+{
+    struct wr_flow *f = wr_flow_new(UINT64_MAX, true, UINT64_MAX);
+    (void) state;
+    for (uint64_t i = 0; i < 1000; i++) {
+        char c = octet_at(i);
+        wr_flow_append(f, wr_slice(&c, 1));
+    }
+    wr_flow_end(f, WR_OK, WR_SLICE("A: b\r\n"));
+    struct wr_flow *tight = wr_flow_compact(f);
+    assert_ptr_not_equal(tight, f);
+    assert_int_equal(wr_flow_length(tight), 1000);
+    assert_true(wr_flow_bytes(tight) < wr_flow_bytes(f));
+    assert_true(wr_slice_eq(wr_flow_trailers(tight), WR_SLICE("A: b\r\n")));
+    struct wr_flow *again = wr_flow_compact(tight);
+    assert_ptr_equal(again, tight);
+    wr_flow_unref(again);
+    wr_flow_unref(tight);
+    wr_flow_unref(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(windowed_flow_is_bounded_and_whole),
+        cmocka_unit_test(readers_that_leave_hold_nothing_up),
+        cmocka_unit_test(producer_learns_that_all_have_left),
+        cmocka_unit_test(kept_flow_can_be_read_from_anywhere),
+        cmocka_unit_test(broken_flow_tells_everybody),
+        cmocka_unit_test(too_large_to_keep_becomes_windowed),
+        cmocka_unit_test(empty_flow_is_whole),
+        cmocka_unit_test(compact_copy_is_tight_and_equal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
