@@ -282,6 +282,21 @@ bool wr_memory_drop_if(struct wr_memory *m, const struct wr_object *object)
     return drop(m, object->hash, object);
 }
 
+bool wr_memory_swap(struct wr_memory *m, const struct wr_object *old, struct wr_object *object)
+{
+    struct shard *s = shard_of(m, object->hash);
+    struct wr_object *given_up = NULL;
+    pthread_mutex_lock(&s->lock);
+    struct wr_entry *e = wr_table_find(&s->table, object->hash);
+    if (e && e->object == old) { /* of the same size */
+        given_up = e->object;
+        e->object = wr_object_ref(object);
+    }
+    pthread_mutex_unlock(&s->lock);
+    wr_object_unref(given_up);
+    return given_up != NULL;
+}
+
 void wr_memory_clear(struct wr_memory *m)
 {
     for (size_t i = 0; i < SHARDS; i++) {

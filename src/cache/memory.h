@@ -24,6 +24,8 @@ void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, 
 bool wr_memory_drop(struct wr_memory *m, struct wr_hash hash);
 /* Drops only if it is still this very object. */
 bool wr_memory_drop_if(struct wr_memory *m, const struct wr_object *object);
+/* Puts another object under the same key in its place, if it is still this very one. */
+bool wr_memory_swap(struct wr_memory *m, const struct wr_object *old, struct wr_object *object);
 void wr_memory_clear(struct wr_memory *m);
 /* Frees what has expired in one of the 64 shards, in turn: 64 calls go over the whole store. For a timer.
  * now: monotonic. */

@@ -55,11 +55,14 @@ struct wr_object {
     struct wr_slice etag, last_modified; /* inside head; at NULL: none */
     struct wr_slice vary_values;  /* of a variant: what its selecting fields were, for its key (at NULL:
                                      none) */
-    struct wr_slice tags;         /* of Cache-Groups, Cache-Tag, Surrogate-Key: one per line */
+    struct wr_slice tags;         /* of Cache-Groups, Cache-Tag, Surrogate-Key: one per line; groups once more
+                                     behind a tab, as those of this host */
     struct wr_slice first_only;   /* field lines that only the request that fetched it may see
                                      (private="...", no-cache="..."): not written to Redis */
     struct wr_slice generations;  /* of its tags, host and the whole cache when it was stored: opaque here */
     struct wr_flow *flow;         /* NULL: no content (VARY, PASS) */
+    struct wr_time softened;      /* wall clock, beside the record: what was fetched before is stale; 0: nothing is */
+    uint64_t gens_epoch;          /* atomic: of the generations they were last compared with and found current; 0: never */
     struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
     bool own;                     /* this process has fetched it, and stores it in Redis */
     bool shelved;                 /* atomic: and Redis has confirmed that */

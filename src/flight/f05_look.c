@@ -6,7 +6,6 @@
 static void remember(struct wr_flight *f, struct wr_object *object)
 {
     const struct wr_shared *shared = f->tenure->worker->shared;
-    object->checked = f->look_sent;
     if (shared->memory == NULL || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
         return;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, object, f->loop->now);
@@ -43,6 +42,11 @@ static bool good_enough(const struct wr_flight *f, enum wr_reuse reuse, const st
 
 static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
+    const struct wr_object *stale = f->order.stale;
+    if (!f->order.look_first && stale && stale->meta.version == object->meta.version) {
+        wr_object_unref(object); /* it is to be refreshed: only another one is news */
+        return miss;
+    }
     enum wr_reuse reuse = wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0);
     if (reuse == WR_REUSE_NOT) { /* what this request gets instead must not take its place */
         wr_object_unref(object);
@@ -83,11 +87,15 @@ enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *obje
     }
 }
 
+static void on_known(struct wr_flight *f, struct wr_object *object)
+{
+    wr_flight_go(f, object ? wr_flight_found(f, object, WR_FLIGHT_GATE) : WR_FLIGHT_GATE);
+}
+
 static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
 {
-    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, read);
     (void) err; /* Redis away or late reads as a miss: it costs sharing, not the answer */
-    wr_flight_go(f, object ? wr_flight_found(f, object, WR_FLIGHT_GATE) : WR_FLIGHT_GATE);
+    wr_flight_verify(WR_CONTAINER(read, struct wr_flight, read), object, on_known);
 }
 
 enum wr_flight_stage wr_flight_look(struct wr_flight *f)

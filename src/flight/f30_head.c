@@ -69,15 +69,14 @@ void wr_flight_failed(struct wr_flight *f, enum wr_err err)
 
 void wr_flight_leave_pass_marker(struct wr_flight *f)
 {
-    struct wr_worker *worker = f->tenure->worker;
     struct wr_span ttl = f->order.route->cache.pass_ttl;
     if (ttl.us <= 0)
         return;
     struct wr_object *marker = wr_build_pass(&f->order.key, f->loop->now, ttl);
     if (f->rules.authorized)
         marker->meta.flags |= WR_OF_FOR_AUTHORIZED;
-    marker->checked = f->loop->mono;
-    marker->own = worker->shelf != NULL;
+    marker->checked = wr_flight_began(f);
+    marker->own = f->tenure->worker->shelf != NULL;
     wr_flight_put(f, marker);
     wr_object_unref(marker);
 }
@@ -134,7 +133,7 @@ static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head,
     if (f->order.marker == NULL || !wr_slice_eq(f->order.marker->head, names)) {
         wr_object_unref(f->order.marker);
         f->order.marker = wr_build_vary(&f->order.primary, names, meta);
-        f->order.marker->checked = f->loop->mono;
+        f->order.marker->checked = wr_flight_began(f);
         f->order.marker->own = f->tenure->worker->shelf != NULL;
         f->new_marker = wr_object_ref(f->order.marker);
     }
@@ -160,6 +159,7 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     f->built = wr_build_object(&key, values, meta, head, f->tenure->worker->shared->via[head->minor], flow);
     wr_flow_unref(flow);
     remember_marker(f);
+    wr_flight_ask_generations(f);
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, head->status);
     news.stored = true;
     if (f->order.marker)
@@ -192,6 +192,8 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     meta.version = wr_rand_u64();
     f->built = wr_build_updated(stale, &meta, not_modified, f->tenure->worker->shared->via[not_modified->minor]);
     f->storing = storing;
+    if (storing == WR_STORE)
+        wr_flight_ask_generations(f);
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, 304);
     news.validated = true;
     news.stored = storing == WR_STORE;
@@ -221,7 +223,7 @@ static void answer_alone(struct wr_flight *f, const struct wr_head *head, struct
         wr_flight_learn(f, head);
     f->storing = f->rules.post_for_get ? judge(f, head, meta) : WR_STORE_NOT;
     if (f->storing == WR_STORE) { /* it has changed what it stands for */
-        wr_flight_purge(f->tenure->worker, &f->order.primary);
+        wr_flight_forget(f, f->order.primary.host, f->order.primary.hash);
         store(f, head, meta);
     } else {
         answer_privately(f, head, *meta);

@@ -2,13 +2,13 @@
 #include "base/rand.h"
 #include "flight/flight_priv.h"
 
-static void forget(struct wr_flight *f, struct wr_object *stored)
+void wr_flight_forget(struct wr_flight *f, struct wr_slice host, struct wr_hash hash)
 {
     struct wr_worker *worker = f->tenure->worker;
     if (worker->shared->memory)
-        wr_memory_drop(worker->shared->memory, stored->hash);
+        wr_memory_drop(worker->shared->memory, hash);
     if (worker->shelf)
-        wr_shelf_drop(worker->shelf, stored->host, stored->hash, NULL, NULL);
+        wr_shelf_drop(worker->shelf, host, hash);
 }
 
 /* NULL: it may not be stored any more. One reference. */
@@ -26,7 +26,7 @@ static struct wr_object *updated(struct wr_flight *f, struct wr_object *stored, 
     meta.length = stored->meta.length;
     meta.version = wr_rand_u64();
     struct wr_object *o = wr_build_updated(stored, &meta, head, f->tenure->worker->shared->via[head->minor]);
-    o->checked = f->loop->mono;
+    o->checked = wr_flight_began(f);
     o->own = f->tenure->worker->shelf != NULL;
     return o;
 }
@@ -38,7 +38,7 @@ void wr_flight_learn(struct wr_flight *f, const struct wr_head *head)
         return;
     struct wr_object *o = wr_build_describes(head, stored) ? updated(f, stored, head) : NULL;
     if (o == NULL) {
-        forget(f, stored);
+        wr_flight_forget(f, stored->host, stored->hash);
         return;
     }
     wr_flight_put(f, o);

@@ -1,7 +1,12 @@
 /* An unsafe method has changed something: what is stored of its target, and of what Location and Content-Location name
  * on the same host, is dropped here, in Redis and on every node (RFC 9111 4.4). */
+#include "flight/purger.h"
+#include "http/tags.h"
 #include "http/target.h"
+#include "log/log.h"
 #include "txn/txn.h"
+
+#define MAX_GROUPS 128 /* RFC 9875 5 asks for 128 at least */
 
 static void drop(struct wr_txn *t, struct wr_slice path, struct wr_slice query)
 {
@@ -14,7 +19,7 @@ static void drop(struct wr_txn *t, struct wr_slice path, struct wr_slice query)
     if (route == NULL || !route->cache.enabled)
         return;
     struct wr_key key = wr_key_build(&route->cache, &get, &t->arena);
-    wr_flight_purge(t->worker, &key);
+    wr_flight_invalidate(t->worker, &key);
 }
 
 /* RFC 3986 5.3 for what these two fields hold in practice: an absolute path, or one beside the target's. */
@@ -40,6 +45,25 @@ static void drop_named(struct wr_txn *t, const struct wr_head *response, enum wr
     drop(t, path.len ? absolute(t, path) : WR_SLICE("/"), rest);
 }
 
+/* The groups of this origin that the answer names (RFC 9875 3). */
+static void drop_groups(struct wr_txn *t, const struct wr_head *response)
+{
+    struct wr_slice groups[MAX_GROUPS];
+    size_t count = 0;
+    if (wr_head_get(response, WR_F_CACHE_GROUP_INVALIDATION) == NULL || t->route == NULL)
+        return;
+    if (!wr_tags_add(response, WR_F_CACHE_GROUP_INVALIDATION, &t->arena, groups, MAX_GROUPS, &count))
+        wr_info("more than %d groups in one Cache-Group-Invalidation: those beyond are passed over", MAX_GROUPS);
+    struct wr_slice host = wr_key_build(&t->route->cache, &t->head, &t->arena).host;
+    for (size_t i = 0; i < count; i++) {
+        const struct wr_purge purge = {
+            .scope = WR_SCOPE_GROUP,
+            .name = wr_arena_printf(&t->arena, "%.*s %.*s", WR_SLICE_ARG(host), WR_SLICE_ARG(groups[i])),
+        };
+        wr_purger_purge(t->worker->shared->purger, &purge, "Cache-Group-Invalidation", NULL, NULL);
+    }
+}
+
 void wr_txn_invalidate(struct wr_txn *t)
 {
     if (!wr_rules_invalidates(&t->head, t->object->meta.status))
@@ -51,4 +75,5 @@ void wr_txn_invalidate(struct wr_txn *t)
     drop(t, t->head.path, t->head.query);
     drop_named(t, &response, WR_F_LOCATION);
     drop_named(t, &response, WR_F_CONTENT_LOCATION);
+    drop_groups(t, &response);
 }

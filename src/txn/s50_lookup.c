@@ -104,9 +104,27 @@ static bool usable(const struct wr_txn *t, const struct wr_object *object)
     return wr_object_freshness(object, t->worker->loop.now).us > 0 && !(object->meta.flags & WR_OF_NO_CACHE);
 }
 
+/* Softly purged: by what it belongs to, by its URL, or by the URL whose variant it is. */
+static bool softened(struct wr_txn *t, struct wr_object *object)
+{
+    struct wr_time fetched = object->meta.request_time;
+    return wr_time_before(fetched, object->softened) || (t->marker && wr_time_before(fetched, t->marker->softened)) ||
+           wr_gens_check(t->worker->shared->gens, object, t->worker->loop.mono) == WR_GENS_SOFT;
+}
+
+/* What was softly purged is served while it is refreshed behind, unless its origin has forbidden to serve anything stale. */
+static enum wr_reuse reuse_of(struct wr_txn *t, struct wr_object *object)
+{
+    enum wr_reuse reuse =
+        wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, wr_rand_unit());
+    if ((reuse != WR_REUSE_FRESH && reuse != WR_REUSE_EARLY) || !softened(t, object))
+        return reuse;
+    return object->meta.flags & WR_OF_MUST_REVALIDATE ? WR_REUSE_VALIDATE : WR_REUSE_STALE_SERVE;
+}
+
 enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bool from_redis)
 {
-    switch (wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, wr_rand_unit())) {
+    switch (reuse_of(t, object)) {
     case WR_REUSE_FRESH:
         return use(t, object, false, from_redis);
     case WR_REUSE_EARLY:
@@ -157,6 +175,20 @@ static void choose_variant(struct wr_txn *t, struct wr_object *marker)
     t->key = wr_key_variant(&t->primary, marker, &t->head, &t->arena, &t->vary_values);
 }
 
+/* What has been purged is no longer there. What may have been is looked for in Redis, and not validated: a purge isn't undone by
+ * a 304. */
+static struct wr_object *unpurged(struct wr_txn *t, struct wr_object *object)
+{
+    struct wr_shared *shared = t->worker->shared;
+    enum wr_gens_state state = wr_gens_check(shared->gens, object, t->worker->loop.mono);
+    if (state <= WR_GENS_SOFT)
+        return object;
+    if (state == WR_GENS_GONE)
+        wr_memory_drop_if(shared->memory, object);
+    wr_object_unref(object);
+    return NULL;
+}
+
 enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
 {
     enum wr_fwd fwd = t->marker ? WR_FWD_VARY_MISS : WR_FWD_URI_MISS;
@@ -168,6 +200,8 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
         fwd = WR_FWD_VARY_MISS;
         object = get(t, &t->key);
     }
+    if (object)
+        object = unpurged(t, object);
     if (object == NULL)
         return board(t, fwd, true);
     if (object->meta.kind == WR_OBJECT_PASS) {
