@@ -107,7 +107,6 @@ def test_a_range_of_what_no_store_takes_is_asked_for_as_such(weirs, origin, fiel
         assert (part.status, part.body, part.fields["Content-Range"]) == (206, b"?" * 100, "bytes 200000000-200000099/300000000")
         assert origin.last("/").fields["If-Range"] == '"v1"'
     assert origin.calls() == 3      # the first learns that it is too large, the pass marker remembers it
-    assert origin.bytes_out("/") < 100_000_000 if hasattr(origin, "bytes_out") else True
 
 
 def test_a_client_that_forbids_storing_gets_its_range_from_the_origin(node, origin):
