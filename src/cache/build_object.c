@@ -5,6 +5,7 @@
 #include "cache/fields.h"
 #include "http/date.h"
 #include "http/directives.h"
+#include "http/serialise.h"
 #include "http/tags.h"
 
 #define MAX_TAGS 256
@@ -71,19 +72,12 @@ static bool write_tags(struct wr_buf *out, const struct wr_head *response)
 
 /* --- the head --- */
 
-static void write_status_line(struct wr_buf *out, const struct wr_head *response)
-{
-    wr_buf_printf(out, "HTTP/1.1 %d ", response->status);
-    wr_buf_add_slice(out, response->reason);
-    wr_buf_add(out, "\r\n", 2);
-}
-
 static void write_head(struct wr_buf *kept, struct wr_buf *first_only, const struct wr_head *response,
                        const struct wr_meta *meta, struct wr_slice via)
 {
     struct reserved reserved;
     find_reserved(response, meta, &reserved);
-    write_status_line(kept, response);
+    wr_head_write_status_line(kept, response->status, response->reason);
     for (size_t i = 0; i < response->field_count; i++) {
         const struct wr_field *f = &response->fields[i];
         if (wr_field_is_stored(f))
@@ -92,7 +86,7 @@ static void write_head(struct wr_buf *kept, struct wr_buf *first_only, const str
     if (wr_head_get(response, WR_F_DATE) == NULL) { /* RFC 9110 6.6.1 */
         char date[WR_DATE_LEN + 1];
         wr_date_format(meta->response_time, date);
-        wr_buf_printf(kept, "Date: %s\r\n", date);
+        wr_head_write_field(kept, WR_SLICE("Date"), wr_slice(date, WR_DATE_LEN));
     }
     if (via.len) {
         wr_buf_add(kept, "Via: ", 5);
