@@ -120,8 +120,10 @@ static struct wr_object *finish(struct wr_object *like, const struct wr_head *re
     like->head = wr_buf_slice(&kept);
     like->first_only = wr_buf_slice(&first_only);
     like->tags = wr_buf_slice(&tags);
-    like->etag = validator_in(like->head, WR_SLICE("ETag"));
-    like->last_modified = validator_in(like->head, WR_SLICE("Last-Modified"));
+    if (wr_head_get(response, WR_F_ETAG))
+        like->etag = validator_in(like->head, WR_SLICE("ETag"));
+    if (wr_head_get(response, WR_F_LAST_MODIFIED))
+        like->last_modified = validator_in(like->head, WR_SLICE("Last-Modified"));
     if (like->meta.version == 0)
         like->meta.version = wr_rand_u64();
     struct wr_object *o = wr_object_new(like, flow);
