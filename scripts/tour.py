@@ -23,6 +23,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 CROWD = 200
+HOST = "shop.example"  # what a load balancer before the nodes would pass on: the same object on each
 
 POLICY = """\
 server_name: {name}
@@ -148,7 +149,7 @@ class Site:
         start = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", self.nodes[name], timeout=20)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={"Host": HOST})
             response = connection.getresponse()
             body = response.read()
             return response.status, response.reason, response.getheaders(), body, (time.monotonic() - start) * 1000
@@ -166,7 +167,7 @@ class Site:
     def show(self, name, path):
         """Ask, print the exchange as curl -i would, and return the answer."""
         status, reason, fields, body, spent = answer = self.ask(name, path)
-        say(f"  $ curl -i http://127.0.0.1:{self.nodes[name]}{path}")
+        say(f"  $ curl -i -H 'Host: {HOST}' http://127.0.0.1:{self.nodes[name]}{path}")
         say(f"    HTTP/1.1 {status} {reason}")
         for field, value in fields:
             say(f"    {field}: {value}")
@@ -249,7 +250,7 @@ def show_all(site):
 
 def stay_up(site):
     say("\nAll of it stays up until Ctrl-C. Try, for example:\n")
-    say(f"  curl -i http://127.0.0.1:{site.nodes['edge-1']}/anything")
+    say(f"  curl -i -H 'Host: {HOST}' http://127.0.0.1:{site.nodes['edge-1']}/anything")
     say(f"  {site.weir.with_name('weirctl')} -s {site.directory}/edge-1.sock stats")
     if site.with_redis:
         say(f"  redis-cli -s {site.directory}/redis.sock --scan")

@@ -38,6 +38,7 @@ static const struct endpoint endpoints[] = {
     { "/stats.json", LOOK, wr_admin_stats_json },
     { "/status", LOOK, wr_admin_status },
     { "/status.json", LOOK, wr_admin_status_json },
+    { "/purges", LOOK, wr_admin_purges },
     { "/purge", ACT, wr_admin_purge },
     { "/reload", ACT, wr_admin_reload },
     { "/drain", ACT, wr_admin_drain },

@@ -12,14 +12,24 @@
 
 struct wr_admin;
 
+/* One purge that has been. Borrowed. */
+struct wr_admin_purged {
+    struct wr_time at; /* wall clock */
+    struct wr_slice node, who, what, name;
+    bool soft;
+};
+
 /* What the daemon offers to the admin listener; each is called on the main loop. */
 struct wr_admin_host {
     void *ctx;
-    /* Purges one URL ("https://host/path?query") here and in Redis; calls done(arg, err) once it is, on the
-     * main loop, perhaps before this returns and perhaps after wr_admin_free(). false: the URL can't be read,
-     * *why (static text); done is not called. */
-    bool (*purge_url)(void *ctx, const char *url, void (*done)(void *arg, enum wr_err err), void *arg,
-                      const char **why);
+    /* Purges here and in the fleet. what: "url", "tag", "prefix", "host" or "all"; name: of that. Calls done() once it has
+     * ended, on the main loop, never before this returns and perhaps after wr_admin_free(); told: how many nodes of `live` have
+     * said that they know. false: the name can't be read, *why (static text); done is not called. */
+    bool (*purge)(void *ctx, const char *what, struct wr_slice name, bool soft,
+                  void (*done)(void *arg, enum wr_err err, unsigned told, unsigned live), void *arg, const char **why);
+    /* The latest purges of the fleet, newest first, then done(), under the same rules. */
+    void (*purges)(void *ctx, void (*each)(void *arg, const struct wr_admin_purged *purge),
+                   void (*done)(void *arg, enum wr_err err), void *arg);
     /* Reload the policy: true, or false with the mistakes. */
     bool (*reload)(void *ctx, struct wr_buf *mistakes);
     void (*drain)(void *ctx); /* stop accepting, finish, exit */

@@ -41,6 +41,7 @@ void wr_admin_stats_json(struct wr_admin *a, struct evhttp_request *req);
 void wr_admin_status(struct wr_admin *a, struct evhttp_request *req);
 void wr_admin_status_json(struct wr_admin *a, struct evhttp_request *req);
 void wr_admin_page(struct wr_admin *a, struct evhttp_request *req);
+void wr_admin_purges(struct wr_admin *a, struct evhttp_request *req);
 void wr_admin_purge(struct wr_admin *a, struct evhttp_request *req);
 void wr_admin_reload(struct wr_admin *a, struct evhttp_request *req);
 void wr_admin_drain(struct wr_admin *a, struct evhttp_request *req);

@@ -42,18 +42,31 @@ static bool percent_decode(struct wr_slice s, struct wr_buf *out)
     return true;
 }
 
-static const char *read_form(struct wr_slice form, const char *name, bool *found, struct wr_buf *out)
+/* Where the value of this parameter goes; NULL and *wrong: nowhere. */
+static struct wr_buf *place_of(struct wr_slice name, struct wr_admin_param *params, size_t count, const char **wrong)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!wr_slice_eq(name, wr_slice_str(params[i].name)))
+            continue;
+        *wrong = params[i].given ? twice : NULL;
+        params[i].given = true;
+        return *wrong ? NULL : &params[i].value;
+    }
+    *wrong = other;
+    return NULL;
+}
+
+static const char *read_form(struct wr_slice form, struct wr_admin_param *params, size_t count)
 {
     struct wr_slice rest = form, pair;
     while ((pair = wr_slice_cut(&rest, '&')).at) {
+        const char *wrong;
         struct wr_slice value = pair, key = wr_slice_cut(&value, '=');
         if (pair.len == 0)
             continue;
-        if (!wr_slice_eq(key, wr_slice_str(name)))
-            return other;
-        if (*found)
-            return twice;
-        *found = true;
+        struct wr_buf *out = place_of(key, params, count, &wrong);
+        if (out == NULL)
+            return wrong;
         if (!percent_decode(value, out))
             return "a % is not followed by two hexadecimal digits";
     }
@@ -149,39 +162,75 @@ static bool take_string(struct reader *r, struct wr_buf *out)
     return false;
 }
 
-static const char *read_json(struct wr_slice text, const char *name, bool *found, struct wr_buf *out)
+static bool take_word(struct reader *r, struct wr_slice word)
+{
+    skip_space(r);
+    if (!wr_slice_starts(r->rest, word))
+        return false;
+    r->rest = wr_slice(r->rest.at + word.len, r->rest.len - word.len);
+    return true;
+}
+
+static bool take_value(struct reader *r, struct wr_buf *out)
+{
+    if (take_word(r, WR_SLICE("true")))
+        wr_buf_add_char(out, '1');
+    else if (take_word(r, WR_SLICE("false")))
+        wr_buf_add_char(out, '0');
+    else
+        return take_string(r, out);
+    return true;
+}
+
+static const char *read_member(struct reader *r, struct wr_admin_param *params, size_t count)
+{
+    const char *wrong = not_json;
+    struct wr_buf key = { 0 };
+    if (take_string(r, &key) && take(r, ':')) {
+        struct wr_buf *out = place_of(wr_buf_slice(&key), params, count, &wrong);
+        if (out)
+            wrong = take_value(r, out) ? NULL : not_json;
+    }
+    wr_buf_fini(&key);
+    return wrong;
+}
+
+static const char *read_json(struct wr_slice text, struct wr_admin_param *params, size_t count)
 {
     struct reader r = { text };
-    struct wr_buf key = { 0 };
-    bool shaped = take(&r, '{') && take_string(&r, &key) && take(&r, ':');
-    bool named = shaped && wr_slice_eq(wr_buf_slice(&key), wr_slice_str(name));
-    wr_buf_fini(&key);
-    if (!shaped || !take_string(&r, out) || !take(&r, '}'))
+    if (!take(&r, '{'))
+        return not_json;
+    do {
+        const char *wrong = read_member(&r, params, count);
+        if (wrong)
+            return wrong;
+    } while (take(&r, ','));
+    if (!take(&r, '}'))
         return not_json;
     skip_space(&r);
-    if (r.rest.len > 0)
-        return not_json;
-    if (!named)
-        return other;
-    if (*found)
-        return twice;
-    *found = true;
-    return NULL;
+    return r.rest.len > 0 ? not_json : NULL;
+}
+
+const char *wr_admin_params(struct wr_slice query, struct wr_slice body, bool json, struct wr_admin_param *params, size_t count)
+{
+    const char *wrong = read_form(query, params, count);
+    if (wrong == NULL && body.len > 0)
+        wrong = json ? read_json(body, params, count) : read_form(body, params, count);
+    for (size_t i = 0; i < count && wrong == NULL; i++)
+        if (has_controls(wr_buf_slice(&params[i].value)))
+            wrong = "the value has control characters";
+    return wrong;
 }
 
 const char *wr_admin_input(struct wr_slice query, struct wr_slice body, bool json, const char *name,
                            struct wr_buf *out)
 {
-    bool found = false;
-    size_t before = out->len;
-    const char *wrong = read_form(query, name, &found, out);
-    if (wrong == NULL && body.len > 0)
-        wrong = json ? read_json(body, name, &found, out) : read_form(body, name, &found, out);
-    if (wrong)
-        return wrong;
-    if (!found || out->len == before)
-        return "the parameter is missing";
-    if (has_controls(wr_slice(out->at + before, out->len - before)))
-        return "the value has control characters";
-    return NULL;
+    struct wr_admin_param param = { .name = name };
+    const char *wrong = wr_admin_params(query, body, json, &param, 1);
+    if (wrong == NULL && param.value.len == 0)
+        wrong = "the parameter is missing";
+    if (wrong == NULL)
+        wr_buf_add_slice(out, wr_buf_slice(&param.value));
+    wr_buf_fini(&param.value);
+    return wrong;
 }

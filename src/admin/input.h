@@ -3,9 +3,17 @@
 
 #include "base/bytes.h"
 
-/* The value of the one parameter `name`, which stands in the query ("name=value", percent-encoded), in a form
- * of the same kind, or in a JSON object as a string. json: the body is JSON. NULL and the value appended to
- * *out; or what is wrong (static text): it is missing, stands twice, or other things stand there too. The
- * value has no control characters. */
-const char *wr_admin_input(struct wr_slice query, struct wr_slice body, bool json, const char *name,
-                           struct wr_buf *out) WR_MUST_USE;
+/* One parameter that may be asked for with others. */
+struct wr_admin_param {
+    const char *name;
+    struct wr_buf value; /* the caller's to free */
+    bool given;
+};
+/* Reads any of `params` out of query, form or JSON object (strings; true and false as "1" and "0"), each once at most. NULL, or
+ * what is wrong (static text). Values have no control characters. */
+const char *wr_admin_params(struct wr_slice query, struct wr_slice body, bool json, struct wr_admin_param *params,
+                            size_t count) WR_MUST_USE;
+/* The value of the one parameter `name`, which stands in the query ("name=value", percent-encoded), in a form of the same
+ * kind, or in a JSON object as a string. json: the body is JSON. NULL and the value appended to *out; or what is wrong
+ * (static text): it is missing, stands twice, or other things stand there too. The value has no control characters. */
+const char *wr_admin_input(struct wr_slice query, struct wr_slice body, bool json, const char *name, struct wr_buf *out) WR_MUST_USE;

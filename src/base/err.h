@@ -13,7 +13,7 @@ enum wr_err {
 #define WR_OK WR_ERR_OK
 
 struct wr_err_info {
-    const char *name; /* "origin_timeout": for logs and metrics */
+    const char *name; /* "ORIGIN_TIMEOUT": for logs and Cache-Status */
     int status;       /* what the client gets; 0: no response can be sent */
     const char *title, *detail;
 };

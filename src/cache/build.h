@@ -16,7 +16,9 @@ struct wr_object *wr_build_pass(const struct wr_key *key, struct wr_time now, st
  * In the arena. */
 void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified,
                           struct wr_arena *arena, struct wr_head *out);
-/* The stored response updated by a 304 (RFC 9111 3.2, 4.3.4), sharing its flow. */
+/* Is what a 200 to HEAD says of the response's validators and length what is stored (RFC 9111 4.3.5)? */
+bool wr_build_describes(const struct wr_head *head, const struct wr_object *stored);
+/* The stored response updated by a 304 or a HEAD (RFC 9111 3.2, 4.3.4), sharing its flow. */
 struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta,
                                    const struct wr_head *not_modified, struct wr_slice via);
 /* The head of a stored response as fields again; slices into object->head, array in the arena. */

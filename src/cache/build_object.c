@@ -53,19 +53,28 @@ static bool is_reserved(const struct reserved *r, const struct wr_field *f)
 
 /* --- tags --- */
 
+static void write_tag(struct wr_buf *out, const char *mark, struct wr_slice tag)
+{
+    wr_buf_add_str(out, mark);
+    wr_buf_add_slice(out, tag);
+    wr_buf_add_char(out, '\n');
+}
+
 static bool write_tags(struct wr_buf *out, const struct wr_head *response)
 {
     static const enum wr_field_id ids[] = { WR_F_CACHE_GROUPS, WR_F_CACHE_TAG, WR_F_SURROGATE_KEY };
     struct wr_slice tags[MAX_TAGS];
     struct wr_arena arena = { 0 };
-    size_t count = 0;
+    size_t count = 0, groups = 0;
     bool all = true;
-    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         all = wr_tags_add(response, ids[i], &arena, tags, MAX_TAGS, &count) && all;
-    for (size_t i = 0; i < count; i++) {
-        wr_buf_add_slice(out, tags[i]);
-        wr_buf_add_char(out, '\n');
+        groups = i == 0 ? count : groups;
     }
+    for (size_t i = 0; i < count; i++)
+        write_tag(out, "", tags[i]);
+    for (size_t i = 0; i < groups; i++) /* RFC 9875 2: a group is one of this origin's */
+        write_tag(out, "\t", tags[i]);
     wr_arena_fini(&arena);
     return all;
 }
@@ -202,6 +211,21 @@ void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *
         out->fields[out->field_count++] = *f;
         out->known |= UINT64_C(1) << (f->id % 64);
     }
+}
+
+/* A field that isn't received agrees with anything. */
+static bool agrees(const struct wr_head *head, enum wr_field_id id, struct wr_slice stored)
+{
+    const struct wr_field *f = wr_head_get(head, id);
+    return f == NULL || (stored.at && wr_slice_eq(f->value, stored));
+}
+
+bool wr_build_describes(const struct wr_head *head, const struct wr_object *stored)
+{
+    const struct wr_field *f = wr_head_get(head, WR_F_CONTENT_LENGTH);
+    uint64_t length;
+    return agrees(head, WR_F_ETAG, stored->etag) && agrees(head, WR_F_LAST_MODIFIED, stored->last_modified) &&
+           (f == NULL || (wr_slice_u64(f->value, INT64_MAX, &length) && length == stored->meta.length));
 }
 
 struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta,

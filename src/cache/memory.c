@@ -95,10 +95,25 @@ static void take_out(struct wr_memory *m, struct shard *s, struct wr_entry *e, s
     *dead = e;
 }
 
-static void bury(struct wr_entry *dead)
+static bool is_marker(const struct wr_entry *e)
+{
+    return e->object->meta.kind == WR_OBJECT_VARY;
+}
+
+/* What was found through a marker is of no use to anyone without it. Variants have none of their own. */
+static void bury_variants(struct wr_memory *m, struct wr_entry *dead)
+{
+    for (unsigned i = 0; dead->variants && i < dead->variants->count; i++)
+        wr_memory_drop(m, dead->variants->of[i]);
+    free(dead->variants);
+}
+
+static void bury(struct wr_memory *m, struct wr_entry *dead)
 {
     while (dead) {
         struct wr_entry *next = dead->chain;
+        if (is_marker(dead))
+            bury_variants(m, dead);
         wr_object_unref(dead->object);
         free(dead);
         dead = next;
@@ -142,7 +157,7 @@ static void make_room(struct wr_memory *m, const struct wr_object *spare)
         evict_one(m, s, spare, &dead);
         pthread_mutex_unlock(&s->lock);
         barren = dead ? 0 : barren + 1;
-        bury(dead);
+        bury(m, dead);
     }
 }
 
@@ -173,6 +188,40 @@ struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash)
     return found;
 }
 
+static size_t variants_bytes(const struct wr_entry *e)
+{
+    return e->variants ? heap_bytes(e->variants) : 0;
+}
+
+/* The same marker, stored anew, leads to the same variants; another one doesn't. */
+static void inherit_variants(struct wr_entry *e, struct wr_entry *old)
+{
+    if (!is_marker(e) || !is_marker(old) || e->object->meta.version != old->object->meta.version)
+        return;
+    e->variants = old->variants;
+    e->bytes += variants_bytes(e);
+    old->variants = NULL;
+}
+
+void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, struct wr_hash variant)
+{
+    struct shard *s = shard_of(m, marker->hash);
+    struct wr_hash oldest;
+    bool full = false;
+    pthread_mutex_lock(&s->lock);
+    struct wr_entry *e = wr_table_find(&s->table, marker->hash);
+    if (e && is_marker(e) && e->object->meta.version == marker->meta.version) {
+        size_t before = variants_bytes(e);
+        full = wr_variants_add(&e->variants, variant, &oldest);
+        size_t more = variants_bytes(e) - before;
+        e->bytes += more;
+        __atomic_add_fetch(&m->bytes, more, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (full)
+        wr_memory_drop(m, oldest);
+}
+
 static bool fits(const struct wr_memory *m, const struct wr_flow *flow)
 {
     return wr_flow_kept(flow) && wr_flow_length(flow) <= m->max_object;
@@ -200,10 +249,11 @@ bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time
     if (old) {
         e->visited = old->visited; /* a refreshed response is as wanted as it was */
         take_out(m, s, old, &dead);
+        inherit_variants(e, old);
     }
     link_in(m, s, e);
     pthread_mutex_unlock(&s->lock);
-    bury(dead);
+    bury(m, dead);
     make_room(m, object);
     return true;
 }
@@ -218,7 +268,7 @@ static bool drop(struct wr_memory *m, struct wr_hash hash, const struct wr_objec
         take_out(m, s, e, &dead);
     pthread_mutex_unlock(&s->lock);
     bool dropped = dead != NULL;
-    bury(dead);
+    bury(m, dead);
     return dropped;
 }
 
@@ -230,6 +280,21 @@ bool wr_memory_drop(struct wr_memory *m, struct wr_hash hash)
 bool wr_memory_drop_if(struct wr_memory *m, const struct wr_object *object)
 {
     return drop(m, object->hash, object);
+}
+
+bool wr_memory_swap(struct wr_memory *m, const struct wr_object *old, struct wr_object *object)
+{
+    struct shard *s = shard_of(m, object->hash);
+    struct wr_object *given_up = NULL;
+    pthread_mutex_lock(&s->lock);
+    struct wr_entry *e = wr_table_find(&s->table, object->hash);
+    if (e && e->object == old) { /* of the same size */
+        given_up = e->object;
+        e->object = wr_object_ref(object);
+    }
+    pthread_mutex_unlock(&s->lock);
+    wr_object_unref(given_up);
+    return given_up != NULL;
 }
 
 void wr_memory_clear(struct wr_memory *m)
@@ -244,7 +309,7 @@ void wr_memory_clear(struct wr_memory *m)
             pthread_mutex_unlock(&s->lock);
             if (dead == NULL)
                 break;
-            bury(dead);
+            bury(m, dead);
         }
     }
 }
@@ -270,7 +335,7 @@ void wr_memory_sweep(struct wr_memory *m, struct wr_time now)
         sweep_buckets(m, s, at, now, &dead);
         more = at + SWEEP_BUCKETS < s->table.buckets;
         pthread_mutex_unlock(&s->lock);
-        bury(dead);
+        bury(m, dead);
     }
 }
 

@@ -17,10 +17,15 @@ struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash);
 /* Takes a reference of its own; replaces what was there. The flow must be WHOLE. A content larger than
  * max_object is refused. expires: monotonic, when it is worth nothing any more. */
 bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires);
-/* Drops by hash (any key text). */
+/* `variant`, which has been put, is found through this VARY marker: it is dropped with the marker, and when too many came
+ * after it. Nothing happens if the marker isn't here. */
+void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, struct wr_hash variant);
+/* Drops by hash (any key text). A marker takes its variants with it. */
 bool wr_memory_drop(struct wr_memory *m, struct wr_hash hash);
 /* Drops only if it is still this very object. */
 bool wr_memory_drop_if(struct wr_memory *m, const struct wr_object *object);
+/* Puts another object under the same key in its place, if it is still this very one. */
+bool wr_memory_swap(struct wr_memory *m, const struct wr_object *old, struct wr_object *object);
 void wr_memory_clear(struct wr_memory *m);
 /* Frees what has expired in one of the 64 shards, in turn: 64 calls go over the whole store. For a timer.
  * now: monotonic. */

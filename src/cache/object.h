@@ -23,6 +23,7 @@ enum wr_object_flag {
     WR_OF_HEURISTIC = 8,       /* its lifetime is our guess (4.2.2) */
     WR_OF_PARTIAL = 16,        /* a 206: one part of the content */
     WR_OF_OVERRIDE = 32,       /* the policy's ttl won over what the origin said */
+    WR_OF_FOR_AUTHORIZED = 64, /* PASS: only for requests with Authorization, others may yet find something to share */
 };
 
 #define WR_SPAN_NONE ((struct wr_span){ -1 })
@@ -44,7 +45,8 @@ struct wr_meta {
 
 struct wr_object {
     unsigned refs;
-    struct wr_hash hash;          /* of key */
+    bool shelved;                 /* atomic: Redis has confirmed that it holds it */
+    struct wr_hash hash;          /* of key; from here on nothing changes */
     struct wr_slice key;          /* the cache key's whole text */
     struct wr_slice host;         /* part of the Redis key's name; "" if the key has none */
     struct wr_meta meta;
@@ -54,14 +56,16 @@ struct wr_object {
     struct wr_slice etag, last_modified; /* inside head; at NULL: none */
     struct wr_slice vary_values;  /* of a variant: what its selecting fields were, for its key (at NULL:
                                      none) */
-    struct wr_slice tags;         /* of Cache-Groups, Cache-Tag, Surrogate-Key: one per line */
+    struct wr_slice tags;         /* of Cache-Groups, Cache-Tag, Surrogate-Key: one per line; groups once more
+                                     behind a tab, as those of this host */
     struct wr_slice first_only;   /* field lines that only the request that fetched it may see
                                      (private="...", no-cache="..."): not written to Redis */
     struct wr_slice generations;  /* of its tags, host and the whole cache when it was stored: opaque here */
     struct wr_flow *flow;         /* NULL: no content (VARY, PASS) */
+    struct wr_time softened;      /* wall clock, beside the record: what was fetched before is stale; 0: nothing is */
+    uint64_t gens_epoch;          /* atomic: of the generations they were last compared with and found current; 0: never */
     struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
     bool own;                     /* this process has fetched it, and stores it in Redis */
-    bool shelved;                 /* atomic: and Redis has confirmed that */
     size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides
                                      the flow */
 };
@@ -69,6 +73,8 @@ struct wr_object {
 /* All octets are copied into one allocation; flow: takes a reference of its own. One reference to the caller.
  * hash is computed from key. Thread: any. */
 struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *flow);
+/* What of it never changes, to make another object of. */
+struct wr_object wr_object_facts(const struct wr_object *o);
 struct wr_object *wr_object_ref(struct wr_object *o);
 void wr_object_unref(struct wr_object *o);
 

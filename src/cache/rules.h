@@ -20,6 +20,7 @@ struct wr_request_rules {
     bool only_if_cached;
     struct wr_span max_age, min_fresh, max_stale; /* -1: not given; max_stale may be WR_SPAN_MAX */
     bool authorized;           /* carries Authorization */
+    bool post_for_get;         /* a POST that passes: its response may be stored for GETs (RFC 9110 9.3.3) */
 };
 void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head *request,
                       struct wr_request_rules *out);
@@ -48,6 +49,11 @@ enum wr_reuse {
 /* unit01: a random number from [0,1) for early refresh; 1: none. */
 enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_object *object, struct wr_time now, double unit01);
+/* Does this pass marker speak of this request? */
+static inline bool wr_rules_passes(const struct wr_request_rules *asked, const struct wr_object *marker)
+{
+    return asked->authorized || !(marker->meta.flags & WR_OF_FOR_AUTHORIZED);
+}
 /* May it be served although stale, because the origin failed (RFC 5861 4 and RFC 9111 4.2.4)? */
 bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_object *object, struct wr_time now);

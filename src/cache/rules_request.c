@@ -56,6 +56,11 @@ static const char *why_pass(const struct wr_cache_policy *policy, const struct w
     return NULL;
 }
 
+static bool may_answer_gets(const struct wr_cache_policy *policy, const struct wr_head *request)
+{
+    return request->method == WR_METHOD_POST && policy->enabled && !policy->methods_post && !bypassed(policy, request);
+}
+
 static struct wr_span span_of(int64_t delta)
 {
     if (delta == WR_DELTA_NONE)
@@ -80,6 +85,7 @@ void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head
         .min_fresh = span_of(d.min_fresh),
         .max_stale = span_of(d.max_stale),
         .authorized = wr_head_get(request, WR_F_AUTHORIZATION) != NULL,
+        .post_for_get = may_answer_gets(policy, request),
     };
     out->ask = out->detail ? WR_ASK_PASS : WR_ASK_LOOKUP;
 }

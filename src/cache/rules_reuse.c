@@ -31,7 +31,9 @@ enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct 
         return WR_REUSE_VALIDATE;
     if (left.us > 0)
         return refresh_early(policy, object, left, unit01) ? WR_REUSE_EARLY : WR_REUSE_FRESH;
-    if (m->swr.us >= 0 && -left.us < m->swr.us)
+    /* max-age without max-stale: nothing stale at all (RFC 9111 5.2.1.1) */
+    bool wants_fresh = asked->max_age.us >= 0 && asked->max_stale.us < 0;
+    if (m->swr.us >= 0 && -left.us < m->swr.us && !wants_fresh)
         return WR_REUSE_STALE_SERVE;
     if (asked->max_stale.us >= 0 && -left.us <= asked->max_stale.us && !(m->flags & WR_OF_MUST_REVALIDATE))
         return WR_REUSE_STALE_ASKED;

@@ -1,5 +1,6 @@
 /* May a response be stored (RFC 9111 3), and what is to be remembered of it? */
 #include "cache/freshness.h"
+#include "http/target.h"
 
 /* Status codes whose own rules for caching are implemented (the last of RFC 9110 15 that change them are 206
  * and 304, which are not stored as they are): what must-understand asks for (RFC 9111 5.2.2.3). */
@@ -64,6 +65,20 @@ static const char *forbidden(const struct wr_cache_policy *policy, const struct 
     if (d->is_private)
         return "private";
     return NULL;
+}
+
+/* A POST's response stands for a GET's only if it says for how long, and that it is what a GET would get (RFC 9110 8.7,
+ * 9.3.3). */
+static const char *not_for_gets(const struct wr_head *request, const struct wr_head *response,
+                                enum wr_lifetime_source source)
+{
+    const struct wr_field *f = wr_head_get(response, WR_F_CONTENT_LOCATION);
+    if (response->status != 200 || source != WR_LIFETIME_ORIGIN || f == NULL)
+        return "method";
+    struct wr_slice query = wr_target_on_host(f->value, request->host), path = wr_slice_cut(&query, '?');
+    bool same = wr_slice_eq(path, request->path) && wr_slice_eq(query, request->query) &&
+                (query.at == NULL) == (request->query.at == NULL);
+    return same ? NULL : "method";
 }
 
 static bool can_be_validated(const struct wr_head *response)
@@ -162,7 +177,7 @@ enum wr_storing wr_rules_store(const struct wr_cache_policy *policy, const struc
         .fetch_time = wr_time_since(response_time, request_time),
         .length = length_of(response),
     };
-    if (asked->ask == WR_ASK_PASS || asked->no_store) {
+    if ((asked->ask == WR_ASK_PASS && !asked->post_for_get) || asked->no_store) {
         *detail = asked->no_store ? "the request says no-store" : "the request passes the cache";
         return WR_STORE_NOT_NOW;
     }
@@ -170,6 +185,8 @@ enum wr_storing wr_rules_store(const struct wr_cache_policy *policy, const struc
         return WR_STORE_NOT;
     struct wr_span lifetime;
     enum wr_lifetime_source source = wr_lifetime(policy, response, &d, targeted, response_time, &lifetime);
+    if (asked->post_for_get && (*detail = not_for_gets(request, response, source)) != NULL)
+        return WR_STORE_NOT_NOW;
     meta->lifetime = jittered(lifetime, meta->initial_age, policy->jitter * jitter01);
     meta->flags = flags_of(&d, source);
     fill_stale(policy, &d, meta);

@@ -70,6 +70,15 @@ static bool read_fields(const struct wr_shelf_read *read, const struct wr_reply 
                                                            wr_reply_slice(wr_reply_at(reply, 2)), record);
 }
 
+/* The field that a soft purge leaves. What isn't an instant softens everything. */
+static struct wr_time softened(const struct wr_reply *field)
+{
+    uint64_t us = 0;
+    if (wr_reply_kind(field) == WR_REPLY_STRING && !wr_slice_u64(wr_reply_slice(field), INT64_MAX, &us))
+        us = INT64_MAX;
+    return (struct wr_time){ (int64_t) us };
+}
+
 static struct wr_object *object_of(const struct wr_shelf_read *read, struct wr_record *record,
                                    struct wr_flow *flow)
 {
@@ -87,6 +96,7 @@ static void on_fields(struct wr_call *call, enum wr_err err, const struct wr_rep
         finish(read, err, NULL);
         return;
     }
+    record.like.softened = softened(wr_reply_at(reply, 4));
     if (record.like.meta.kind != WR_OBJECT_RESPONSE) {
         finish(read, WR_OK, object_of(read, &record, NULL));
         return;
@@ -121,8 +131,9 @@ enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const s
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &s->policy->redis, host, hash);
     const struct wr_slice argv[] = { WR_SLICE("HMGET"), wr_buf_slice(&name), WR_SLICE("key"),
-                                     WR_SLICE("meta"),  WR_SLICE("head"),    WR_SLICE("body") };
-    enum wr_err err = wr_link_send(s->link, &read->call, s->policy->redis.timeout, 6, argv);
+                                     WR_SLICE("meta"),  WR_SLICE("head"),    WR_SLICE("body"),
+                                     WR_SLICE("soft") };
+    enum wr_err err = wr_link_send(s->link, &read->call, s->policy->redis.timeout, 7, argv);
     wr_buf_fini(&name);
     return err;
 }
@@ -144,8 +155,9 @@ static void on_meta(struct wr_call *call, enum wr_err err, const struct wr_reply
 {
     struct wr_shelf_check *check = WR_CONTAINER(call, struct wr_shelf_check, call);
     uint64_t version;
-    bool same = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING &&
-                wr_record_version(wr_reply_slice(reply), &version) && version == check->version;
+    const struct wr_reply *meta = wr_reply_at(reply, 0), *soft = wr_reply_at(reply, 1);
+    bool same = err == WR_OK && wr_reply_kind(meta) == WR_REPLY_STRING && wr_reply_kind(soft) == WR_REPLY_NIL &&
+                wr_record_version(wr_reply_slice(meta), &version) && version == check->version;
     check->done(check, same);
 }
 
@@ -155,8 +167,8 @@ enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check, c
     check->version = object->meta.version;
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &s->policy->redis, object->host, object->hash);
-    const struct wr_slice argv[] = { WR_SLICE("HGET"), wr_buf_slice(&name), WR_SLICE("meta") };
-    enum wr_err err = wr_link_send(s->link, &check->call, s->policy->redis.timeout, 3, argv);
+    const struct wr_slice argv[] = { WR_SLICE("HMGET"), wr_buf_slice(&name), WR_SLICE("meta"), WR_SLICE("soft") };
+    enum wr_err err = wr_link_send(s->link, &check->call, s->policy->redis.timeout, 4, argv);
     wr_buf_fini(&name);
     return err;
 }

@@ -38,13 +38,21 @@ void wr_shelf_cancel(struct wr_shelf_read *read);
  * What it replaces is not touched before: its pieces go by their own TTL, so that who reads them just now can
  * finish. Fire and forget: nobody's answer depends on it; `written` (may be NULL) is called once on this loop
  * when Redis has confirmed or refused, never before this returns. CANCELLED: not for the shelf (content not
- * whole, or over redis.max_object), or the shelf was freed meanwhile. */
+ * whole, or over redis.max_object), or the shelf was freed meanwhile. PURGED: not stored, because its URL was purged since
+ * object->checked (when its fetch began; 0: just now). */
 void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep,
                   void (*written)(void *ctx, enum wr_err err), void *ctx);
-/* UNLINKs the primary key: its variants, chosen through it, are unreachable from then on. */
-void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash,
-                   void (*dropped)(void *ctx, enum wr_err err), void *ctx);
-/* Does Redis still hold this very storing of it (meta.version)? Embedded in the asker. */
+/* Tells Redis that `variant` has been stored under the VARY marker's key. The oldest of more than WR_MAX_VARIANTS, counted
+ * over the fleet, is dropped there. keep: as the variant's. Nobody waits for it. */
+void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant,
+                          struct wr_span keep);
+/* UNLINKs one key: what is put there next is welcome, whenever its fetch began. Nobody waits for it. */
+void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash);
+/* Purges one URL by its primary key: its variants, chosen through it, go with it. soft: the wall clock, and what was fetched
+ * before is stale; 0: it is gone. Nothing of a fetch that has begun before can be put there any more. `purged` as `written`. */
+void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash, struct wr_time soft,
+                    void (*purged)(void *ctx, enum wr_err err), void *ctx);
+/* Does Redis still hold this very storing of it (meta.version), and no soft purge of it? Embedded in the asker. */
 struct wr_shelf_check {
     void (*done)(struct wr_shelf_check *check, bool same);
     struct wr_call call;

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "cache/crc32c.h"
+#include "cache/variants.h"
 
+#define FETCH_MOST WR_SPAN_S(3600) /* a fetch that took longer isn't put into Redis: purges are remembered for so long */
 #define PIECES_MOST_LIVE \
     WR_SPAN_S(60) /* pieces outlive what names them, so that a read that has begun can end */
 
@@ -82,6 +84,15 @@ static void on_last(struct wr_call *call, enum wr_err err, const struct wr_reply
 
 /* --- a write --- */
 
+/* 0: its URL has been purged since the fetch began. */
+static void on_put(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER && wr_reply_int(reply) == 0)
+        end(WR_CONTAINER(call, struct wr_shelf_job, call), WR_ERR_PURGED);
+    else
+        on_last(call, err, reply);
+}
+
 static struct wr_slice decimal(char out[24], int64_t n)
 {
     return wr_slice(out, (size_t) snprintf(out, 24, "%lld", (long long) n));
@@ -93,16 +104,20 @@ static enum wr_err write_hash(struct wr_shelf_job *j, struct wr_slice body)
     struct wr_shelf *s = j->shelf;
     const struct wr_object *o = j->object;
     struct wr_buf name = { 0 }, meta = { 0 };
-    char ttl[24];
+    struct wr_buf purge = { 0 };
+    struct wr_span ago = { o->checked.us ? wr_time_since(s->loop->mono, o->checked).us : 0 };
+    char ttl[24], began[24], remembered[24];
     wr_keys_cache(&name, &s->policy->redis, o->host, o->hash);
+    wr_keys_url_generation(&purge, &s->policy->redis, o->hash);
     wr_record_encode(&meta, o, j->length, j->chunk, j->chunk_count, j->sums);
-    const struct wr_slice keys[] = { wr_buf_slice(&name) };
-    const struct wr_slice args[] = { decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head,
-                                     body };
-    j->call = (struct wr_call){ .done = on_last };
+    const struct wr_slice keys[] = { wr_buf_slice(&name), wr_buf_slice(&purge) };
+    const struct wr_slice args[] = { decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head, body,
+                                     decimal(began, wr_span_ms(ago)), decimal(remembered, wr_span_ms(FETCH_MOST)) };
+    j->call = (struct wr_call){ .done = on_put };
     enum wr_err err =
-        wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_CACHE_PUT, 1, keys, 5, args);
+        wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_CACHE_PUT, 2, keys, 7, args);
     wr_buf_fini(&name);
+    wr_buf_fini(&purge);
     wr_buf_fini(&meta);
     return err;
 }
@@ -222,18 +237,48 @@ void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span k
         end_soon(j, err);
 }
 
-/* --- a drop --- */
+/* --- dropping --- */
 
-void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash,
-                   void (*dropped)(void *ctx, enum wr_err err), void *ctx)
+void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash)
 {
-    struct wr_shelf_job *j = job_new(s, dropped, ctx);
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &s->policy->redis, host, hash);
-    const struct wr_slice argv[] = { WR_SLICE("UNLINK"), wr_buf_slice(&name) };
-    j->call = (struct wr_call){ .done = on_last };
-    enum wr_err err = wr_link_send(s->link, &j->call, wr_shelf_patience(s), 2, argv);
+    wr_link_tell(s->link, 2, (struct wr_slice[]){ WR_SLICE("UNLINK"), wr_buf_slice(&name) });
     wr_buf_fini(&name);
+}
+
+/* --- a purge --- */
+
+void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash, struct wr_time soft,
+                    void (*purged)(void *ctx, enum wr_err err), void *ctx)
+{
+    struct wr_shelf_job *j = job_new(s, purged, ctx);
+    struct wr_buf name = { 0 }, generation = { 0 };
+    char at[24], remembered[24];
+    wr_keys_cache(&name, &s->policy->redis, host, hash);
+    wr_keys_url_generation(&generation, &s->policy->redis, hash);
+    const struct wr_slice keys[] = { wr_buf_slice(&name), wr_buf_slice(&generation) };
+    const struct wr_slice args[] = { decimal(at, soft.us), decimal(remembered, wr_span_ms(FETCH_MOST)) };
+    j->call = (struct wr_call){ .done = on_last };
+    enum wr_err err = wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_URL_PURGE, 2, keys, 2, args);
+    wr_buf_fini(&name);
+    wr_buf_fini(&generation);
     if (err != WR_OK)
         end_soon(j, err);
+}
+
+/* --- the bound of variants --- */
+
+void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant,
+                          struct wr_span keep)
+{
+    struct wr_buf list = { 0 }, name = { 0 };
+    char most[24], ttl[24];
+    wr_keys_variants(&list, &s->policy->redis, marker->hash);
+    wr_keys_cache(&name, &s->policy->redis, variant->host, variant->hash);
+    const struct wr_slice keys[] = { wr_buf_slice(&list) };
+    const struct wr_slice args[] = { wr_buf_slice(&name), decimal(most, WR_MAX_VARIANTS), decimal(ttl, wr_span_ms(keep)) };
+    wr_link_tell_script(s->link, WR_SCRIPT_VARIANTS, 1, keys, 3, args);
+    wr_buf_fini(&list);
+    wr_buf_fini(&name);
 }

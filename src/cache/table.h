@@ -8,15 +8,19 @@
 #include <sys/queue.h>
 
 #include "cache/object.h"
+#include "cache/variants.h"
 
 struct wr_entry {
     struct wr_entry *chain;         /* the next one in its bucket */
     uint64_t hash_lo;               /* of object->hash: most that isn't meant is passed over without touching the object */
     struct wr_object *object;       /* counted */
-    const void *flow;               /* object->flow, to have it fetched before the object has told where it is */
+    union {
+        const void *flow;           /* object->flow, to have it fetched before the object has told where it is */
+        struct wr_variants *variants; /* of a VARY marker, which has none: those found through it; or NULL */
+    };
     struct wr_time expires;         /* monotonic */
     TAILQ_ENTRY(wr_entry) queue;    /* newest first */
-    size_t bytes : 63;              /* of all that dies with it */
+    size_t bytes : 63;              /* of all that dies with it; variants have entries of their own */
     size_t visited : 1;             /* used since the hand came by */
 };
 TAILQ_HEAD(wr_entry_queue, wr_entry);

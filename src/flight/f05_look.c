@@ -6,11 +6,12 @@
 static void remember(struct wr_flight *f, struct wr_object *object)
 {
     const struct wr_shared *shared = f->tenure->worker->shared;
-    object->checked = f->look_sent;
     if (shared->memory == NULL || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
         return;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, object, f->loop->now);
-    wr_memory_put(shared->memory, object, wr_time_add(f->loop->mono, keep));
+    if (wr_memory_put(shared->memory, object, wr_time_add(f->loop->mono, keep)) && object->vary_values.at &&
+        f->order.marker)
+        wr_memory_add_variant(shared->memory, f->order.marker, object->hash);
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &f->tenure->policy->redis, object->host, object->hash);
     if (wr_herald_changed_since(shared->herald, wr_buf_slice(&name), f->look_sent))
@@ -41,10 +42,16 @@ static bool good_enough(const struct wr_flight *f, enum wr_reuse reuse, const st
 
 static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
-    enum wr_reuse reuse = wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0);
-    if (reuse == WR_REUSE_NOT) {
-        wr_object_unref(object);
+    const struct wr_object *stale = f->order.stale;
+    if (!f->order.look_first && stale && stale->meta.version == object->meta.version) {
+        wr_object_unref(object); /* it is to be refreshed: only another one is news */
         return miss;
+    }
+    enum wr_reuse reuse = wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0);
+    if (reuse == WR_REUSE_NOT) { /* what this request gets instead must not take its place */
+        wr_object_unref(object);
+        wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
+        return WR_FLIGHT_DONE;
     }
     if (!good_enough(f, reuse, object)) {
         wr_object_unref(f->order.stale);
@@ -61,13 +68,17 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
 
 enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
+    bool passes;
     remember(f, object);
     switch (object->meta.kind) {
     case WR_OBJECT_VARY:
         wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_AGAIN, .object = object }, false);
         return WR_FLIGHT_DONE;
     case WR_OBJECT_PASS:
+        passes = wr_rules_passes(&f->rules, object);
         wr_object_unref(object);
+        if (!passes)
+            return miss;
         wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
         return WR_FLIGHT_DONE;
     default:
@@ -76,11 +87,15 @@ enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *obje
     }
 }
 
+static void on_known(struct wr_flight *f, struct wr_object *object)
+{
+    wr_flight_go(f, object ? wr_flight_found(f, object, WR_FLIGHT_GATE) : WR_FLIGHT_GATE);
+}
+
 static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
 {
-    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, read);
     (void) err; /* Redis away or late reads as a miss: it costs sharing, not the answer */
-    wr_flight_go(f, object ? wr_flight_found(f, object, WR_FLIGHT_GATE) : WR_FLIGHT_GATE);
+    wr_flight_verify(WR_CONTAINER(read, struct wr_flight, read), object, on_known);
 }
 
 enum wr_flight_stage wr_flight_look(struct wr_flight *f)

@@ -40,10 +40,8 @@ static void fetch_without(struct wr_flight *f)
 
 /* --- looking again --- */
 
-static void on_second_look(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
+static void on_known(struct wr_flight *f, struct wr_object *object)
 {
-    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, read);
-    (void) err;
     enum wr_flight_stage next = WR_FLIGHT_ASK;
     if (object)
         next = wr_flight_found(f, object, WR_FLIGHT_ASK);
@@ -57,10 +55,21 @@ static void on_second_look(struct wr_shelf_read *read, enum wr_err err, struct w
     }
 }
 
+static void on_second_look(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
+{
+    (void) err;
+    wr_flight_verify(WR_CONTAINER(read, struct wr_flight, read), object, on_known);
+}
+
+static bool looking(const struct wr_flight *f)
+{
+    return wr_call_pending(&f->read.call) || f->verifying;
+}
+
 static void look_again(struct wr_flight *f)
 {
     struct wr_shelf *shelf = f->tenure->worker->shelf;
-    if (wr_call_pending(&f->read.call))
+    if (looking(f))
         return;
     f->read.done = on_second_look;
     f->look_sent = f->loop->mono;
@@ -161,7 +170,7 @@ static void on_timer(struct wr_timer *timer)
         renew(f);
     else if (!wr_time_before(f->loop->mono, f->lock_deadline))
         fetch_without(f);
-    else if (wr_call_pending(&f->lock_call) || wr_call_pending(&f->read.call))
+    else if (wr_call_pending(&f->lock_call) || looking(f))
         poll_later(f);
     else if (!try_lock(f))
         fetch_without(f);

@@ -40,9 +40,21 @@ static void on_end(struct wr_exchange *x, enum wr_err err)
     wr_flight_go(f, WR_FLIGHT_DONE);
 }
 
+/* What has been purged is not brought back by a 304. */
+static void drop_purged_stale(struct wr_flight *f)
+{
+    struct wr_object *stale = f->order.stale;
+    if (stale == NULL || wr_gens_check(f->tenure->worker->shared->gens, stale, f->loop->mono) != WR_GENS_GONE)
+        return;
+    wr_object_unref(stale);
+    f->order.stale = NULL;
+}
+
 enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
 {
     struct wr_exchange *x = &f->exchange;
+    drop_purged_stale(f);
+    wr_flight_begin_anew(f);
     wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->request.minor], !f->alone);
     x->on_interim = wr_flight_on_interim;
     x->on_head = wr_flight_on_head;

@@ -8,6 +8,13 @@ static struct wr_slice server_text(struct wr_flight *f)
     return wr_arena_copy(&f->arena, wr_slice_str(f->exchange.server));
 }
 
+static void end_early(struct wr_flight *f)
+{
+    wr_exchange_cancel(&f->exchange);
+    f->exchange_open = false;
+    wr_flight_go(f, WR_FLIGHT_DONE);
+}
+
 static struct wr_news news_of(struct wr_flight *f, enum wr_verdict verdict, struct wr_object *object, int fwd_status)
 {
     return (struct wr_news){ .verdict = verdict,
@@ -62,14 +69,15 @@ void wr_flight_failed(struct wr_flight *f, enum wr_err err)
 
 void wr_flight_leave_pass_marker(struct wr_flight *f)
 {
-    struct wr_worker *worker = f->tenure->worker;
     struct wr_span ttl = f->order.route->cache.pass_ttl;
     if (ttl.us <= 0)
         return;
     struct wr_object *marker = wr_build_pass(&f->order.key, f->loop->now, ttl);
-    marker->checked = f->loop->mono;
-    marker->own = worker->shelf != NULL;
-    wr_flight_keep(f, marker);
+    if (f->rules.authorized)
+        marker->meta.flags |= WR_OF_FOR_AUTHORIZED;
+    marker->checked = wr_flight_began(f);
+    marker->own = f->tenure->worker->shelf != NULL;
+    wr_flight_put(f, marker);
     wr_object_unref(marker);
 }
 
@@ -106,12 +114,8 @@ static void answer_privately(struct wr_flight *f, const struct wr_head *head, st
     f->built = wr_build_object(&f->order.key, wr_slice(NULL, 0), &meta, head, f->tenure->worker->shared->via[head->minor], flow);
     wr_flow_unref(flow);
     wr_flight_tell(f, news_of(f, WR_VERDICT_OBJECT, f->built, head->status), true);
-    if (!wr_flight_has_leader(f)) {
-        /* nobody may have it: what asked for it has left */
-        wr_exchange_cancel(&f->exchange);
-        f->exchange_open = false;
-        wr_flight_go(f, WR_FLIGHT_DONE);
-    }
+    if (!wr_flight_has_leader(f)) /* nobody may have it: what asked for it has left */
+        end_early(f);
 }
 
 /* --- it is stored, and flows to whoever waits --- */
@@ -129,7 +133,7 @@ static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head,
     if (f->order.marker == NULL || !wr_slice_eq(f->order.marker->head, names)) {
         wr_object_unref(f->order.marker);
         f->order.marker = wr_build_vary(&f->order.primary, names, meta);
-        f->order.marker->checked = f->loop->mono;
+        f->order.marker->checked = wr_flight_began(f);
         f->order.marker->own = f->tenure->worker->shelf != NULL;
         f->new_marker = wr_object_ref(f->order.marker);
     }
@@ -155,6 +159,7 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     f->built = wr_build_object(&key, values, meta, head, f->tenure->worker->shared->via[head->minor], flow);
     wr_flow_unref(flow);
     remember_marker(f);
+    wr_flight_ask_generations(f);
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, head->status);
     news.stored = true;
     if (f->order.marker)
@@ -163,6 +168,13 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
 }
 
 /* --- 304: the stored response is good for longer --- */
+
+bool wr_flight_same_choice(struct wr_flight *f, const struct wr_object *stored, const struct wr_head *updated)
+{
+    struct wr_slice names = wr_vary_names(updated, &f->arena);
+    bool variant = stored->vary_values.at && f->order.marker;
+    return wr_slice_eq(names, variant ? f->order.marker->head : wr_slice(NULL, 0));
+}
 
 static void validated(struct wr_flight *f, const struct wr_head *not_modified)
 {
@@ -174,10 +186,14 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     enum wr_storing storing =
         wr_rules_store(&f->order.route->cache, &f->request, &f->rules, &merged, f->exchange.sent, f->exchange.answered,
                        wr_rand_unit(), &meta, &detail);
+    if (!wr_flight_same_choice(f, stale, &merged))
+        storing = WR_STORE_NOT_NOW;
     meta.length = stale->meta.length;
     meta.version = wr_rand_u64();
     f->built = wr_build_updated(stale, &meta, not_modified, f->tenure->worker->shared->via[not_modified->minor]);
     f->storing = storing;
+    if (storing == WR_STORE)
+        wr_flight_ask_generations(f);
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, 304);
     news.validated = true;
     news.stored = storing == WR_STORE;
@@ -189,13 +205,46 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
 
 /* --- which of these is it? --- */
 
+/* Also whether there is a store for so much. */
+static enum wr_storing judge(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta)
+{
+    const struct wr_exchange *x = &f->exchange;
+    const char *detail;
+    enum wr_storing storing = wr_rules_store(&f->order.route->cache, &f->request, &f->rules, head, x->sent, x->answered,
+                                             wr_rand_unit(), meta, &detail);
+    bool too_large = head->framing == WR_FRAMING_LENGTH && head->content_length > wr_flight_max_object(f);
+    return storing == WR_STORE && too_large ? WR_STORE_NOT : storing;
+}
+
+/* The answer to a request that was sent as it came. */
+static void answer_alone(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta)
+{
+    if (f->request.method == WR_METHOD_HEAD)
+        wr_flight_learn(f, head);
+    f->storing = f->rules.post_for_get ? judge(f, head, meta) : WR_STORE_NOT;
+    if (f->storing == WR_STORE) { /* it has changed what it stands for */
+        wr_flight_forget(f, f->order.primary.host, f->order.primary.hash);
+        store(f, head, meta);
+    } else {
+        answer_privately(f, head, *meta);
+    }
+}
+
+/* More than fits into a flow's window for the sake of a part that nobody will keep the rest of: let everybody ask for what
+ * they want themselves. */
+static bool asks_for_less(const struct wr_flight *f, const struct wr_head *head)
+{
+    bool large = head->framing != WR_FRAMING_NONE &&
+                 !(head->framing == WR_FRAMING_LENGTH && head->content_length <= WR_FLOW_WINDOW);
+    return head->status == 200 && large && wr_head_get(&f->request, WR_F_RANGE) != NULL;
+}
+
 void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
 {
     struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
     struct wr_meta meta = { .kind = WR_OBJECT_RESPONSE, .status = head->status };
-    const char *detail = NULL;
     if (f->alone) {
-        answer_privately(f, head, meta);
+        answer_alone(f, head, &meta);
         return;
     }
     if (head->status == 304 && f->order.stale) {
@@ -203,15 +252,10 @@ void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
         return;
     }
     if (wr_rules_is_error(head->status) && stale_instead(f, head->status)) {
-        wr_exchange_cancel(x);
-        f->exchange_open = false;
-        wr_flight_go(f, WR_FLIGHT_DONE);
+        end_early(f);
         return;
     }
-    f->storing = wr_rules_store(&f->order.route->cache, &f->request, &f->rules, head, x->sent, x->answered, wr_rand_unit(),
-                                &meta, &detail);
-    if (f->storing == WR_STORE && head->framing == WR_FRAMING_LENGTH && head->content_length > wr_flight_max_object(f))
-        f->storing = WR_STORE_NOT;
+    f->storing = judge(f, head, &meta);
     if (f->storing == WR_STORE) {
         store(f, head, &meta);
         return;
@@ -219,5 +263,10 @@ void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
     if (f->storing == WR_STORE_NOT)
         wr_flight_leave_pass_marker(f);
     wr_flight_unlock(f, f->storing == WR_STORE_NOT ? "pass" : "failed");
+    if (asks_for_less(f, head)) {
+        wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
+        end_early(f);
+        return;
+    }
     answer_privately(f, head, meta);
 }

@@ -1,57 +1,95 @@
 /* LAND: the response is whole. Into the stores with it, word to the other nodes, the lock let go. */
+#include <stdlib.h>
+
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
-/* The object as it is to be stored: its length known, no slack in its memory, nothing that was for one client only. One reference to the caller. */
-static struct wr_object *final_object(struct wr_flight *f)
+/* The object as it is to be stored: its length and generations known, no slack in its memory, nothing that was for one
+ * client only. epoch: of the generations. One reference to the caller. */
+static struct wr_object *final_object(struct wr_flight *f, uint64_t epoch)
 {
-    struct wr_object *o = f->built;
-    struct wr_flow *tight = wr_flow_compact(o->flow);
-    uint64_t length = wr_flow_length(o->flow);
-    struct wr_object *final;
-    if (tight == o->flow && o->meta.length == length && o->first_only.len == 0) {
-        final = wr_object_ref(o);
-    } else {
-        struct wr_object like = *o;
-        like.meta.length = length;
-        like.first_only = wr_slice(NULL, 0);
-        final = wr_object_new(&like, tight);
-    }
+    struct wr_object like = wr_object_facts(f->built);
+    struct wr_flow *tight = wr_flow_compact(like.flow);
+    like.meta.length = wr_flow_length(like.flow);
+    like.first_only = wr_slice(NULL, 0);
+    like.generations = wr_buf_slice(&f->stamp);
+    like.gens_epoch = epoch;
+    struct wr_object *final = wr_object_new(&like, tight);
     wr_flow_unref(tight);
-    final->checked = f->loop->mono;
+    final->checked = wr_flight_began(f);
     final->own = f->tenure->worker->shelf != NULL;
     return final;
 }
 
 /* Redis has it: from now on whoever changes it there is heard of. CANCELLED: it is nothing for the shelf (too large), and
- * what never was there can't change. */
-static void mark(struct wr_object *o, enum wr_err err)
+ * what never was there can't change. PURGED, on another node: then it isn't for our memory either. */
+static void mark(struct wr_memory *memory, struct wr_object *o, enum wr_err err)
 {
     if (err == WR_OK || err == WR_ERR_CANCELLED)
         __atomic_store_n(&o->shelved, true, __ATOMIC_RELAXED);
+    if (err == WR_ERR_PURGED && memory)
+        wr_memory_drop_if(memory, o);
     wr_object_unref(o);
 }
 
-static void on_marker_shelved(void *ctx, enum wr_err err)
+struct alone {
+    struct wr_memory *memory;
+    struct wr_object *object;
+};
+
+static void on_shelved_alone(void *ctx, enum wr_err err)
 {
-    mark(ctx, err);
+    struct alone *a = ctx;
+    mark(a->memory, a->object, err);
+    free(a);
 }
 
-void wr_flight_keep(struct wr_flight *f, struct wr_object *o)
+/* The marker that leads to it, if it is a variant. */
+static const struct wr_object *marker_of(const struct wr_flight *f, const struct wr_object *o)
 {
-    struct wr_worker *worker = f->tenure->worker;
+    return o->vary_values.at ? f->order.marker : NULL;
+}
+
+static void remember(struct wr_flight *f, struct wr_object *o, struct wr_span keep)
+{
+    struct wr_memory *memory = f->tenure->worker->shared->memory;
+    if (memory == NULL || keep.us <= 0)
+        return;
+    if (wr_memory_put(memory, o, wr_time_add(f->loop->mono, keep)) && marker_of(f, o))
+        wr_memory_add_variant(memory, marker_of(f, o), o->hash);
+}
+
+/* false: there is no Redis, or nothing to keep; then `written` is never called. */
+static bool share(struct wr_flight *f, struct wr_object *o, struct wr_span keep, void (*written)(void *, enum wr_err),
+                  void *ctx)
+{
+    struct wr_shelf *shelf = f->tenure->worker->shelf;
+    if (shelf == NULL || keep.us <= 0)
+        return false;
+    wr_shelf_put(shelf, o, keep, written, ctx);
+    if (marker_of(f, o))
+        wr_shelf_add_variant(shelf, marker_of(f, o), o, keep);
+    return true;
+}
+
+void wr_flight_put(struct wr_flight *f, struct wr_object *o)
+{
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, o, f->loop->now);
-    if (worker->shared->memory)
-        wr_memory_put(worker->shared->memory, o, wr_time_add(f->loop->mono, keep));
-    if (worker->shelf)
-        wr_shelf_put(worker->shelf, o, keep, on_marker_shelved, wr_object_ref(o));
+    remember(f, o, keep);
+    if (f->tenure->worker->shelf == NULL)
+        return;
+    struct alone *a = malloc(sizeof *a);
+    WR_CHECK(a != NULL);
+    *a = (struct alone){ f->tenure->worker->shared->memory, wr_object_ref(o) };
+    if (!share(f, o, keep, on_shelved_alone, a))
+        on_shelved_alone(a, WR_ERR_CANCELLED);
 }
 
 /* The other nodes hear of it only now that they can read it. */
 static void on_shelved(void *ctx, enum wr_err err)
 {
     struct wr_flight *f = ctx;
-    mark(f->landed, err);
+    mark(f->memory, f->landed, err);
     f->landed = NULL;
     if (!f->over) {
         wr_flight_unlock(f, err == WR_OK ? "stored" : err == WR_ERR_CANCELLED ? "pass" : "failed");
@@ -60,31 +98,49 @@ static void on_shelved(void *ctx, enum wr_err err)
     wr_flight_unref(f);
 }
 
-static enum wr_flight_stage store(struct wr_flight *f)
+/* proven: all its generations are known; else it is for our memory only, and not for long. */
+static enum wr_flight_stage store(struct wr_flight *f, uint64_t epoch, bool proven)
 {
-    struct wr_worker *worker = f->tenure->worker;
-    struct wr_object *final = final_object(f);
+    struct wr_object *final = final_object(f, epoch);
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, final, f->loop->now);
     if (f->new_marker)
-        wr_flight_keep(f, f->new_marker);
-    if (worker->shared->memory && keep.us > 0)
-        wr_memory_put(worker->shared->memory, final, wr_time_add(f->loop->mono, keep));
+        wr_flight_put(f, f->new_marker);
+    remember(f, final, keep);
     WR_COUNT(stored);
-    wr_flights_unlist(worker->shared->flights, f); /* from here on it is found in the store */
-    if (worker->shelf == NULL || keep.us <= 0) {
-        wr_object_unref(final);
-        wr_flight_unlock(f, "pass");
-        return WR_FLIGHT_DONE;
-    }
+    wr_flights_unlist(f->tenure->worker->shared->flights, f); /* from here on it is found in the store */
     f->landed = final;
+    f->memory = f->tenure->worker->shared->memory;
     __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); /* the shelf's: it calls back in any case */
-    wr_shelf_put(worker->shelf, final, keep, on_shelved, f);
-    return WR_FLIGHT_WAIT;
+    if (proven && share(f, final, keep, on_shelved, f))
+        return WR_FLIGHT_WAIT;
+    __atomic_sub_fetch(&f->refs, 1, __ATOMIC_RELAXED);
+    wr_object_unref(final);
+    f->landed = NULL;
+    wr_flight_unlock(f, "pass");
+    return WR_FLIGHT_DONE;
+}
+
+/* --- what it is to carry --- */
+
+static void on_learnt(struct wr_gens_ask *ask)
+{
+    struct wr_flight *f = WR_CONTAINER(ask, struct wr_flight, gens_ask);
+    if (f->stage == WR_FLIGHT_LAND)
+        wr_flight_go(f, WR_FLIGHT_LAND);
+}
+
+bool wr_flight_ask_generations(struct wr_flight *f)
+{
+    struct wr_worker *worker = f->tenure->worker;
+    struct wr_span keep = wr_rules_keep(&f->order.route->cache, f->built, f->loop->now);
+    f->gens_ask.done = on_learnt;
+    return wr_gens_learn(worker->shared->gens, worker->link, f->built, keep, wr_flight_began(f), &f->gens_ask);
 }
 
 enum wr_flight_stage wr_flight_land(struct wr_flight *f)
 {
-    if (f->alone || f->storing != WR_STORE)
+    struct wr_gens *gens = f->tenure->worker->shared->gens;
+    if (f->storing != WR_STORE)
         return WR_FLIGHT_DONE;
     if (wr_flow_state(f->built->flow) != WR_FLOW_WHOLE)
         return WR_FLIGHT_DONE; /* a 304 for a large object that is still coming out of Redis */
@@ -93,9 +149,19 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
         wr_flight_unlock(f, "pass");
         return WR_FLIGHT_DONE;
     }
-    if (__atomic_load_n(&f->spoiled, __ATOMIC_RELAXED)) {
+    if (wr_gens_pending(&f->gens_ask))
+        return WR_FLIGHT_WAIT;
+    uint64_t epoch = wr_gens_epoch(gens);
+    wr_buf_clear(&f->stamp);
+    enum wr_gens_state state = wr_gens_stamp(gens, f->built, wr_flight_began(f), &f->stamp);
+    if (state == WR_GENS_UNKNOWN && !f->stamp_asked) {
+        f->stamp_asked = true;
+        if (wr_flight_ask_generations(f))
+            return WR_FLIGHT_WAIT;
+    }
+    if (state == WR_GENS_GONE || __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE)) {
         wr_flight_unlock(f, "failed");
         return WR_FLIGHT_DONE;
     }
-    return store(f);
+    return store(f, epoch, state == WR_GENS_CURRENT);
 }

@@ -35,6 +35,8 @@ static bool wanted(struct wr_flight *f)
 static void on_nudge(struct wr_note *note)
 {
     struct wr_flight *f = WR_CONTAINER(note, struct wr_flight, nudge);
+    if (f->stage >= WR_FLIGHT_ASK && __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
+        wr_flight_unlock(f, "failed"); /* others needn't wait for what they may not have */
     if (f->stage == WR_FLIGHT_GATE && wr_flight_has_admitted(f))
         wr_flight_go(f, WR_FLIGHT_GATE);
     else if (!wanted(f))
@@ -51,6 +53,7 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, bool al
     f->loop = &order->tenure->worker->loop;
     f->alone = alone;
     f->started = f->loop->now;
+    wr_flight_begin_anew(f);
     WR_CHECK(pthread_mutex_init(&f->lock, NULL) == 0);
     TAILQ_INIT(&f->audience);
     f->order = *order;
@@ -88,6 +91,9 @@ static void end_run(struct wr_flight *f)
 {
     struct wr_worker *worker = f->tenure->worker;
     wr_shelf_cancel(&f->read);
+    wr_gens_cancel(&f->gens_ask);
+    wr_object_unref(f->verifying);
+    f->verifying = NULL;
     if (f->exchange_open)
         wr_exchange_cancel(&f->exchange);
     wr_flight_unlock(f, "failed");
@@ -105,6 +111,7 @@ static void end_run(struct wr_flight *f)
     wr_object_unref(f->order.marker);
     wr_flow_unref(f->order.body);
     wr_buf_fini(&f->head);
+    wr_buf_fini(&f->stamp);
     f->built = f->new_marker = NULL;
     TAILQ_REMOVE(&worker->flights, f, worker_entry);
     worker->flight_count--;

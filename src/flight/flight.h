@@ -86,13 +86,27 @@ void wr_audience_news(struct wr_audience *a, struct wr_news *out);
 /* Not interested any more; harmless when not aboard. A private flight ends with it. */
 void wr_audience_leave(struct wr_audience *a);
 
+/* What is to be purged. Borrowed. */
+struct wr_purge {
+    enum wr_scope scope;
+    struct wr_slice name;   /* URL: the URL; else see enum wr_scope */
+    struct wr_slice host;   /* URL: of its primary key */
+    struct wr_hash primary; /* URL: the hash of its primary key */
+    bool soft;              /* stale, not gone */
+};
+
 /* The primary key of a URL ("http://host/path?query") under the policy's route for a GET of it. In the arena. false and
  * *why (static) if it isn't one, or nothing of its route is cached. Thread: any. */
 bool wr_purge_key(const struct wr_policy *policy, struct wr_slice url, struct wr_arena *arena, struct wr_key *key,
                   const char **why) WR_MUST_USE;
-/* Drops what is stored under a primary key (all its variants) here and in Redis; a fetch under way won't be stored. */
-void wr_flight_purge(struct wr_worker *worker, const struct wr_key *primary);
+/* What a text of that scope means ("https://Host/path", "host/path*"...): *out borrows from the arena and the name. false and
+ * *why (static) if nothing. Thread: any. */
+bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name, struct wr_arena *arena,
+                   struct wr_purge *out, const char **why) WR_MUST_USE;
+/* An unsafe method has changed it: drops what is stored under a primary key (all its variants) here and in Redis, and what is
+ * being fetched of it isn't stored. Nobody waits for other nodes, nothing is written into the journal. Thread: worker. */
+void wr_flight_invalidate(struct wr_worker *worker, const struct wr_key *primary);
 /* Ends all flights of this worker: what they still wanted is lost. Thread: the worker's. */
 void wr_flights_cut(struct wr_worker *worker);
-/* Fetches under way of this key, or of all (NULL), are not stored. Thread: any. */
-void wr_flights_spoil(struct wr_flights *f, const struct wr_hash *primary);
+/* Fetches under way of what is purged (NULL: of anything) are not stored, and nobody joins them any more. Thread: any. */
+void wr_flights_spoil(struct wr_flights *f, const struct wr_purge *purge);

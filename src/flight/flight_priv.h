@@ -29,7 +29,8 @@ struct wr_flight {
     struct wr_audience *leader; /* NULL once it has left */
     struct wr_news news;    /* object: a reference of the flight's own */
     bool private_news;      /* object only for the leader */
-    bool spoiled;           /* atomic: purged while under way */
+    bool spoiled;           /* atomic: purged while under way: not to be stored */
+    int64_t began_us;       /* atomic, monotonic: it knows nothing newer than this */
 
     /* the table's, behind its shard's lock */
     bool listed;
@@ -49,6 +50,13 @@ struct wr_flight {
 
     struct wr_shelf_read read;      /* LOOK, and again behind the lock */
     struct wr_time look_sent;       /* monotonic */
+
+    struct wr_gens_ask gens_ask;    /* LOOK: is it purged?  ASK, LAND: what it is to carry */
+    struct wr_object *verifying;    /* LOOK: read, and not known to be good */
+    void (*verified)(struct wr_flight *f, struct wr_object *object);
+    bool stamp_asked;               /* LAND has asked for what wasn't known */
+    struct wr_buf stamp;            /* its generations */
+    struct wr_memory *memory;       /* of landed */
 
     struct wr_call lock_call;       /* LOCK */
     struct wr_ear ear;
@@ -97,6 +105,28 @@ bool wr_flight_has_leader(struct wr_flight *f);
 /* From Redis, in the hands of LOOK or LOCK: the stage to go on with. miss: the stage if it is no use. Takes the reference. */
 enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss);
 
+/* --- verify.c --- */
+/* Is what was read at f->look_sent still good, or purged? Takes the reference; known() gets it back, or NULL where it is no use
+ * (NULL stays NULL); perhaps before this returns. */
+void wr_flight_verify(struct wr_flight *f, struct wr_object *object,
+                      void (*known)(struct wr_flight *f, struct wr_object *object));
+/* The monotonic time before which it knows nothing. */
+static inline struct wr_time wr_flight_began(const struct wr_flight *f)
+{
+    return (struct wr_time){ __atomic_load_n(&f->began_us, __ATOMIC_ACQUIRE) };
+}
+/* It knows nothing older than this moment from here on. */
+static inline void wr_flight_begin_anew(struct wr_flight *f)
+{
+    __atomic_store_n(&f->began_us, f->loop->mono.us, __ATOMIC_RELEASE);
+    __atomic_store_n(&f->spoiled, false, __ATOMIC_RELEASE);
+}
+
+/* --- f50_land.c --- */
+/* Asks for the generations that what is being built will carry, so that they are there when it lands. false: there is nothing to
+ * ask. */
+bool wr_flight_ask_generations(struct wr_flight *f);
+
 /* --- f10_lock.c --- */
 /* Says how the fetch ended to the nodes that wait ("stored", "pass", "failed") and lets the lock go. Harmless without. */
 void wr_flight_unlock(struct wr_flight *f, const char *outcome);
@@ -113,9 +143,18 @@ void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head);
 void wr_flight_failed(struct wr_flight *f, enum wr_err err);
 void wr_flight_leave_pass_marker(struct wr_flight *f);
 
+/* Does an updated response vary on just what the key it is stored under was made of? */
+bool wr_flight_same_choice(struct wr_flight *f, const struct wr_object *stored, const struct wr_head *updated);
+
+/* --- learn.c --- */
+/* What a 200 to HEAD says of the stored response that the order brought along, if it did (RFC 9111 4.3.5). */
+void wr_flight_learn(struct wr_flight *f, const struct wr_head *head);
+/* Drops what the stores hold under this key; what is being fetched is not touched. */
+void wr_flight_forget(struct wr_flight *f, struct wr_slice host, struct wr_hash hash);
+
 /* --- f50_land.c --- */
-/* Puts a marker (VARY, PASS) into both stores. */
-void wr_flight_keep(struct wr_flight *f, struct wr_object *o);
+/* Puts a whole response or a marker (VARY, PASS) into both stores, for as long as it is worth keeping. */
+void wr_flight_put(struct wr_flight *f, struct wr_object *o);
 
 /* --- table.c --- */
 /* Finds or lists. The flight found has the audience put aboard already. */

@@ -47,6 +47,21 @@ static struct chain *chain_of(struct shard *s, struct wr_hash h)
     return &s->chains[(h.lo / SHARDS) % CHAINS];
 }
 
+/* The table's reference goes to the caller. */
+static void take_off(struct chain *chain, struct wr_flight *f)
+{
+    TAILQ_REMOVE(chain, f, table_entry);
+    f->listed = false;
+}
+
+/* While changes in Redis can't be heard, a flight may have missed a purge like a copy in memory: it is joined no longer than
+ * such a copy would be served. */
+static bool joinable(const struct wr_flight *f, const struct wr_worker *worker)
+{
+    const struct wr_herald *herald = worker->shared->herald;
+    return herald == NULL || wr_herald_trusts(herald, wr_flight_began(f), worker->loop.mono);
+}
+
 static struct wr_flight *find(struct shard *s, const struct wr_key *key)
 {
     struct wr_flight *f;
@@ -61,7 +76,12 @@ struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_o
 {
     struct shard *s = shard_of(t, order->key.hash);
     pthread_mutex_lock(&s->lock);
-    struct wr_flight *f = find(s, &order->key);
+    struct wr_flight *f = find(s, &order->key), *old = NULL;
+    if (f && !joinable(f, order->tenure->worker)) {
+        old = f;
+        f = NULL;
+        take_off(chain_of(s, order->key.hash), old);
+    }
     if (f && a) {
         __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
         pthread_mutex_lock(&f->lock);
@@ -76,6 +96,8 @@ struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_o
         pthread_mutex_unlock(&f->lock);
     }
     pthread_mutex_unlock(&s->lock);
+    if (old)
+        wr_flight_unref(old);
     return f;
 }
 
@@ -99,29 +121,103 @@ void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
     pthread_mutex_lock(&s->lock);
     bool was = f->listed;
     if (was) {
-        TAILQ_REMOVE(chain_of(s, f->order.key.hash), f, table_entry);
-        f->listed = false;
+        take_off(chain_of(s, f->order.key.hash), f);
     }
     pthread_mutex_unlock(&s->lock);
     if (was)
         wr_flight_unref(f);
 }
 
-static void spoil_chain(struct chain *chain, const struct wr_hash *primary)
+/* --- purges --- */
+
+enum touch { LEAVE, UNLIST, SPOIL };
+
+static bool has_tag(const struct wr_object *o, bool group, struct wr_slice tag)
 {
-    struct wr_flight *f;
-    TAILQ_FOREACH(f, chain, table_entry)
-        if (primary == NULL || wr_hash_eq(f->order.primary.hash, *primary))
-            __atomic_store_n(&f->spoiled, true, __ATOMIC_RELAXED);
+    struct wr_slice rest = o->tags, line;
+    while ((line = wr_slice_cut(&rest, '\n')).len > 0) {
+        bool is_group = line.at[0] == '\t';
+        if (is_group == group && wr_slice_eq(wr_slice(line.at + is_group, line.len - is_group), tag))
+            return true;
+    }
+    return false;
 }
 
-/* Variants' flights are listed by their own keys, so all chains are walked: purges are rare. */
-void wr_flights_spoil(struct wr_flights *t, const struct wr_hash *primary)
+/* Of a response whose head hasn't come nobody knows the tags: nobody else joins it, and when it lands it is known. */
+static enum touch touch_tagged(struct wr_flight *f, const struct wr_purge *purge)
 {
+    struct wr_slice tag = purge->name;
+    bool group = purge->scope == WR_SCOPE_GROUP;
+    if (group && !wr_slice_eq(wr_slice_cut(&tag, ' '), f->order.key.host))
+        return LEAVE;
+    pthread_mutex_lock(&f->lock);
+    const struct wr_object *o = f->news.object;
+    enum touch touch = o == NULL ? UNLIST : has_tag(o, group, tag) ? SPOIL : LEAVE;
+    pthread_mutex_unlock(&f->lock);
+    return touch;
+}
+
+static enum touch touch_of(struct wr_flight *f, const struct wr_purge *purge)
+{
+    bool hit = true;
+    if (purge == NULL)
+        return SPOIL;
+    switch (purge->scope) {
+    case WR_SCOPE_TAG:
+    case WR_SCOPE_GROUP:
+        return touch_tagged(f, purge);
+    case WR_SCOPE_URL:
+        hit = wr_hash_eq(f->order.primary.hash, purge->primary);
+        break;
+    case WR_SCOPE_HOST:
+        hit = wr_slice_eq(f->order.key.host, purge->name);
+        break;
+    case WR_SCOPE_PREFIX:
+        hit = wr_prefix_covers(purge->name, f->order.primary.text, f->order.key.host.len == 0);
+        break;
+    case WR_SCOPE_ALL:
+    case WR_SCOPE_COUNT:
+        break;
+    }
+    return hit ? SPOIL : LEAVE;
+}
+
+static void spoil(struct wr_flight *f)
+{
+    __atomic_store_n(&f->spoiled, true, __ATOMIC_RELEASE);
+    pthread_mutex_lock(&f->lock);
+    if (!f->over)
+        wr_note_post(&f->nudge);
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void touch_chain(struct chain *chain, const struct wr_purge *purge, struct chain *off)
+{
+    for (struct wr_flight *f = TAILQ_FIRST(chain), *next; f; f = next) {
+        next = TAILQ_NEXT(f, table_entry);
+        enum touch touch = touch_of(f, purge);
+        if (touch == LEAVE)
+            continue;
+        if (touch == SPOIL)
+            spoil(f);
+        take_off(chain, f);
+        TAILQ_INSERT_TAIL(off, f, table_entry);
+    }
+}
+
+/* All chains are walked: purges are rare, and there are no more flights than fetches under way. */
+void wr_flights_spoil(struct wr_flights *t, const struct wr_purge *purge)
+{
+    struct chain off = TAILQ_HEAD_INITIALIZER(off);
+    struct wr_flight *f;
     for (int i = 0; i < SHARDS; i++) {
         pthread_mutex_lock(&t->shards[i].lock);
         for (int j = 0; j < CHAINS; j++)
-            spoil_chain(&t->shards[i].chains[j], primary);
+            touch_chain(&t->shards[i].chains[j], purge, &off);
         pthread_mutex_unlock(&t->shards[i].lock);
+    }
+    while ((f = TAILQ_FIRST(&off)) != NULL) {
+        TAILQ_REMOVE(&off, f, table_entry);
+        wr_flight_unref(f);
     }
 }

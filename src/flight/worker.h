@@ -4,6 +4,7 @@
  * theirs. Thread: the worker's own; `struct wr_shared` is made at the start and its parts are safe for any thread. */
 #pragma once
 
+#include "cache/generations.h"
 #include "cache/memory.h"
 #include "cache/shelf.h"
 #include "limit/limit.h"
@@ -15,13 +16,16 @@
 #include "redis/link.h"
 
 struct wr_flights;
+struct wr_purger;
 struct wr_conn;
 struct wr_flight;
 struct wr_txn;
 
 struct wr_shared {
     struct wr_memory *memory;      /* NULL: memory: off */
+    struct wr_gens *gens;          /* what has been purged */
     struct wr_flights *flights;
+    struct wr_purger *purger;
     struct wr_local_limits *local; /* the understudy of the limits */
     struct wr_backends *backends;
     struct wr_herald *herald;      /* NULL: no Redis */

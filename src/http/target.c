@@ -115,3 +115,19 @@ const char *wr_host_settle(struct wr_head *h)
         h->host = host->value;
     return NULL;
 }
+
+struct wr_slice wr_target_on_host(struct wr_slice reference, struct wr_slice host)
+{
+    static const struct wr_slice schemes[] = { WR_SLICE_INIT("http://"), WR_SLICE_INIT("https://"), WR_SLICE_INIT("//") };
+    struct wr_slice rest = reference, text = wr_slice_cut(&rest, '#');
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t skip = schemes[i].len, n = skip;
+        if (text.len < skip || !wr_slice_eq_nocase(wr_slice(text.at, skip), schemes[i]))
+            continue;
+        while (n < text.len && text.at[n] != '/' && text.at[n] != '?')
+            n++;
+        bool same = wr_slice_eq_nocase(wr_slice(text.at + skip, n - skip), host);
+        return same ? wr_slice(text.at + n, text.len - n) : wr_slice(NULL, 0);
+    }
+    return text;
+}

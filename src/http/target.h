@@ -11,6 +11,10 @@ bool wr_authority_valid(struct wr_slice authority) WR_MUST_USE;
  * wrong (static text). */
 const char *wr_target_split(struct wr_head *h) WR_MUST_USE;
 
+/* What stands behind "scheme://authority" in a reference if the authority is `host`, or the whole reference if it names
+ * none; without a fragment. at == NULL: it names another host. */
+struct wr_slice wr_target_on_host(struct wr_slice reference, struct wr_slice host);
+
 /* Checks the Host fields (RFC 9112 3.2) and sets h->host. With an absolute-form target the target's host
  * counts, and the Host field is made to say the same (3.2.2). NULL, or what is wrong (static text). */
 const char *wr_host_settle(struct wr_head *h) WR_MUST_USE;

@@ -11,7 +11,8 @@ enum wr_access_format { WR_ACCESS_OFF, WR_ACCESS_COMBINED, WR_ACCESS_JSON };
 struct wr_access_line {
     struct wr_time started;        /* wall clock: the head was complete */
     struct wr_slice client;        /* the identified address */
-    struct wr_slice method, target, host, referer, user_agent, request_id, route;
+    struct wr_slice method, target, host, referer, user_agent, request_id;
+    struct wr_slice route;         /* the line of the policy it stands in; empty: none */
     int minor;                     /* HTTP/1.minor */
     int status;                    /* 0: the client left before an answer */
     uint64_t sent;                 /* content octets to the client */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
-#include "flight/flight.h"
+#include "flight/purger.h"
 #include "log/log.h"
 #include "main/crew.h"
 #include "main/systemd.h"
@@ -17,6 +17,7 @@
 #include "redis/node.h"
 #include "stats/stats.h"
 
+#define PURGES_SHOWN 100
 #define LOCAL_LIMITS 262144 /* quotas remembered by the understudy */
 
 struct server {
@@ -31,6 +32,7 @@ struct server {
     struct wr_shelf *shelf;
     struct wr_node *node;
     char node_name[128];
+    LIST_HEAD(, purge) purges; /* that the admin listener waits for */
     struct event *signals[4];
     struct wr_timer tick, drain, opening;
     struct wr_time started;
@@ -71,6 +73,10 @@ static void on_change(void *ctx, struct wr_slice key)
 {
     struct server *s = ctx;
     struct wr_hash hash;
+    wr_gens_changed(s->shared.gens, s->link, key);
+    if (key.at == NULL)
+        wr_gens_warm(s->shared.gens, s->link);
+    wr_purger_heard(s->shared.purger, key);
     if (s->shared.memory == NULL)
         return;
     if (key.at == NULL) {
@@ -208,39 +214,81 @@ static void on_tick(struct wr_timer *timer)
 /* --- the admin listener's wishes --- */
 
 struct purge {
+    struct wr_purge_wait wait;
+    void (*done)(void *arg, enum wr_err err, unsigned told, unsigned live);
+    void *arg;
+    LIST_ENTRY(purge) entry;
+};
+
+static void on_purged(struct wr_purge_wait *wait)
+{
+    struct purge *p = WR_CONTAINER(wait, struct purge, wait);
+    LIST_REMOVE(p, entry);
+    p->done(p->arg, wait->result.err, wait->result.told, wait->result.live);
+    free(p);
+}
+
+static bool admin_purge(void *ctx, const char *what, struct wr_slice name, bool soft,
+                        void (*done)(void *, enum wr_err, unsigned, unsigned), void *arg, const char **why)
+{
+    struct server *s = ctx;
+    struct wr_arena arena = { 0 };
+    struct wr_purge purge = { .soft = soft };
+    bool ok = wr_scope_of(wr_slice_str(what), &purge.scope) &&
+              wr_purge_read(s->policy, purge.scope, name, &arena, &purge, why);
+    if (ok) {
+        struct purge *p = calloc(1, sizeof *p);
+        WR_CHECK(p != NULL);
+        p->done = done;
+        p->arg = arg;
+        p->wait.done = on_purged;
+        LIST_INSERT_HEAD(&s->purges, p, entry);
+        purge.soft = soft;
+        wr_purger_purge(s->shared.purger, &purge, "admin", &s->loop, &p->wait);
+    }
+    wr_arena_fini(&arena);
+    return ok;
+}
+
+static void end_purges(struct server *s)
+{
+    struct purge *p;
+    while ((p = LIST_FIRST(&s->purges)) != NULL) {
+        LIST_REMOVE(p, entry);
+        wr_purge_wait_cancel(&p->wait);
+        p->done(p->arg, WR_ERR_CANCELLED, 0, 0);
+        free(p);
+    }
+}
+
+struct listing {
+    void (*each)(void *arg, const struct wr_admin_purged *purge);
     void (*done)(void *arg, enum wr_err err);
     void *arg;
 };
 
-static void on_purged(void *ctx, enum wr_err err)
+static void on_purge_entry(void *ctx, const struct wr_purge_entry *e)
 {
-    struct purge *p = ctx;
-    p->done(p->arg, err);
-    free(p);
+    const struct listing *l = ctx;
+    const struct wr_admin_purged purged = { e->at, e->node, e->who, e->what, e->name, e->soft };
+    l->each(l->arg, &purged);
 }
 
-static bool admin_purge(void *ctx, const char *url, void (*done)(void *, enum wr_err), void *arg, const char **why)
+static void on_purges_listed(void *ctx, enum wr_err err)
+{
+    struct listing *l = ctx;
+    l->done(l->arg, err);
+    free(l);
+}
+
+static void admin_purges(void *ctx, void (*each)(void *, const struct wr_admin_purged *), void (*done)(void *, enum wr_err),
+                         void *arg)
 {
     struct server *s = ctx;
-    struct wr_arena arena = { 0 };
-    struct wr_key key;
-    bool ok = wr_purge_key(s->policy, wr_slice_str(url), &arena, &key, why);
-    if (ok) {
-        wr_flights_spoil(s->shared.flights, &key.hash);
-        if (s->shared.memory)
-            wr_memory_drop(s->shared.memory, key.hash);
-        WR_COUNT(purges);
-        if (s->shelf) {
-            struct purge *p = malloc(sizeof *p);
-            WR_CHECK(p != NULL);
-            *p = (struct purge){ done, arg };
-            wr_shelf_drop(s->shelf, key.host, key.hash, on_purged, p);
-        } else {
-            done(arg, WR_OK);
-        }
-    }
-    wr_arena_fini(&arena);
-    return ok;
+    struct listing *l = malloc(sizeof *l);
+    WR_CHECK(l != NULL);
+    *l = (struct listing){ each, done, arg };
+    wr_purger_list(s->shared.purger, PURGES_SHOWN, on_purge_entry, on_purges_listed, l);
 }
 
 static bool admin_reload(void *ctx, struct wr_buf *mistakes)
@@ -325,13 +373,19 @@ static void open_redis(struct server *s)
     s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name, on_nodes, s);
     snprintf(name, sizeof name, "weir:%s:herald", s->node_name);
     s->shared.herald = wr_herald_new(&s->loop, s->policy, name, on_change, s);
+    wr_gens_listen(s->shared.gens, s->shared.herald);
+}
+
+static void open_purger(struct server *s)
+{
+    s->shared.purger = wr_purger_new(&s->loop, s->policy, &s->shared, s->link, s->shelf, s->node_name);
 }
 
 static bool open_admin(struct server *s)
 {
     if (!s->policy->has_admin)
         return true;
-    const struct wr_admin_host host = { s,           admin_purge,  admin_reload,           admin_drain,
+    const struct wr_admin_host host = { s,           admin_purge,  admin_purges,           admin_reload, admin_drain,
                                         admin_ready, admin_status, wr_crew_loops(s->crew), s->policy->workers, s->shared.access };
     struct wr_buf why = { 0 };
     s->admin = wr_admin_new(&s->loop, s->policy, &host, &why);
@@ -389,6 +443,7 @@ static void fill_shared(struct server *s)
     }
     s->shared.name = wr_slice_str(wr_slice_dup(wr_slice_str(p->server_name)));
     s->shared.memory = p->memory ? wr_memory_new(p->memory_size, p->memory_max_object) : NULL;
+    s->shared.gens = wr_gens_new(p->redis.enabled ? &p->redis : NULL);
     s->shared.flights = wr_flights_new();
     s->shared.local = wr_local_limits_new(LOCAL_LIMITS);
     s->shared.backends = wr_backends_new();
@@ -400,6 +455,7 @@ static void close_all(struct server *s)
 {
     if (s->admin)
         wr_admin_free(s->admin);
+    end_purges(s);
     if (s->crew)
         wr_crew_free(s->crew);
     if (s->shared.herald)
@@ -408,6 +464,8 @@ static void close_all(struct server *s)
         wr_node_free(s->node);
     if (s->shelf)
         wr_shelf_free(s->shelf);
+    wr_purger_free(s->shared.purger);
+    wr_gens_free(s->shared.gens);
     if (s->link)
         wr_link_free(s->link);
     wr_backends_free(s->shared.backends);
@@ -453,6 +511,7 @@ int wr_server_run(struct wr_policy *policy)
     bool ok = open_access(&s) && open_listeners(&s);
     if (ok) {
         open_redis(&s);
+        open_purger(&s);
         wr_backends_watch(s.shared.backends, &s.loop, policy);
         s.crew = wr_crew_new(&s.shared, policy, s.node_name, s.listeners, s.listener_count, &s.loop, crew_gone, &s);
         ok = open_admin(&s);

@@ -100,7 +100,7 @@ int wr_loop_init(struct wr_loop *loop, unsigned index)
     struct event_config *config = event_config_new();
     WR_CHECK(config != NULL);
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    /* not EPOLL_USE_CHANGELIST: it would speak to the kernel of a closed descriptor after another thread has got its number */
     event_config_set_max_dispatch_interval(config, NULL, CALLBACKS_PER_TURN, 0);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);

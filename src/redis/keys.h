@@ -17,12 +17,18 @@ void wr_keys_chunk(struct wr_buf *out, const struct wr_policy_redis *p, struct w
                    struct wr_hash hash, uint64_t generation, uint64_t n);
 /* STRING: the fetch lock of that response; the same slot. */
 void wr_keys_lock(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
+/* LIST: the keys of its variants (primary: the primary key's hash), oldest first; the same slot. */
+void wr_keys_variants(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash primary);
 /* Channel: how its fetch ended. */
 void wr_keys_flight(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
-/* STRING: the generation of a tag, a host, everything. scope: one of ours ("tag", "host", "all"); name: any
+/* STRING: the generation of a tag, a host, everything. scope: one of ours ("tag", "group", "host", "all"); name: any
  * octets; with braces or over 128 octets its hash stands for it. */
 void wr_keys_generation(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice scope,
                         struct wr_slice name);
+/* STRING: when that response's URL was purged last; the same slot as the response's. */
+void wr_keys_url_generation(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
+/* HASH: the generations of purged prefixes, by prefix. */
+void wr_keys_prefixes(struct wr_buf *out, const struct wr_policy_redis *p);
 /* STRING, HASH or ZSET by algorithm. policy: the limit's name. identity: likewise. */
 void wr_keys_limit(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice policy,
                    struct wr_slice identity);

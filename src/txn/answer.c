@@ -208,6 +208,8 @@ void wr_txn_write_head(struct wr_txn *t)
     t->answer.part_count = 0;
     if (!t->alone)
         wr_build_answer(o, &t->head, complete, &t->answer);
+    if (t->answer.part_count > 1 && !wr_flow_kept(o->flow)) /* it can't be read in any order */
+        t->answer = (struct wr_answer){ .status = o->meta.status };
     t->status = t->answer.status;
     bool as_stored = t->status == o->meta.status && t->answer.part_count == 0;
     if (as_stored) {

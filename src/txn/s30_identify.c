@@ -98,23 +98,6 @@ struct wr_slice wr_txn_request_id(struct wr_txn *t)
     return t->request_id = wr_slice(text, WR_HASH_HEX);
 }
 
-/* PURGE is a word for us only where the policy says from whom; else it is a method like any other. */
-static enum wr_txn_stage purge(struct wr_txn *t)
-{
-    const struct wr_policy *p = t->tenure->policy;
-    if (!wr_cidr_has(p->purgers, p->purger_count, t->client_addr))
-        return wr_txn_refuse(t, WR_ERR_FORBIDDEN, "PURGE is not allowed from this address");
-    struct wr_head get = t->head;
-    get.method = WR_METHOD_GET;
-    get.method_text = WR_SLICE("GET");
-    const struct wr_route *route = wr_policy_route(p, t->host, get.path, get.method_text);
-    if (route == NULL)
-        return wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
-    struct wr_key key = wr_key_build(&route->cache, &get, &t->arena);
-    wr_flight_purge(t->worker, &key);
-    return wr_txn_refuse(t, WR_ERR_PURGED, NULL);
-}
-
 enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
 {
     const struct wr_peer *peer = &t->conn->peer;
@@ -129,12 +112,12 @@ enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
     }
     t->identified = true;
     if (t->head.method == WR_METHOD_PURGE && t->tenure->policy->purger_count > 0)
-        return purge(t);
+        return wr_txn_purge(t);
     return t->route ? WR_TXN_LIMIT : wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
 }
 
+/* Only a PURGE has waited. */
 enum wr_txn_stage wr_txn_identify_resume(struct wr_txn *t)
 {
-    (void) t;
-    return WR_TXN_WAIT;
+    return wr_txn_purged(t);
 }

@@ -64,6 +64,8 @@ static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_firs
 {
     if (!wr_txn_may_fetch(t) && !(look_first && t->worker->shelf))
         return wr_txn_fetch_alone(t, fwd);
+    if (t->rules.no_store && wr_head_get(&t->head, WR_F_RANGE)) /* no store gains by fetching more than it wants */
+        return wr_txn_fetch_alone(t, fwd);
     t->fwd = fwd;
     t->alone = false;
     struct wr_flight_order order = order_of(t);
@@ -96,9 +98,33 @@ static enum wr_txn_stage use(struct wr_txn *t, struct wr_object *object, bool st
     return t->limit == WR_LIMIT_PENDING ? WR_TXN_WAIT : WR_TXN_DELIVER;
 }
 
+/* Was it the request alone that it could not be used for? */
+static bool usable(const struct wr_txn *t, const struct wr_object *object)
+{
+    return wr_object_freshness(object, t->worker->loop.now).us > 0 && !(object->meta.flags & WR_OF_NO_CACHE);
+}
+
+/* Softly purged: by what it belongs to, by its URL, or by the URL whose variant it is. */
+static bool softened(struct wr_txn *t, struct wr_object *object)
+{
+    struct wr_time fetched = object->meta.request_time;
+    return wr_time_before(fetched, object->softened) || (t->marker && wr_time_before(fetched, t->marker->softened)) ||
+           wr_gens_check(t->worker->shared->gens, object, t->worker->loop.mono) == WR_GENS_SOFT;
+}
+
+/* What was softly purged is served while it is refreshed behind, unless its origin has forbidden to serve anything stale. */
+static enum wr_reuse reuse_of(struct wr_txn *t, struct wr_object *object)
+{
+    enum wr_reuse reuse =
+        wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, wr_rand_unit());
+    if ((reuse != WR_REUSE_FRESH && reuse != WR_REUSE_EARLY) || !softened(t, object))
+        return reuse;
+    return object->meta.flags & WR_OF_MUST_REVALIDATE ? WR_REUSE_VALIDATE : WR_REUSE_STALE_SERVE;
+}
+
 enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bool from_redis)
 {
-    switch (wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, wr_rand_unit())) {
+    switch (reuse_of(t, object)) {
     case WR_REUSE_FRESH:
         return use(t, object, false, from_redis);
     case WR_REUSE_EARLY:
@@ -112,12 +138,12 @@ enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bo
     case WR_REUSE_VALIDATE:
         wr_object_unref(t->stale);
         t->stale = object;
-        return board(t, t->rules.revalidate ? WR_FWD_REQUEST : WR_FWD_STALE, false);
+        return board(t, usable(t, object) ? WR_FWD_REQUEST : WR_FWD_STALE, false);
     case WR_REUSE_NOT:
         break;
     }
-    wr_object_unref(object);
-    return board(t, WR_FWD_URI_MISS, false);
+    wr_object_unref(object); /* what this request gets instead must not take its place */
+    return wr_txn_fetch_alone(t, WR_FWD_REQUEST);
 }
 
 /* --- looking --- */
@@ -149,6 +175,20 @@ static void choose_variant(struct wr_txn *t, struct wr_object *marker)
     t->key = wr_key_variant(&t->primary, marker, &t->head, &t->arena, &t->vary_values);
 }
 
+/* What has been purged is no longer there. What may have been is looked for in Redis, and not validated: a purge isn't undone by
+ * a 304. */
+static struct wr_object *unpurged(struct wr_txn *t, struct wr_object *object)
+{
+    struct wr_shared *shared = t->worker->shared;
+    enum wr_gens_state state = wr_gens_check(shared->gens, object, t->worker->loop.mono);
+    if (state <= WR_GENS_SOFT)
+        return object;
+    if (state == WR_GENS_GONE)
+        wr_memory_drop_if(shared->memory, object);
+    wr_object_unref(object);
+    return NULL;
+}
+
 enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
 {
     enum wr_fwd fwd = t->marker ? WR_FWD_VARY_MISS : WR_FWD_URI_MISS;
@@ -160,15 +200,19 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
         fwd = WR_FWD_VARY_MISS;
         object = get(t, &t->key);
     }
+    if (object)
+        object = unpurged(t, object);
     if (object == NULL)
         return board(t, fwd, true);
     if (object->meta.kind == WR_OBJECT_PASS) {
-        bool live = wr_object_freshness(object, t->worker->loop.now).us > 0;
+        bool live = wr_object_freshness(object, t->worker->loop.now).us > 0 && wr_rules_passes(&t->rules, object);
         wr_object_unref(object);
         t->detail = live ? "PASS_MARKER" : NULL;
         return live ? wr_txn_fetch_alone(t, fwd) : board(t, fwd, true);
     }
     if (!trusted(t, object)) {
+        if (t->rules.authorized && object->meta.kind == WR_OBJECT_RESPONSE && !(object->meta.flags & WR_OF_SHARED_AUTH))
+            return wr_txn_consider(t, object, false); /* of no use to it either way */
         if (object->meta.kind == WR_OBJECT_RESPONSE) {
             wr_object_unref(t->stale);
             t->stale = object;
@@ -180,11 +224,23 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
     return wr_txn_consider(t, object, false);
 }
 
+/* Where a GET of the same target would look. */
+static struct wr_key key_of_get(struct wr_txn *t)
+{
+    struct wr_head get = t->head;
+    get.method = WR_METHOD_GET;
+    return wr_key_build(&t->route->cache, &get, &t->arena);
+}
+
 enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
 {
     wr_rules_request(&t->route->cache, &t->head, &t->rules);
-    if (t->rules.ask == WR_ASK_PASS || t->upload)
-        return wr_txn_fetch_alone(t, t->head.method == WR_METHOD_GET || t->head.method == WR_METHOD_HEAD ? WR_FWD_BYPASS : WR_FWD_METHOD);
+    if (t->rules.ask == WR_ASK_PASS || t->upload) {
+        bool get = t->head.method == WR_METHOD_GET || t->head.method == WR_METHOD_HEAD;
+        if (t->rules.post_for_get)
+            t->primary = t->key = key_of_get(t);
+        return wr_txn_fetch_alone(t, get ? WR_FWD_BYPASS : WR_FWD_METHOD);
+    }
     t->primary = t->key = wr_key_build(&t->route->cache, &t->head, &t->arena);
     return wr_txn_look_up(t);
 }

@@ -36,6 +36,10 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
         wr_audience_leave(&t->audience);
         return wr_txn_consider(t, object, true);
     }
+    if (!news->leader && t->rules.authorized && !(news->object->meta.flags & WR_OF_SHARED_AUTH)) {
+        wr_audience_leave(&t->audience); /* fetched for somebody else, and not meant for whom it knows by name */
+        return wr_txn_fetch_alone(t, WR_FWD_REQUEST);
+    }
     wr_object_unref(t->object);
     t->object = wr_object_ref(news->object);
     t->own = news->leader && !news->stale;
@@ -92,10 +96,26 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
     return WR_TXN_WAIT;
 }
 
+/* Who comes when the fetch is over, and only Redis's word is still out, has not waited for it: that is a hit. */
+static bool landed(struct wr_txn *t, const struct wr_news *news)
+{
+    return news->verdict == WR_VERDICT_OBJECT && news->stored && !news->leader &&
+           wr_flow_state(news->object->flow) == WR_FLOW_WHOLE && fits(t, news) && found_will_do(t, news->object);
+}
+
 enum wr_txn_stage wr_txn_follow_enter(struct wr_txn *t)
 {
-    (void) t;
-    return WR_TXN_WAIT;
+    if (t->alone || t->limit == WR_LIMIT_PENDING)
+        return WR_TXN_WAIT;
+    struct wr_news news;
+    enum wr_txn_stage next = WR_TXN_WAIT;
+    wr_audience_news(&t->audience, &news);
+    if (landed(t, &news)) {
+        wr_audience_leave(&t->audience);
+        next = wr_txn_consider(t, wr_object_ref(news.object), false);
+    }
+    wr_news_fini(&news);
+    return next;
 }
 
 enum wr_txn_stage wr_txn_follow_resume(struct wr_txn *t)

@@ -60,6 +60,7 @@ static void write_line(struct wr_txn *t)
         .referer = value_of(t, WR_F_REFERER),
         .user_agent = value_of(t, WR_F_USER_AGENT),
         .request_id = wr_txn_request_id(t),
+        .route = t->route ? wr_arena_printf(&t->arena, "%d", t->route->line) : wr_slice(NULL, 0),
         .minor = t->head.minor,
         .status = t->head_done ? t->status : 0,
         .sent = t->sent,

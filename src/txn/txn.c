@@ -53,6 +53,7 @@ static void disarm(struct wr_txn *t)
     if (t->limit == WR_LIMIT_PENDING)
         wr_limit_cancel(&t->ask);
     wr_audience_leave(&t->audience);
+    wr_txn_purge_cancel(t);
     wr_reader_close(&t->reader);
     if (t->upload) {
         if (t->body_open)

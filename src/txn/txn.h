@@ -53,6 +53,8 @@ struct wr_txn {
     struct wr_slice client;      /* as text; wr_txn_client() */
     struct wr_slice request_id;  /* wr_txn_request_id() */
 
+    struct wr_txn_purges *purges; /* of a PURGE; in the arena */
+
     /* LIMIT */
     enum wr_limit_state limit;   /* and `ask`, below */
 
@@ -150,6 +152,10 @@ void wr_txn_write_head(struct wr_txn *t);
 void wr_txn_write_common(struct wr_txn *t);
 /* answer.c: what stands before part `index` of a multipart/byteranges; index == part_count: after the last. */
 void wr_txn_write_part_head(struct wr_txn *t, struct wr_buf *out, size_t index);
+/* purge.c: PURGE, if the address may; what comes of it; it isn't waited for any more. */
+enum wr_txn_stage wr_txn_purge(struct wr_txn *t);
+enum wr_txn_stage wr_txn_purged(struct wr_txn *t);
+void wr_txn_purge_cancel(struct wr_txn *t);
 /* invalidate.c: drops what the answer to an unsafe method makes invalid. */
 void wr_txn_invalidate(struct wr_txn *t);
 /* reply.c: weir's own response for t->err. */

@@ -1,5 +1,12 @@
--- Makes a stored response visible, all of it at once, whatever stood there before (of any type).
--- KEYS: the response's hash.  ARGV: milliseconds to live, key, meta, head, body.
+--@include generation_common.lua
+-- Makes a stored response visible, all of it at once, whatever stood there before (of any type), unless its URL has been
+-- purged since its fetch began.  KEYS: the response's hash, its URL's generation.  ARGV: milliseconds to live, key, meta, head,
+-- body, how many milliseconds ago the fetch began, how long a URL's generation is kept.  Gives 0: purged meanwhile.
+local ago = tonumber(ARGV[6])
+local purge = parse(redis.pcall('GET', KEYS[2]))
+if ago >= tonumber(ARGV[7]) or (purge and purge >= microseconds() - ago * 1000) then
+    return 0
+end
 redis.call('UNLINK', KEYS[1])
 redis.call('HSET', KEYS[1], 'key', ARGV[2], 'meta', ARGV[3], 'head', ARGV[4], 'body', ARGV[5])
 return redis.call('PEXPIRE', KEYS[1], ARGV[1])

@@ -309,7 +309,7 @@ static void dropped_is_gone(void **state)
     (void) state;
     struct outcome out = { 0 };
     assert_int_equal(put(object(250000, 1)), WR_OK);
-    wr_shelf_drop(shelf, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)), on_outcome, &out);
+    wr_shelf_purge(shelf, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)), (struct wr_time){ 0 }, on_outcome, &out);
     assert_int_equal(out.ended, 0);
     turn_until(&loop, out.ended);
     assert_int_equal(out.err, WR_OK);

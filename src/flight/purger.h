@@ -1,0 +1,55 @@
+/* Purges, from the wish to the fleet's word that it is done.
+ *
+ * At once in this process; then in Redis (one increment of a generation, or one URL unlinked); then into the journal
+ * {ns}:{ks}:purges, a capped stream that tells who purged what and when. Each node hears that the journal has grown, does
+ * there what must be done to its fetches under way, and writes into its own entry (node.h) how far it has come. A purge has ended
+ * when all living nodes have come that far, or after max_staleness, for which a node that can't hear trusts its memory.
+ * A node that was cut off reads in the journal what it missed; if that is no longer there, none of the fetches it had under way
+ * is stored.
+ *
+ * It lives on the main loop; wishes come from any thread. */
+#pragma once
+
+#include "flight/flight.h"
+
+struct wr_purger;
+
+/* link, shelf: the main loop's own; NULL without Redis. node: this node's name in the fleet. All borrowed. Thread: start. */
+struct wr_purger *wr_purger_new(struct wr_loop *main_loop, struct wr_policy *policy, struct wr_shared *shared,
+                                struct wr_link *link, struct wr_shelf *shelf, const char *node);
+/* No wish may be waited for any more. Thread: start, after the loop ended. */
+void wr_purger_free(struct wr_purger *p);
+
+struct wr_purge_result {
+    enum wr_err err;     /* OK; or Redis could not be told: then it is purged on this node only */
+    unsigned told, live; /* how many nodes have said so, this one among them, of how many that live */
+};
+
+/* Somebody who waits for the end of a purge; embedded, zeroed. */
+struct wr_purge_wait {
+    void (*done)(struct wr_purge_wait *w); /* on the asker's loop; result is filled in */
+    struct wr_purge_result result;
+    /* private from here */
+    struct wr_note note;
+    struct wr_purger *purger;
+    struct wr_purge_job *job;
+};
+/* Purges; in this process that has happened when this returns. who: for the journal. w: who waits on `loop`, or NULL. done() is
+ * called once, never before this returns. Thread: any (the loop's owner's). */
+void wr_purger_purge(struct wr_purger *p, const struct wr_purge *purge, const char *who, struct wr_loop *loop,
+                     struct wr_purge_wait *w);
+/* It isn't waited for any more; harmless on a zeroed or done one. Thread: the loop's owner's. */
+void wr_purge_wait_cancel(struct wr_purge_wait *w);
+
+/* A key has changed in Redis: is it the journal? at == NULL: the connection is back. Thread: main. */
+void wr_purger_heard(struct wr_purger *p, struct wr_slice key);
+
+/* One line of the journal. Borrowed until the call returns. */
+struct wr_purge_entry {
+    struct wr_time at; /* wall clock */
+    struct wr_slice node, who, what, name;
+    bool soft;
+};
+/* Calls each() for the latest `most` purges, newest first, then done(), never before this returns. Thread: main. */
+void wr_purger_list(struct wr_purger *p, unsigned most, void (*each)(void *ctx, const struct wr_purge_entry *e),
+                    void (*done)(void *ctx, enum wr_err err), void *ctx);

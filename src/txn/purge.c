@@ -1,0 +1,147 @@
+/* PURGE: a word for us only where the policy says from whom; else it is a method like any other.
+ *
+ *   PURGE /path                                      that URL, all its variants
+ *   PURGE /path*                                     all that begins so
+ *   PURGE / with Surrogate-Key, Cache-Tag or Cache-Groups   all with one of these tags, of whatever host
+ *   ... with Soft-Purge: 1 or Fastly-Soft-Purge: 1   stale instead of gone
+ *
+ * The answer comes when the fleet has heard. */
+#include "flight/purger.h"
+#include "http/tags.h"
+#include "txn/txn.h"
+
+#define MAX_TAGS 64 /* in one request */
+
+struct wr_txn_purges {
+    struct wr_txn *txn;
+    size_t count, open;
+    unsigned told, live; /* of the one that fewest nodes have heard of */
+    enum wr_err err;
+    struct one {
+        struct wr_purge_wait wait;
+        struct wr_txn_purges *all;
+    } each[];
+};
+
+static void on_done(struct wr_purge_wait *w)
+{
+    struct wr_txn_purges *p = WR_CONTAINER(w, struct one, wait)->all;
+    const struct wr_purge_result *r = &w->result;
+    if (r->err != WR_OK)
+        p->err = r->err;
+    if (p->live == 0 || r->told < p->told) {
+        p->told = r->told;
+        p->live = r->live;
+    }
+    if (--p->open == 0)
+        wr_txn_wake(p->txn);
+}
+
+static struct wr_txn_purges *make(struct wr_txn *t, size_t count)
+{
+    struct wr_txn_purges *p = wr_arena_zalloc(&t->arena, sizeof *p + count * sizeof p->each[0]);
+    p->txn = t;
+    p->count = p->open = count;
+    for (size_t i = 0; i < count; i++) {
+        p->each[i].all = p;
+        p->each[i].wait.done = on_done;
+    }
+    t->purges = p;
+    return p;
+}
+
+static void begin(struct wr_txn *t, size_t index, const struct wr_purge *purge)
+{
+    struct wr_slice who = wr_arena_printf(&t->arena, "PURGE from %.*s", WR_SLICE_ARG(wr_txn_client(t)));
+    wr_purger_purge(t->worker->shared->purger, purge, who.at, &t->worker->loop, &t->purges->each[index].wait);
+}
+
+static bool asks_softly(const struct wr_txn *t)
+{
+    static const struct wr_slice names[] = { WR_SLICE_INIT("Soft-Purge"), WR_SLICE_INIT("Fastly-Soft-Purge") };
+    for (size_t i = 0; i < 2; i++) {
+        const struct wr_field *f = wr_head_named(&t->head, names[i], NULL);
+        if (f && wr_slice_eq(f->value, WR_SLICE("1")))
+            return true;
+    }
+    return false;
+}
+
+static enum wr_txn_stage purge_tags(struct wr_txn *t, const struct wr_slice *tags, size_t count)
+{
+    struct wr_purge purge = { .scope = WR_SCOPE_TAG, .soft = asks_softly(t) };
+    make(t, count);
+    for (size_t i = 0; i < count; i++) {
+        purge.name = tags[i];
+        begin(t, i, &purge);
+    }
+    return WR_TXN_WAIT;
+}
+
+/* "host/path*" -> "host/path", as keys begin: what else the key holds, it holds behind that. */
+static enum wr_txn_stage purge_prefix(struct wr_txn *t, const struct wr_key *key)
+{
+    struct wr_slice rest = key->text, text = wr_slice_cut(&rest, '\n');
+    struct wr_purge purge = { .scope = WR_SCOPE_PREFIX, .soft = asks_softly(t) };
+    if (key->host.len == 0)
+        text = wr_arena_printf(&t->arena, "%.*s%.*s", WR_SLICE_ARG(t->host), WR_SLICE_ARG(text));
+    purge.name = wr_slice(text.at, text.len - 1);
+    make(t, 1);
+    begin(t, 0, &purge);
+    return WR_TXN_WAIT;
+}
+
+static enum wr_txn_stage purge_target(struct wr_txn *t)
+{
+    struct wr_head get = t->head;
+    bool prefix = get.path.len > 0 && get.path.at[get.path.len - 1] == '*' && get.query.at == NULL;
+    get.method = WR_METHOD_GET;
+    get.method_text = WR_SLICE("GET");
+    const struct wr_route *route = wr_policy_route(t->tenure->policy, t->host, get.path, get.method_text);
+    if (route == NULL)
+        return wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
+    struct wr_key key = wr_key_build(&route->cache, &get, &t->arena);
+    if (prefix)
+        return purge_prefix(t, &key);
+    const struct wr_purge purge = {
+        .scope = WR_SCOPE_URL, .host = key.host, .primary = key.hash, .soft = asks_softly(t),
+        .name = wr_arena_printf(&t->arena, "http://%.*s%.*s%s%.*s", WR_SLICE_ARG(t->head.host), WR_SLICE_ARG(get.path),
+                                get.query.at ? "?" : "", WR_SLICE_ARG(get.query)),
+    };
+    make(t, 1);
+    begin(t, 0, &purge);
+    return WR_TXN_WAIT;
+}
+
+enum wr_txn_stage wr_txn_purge(struct wr_txn *t)
+{
+    static const enum wr_field_id ids[] = { WR_F_SURROGATE_KEY, WR_F_CACHE_TAG, WR_F_CACHE_GROUPS };
+    const struct wr_policy *p = t->tenure->policy;
+    struct wr_slice tags[MAX_TAGS];
+    size_t count = 0;
+    if (!wr_cidr_has(p->purgers, p->purger_count, t->client_addr))
+        return wr_txn_refuse(t, WR_ERR_FORBIDDEN, "PURGE is not allowed from this address");
+    for (size_t i = 0; i < 3; i++)
+        if (!wr_tags_add(&t->head, ids[i], &t->arena, tags, MAX_TAGS, &count))
+            return wr_txn_refuse(t, WR_ERR_BAD_REQUEST, "more than 64 tags in one PURGE");
+    return count ? purge_tags(t, tags, count) : purge_target(t);
+}
+
+enum wr_txn_stage wr_txn_purged(struct wr_txn *t)
+{
+    const struct wr_txn_purges *p = t->purges;
+    if (t->err != WR_OK)
+        return wr_txn_refuse(t, t->err, t->why);
+    if (p == NULL || p->open > 0)
+        return WR_TXN_WAIT;
+    if (p->err != WR_OK)
+        return wr_txn_refuse(t, WR_ERR_PURGED_HERE, NULL);
+    return wr_txn_refuse(t, WR_ERR_PURGED, wr_arena_printf(&t->arena, "%u of %u nodes know", p->told, p->live).at);
+}
+
+void wr_txn_purge_cancel(struct wr_txn *t)
+{
+    for (size_t i = 0; t->purges && i < t->purges->count; i++)
+        wr_purge_wait_cancel(&t->purges->each[i].wait);
+    t->purges = NULL;
+}
