@@ -22,13 +22,21 @@ static struct wr_slice put(char **at, struct wr_slice s)
     return copy;
 }
 
+struct wr_object wr_object_facts(const struct wr_object *o)
+{
+    const size_t counters = offsetof(struct wr_object, hash);
+    struct wr_object facts = { .refs = 0 };
+    memcpy((char *) &facts + counters, (const char *) o + counters, sizeof facts - counters);
+    return facts;
+}
+
 struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *flow)
 {
     size_t texts = like->key.len + like->host.len + like->head.len + like->vary_values.len + like->tags.len +
                    like->first_only.len + like->generations.len;
     struct wr_object *o = malloc(sizeof *o + texts + 1);
     WR_CHECK(o != NULL);
-    *o = *like;
+    *o = wr_object_facts(like);
     o->refs = 1;
     o->bytes = sizeof *o + texts + 1;
     char *at = (char *) (o + 1);

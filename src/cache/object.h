@@ -45,7 +45,8 @@ struct wr_meta {
 
 struct wr_object {
     unsigned refs;
-    struct wr_hash hash;          /* of key */
+    bool shelved;                 /* atomic: Redis has confirmed that it holds it */
+    struct wr_hash hash;          /* of key; from here on nothing changes */
     struct wr_slice key;          /* the cache key's whole text */
     struct wr_slice host;         /* part of the Redis key's name; "" if the key has none */
     struct wr_meta meta;
@@ -65,7 +66,6 @@ struct wr_object {
     uint64_t gens_epoch;          /* atomic: of the generations they were last compared with and found current; 0: never */
     struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
     bool own;                     /* this process has fetched it, and stores it in Redis */
-    bool shelved;                 /* atomic: and Redis has confirmed that */
     size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides
                                      the flow */
 };
@@ -73,6 +73,8 @@ struct wr_object {
 /* All octets are copied into one allocation; flow: takes a reference of its own. One reference to the caller.
  * hash is computed from key. Thread: any. */
 struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *flow);
+/* What of it never changes, to make another object of. */
+struct wr_object wr_object_facts(const struct wr_object *o);
 struct wr_object *wr_object_ref(struct wr_object *o);
 void wr_object_unref(struct wr_object *o);
 

@@ -8,7 +8,7 @@
  * client only. epoch: of the generations. One reference to the caller. */
 static struct wr_object *final_object(struct wr_flight *f, uint64_t epoch)
 {
-    struct wr_object like = *f->built;
+    struct wr_object like = wr_object_facts(f->built);
     struct wr_flow *tight = wr_flow_compact(like.flow);
     like.meta.length = wr_flow_length(like.flow);
     like.first_only = wr_slice(NULL, 0);

@@ -57,6 +57,7 @@ struct wr_worker {
     void (*idle)(struct wr_worker *worker); /* called when draining and the last of both has gone */
     struct wr_txn *spare_txns;
     char *spare_buffers;    /* linked through their first octets */
+    struct wr_buf staged;   /* small answers of the connection whose requests are being started: they leave in one write */
 };
 
 /* Thread: the worker's. */

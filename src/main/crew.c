@@ -261,6 +261,7 @@ static void free_spares(struct wr_worker *w)
         w->spare_txns = t->next_spare;
         wr_txn_free_spare(t);
     }
+    wr_buf_fini(&w->staged);
     while (w->spare_buffers) {
         char *buffer = w->spare_buffers;
         memcpy(&w->spare_buffers, buffer, sizeof w->spare_buffers);

@@ -6,7 +6,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "net/timer_priv.h"
+
 #define WALL_EVERY 1000 /* us: between, the wall clock goes on with the monotonic one; reading a clock costs what a hash does */
+#define CALLBACKS_PER_TURN 256 /* then the sockets are asked again: what activates itself must not starve them */
+
 /* The loop that turns on this thread. */
 static _Thread_local struct wr_loop *running_here;
 
@@ -97,6 +101,7 @@ int wr_loop_init(struct wr_loop *loop, unsigned index)
     WR_CHECK(config != NULL);
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
     /* not EPOLL_USE_CHANGELIST: it would speak to the kernel of a closed descriptor after another thread has got its number */
+    event_config_set_max_dispatch_interval(config, NULL, CALLBACKS_PER_TURN, 0);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
     if (loop->base == NULL)
@@ -108,6 +113,7 @@ int wr_loop_init(struct wr_loop *loop, unsigned index)
     loop->turn_event = event_new(loop->base, -1, 0, on_turn, loop);
     WR_CHECK(loop->wake_event != NULL && loop->turn_event != NULL);
     WR_CHECK(event_add(loop->wake_event, NULL) == 0);
+    loop->wheel = wr_wheel_new(loop);
     wr_loop_tick(loop);
     return 0;
 }
@@ -129,6 +135,7 @@ void wr_loop_fini(struct wr_loop *loop)
 {
     bury_all(loop);
     WR_CHECK(TAILQ_EMPTY(&loop->mailbox));
+    wr_wheel_free(loop->wheel);
     event_free(loop->wake_event);
     event_free(loop->turn_event);
     event_base_free(loop->base);
@@ -175,63 +182,6 @@ void wr_note_fini(struct wr_note *note)
     }
     pthread_mutex_unlock(&note->loop->mailbox_lock);
     note->loop = NULL;
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg);
-
-static void arm(struct wr_timer *t, struct wr_span in)
-{
-    if (t->event == NULL) {
-        t->event = event_new(t->loop->base, -1, 0, on_timer, t);
-        WR_CHECK(t->event != NULL);
-    }
-    int64_t us = in.us > 0 ? in.us : 0;
-    struct timeval tv = { us / WR_US_PER_S, us % WR_US_PER_S };
-    WR_CHECK(event_add(t->event, &tv) == 0);
-    t->armed = wr_time_add(t->loop->mono, in);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-    struct wr_timer *t = arg;
-    (void) fd;
-    (void) what;
-    wr_loop_tick(t->loop);
-    t->armed.us = 0;
-    if (t->due.us == 0)
-        return;
-    struct wr_span left = wr_time_since(t->due, t->loop->mono);
-    if (left.us > 0) {
-        arm(t, left);
-        return;
-    }
-    t->due.us = 0;
-    t->fire(t);
-}
-
-void wr_timer_init(struct wr_timer *t, struct wr_loop *loop, void (*fire)(struct wr_timer *))
-{
-    *t = (struct wr_timer){ .loop = loop, .fire = fire };
-}
-
-void wr_timer_set(struct wr_timer *t, struct wr_span from_now)
-{
-    t->due = wr_time_add(t->loop->mono, from_now);
-    if (t->armed.us == 0 || wr_time_before(t->due, t->armed))
-        arm(t, from_now);
-}
-
-void wr_timer_clear(struct wr_timer *t)
-{
-    t->due.us = 0;
-}
-
-void wr_timer_fini(struct wr_timer *t)
-{
-    if (t->event)
-        event_free(t->event);
-    t->event = NULL;
-    t->due.us = t->armed.us = 0;
 }
 
 void wr_loop_bury(struct wr_loop *loop, struct wr_corpse *corpse, void (*bury)(struct wr_corpse *))

@@ -28,12 +28,14 @@ struct wr_corpse {
 };
 TAILQ_HEAD(wr_corpse_list, wr_corpse);
 
-/* A timer. Setting it later than it stands costs one store: it fires at the earlier time, sees, and sleeps on. */
+struct wr_wheel;
+
+/* A timer: fires never early, and up to 5 ms late. Setting it later than it stands costs one store (timer.c). */
 struct wr_timer {
     struct wr_loop *loop;
-    struct event *event;  /* made when first set */
-    struct wr_time due;   /* monotonic; 0: not set */
-    struct wr_time armed; /* when libevent will call; 0: not armed */
+    struct wr_time due; /* monotonic; 0: not set */
+    int64_t tick;       /* when the wheel will look at it; 0: it isn't in the wheel */
+    LIST_ENTRY(wr_timer) entry;
     void (*fire)(struct wr_timer *timer);
 };
 
@@ -51,6 +53,7 @@ struct wr_loop {
     bool wake_pending;          /* behind the lock: the eventfd has been written and not read yet */
     struct wr_corpse_list graveyard;
     bool turn_pending;
+    struct wr_wheel *wheel;     /* the timers */
     int64_t beat_us;            /* atomic: monotonic time of the last turn, for /healthz and the watchdog */
 };
 

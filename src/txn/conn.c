@@ -12,6 +12,9 @@
 #include "txn/txn.h"
 
 #define LINGER_S 2
+#define READS_PER_TURN 16        /* then others on the loop get their turn */
+#define STAGED_ANSWER (8 * 1024) /* larger ones aren't copied to leave together with others */
+#define STAGED_MOST (64 * 1024)
 
 /* --- buffers: pooled per worker, linked through their first octets --- */
 
@@ -59,15 +62,14 @@ void wr_conn_want_read(struct wr_conn *c, bool on)
     if (on == c->reading || (on && c->eof))
         return;
     c->reading = on;
-    WR_CHECK((on ? event_add(&c->read_event, NULL) : event_del(&c->read_event)) == 0);
+    if (on && c->readable) /* the edge has passed */
+        event_active(&c->event, EV_READ, 0);
 }
 
-void wr_conn_want_write(struct wr_conn *c, bool on)
+void wr_conn_yield(struct wr_conn *c)
 {
-    if (on == c->writing)
-        return;
-    c->writing = on;
-    WR_CHECK((on ? event_add(&c->write_event, NULL) : event_del(&c->write_event)) == 0);
+    c->writing = true;
+    event_active(&c->event, EV_WRITE, 0);
 }
 
 /* --- end --- */
@@ -84,15 +86,15 @@ void wr_conn_kill(struct wr_conn *c)
     struct wr_worker *w = c->worker;
     if (c->fd < 0)
         return;
-    wr_conn_want_read(c, false);
-    wr_conn_want_write(c, false);
+    c->reading = c->writing = false;
+    event_del(&c->event);
     close(c->fd);
     c->fd = -1;
     if (c->txn)
         wr_txn_abort(c->txn);
     wr_timer_fini(&c->timer);
     give_buffer(c);
-    wr_buf_fini(&c->interim);
+    wr_buf_fini(&c->pending);
     TAILQ_REMOVE(&w->conns, c, entry);
     w->conn_count--;
     __atomic_sub_fetch(&w->shared->connections, 1, __ATOMIC_RELAXED);
@@ -163,6 +165,8 @@ static bool proxy_done(struct wr_conn *c)
     return true;
 }
 
+static void send_staged(struct wr_conn *c);
+
 /* Starts what is whole in the buffer, one after another: a transaction that ends within its first turn comes back through
  * wr_conn_next() and leaves the rest to this loop. */
 static void look_for_heads(struct wr_conn *c)
@@ -173,6 +177,7 @@ static void look_for_heads(struct wr_conn *c)
     while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->to > c->from && wr_txn_head_ready(c))
         start_txn(c);
     c->looking = false;
+    send_staged(c);
     if (c->fd < 0 || c->state != WR_CONN_HEAD)
         return;
     if (c->eof) {
@@ -237,86 +242,149 @@ static void on_octets(struct wr_conn *c)
     }
 }
 
-static void read_more(struct wr_conn *c)
+/* One read. false: there is nothing more to be done now. */
+static bool read_once(struct wr_conn *c)
 {
     size_t room = make_room(c);
     if (room == 0) {
         wr_conn_want_read(c, false);
-        return;
+        return false;
     }
-    bool was_idle = c->to == c->from;
     ssize_t n = recv(c->fd, c->buffer + c->to, room, 0);
+    if (n < 0 && errno == EINTR)
+        return true;
+    if (n <= 0 && c->to == c->from && c->state == WR_CONN_HEAD)
+        give_buffer(c);
     if (n < 0) {
-        if (errno != EAGAIN && errno != EINTR)
+        c->readable = false;
+        if (errno != EAGAIN)
             wr_conn_kill(c);
-        return;
+        return false;
     }
     if (n == 0) {
-        if (was_idle && c->state == WR_CONN_HEAD)
-            give_buffer(c);
         on_eof(c);
-        return;
+        return false;
     }
+    /* It was empty then. What comes later is an edge of its own; only a FIN that came before has had its edge. */
+    if ((size_t) n < room && !c->hung_up)
+        c->readable = false;
     c->to += (size_t) n;
     on_octets(c);
+    return c->fd >= 0;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void read_more(struct wr_conn *c)
 {
-    struct wr_conn *c = arg;
-    (void) fd;
-    (void) what;
-    WR_CHECK(c->magic == WR_CONN_MAGIC);
-    wr_loop_tick(&c->worker->loop);
-    read_more(c);
+    for (int i = 0; i < READS_PER_TURN; i++)
+        if (!c->reading || !c->readable || !read_once(c))
+            return;
+    event_active(&c->event, EV_READ, 0);
 }
 
-static void flush_interim(struct wr_conn *c)
+/* --- sending --- */
+
+/* What the socket took, 0 if none; -1: the client has gone. */
+static ssize_t put_out(struct wr_conn *c, const struct iovec *iov, int count)
 {
-    ssize_t n = send(c->fd, c->interim.at, c->interim.len, MSG_NOSIGNAL);
+    struct msghdr msg = { .msg_iov = (struct iovec *) (uintptr_t) iov, .msg_iovlen = (size_t) count };
+    ssize_t n;
+    do
+        n = count == 1 ? send(c->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL) : sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n < 0 && errno == EAGAIN ? 0 : n;
+}
+
+static void send_pending(struct wr_conn *c)
+{
+    const struct iovec all = { c->pending.at, c->pending.len };
+    ssize_t n = put_out(c, &all, 1);
     if (n < 0) {
-        if (errno != EAGAIN && errno != EINTR)
-            wr_conn_kill(c);
+        wr_conn_kill(c);
         return;
     }
-    memmove(c->interim.at, c->interim.at + n, c->interim.len - (size_t) n);
-    c->interim.len -= (size_t) n;
-    if (c->interim.len == 0)
-        wr_conn_want_write(c, false);
+    memmove(c->pending.at, c->pending.at + n, c->pending.len - (size_t) n);
+    c->pending.len -= (size_t) n;
+    if (c->pending.len == 0)
+        wr_buf_fini(&c->pending);
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+/* What stays over is kept with the connection: the next answer waits for it. */
+static void send_staged(struct wr_conn *c)
 {
-    struct wr_conn *c = arg;
-    (void) fd;
-    (void) what;
-    WR_CHECK(c->magic == WR_CONN_MAGIC);
-    wr_loop_tick(&c->worker->loop);
-    if (c->interim.len > 0)
-        flush_interim(c);
-    if (c->fd >= 0 && c->interim.len == 0 && c->txn) {
-        wr_conn_want_write(c, false);
-        wr_txn_wake(c->txn);
+    struct wr_buf *staged = &c->worker->staged;
+    if (staged->len == 0)
+        return;
+    const struct iovec all = { staged->at, staged->len };
+    ssize_t n = c->fd >= 0 ? put_out(c, &all, 1) : (ssize_t) staged->len;
+    if (n < 0) {
+        wr_conn_kill(c);
+    } else if ((size_t) n < staged->len) {
+        wr_buf_add(&c->pending, staged->at + n, staged->len - (size_t) n);
+        c->writing = true;
     }
+    wr_buf_clear(staged);
 }
 
-ssize_t wr_conn_send(struct wr_conn *c, struct iovec *iov, int count, bool more)
+/* May the answer wait for the next ones? If more requests seem to be in the buffer, and it is not the last. */
+static bool may_stage(const struct wr_conn *c, size_t octets)
 {
-    if (c->interim.len > 0) {
-        wr_conn_want_write(c, true);
+    return c->looking && c->to > c->from && !c->txn->close && octets <= STAGED_ANSWER &&
+           c->worker->staged.len + octets <= STAGED_MOST;
+}
+
+ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
+{
+    size_t octets = 0;
+    for (int i = 0; i < count; i++)
+        octets += iov[i].iov_len;
+    if (may_stage(c, octets)) {
+        for (int i = 0; i < count; i++)
+            wr_buf_add(&c->worker->staged, iov[i].iov_base, iov[i].iov_len);
+        return (ssize_t) octets;
+    }
+    if (c->looking)
+        send_staged(c);
+    if (c->fd < 0)
+        return -1;
+    if (c->pending.len > 0) /* then an edge is to come */
         return 0;
-    }
-    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t) count };
-    ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
-    if (n >= 0)
-        return n;
-    return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    ssize_t n = put_out(c, iov, count);
+    c->writing = n >= 0 && (size_t) n < octets;
+    return n;
 }
 
 void wr_conn_send_interim(struct wr_conn *c, struct wr_slice octets)
 {
-    wr_buf_add_slice(&c->interim, octets);
-    wr_conn_want_write(c, true);
+    if (c->looking)
+        send_staged(c);
+    wr_buf_add_slice(&c->pending, octets);
+    if (c->fd >= 0)
+        wr_conn_yield(c);
+}
+
+static void go_on_sending(struct wr_conn *c)
+{
+    if (c->pending.len > 0)
+        send_pending(c);
+    if (c->fd < 0 || c->pending.len > 0)
+        return;
+    c->writing = false;
+    if (c->txn)
+        wr_txn_wake(c->txn);
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct wr_conn *c = arg;
+    (void) fd;
+    WR_CHECK(c->magic == WR_CONN_MAGIC);
+    wr_loop_tick(&c->worker->loop);
+    c->readable |= (what & (EV_READ | EV_CLOSED)) != 0;
+    c->hung_up |= (what & EV_CLOSED) != 0;
+    if ((what & EV_WRITE) && c->writing)
+        go_on_sending(c);
+    if (c->fd >= 0)
+        read_more(c);
 }
 
 static void on_timer(struct wr_timer *timer)
@@ -345,8 +413,8 @@ void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_peer *peer, b
     int on = 1;
     if (!peer->local)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    event_assign(&c->read_event, worker->loop.base, fd, EV_READ | EV_PERSIST, on_readable, c);
-    event_assign(&c->write_event, worker->loop.base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
+    event_assign(&c->event, worker->loop.base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, c);
+    WR_CHECK(event_add(&c->event, NULL) == 0);
     wr_timer_init(&c->timer, &worker->loop, on_timer);
     TAILQ_INSERT_TAIL(&worker->conns, c, entry);
     worker->conn_count++;

@@ -1,7 +1,10 @@
 /* A client's connection: its socket, what has been read and not used yet, and at most one transaction at a time.
  *
  * Replies keep the order of requests because the next request waits in the buffer until the transaction before it has
- * ended. An idle connection holds no buffer and no transaction. Thread: the worker's. */
+ * ended. An idle connection holds no buffer and no transaction.
+ *
+ * Its event is edge-triggered and stands from the first to the last: no request needs epoll_ctl. So what the socket said is
+ * remembered (`readable`) until a read has shown that there is no more. Thread: the worker's. */
 #pragma once
 
 #include <event2/event_struct.h>
@@ -30,24 +33,26 @@ struct wr_conn {
     unsigned magic;
     enum wr_conn_state state;
     int fd;
+    struct event event;
     struct wr_worker *worker;
-    TAILQ_ENTRY(wr_conn) entry;
-    struct event read_event, write_event;
-    bool reading;      /* read_event is added */
-    bool writing;      /* write_event is added */
+    bool reading;      /* octets are wanted */
+    bool readable;     /* there may be some */
+    bool hung_up;      /* the client has sent its last: reads until the end */
+    bool writing;      /* room in the socket is waited for */
     bool eof;          /* the client sends no more */
     bool partial;      /* a part of a head is in the buffer, and the clock runs */
     bool wants_proxy;  /* a PROXY header comes first */
     bool looking;      /* requests in the buffer are being started one after another */
-    struct wr_timer timer;
     char *buffer;      /* NULL when idle */
     size_t base;       /* a running transaction's head lies before this and must not move */
     size_t from, to;   /* what is in it and not used */
     size_t scanned;    /* how far the end of a head has been looked for */
     struct wr_txn *txn;
     uint64_t requests;
+    struct wr_timer timer;
+    TAILQ_ENTRY(wr_conn) entry;
     struct wr_peer peer;
-    struct wr_buf interim; /* 1xx that the socket did not take yet */
+    struct wr_buf pending; /* whole small answers and 1xx that the socket did not take yet: before all else */
     struct wr_corpse corpse;
 };
 
@@ -67,8 +72,10 @@ struct wr_slice wr_conn_input(struct wr_conn *c);
 void wr_conn_eat(struct wr_conn *c, size_t octets);
 /* Read on: more of the request's body is wanted (or not). */
 void wr_conn_want_read(struct wr_conn *c, bool on);
-void wr_conn_want_write(struct wr_conn *c, bool on);
-/* Sends; what the socket took (0: none for now), or -1: the client has gone. */
-ssize_t wr_conn_send(struct wr_conn *c, struct iovec *iov, int count, bool more);
+/* Sends; what the socket took, or -1: the client has gone. Less than all: the transaction is woken when there is room. Small
+ * answers to pipelined requests are taken at once and leave together. */
+ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count);
+/* There is more to send, but others first: the transaction is woken in the next turn. */
+void wr_conn_yield(struct wr_conn *c);
 /* Sends, or keeps until it can: small interim responses. */
 void wr_conn_send_interim(struct wr_conn *c, struct wr_slice octets);

@@ -96,10 +96,26 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
     return WR_TXN_WAIT;
 }
 
+/* Who comes when the fetch is over, and only Redis's word is still out, has not waited for it: that is a hit. */
+static bool landed(struct wr_txn *t, const struct wr_news *news)
+{
+    return news->verdict == WR_VERDICT_OBJECT && news->stored && !news->leader &&
+           wr_flow_state(news->object->flow) == WR_FLOW_WHOLE && fits(t, news) && found_will_do(t, news->object);
+}
+
 enum wr_txn_stage wr_txn_follow_enter(struct wr_txn *t)
 {
-    (void) t;
-    return WR_TXN_WAIT;
+    if (t->alone || t->limit == WR_LIMIT_PENDING)
+        return WR_TXN_WAIT;
+    struct wr_news news;
+    enum wr_txn_stage next = WR_TXN_WAIT;
+    wr_audience_news(&t->audience, &news);
+    if (landed(t, &news)) {
+        wr_audience_leave(&t->audience);
+        next = wr_txn_consider(t, wr_object_ref(news.object), false);
+    }
+    wr_news_fini(&news);
+    return next;
 }
 
 enum wr_txn_stage wr_txn_follow_resume(struct wr_txn *t)

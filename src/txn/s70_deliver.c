@@ -164,7 +164,6 @@ static bool complete(struct wr_txn *t, const struct load *l)
 static enum wr_txn_stage wait_for_socket(struct wr_txn *t)
 {
     wr_timer_set(&t->conn->timer, t->tenure->policy->send_timeout);
-    wr_conn_want_write(t->conn, true);
     return WR_TXN_WAIT;
 }
 
@@ -195,9 +194,11 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
             wr_timer_clear(&t->conn->timer);
             return WR_TXN_WAIT; /* the flow's reader wakes us */
         }
-        if (turn >= MAX_TURN)
+        if (turn >= MAX_TURN) {
+            wr_conn_yield(t->conn);
             return wait_for_socket(t);
-        ssize_t n = wr_conn_send(t->conn, l.iov, l.count, false);
+        }
+        ssize_t n = wr_conn_send(t->conn, l.iov, l.count);
         if (n < 0)
             return give_up(t, WR_ERR_CLOSED);
         consume(t, &l, (size_t) n);

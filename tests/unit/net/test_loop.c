@@ -140,7 +140,8 @@ static void finished_note_is_not_woken(void **state)
 
 static void wake_again(struct wr_note *n)
 {
-    if (++f->woken == 100)
+    bool long_enough = ++f->woken >= 100 && (f->fired || f->woken == 100000000);
+    if (long_enough)
         wr_loop_stop(n->loop);
     else
         wr_note_post(n);
@@ -156,7 +157,7 @@ static void self_posting_note_starves_nobody(void **state)
     wr_note_init(&f->note, &f->loop, wake_again);
     wr_note_post(&f->note);
     wr_loop_run(&f->loop);
-    assert_int_equal(f->woken, 100);
+    assert_true(f->woken >= 100);
     assert_int_equal(f->fired, 1);
     wr_note_fini(&f->note);
 }
