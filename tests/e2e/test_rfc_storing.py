@@ -122,3 +122,18 @@ def test_statuses_and_must_understand(node, origin, status, directives, stored):
     origin.on("/", lambda r: Answer(status, {"Cache-Control": directives}, b"call %d" % origin.calls()))
     node.ask("/")
     assert node.ask("/").body == (b"call 1" if stored else b"call 2")
+
+
+def test_an_unsafe_request_is_answered_although_redis_hangs(weirs, origin, redis):
+    node = weirs(rfc.settings(origin, workers=1, redis={"url": redis.socket_url, "timeout": "300ms"}))
+    origin.on("/", Answer(200, {"Cache-Control": "max-age=100"}, b"old"))
+    origin.on("/do", Answer(201, {"Location": "/", "Content-Location": "/other"}, b"done"))
+    node.ask("/")
+    redis.pause()
+    with node.connect() as leaver:      # one that doesn't wait for the end
+        leaver.send_head("POST", "/do", {"Content-Length": "0"})
+        origin.wait_calls("/do", 1)
+        leaver.reset()
+    assert node.ask("/do", "POST", body=b"x").body == b"done"
+    redis.resume()
+    assert node.ask("/do", "POST", body=b"x").body == b"done"
