@@ -221,16 +221,3 @@ const char *wr_admin_params(struct wr_slice query, struct wr_slice body, bool js
             wrong = "the value has control characters";
     return wrong;
 }
-
-const char *wr_admin_input(struct wr_slice query, struct wr_slice body, bool json, const char *name,
-                           struct wr_buf *out)
-{
-    struct wr_admin_param param = { .name = name };
-    const char *wrong = wr_admin_params(query, body, json, &param, 1);
-    if (wrong == NULL && param.value.len == 0)
-        wrong = "the parameter is missing";
-    if (wrong == NULL)
-        wr_buf_add_slice(out, wr_buf_slice(&param.value));
-    wr_buf_fini(&param.value);
-    return wrong;
-}

@@ -13,7 +13,3 @@ struct wr_admin_param {
  * what is wrong (static text). Values have no control characters. */
 const char *wr_admin_params(struct wr_slice query, struct wr_slice body, bool json, struct wr_admin_param *params,
                             size_t count) WR_MUST_USE;
-/* The value of the one parameter `name`, which stands in the query ("name=value", percent-encoded), in a form of the same
- * kind, or in a JSON object as a string. json: the body is JSON. NULL and the value appended to *out; or what is wrong
- * (static text): it is missing, stands twice, or other things stand there too. The value has no control characters. */
-const char *wr_admin_input(struct wr_slice query, struct wr_slice body, bool json, const char *name, struct wr_buf *out) WR_MUST_USE;

@@ -277,6 +277,17 @@ void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order)
     wr_flight_go(f, WR_FLIGHT_ASK);
 }
 
+/* Whoever saw the stale one just before a refresh landed, and came here just after, need not fetch it once more. */
+static bool refreshed_already(const struct wr_flight_order *order)
+{
+    struct wr_memory *memory = order->tenure->worker->shared->memory;
+    struct wr_object *held = memory && order->stale ? wr_memory_peek(memory, order->key.hash) : NULL;
+    bool newer = held && held->meta.kind == WR_OBJECT_RESPONSE &&
+                 wr_time_before(order->stale->meta.request_time, held->meta.request_time);
+    wr_object_unref(held);
+    return newer;
+}
+
 void wr_flight_behind(const struct wr_flight_order *order)
 {
     struct wr_flights *table = order->tenure->worker->shared->flights;
@@ -286,7 +297,7 @@ void wr_flight_behind(const struct wr_flight_order *order)
     f->behind = true;
     f->news.found = order->stale ? wr_object_ref(order->stale) : NULL; /* nobody else sees it yet */
     f->admitted = 1; /* whoever was served stale has been admitted */
-    if (!wr_flights_list(table, f)) {
+    if (!wr_flights_list(table, f) || refreshed_already(order)) {
         wr_flight_go(f, WR_FLIGHT_DONE);
         return;
     }

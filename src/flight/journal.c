@@ -14,7 +14,7 @@
 
 #define AT_ONCE 100 /* entries */
 #define PATIENCE WR_SPAN_S(2)
-#define RETRY WR_SPAN_MS(100)
+#define RETRY WR_SPAN_MS(20)
 
 /* --- names and numbers --- */
 

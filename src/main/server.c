@@ -418,13 +418,14 @@ static void say_ready(struct server *s)
     wr_systemd_notify("READY=1\nSTATUS=serving\nMAINPID=%ld", (long) getpid());
 }
 
-/* Ready is said when every worker accepts. */
+/* Ready is said when every worker accepts, and the fleet knows of this node. */
 static void on_opening(struct wr_timer *timer)
 {
     struct server *s = WR_CONTAINER(timer, struct server, opening);
     if (s->stopping)
         return;
-    if (wr_crew_serving(s->crew)) {
+    bool counted = s->link == NULL || !wr_link_ready(s->link) || wr_node_counted(s->node);
+    if (counted && wr_crew_serving(s->crew)) {
         s->ready = true;
         say_ready(s);
     } else {

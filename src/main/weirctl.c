@@ -23,9 +23,16 @@
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 }; /* also 1: no answer at all */
 
+/* options without a letter; in the order of main()'s scopes */
+enum { PURGE_TAG = 256, PURGE_PREFIX, PURGE_HOST, PURGE_ALL, PURGE_SOFT };
+
 struct asking {
     const char *where; /* path of a socket, or http://host:port */
     bool json;
+    /* what purge is to purge, unless it is a URL */
+    const char *what, *name;
+    unsigned purges; /* how many such things were named */
+    bool soft;
 };
 
 struct reply {
@@ -251,19 +258,37 @@ static int do_stats(const struct asking *a, const char *argument)
     return get(a, "/stats");
 }
 
+static void add_encoded(struct wr_buf *form, const char *name, const char *value)
+{
+    wr_buf_printf(form, "%s%s=", form->len ? "&" : "", name);
+    for (const char *c = value; *c; c++)
+        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+            strchr("-._~", *c))
+            wr_buf_add_char(form, *c);
+        else
+            wr_buf_printf(form, "%%%02X", (unsigned) (unsigned char) *c);
+}
+
+/* Exactly one thing at a time: a URL, or what --tag, --prefix, --host or --all say. */
 static int do_purge(const struct asking *a, const char *url)
 {
     struct wr_buf form = { 0 };
-    wr_buf_add_str(&form, "url=");
-    for (const char *c = url; *c; c++)
-        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
-            strchr("-._~", *c))
-            wr_buf_add_char(&form, *c);
-        else
-            wr_buf_printf(&form, "%%%02X", (unsigned) (unsigned char) *c);
+    if (a->purges + (url != NULL) != 1) {
+        complain("purge needs one of URL, --tag T, --prefix HOST/PATH, --host H and --all");
+        return EXIT_USAGE;
+    }
+    add_encoded(&form, url ? "url" : a->what, url ? url : a->name);
+    if (a->soft)
+        add_encoded(&form, "soft", "1");
     int status = post(a, "/purge", wr_buf_slice(&form));
     wr_buf_fini(&form);
     return status;
+}
+
+static int do_purges(const struct asking *a, const char *argument)
+{
+    (void) argument;
+    return get(a, "/purges");
 }
 
 static int do_reload(const struct asking *a, const char *argument)
@@ -371,7 +396,7 @@ static int do_top(const struct asking *asked, const char *argument)
 {
     static struct sample samples[2]; /* large */
     const struct sigaction on_signal = { .sa_handler = on_interrupt };
-    const struct asking a = { asked->where, false };
+    const struct asking a = { .where = asked->where };
     (void) argument;
     if (asked->json) {
         complain("top has no --json: ask for stats --json now and then");
@@ -400,13 +425,15 @@ static int do_top(const struct asking *asked, const char *argument)
 static const struct command {
     const char *name, *argument, *help;
     int (*run)(const struct asking *a, const char *argument);
+    bool optional; /* the argument is */
 } commands[] = {
-    { "status", NULL, "how the node is", do_status },
-    { "stats", NULL, "every counter", do_stats },
-    { "top", NULL, "what grows, each second, until Ctrl-C", do_top },
-    { "purge", "URL", "drop what is stored of a URL, here and in Redis", do_purge },
-    { "reload", NULL, "read the policy again", do_reload },
-    { "drain", NULL, "take no more connections, finish, end", do_drain },
+    { "status", NULL, "how the node is", do_status, false },
+    { "stats", NULL, "every counter", do_stats, false },
+    { "top", NULL, "what grows, each second, until Ctrl-C", do_top, false },
+    { "purge", "URL", "drop what is stored of a URL, on every node; or of what the options below say", do_purge, true },
+    { "purges", NULL, "the latest purges of the fleet: when, what, by whom", do_purges, false },
+    { "reload", NULL, "read the policy again", do_reload, false },
+    { "drain", NULL, "take no more connections, finish, end", do_drain, false },
 };
 
 static void usage(FILE *to)
@@ -414,8 +441,15 @@ static void usage(FILE *to)
     fputs("usage: weirctl [-s SOCKET|http://HOST:PORT] [--json] COMMAND\n\n", to);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         const struct command *c = &commands[i];
-        fprintf(to, "  %-7s%-4s  %s\n", c->name, c->argument ? c->argument : "", c->help);
+        fprintf(to, "  %-7s%-6s%s\n", c->name, c->argument ? c->argument : "", c->help);
     }
+    fputs("\npurge takes instead of a URL:\n"
+          "      --tag T            what carries this tag or group\n"
+          "      --prefix HOST/PATH what begins so\n"
+          "      --host HOST        all of a host\n"
+          "      --all              everything\n"
+          "      --soft             with any of these: stale, refreshed behind, instead of gone\n",
+          to);
     fputs("\n  -s, --socket  where weir's admin listener is; default: " DEFAULT_SOCKET "\n"
           "      --json    answers for programs\n"
           "  -h, --help    this text\n"
@@ -440,12 +474,16 @@ static int run(const struct asking *a, int words, char **word)
         usage(stderr);
         return EXIT_USAGE;
     }
-    if (words != (c->argument ? 2 : 1)) {
+    if (strcmp(c->name, "purge") != 0 && (a->purges || a->soft)) {
+        complain("--tag, --prefix, --host, --all and --soft belong to purge");
+        return EXIT_USAGE;
+    }
+    if (words != (c->argument ? 2 : 1) && !(c->optional && words == 1)) {
         complain("%s %s%s", c->name, c->argument ? "needs one " : "takes no argument",
                  c->argument ? c->argument : "");
         return EXIT_USAGE;
     }
-    return c->run(a, word[1]);
+    return c->run(a, words > 1 ? word[1] : NULL);
 }
 
 int main(int argc, char **argv)
@@ -453,10 +491,16 @@ int main(int argc, char **argv)
     static const struct option options[] = {
         { "socket", required_argument, NULL, 's' },
         { "json", no_argument, NULL, 'j' },
+        { "tag", required_argument, NULL, PURGE_TAG },
+        { "prefix", required_argument, NULL, PURGE_PREFIX },
+        { "host", required_argument, NULL, PURGE_HOST },
+        { "all", no_argument, NULL, PURGE_ALL },
+        { "soft", no_argument, NULL, PURGE_SOFT },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
     };
+    static const char *const scopes[] = { "tag", "prefix", "host", "all" };
     struct asking a = { .where = DEFAULT_SOCKET };
     for (int c; (c = getopt_long(argc, argv, "s:hV", options, NULL)) != -1;) {
         switch (c) {
@@ -465,6 +509,17 @@ int main(int argc, char **argv)
             break;
         case 'j':
             a.json = true;
+            break;
+        case PURGE_TAG:
+        case PURGE_PREFIX:
+        case PURGE_HOST:
+        case PURGE_ALL:
+            a.what = scopes[c - PURGE_TAG];
+            a.name = c == PURGE_ALL ? "1" : optarg;
+            a.purges++;
+            break;
+        case PURGE_SOFT:
+            a.soft = true;
             break;
         case 'h':
             usage(stdout);

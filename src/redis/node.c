@@ -8,6 +8,7 @@
 #include "stats/stats.h"
 
 #define BEAT_US INT64_C(1000000)
+#define FIRST_RETRY WR_SPAN_MS(5) /* who begins to serve is to be counted */
 #define RETRY WR_SPAN_MS(100) /* Redis is away: the first beat comes soon after it is back */
 
 struct wr_node {
@@ -76,7 +77,7 @@ static void on_beat(struct wr_timer *timer)
 {
     struct wr_node *node = WR_CONTAINER(timer, struct wr_node, timer);
     if (!wr_link_ready(node->link) || wr_call_pending(&node->call)) {
-        wr_timer_set(timer, RETRY);
+        wr_timer_set(timer, node->last ? RETRY : FIRST_RETRY);
         return;
     }
     struct digits lifetime;
@@ -108,6 +109,11 @@ struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, stru
     wr_timer_init(&node->timer, loop, on_beat);
     wr_timer_set(&node->timer, WR_SPAN_MS(0));
     return node;
+}
+
+bool wr_node_counted(const struct wr_node *node)
+{
+    return node->last > 0;
 }
 
 void wr_node_free(struct wr_node *node)

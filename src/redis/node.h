@@ -18,5 +18,7 @@ struct wr_node;
  * away the last count stands. link: borrowed, must outlive the node. */
 struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link,
                             const char *name, void (*counted)(void *ctx, unsigned nodes), void *ctx);
+/* Whether the fleet has been told that this node lives, once at least. */
+bool wr_node_counted(const struct wr_node *node);
 /* Takes the node off the list, if Redis is near (the loop must turn once more for that to be sent). */
 void wr_node_free(struct wr_node *node);

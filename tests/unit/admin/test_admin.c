@@ -31,27 +31,42 @@ static struct daemon {
     bool draining, bad_policy, late; /* set before a request is sent */
     char purged[256];
     unsigned drains;
-    void (*done)(void *arg, enum wr_err err);
+    void (*done)(void *arg, enum wr_err err, unsigned told, unsigned live);
     void *done_arg;
     enum wr_err purge_err;
 } d;
 
-static bool purge_url(void *ctx, const char *url, void (*done)(void *, enum wr_err), void *arg,
-                      const char **why)
+static bool purge(void *ctx, const char *what, struct wr_slice name, bool soft,
+                  void (*done)(void *, enum wr_err, unsigned, unsigned), void *arg, const char **why)
 {
     (void) ctx;
-    if (strncmp(url, "http://", 7) != 0) {
+    if (strcmp(what, "url") == 0 && !wr_slice_starts(name, WR_SLICE("http://"))) {
         *why = "no URL at all";
         return false;
     }
-    snprintf(d.purged, sizeof d.purged, "%s", url);
+    bool url = strcmp(what, "url") == 0;
+    snprintf(d.purged, sizeof d.purged, "%s%s%s%.*s", soft ? "soft " : "", url ? "" : what, url ? "" : " ", WR_SLICE_ARG(name));
     if (d.late) {
         d.done = done;
         d.done_arg = arg;
     } else {
-        done(arg, d.purge_err);
+        done(arg, d.purge_err, 2, 3);
     }
     return true;
+}
+
+static void purges(void *ctx, void (*each)(void *, const struct wr_admin_purged *), void (*done)(void *, enum wr_err), void *arg)
+{
+    (void) ctx;
+    const struct wr_admin_purged one = { { INT64_C(1700000000123456) }, WR_SLICE("edge-1-7"), WR_SLICE("admin"),
+                                         WR_SLICE("tag"),               WR_SLICE("a \"b\""), true };
+    const struct wr_admin_purged other = { { INT64_C(1700000000000000) }, WR_SLICE("edge-2-8"), WR_SLICE("PURGE from ::1"),
+                                           WR_SLICE("all"),               WR_SLICE(""),         false };
+    if (d.purge_err == WR_OK) {
+        each(arg, &one);
+        each(arg, &other);
+    }
+    done(arg, d.purge_err);
 }
 
 static bool reload(void *ctx, struct wr_buf *mistakes)
@@ -94,10 +109,10 @@ static void on_stop(struct wr_note *n)
 static void on_finish(struct wr_note *n)
 {
     (void) n;
-    void (*done)(void *, enum wr_err) = d.done;
+    void (*done)(void *, enum wr_err, unsigned, unsigned) = d.done;
     d.done = NULL;
     if (done)
-        done(d.done_arg, d.purge_err);
+        done(d.done_arg, d.purge_err, 2, 3);
 }
 
 static void *turn(void *arg)
@@ -124,7 +139,7 @@ static int start(void **state)
     wr_note_init(&d.stop, &d.loop, on_stop);
     wr_note_init(&d.finish, &d.loop, on_finish);
     worker_beats(WR_SPAN_S(0));
-    const struct wr_admin_host host = { NULL, purge_url, reload, drain, ready, status, d.workers, 1, NULL };
+    const struct wr_admin_host host = { NULL, purge, purges, reload, drain, ready, status, d.workers, 1, NULL };
     d.admin = wr_admin_new(&d.loop, &d.policy, &host, &why);
     wr_buf_fini(&why);
     return d.admin && pthread_create(&d.thread, NULL, turn, NULL) == 0 ? 0 : -1;
@@ -140,7 +155,7 @@ static void end(void)
 {
     wr_admin_free(d.admin);
     if (d.done)
-        d.done(d.done_arg, WR_ERR_CANCELLED); /* as Redis's link does when it is freed */
+        d.done(d.done_arg, WR_ERR_CANCELLED, 0, 0); /* as Redis's link does when it is freed */
     wr_note_fini(&d.stop);
     wr_note_fini(&d.finish);
     wr_loop_fini(&d.loop);
@@ -363,7 +378,7 @@ static void purges_by_query_form_and_json(void **state)
                             "Accept: application/json\r\n",
                             "{\"url\": \"http://a/3\"}");
     status_is(reply, 200);
-    assert_string_equal(body_of(reply), "{\"purged\":\"1 URL\"}\n");
+    assert_string_equal(body_of(reply), "{\"purged\":true,\"nodes_told\":2,\"nodes\":3}\n");
     assert_string_equal(d.purged, "http://a/3");
     reply = ask("POST /purge?url=nonsense HTTP/1.1\r\n", "");
     status_is(reply, 400);
@@ -371,6 +386,45 @@ static void purges_by_query_form_and_json(void **state)
     status_is(ask("POST /purge HTTP/1.1\r\n", ""), 400);
     d.purge_err = WR_ERR_REDIS_AWAY;
     status_is(ask("POST /purge?url=http://a/ HTTP/1.1\r\n", ""), 503);
+}
+
+static void purges_by_what_is_named(void **state)
+{
+    static const struct {
+        const char *body, *json, *want; /* want NULL: refused */
+    } cases[] = {
+        { "tag=a+b&soft=1", "{\"tag\":\"a b\", \"soft\":true}", "soft tag a b" },
+        { "prefix=h%2Fp&soft=0", "{\"soft\":false,\"prefix\":\"h/p\"}", "prefix h/p" },
+        { "host=h", "{\"host\":\"h\"}", "host h" },
+        { "all=1", "{\"all\":true}", "all 1" },
+        { "all=0", "{\"all\":false}", NULL },
+        { "tag=a&host=b", "{\"tag\":\"a\",\"host\":\"b\"}", NULL },
+        { "all=1&url=http://a/", "{\"all\":true,\"url\":\"http://a/\"}", NULL },
+        { "soft=1", "{\"soft\":true}", NULL },
+        { "tag=a&tag=b", "{\"tag\":\"a\",\"tag\":\"b\"}", NULL },
+        { "tag=a&other=b", "{\"tag\":\"a\",}", NULL },
+    };
+    (void) state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int json = 0; json < 2; json++) {
+            d.purged[0] = '\0';
+            const char *type = json ? "POST /purge HTTP/1.1\r\nContent-Type: application/json\r\n" : "POST /purge HTTP/1.1\r\n";
+            status_is(ask(type, json ? cases[i].json : cases[i].body), cases[i].want ? 200 : 400);
+            assert_string_equal(d.purged, cases[i].want ? cases[i].want : "");
+        }
+}
+
+static void lists_purges(void **state)
+{
+    (void) state;
+    const char *reply = ask("GET /purges HTTP/1.1\r\n", "");
+    status_is(reply, 200);
+    has(body_of(reply), "2023-11-14T22:13:20.123Z  soft  tag     a \"b\"  (admin on edge-1-7)\n");
+    reply = ask("GET /purges HTTP/1.1\r\nAccept: application/json\r\n", "");
+    has(body_of(reply), "\"name\":\"a \\\"b\\\"\",\"soft\":true},");
+    has(body_of(reply), "\"what\":\"all\",\"name\":\"\",\"soft\":false}");
+    d.purge_err = WR_ERR_REDIS_AWAY;
+    status_is(ask("GET /purges HTTP/1.1\r\n", ""), 503);
 }
 
 /* The answer comes when Redis has confirmed; other clients are served meanwhile. */
@@ -468,7 +522,7 @@ static void socket_is_not_for_everybody(void **state)
 
 static void address_in_use_is_told(void **state)
 {
-    const struct wr_admin_host host = { NULL, purge_url, reload, drain, ready, status, d.workers, 1, NULL };
+    const struct wr_admin_host host = { NULL, purge, purges, reload, drain, ready, status, d.workers, 1, NULL };
     struct wr_loop loop;
     struct wr_buf why = { 0 };
     (void) state;
@@ -505,6 +559,7 @@ int main(void)
         TEST(metrics_are_for_prometheus),     TEST(status_for_people_and_programs),
         TEST(page_is_tied_to_its_nonce),      TEST(head_has_no_body),
         TEST(wrong_requests_are_told_why),    TEST(pages_of_others_change_nothing),
+        TEST(purges_by_what_is_named),        TEST(lists_purges),
         TEST(purges_by_query_form_and_json),  TEST(late_purge_answers_then),
         TEST(late_purge_survives_its_client), TEST(reloads_and_shows_mistakes),
         TEST(hanging_clients_hold_nobody_up), TEST(too_much_is_refused),

@@ -57,11 +57,24 @@ static const struct input inputs[] = {
     { "", WR_SLICE_INIT("{\"url\":\"x\"}"), false, NULL }, /* not said to be JSON */
 };
 
+/* The value of the one parameter `name`. */
+static const char *one(struct wr_slice query, struct wr_slice body, bool json, const char *name, struct wr_buf *out)
+{
+    struct wr_admin_param param = { .name = name };
+    const char *wrong = wr_admin_params(query, body, json, &param, 1);
+    if (wrong == NULL && (!param.given || param.value.len == 0))
+        wrong = "the parameter is missing";
+    if (wrong == NULL)
+        wr_buf_add_slice(out, wr_buf_slice(&param.value));
+    wr_buf_fini(&param.value);
+    return wrong;
+}
+
 static const char *read_input(const char *query, struct wr_slice body, bool json, struct wr_buf *out)
 {
     char *exact = malloc(body.len ? body.len : 1);
     memcpy(exact, body.at, body.len);
-    const char *why = wr_admin_input(wr_slice_str(query), wr_slice(exact, body.len), json, "url", out);
+    const char *why = one(wr_slice_str(query), wr_slice(exact, body.len), json, "url", out);
     free(exact);
     return why;
 }

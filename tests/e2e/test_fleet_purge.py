@@ -1,0 +1,263 @@
+"""Purging a fleet: by URL, tag, group, prefix, host and all; hard and soft; what has returned is never followed by older."""
+
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from rig import cache_status, policy
+from rig.answer import Answer
+from rig.wait import until
+
+TAGS = {"Cache-Tag": "shoes, sale", "Surrogate-Key": "page-1", "Cache-Groups": '"spring"'}
+
+
+def counting(origin, path, fields=None, **more):
+    """Each answer of `path` says how many there were before it."""
+    origin.on(path, lambda r: Answer(body=b"call %d" % origin.calls(path), fields=fields or {}, **more))
+
+
+def warm(nodes, path, host="test.example"):
+    """Every node has the present object in memory."""
+    for node in nodes:
+        until(lambda: cache_status.hit(node.ask(path, host=host), node.name), f"{path} in {node.name}'s memory")
+
+
+def bodies(nodes, path, **options):
+    return [node.ask(path, **options).body for node in nodes]
+
+
+@pytest.fixture(params=["redis", "memory"])
+def site(request, weirs, origin, fleet):
+    """Three nodes that share a Redis, or one that has none; purge_from this machine."""
+    extra = {"purge_from": ["127.0.0.0/8"]}
+    if request.param == "redis":
+        return fleet(3, **extra)
+    return [weirs({"origins": {"app": policy.origin(origin)}, "routes": [policy.route(cache=True)], **extra})]
+
+
+@pytest.mark.parametrize("words", [
+    ["http://test.example/page"], ["--tag", "shoes"], ["--tag", "sale"], ["--tag", "page-1"], ["--tag", "spring"],
+    ["--prefix", "test.example/pa"], ["--prefix", "http://TEST.example/page"], ["--host", "test.example"], ["--all"],
+], ids=" ".join)
+def test_a_purge_that_has_returned_is_seen_by_every_node(site, origin, words):
+    counting(origin, "/page", TAGS)
+    counting(origin, "/other")
+    warm(site, "/page")
+    warm(site, "/other")
+    said = site[0].admin.ctl("purge", *words)
+    assert said == f"purged: {len(site)} of {len(site)} nodes\n"
+    assert bodies(reversed(site), "/page") == [b"call 2"] * len(site)
+    warm(site, "/page")
+    expect = b"call 2" if words[0] in ("--host", "--all") else b"call 1"
+    assert bodies(site, "/other") == [expect] * len(site)
+
+
+@pytest.mark.parametrize("words", [["--tag", "none"], ["--prefix", "test.example/other"], ["--host", "other.example"],
+                                   ["--prefix", "other.example/page"]], ids=" ".join)
+def test_a_purge_of_something_else_leaves_it(site, origin, words):
+    counting(origin, "/page", TAGS)
+    warm(site, "/page")
+    site[0].admin.ctl("purge", *words)
+    assert bodies(site, "/page") == [b"call 1"] * len(site)
+
+
+@pytest.mark.parametrize("words", [["http://test.example/page"], ["--tag", "shoes"], ["--prefix", "test.example/"],
+                                   ["--all"]], ids=" ".join)
+def test_a_soft_purge_serves_stale_and_refreshes_behind(site, origin, words):
+    counting(origin, "/page", TAGS)
+    warm(site, "/page")
+    site[0].admin.ctl("purge", *words, "--soft")
+    answer = site[-1].ask("/page")
+    assert answer.body in (b"call 1", b"call 2")
+    assert site[-1].ask("/page").body in (b"call 1", b"call 2")
+    for node in site:
+        until(lambda: node.ask("/page").body == b"call 2", "the refreshed page")
+    assert bodies(site, "/page") == [b"call 2"] * len(site) and origin.calls("/page") == 2
+
+
+def test_soft_stale_is_said_to_be_stale(site, origin):
+    gate = threading.Event()
+    counting(origin, "/page", {**TAGS})
+    warm(site, "/page")
+    origin.on("/page", lambda r: Answer(body=b"new", gate=gate))
+    site[0].admin.ctl("purge", "--tag", "shoes", "--soft")
+    answer = site[0].ask("/page")
+    gate.set()
+    assert answer.body == b"call 1" and cache_status.hit(answer)
+    assert int(cache_status.of(answer)["ttl"]) >= 0
+
+
+def test_all_variants_of_a_url(site, origin):
+    origin.on("/v", lambda r: Answer(200, {"Vary": "X-A"}, b"%s %d" % (r.fields.get("X-A").encode(), origin.calls("/v"))))
+    for node in site:
+        for value in "ab":
+            until(lambda: cache_status.hit(node.ask("/v", fields={"X-A": value}), node.name), "a variant")
+    calls = origin.calls("/v")
+    site[0].admin.ctl("purge", "http://test.example/v")
+    for value in "ab":
+        assert int(site[-1].ask("/v", fields={"X-A": value}).body.split()[1]) > calls
+
+
+@pytest.mark.parametrize("words", [["http://test.example/page"], ["--tag", "shoes"], ["--prefix", "test.example/p"], ["--all"]],
+                         ids=" ".join)
+def test_a_fetch_that_began_before_is_not_stored_as_fresh(site, origin, words):
+    gate = threading.Event()
+    origin.on("/page", Answer(200, TAGS, b"old", gate=gate), Answer(200, TAGS, b"new"))
+    warm_tag = "/warm"                                   # the tag's generation is known before
+    counting(origin, warm_tag, TAGS)
+    warm(site, warm_tag)
+    with ThreadPoolExecutor(1) as elsewhere:
+        early = elsewhere.submit(site[-1].ask, "/page")
+        origin.wait_calls("/page", 1)
+        site[0].admin.ctl("purge", *words)
+        late = elsewhere.submit(site[0].ask, "/page") if len(site) == 1 else None
+        gate.set()
+        assert early.result().body == b"old"
+        if late:
+            assert late.result().body == b"new"
+    assert bodies(site, "/page") == [b"new"] * len(site)
+    assert bodies(site, "/page") == [b"new"] * len(site) and origin.calls("/page") == 2
+
+
+@pytest.mark.parametrize("fields, target", [
+    ({}, "/page"), ({}, "/pa*"), ({"Surrogate-Key": "none page-1"}, "/"), ({"Cache-Tag": "shoes"}, "/"),
+    ({"Cache-Groups": '"spring"'}, "/"),
+], ids=["url", "prefix", "surrogate key", "cache tag", "group"])
+@pytest.mark.parametrize("soft", [None, "Soft-Purge", "Fastly-Soft-Purge"])
+def test_purge_method(fleet, origin, fields, target, soft):
+    site = fleet(2, purge_from=["127.0.0.0/8"])
+    counting(origin, "/page", TAGS)
+    warm(site, "/page")
+    answer = site[0].ask(target, "PURGE", fields={**fields, **({soft: "1"} if soft else {})})
+    assert answer.status == 200 and "2 of 2 nodes" in answer.text
+    if soft:
+        until(lambda: bodies(site, "/page") == [b"call 2"] * 2, "the refreshed page")
+    assert bodies(site, "/page") == [b"call 2"] * 2 and origin.calls("/page") == 2
+
+
+def test_purge_method_is_forbidden_to_others(fleet, origin):
+    [node] = fleet(1, purge_from=["192.0.2.0/24"])
+    counting(origin, "/page")
+    warm([node], "/page")
+    assert node.ask("/page", "PURGE").status == 403 and node.ask("/page").body == b"call 1"
+
+
+def test_a_client_that_leaves_its_purge_hurts_nobody(fleet, redis):
+    [node] = fleet(1, purge_from=["127.0.0.0/8"])
+    for _ in range(20):
+        connection = node.connect()
+        connection.send_head("PURGE", "/page")
+        connection.close()
+    assert node.ask("/page", "PURGE").status == 200
+
+
+def test_cache_group_invalidation_by_an_unsafe_method(site, origin):
+    counting(origin, "/page", {"Cache-Groups": '"spring"'})
+    origin.on("/save", fields={"Cache-Group-Invalidation": '"winter", "spring"'})
+    origin.on("/look", fields={"Cache-Group-Invalidation": '"spring"'})
+    warm(site, "/page")
+    warm(site, "/page", host="other.example")
+    calls = origin.calls("/page")
+    site[0].ask("/look")                                 # a safe method invalidates nothing
+    assert bodies(site, "/page")[0] in (b"call 1", b"call 2") and origin.calls("/page") == calls
+    before = site[-1].ask("/page", host="other.example").body
+    site[0].ask("/save", "POST", body=b"x")
+    for node in site:
+        until(lambda: node.ask("/page").body == b"call %d" % (calls + 1), "the group dropped")
+    assert site[-1].ask("/page", host="other.example").body == before     # the same group of another origin
+
+
+def test_admin_api_and_what_it_refuses(fleet, origin):
+    [node] = fleet(1)
+    counting(origin, "/page", TAGS)
+    warm([node], "/page")
+    answer = node.admin.post("/purge", b'{"tag": "shoes", "soft": false}',
+                             fields={"Content-Type": "application/json", "Accept": "application/json"})
+    assert answer.status == 200 and answer.json() == {"purged": True, "nodes_told": 1, "nodes": 1}
+    assert node.ask("/page").body == b"call 2"
+    for body in (b"", b"tag=", b"tag=a&tag=b", b"tag=a&host=b", b"nonsense=1", b"soft=1", b"prefix=/path", b"host=a/b",
+                 b"url=/path", b"all=0", b"tag=a%0Ab"):
+        refused = node.admin.post("/purge", body, fields={"Content-Type": "application/x-www-form-urlencoded"})
+        assert refused.status == 400, (body, refused)
+    for words in (["purge"], ["purge", "http://a/", "--all"], ["purge", "--tag", "a", "--host", "b"], ["status", "--soft"]):
+        node.admin.ctl(*words, status=2)
+
+
+def test_the_journal_tells_who_what_and_when(fleet, origin, redis):
+    one, two = fleet(2)
+    one.admin.ctl("purge", "--tag", "shoes")
+    two.admin.ctl("purge", "http://test.example/a", "--soft")
+    one.admin.ctl("purge", "--prefix", "test.example/static/")
+    for node in (one, two):
+        listed = node.admin.ctl_json("purges")
+        assert [(e["what"], e["name"], e["soft"], e["who"]) for e in listed] == [
+            ("prefix", "test.example/static/", False, "admin"), ("url", "http://test.example/a", True, "admin"),
+            ("tag", "shoes", False, "admin")]
+        assert [e["node"].rsplit("-", 1)[0] for e in listed] == ["edge-1", "edge-2", "edge-1"]
+        assert all(re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", e["at"]) for e in listed)
+        assert "shoes" in node.admin.ctl("purges")
+    assert redis.call("TYPE", "weir:v1:purges") == "stream" and redis.call("PTTL", "weir:v1:purges") > 0
+    assert redis.call("XLEN", "weir:v1:purges") == 3
+
+
+def test_every_key_of_purging_has_a_ttl_and_its_name(fleet, origin, redis):
+    [node] = fleet(1)
+    counting(origin, "/page", TAGS)
+    warm([node], "/page")
+    for words in (["--tag", "shoes"], ["--prefix", "test.example/x"], ["--host", "test.example"], ["--all"],
+                  ["http://test.example/page"]):
+        node.admin.ctl("purge", *words)
+    assert {"weir:v1:gen:tag:shoes", "weir:v1:gen:host:test.example", "weir:v1:gen:all:", "weir:v1:gen:prefixes",
+            "weir:v1:purges"} <= set(redis.keys())
+    assert [k for k in redis.keys() if redis.call("PTTL", k) < 0] == []
+
+
+@pytest.mark.parametrize("deed", [("INCR", "weir:v1:gen:tag:shoes"), ("DEL", "weir:v1:gen:tag:shoes"),
+                                  ("SET", "weir:v1:gen:tag:shoes", "garbage"), ("DEL", "weir:v1:gen:all:"),
+                                  ("DEL", "weir:v1:gen:host:test.example"), ("DEL", "weir:v1:gen:prefixes"),
+                                  ("LPUSH", "weir:v1:gen:prefixes", "x")], ids=" ".join)
+def test_generations_changed_by_hand_or_lost_read_as_purged(fleet, origin, redis, deed):
+    nodes = fleet(2)
+    counting(origin, "/page", TAGS)
+    warm(nodes, "/page")
+    if deed[0] == "LPUSH":
+        redis.call("EVAL", "redis.call('DEL', KEYS[1]) redis.call('LPUSH', KEYS[1], 1)", 1, deed[1])
+    else:
+        redis.call(*deed)
+    for node in nodes:
+        until(lambda: node.ask("/page").body == b"call 2", "a purged page")
+    until(lambda: all(cache_status.hit(node.ask("/page"), node.name) for node in nodes), "hits again")
+    assert bodies(nodes, "/page") == [b"call 2"] * 2 and origin.calls("/page") == 2
+
+
+def test_a_purge_without_redis_at_hand_says_so(fleet, origin, redis):
+    [node] = fleet(1, purge_from=["127.0.0.0/8"])
+    counting(origin, "/page", TAGS)
+    warm([node], "/page")
+    redis.kill()
+    until(lambda: "away" in node.admin.ctl("status"), "Redis away")
+    assert "this node" in node.admin.post("/purge", b"tag=shoes").text
+    answer = node.ask("/", "PURGE", fields={"Surrogate-Key": "shoes"})
+    assert answer.status == 503 and "this node" in answer.text
+    assert node.ask("/page").body != b"call 1"           # here it is purged all the same
+
+
+def test_a_dead_node_is_waited_for_no_longer_than_max_staleness(fleet, origin):
+    one, two = fleet(2, redis={"max_staleness": "300ms"})
+    counting(origin, "/page", TAGS)
+    warm([one, two], "/page")
+    two.kill()
+    assert one.admin.ctl("purge", "--tag", "shoes") == "purged: 1 of 2 nodes\n"
+    assert one.ask("/page").body == b"call 2"
+
+
+def test_a_thousand_prefixes_and_one_more(weirs, origin):
+    node = weirs({"origins": {"app": policy.origin(origin)}, "routes": [policy.route(cache=True)]})
+    counting(origin, "/page")
+    warm([node], "/page")
+    for number in range(1030):
+        node.admin.post("/purge", b"prefix=test.example/none/%d" % number)
+    assert node.ask("/page").status == 200               # perhaps purged with the oldest of them, never broken
+    warm([node], "/page")
