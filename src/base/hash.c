@@ -68,8 +68,12 @@ struct wr_hash wr_hash_of(struct wr_slice in)
 void wr_hash_hex(struct wr_hash h, char out[WR_HASH_HEX + 1])
 {
     static const char digits[] = "0123456789abcdef";
-    uint64_t word[2] = { h.hi, h.lo };
-    for (int i = 0; i < WR_HASH_HEX; i++)
-        out[i] = digits[(word[i / 16] >> (60 - 4 * (i % 16))) & 15];
+    uint64_t word[2] = { htobe64(h.hi), htobe64(h.lo) };
+    unsigned char octets[WR_HASH_HEX / 2];
+    memcpy(octets, word, sizeof octets);
+    for (int i = 0; i < WR_HASH_HEX / 2; i++) {
+        out[2 * i] = digits[octets[i] >> 4];
+        out[2 * i + 1] = digits[octets[i] & 15];
+    }
     out[WR_HASH_HEX] = '\0';
 }

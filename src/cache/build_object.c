@@ -5,6 +5,7 @@
 #include "cache/fields.h"
 #include "http/date.h"
 #include "http/directives.h"
+#include "http/serialise.h"
 #include "http/tags.h"
 
 #define MAX_TAGS 256
@@ -80,19 +81,12 @@ static bool write_tags(struct wr_buf *out, const struct wr_head *response)
 
 /* --- the head --- */
 
-static void write_status_line(struct wr_buf *out, const struct wr_head *response)
-{
-    wr_buf_printf(out, "HTTP/1.1 %d ", response->status);
-    wr_buf_add_slice(out, response->reason);
-    wr_buf_add(out, "\r\n", 2);
-}
-
 static void write_head(struct wr_buf *kept, struct wr_buf *first_only, const struct wr_head *response,
                        const struct wr_meta *meta, struct wr_slice via)
 {
     struct reserved reserved;
     find_reserved(response, meta, &reserved);
-    write_status_line(kept, response);
+    wr_head_write_status_line(kept, response->status, response->reason);
     for (size_t i = 0; i < response->field_count; i++) {
         const struct wr_field *f = &response->fields[i];
         if (wr_field_is_stored(f))
@@ -101,7 +95,7 @@ static void write_head(struct wr_buf *kept, struct wr_buf *first_only, const str
     if (wr_head_get(response, WR_F_DATE) == NULL) { /* RFC 9110 6.6.1 */
         char date[WR_DATE_LEN + 1];
         wr_date_format(meta->response_time, date);
-        wr_buf_printf(kept, "Date: %s\r\n", date);
+        wr_head_write_field(kept, WR_SLICE("Date"), wr_slice(date, WR_DATE_LEN));
     }
     if (via.len) {
         wr_buf_add(kept, "Via: ", 5);
@@ -135,8 +129,10 @@ static struct wr_object *finish(struct wr_object *like, const struct wr_head *re
     like->head = wr_buf_slice(&kept);
     like->first_only = wr_buf_slice(&first_only);
     like->tags = wr_buf_slice(&tags);
-    like->etag = validator_in(like->head, WR_SLICE("ETag"));
-    like->last_modified = validator_in(like->head, WR_SLICE("Last-Modified"));
+    if (wr_head_get(response, WR_F_ETAG))
+        like->etag = validator_in(like->head, WR_SLICE("ETag"));
+    if (wr_head_get(response, WR_F_LAST_MODIFIED))
+        like->last_modified = validator_in(like->head, WR_SLICE("Last-Modified"));
     if (like->meta.version == 0)
         like->meta.version = wr_rand_u64();
     struct wr_object *o = wr_object_new(like, flow);

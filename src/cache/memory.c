@@ -291,6 +291,7 @@ bool wr_memory_swap(struct wr_memory *m, const struct wr_object *old, struct wr_
     if (e && e->object == old) { /* of the same size */
         given_up = e->object;
         e->object = wr_object_ref(object);
+        e->flow = object->flow;
     }
     pthread_mutex_unlock(&s->lock);
     wr_object_unref(given_up);

@@ -145,7 +145,8 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
     if (wr_flow_state(f->built->flow) != WR_FLOW_WHOLE)
         return WR_FLIGHT_DONE; /* a 304 for a large object that is still coming out of Redis */
     if (!wr_flow_kept(f->built->flow)) {
-        wr_flight_leave_pass_marker(f); /* it grew over what a store takes */
+        if (!f->alone)
+            wr_flight_leave_pass_marker(f); /* it grew over what a store takes */
         wr_flight_unlock(f, "pass");
         return WR_FLIGHT_DONE;
     }

@@ -1,5 +1,7 @@
 #include "flight/forward.h"
 
+#include "http/serialise.h"
+
 static bool replaced_by_us(const struct wr_field *f, bool own_conditions)
 {
     switch (f->id) {
@@ -94,6 +96,6 @@ void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, s
     if (order->body && order->body_chunked)
         wr_buf_add_str(out, "Transfer-Encoding: chunked\r\n");
     else if (r->framing == WR_FRAMING_LENGTH && !own_conditions)
-        wr_buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long) r->content_length);
+        wr_head_write_framing(out, WR_FRAMING_LENGTH, r->content_length);
     wr_buf_add(out, "\r\n", 2);
 }

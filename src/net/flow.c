@@ -13,6 +13,7 @@ struct wr_flow {
     unsigned refs;
     unsigned state; /* enum wr_flow_state; written behind the lock, read by anyone */
     bool keep;
+    bool held;      /* WHOLE before any of it was freed, and short: stays so to its end, and is read without the lock */
     bool begun;     /* somebody has started to read: until then a windowed flow frees nothing */
     bool starved;   /* the producer has seen no room, or a reader nothing to read: wake it */
     enum wr_err err;
@@ -138,7 +139,7 @@ static bool being_filled(const struct wr_flow *f, size_t i)
 /* Frees the pieces all readers have passed (only in a windowed flow). */
 static void drop_passed(struct wr_flow *f)
 {
-    if (f->keep || !f->begun)
+    if (f->keep || f->held || !f->begun)
         return;
     uint64_t slowest = f->length;
     struct wr_reader *r;
@@ -249,6 +250,7 @@ void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers)
     f->err = err;
     wr_buf_add_slice(&f->trailers, trailers);
     f->producer = NULL;
+    f->held = err == WR_OK && f->start == 0 && f->length <= WR_FLOW_WINDOW;
     __atomic_store_n(&f->state, err == WR_OK ? WR_FLOW_WHOLE : WR_FLOW_BROKEN, __ATOMIC_RELEASE);
     wake_readers(f);
     pthread_mutex_unlock(&f->lock);
@@ -272,7 +274,7 @@ static void on_note(struct wr_note *note)
 
 static bool settled(const struct wr_flow *f)
 {
-    return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) == WR_FLOW_WHOLE && f->keep;
+    return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) == WR_FLOW_WHOLE && (f->held || f->keep);
 }
 
 bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
@@ -289,7 +291,7 @@ bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop
     }
     bool held = true;
     pthread_mutex_lock(&f->lock);
-    if (!(f->keep && f->state == WR_FLOW_WHOLE)) {
+    if (!settled(f)) {
         held = at >= f->start;
         if (held) {
             TAILQ_INSERT_TAIL(&f->readers, r, entry);
@@ -379,8 +381,6 @@ enum wr_flow_state wr_flow_state(const struct wr_flow *f)
 
 bool wr_flow_kept(const struct wr_flow *f)
 {
-    if (settled(f))
-        return true;
     struct wr_flow *lockable = (struct wr_flow *) (uintptr_t) f;
     pthread_mutex_lock(&lockable->lock);
     bool kept = f->keep;

@@ -4,7 +4,23 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+ssize_t wr_recv(int fd, void *at, size_t len)
+{
+    return syscall(SYS_recvfrom, fd, at, len, 0, NULL, NULL);
+}
+
+ssize_t wr_send(int fd, const void *at, size_t len)
+{
+    return syscall(SYS_sendto, fd, at, len, MSG_NOSIGNAL, NULL, 0);
+}
+
+ssize_t wr_sendmsg(int fd, const struct msghdr *msg)
+{
+    return syscall(SYS_sendmsg, fd, msg, MSG_NOSIGNAL);
+}
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {

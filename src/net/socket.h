@@ -4,6 +4,8 @@
  * of what is said over it. Embedded in its owner. Thread: the loop's owner. */
 #pragma once
 
+#include <sys/socket.h>
+
 #include "base/err.h"
 #include "net/loop.h"
 #include "net/names.h"
@@ -16,6 +18,12 @@ struct wr_socket {
     void (*readable)(struct wr_socket *s);  /* the loop has ticked */
     void (*writable)(struct wr_socket *s);
 };
+
+/* recv(2), send(2), sendmsg(2). Not through the C library, whose versions are points where a thread may be cancelled: in a
+ * process with threads they pay for that with two locked instructions, and no thread here is ever cancelled. */
+ssize_t wr_recv(int fd, void *at, size_t len);
+ssize_t wr_send(int fd, const void *at, size_t len);
+ssize_t wr_sendmsg(int fd, const struct msghdr *msg);
 
 /* Starts to connect. OK: *connected, or it becomes writable once wr_socket_outcome() is known. CLOSED: refused or
  * unreachable at once; the socket is closed. OVERLOADED: the process has no descriptor left. */

@@ -226,7 +226,7 @@ static void read_head(struct wr_exchange_run *run)
 {
     struct wr_receiving *in = &run->in;
     char *scratch = run->origins->scratch;
-    ssize_t got = recv(run->wire->socket.fd, scratch, WR_SCRATCH, 0);
+    ssize_t got = wr_recv(run->wire->socket.fd, scratch, WR_SCRATCH);
     if (nothing_now(got))
         return;
     if (got <= 0) {

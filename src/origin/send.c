@@ -162,7 +162,7 @@ enum wr_err wr_send_more(struct wr_exchange_run *run)
             return WR_OK;
         }
         msg.msg_iovlen = (size_t) count;
-        ssize_t n = sendmsg(socket->fd, &msg, MSG_NOSIGNAL);
+        ssize_t n = wr_sendmsg(socket->fd, &msg);
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
             out->refused = true;
             break;

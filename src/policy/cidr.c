@@ -21,11 +21,34 @@ bool wr_cidr_has(const struct wr_cidr *blocks, size_t count, const unsigned char
     return false;
 }
 
+static char *put_octet(char *to, unsigned n)
+{
+    if (n >= 100)
+        *to++ = (char) ('0' + n / 100);
+    if (n >= 10)
+        *to++ = (char) ('0' + n / 10 % 10);
+    *to++ = (char) ('0' + n % 10);
+    return to;
+}
+
+/* Not inet_ntop() for IPv4: that is a printf, on the way of every request that is passed on. */
+void wr_address_text(const unsigned char addr[16], char out[WR_ADDRESS_TEXT])
+{
+    if (memcmp(addr, mapped, sizeof mapped) != 0) {
+        inet_ntop(AF_INET6, addr, out, WR_ADDRESS_TEXT);
+        return;
+    }
+    for (int i = 12; i < 16; i++) {
+        out = put_octet(out, addr[i]);
+        *out++ = i < 15 ? '.' : '\0';
+    }
+}
+
 void wr_cidr_client(const unsigned char addr[16], char out[WR_CIDR_TEXT])
 {
     unsigned char network[16] = { 0 };
     if (memcmp(addr, mapped, sizeof mapped) == 0) {
-        inet_ntop(AF_INET, addr + 12, out, WR_CIDR_TEXT);
+        wr_address_text(addr, out);
         return;
     }
     memcpy(network, addr, 8);

@@ -6,7 +6,12 @@
 
 void wr_keys_prefix(struct wr_buf *out, const struct wr_policy_redis *p, const char *kind)
 {
-    wr_buf_printf(out, "%s:%s:%s:", p->namespace_, p->keyspace, kind);
+    wr_buf_add_str(out, p->namespace_);
+    wr_buf_add_char(out, ':');
+    wr_buf_add_str(out, p->keyspace);
+    wr_buf_add_char(out, ':');
+    wr_buf_add_str(out, kind);
+    wr_buf_add_char(out, ':');
 }
 
 static bool fits_host(char c)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "net/proxy.h"
+#include "net/socket.h"
 #include "stats/stats.h"
 #include "txn/txn.h"
 
@@ -250,7 +251,7 @@ static bool read_once(struct wr_conn *c)
         wr_conn_want_read(c, false);
         return false;
     }
-    ssize_t n = recv(c->fd, c->buffer + c->to, room, 0);
+    ssize_t n = wr_recv(c->fd, c->buffer + c->to, room);
     if (n < 0 && errno == EINTR)
         return true;
     if (n <= 0 && c->to == c->from && c->state == WR_CONN_HEAD)
@@ -289,7 +290,7 @@ static ssize_t put_out(struct wr_conn *c, const struct iovec *iov, int count)
     struct msghdr msg = { .msg_iov = (struct iovec *) (uintptr_t) iov, .msg_iovlen = (size_t) count };
     ssize_t n;
     do
-        n = count == 1 ? send(c->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL) : sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+        n = count == 1 ? wr_send(c->fd, iov->iov_base, iov->iov_len) : wr_sendmsg(c->fd, &msg);
     while (n < 0 && errno == EINTR);
     return n < 0 && errno == EAGAIN ? 0 : n;
 }

@@ -72,10 +72,8 @@ struct wr_slice wr_txn_client(struct wr_txn *t)
 {
     if (t->client.at || !t->identified)
         return t->client;
-    static const unsigned char mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-    char *text = wr_arena_alloc(&t->arena, INET6_ADDRSTRLEN);
-    bool v4 = memcmp(t->client_addr, mapped, 12) == 0;
-    inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? t->client_addr + 12 : t->client_addr, text, INET6_ADDRSTRLEN);
+    char *text = wr_arena_alloc(&t->arena, WR_ADDRESS_TEXT);
+    wr_address_text(t->client_addr, text);
     return t->client = wr_slice_str(text);
 }
 

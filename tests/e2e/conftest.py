@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if not built and "rig" not in item.keywords:
             item.add_marker(pytest.mark.skip(reason=f"{daemon.WEIR} is not built"))
-        if sanitizer and "memory" in item.keywords:
+        if sanitizer and item.get_closest_marker("memory"):
             item.add_marker(pytest.mark.skip(reason=f"memory under {sanitizer} sanitizer says nothing"))
 
 

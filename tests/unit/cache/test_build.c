@@ -155,6 +155,37 @@ static void a_304_updates_what_it_may(void **state)
     wr_arena_fini(&arena);
 }
 
+/* RFC 9111 4.3.5 */
+static void a_head_describes_what_is_stored_or_doesnt(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *stored, *head;
+        bool want;
+    } lines[] = {
+        { "ETag: \"v\"", "", true },
+        { "ETag: \"v\"", "ETag: \"v\"\nContent-Length: 10", true },
+        { "ETag: \"v\"", "ETag: W/\"v\"", false },
+        { "ETag: \"v\"", "ETag: \"w\"", false },
+        { "ETag: \"v\"", "Content-Length: 11", false },
+        { "ETag: \"v\"", "Last-Modified: {-500}", false },
+        { "Last-Modified: {-500}", "Last-Modified: {-500}", true },
+        { "Last-Modified: {-500}", "Last-Modified: {-499}", false },
+        { "X: y", "ETag: \"v\"", false },
+        { "X: y", "X: z", true },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct wr_object *o = object(&arena, 200, lines[i].stored);
+        struct wr_head head;
+        response_of(&arena, 200, lines[i].head, &head);
+        if (wr_build_describes(&head, o) != lines[i].want)
+            fail_msg("%s / %s", lines[i].stored, lines[i].head);
+        wr_object_unref(o);
+    }
+    wr_arena_fini(&arena);
+}
+
 static void conditions_and_ranges_are_answered(void **state)
 {
     (void) state;
@@ -263,6 +294,7 @@ int main(void)
         cmocka_unit_test(reserved_fields_are_for_the_first_client),
         cmocka_unit_test(tags_are_gathered),
         cmocka_unit_test(a_304_updates_what_it_may),
+        cmocka_unit_test(a_head_describes_what_is_stored_or_doesnt),
         cmocka_unit_test(conditions_and_ranges_are_answered),
         cmocka_unit_test(cache_status_is_a_structured_field),
     };

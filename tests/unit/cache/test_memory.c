@@ -10,6 +10,7 @@
 
 #include "base/rand.h"
 #include "cache/memory.h"
+#include "cache/variants.h"
 
 #define FAR ((struct wr_time){ INT64_MAX })
 
@@ -85,6 +86,78 @@ static void markers_without_content_are_kept_too(void **state)
     assert_true(wr_memory_put(m, o, FAR));
     wr_object_unref(o);
     assert_true(has(m, "m"));
+    wr_memory_free(m);
+}
+
+/* --- variants --- */
+
+static struct wr_object *marker(const char *key, uint64_t version)
+{
+    struct wr_object like = {
+        .key = wr_slice_str(key), .head = WR_SLICE("foo"), .meta = { .kind = WR_OBJECT_VARY, .version = version }
+    };
+    return wr_object_new(&like, NULL);
+}
+
+static struct wr_hash name_variant(unsigned n, char name[16])
+{
+    snprintf(name, 16, "v%u", n);
+    return wr_hash_of(wr_slice_str(name));
+}
+
+static void put_variants(struct wr_memory *m, const struct wr_object *of, unsigned from, unsigned to)
+{
+    char name[16];
+    for (unsigned n = from; n < to; n++) {
+        struct wr_hash hash = name_variant(n, name);
+        assert_true(put(m, name, 100, FAR));
+        wr_memory_add_variant(m, of, hash);
+    }
+}
+
+static unsigned count_variants(struct wr_memory *m, unsigned from, unsigned to)
+{
+    char name[16];
+    unsigned count = 0;
+    for (unsigned n = from; n < to; n++) {
+        name_variant(n, name);
+        count += has(m, name);
+    }
+    return count;
+}
+
+static void the_oldest_variants_give_way(void **state)
+{
+    (void) state;
+    struct wr_memory *m = wr_memory_new(1 << 20, 1 << 18);
+    struct wr_object *vary = marker("m", 1), *again = marker("m", 1), *other = marker("m", 2);
+    uint64_t empty = wr_memory_bytes(m);
+    assert_true(put(m, "else", 100, FAR) && wr_memory_put(m, vary, FAR));
+    put_variants(m, vary, 0, 3 * WR_MAX_VARIANTS);
+    assert_int_equal(count_variants(m, 0, 2 * WR_MAX_VARIANTS), 0);
+    assert_int_equal(count_variants(m, 2 * WR_MAX_VARIANTS, 3 * WR_MAX_VARIANTS), WR_MAX_VARIANTS);
+
+    /* one that is stored anew is the newest: its neighbour goes before it */
+    put_variants(m, vary, 2 * WR_MAX_VARIANTS, 2 * WR_MAX_VARIANTS + 1);
+    put_variants(m, vary, 1000, 1001);
+    assert_int_equal(count_variants(m, 2 * WR_MAX_VARIANTS, 2 * WR_MAX_VARIANTS + 2), 1);
+
+    assert_true(wr_memory_put(m, again, FAR)); /* the same marker once more */
+    assert_int_equal(wr_memory_count(m), WR_MAX_VARIANTS + 2);
+    put_variants(m, vary, 1001, 1002);
+    assert_int_equal(wr_memory_count(m), WR_MAX_VARIANTS + 2);
+
+    assert_true(wr_memory_put(m, other, FAR)); /* another one: nothing leads to the old variants any more */
+    assert_int_equal(wr_memory_count(m), 2);
+    put_variants(m, vary, 0, 1); /* found through the old marker, too late: of no use, but not counted wrongly */
+    put_variants(m, other, 1, 4);
+    assert_true(wr_memory_drop(m, other->hash));
+    assert_true(wr_memory_drop(m, wr_hash_of(WR_SLICE("v0"))) && wr_memory_drop(m, wr_hash_of(WR_SLICE("else"))));
+    assert_int_equal(wr_memory_count(m), 0);
+    assert_true(wr_memory_bytes(m) - empty < 64 * 1024); /* tables only */
+    wr_object_unref(vary);
+    wr_object_unref(again);
+    wr_object_unref(other);
     wr_memory_free(m);
 }
 
@@ -285,6 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_what_was_put_and_nothing_else),
         cmocka_unit_test(markers_without_content_are_kept_too),
+        cmocka_unit_test(the_oldest_variants_give_way),
         cmocka_unit_test(sweep_frees_what_has_expired_only),
         cmocka_unit_test(stays_within_its_size),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

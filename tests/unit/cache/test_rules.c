@@ -380,6 +380,12 @@ static void requests_have_their_say(void **state)
         { "max-age=100, stale-while-revalidate=10", "Cache-Control: no-cache", 105, WR_REUSE_VALIDATE },
         { "max-age=100, stale-while-revalidate=10, must-revalidate", "", 105, WR_REUSE_VALIDATE },
         { "s-maxage=100, stale-while-revalidate=10", "", 105, WR_REUSE_STALE_SERVE },
+        /* 5.2.1.1: max-age without max-stale wants nothing stale */
+        { "max-age=100, stale-while-revalidate=10", "Cache-Control: max-age=200", 105, WR_REUSE_VALIDATE },
+        { "max-age=100, stale-while-revalidate=10", "Cache-Control: max-age=200, max-stale", 105, WR_REUSE_STALE_SERVE },
+        { "max-age=100, stale-while-revalidate=10", "Cache-Control: min-fresh=1", 105, WR_REUSE_VALIDATE },
+        { "max-age=100", "Cache-Control: max-age=200, max-stale=10", 105, WR_REUSE_STALE_ASKED },
+        { "max-age=100", "Cache-Control: max-age=104, max-stale=10", 105, WR_REUSE_VALIDATE },
     };
     struct wr_arena arena = { 0 };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -576,6 +582,49 @@ static void unsafe_methods_invalidate_unless_they_failed(void **state)
     wr_arena_fini(&arena);
 }
 
+/* RFC 9110 9.3.3, 8.7 */
+static void a_post_answers_gets_only_if_it_says_so(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *line, *request;
+        int status;
+        const char *response;
+        bool want;
+    } lines[] = {
+        { "POST /x", "", 200, "Cache-Control: max-age=9\nContent-Location: /x", true },
+        { "POST /x", "", 200, "Expires: {+60}\nContent-Location: http://A/x", true },
+        { "POST /x?y=1", "", 200, "Cache-Control: s-maxage=9\nContent-Location: //a/x?y=1#z", true },
+        { "POST /x", "", 200, "Cache-Control: max-age=9", false },
+        { "POST /x", "", 200, "Cache-Control: max-age=9\nContent-Location: /X", false },
+        { "POST /x", "", 200, "Cache-Control: max-age=9\nContent-Location: /x?", false },
+        { "POST /x", "", 200, "Cache-Control: max-age=9\nContent-Location: http://b/x", false },
+        { "POST /x", "", 200, "Last-Modified: {-9000}\nContent-Location: /x", false },
+        { "POST /x", "", 200, "Cache-Control: max-age=9, private\nContent-Location: /x", false },
+        { "POST /x", "", 201, "Cache-Control: max-age=9\nContent-Location: /x", false },
+        { "POST /x", "Cache-Control: no-store", 200, "Cache-Control: max-age=9\nContent-Location: /x", false },
+        { "POST /x", "Authorization: Basic eDp5", 200, "Cache-Control: max-age=9\nContent-Location: /x", false },
+        { "PUT /x", "", 200, "Cache-Control: max-age=9\nContent-Location: /x", false },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct wr_head request, response;
+        struct wr_request_rules asked;
+        struct wr_meta meta;
+        const char *detail;
+        char all[200];
+        snprintf(all, sizeof all, "Host: a\n%s", lines[i].request);
+        request_of(&arena, lines[i].line, all, &request);
+        response_of(&arena, lines[i].status, lines[i].response, &response);
+        wr_rules_request(&plain, &request, &asked);
+        assert_int_equal(asked.ask, WR_ASK_PASS); /* it is never answered from the store itself */
+        enum wr_storing got = wr_rules_store(&plain, &request, &asked, &response, NOW, NOW, 0, &meta, &detail);
+        if ((got == WR_STORE) != lines[i].want)
+            fail_msg("%s: %s", lines[i].line, lines[i].response);
+    }
+    wr_arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -595,6 +644,7 @@ int main(void)
         cmocka_unit_test(kept_as_long_as_it_may_be_of_use),
         cmocka_unit_test(early_refresh_is_near_the_end_only),
         cmocka_unit_test(unsafe_methods_invalidate_unless_they_failed),
+        cmocka_unit_test(a_post_answers_gets_only_if_it_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,8 @@ static void names_are_those_of_the_table(void **state)
     check_name(&b, "weir:v1:cache:[::1]:8080:{" HEX "}:00000000000000ff:12");
     wr_keys_lock(&b, &policy, HASH);
     check_name(&b, "weir:v1:lock:{" HEX "}");
+    wr_keys_variants(&b, &policy, HASH);
+    check_name(&b, "weir:v1:variants:{" HEX "}");
     wr_keys_flight(&b, &policy, HASH);
     check_name(&b, "weir:v1:flight:{" HEX "}");
     wr_keys_generation(&b, &policy, WR_SLICE("tag"), WR_SLICE("shoes and more"));

@@ -1,0 +1,66 @@
+"""Hits for pipelined requests: they leave together, in order, and a client that doesn't read yet gets them all later."""
+
+import threading
+
+import pytest
+
+FRESH = {"Cache-Control": "max-age=600"}
+
+
+def stored(cache, origin, sizes):
+    """One object of each size, in memory; gives their bodies by target."""
+    bodies = {f"/{size}": bytes([65 + at % 26]) * size for at, size in enumerate(sizes)}
+    for target, body in bodies.items():
+        origin.on(target, body=body, fields=FRESH)
+        assert cache.ask(target).length == len(body)
+    return bodies
+
+
+def asked(targets, last=b""):
+    heads = [b"GET %s HTTP/1.1\r\nHost: test.example\r\n%s\r\n" % (t.encode(), last if i == len(targets) - 1 else b"")
+             for i, t in enumerate(targets)]
+    return b"".join(heads)
+
+
+def test_hits_come_in_order_whatever_their_size(cache, origin):
+    bodies = stored(cache, origin, [1, 700, 5000, 20_000, 300_000])
+    targets = list(bodies) * 8
+    with cache.connect() as connection:
+        connection.send(asked(targets))
+        for target in targets:
+            answer = connection.read()
+            assert (answer.length, answer.body[:1]) == (len(bodies[target]), bodies[target][:1])
+
+
+def test_a_close_comes_behind_all_answers_before_it(cache, origin):
+    bodies = stored(cache, origin, [10, 2000])
+    targets = list(bodies) * 50
+    with cache.connect() as connection:
+        connection.send(asked(targets, last=b"Connection: close\r\n"))
+        for target in targets:
+            assert connection.read().length == len(bodies[target])
+        assert connection.ended()
+
+
+@pytest.mark.parametrize("count", [20_000])
+def test_a_client_that_reads_late_gets_everything(cache, origin, count):
+    bodies = stored(cache, origin, [4000])
+    target, body = next(iter(bodies.items()))
+    with cache.connect() as connection:
+        sender = threading.Thread(target=connection.send, args=(asked([target] * count),))
+        sender.start()
+        assert cache.ask(target).body == body  # others are served meanwhile
+        assert all(connection.read().length == len(body) for _ in range(count))
+        sender.join()
+
+
+def test_a_miss_among_hits_keeps_its_place(cache, origin):
+    bodies = stored(cache, origin, [100])
+    gate = threading.Event()
+    origin.on("/late", body=b"late", gate=gate)
+    with cache.connect() as connection:
+        connection.send(asked(["/100", "/100", "/late", "/100"]))
+        assert [connection.read().body for _ in range(2)] == [bodies["/100"]] * 2
+        assert connection.quiet()
+        gate.set()
+        assert [connection.read().body for _ in range(2)] == [b"late", bodies["/100"]]

@@ -1,0 +1,139 @@
+"""RFC 9111 3: what is stored, for whom, and in whose place."""
+
+import pytest
+
+from rig import cache_status, rfc
+from rig.answer import Answer
+from rig.wait import until
+
+
+@pytest.fixture(params=["memory", "redis"])
+def node(request, weirs, origin):
+    """Everything here holds for the memory store and for Redis alone."""
+    more = {}
+    if request.param == "redis":
+        more = {"redis": {"url": request.getfixturevalue("redis").socket_url, "timeout": "2s"}, "memory": "off"}
+    return weirs(rfc.settings(origin, **more))
+
+
+@pytest.mark.parametrize("directive", ['private="X-User, set-cookie"', 'no-cache="x-user,Set-Cookie"'])
+def test_fields_named_by_a_directive_reach_the_first_client_only(node, origin, directive):
+    rfc.counting(origin, "/", [("Cache-Control", f"max-age=100, {directive}"), ("X-User", "alice"), ("X-All", "1"),
+                               ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
+    first, second = node.ask("/"), node.ask("/")
+    assert (first.fields["X-User"], first.fields.all("Set-Cookie")) == ("alice", ["a=1", "b=2"])
+    assert second.body == b"call 1" and second.fields["X-All"] == "1"
+    assert "X-User" not in second.fields and "Set-Cookie" not in second.fields
+
+
+def test_fields_named_by_a_directive_reach_who_asked_with_another_method(node, origin):
+    rfc.counting(origin, "/", {"Cache-Control": 'private="Set-Cookie"', "Set-Cookie": "a=1"})
+    assert node.ask("/", "POST", body=b"x").fields["Set-Cookie"] == "a=1"
+
+
+def test_an_override_shares_the_page_but_no_session(weirs, origin):
+    node = weirs(rfc.settings(origin, {"ttl": "1h", "override": True}))
+    rfc.counting(origin, "/", {"Set-Cookie": "session=1", "Cache-Control": "no-store"})
+    first, second = node.ask("/"), node.ask("/")
+    assert first.fields["Set-Cookie"] == "session=1"
+    assert cache_status.hit(second) and "Set-Cookie" not in second.fields
+
+
+def test_followers_of_a_flight_do_not_see_the_first_clients_fields(weirs, origin):
+    node = weirs(rfc.settings(origin, workers=1))
+    fields = {"Cache-Control": 'max-age=100, private="X-User"', "X-User": "alice"}
+    origin.on("/", Answer(200, fields, [b"one", b"two"], pause=0.3))
+    with node.connect() as leader, node.connect() as follower:
+        leader.send_head("GET", "/")
+        origin.wait_calls("/", 1)
+        follower.send_head("GET", "/")
+        assert leader.read().fields["X-User"] == "alice"
+        second = follower.read()
+        assert second.body == b"onetwo" and "X-User" not in second.fields
+    assert origin.calls() == 1
+
+
+@pytest.mark.parametrize("location", ["/form", "http://test.example/form", "//test.example/form#here"])
+def test_a_post_that_says_so_answers_later_gets(node, origin, location):
+    rfc.counting(origin, "/form", {"Cache-Control": "max-age=100", "Content-Location": location})
+    assert node.ask("/form").body == b"call 1"
+    posted = node.ask("/form", "POST", body=b"a=1")
+    assert posted.body == b"call 2"
+    assert cache_status.of(posted)["fwd"] == "method" and "stored" in cache_status.of(posted)
+    got = until(lambda: (a := node.ask("/form")) and cache_status.hit(a) and a, "the POST's response stored")
+    assert got.body == b"call 2" and origin.calls() == 2
+    assert node.ask("/form", "POST", body=b"a=2").body == b"call 3"     # a POST is never answered from it
+
+
+@pytest.mark.parametrize("status, fields", [
+    (200, {"Cache-Control": "max-age=100"}),
+    (200, {"Cache-Control": "max-age=100", "Content-Location": "/other"}),
+    (200, {"Cache-Control": "max-age=100", "Content-Location": "/form?x=1"}),
+    (200, {"Cache-Control": "max-age=100", "Content-Location": "http://else.example/form"}),
+    (200, {"Content-Location": "/form", "Last-Modified": "Thu, 01 Jan 1970 00:00:00 GMT"}),
+    (200, {"Cache-Control": "max-age=100, no-store", "Content-Location": "/form"}),
+    (201, {"Cache-Control": "max-age=100", "Content-Location": "/form"}),
+])
+def test_any_other_post_only_invalidates(node, origin, status, fields):
+    origin.on("/form", lambda r: Answer(status if r.method == "POST" else 200, fields if r.method == "POST" else
+                                        {"Cache-Control": "max-age=100"}, b"call %d" % origin.calls()))
+    assert node.ask("/form").body == b"call 1"
+    assert node.ask("/form", "POST", body=b"x").body == b"call 2"
+    assert node.ask("/form").body == b"call 3"
+
+
+def test_a_request_with_authorization_leaves_what_is_shared_alone(node, origin):
+    rfc.counting(origin, "/", {"Cache-Control": "max-age=100"})
+    assert node.ask("/").body == b"call 1"
+    private = node.ask("/", fields={"Authorization": "Basic eDp5"})
+    assert private.body == b"call 2" and cache_status.of(private)["fwd"] in ("request", "uri-miss")
+    hit = node.ask("/")
+    assert hit.body == b"call 1" and cache_status.hit(hit)
+
+
+def test_an_answer_to_authorization_does_not_keep_others_from_sharing(node, origin):
+    rfc.counting(origin, "/", {"Cache-Control": "max-age=100"})
+    assert node.ask("/", fields={"Authorization": "Basic eDp5"}).body == b"call 1"
+    assert node.ask("/").body == b"call 2"
+    assert node.ask("/").body == b"call 2" and origin.calls() == 2
+
+
+def test_a_follower_with_authorization_gets_an_answer_of_its_own(weirs, origin):
+    node = weirs(rfc.settings(origin, workers=1))
+    origin.on("/", lambda r: Answer(200, {"Cache-Control": "max-age=100"}, r.fields.get("Authorization", "-").encode(),
+                                    delay=0.3))
+    with node.connect() as leader, node.connect() as follower:
+        leader.send_head("GET", "/")
+        origin.wait_calls("/", 1)
+        follower.send_head("GET", "/", {"Authorization": "Basic eDp5"})
+        assert (leader.read().body, follower.read().body) == (b"-", b"Basic eDp5")
+
+
+@pytest.mark.parametrize("status, directives, stored", [
+    (200, "max-age=100, no-store, must-understand", True),
+    (299, "max-age=100, no-store, must-understand", False),
+    (299, "max-age=100, must-understand", False),
+    (299, "max-age=100", True),
+    (302, "max-age=100", True),
+    (302, "public", False),
+    (503, "max-age=100", True),
+])
+def test_statuses_and_must_understand(node, origin, status, directives, stored):
+    origin.on("/", lambda r: Answer(status, {"Cache-Control": directives}, b"call %d" % origin.calls()))
+    node.ask("/")
+    assert node.ask("/").body == (b"call 1" if stored else b"call 2")
+
+
+def test_an_unsafe_request_is_answered_although_redis_hangs(weirs, origin, redis):
+    node = weirs(rfc.settings(origin, workers=1, redis={"url": redis.socket_url, "timeout": "300ms"}))
+    origin.on("/", Answer(200, {"Cache-Control": "max-age=100"}, b"old"))
+    origin.on("/do", Answer(201, {"Location": "/", "Content-Location": "/other"}, b"done"))
+    node.ask("/")
+    redis.pause()
+    with node.connect() as leaver:      # one that doesn't wait for the end
+        leaver.send_head("POST", "/do", {"Content-Length": "0"})
+        origin.wait_calls("/do", 1)
+        leaver.reset()
+    assert node.ask("/do", "POST", body=b"x").body == b"done"
+    redis.resume()
+    assert node.ask("/do", "POST", body=b"x").body == b"done"
