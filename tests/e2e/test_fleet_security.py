@@ -88,7 +88,7 @@ def test_password_from_a_file_over_a_unix_socket(fleet, origin, guarded, place):
 def test_a_wrong_password_is_said_once_and_costs_no_answer(weirs, origin, guarded):
     origin.on("/", body=b"x")
     node = weirs({"redis": {"url": f"redis://weir:wrong@127.0.0.1:{guarded.port}/0"},
-                  "origins": {"app": policy.origin(origin)}, "routes": [policy.route(cache=True)]})
+                  "origins": {"app": policy.origin(origin)}, "routes": [policy.route(cache=True)]}, linked=False)
     assert {node.ask("/").status for _ in range(5)} == {200}
     node.said("refuses user or password")
     assert len(re.findall("refuses user or password", node.stderr)) == 1
