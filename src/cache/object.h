@@ -44,7 +44,9 @@ struct wr_meta {
 };
 
 struct wr_object {
+    /* what other threads may change, before what they only read: wr_object_like() */
     unsigned refs;
+    uint64_t gens_epoch;          /* atomic: of the generations they were last compared with and found current; 0: never */
     bool shelved;                 /* atomic: Redis has confirmed that it holds it */
     struct wr_hash hash;          /* of key; from here on nothing changes */
     struct wr_slice key;          /* the cache key's whole text */
@@ -63,7 +65,6 @@ struct wr_object {
     struct wr_slice generations;  /* of its tags, host and the whole cache when it was stored: opaque here */
     struct wr_flow *flow;         /* NULL: no content (VARY, PASS) */
     struct wr_time softened;      /* wall clock, beside the record: what was fetched before is stale; 0: nothing is */
-    uint64_t gens_epoch;          /* atomic: of the generations they were last compared with and found current; 0: never */
     struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
     bool own;                     /* this process has fetched it, and stores it in Redis */
     size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides
@@ -75,6 +76,9 @@ struct wr_object {
 struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *flow);
 /* What of it never changes, to make another object of. */
 struct wr_object wr_object_facts(const struct wr_object *o);
+/* All that is known of it, to be changed and given to wr_object_new(); borrows its octets. Never compared with generations, not
+ * known to be in Redis. Thread: any. */
+struct wr_object wr_object_like(const struct wr_object *o);
 struct wr_object *wr_object_ref(struct wr_object *o);
 void wr_object_unref(struct wr_object *o);
 
