@@ -54,14 +54,6 @@ struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *fl
     return o;
 }
 
-struct wr_object wr_object_like(const struct wr_object *o)
-{
-    struct wr_object like = { 0 };
-    size_t from = offsetof(struct wr_object, hash);
-    memcpy((char *) &like + from, (const char *) o + from, sizeof like - from);
-    return like;
-}
-
 struct wr_object *wr_object_ref(struct wr_object *o)
 {
     __atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);

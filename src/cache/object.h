@@ -44,7 +44,6 @@ struct wr_meta {
 };
 
 struct wr_object {
-    /* what other threads may change, before what they only read: wr_object_like() */
     unsigned refs;
     uint64_t gens_epoch;          /* atomic: of the generations they were last compared with and found current; 0: never */
     bool shelved;                 /* atomic: Redis has confirmed that it holds it */
@@ -76,9 +75,6 @@ struct wr_object {
 struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *flow);
 /* What of it never changes, to make another object of. */
 struct wr_object wr_object_facts(const struct wr_object *o);
-/* All that is known of it, to be changed and given to wr_object_new(); borrows its octets. Never compared with generations, not
- * known to be in Redis. Thread: any. */
-struct wr_object wr_object_like(const struct wr_object *o);
 struct wr_object *wr_object_ref(struct wr_object *o);
 void wr_object_unref(struct wr_object *o);
 
