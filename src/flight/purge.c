@@ -9,7 +9,7 @@ static void soften(struct wr_memory *memory, struct wr_hash hash)
     struct wr_object *old = wr_memory_peek(memory, hash);
     if (old == NULL)
         return;
-    struct wr_object like = *old;
+    struct wr_object like = wr_object_facts(old);
     like.softened = wr_time_wall();
     struct wr_object *soft = wr_object_new(&like, old->flow);
     wr_memory_swap(memory, old, soft);
