@@ -47,8 +47,8 @@ static bool purge(void *ctx, const char *what, struct wr_slice name, bool soft,
     bool url = strcmp(what, "url") == 0;
     snprintf(d.purged, sizeof d.purged, "%s%s%s%.*s", soft ? "soft " : "", url ? "" : what, url ? "" : " ", WR_SLICE_ARG(name));
     if (d.late) {
-        d.done = done;
         d.done_arg = arg;
+        __atomic_store_n(&d.done, done, __ATOMIC_RELEASE); /* the test waits for it */
     } else {
         done(arg, d.purge_err, 2, 3);
     }
@@ -110,7 +110,7 @@ static void on_finish(struct wr_note *n)
 {
     (void) n;
     void (*done)(void *, enum wr_err, unsigned, unsigned) = d.done;
-    d.done = NULL;
+    __atomic_store_n(&d.done, NULL, __ATOMIC_RELEASE);
     if (done)
         done(d.done_arg, d.purge_err, 2, 3);
 }
@@ -457,8 +457,9 @@ static void late_purge_survives_its_client(void **state)
     status_is(ask("GET /healthz HTTP/1.1\r\n", ""), 200);
     fd = dial(); /* this one is still there when stop() frees the listener, and done() comes after that */
     say(fd, "POST /purge?url=http://b/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
-    while (strcmp(d.purged, "http://b/") != 0)
+    while (!__atomic_load_n(&d.done, __ATOMIC_ACQUIRE))
         ask("GET /healthz HTTP/1.1\r\n", "");
+    assert_string_equal(d.purged, "http://b/");
     stop_thread();
     end();
     close(fd);
