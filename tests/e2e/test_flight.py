@@ -150,6 +150,7 @@ def test_a_lock_whose_owner_vanished_delays_and_never_wedges(fleet, origin, redi
     gate.set()
     connection.read()
     connection.close()
+    until(lambda: redis.keys("weir:v1:cache:*") and not redis.keys(lock), "the object in Redis, the lock released")
     for key in redis.keys():
         redis.call("DEL", key)
     redis.call("SET", lock, "a node that is gone", "PX", 60_000)
