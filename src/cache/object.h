@@ -45,6 +45,7 @@ struct wr_meta {
 
 struct wr_object {
     unsigned refs;
+    uint64_t gens_epoch;          /* atomic: of the generations they were last compared with and found current; 0: never */
     bool shelved;                 /* atomic: Redis has confirmed that it holds it */
     struct wr_hash hash;          /* of key; from here on nothing changes */
     struct wr_slice key;          /* the cache key's whole text */
@@ -63,7 +64,6 @@ struct wr_object {
     struct wr_slice generations;  /* of its tags, host and the whole cache when it was stored: opaque here */
     struct wr_flow *flow;         /* NULL: no content (VARY, PASS) */
     struct wr_time softened;      /* wall clock, beside the record: what was fetched before is stale; 0: nothing is */
-    uint64_t gens_epoch;          /* atomic: of the generations they were last compared with and found current; 0: never */
     struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
     bool own;                     /* this process has fetched it, and stores it in Redis */
     size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides

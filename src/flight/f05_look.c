@@ -94,8 +94,10 @@ static void on_known(struct wr_flight *f, struct wr_object *object)
 
 static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
 {
-    (void) err; /* Redis away or late reads as a miss: it costs sharing, not the answer */
-    wr_flight_verify(WR_CONTAINER(read, struct wr_flight, read), object, on_known);
+    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, read);
+    /* away or late reads as a miss: it costs sharing, not the answer */
+    f->redis_late = err == WR_ERR_TIMEOUT;
+    wr_flight_verify(f, object, on_known);
 }
 
 enum wr_flight_stage wr_flight_look(struct wr_flight *f)

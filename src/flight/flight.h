@@ -104,8 +104,10 @@ bool wr_purge_key(const struct wr_policy *policy, struct wr_slice url, struct wr
 bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name, struct wr_arena *arena,
                    struct wr_purge *out, const char **why) WR_MUST_USE;
 /* An unsafe method has changed it: drops what is stored under a primary key (all its variants) here and in Redis, and what is
- * being fetched of it isn't stored. Nobody waits for other nodes, nothing is written into the journal. Thread: worker. */
-void wr_flight_invalidate(struct wr_worker *worker, const struct wr_key *primary);
+ * being fetched of it isn't stored. Nobody waits for other nodes, nothing is written into the journal. true: `purged` will be
+ * called once, not before this returns, when Redis has confirmed or refused; false: there is no Redis. Thread: worker. */
+bool wr_flight_invalidate(struct wr_worker *worker, const struct wr_key *primary, void (*purged)(void *ctx, enum wr_err err),
+                          void *ctx);
 /* Ends all flights of this worker: what they still wanted is lost. Thread: the worker's. */
 void wr_flights_cut(struct wr_worker *worker);
 /* Fetches under way of what is purged (NULL: of anything) are not stored, and nobody joins them any more. Thread: any. */

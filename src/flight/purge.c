@@ -9,7 +9,7 @@ static void soften(struct wr_memory *memory, struct wr_hash hash)
     struct wr_object *old = wr_memory_peek(memory, hash);
     if (old == NULL)
         return;
-    struct wr_object like = *old;
+    struct wr_object like = wr_object_facts(old);
     like.softened = wr_time_wall();
     struct wr_object *soft = wr_object_new(&like, old->flow);
     wr_memory_swap(memory, old, soft);
@@ -30,13 +30,15 @@ void wr_purge_here(struct wr_shared *shared, const struct wr_purge *purge)
         wr_memory_drop(shared->memory, purge->primary);
 }
 
-void wr_flight_invalidate(struct wr_worker *worker, const struct wr_key *primary)
+bool wr_flight_invalidate(struct wr_worker *worker, const struct wr_key *primary, void (*purged)(void *ctx, enum wr_err err),
+                          void *ctx)
 {
     const struct wr_purge purge = { .scope = WR_SCOPE_URL, .host = primary->host, .primary = primary->hash };
     wr_purge_here(worker->shared, &purge);
-    if (worker->shelf)
-        wr_shelf_purge(worker->shelf, primary->host, primary->hash, (struct wr_time){ 0 }, NULL, NULL);
     WR_COUNT(invalidations);
+    if (worker->shelf)
+        wr_shelf_purge(worker->shelf, primary->host, primary->hash, (struct wr_time){ 0 }, purged, ctx);
+    return worker->shelf != NULL;
 }
 
 /* The URL is read as a request for it would be: one parser, one key. */

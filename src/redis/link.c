@@ -10,6 +10,7 @@
 
 #include "log/log.h"
 #include "redis/mood_priv.h"
+#include "redis/outage.h"
 #include "redis/pipe_priv.h"
 #include "redis/scripts_priv.h"
 #include "stats/stats.h"
@@ -162,17 +163,21 @@ static void open_breaker(struct wr_link *link)
         return;
     link->breaker_open = true;
     WR_COUNT(redis_breaker_opens);
-    wr_warn("redis %s (%s): %u answers in a row were late: not asked until it answers in time",
-            link->policy->redis.address.text, link->pipe.name, link->late_in_a_row);
+    wr_log(wr_outage_begins(WR_OUTAGE_BREAKER) ? WR_LOG_P_WARN : WR_LOG_P_DEBUG,
+           "redis %s (%s): %u answers in a row were late: not asked until it answers in time",
+           link->policy->redis.address.text, link->pipe.name, link->late_in_a_row);
     send_probe(link);
     wr_timer_set(&link->prober, PROBE_EVERY);
 }
 
-static void reset_breaker(struct wr_link *link)
+/* true: the last breaker of the process has been closed. */
+static bool reset_breaker(struct wr_link *link)
 {
+    bool last = link->breaker_open && wr_outage_ends(WR_OUTAGE_BREAKER);
     link->breaker_open = link->probe_under_way = false;
     link->late_in_a_row = 0;
     wr_timer_clear(&link->prober);
+    return last;
 }
 
 static void on_prober(struct wr_timer *timer)
@@ -198,8 +203,8 @@ static void probe_answered(struct wr_link *link, struct wr_span took)
     link->probe_under_way = false;
     if (took.us > patience.us)
         return;
-    reset_breaker(link);
-    wr_info("redis %s (%s): answers in time again", link->policy->redis.address.text, link->pipe.name);
+    if (reset_breaker(link))
+        wr_info("redis %s (%s): answers in time again", link->policy->redis.address.text, link->pipe.name);
 }
 
 static void on_deadline(struct wr_timer *timer)
@@ -375,6 +380,7 @@ void wr_link_free(struct wr_link *link)
         return;
     wr_pipe_fini(&link->pipe);
     give_up(link);
+    wr_mood_fini(&link->mood);
     wr_timer_clear(&link->deadline);
     wr_loop_bury(link->loop, &link->corpse, bury);
 }

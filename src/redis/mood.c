@@ -1,6 +1,7 @@
 #include "redis/mood_priv.h"
 
 #include "log/log.h"
+#include "redis/outage.h"
 
 #define MOOD_LASTS WR_SPAN_S(5) /* no such error for so long: it is over */
 
@@ -33,11 +34,32 @@ static bool long_ago(struct wr_time then, struct wr_time now)
     return wr_time_since(now, then).us > MOOD_LASTS.us;
 }
 
+static unsigned outage_of(const struct wr_mood_kind *kind)
+{
+    return WR_OUTAGE_MOODS + (unsigned) (kind - kinds);
+}
+
+/* true: it was the last link of the process in this mood. */
+static bool leave(struct wr_mood *m)
+{
+    bool last = m->kind && wr_outage_ends(outage_of(m->kind));
+    m->kind = NULL;
+    return last;
+}
+
+void wr_mood_fini(struct wr_mood *m)
+{
+    leave(m);
+}
+
 static void sink(struct wr_mood *m, struct wr_pipe *pipe, const struct wr_mood_kind *kind)
 {
     struct wr_time now = pipe->loop->mono;
-    if (m->kind != kind)
-        wr_warn("redis %s (%s): it %s", pipe->policy->address.text, pipe->name, kind->text);
+    if (m->kind != kind) {
+        leave(m);
+        bool news = wr_outage_begins(outage_of(kind));
+        wr_log(news ? WR_LOG_P_WARN : WR_LOG_P_DEBUG, "redis %s (%s): it %s", pipe->policy->address.text, pipe->name, kind->text);
+    }
     m->kind = kind;
     m->seen = now;
     if (kind->redial && (m->redialled.us == 0 || long_ago(m->redialled, now))) {
@@ -54,7 +76,7 @@ void wr_mood_watch(struct wr_mood *m, struct wr_pipe *pipe, const struct wr_repl
     if (kind) {
         sink(m, pipe, kind);
     } else if (m->kind && wr_reply_kind(reply) != WR_REPLY_ERROR && long_ago(m->seen, pipe->loop->mono)) {
-        m->kind = NULL;
-        wr_info("redis %s (%s): takes commands again", pipe->policy->address.text, pipe->name);
+        if (leave(m))
+            wr_info("redis %s (%s): takes commands again", pipe->policy->address.text, pipe->name);
     }
 }

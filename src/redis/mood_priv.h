@@ -10,5 +10,6 @@ struct wr_mood {
     struct wr_time seen, redialled;
 };
 
+void wr_mood_fini(struct wr_mood *m);
 /* Call for each reply, last: it may cut the pipe. */
 void wr_mood_watch(struct wr_mood *m, struct wr_pipe *pipe, const struct wr_reply *reply);

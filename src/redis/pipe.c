@@ -11,6 +11,7 @@
 
 #include "base/rand.h"
 #include "log/log.h"
+#include "redis/outage.h"
 #include "stats/stats.h"
 
 #define BACKOFF_FIRST_MS 50
@@ -65,9 +66,23 @@ static void log_trouble(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_s
     unsigned bit = 1u << why;
     if ((p->logged & bit) != 0 || why == WR_PIPE_REDIAL)
         return;
+    if (p->logged == 0)
+        wr_outage_begins(WR_OUTAGE_PIPE);
     p->logged |= bit;
-    wr_warn("redis %s (%s): %s%s%.*s", p->policy->address.text, p->name, trouble_text[why],
-            detail.len ? ": " : "", WR_SLICE_ARG(detail));
+    bool news = wr_outage_begins(WR_OUTAGE_PIPE_KINDS + why);
+    wr_log(news ? WR_LOG_P_WARN : WR_LOG_P_DEBUG, "redis %s (%s): %s%s%.*s", p->policy->address.text, p->name, trouble_text[why],
+           detail.len ? ": " : "", WR_SLICE_ARG(detail));
+}
+
+/* true: no connection of the process is in trouble any more, and one was. */
+static bool end_trouble(struct wr_pipe *p)
+{
+    bool was = p->logged != 0;
+    for (unsigned why = 0; p->logged >> why; why++)
+        if (p->logged >> why & 1)
+            wr_outage_ends(WR_OUTAGE_PIPE_KINDS + why);
+    p->logged = 0;
+    return was && wr_outage_ends(WR_OUTAGE_PIPE);
 }
 
 static void drop_event(struct event **event)
@@ -200,9 +215,8 @@ static void come_up(struct wr_pipe *p)
     p->state = WR_PIPE_OPEN;
     p->opened_at = p->loop->mono;
     wr_timer_clear(&p->timer);
-    if (p->logged != 0)
+    if (end_trouble(p))
         wr_info("redis %s (%s): connected again", p->policy->address.text, p->name);
-    p->logged = 0;
     if (p->has_been_open)
         WR_COUNT(redis_reconnects);
     p->has_been_open = true;
@@ -372,6 +386,7 @@ void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_polic
 void wr_pipe_fini(struct wr_pipe *p)
 {
     hang_up(p);
+    end_trouble(p);
     drop_event(&p->on_flush);
     wr_timer_fini(&p->timer);
     wr_buf_fini(&p->scratch);

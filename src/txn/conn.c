@@ -78,6 +78,7 @@ void wr_conn_yield(struct wr_conn *c)
 static void bury(struct wr_corpse *corpse)
 {
     struct wr_conn *c = WR_CONTAINER(corpse, struct wr_conn, corpse);
+    give_buffer(c); /* only now: the transaction that ended with it has logged what its head said */
     c->magic = 0;
     free(c);
 }
@@ -94,7 +95,6 @@ void wr_conn_kill(struct wr_conn *c)
     if (c->txn)
         wr_txn_abort(c->txn);
     wr_timer_fini(&c->timer);
-    give_buffer(c);
     wr_buf_fini(&c->pending);
     TAILQ_REMOVE(&w->conns, c, entry);
     w->conn_count--;
@@ -266,11 +266,12 @@ static bool read_once(struct wr_conn *c)
         on_eof(c);
         return false;
     }
-    /* It was empty then. What comes later is an edge of its own; only a FIN that came before has had its edge. */
-    if ((size_t) n < room && !c->hung_up)
-        c->readable = false;
     c->to += (size_t) n;
     on_octets(c);
+    /* It was empty then, and what comes later is an edge of its own; only a FIN or a reset that came before has had its
+     * edge. Sending would tell of a reset (libevent doesn't), but who waits for more of a body has to read on. */
+    if ((size_t) n < room && !c->hung_up && !(c->txn && c->txn->body_open))
+        c->readable = false;
     return c->fd >= 0;
 }
 

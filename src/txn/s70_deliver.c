@@ -222,13 +222,11 @@ static bool open_reader(struct wr_txn *t)
     return wr_reader_open(&t->reader, t->object->flow, &t->worker->loop, 0, on_more);
 }
 
-enum wr_txn_stage wr_txn_deliver_enter(struct wr_txn *t)
+static enum wr_txn_stage begin(struct wr_txn *t)
 {
     if (t->err != WR_OK) {
         wr_txn_write_reply(t);
     } else {
-        if (t->alone)
-            wr_txn_invalidate(t);
         wr_txn_write_head(t);
         if (!open_reader(t)) {
             /* it has grown too large to be kept while we waited for our turn */
@@ -244,7 +242,16 @@ enum wr_txn_stage wr_txn_deliver_enter(struct wr_txn *t)
     return send_on(t);
 }
 
+enum wr_txn_stage wr_txn_deliver_enter(struct wr_txn *t)
+{
+    if (t->err == WR_OK && t->alone && wr_txn_invalidate(t))
+        return WR_TXN_WAIT;
+    return begin(t);
+}
+
 enum wr_txn_stage wr_txn_deliver_resume(struct wr_txn *t)
 {
-    return send_on(t);
+    if (t->invalidation)
+        return WR_TXN_WAIT;
+    return t->head_done ? send_on(t) : begin(t);
 }

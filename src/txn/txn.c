@@ -54,6 +54,7 @@ static void disarm(struct wr_txn *t)
         wr_limit_cancel(&t->ask);
     wr_audience_leave(&t->audience);
     wr_txn_purge_cancel(t);
+    wr_txn_leave_invalidation(t);
     wr_reader_close(&t->reader);
     if (t->upload) {
         if (t->body_open)
@@ -181,6 +182,7 @@ enum wr_txn_stage wr_txn_refuse(struct wr_txn *t, enum wr_err err, const char *w
     wr_audience_leave(&t->audience);
     wr_object_unref(t->object);
     t->object = NULL;
+    t->hit = t->stale_hit = false; /* what was found isn't what is answered */
     t->err = err;
     t->why = why;
     return WR_TXN_DELIVER;

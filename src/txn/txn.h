@@ -79,6 +79,7 @@ struct wr_txn {
     struct wr_slice server;
 
     /* DELIVER, with `answer`, `out` and `frame`, below */
+    struct wr_invalidation *invalidation; /* what is waited for first, or NULL */
     int status;
     struct wr_slice stored_head; /* what of it goes out as stored, before `out` */
     size_t head_sent, part;
@@ -156,7 +157,10 @@ void wr_txn_write_part_head(struct wr_txn *t, struct wr_buf *out, size_t index);
 enum wr_txn_stage wr_txn_purge(struct wr_txn *t);
 enum wr_txn_stage wr_txn_purged(struct wr_txn *t);
 void wr_txn_purge_cancel(struct wr_txn *t);
-/* invalidate.c: drops what the answer to an unsafe method makes invalid. */
-void wr_txn_invalidate(struct wr_txn *t);
+/* invalidate.c: drops what the answer to an unsafe method makes invalid. true: Redis is being told, and t is woken when
+ * it has been. */
+bool wr_txn_invalidate(struct wr_txn *t);
+/* invalidate.c: doesn't wait for it any more; harmless when it doesn't. */
+void wr_txn_leave_invalidation(struct wr_txn *t);
 /* reply.c: weir's own response for t->err. */
 void wr_txn_write_reply(struct wr_txn *t);

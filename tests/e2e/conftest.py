@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if not built and "rig" not in item.keywords:
             item.add_marker(pytest.mark.skip(reason=f"{daemon.WEIR} is not built"))
-        if sanitizer and "memory" in item.keywords:
+        if sanitizer and item.get_closest_marker("memory"):
             item.add_marker(pytest.mark.skip(reason=f"memory under {sanitizer} sanitizer says nothing"))
 
 
@@ -104,12 +104,12 @@ def weirs(place, request):
     """Factory of nodes: weirs(settings, name="edge-2"). Each must end well: status 0, no sanitizer report."""
     started = []
 
-    def start(settings=None, name=None, **options):
+    def start(settings=None, name=None, linked=True, **options):
         name = name or f"edge-{len(started) + 1}"
         node = Weir(place / name, settings, name=name, **options)
         started.append(node)
         node.start()
-        if "redis" in (settings or {}) and "redis" in request.fixturenames:
+        if linked and "redis" in (settings or {}) and "redis" in request.fixturenames:
             wait_for_links(node, settings, request.getfixturevalue("redis"))
         return node
 

@@ -277,3 +277,13 @@ def test_the_client_may_leave_in_the_middle_of_either_body(proxy, origin):
         connection.reset()
     assert proxy.ask("/next").body == b"next"
     until(lambda: origin.open_connections() <= 2 * 16, "broken origin connections let go")
+
+
+def test_a_reset_that_came_with_the_body_is_noticed(proxy, origin):
+    """The reset lies behind the octets in the socket before they are read: no event of its own tells of it."""
+    origin.on("/up", body=b"x")
+    for _ in range(20):
+        connection = proxy.connect()
+        connection.send_head("POST", "/up", {"Content-Length": 100 * BLOCK}).send(bytes(1000))
+        connection.reset()
+    until(lambda: proxy.admin.ctl_json("stats")["connections_open"] == 0, "connections that were reset let go", timeout=10)

@@ -22,7 +22,7 @@ def test_fields_named_by_a_directive_reach_the_first_client_only(node, origin, d
                                ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
     first, second = node.ask("/"), node.ask("/")
     assert (first.fields["X-User"], first.fields.all("Set-Cookie")) == ("alice", ["a=1", "b=2"])
-    assert cache_status.hit(second) and second.body == b"call 1" and second.fields["X-All"] == "1"
+    assert second.body == b"call 1" and second.fields["X-All"] == "1"
     assert "X-User" not in second.fields and "Set-Cookie" not in second.fields
 
 
@@ -79,8 +79,7 @@ def test_any_other_post_only_invalidates(node, origin, status, fields):
                                         {"Cache-Control": "max-age=100"}, b"call %d" % origin.calls()))
     assert node.ask("/form").body == b"call 1"
     assert node.ask("/form", "POST", body=b"x").body == b"call 2"
-    until(lambda: node.ask("/form").body == b"call 3", "the old response gone")     # Redis is told behind the answer
-    assert origin.calls() == 3
+    assert node.ask("/form").body == b"call 3"
 
 
 def test_a_request_with_authorization_leaves_what_is_shared_alone(node, origin):
@@ -123,3 +122,18 @@ def test_statuses_and_must_understand(node, origin, status, directives, stored):
     origin.on("/", lambda r: Answer(status, {"Cache-Control": directives}, b"call %d" % origin.calls()))
     node.ask("/")
     assert node.ask("/").body == (b"call 1" if stored else b"call 2")
+
+
+def test_an_unsafe_request_is_answered_although_redis_hangs(weirs, origin, redis):
+    node = weirs(rfc.settings(origin, workers=1, redis={"url": redis.socket_url, "timeout": "300ms"}))
+    origin.on("/", Answer(200, {"Cache-Control": "max-age=100"}, b"old"))
+    origin.on("/do", Answer(201, {"Location": "/", "Content-Location": "/other"}, b"done"))
+    node.ask("/")
+    redis.pause()
+    with node.connect() as leaver:      # one that doesn't wait for the end
+        leaver.send_head("POST", "/do", {"Content-Length": "0"})
+        origin.wait_calls("/do", 1)
+        leaver.reset()
+    assert node.ask("/do", "POST", body=b"x").body == b"done"
+    redis.resume()
+    assert node.ask("/do", "POST", body=b"x").body == b"done"

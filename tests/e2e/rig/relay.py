@@ -1,5 +1,6 @@
 """A relay before Redis or an origin that can stall, slow down, cut or go deaf in one direction, like a bad network."""
 
+import queue
 import socket
 import threading
 import time
@@ -14,8 +15,12 @@ class _Link:
 
     def __init__(self, client, target):
         self.ends = {FORTH: (client, target), BACK: (target, client)}
+        self.said = b""             # the first of what the client sent: who it is
+        self.late = {}              # direction: a queue of (due, data), once there was a delay
 
     def close(self):
+        for late in self.late.values():
+            late.put((0, None))
         for sock in self.ends[FORTH]:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
@@ -34,6 +39,7 @@ class Relay:
         self._links, self._lock, self._stopping = set(), threading.Lock(), False
         self._open = {FORTH: threading.Event(), BACK: threading.Event()}
         self._dropping = {FORTH: False, BACK: False}
+        self._only = b""
         self.heal()
         self._refusing = False
         self._listener = socket.create_server(self.address, backlog=256)
@@ -41,6 +47,14 @@ class Relay:
         self._thread.start()
 
     # faults
+
+    def only(self, marker):
+        """Stall, drop, delay and cut from now on only connections whose first bytes contain `marker`."""
+        self._only = marker
+
+    def delay(self, seconds):
+        """Everything arrives so much later, in both directions; nothing is lost, nothing is slower than that."""
+        self._delay = seconds
 
     def stall(self, *directions):
         """Hold bytes back until heal(); both directions unless named."""
@@ -57,7 +71,8 @@ class Relay:
     def cut(self):
         """Close every relayed connection; new ones are accepted."""
         with self._lock:
-            links, self._links = self._links, set()
+            links = {link for link in self._links if self._only in link.said}
+            self._links -= links
         for link in links:
             link.close()
 
@@ -67,13 +82,14 @@ class Relay:
         self.cut()
 
     def heal(self):
-        self._rate, self._refusing = None, False
+        self._rate, self._refusing, self._delay = None, False, 0
         for direction in (FORTH, BACK):
             self._open[direction].set()
             self._dropping[direction] = False
 
     def stop(self):
         self._stopping = True
+        self._only = b""
         self.heal()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -108,8 +124,15 @@ class Relay:
         source, sink = link.ends[direction]
         try:
             while data := source.recv(64 * 1024):
-                self._open[direction].wait()
-                if self._dropping[direction]:
+                if direction == FORTH and len(link.said) < 4096:
+                    link.said += data
+                concerned = self._only in link.said
+                if concerned:
+                    self._open[direction].wait()
+                if concerned and self._dropping[direction]:
+                    continue
+                if (concerned and self._delay) or direction in link.late:
+                    self._send_late(link, direction, sink, data, self._delay if concerned else 0)
                     continue
                 if self._rate:
                     time.sleep(len(data) / self._rate)
@@ -119,3 +142,22 @@ class Relay:
         with self._lock:
             self._links.discard(link)
         link.close()
+
+    def _send_late(self, link, direction, sink, data, delay):
+        late = link.late.get(direction)
+        if late is None:
+            late = link.late[direction] = queue.Queue()
+            threading.Thread(target=self._deliver, args=(late, sink), daemon=True).start()
+        late.put((time.monotonic() + delay, data))
+
+    @staticmethod
+    def _deliver(late, sink):
+        while True:
+            due, data = late.get()
+            if data is None:
+                return
+            time.sleep(max(0, due - time.monotonic()))
+            try:
+                sink.sendall(data)
+            except OSError:
+                return
