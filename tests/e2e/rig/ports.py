@@ -8,14 +8,16 @@ import os
 import random
 import socket
 
-LOWEST, HIGHEST, LANES = 10_000, 32_000, 16
+LOWEST, HIGHEST, LANES = 10_000, 32_000, 8
 
 _lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % LANES
 _given = set()
 
 
 def free_port():
-    """A port that was free a moment ago and is given out once per test process."""
+    """A port that was free a moment ago and has not been given out lately by this test process."""
+    if len(_given) > (HIGHEST - LOWEST) // LANES // 2:
+        _given.clear()  # the first of them have long been let go; a hunt for the last free ones would never end
     while True:
         port = random.randrange(LOWEST, HIGHEST, LANES) + _lane
         if port in _given:
