@@ -13,9 +13,9 @@ static struct wr_object *final_object(struct wr_flight *f, uint64_t epoch)
     like.meta.length = wr_flow_length(like.flow);
     like.first_only = wr_slice(NULL, 0);
     like.generations = wr_buf_slice(&f->stamp);
-    like.gens_epoch = epoch;
     struct wr_object *final = wr_object_new(&like, tight);
     wr_flow_unref(tight);
+    final->gens_epoch = epoch;
     final->checked = wr_flight_began(f);
     final->own = f->tenure->worker->shelf != NULL;
     return final;
