@@ -166,7 +166,7 @@ static bool proxy_done(struct wr_conn *c)
     return true;
 }
 
-static void send_staged(struct wr_conn *c);
+static bool send_staged(struct wr_conn *c);
 
 /* Starts what is whole in the buffer, one after another: a transaction that ends within its first turn comes back through
  * wr_conn_next() and leaves the rest to this loop. */
@@ -178,7 +178,8 @@ static void look_for_heads(struct wr_conn *c)
     while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->to > c->from && wr_txn_head_ready(c))
         start_txn(c);
     c->looking = false;
-    send_staged(c);
+    if (!send_staged(c))
+        wr_conn_kill(c);
     if (c->fd < 0 || c->state != WR_CONN_HEAD)
         return;
     if (c->eof) {
@@ -310,21 +311,21 @@ static void send_pending(struct wr_conn *c)
         wr_buf_fini(&c->pending);
 }
 
-/* What stays over is kept with the connection: the next answer waits for it. */
-static void send_staged(struct wr_conn *c)
+/* What stays over is kept with the connection: the next answer waits for it. false: the client has gone. Ends nothing, as a
+ * transaction may be on the stack. */
+static bool send_staged(struct wr_conn *c)
 {
     struct wr_buf *staged = &c->worker->staged;
     if (staged->len == 0)
-        return;
+        return true;
     const struct iovec all = { staged->at, staged->len };
-    ssize_t n = c->fd >= 0 ? put_out(c, &all, 1) : (ssize_t) staged->len;
-    if (n < 0) {
-        wr_conn_kill(c);
-    } else if ((size_t) n < staged->len) {
+    ssize_t n = c->fd >= 0 ? put_out(c, &all, 1) : -1;
+    if (n >= 0 && (size_t) n < staged->len) {
         wr_buf_add(&c->pending, staged->at + n, staged->len - (size_t) n);
         c->writing = true;
     }
     wr_buf_clear(staged);
+    return n >= 0;
 }
 
 /* May the answer wait for the next ones? If more requests seem to be in the buffer, and it is not the last. */
@@ -344,9 +345,7 @@ ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
             wr_buf_add(&c->worker->staged, iov[i].iov_base, iov[i].iov_len);
         return (ssize_t) octets;
     }
-    if (c->looking)
-        send_staged(c);
-    if (c->fd < 0)
+    if (c->looking && !send_staged(c))
         return -1;
     if (c->pending.len > 0) /* then an edge is to come */
         return 0;
@@ -357,8 +356,8 @@ ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
 
 void wr_conn_send_interim(struct wr_conn *c, struct wr_slice octets)
 {
-    if (c->looking)
-        send_staged(c);
+    if (c->looking && !send_staged(c))
+        return; /* the next write finds that out too, and ends it */
     wr_buf_add_slice(&c->pending, octets);
     if (c->fd >= 0)
         wr_conn_yield(c);

@@ -64,3 +64,32 @@ def test_a_miss_among_hits_keeps_its_place(cache, origin):
         assert connection.quiet()
         gate.set()
         assert [connection.read().body for _ in range(2)] == [b"late", bodies["/100"]]
+
+
+def test_clients_that_leave_amid_their_pipeline_harm_nobody(cache, origin):
+    bodies = stored(cache, origin, [4000, 40_000])
+    for count in range(1, 60):
+        connection = cache.connect()
+        connection.send(asked(list(bodies) * count))
+        connection.reset()
+    assert cache.ask("/4000").length == 4000
+
+
+def test_a_client_that_leaves_with_answers_waiting_harms_nobody(cache, origin):
+    stored(cache, origin, [4000])
+    for count in (100, 400, 1600):
+        connection = cache.connect()
+        sender = threading.Thread(target=send_what_goes, args=(connection, asked(["/4000"] * 10 * count)))
+        sender.start()
+        for _ in range(count):
+            connection.read()
+        connection.reset()
+        sender.join()
+    assert cache.ask("/4000").length == 4000
+
+
+def send_what_goes(connection, octets):
+    try:
+        connection.send(octets)
+    except OSError:
+        pass
