@@ -1,28 +1,18 @@
 /* weir's own responses: short, with a reason a person can use, as text or as problem details (RFC 9457). */
+#include "base/json.h"
 #include "http/accept.h"
 #include "http/date.h"
 #include "txn/txn.h"
 
-static void add_json_string(struct wr_buf *b, const char *s)
-{
-    wr_buf_add_char(b, '"');
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            wr_buf_add_char(b, '\\');
-        wr_buf_add_char(b, *s);
-    }
-    wr_buf_add_char(b, '"');
-}
-
 static void write_json(struct wr_txn *t, const struct wr_err_info *info, struct wr_buf *body)
 {
     wr_buf_add_str(body, "{\"type\":\"about:blank\",\"title\":");
-    add_json_string(body, info->title);
+    wr_json_string(body, wr_slice_str(info->title));
     wr_buf_printf(body, ",\"status\":%d,\"detail\":", info->status);
-    add_json_string(body, info->detail);
+    wr_json_string(body, wr_slice_str(info->detail));
     if (t->why) {
         wr_buf_add_str(body, ",\"reason\":");
-        add_json_string(body, t->why);
+        wr_json_string(body, wr_slice_str(t->why));
     }
     struct wr_slice id = wr_txn_request_id(t);
     if (id.len)
