@@ -30,6 +30,7 @@ struct consumer {
     bool wrong, refused;
     enum wr_flow_state end;
     unsigned *opened; /* atomic: how many have opened theirs */
+    const unsigned *pauses; /* atomic: begins to read only once the producer has paused; NULL: at once */
 };
 
 static void stop_reading(struct consumer *c, enum wr_flow_state end)
@@ -74,6 +75,8 @@ static void *run_consumer(void *arg)
     assert_int_equal(wr_loop_init(&c->loop, 0), 0);
     c->refused = !wr_reader_open(&c->reader, c->flow, &c->loop, c->from, consume);
     __atomic_add_fetch(c->opened, 1, __ATOMIC_RELEASE);
+    while (c->pauses != NULL && __atomic_load_n(c->pauses, __ATOMIC_ACQUIRE) == 0)
+        sched_yield();
     if (!c->refused) {
         wr_note_post(&c->reader.note); /* look once without being asked */
         wr_loop_run(&c->loop);
@@ -82,11 +85,16 @@ static void *run_consumer(void *arg)
     return NULL;
 }
 
+static void start(struct consumer *c)
+{
+    assert_int_equal(pthread_create(&c->thread, NULL, run_consumer, c), 0);
+}
+
 static void start_consumer(struct consumer *c, struct wr_flow *f, uint64_t from, uint64_t leave_after,
                            unsigned *opened)
 {
     *c = (struct consumer){ .flow = f, .from = from, .leave_after = leave_after, .opened = opened };
-    assert_int_equal(pthread_create(&c->thread, NULL, run_consumer, c), 0);
+    start(c);
 }
 
 /* --- the producer, on the test's thread --- */
@@ -97,7 +105,7 @@ struct producer {
     struct wr_flow *flow;
     uint64_t length, at;
     enum wr_err end;
-    unsigned pauses;
+    unsigned pauses; /* atomic */
 };
 
 static void produce(struct producer *p)
@@ -117,7 +125,7 @@ static void produce(struct producer *p)
         p->at += len;
     }
     if (p->at < p->length) {
-        p->pauses++;
+        __atomic_add_fetch(&p->pauses, 1, __ATOMIC_RELEASE);
         return;
     }
     wr_flow_producer(p->flow, NULL);
@@ -132,7 +140,9 @@ static void on_room(struct wr_note *note)
 
 static void run_producer(struct producer *p, struct wr_flow *f, uint64_t length, enum wr_err end)
 {
-    *p = (struct producer){ .flow = f, .length = length, .end = end };
+    p->flow = f; /* the rest is zero, and a reader may already look at pauses */
+    p->length = length;
+    p->end = end;
     assert_int_equal(wr_loop_init(&p->loop, 1), 0);
     wr_note_init(&p->room, &p->loop, on_room);
     wr_flow_producer(f, &p->room);
@@ -157,7 +167,7 @@ static void join_all(struct consumer *c, size_t count)
 /* --- the cases --- */
 
 /* Many times the window goes through; all readers get all of it, and no more than the window is held at a
- * time. */
+ * time: one reader doesn't begin until the producer has had to pause. */
 static void windowed_flow_is_bounded_and_whole(void **state)
 {
     const uint64_t length = 8 * 1024 * 1024 + 12345;
@@ -166,7 +176,9 @@ static void windowed_flow_is_bounded_and_whole(void **state)
     static struct producer p;
     unsigned opened = 0;
     (void) state;
-    for (size_t i = 0; i < READERS; i++)
+    c[0] = (struct consumer){ .flow = f, .leave_after = UINT64_MAX, .opened = &opened, .pauses = &p.pauses };
+    start(&c[0]);
+    for (size_t i = 1; i < READERS; i++)
         start_consumer(&c[i], f, 0, UINT64_MAX, &opened);
     wait_opened(&opened, READERS);
     run_producer(&p, f, length, WR_OK);
