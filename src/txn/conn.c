@@ -169,19 +169,25 @@ static bool proxy_done(struct wr_conn *c)
 static bool send_staged(struct wr_conn *c);
 
 /* Starts what is whole in the buffer, one after another: a transaction that ends within its first turn comes back through
- * wr_conn_next() and leaves the rest to this loop. */
+ * wr_conn_next() and leaves the rest to this loop. While answers wait for the socket it starts nothing: new ones must not
+ * overtake them, and a client that doesn't read gets no more to read. */
 static void look_for_heads(struct wr_conn *c)
 {
     if (c->wants_proxy && !proxy_done(c))
         return;
     c->looking = true;
-    while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->to > c->from && wr_txn_head_ready(c))
+    while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->pending.len == 0 && c->to > c->from && wr_txn_head_ready(c))
         start_txn(c);
     c->looking = false;
     if (!send_staged(c))
         wr_conn_kill(c);
     if (c->fd < 0 || c->state != WR_CONN_HEAD)
         return;
+    if (c->pending.len > 0) {
+        c->partial = false;
+        wr_timer_set(&c->timer, policy_of(c)->send_timeout);
+        return; /* go_on_sending() comes back here */
+    }
     if (c->eof) {
         wr_conn_kill(c); /* it asked for nothing more, or for half of something */
         return;
@@ -223,10 +229,10 @@ static void on_eof(struct wr_conn *c)
 {
     c->eof = true;
     wr_conn_want_read(c, false);
-    if (c->state != WR_CONN_BUSY)
-        wr_conn_kill(c);
-    else
+    if (c->state == WR_CONN_BUSY)
         wr_txn_input(c->txn); /* a body that will never be whole; else it may still want its answer */
+    else if (c->pending.len == 0) /* else answers are still on their way */
+        wr_conn_kill(c);
 }
 
 static void on_octets(struct wr_conn *c)
@@ -305,6 +311,8 @@ static void send_pending(struct wr_conn *c)
         wr_conn_kill(c);
         return;
     }
+    if (n > 0 && c->txn == NULL)
+        wr_timer_set(&c->timer, policy_of(c)->send_timeout);
     memmove(c->pending.at, c->pending.at + n, c->pending.len - (size_t) n);
     c->pending.len -= (size_t) n;
     if (c->pending.len == 0)
@@ -318,6 +326,7 @@ static bool send_staged(struct wr_conn *c)
     struct wr_buf *staged = &c->worker->staged;
     if (staged->len == 0)
         return true;
+    WR_CHECK(c->pending.len == 0); /* nothing is staged behind what waits */
     const struct iovec all = { staged->at, staged->len };
     ssize_t n = c->fd >= 0 ? put_out(c, &all, 1) : -1;
     if (n >= 0 && (size_t) n < staged->len) {
@@ -331,7 +340,7 @@ static bool send_staged(struct wr_conn *c)
 /* May the answer wait for the next ones? If more requests seem to be in the buffer, and it is not the last. */
 static bool may_stage(const struct wr_conn *c, size_t octets)
 {
-    return c->looking && c->to > c->from && !c->txn->close && octets <= STAGED_ANSWER &&
+    return c->looking && c->pending.len == 0 && c->to > c->from && !c->txn->close && octets <= STAGED_ANSWER &&
            c->worker->staged.len + octets <= STAGED_MOST;
 }
 
@@ -372,6 +381,8 @@ static void go_on_sending(struct wr_conn *c)
     c->writing = false;
     if (c->txn)
         wr_txn_wake(c->txn);
+    else if (c->state == WR_CONN_HEAD)
+        look_for_heads(c);
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
@@ -393,7 +404,7 @@ static void on_timer(struct wr_timer *timer)
     struct wr_conn *c = WR_CONTAINER(timer, struct wr_conn, timer);
     if (c->state == WR_CONN_BUSY)
         wr_txn_timeout(c->txn);
-    else if (c->state == WR_CONN_HEAD && c->to > c->from) {
+    else if (c->state == WR_CONN_HEAD && c->to > c->from && c->pending.len == 0) {
         c->state = WR_CONN_BUSY;
         wr_txn_start_refusal(c, WR_ERR_REQUEST_TIMEOUT, "the header section did not arrive in time");
     } else

@@ -1,4 +1,4 @@
-/* LOG: one line; then the connection goes on. What an unsafe method has changed is dropped from the stores here. */
+/* LOG: one line; then the connection goes on. */
 #include "stats/stats.h"
 #include "txn/txn.h"
 

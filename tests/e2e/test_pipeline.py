@@ -1,5 +1,6 @@
 """Hits for pipelined requests: they leave together, in order, and a client that doesn't read yet gets them all later."""
 
+import socket
 import threading
 
 import pytest
@@ -52,6 +53,17 @@ def test_a_client_that_reads_late_gets_everything(cache, origin, count):
         assert cache.ask(target).body == body  # others are served meanwhile
         assert all(connection.read().length == len(body) for _ in range(count))
         sender.join()
+
+
+def test_a_client_that_has_sent_its_last_still_gets_everything(cache, origin):
+    bodies = stored(cache, origin, [4000])
+    count = 2000  # more than the sockets between them hold
+    with cache.connect() as connection:
+        connection.send(asked(["/4000"] * count) + b"GET /never")
+        connection.sock.shutdown(socket.SHUT_WR)
+        assert cache.ask("/4000").length == 4000
+        assert all(connection.read().body == bodies["/4000"] for _ in range(count))
+        assert connection.ended()
 
 
 def test_a_miss_among_hits_keeps_its_place(cache, origin):
