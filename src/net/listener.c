@@ -18,8 +18,10 @@
 struct wr_listener {
     const char *text;
     bool proxy_protocol;
-    char *unix_path; /* to be removed at the end */
-    unsigned count;  /* of fds: one per worker, or one */
+    bool passed;        /* systemd's: it stays open for whoever comes after this process */
+    char *unix_path;    /* to be removed at the end */
+    unsigned accepting; /* atomic: workers that accept */
+    unsigned count;     /* of fds: one per worker, or one */
     int fds[];
 };
 
@@ -113,6 +115,7 @@ struct wr_listener *wr_listener_open(const struct wr_listen *listen, unsigned wo
     l->count = count;
     l->text = a->text;
     l->proxy_protocol = listen->proxy_protocol;
+    l->passed = a->kind == WR_ADDRESS_SYSTEMD;
     for (unsigned i = 0; i < count; i++)
         l->fds[i] = -1;
     errno = ENOENT;
@@ -135,11 +138,17 @@ struct wr_listener *wr_listener_open(const struct wr_listen *listen, unsigned wo
     return NULL;
 }
 
+static void close_socket(struct wr_listener *l, unsigned i)
+{
+    if (l->fds[i] >= 0)
+        close(l->fds[i]);
+    l->fds[i] = -1;
+}
+
 void wr_listener_close(struct wr_listener *l)
 {
     for (unsigned i = 0; i < l->count; i++)
-        if (l->fds[i] >= 0)
-            close(l->fds[i]);
+        close_socket(l, i);
     if (l->unix_path)
         unlink(l->unix_path);
     free(l->unix_path);
@@ -177,24 +186,32 @@ static void pause_accepting(struct wr_accept *a)
     wr_timer_set(&a->pause, WR_SPAN_MS(100));
 }
 
+/* false: none was there, or errno says what else. */
+static bool accept_one(struct wr_accept *a)
+{
+    struct sockaddr_storage from = { 0 };
+    socklen_t len = sizeof from;
+    struct wr_accepted conn = { .proxy_protocol = a->listener->proxy_protocol };
+    conn.fd = accept4(a->fd, (struct sockaddr *) &from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (conn.fd < 0)
+        return false;
+    describe(&from, &conn);
+    a->accepted(a, &conn);
+    return true;
+}
+
 static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_accept *a = arg;
+    (void) fd;
     (void) what;
     wr_loop_tick(a->loop);
-    for (int i = 0; i < ACCEPTS_PER_TURN && a->event; i++) {
-        struct sockaddr_storage from = { 0 };
-        socklen_t len = sizeof from;
-        struct wr_accepted conn = { .proxy_protocol = a->listener->proxy_protocol };
-        conn.fd = accept4(fd, (struct sockaddr *) &from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (conn.fd < 0) {
+    for (int i = 0; i < ACCEPTS_PER_TURN && a->event; i++)
+        if (!accept_one(a)) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 pause_accepting(a);
             return; /* EAGAIN, or a connection that has gone again */
         }
-        describe(&from, &conn);
-        a->accepted(a, &conn);
-    }
 }
 
 static void on_pause_over(struct wr_timer *timer)
@@ -213,6 +230,7 @@ void wr_accept_start(struct wr_accept *a, struct wr_listener *l, struct wr_loop 
     a->event = event_new(loop->base, a->fd, EV_READ | EV_PERSIST, on_acceptable, a);
     WR_CHECK(a->event != NULL && event_add(a->event, NULL) == 0);
     wr_timer_init(&a->pause, loop, on_pause_over);
+    __atomic_add_fetch(&l->accepting, 1, __ATOMIC_RELAXED);
 }
 
 void wr_accept_stop(struct wr_accept *a)
@@ -222,4 +240,13 @@ void wr_accept_stop(struct wr_accept *a)
     event_free(a->event);
     a->event = NULL;
     wr_timer_fini(&a->pause);
+    bool last = __atomic_sub_fetch(&a->listener->accepting, 1, __ATOMIC_ACQ_REL) == 0;
+    if (a->listener->passed)
+        return;
+    for (int i = 0; i < BACKLOG && accept_one(a); i++)
+        ;
+    if (a->listener->count > 1)
+        close_socket(a->listener, a->loop->index);
+    else if (last)
+        close_socket(a->listener, 0);
 }

@@ -33,7 +33,8 @@ struct wr_accept {
 };
 void wr_accept_start(struct wr_accept *a, struct wr_listener *l, struct wr_loop *loop,
                      void (*accepted)(struct wr_accept *, const struct wr_accepted *));
-/* No more connections here; harmless twice. */
+/* Hands out the connections that wait already, then closes the socket, unless other workers still accept from it or systemd
+ * keeps it: who comes from now on is refused at once and can go elsewhere. Harmless twice. */
 void wr_accept_stop(struct wr_accept *a);
 
 /* The socket systemd passed under this name (LISTEN_FDS, LISTEN_FDNAMES; sd_listen_fds(3)), or -1. A name of digits is

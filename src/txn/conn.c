@@ -13,6 +13,7 @@
 #include "txn/txn.h"
 
 #define LINGER_S 2
+#define FIRST_WORDS_S 1          /* while draining, for a connection that has asked nothing yet */
 #define READS_PER_TURN 16        /* then others on the loop get their turn */
 #define STAGED_ANSWER (8 * 1024) /* larger ones aren't copied to leave together with others */
 #define STAGED_MOST (64 * 1024)
@@ -447,8 +448,12 @@ void wr_conns_drain(struct wr_worker *worker)
     struct wr_conn *c, *next;
     for (c = TAILQ_FIRST(&worker->conns); c; c = next) {
         next = TAILQ_NEXT(c, entry);
-        if (c->state == WR_CONN_HEAD && c->to == c->from)
+        if (c->state != WR_CONN_HEAD || c->to > c->from)
+            continue;
+        if (c->requests > 0)
             wr_conn_kill(c);
+        else /* it has only just come, and what it asks may be on its way */
+            wr_timer_set(&c->timer, WR_SPAN_S(FIRST_WORDS_S));
     }
     wr_worker_check_idle(worker);
 }

@@ -62,7 +62,7 @@ void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_peer *peer, b
 void wr_conn_next(struct wr_conn *c, bool keep);
 /* Ends it at once, and its transaction with it. */
 void wr_conn_kill(struct wr_conn *c);
-/* Draining: idle connections end now, the others after their answer. */
+/* Draining: idle connections end now (those that have asked nothing yet, after a second), the others after their answer. */
 void wr_conns_drain(struct wr_worker *worker);
 /* All connections end now. */
 void wr_conns_cut(struct wr_worker *worker);

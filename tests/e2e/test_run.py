@@ -46,8 +46,24 @@ def refused(node):
         with node.connect() as connection:
             connection.send_head("GET", "/")
             return connection.ended()
-    except OSError:
+    except ConnectionError:
         return True
+
+
+def test_a_connection_just_made_may_still_ask(proxy, origin, ending):
+    origin.on("/last", body=b"words")
+    gate = threading.Event()
+    origin.on("/held", body=b"held", gate=gate)
+    with proxy.connect() as held, proxy.connect() as fresh:
+        held.send_head("GET", "/held")
+        origin.wait_calls("/held", 1)
+        proxy.signal(ending)
+        until(lambda: refused(proxy), "no new connections")
+        answer = fresh.ask("/last")
+        assert answer.body == b"words" and answer.fields["Connection"] == "close"
+        gate.set()
+        assert held.read().body == b"held"
+    assert proxy.process.wait(20) == 0
 
 
 def test_it_ends_at_once_when_idle(proxy, ending):

@@ -150,11 +150,16 @@ static void stop_sides(unsigned count)
     }
 }
 
+static struct sockaddr_in loopback(uint16_t port)
+{
+    return (struct sockaddr_in){ .sin_family = AF_INET,
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                 .sin_port = htons(port) };
+}
+
 static int connect_tcp(uint16_t port)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET,
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                              .sin_port = htons(port) };
+    struct sockaddr_in at = loopback(port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (struct sockaddr *) &at, sizeof at), 0);
     return fd;
@@ -177,6 +182,29 @@ static void tcp_connections_reach_all_workers(void **state)
     for (int i = 0; i < COUNT; i++)
         close(fds[i]);
     stop_sides(2);
+    wr_listener_close(l);
+}
+
+/* Who has been let in by the kernel is handed out; who comes later is refused, not left waiting. */
+static void stopping_takes_who_waits_and_refuses_the_rest(void **state)
+{
+    enum { COUNT = 16 };
+    uint16_t port;
+    int fds[COUNT];
+    (void) state;
+    struct wr_listener *l = opened_tcp(&port, 2);
+    start_sides(l, 2);
+    for (int i = 0; i < COUNT; i++)
+        fds[i] = connect_tcp(port);
+    stop_sides(2);
+    assert_int_equal(accepted_count, COUNT);
+    struct sockaddr_in at = loopback(port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *) &at, sizeof at), -1);
+    assert_int_equal(errno, ECONNREFUSED);
+    close(fd);
+    for (int i = 0; i < COUNT; i++)
+        close(fds[i]);
     wr_listener_close(l);
 }
 
@@ -304,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tcp_connections_reach_all_workers),
+        cmocka_unit_test(stopping_takes_who_waits_and_refuses_the_rest),
         cmocka_unit_test(second_bind_is_refused),
         cmocka_unit_test(unix_socket_is_shared_and_removed),
         cmocka_unit_test(dead_unix_socket_is_replaced),
