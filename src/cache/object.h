@@ -66,6 +66,8 @@ struct wr_object {
     struct wr_time softened;      /* wall clock, beside the record: what was fetched before is stale; 0: nothing is */
     struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
     bool own;                     /* this process has fetched it, and stores it in Redis */
+    uint64_t supersedes;          /* the answer to an unsafe method, which has purged its URL under this name, and is itself welcome
+                                     there; 0: none */
     size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides
                                      the flow */
 };

@@ -39,7 +39,7 @@ void wr_shelf_cancel(struct wr_shelf_read *read);
  * finish. Fire and forget: nobody's answer depends on it; `written` (may be NULL) is called once on this loop
  * when Redis has confirmed or refused, never before this returns. CANCELLED: not for the shelf (content not
  * whole, or over redis.max_object), or the shelf was freed meanwhile. PURGED: not stored, because its URL was purged since
- * object->checked (when its fetch began; 0: just now). */
+ * object->checked (when its fetch began; 0: just now), and not for its own sake (object->supersedes). */
 void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep,
                   void (*written)(void *ctx, enum wr_err err), void *ctx);
 /* Tells Redis that `variant` has been stored under the VARY marker's key. The oldest of more than WR_MAX_VARIANTS, counted
@@ -49,8 +49,9 @@ void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, co
 /* UNLINKs one key: what is put there next is welcome, whenever its fetch began. Nobody waits for it. */
 void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash);
 /* Purges one URL by its primary key: its variants, chosen through it, go with it. soft: the wall clock, and what was fetched
- * before is stale; 0: it is gone. Nothing of a fetch that has begun before can be put there any more. `purged` as `written`. */
-void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash, struct wr_time soft,
+ * before is stale; 0: it is gone. Nothing of a fetch that has begun before can be put there any more, but for what supersedes
+ * it under the name `token` (0: nothing). `purged` as `written`. */
+void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash, struct wr_time soft, uint64_t token,
                     void (*purged)(void *ctx, enum wr_err err), void *ctx);
 /* Does Redis still hold this very storing of it (meta.version), and no soft purge of it? Embedded in the asker. */
 struct wr_shelf_check {

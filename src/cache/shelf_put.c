@@ -98,6 +98,12 @@ static struct wr_slice decimal(char out[24], int64_t n)
     return wr_slice(out, (size_t) snprintf(out, 24, "%lld", (long long) n));
 }
 
+/* 0: none. */
+static struct wr_slice purge_name(char out[24], uint64_t name)
+{
+    return wr_slice(out, name ? (size_t) snprintf(out, 24, "%llx", (unsigned long long) name) : 0);
+}
+
 /* What makes it visible. */
 static enum wr_err write_hash(struct wr_shelf_job *j, struct wr_slice body)
 {
@@ -106,16 +112,17 @@ static enum wr_err write_hash(struct wr_shelf_job *j, struct wr_slice body)
     struct wr_buf name = { 0 }, meta = { 0 };
     struct wr_buf purge = { 0 };
     struct wr_span ago = { o->checked.us ? wr_time_since(s->loop->mono, o->checked).us : 0 };
-    char ttl[24], began[24], remembered[24];
+    char ttl[24], began[24], remembered[24], named[24];
     wr_keys_cache(&name, &s->policy->redis, o->host, o->hash);
     wr_keys_url_generation(&purge, &s->policy->redis, o->hash);
     wr_record_encode(&meta, o, j->length, j->chunk, j->chunk_count, j->sums);
     const struct wr_slice keys[] = { wr_buf_slice(&name), wr_buf_slice(&purge) };
     const struct wr_slice args[] = { decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head, body,
-                                     decimal(began, wr_span_ms(ago)), decimal(remembered, wr_span_ms(FETCH_MOST)) };
+                                     decimal(began, wr_span_ms(ago)), decimal(remembered, wr_span_ms(FETCH_MOST)),
+                                     purge_name(named, o->supersedes) };
     j->call = (struct wr_call){ .done = on_put };
     enum wr_err err =
-        wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_CACHE_PUT, 2, keys, 7, args);
+        wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_CACHE_PUT, 2, keys, 8, args);
     wr_buf_fini(&name);
     wr_buf_fini(&purge);
     wr_buf_fini(&meta);
@@ -249,18 +256,19 @@ void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash
 
 /* --- a purge --- */
 
-void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash, struct wr_time soft,
+void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash, struct wr_time soft, uint64_t token,
                     void (*purged)(void *ctx, enum wr_err err), void *ctx)
 {
     struct wr_shelf_job *j = job_new(s, purged, ctx);
     struct wr_buf name = { 0 }, generation = { 0 };
-    char at[24], remembered[24];
+    char at[24], remembered[24], named[24];
     wr_keys_cache(&name, &s->policy->redis, host, hash);
     wr_keys_url_generation(&generation, &s->policy->redis, hash);
     const struct wr_slice keys[] = { wr_buf_slice(&name), wr_buf_slice(&generation) };
-    const struct wr_slice args[] = { decimal(at, soft.us), decimal(remembered, wr_span_ms(FETCH_MOST)) };
+    const struct wr_slice args[] = { decimal(at, soft.us), decimal(remembered, wr_span_ms(FETCH_MOST)),
+                                     purge_name(named, token) };
     j->call = (struct wr_call){ .done = on_last };
-    enum wr_err err = wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_URL_PURGE, 2, keys, 2, args);
+    enum wr_err err = wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_URL_PURGE, 2, keys, 3, args);
     wr_buf_fini(&name);
     wr_buf_fini(&generation);
     if (err != WR_OK)

@@ -135,6 +135,7 @@ static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head,
         f->order.marker = wr_build_vary(&f->order.primary, names, meta);
         f->order.marker->checked = wr_flight_began(f);
         f->order.marker->own = f->tenure->worker->shelf != NULL;
+        f->order.marker->supersedes = f->superseding;
         f->new_marker = wr_object_ref(f->order.marker);
     }
     return wr_key_variant(&f->order.primary, f->order.marker, &f->request, &f->arena, values);
@@ -222,8 +223,9 @@ static void answer_alone(struct wr_flight *f, const struct wr_head *head, struct
     if (f->request.method == WR_METHOD_HEAD)
         wr_flight_learn(f, head);
     f->storing = f->rules.post_for_get ? judge(f, head, meta) : WR_STORE_NOT;
-    if (f->storing == WR_STORE) { /* it has changed what it stands for */
-        wr_flight_forget(f, f->order.primary.host, f->order.primary.hash);
+    if (f->storing == WR_STORE) {
+        f->superseding = wr_rand_u64() | 1;
+        wr_flight_replace(f->tenure->worker, &f->order.primary, f->superseding);
         store(f, head, meta);
     } else {
         answer_privately(f, head, *meta);

@@ -18,6 +18,7 @@ static struct wr_object *final_object(struct wr_flight *f, uint64_t epoch)
     final->gens_epoch = epoch;
     final->checked = wr_flight_began(f);
     final->own = f->tenure->worker->shelf != NULL;
+    final->supersedes = f->superseding;
     return final;
 }
 

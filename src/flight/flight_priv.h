@@ -80,6 +80,7 @@ struct wr_flight {
     struct wr_object *new_marker;   /* to be stored with it */
     struct wr_object *landed;       /* on its way to Redis */
     enum wr_storing storing;
+    uint64_t superseding;           /* POST's response that is stored: see object.h's supersedes; else 0 */
     struct wr_corpse corpse;
 };
 
@@ -152,6 +153,11 @@ bool wr_flight_same_choice(struct wr_flight *f, const struct wr_object *stored, 
 void wr_flight_learn(struct wr_flight *f, const struct wr_head *head);
 /* Drops what the stores hold under this key; what is being fetched is not touched. */
 void wr_flight_forget(struct wr_flight *f, struct wr_slice host, struct wr_hash hash);
+
+/* --- purge.c --- */
+/* The answer to an unsafe method is about to be stored for its URL: what is stored there goes, and what is being fetched for it
+ * anywhere isn't stored any more, but for what supersedes it under this name. */
+void wr_flight_replace(struct wr_worker *worker, const struct wr_key *primary, uint64_t token);
 
 /* --- f50_land.c --- */
 /* Puts a whole response or a marker (VARY, PASS) into both stores, for as long as it is worth keeping. */

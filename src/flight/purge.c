@@ -30,6 +30,15 @@ void wr_purge_here(struct wr_shared *shared, const struct wr_purge *purge)
         wr_memory_drop(shared->memory, purge->primary);
 }
 
+void wr_flight_replace(struct wr_worker *worker, const struct wr_key *primary, uint64_t token)
+{
+    const struct wr_purge purge = { .scope = WR_SCOPE_URL, .host = primary->host, .primary = primary->hash };
+    wr_purge_here(worker->shared, &purge);
+    WR_COUNT(invalidations);
+    if (worker->shelf)
+        wr_shelf_purge(worker->shelf, primary->host, primary->hash, (struct wr_time){ 0 }, token, NULL, NULL);
+}
+
 bool wr_flight_invalidate(struct wr_worker *worker, const struct wr_key *primary, void (*purged)(void *ctx, enum wr_err err),
                           void *ctx)
 {
@@ -37,7 +46,7 @@ bool wr_flight_invalidate(struct wr_worker *worker, const struct wr_key *primary
     wr_purge_here(worker->shared, &purge);
     WR_COUNT(invalidations);
     if (worker->shelf)
-        wr_shelf_purge(worker->shelf, primary->host, primary->hash, (struct wr_time){ 0 }, purged, ctx);
+        wr_shelf_purge(worker->shelf, primary->host, primary->hash, (struct wr_time){ 0 }, 0, purged, ctx);
     return worker->shelf != NULL;
 }
 

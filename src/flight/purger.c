@@ -261,7 +261,7 @@ static void send_job(struct wr_purge_job *job)
     if (job->purge.scope == WR_SCOPE_URL) {
         struct wr_time soft = { job->purge.soft ? p->loop->now.us : 0 };
         job->purge_open = true;
-        wr_shelf_purge(p->shelf, job->purge.host, job->purge.primary, soft, on_url_purged, job);
+        wr_shelf_purge(p->shelf, job->purge.host, job->purge.primary, soft, 0, on_url_purged, job);
         job->open++;
     } else {
         err = send_generation(job);

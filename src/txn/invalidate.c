@@ -57,8 +57,8 @@ static void on_check(struct wr_shelf_check *check, bool same)
     on_purged(WR_CONTAINER(check, struct wr_invalidation, check), WR_OK);
 }
 
-/* The answer to a POST has taken the target's place: its flight has told Redis on this very link, so that whatever is asked
- * there now is answered behind that. */
+/* The answer to a POST takes the target's place: its flight has told Redis on this very link, so that whatever is asked there
+ * now is answered behind that. */
 static void wait_for_flight(struct wr_txn *t)
 {
     struct wr_invalidation *i = t->invalidation;

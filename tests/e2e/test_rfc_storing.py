@@ -1,5 +1,7 @@
 """RFC 9111 3: what is stored, for whom, and in whose place."""
 
+import threading
+
 import pytest
 
 from rig import cache_status, rfc
@@ -63,6 +65,22 @@ def test_a_post_that_says_so_answers_later_gets(node, origin, location):
     got = until(lambda: (a := node.ask("/form")) and cache_status.hit(a) and a, "the POST's response stored")
     assert got.body == b"call 2" and origin.calls() == 2
     assert node.ask("/form", "POST", body=b"a=2").body == b"call 3"     # a POST is never answered from it
+
+
+def test_a_get_asked_before_a_stored_post_does_not_replace_it(node, origin):
+    gate = threading.Event()
+    fields = {"Cache-Control": "max-age=100", "Content-Location": "/form"}
+    origin.on("/form", lambda r: Answer(200, fields, b"old", gate=gate) if origin.calls("/form") == 1 else
+              Answer(200, fields, b"new"))
+    with node.connect() as earlier:
+        earlier.send_head("GET", "/form")
+        origin.wait_calls("/form", 1)
+        assert node.ask("/form", "POST", body=b"a=1").body == b"new"
+        assert node.ask("/form").body == b"new"
+        gate.set()
+        assert earlier.read().body == b"old"
+    for _ in range(20):
+        assert node.ask("/form").body == b"new"
 
 
 @pytest.mark.parametrize("status, fields", [

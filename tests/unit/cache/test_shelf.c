@@ -101,6 +101,14 @@ static enum wr_err put(struct wr_object *o)
     return out.err;
 }
 
+static void purge(uint64_t token)
+{
+    struct outcome out = { 0 };
+    wr_shelf_purge(shelf, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)), (struct wr_time){ 0 }, token, on_outcome, &out);
+    turn_until(&loop, out.ended);
+    assert_int_equal(out.err, WR_OK);
+}
+
 struct look {
     struct wr_shelf_read read;
     int ended;
@@ -309,7 +317,7 @@ static void dropped_is_gone(void **state)
     (void) state;
     struct outcome out = { 0 };
     assert_int_equal(put(object(250000, 1)), WR_OK);
-    wr_shelf_purge(shelf, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)), (struct wr_time){ 0 }, on_outcome, &out);
+    wr_shelf_purge(shelf, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)), (struct wr_time){ 0 }, 0, on_outcome, &out);
     assert_int_equal(out.ended, 0);
     turn_until(&loop, out.ended);
     assert_int_equal(out.err, WR_OK);
@@ -417,6 +425,26 @@ static void redis_may_die(void **state)
     assert_int_equal(l.ended, 1);
 }
 
+/* The answer to a POST that is stored for its URL: another node's GET that was asked before it comes too late. */
+static void what_was_fetched_before_does_not_replace_what_supersedes_it(void **state)
+{
+    (void) state;
+    struct wr_object *before = object(100, 1), *posted = object(100, 2), *after = object(100, 3);
+    wr_loop_tick(&loop);
+    before->checked = wr_time_add(loop.mono, WR_SPAN_S(-2));
+    posted->checked = wr_time_add(loop.mono, WR_SPAN_S(-1));
+    posted->supersedes = 0xabc;
+    purge(0xabc);
+    assert_int_equal(put(wr_object_ref(posted)), WR_OK);
+    assert_int_equal(put(before), WR_ERR_PURGED);
+    struct wr_object *o = get();
+    assert_int_equal(o->meta.version, 2);
+    wr_object_unref(o);
+    assert_int_equal(put(after), WR_OK); /* whose fetch begins only now */
+    purge(0);
+    assert_int_equal(put(posted), WR_ERR_PURGED); /* a purge of somebody else is meant for it too */
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -431,6 +459,7 @@ int main(void)
         T(a_copy_knows_whether_it_is_the_one_in_redis),
         T(what_does_not_fit_is_refused),
         T(looks_can_be_cancelled),
+        T(what_was_fetched_before_does_not_replace_what_supersedes_it),
         T(redis_may_die),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
