@@ -1,16 +1,31 @@
 """Free TCP ports, to be written into a policy before the daemon binds them.
 
 They come from below the kernel's ephemeral range: a port from inside it could be taken by any outgoing connection
-between our look and the daemon's bind. Parallel pytest workers draw from disjoint sets.
+between our look and the daemon's bind. Each test process on the machine draws from a lane of its own.
 """
 
-import os
+import fcntl
+import pathlib
 import random
 import socket
+import tempfile
 
-LOWEST, HIGHEST, LANES = 10_000, 32_000, 8
+LOWEST, HIGHEST, LANES = 10_000, 32_000, 64
 
-_lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % LANES
+
+def _take_lane():
+    """The first lane nobody holds, and the file whose lock holds it until this process ends."""
+    for lane in range(LANES):
+        try:
+            held = open(pathlib.Path(tempfile.gettempdir()) / f"weir-test-ports-{lane}", "w")
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lane, held
+        except OSError:  # somebody else's
+            continue
+    raise RuntimeError(f"{LANES} processes test weir on this machine already")
+
+
+_lane, _held = _take_lane()
 _given = set()
 
 
