@@ -19,8 +19,9 @@ struct wr_listener {
     const char *text;
     bool proxy_protocol;
     char *unix_path; /* to be removed at the end */
+    unsigned users;  /* workers that haven't left; atomic */
     unsigned count;  /* of fds: one per worker, or one */
-    int fds[];
+    int fds[];       /* of several, each is its worker's alone while workers run */
 };
 
 int wr_systemd_socket(const char *name)
@@ -111,6 +112,7 @@ struct wr_listener *wr_listener_open(const struct wr_listen *listen, unsigned wo
     struct wr_listener *l = calloc(1, sizeof *l + count * sizeof l->fds[0]);
     WR_CHECK(l != NULL);
     l->count = count;
+    l->users = workers;
     l->text = a->text;
     l->proxy_protocol = listen->proxy_protocol;
     for (unsigned i = 0; i < count; i++)
@@ -135,14 +137,26 @@ struct wr_listener *wr_listener_open(const struct wr_listen *listen, unsigned wo
     return NULL;
 }
 
-void wr_listener_close(struct wr_listener *l)
+static void close_fd(struct wr_listener *l, unsigned i)
 {
-    for (unsigned i = 0; i < l->count; i++)
-        if (l->fds[i] >= 0)
-            close(l->fds[i]);
+    if (l->fds[i] >= 0)
+        close(l->fds[i]);
+    l->fds[i] = -1;
+}
+
+static void remove_path(struct wr_listener *l)
+{
     if (l->unix_path)
         unlink(l->unix_path);
     free(l->unix_path);
+    l->unix_path = NULL; /* what is bound there from now on is another process's */
+}
+
+void wr_listener_close(struct wr_listener *l)
+{
+    for (unsigned i = 0; i < l->count; i++)
+        close_fd(l, i);
+    remove_path(l);
     free(l);
 }
 
@@ -177,24 +191,32 @@ static void pause_accepting(struct wr_accept *a)
     wr_timer_set(&a->pause, WR_SPAN_MS(100));
 }
 
+/* false: nothing is in the queue, or it can't be had now. */
+static bool accept_one(struct wr_accept *a)
+{
+    struct sockaddr_storage from = { 0 };
+    socklen_t len = sizeof from;
+    struct wr_accepted conn = { .proxy_protocol = a->listener->proxy_protocol };
+    conn.fd = accept4(a->fd, (struct sockaddr *) &from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (conn.fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            pause_accepting(a);
+        return false; /* EAGAIN, or a connection that has gone again */
+    }
+    describe(&from, &conn);
+    a->accepted(a, &conn);
+    return true;
+}
+
 static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_accept *a = arg;
+    (void) fd;
     (void) what;
     wr_loop_tick(a->loop);
-    for (int i = 0; i < ACCEPTS_PER_TURN && a->event; i++) {
-        struct sockaddr_storage from = { 0 };
-        socklen_t len = sizeof from;
-        struct wr_accepted conn = { .proxy_protocol = a->listener->proxy_protocol };
-        conn.fd = accept4(fd, (struct sockaddr *) &from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (conn.fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-                pause_accepting(a);
-            return; /* EAGAIN, or a connection that has gone again */
-        }
-        describe(&from, &conn);
-        a->accepted(a, &conn);
-    }
+    for (int i = 0; i < ACCEPTS_PER_TURN && a->event; i++)
+        if (!accept_one(a))
+            return;
 }
 
 static void on_pause_over(struct wr_timer *timer)
@@ -222,4 +244,18 @@ void wr_accept_stop(struct wr_accept *a)
     event_free(a->event);
     a->event = NULL;
     wr_timer_fini(&a->pause);
+}
+
+void wr_accept_leave(struct wr_accept *a, struct wr_listener *l, unsigned index)
+{
+    for (int i = 0; i < BACKLOG && a->event && accept_one(a); i++)
+        ;
+    wr_accept_stop(a);
+    bool last = __atomic_sub_fetch(&l->users, 1, __ATOMIC_ACQ_REL) == 0;
+    if (l->count > 1) {
+        close_fd(l, index);
+    } else if (last) {
+        close_fd(l, 0);
+        remove_path(l);
+    }
 }
