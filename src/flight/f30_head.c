@@ -244,7 +244,7 @@ static bool asks_for_less(const struct wr_flight *f, const struct wr_head *head)
 void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
 {
     struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
-    struct wr_meta meta = { .kind = WR_OBJECT_RESPONSE, .status = head->status };
+    struct wr_meta meta = { .kind = WR_OBJECT_RESPONSE, .status = head->status, .response_time = x->answered };
     if (f->alone) {
         answer_alone(f, head, &meta);
         return;

@@ -64,8 +64,9 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, bool al
     f->order.key = kept_key(f, order->key);
     f->order.primary = kept_key(f, order->primary);
     f->order.vary_values = kept(f, order->vary_values);
-    f->order.client = kept(f, order->client);
     f->order.forwarded_for = kept(f, order->forwarded_for);
+    f->order.forwarded_proto = kept(f, order->forwarded_proto);
+    f->order.forwarded_host = kept(f, order->forwarded_host);
     f->order.request_id = kept(f, order->request_id);
     if (order->stale)
         wr_object_ref(order->stale);

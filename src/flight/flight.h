@@ -23,8 +23,8 @@ struct wr_flight_order {
     struct wr_object *marker;   /* the VARY marker key came from, or NULL */
     struct wr_object *stale;    /* to be validated, or served if the origin fails; or NULL */
     bool look_first;            /* ask Redis before the origin */
-    struct wr_slice client;     /* the client's address, for X-Forwarded-For */
-    struct wr_slice forwarded_for; /* what to append it to; at NULL: nothing is believed */
+    bool trusted;               /* the peer's word on who asks goes on */
+    struct wr_slice forwarded_for, forwarded_proto, forwarded_host; /* X-Forwarded-*; empty: none */
     struct wr_slice request_id;
     struct wr_flow *body;       /* private flights: the request's body, or NULL */
     bool body_chunked;          /* its length isn't known */

@@ -2,8 +2,18 @@
 
 #include "http/serialise.h"
 
-static bool replaced_by_us(const struct wr_field *f, bool own_conditions)
+/* Forwarded, X-Forwarded-Port, -Prefix and whatever else is called so: an origin believes these because it believes us. */
+static bool tells_who_asks(const struct wr_field *f)
 {
+    static const struct wr_slice prefix = WR_SLICE_INIT("X-Forwarded-");
+    return f->id == WR_F_FORWARDED ||
+           (f->name.len > prefix.len && wr_slice_eq_nocase(wr_slice(f->name.at, prefix.len), prefix));
+}
+
+static bool replaced_by_us(const struct wr_field *f, bool own_conditions, bool trusted)
+{
+    if (!trusted && tells_who_asks(f))
+        return true;
     switch (f->id) {
     case WR_F_HOST:
     case WR_F_CONTENT_LENGTH:
@@ -33,17 +43,16 @@ static void field(struct wr_buf *out, const char *name, struct wr_slice value)
 }
 
 /* What earlier hops said, then our own element. */
-static void list_field(struct wr_buf *out, const char *name, const struct wr_head *request, enum wr_field_id id, bool believe,
-                       struct wr_slice own)
+static void write_via(struct wr_buf *out, const struct wr_head *request, struct wr_slice via)
 {
     const struct wr_field *f = NULL;
-    wr_buf_add_str(out, name);
-    while (believe && (f = wr_head_next(request, id, f)) != NULL)
+    wr_buf_add_str(out, "Via: ");
+    while ((f = wr_head_next(request, WR_F_VIA, f)) != NULL)
         if (f->value.len > 0) {
             wr_buf_add_slice(out, f->value);
             wr_buf_add(out, ", ", 2);
         }
-    wr_buf_add_slice(out, own);
+    wr_buf_add_slice(out, via);
     wr_buf_add(out, "\r\n", 2);
 }
 
@@ -64,14 +73,12 @@ static void write_line_and_host(struct wr_buf *out, const struct wr_flight_order
 
 static void write_about_us(struct wr_buf *out, const struct wr_flight_order *order, struct wr_slice via)
 {
-    const struct wr_head *r = order->request;
-    bool believe = order->forwarded_for.at != NULL;
-    list_field(out, "Via: ", r, WR_F_VIA, true, via);
-    list_field(out, "X-Forwarded-For: ", r, WR_F_X_FORWARDED_FOR, believe, order->client);
-    const struct wr_field *f = believe ? wr_head_get(r, WR_F_X_FORWARDED_PROTO) : NULL;
-    field(out, "X-Forwarded-Proto: ", f ? f->value : WR_SLICE("http"));
-    f = believe ? wr_head_get(r, WR_F_X_FORWARDED_HOST) : NULL;
-    field(out, "X-Forwarded-Host: ", f ? f->value : r->host);
+    write_via(out, order->request, via);
+    if (order->forwarded_for.len)
+        field(out, "X-Forwarded-For: ", order->forwarded_for);
+    field(out, "X-Forwarded-Proto: ", order->forwarded_proto);
+    if (order->forwarded_host.len)
+        field(out, "X-Forwarded-Host: ", order->forwarded_host);
     field(out, "X-Request-ID: ", order->request_id);
 }
 
@@ -81,7 +88,7 @@ void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, s
     write_line_and_host(out, order, own_conditions);
     for (size_t i = 0; i < r->field_count; i++) {
         const struct wr_field *f = &r->fields[i];
-        if (replaced_by_us(f, own_conditions))
+        if (replaced_by_us(f, own_conditions, order->trusted))
             continue;
         wr_buf_add_slice(out, f->name);
         wr_buf_add(out, ": ", 2);

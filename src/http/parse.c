@@ -254,6 +254,38 @@ enum wr_parse_status wr_parse_request(struct wr_parse *p, const char *at, size_t
     return done(p, read_request(p, at + start, p->length - start, limits->target, head));
 }
 
+static struct wr_slice cut_line(struct wr_slice *rest)
+{
+    struct wr_slice line = wr_slice_cut(rest, '\n');
+    return wr_slice(line.at, line.len > 0 && line.at[line.len - 1] == '\r' ? line.len - 1 : line.len);
+}
+
+void wr_parse_salvage(const char *at, size_t len, struct wr_field *fields, struct wr_head *head)
+{
+    size_t start = skip_empty_lines(at, len);
+    struct wr_slice rest = wr_slice(at + start, len - start), line = cut_line(&rest), value;
+    struct wr_parse unused = { 0 };
+    struct wr_head first = { 0 };
+    enum wr_err err = read_request_line(&unused, line, SIZE_MAX, &first);
+    *head = (struct wr_head){ .fields = fields, .minor = first.minor == 0 && err == WR_OK ? 0 : 1 };
+    if (!wr_octets_all(first.method_text, WR_OC_TOKEN))
+        return;
+    head->method = method_of(first.method_text);
+    head->method_text = first.method_text;
+    head->target = first.target;
+    while (rest.len > 0 && (line = cut_line(&rest)).len > 0 && head->field_count < WR_MAX_FIELDS) {
+        value = line;
+        struct wr_slice name = wr_slice_cut(&value, ':');
+        if (value.at == NULL || !wr_octets_all(name, WR_OC_TOKEN))
+            continue;
+        enum wr_field_id id = wr_field_id_of(name);
+        fields[head->field_count++] = (struct wr_field){ name, wr_slice_trim(value), (uint16_t) id, 0 };
+        head->known |= UINT64_C(1) << (id % 64);
+        if (id == WR_F_HOST)
+            head->host = wr_slice_trim(value);
+    }
+}
+
 /* --- responses
  * ------------------------------------------------------------------------------------------------- */
 

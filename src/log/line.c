@@ -192,7 +192,7 @@ static void json(const struct wr_access_line *l, struct wr_buf *out)
     add_text(out, "target", l->target);
     add_text(out, "host", l->host);
     add_member(out, "protocol");
-    wr_buf_add_str(out, l->minor == 0 ? "\"HTTP/1.0\"" : "\"HTTP/1.1\"");
+    wr_buf_add_str(out, l->method.len == 0 ? "null" : l->minor == 0 ? "\"HTTP/1.0\"" : "\"HTTP/1.1\"");
     add_number(out, "status", (uint64_t) (l->status ? l->status : STATUS_CLIENT_LEFT));
     add_number(out, "sent", l->sent);
     add_number(out, "received", l->received);

@@ -100,7 +100,7 @@ static void on_orders(struct wr_note *note)
     if (drain) {
         m->draining = true;
         for (size_t i = 0; i < m->crew->listener_count; i++)
-            wr_accept_stop(&m->accepts[i]);
+            wr_accept_leave(&m->accepts[i], m->crew->listeners[i], m->worker.loop.index);
         wr_conns_drain(&m->worker);
     }
     if (cut) {

@@ -18,11 +18,10 @@
 struct wr_listener {
     const char *text;
     bool proxy_protocol;
-    bool passed;        /* systemd's: it stays open for whoever comes after this process */
-    char *unix_path;    /* to be removed at the end */
-    unsigned accepting; /* atomic: workers that accept */
-    unsigned count;     /* of fds: one per worker, or one */
-    int fds[];
+    char *unix_path; /* to be removed at the end */
+    unsigned users;  /* workers that haven't left; atomic */
+    unsigned count;  /* of fds: one per worker, or one */
+    int fds[];       /* of several, each is its worker's alone while workers run */
 };
 
 int wr_systemd_socket(const char *name)
@@ -113,9 +112,9 @@ struct wr_listener *wr_listener_open(const struct wr_listen *listen, unsigned wo
     struct wr_listener *l = calloc(1, sizeof *l + count * sizeof l->fds[0]);
     WR_CHECK(l != NULL);
     l->count = count;
+    l->users = workers;
     l->text = a->text;
     l->proxy_protocol = listen->proxy_protocol;
-    l->passed = a->kind == WR_ADDRESS_SYSTEMD;
     for (unsigned i = 0; i < count; i++)
         l->fds[i] = -1;
     errno = ENOENT;
@@ -138,20 +137,26 @@ struct wr_listener *wr_listener_open(const struct wr_listen *listen, unsigned wo
     return NULL;
 }
 
-static void close_socket(struct wr_listener *l, unsigned i)
+static void close_fd(struct wr_listener *l, unsigned i)
 {
     if (l->fds[i] >= 0)
         close(l->fds[i]);
     l->fds[i] = -1;
 }
 
-void wr_listener_close(struct wr_listener *l)
+static void remove_path(struct wr_listener *l)
 {
-    for (unsigned i = 0; i < l->count; i++)
-        close_socket(l, i);
     if (l->unix_path)
         unlink(l->unix_path);
     free(l->unix_path);
+    l->unix_path = NULL; /* what is bound there from now on is another process's */
+}
+
+void wr_listener_close(struct wr_listener *l)
+{
+    for (unsigned i = 0; i < l->count; i++)
+        close_fd(l, i);
+    remove_path(l);
     free(l);
 }
 
@@ -186,15 +191,18 @@ static void pause_accepting(struct wr_accept *a)
     wr_timer_set(&a->pause, WR_SPAN_MS(100));
 }
 
-/* false: none was there, or errno says what else. */
+/* false: nothing is in the queue, or it can't be had now. */
 static bool accept_one(struct wr_accept *a)
 {
     struct sockaddr_storage from = { 0 };
     socklen_t len = sizeof from;
     struct wr_accepted conn = { .proxy_protocol = a->listener->proxy_protocol };
     conn.fd = accept4(a->fd, (struct sockaddr *) &from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (conn.fd < 0)
-        return false;
+    if (conn.fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            pause_accepting(a);
+        return false; /* EAGAIN, or a connection that has gone again */
+    }
     describe(&from, &conn);
     a->accepted(a, &conn);
     return true;
@@ -207,11 +215,8 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
     (void) what;
     wr_loop_tick(a->loop);
     for (int i = 0; i < ACCEPTS_PER_TURN && a->event; i++)
-        if (!accept_one(a)) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-                pause_accepting(a);
-            return; /* EAGAIN, or a connection that has gone again */
-        }
+        if (!accept_one(a))
+            return;
 }
 
 static void on_pause_over(struct wr_timer *timer)
@@ -230,7 +235,6 @@ void wr_accept_start(struct wr_accept *a, struct wr_listener *l, struct wr_loop 
     a->event = event_new(loop->base, a->fd, EV_READ | EV_PERSIST, on_acceptable, a);
     WR_CHECK(a->event != NULL && event_add(a->event, NULL) == 0);
     wr_timer_init(&a->pause, loop, on_pause_over);
-    __atomic_add_fetch(&l->accepting, 1, __ATOMIC_RELAXED);
 }
 
 void wr_accept_stop(struct wr_accept *a)
@@ -240,13 +244,18 @@ void wr_accept_stop(struct wr_accept *a)
     event_free(a->event);
     a->event = NULL;
     wr_timer_fini(&a->pause);
-    bool last = __atomic_sub_fetch(&a->listener->accepting, 1, __ATOMIC_ACQ_REL) == 0;
-    if (a->listener->passed)
-        return;
-    for (int i = 0; i < BACKLOG && accept_one(a); i++)
+}
+
+void wr_accept_leave(struct wr_accept *a, struct wr_listener *l, unsigned index)
+{
+    for (int i = 0; i < BACKLOG && a->event && accept_one(a); i++)
         ;
-    if (a->listener->count > 1)
-        close_socket(a->listener, a->loop->index);
-    else if (last)
-        close_socket(a->listener, 0);
+    wr_accept_stop(a);
+    bool last = __atomic_sub_fetch(&l->users, 1, __ATOMIC_ACQ_REL) == 0;
+    if (l->count > 1) {
+        close_fd(l, index);
+    } else if (last) {
+        close_fd(l, 0);
+        remove_path(l);
+    }
 }

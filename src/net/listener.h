@@ -9,7 +9,7 @@ struct wr_listener;
 
 /* Binds and listens. NULL and one line of reason in *why. Thread: start. */
 struct wr_listener *wr_listener_open(const struct wr_listen *listen, unsigned workers, struct wr_buf *why);
-/* Closes all; a Unix socket's file is removed. Thread: start. */
+/* Closes what is still open; a Unix socket's file is removed. Thread: start. */
 void wr_listener_close(struct wr_listener *l);
 /* The socket of a listener opened for one worker; it stays the listener's. Thread: start. */
 int wr_listener_fd(const struct wr_listener *l);
@@ -33,9 +33,12 @@ struct wr_accept {
 };
 void wr_accept_start(struct wr_accept *a, struct wr_listener *l, struct wr_loop *loop,
                      void (*accepted)(struct wr_accept *, const struct wr_accepted *));
-/* Hands out the connections that wait already, then closes the socket, unless other workers still accept from it or systemd
- * keeps it: who comes from now on is refused at once and can go elsewhere. Harmless twice. */
+/* No more connections here; harmless twice. */
 void wr_accept_stop(struct wr_accept *a);
+/* As wr_accept_stop(), after accepting what is in the queue. When the last worker of a socket leaves it so, the socket is
+ * closed: who connects from now on is refused at once and can turn to another node. A socket of systemd's stays open there,
+ * for the next process. Each worker once, whether it accepts yet or not (then a->event is NULL). */
+void wr_accept_leave(struct wr_accept *a, struct wr_listener *l, unsigned index);
 
 /* The socket systemd passed under this name (LISTEN_FDS, LISTEN_FDNAMES; sd_listen_fds(3)), or -1. A name of digits is
  * a number, from 0. Thread: start. */

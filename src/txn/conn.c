@@ -443,12 +443,19 @@ void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_peer *peer, b
     wr_timer_set(&c->timer, policy_of(c)->header_timeout);
 }
 
+/* A request that has arrived and wasn't read yet: to close now would reset it. */
+static bool has_input(const struct wr_conn *c)
+{
+    char octet;
+    return c->to > c->from || recv(c->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void wr_conns_drain(struct wr_worker *worker)
 {
     struct wr_conn *c, *next;
     for (c = TAILQ_FIRST(&worker->conns); c; c = next) {
         next = TAILQ_NEXT(c, entry);
-        if (c->state != WR_CONN_HEAD || c->to > c->from)
+        if (c->state != WR_CONN_HEAD || has_input(c))
             continue;
         if (c->requests > 0)
             wr_conn_kill(c);

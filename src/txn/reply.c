@@ -55,7 +55,7 @@ static void write_cache_status(struct wr_txn *t)
 void wr_txn_write_reply(struct wr_txn *t)
 {
     const struct wr_err_info *info = wr_err_info(t->err);
-    bool json = !t->refused && wr_accept_prefers_json(&t->head);
+    bool json = wr_accept_prefers_json(&t->head);
     struct wr_buf body = { 0 };
     char date[WR_DATE_LEN + 1];
     wr_date_format(t->worker->loop.now, date);

@@ -101,16 +101,19 @@ static void open_upload(struct wr_txn *t)
 
 /* --- the head --- */
 
+static enum wr_txn_stage refuse_body(struct wr_txn *t, enum wr_err err, const char *why)
+{
+    wr_txn_identify(t); /* for the log */
+    return wr_txn_refuse(t, err, why);
+}
+
 enum wr_txn_stage wr_txn_read_enter(struct wr_txn *t)
 {
     struct wr_conn *c = t->conn;
     WR_COUNT(requests);
     if (t->parse.err != WR_OK) {
-        t->refused = true;
-        t->close = true;
         WR_COUNT(bad_requests);
-        memset(&t->head, 0, sizeof t->head);
-        return wr_txn_refuse(t, t->parse.err, t->parse.why);
+        return wr_txn_refuse_unread(t, t->parse.err, t->parse.why);
     }
     wr_conn_eat(c, t->parse.length);
     c->base = c->from;
@@ -118,13 +121,13 @@ enum wr_txn_stage wr_txn_read_enter(struct wr_txn *t)
     uint64_t most = t->tenure->policy->max_body;
     if (t->head.framing == WR_FRAMING_LENGTH && most > 0 && t->head.content_length > most) {
         t->close = true;
-        return wr_txn_refuse(t, WR_ERR_BODY_TOO_LARGE, NULL);
+        return refuse_body(t, WR_ERR_BODY_TOO_LARGE, NULL);
     }
     if (t->head.framing != WR_FRAMING_NONE) {
         open_upload(t);
         pump(t);
         if (t->err != WR_OK) /* broken from its first octets on */
-            return wr_txn_refuse(t, t->err, t->why);
+            return refuse_body(t, t->err, t->why);
     }
     return WR_TXN_ROUTE;
 }

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include "base/rand.h"
+#include "http/forwarded.h"
 #include "txn/txn.h"
 
 static bool trusted(const struct wr_txn *t, const unsigned char addr[16])
@@ -15,8 +16,6 @@ static bool parse_addr(struct wr_slice s, unsigned char out[16])
 {
     char text[64];
     s = wr_slice_trim(s);
-    if (s.len >= 2 && s.at[0] == '"' && s.at[s.len - 1] == '"')
-        s = wr_slice(s.at + 1, s.len - 2);
     if (s.len > 0 && s.at[0] == '[') {
         const char *end = memchr(s.at, ']', s.len);
         if (end == NULL)
@@ -37,17 +36,6 @@ static bool parse_addr(struct wr_slice s, unsigned char out[16])
     return inet_pton(AF_INET, text, out + 12) == 1;
 }
 
-/* The for= of one element of Forwarded (RFC 7239 4). */
-static struct wr_slice forwarded_for(struct wr_slice element)
-{
-    while (element.at) {
-        struct wr_slice pair = wr_slice_trim(wr_slice_cut(&element, ';'));
-        if (pair.len > 4 && wr_slice_eq_nocase(wr_slice(pair.at, 4), WR_SLICE("for=")))
-            return wr_slice(pair.at + 4, pair.len - 4);
-    }
-    return wr_slice(NULL, 0);
-}
-
 /* Walks the list from its end while what it names is a trusted proxy. */
 static void walk_back(struct wr_txn *t, struct wr_slice list, bool is_forwarded)
 {
@@ -57,24 +45,82 @@ static void walk_back(struct wr_txn *t, struct wr_slice list, bool is_forwarded)
             at--;
         struct wr_slice element = wr_slice(list.at + at, list.len - at);
         unsigned char addr[16];
+        list.len = at > 0 ? at - 1 : 0;
+        if (wr_slice_trim(element).len == 0) /* RFC 9110 5.6.1.2: means nothing */
+            continue;
         if (is_forwarded)
-            element = forwarded_for(element);
+            element = wr_forwarded_param(element, WR_SLICE("for"));
         if (element.at == NULL || !parse_addr(element, addr))
             return; /* "unknown", an obfuscated name, or nonsense: the last one known is the best there is */
         memcpy(t->client_addr, addr, 16);
         if (!trusted(t, addr))
             return;
-        list.len = at > 0 ? at - 1 : 0;
     }
+}
+
+/* "unix:" for who came over a Unix socket and is not known further: such a peer has no address. */
+static struct wr_slice address_text(struct wr_txn *t, const unsigned char addr[16])
+{
+    static const unsigned char nowhere[16];
+    if (memcmp(addr, nowhere, 16) == 0)
+        return WR_SLICE("unix:");
+    char *text = wr_arena_alloc(&t->arena, WR_ADDRESS_TEXT);
+    wr_address_text(addr, text);
+    return wr_slice_str(text);
 }
 
 struct wr_slice wr_txn_client(struct wr_txn *t)
 {
-    if (t->client.at || !t->identified)
-        return t->client;
-    char *text = wr_arena_alloc(&t->arena, WR_ADDRESS_TEXT);
-    wr_address_text(t->client_addr, text);
-    return t->client = wr_slice_str(text);
+    if (t->client.at == NULL && t->identified)
+        t->client = address_text(t, t->client_addr);
+    return t->client;
+}
+
+/* --- X-Forwarded-*: what a trusted peer says of itself and those before it goes on, and it is named behind them. What a stranger
+ * says doesn't: the origin would believe it because it believes weir. */
+
+static struct wr_slice last_element(struct wr_slice list)
+{
+    size_t at = list.len;
+    while (at > 0 && list.at[at - 1] != ',')
+        at--;
+    return wr_slice_trim(wr_slice(list.at + at, list.len - at));
+}
+
+/* The field if there is one, else what the nearest proxy's Forwarded has in its place. */
+static struct wr_slice told(struct wr_txn *t, enum wr_field_id id, struct wr_slice param, struct wr_slice otherwise)
+{
+    if (!t->trusted_peer)
+        return otherwise;
+    const struct wr_field *f = wr_head_get(&t->head, id);
+    if (f)
+        return f->value;
+    struct wr_slice said = last_element(wr_head_joined(&t->head, WR_F_FORWARDED, &t->arena));
+    said = wr_forwarded_param(said, param);
+    return said.len > 0 ? said : otherwise;
+}
+
+/* One who spoke Forwarded only, or nothing, has left it to us to name the client. */
+static struct wr_slice forwarded_for(struct wr_txn *t)
+{
+    const struct wr_peer *peer = &t->conn->peer;
+    struct wr_slice list = t->trusted_peer ? wr_head_joined(&t->head, WR_F_X_FORWARDED_FOR, &t->arena) : wr_slice(NULL, 0);
+    while (list.len > 0 && (list.at[list.len - 1] == ',' || list.at[list.len - 1] == ' '))
+        list.len--; /* the field came empty, maybe beside others */
+    if (list.len == 0 && memcmp(t->client_addr, peer->addr, 16) != 0)
+        list = wr_txn_client(t);
+    if (peer->local)
+        return list;
+    struct wr_slice last = address_text(t, peer->addr);
+    return list.len ? wr_arena_printf(&t->arena, "%.*s, %.*s", WR_SLICE_ARG(list), WR_SLICE_ARG(last)) : last;
+}
+
+void wr_txn_forwarded(struct wr_txn *t, struct wr_flight_order *order)
+{
+    order->trusted = t->trusted_peer;
+    order->forwarded_for = forwarded_for(t);
+    order->forwarded_proto = told(t, WR_F_X_FORWARDED_PROTO, WR_SLICE("proto"), WR_SLICE("http"));
+    order->forwarded_host = told(t, WR_F_X_FORWARDED_HOST, WR_SLICE("host"), t->head.host);
 }
 
 static bool is_token(struct wr_slice s)
@@ -98,7 +144,7 @@ struct wr_slice wr_txn_request_id(struct wr_txn *t)
     return t->request_id = wr_slice(text, WR_HASH_HEX);
 }
 
-enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
+void wr_txn_identify(struct wr_txn *t)
 {
     const struct wr_peer *peer = &t->conn->peer;
     memcpy(t->client_addr, peer->addr, 16);
@@ -111,6 +157,11 @@ enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
         walk_back(t, list, is_forwarded);
     }
     t->identified = true;
+}
+
+enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
+{
+    wr_txn_identify(t);
     if (t->head.method == WR_METHOD_PURGE && t->tenure->policy->purger_count > 0)
         return wr_txn_purge(t);
     return t->route ? WR_TXN_LIMIT : wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);

@@ -7,7 +7,7 @@
 
 static struct wr_flight_order order_of(struct wr_txn *t)
 {
-    return (struct wr_flight_order){
+    struct wr_flight_order order = {
         .tenure = t->tenure,
         .route = t->route,
         .request = &t->head,
@@ -17,12 +17,12 @@ static struct wr_flight_order order_of(struct wr_txn *t)
         .vary_values = t->vary_values,
         .marker = t->marker,
         .stale = t->stale,
-        .client = wr_txn_client(t),
-        .forwarded_for = t->trusted_peer ? WR_SLICE("") : wr_slice(NULL, 0),
         .request_id = wr_txn_request_id(t),
         .body = t->upload,
         .body_chunked = t->head.framing == WR_FRAMING_CHUNKED,
     };
+    wr_txn_forwarded(t, &order);
+    return order;
 }
 
 static void on_told(struct wr_audience *a)

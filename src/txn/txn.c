@@ -172,9 +172,16 @@ void wr_txn_start(struct wr_conn *c)
 void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why)
 {
     struct wr_txn *t = txn_take(c);
-    t->refused = true;
-    memset(&t->head, 0, sizeof t->head);
-    drive(t, wr_txn_refuse(t, err, why));
+    drive(t, wr_txn_refuse_unread(t, err, why));
+}
+
+enum wr_txn_stage wr_txn_refuse_unread(struct wr_txn *t, enum wr_err err, const char *why)
+{
+    struct wr_slice in = wr_conn_input(t->conn);
+    wr_parse_salvage(in.at, in.len, t->fields, &t->head);
+    wr_txn_identify(t);
+    t->refused = t->close = true;
+    return wr_txn_refuse(t, err, why);
 }
 
 enum wr_txn_stage wr_txn_refuse(struct wr_txn *t, enum wr_err err, const char *why)

@@ -35,7 +35,7 @@ struct wr_txn {
     /* READ: the request */
     struct wr_parse parse;
     struct wr_head head;
-    bool refused;                /* a refusal before there was a request: nothing in head may be used */
+    bool refused;                /* a refusal before there was a request: head is what wr_parse_salvage() says */
     struct wr_body_reader body;  /* takes the framing off the request's body */
     bool body_open;              /* octets of it are still to come */
     struct wr_flow *upload;      /* where it goes; NULL: no body */
@@ -131,6 +131,10 @@ void wr_txn_abort(struct wr_txn *t);
 /* --- for the stages --- */
 /* The next stage for an answer of weir's own. why: more than err says, or NULL; holds as long as the transaction. */
 enum wr_txn_stage wr_txn_refuse(struct wr_txn *t, enum wr_err err, const char *why);
+/* What has come could not be read as a request. */
+enum wr_txn_stage wr_txn_refuse_unread(struct wr_txn *t, enum wr_err err, const char *why);
+/* Who asks: the client's address, from the peer's and what it may say of others. */
+void wr_txn_identify(struct wr_txn *t);
 /* Judges an object found anywhere and names the next stage; takes the reference. from_redis: for Cache-Status. */
 enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bool from_redis);
 /* LOOKUP once more, with what has been learnt. */
@@ -143,6 +147,8 @@ enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd);
  * neither. Empty before IDENTIFY. In the arena. */
 struct wr_slice wr_txn_client(struct wr_txn *t);
 struct wr_slice wr_txn_request_id(struct wr_txn *t);
+/* s30: fills in what the order says of who asks. In the arena. */
+void wr_txn_forwarded(struct wr_txn *t, struct wr_flight_order *order);
 /* s40: the refusal that the limit's answer asks for. */
 enum wr_txn_stage wr_txn_refuse_limited(struct wr_txn *t);
 /* answer.c: a 1xx of the origin on its way to the client. */

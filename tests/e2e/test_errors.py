@@ -4,6 +4,7 @@ import pytest
 
 from rig import policy
 from rig.answer import Answer
+from rig.client import exchange
 
 OWN = {404: "/nowhere", 502: "/broken", 504: "/never"}
 
@@ -32,6 +33,29 @@ def test_an_error_is_problem_json_when_accepted(node, status, accept):
     assert answer.fields["Content-Type"] == "application/problem+json"
     problem = answer.json()
     assert problem["status"] == status and problem["title"] and problem["detail"]
+
+
+REFUSED = {
+    400: b"GET / HTTP/1.1\r\n%bX : 1\r\nHost: a\r\n\r\n",
+    408: b"GET / HTTP/1.1\r\nHost: a\r\n%b",
+    413: b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n%b\r\n",
+    414: b"GET /" + b"g" * 9000 + b" HTTP/1.1\r\nHost: a\r\n%b\r\n",
+    417: b"GET / HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\n%b\r\n",
+    431: b"GET / HTTP/1.1\r\nHost: a\r\n%bX: " + b"x" * 20000 + b"\r\n\r\n",
+    501: b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n%b\r\n",
+    505: b"GET / HTTP/2.0\r\nHost: a\r\n%b\r\n",
+}
+
+
+@pytest.mark.parametrize("status", REFUSED)
+@pytest.mark.parametrize("accept, type", [(b"", "text/plain; charset=utf-8"),
+                                          (b"Accept: application/json\r\n", "application/problem+json")])
+def test_who_sends_what_cannot_be_read_is_told_in_the_form_it_accepts(weirs, origin, status, accept, type):
+    node = weirs({"client": {"max_body": "1KB", "header_timeout": "300ms" if status == 408 else "10s"},
+                  "origins": {"app": policy.origin(origin)}, "routes": [policy.route()]})
+    answer, closed = exchange(node.address, REFUSED[status] % accept)
+    assert (answer.status, answer.fields["Content-Type"], closed) == (status, type, True)
+    assert not accept or answer.json()["status"] == status
 
 
 def test_a_browser_gets_text(node):

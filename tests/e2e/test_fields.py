@@ -1,8 +1,14 @@
 """What weir adds to, and takes from, the fields of a forwarded message."""
 
+import time
+from email.utils import parsedate_to_datetime
+
 import pytest
 
+from rig import policy
 from rig.answer import Answer
+from rig.client import ask
+from rig.wait import until
 
 HOP_BY_HOP = {"Keep-Alive": "timeout=5", "Proxy-Connection": "keep-alive", "Upgrade": "h2c", "X-Named": "1"}
 
@@ -30,6 +36,84 @@ def test_forwarded_fields_of_a_stranger_are_not_believed(proxy, origin):
     seen = origin.last("/").fields
     assert seen["X-Forwarded-For"].split(",")[-1].strip() == "127.0.0.1"
     assert (seen["X-Forwarded-Proto"], seen["X-Forwarded-Host"]) == ("http", "test.example")
+
+
+def test_what_a_stranger_says_of_the_way_here_does_not_reach_the_origin(proxy, origin):
+    """Caches are poisoned with fields that an origin believes and a cache does not look at."""
+    origin.on("/")
+    proxy.ask("/", fields={"Forwarded": "for=1.2.3.4;host=evil", "X-Forwarded-Port": "1", "x-forwarded-prefix": "/evil",
+                           "X-Forwarded-Server": "evil", "X-Forwarded-Anything": "evil", "X-Forwarded": "kept"})
+    seen = origin.last("/").fields
+    assert "evil" not in str(seen) and "Forwarded" not in seen and "X-Forwarded-Port" not in seen
+    assert seen["X-Forwarded"] == "kept"
+
+
+@pytest.fixture
+def behind(weirs, origin):
+    """behind(fields, **options): what the origin sees of a request that a trusted proxy passed on with these fields."""
+    node = weirs({"trusted_proxies": ["127.0.0.0/8"], "origins": {"app": policy.origin(origin)},
+                  "routes": [policy.route()]})
+    origin.on("/")
+
+    def seen(fields, **options):
+        assert node.ask("/", fields=fields, **options).status == 200
+        return origin.last("/").fields
+
+    return seen
+
+
+@pytest.mark.parametrize("came, went", [
+    ("192.0.2.1", "192.0.2.1, 127.0.0.1"),
+    ("198.51.100.9, 192.0.2.1, 127.0.0.5", "198.51.100.9, 192.0.2.1, 127.0.0.5, 127.0.0.1"),
+    ("unknown", "unknown, 127.0.0.1"),
+    ("", "127.0.0.1"),
+])
+def test_the_peer_is_named_behind_what_a_trusted_proxy_said(behind, came, went):
+    assert behind({"X-Forwarded-For": came})["X-Forwarded-For"] == went
+
+
+def test_what_a_trusted_proxy_says_of_the_way_goes_on(behind):
+    said = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "public.example", "X-Forwarded-Port": "443",
+            "Forwarded": "for=192.0.2.1"}
+    seen = behind(said)
+    assert {name: seen[name] for name in said} == said
+
+
+def test_forwarded_alone_is_told_in_the_other_fields_too(behind):
+    seen = behind({"Forwarded": 'for=198.51.100.9, for="[2001:db8::1]:47"; Proto=https;host="public.example"'})
+    assert seen["X-Forwarded-For"] == "2001:db8::1, 127.0.0.1"
+    assert (seen["X-Forwarded-Proto"], seen["X-Forwarded-Host"]) == ("https", "public.example")
+
+
+def test_who_comes_over_a_unix_socket_has_no_address(weirs, origin, place):
+    origin.on("/")
+    path = place / "http.sock"
+    node = weirs({"origins": {"app": policy.origin(origin)}, "routes": [policy.route()]})
+    node.terminate()
+    node.write({"listen": [{"address": "%s:%d" % node.address}, {"address": f"unix:{path}"}],
+                "origins": {"app": policy.origin(origin)}, "routes": [policy.route()]})
+    node.start()
+    ask(path, "/")
+    assert "X-Forwarded-For" not in origin.last("/").fields
+    ask(path, "/", fields={"X-Forwarded-For": "192.0.2.1"})
+    assert origin.last("/").fields["X-Forwarded-For"] == "192.0.2.1"
+    lines = until(lambda: len(node.access_lines()) == 2 and node.access_lines(), "two access lines")
+    assert sorted(line.split()[0] for line in lines) == ["192.0.2.1", "unix:"]
+
+
+def test_http_1_0_without_host_has_no_forwarded_host(proxy, origin):
+    origin.on("/")
+    with proxy.connect() as connection:
+        connection.ask("/", version="HTTP/1.0", host=False)
+    assert "X-Forwarded-Host" not in origin.last("/").fields
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_response_without_date_gets_the_time_it_came(proxy, cache, origin, method):
+    origin.on("/", body=b"x")
+    for node in (proxy, cache):
+        date = parsedate_to_datetime(node.ask("/", method).fields["Date"])
+        assert abs(date.timestamp() - time.time()) < 60
 
 
 def test_every_request_has_an_id_of_its_own(proxy, origin):

@@ -46,8 +46,37 @@ def refused(node):
         with node.connect() as connection:
             connection.send_head("GET", "/")
             return connection.ended()
+    except TimeoutError:
+        raise AssertionError("a connection was left in a queue that nobody serves") from None
+    except OSError:
+        return True
+
+
+def test_new_connections_are_refused_at_once_while_it_finishes(weirs, origin, place):
+    """A balancer turns to another node when it is refused; in a queue that nobody serves it would wait."""
+    gate, path = threading.Event(), place / "http.sock"
+    origin.on("/held", body=b"x", gate=gate)
+    node = Weir(place / "node", {"origins": {"app": policy.origin(origin)}, "routes": [policy.route()]})
+    node.write({"listen": [{"address": "%s:%d" % node.address}, {"address": f"unix:{path}"}],
+                "origins": {"app": policy.origin(origin)}, "routes": [policy.route()]})
+    node.start()
+    with node.connect() as connection:
+        connection.send_head("GET", "/held")
+        origin.wait_calls("/held", 1)
+        node.signal(signal.SIGTERM)
+        until(lambda: "stopping" in node.stderr and refuses(node.address), "the port is closed")
+        until(lambda: not path.exists(), "the Unix socket is removed")
+        gate.set()
+        assert connection.read().body == b"x"
+    node.terminate()
+
+
+def refuses(address):
+    try:
+        socket.create_connection(address, 20).close()
     except ConnectionError:
         return True
+    return False
 
 
 def test_a_connection_just_made_may_still_ask(proxy, origin, ending):
@@ -150,6 +179,28 @@ def test_one_access_line_per_request(cache, origin):
     assert [m["status"] for m in found] == ["200", "200", "404"]
     assert found[0]["size"] == "5" and found[0]["referer"] == "http://from.example/"
     assert "hit" in lines[1][found[1].end():] and "hit" not in lines[0][found[0].end():]
+
+
+@pytest.mark.parametrize("sent, line", [
+    (b"GET /long%s HTTP/1.1\r\nHost: a\r\nUser-Agent: who\r\n\r\n" % (b"g" * 9000), "GET /longg"),
+    (b"GET /fold HTTP/1.1\r\nHost: a\r\nUser-Agent: who\r\nX: 1\r\n 2\r\n\r\n", "GET /fold HTTP/1.1"),
+    (b"POST /large HTTP/1.0\r\nUser-Agent: who\r\nContent-Length: 2000\r\n\r\n", "POST /large HTTP/1.0"),
+    (b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nUser-Agent: who\r\n\r\n", "CONNECT a:443 HTTP/1.1"),
+])
+def test_a_refused_request_is_logged_with_who_sent_it(weirs, origin, sent, line):
+    node = weirs({"client": {"max_body": "1KB"}, "origins": {"app": policy.origin(origin)}, "routes": [policy.route()]})
+    with node.connect() as connection:
+        connection.send(sent)
+        assert connection.read().status >= 400
+    found = COMBINED.search(until(node.access_lines, "the access line")[0])
+    assert found["line"].startswith(line) and found["agent"] == "who"
+
+
+def test_garbage_is_logged_with_who_sent_it(proxy):
+    with proxy.connect() as connection:
+        connection.send(b"\x16\x03\x01\x02\x00\r\n\r\n")
+        assert connection.read().status == 400
+    proxy.said(r'^127\.0\.0\.1 - - \[.*\] "-" 400 ')
 
 
 def test_access_lines_in_json_to_a_file(weirs, origin, place):

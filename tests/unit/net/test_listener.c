@@ -150,16 +150,11 @@ static void stop_sides(unsigned count)
     }
 }
 
-static struct sockaddr_in loopback(uint16_t port)
-{
-    return (struct sockaddr_in){ .sin_family = AF_INET,
-                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                 .sin_port = htons(port) };
-}
-
 static int connect_tcp(uint16_t port)
 {
-    struct sockaddr_in at = loopback(port);
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                              .sin_port = htons(port) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (struct sockaddr *) &at, sizeof at), 0);
     return fd;
@@ -185,10 +180,20 @@ static void tcp_connections_reach_all_workers(void **state)
     wr_listener_close(l);
 }
 
-/* Who has been let in by the kernel is handed out; who comes later is refused, not left waiting. */
-static void stopping_takes_who_waits_and_refuses_the_rest(void **state)
+static int try_tcp(uint16_t port)
 {
-    enum { COUNT = 16 };
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                              .sin_port = htons(port) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), refused = connect(fd, (struct sockaddr *) &at, sizeof at);
+    close(fd);
+    return refused < 0 ? errno : 0;
+}
+
+/* Who is in the queue is taken, who comes after the last has left is refused by the kernel. */
+static void who_leaves_empties_the_queue_and_closes(void **state)
+{
+    enum { COUNT = 32 };
     uint16_t port;
     int fds[COUNT];
     (void) state;
@@ -196,15 +201,14 @@ static void stopping_takes_who_waits_and_refuses_the_rest(void **state)
     start_sides(l, 2);
     for (int i = 0; i < COUNT; i++)
         fds[i] = connect_tcp(port);
-    stop_sides(2);
-    assert_int_equal(accepted_count, COUNT);
-    struct sockaddr_in at = loopback(port);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *) &at, sizeof at), -1);
-    assert_int_equal(errno, ECONNREFUSED);
-    close(fd);
+    wr_accept_leave(&sides[0].accept, l, 0);
+    assert_int_equal(try_tcp(port), 0); /* the other one's */
+    wr_accept_leave(&sides[1].accept, l, 1);
+    assert_int_equal(accepted_count, COUNT + 1);
+    assert_int_equal(try_tcp(port), ECONNREFUSED);
     for (int i = 0; i < COUNT; i++)
         close(fds[i]);
+    stop_sides(2);
     wr_listener_close(l);
 }
 
@@ -249,6 +253,26 @@ static void unix_socket_is_shared_and_removed(void **state)
     stop_sides(2);
     wr_listener_close(l);
     assert_int_equal(stat(socket_path, &st), -1);
+}
+
+static void the_last_to_leave_removes_a_unix_socket(void **state)
+{
+    const struct wr_listen listen = at_path(socket_path);
+    (void) state;
+    struct wr_listener *l = opened(&listen, 2);
+    start_sides(l, 2);
+    int client = connect_unix(socket_path);
+    wr_accept_leave(&sides[0].accept, l, 0);
+    assert_int_equal(accepted_count, 1);
+    assert_int_equal(access(socket_path, F_OK), 0);
+    wr_accept_leave(&sides[1].accept, l, 1);
+    assert_int_equal(access(socket_path, F_OK), -1);
+    struct wr_listener *next = opened(&listen, 2);
+    wr_listener_close(l); /* the path is another's now */
+    assert_int_equal(access(socket_path, F_OK), 0);
+    wr_listener_close(next);
+    close(client);
+    stop_sides(2);
 }
 
 static void dead_unix_socket_is_replaced(void **state)
@@ -332,9 +356,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tcp_connections_reach_all_workers),
-        cmocka_unit_test(stopping_takes_who_waits_and_refuses_the_rest),
+        cmocka_unit_test(who_leaves_empties_the_queue_and_closes),
         cmocka_unit_test(second_bind_is_refused),
         cmocka_unit_test(unix_socket_is_shared_and_removed),
+        cmocka_unit_test(the_last_to_leave_removes_a_unix_socket),
         cmocka_unit_test(dead_unix_socket_is_replaced),
         cmocka_unit_test(file_that_is_no_socket_stays),
         cmocka_unit_test(impossible_addresses_say_why),
