@@ -395,14 +395,27 @@ static bool open_admin(struct server *s)
     return s->admin != NULL;
 }
 
+static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+
 static void watch_signals(struct server *s)
 {
-    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
     signal(SIGPIPE, SIG_IGN);
     for (int i = 0; i < 4; i++) {
-        s->signals[i] = evsignal_new(s->loop.base, numbers[i], on_signal, s);
+        s->signals[i] = evsignal_new(s->loop.base, watched[i], on_signal, s);
         WR_CHECK(s->signals[i] != NULL && event_add(s->signals[i], NULL) == 0);
     }
+}
+
+/* Without a handler they would end the process: one more TERM while it ends in order is not to spoil its exit status. */
+static void leave_signals(struct server *s)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < 4; i++)
+        sigaddset(&set, watched[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    for (int i = 0; i < 4; i++)
+        event_free(s->signals[i]);
 }
 
 /* Several daemons may run on one host: the name of a node is unlike any other's. */
@@ -477,9 +490,7 @@ static void close_all(struct server *s)
     for (size_t i = 0; i < s->listener_count; i++)
         wr_listener_close(s->listeners[i]);
     free(s->listeners);
-    for (int i = 0; i < 4; i++)
-        if (s->signals[i])
-            event_free(s->signals[i]);
+    leave_signals(s);
     wr_timer_fini(&s->tick);
     wr_timer_fini(&s->opening);
     wr_timer_fini(&s->drain);
