@@ -16,6 +16,17 @@ def node(request, weirs, origin):
     return weirs(rfc.settings(origin, **more))
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+def test_http_and_https_share_nothing_where_the_origin_is_told_which(weirs, origin, trusted):
+    """RFC 9111 2: the key holds the target URI. An origin that redirects http to https would make a loop otherwise."""
+    origin.on("/", lambda r: Answer(200, {"Cache-Control": "max-age=100"}, r.fields["X-Forwarded-Proto"].encode()))
+    node = weirs(rfc.settings(origin, **({"trusted_proxies": ["127.0.0.1"]} if trusted else {})))
+    for proto in ("http", "https", "HTTPS", "https, http", None):
+        answer = node.ask("/", fields={"X-Forwarded-Proto": proto} if proto else {})
+        assert answer.body == (b"https" if trusted and proto and proto.lower().startswith("https") else b"http")
+    assert origin.calls() == (2 if trusted else 1)
+
+
 @pytest.mark.parametrize("directive", ['private="X-User, set-cookie"', 'no-cache="x-user,Set-Cookie"'])
 def test_fields_named_by_a_directive_reach_the_first_client_only(node, origin, directive):
     rfc.counting(origin, "/", [("Cache-Control", f"max-age=100, {directive}"), ("X-User", "alice"), ("X-All", "1"),
