@@ -3,6 +3,7 @@
 
 #include "base/rand.h"
 #include "cache/fields.h"
+#include "http/conditional.h"
 #include "http/date.h"
 #include "http/directives.h"
 #include "http/serialise.h"
@@ -221,6 +222,14 @@ static bool agrees(const struct wr_head *head, enum wr_field_id id, struct wr_sl
 {
     const struct wr_field *f = wr_head_get(head, id);
     return f == NULL || (stored.at && wr_slice_eq(f->value, stored));
+}
+
+bool wr_build_confirms(const struct wr_head *not_modified, const struct wr_object *stored)
+{
+    const struct wr_field *etag = wr_head_get(not_modified, WR_F_ETAG);
+    if (etag && stored->etag.at)
+        return wr_etag_equal_weak(etag->value, stored->etag);
+    return stored->last_modified.at == NULL || agrees(not_modified, WR_F_LAST_MODIFIED, stored->last_modified);
 }
 
 bool wr_build_describes(const struct wr_head *head, const struct wr_object *stored)

@@ -51,6 +51,7 @@ struct wr_news {
     bool stale;                /* the origin failed: a stale response instead */
     bool validated;            /* the origin said 304 */
     bool stored;               /* it goes into the store */
+    bool held, held_fresh;     /* something was stored when the origin was asked; it was fresh */
     int fwd_status;            /* what the origin answered; 0: nothing */
     const char *why;           /* with FAILED: more than err says, or NULL */
     const char *server;        /* the origin's server; holds while aboard */

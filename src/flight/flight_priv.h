@@ -76,6 +76,7 @@ struct wr_flight {
     struct wr_exchange exchange;    /* ASK */
     struct wr_buf head;             /* the request as it goes out */
     bool exchange_open;
+    bool ask_again;                 /* what came was no answer: once more, without conditions */
     struct wr_object *built;        /* what is being stored, or the private answer */
     struct wr_object *new_marker;   /* to be stored with it */
     struct wr_object *landed;       /* on its way to Redis */
