@@ -16,6 +16,9 @@ struct wr_object *wr_build_pass(const struct wr_key *key, struct wr_time now, st
  * In the arena. */
 void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified,
                           struct wr_arena *arena, struct wr_head *out);
+/* Is this 304 about what is stored (RFC 9111 4.3.4)? Entity tags are compared weakly: an origin that calls what it has compressed
+ * weakly the same may not do so in the 304. */
+bool wr_build_confirms(const struct wr_head *not_modified, const struct wr_object *stored);
 /* Is what a 200 to HEAD says of the response's validators and length what is stored (RFC 9111 4.3.5)? */
 bool wr_build_describes(const struct wr_head *head, const struct wr_object *stored);
 /* The stored response updated by a 304 or a HEAD (RFC 9111 3.2, 4.3.4), sharing its flow. */

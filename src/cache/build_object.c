@@ -3,6 +3,7 @@
 
 #include "base/rand.h"
 #include "cache/fields.h"
+#include "http/conditional.h"
 #include "http/date.h"
 #include "http/directives.h"
 #include "http/serialise.h"
@@ -60,7 +61,7 @@ static void write_tag(struct wr_buf *out, const char *mark, struct wr_slice tag)
     wr_buf_add_char(out, '\n');
 }
 
-static bool write_tags(struct wr_buf *out, const struct wr_head *response)
+static bool write_tags(struct wr_buf *out, const struct wr_head *response, struct wr_slice key)
 {
     static const enum wr_field_id ids[] = { WR_F_CACHE_GROUPS, WR_F_CACHE_TAG, WR_F_SURROGATE_KEY };
     struct wr_slice tags[MAX_TAGS];
@@ -75,6 +76,9 @@ static bool write_tags(struct wr_buf *out, const struct wr_head *response)
         write_tag(out, "", tags[i]);
     for (size_t i = 0; i < groups; i++) /* RFC 9875 2: a group is one of this origin's */
         write_tag(out, "\t", tags[i]);
+    struct wr_slice url = wr_key_url_of_more(key);
+    if (url.at)
+        write_tag(out, " ", url); /* wr_key_tag() */
     wr_arena_fini(&arena);
     return all;
 }
@@ -124,7 +128,7 @@ static struct wr_object *finish(struct wr_object *like, const struct wr_head *re
     write_head(&kept, &first_only, response, &like->meta, via);
     /* more tags than can be held: then it could not be purged by all of them, and so it must be validated
      * each time */
-    if (!write_tags(&tags, response))
+    if (!write_tags(&tags, response, like->key))
         like->meta.flags |= WR_OF_NO_CACHE;
     like->head = wr_buf_slice(&kept);
     like->first_only = wr_buf_slice(&first_only);
@@ -218,6 +222,14 @@ static bool agrees(const struct wr_head *head, enum wr_field_id id, struct wr_sl
 {
     const struct wr_field *f = wr_head_get(head, id);
     return f == NULL || (stored.at && wr_slice_eq(f->value, stored));
+}
+
+bool wr_build_confirms(const struct wr_head *not_modified, const struct wr_object *stored)
+{
+    const struct wr_field *etag = wr_head_get(not_modified, WR_F_ETAG);
+    if (etag && stored->etag.at)
+        return wr_etag_equal_weak(etag->value, stored->etag);
+    return stored->last_modified.at == NULL || agrees(not_modified, WR_F_LAST_MODIFIED, stored->last_modified);
 }
 
 bool wr_build_describes(const struct wr_head *head, const struct wr_object *stored)

@@ -10,6 +10,7 @@
  *     shop.example.com/path?query
  *     header:accept-language=de
  *     cookie:tier=gold
+ *     scheme:https                  (http has no line)
  *     vary:9f3c...                  of a variant: its marker's version, then the fields that choose
  *     accept-encoding=gzip          (a name without "=": the request hasn't got it)
  */
@@ -197,6 +198,8 @@ static void write_cookie(struct wr_text *out, const struct wr_head *request, con
 
 /* --- keys --- */
 
+static const struct wr_slice secure_line = WR_SLICE_INIT("\nscheme:https"), post_mark = WR_SLICE_INIT("POST ");
+
 static struct wr_key finish(const struct wr_text *text, struct wr_slice host)
 {
     struct wr_slice whole = wr_text_slice(text);
@@ -210,7 +213,7 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
     struct wr_slice host = p->no_host ? WR_SLICE("") : host_of(request->host, arena);
     struct wr_text text = { .arena = arena };
     if (request->method == WR_METHOD_POST) /* where the policy stores its responses: apart from GET's */
-        wr_text_add(&text, WR_SLICE("POST "));
+        wr_text_add(&text, post_mark);
     wr_text_add(&text, host);
     wr_text_add(&text, normalised(request->path, arena));
     write_query(&text, p, request->query, arena);
@@ -218,7 +221,50 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
         write_header(&text, request, *name, arena);
     for (char **name = p->cookies; name && *name; name++)
         write_cookie(&text, request, *name);
+    if (request->secure) /* another URI (RFC 9111 2): an origin redirects the one to the other */
+        wr_text_add(&text, secure_line);
     return finish(&text, host);
+}
+
+/* --- all keys of a URL --- */
+
+struct wr_key wr_key_other_scheme(const struct wr_key *primary, struct wr_arena *arena)
+{
+    struct wr_slice text = primary->text;
+    struct wr_text other = { .arena = arena };
+    bool secure = text.len > secure_line.len &&
+                  wr_slice_eq(wr_slice(text.at + text.len - secure_line.len, secure_line.len), secure_line);
+    wr_text_add(&other, wr_slice(text.at, text.len - (secure ? secure_line.len : 0)));
+    if (!secure)
+        wr_text_add(&other, secure_line);
+    return finish(&other, primary->host);
+}
+
+bool wr_key_holds_more(const struct wr_cache_policy *policy)
+{
+    const struct wr_key_policy *p = &policy->key;
+    return (p->headers && *p->headers) || (p->cookies && *p->cookies);
+}
+
+static struct wr_slice url_of(struct wr_slice text)
+{
+    struct wr_slice url = wr_slice_cut(&text, '\n');
+    if (wr_slice_starts(url, post_mark))
+        url = wr_slice(url.at + post_mark.len, url.len - post_mark.len);
+    return url;
+}
+
+struct wr_slice wr_key_url_of_more(struct wr_slice text)
+{
+    struct wr_slice rest = text;
+    wr_slice_cut(&rest, '\n');
+    bool more = rest.at && (wr_slice_starts(rest, WR_SLICE("header:")) || wr_slice_starts(rest, WR_SLICE("cookie:")));
+    return more ? url_of(text) : wr_slice(NULL, 0);
+}
+
+struct wr_slice wr_key_tag(const struct wr_key *primary, struct wr_arena *arena)
+{
+    return wr_arena_printf(arena, " %.*s", WR_SLICE_ARG(url_of(primary->text)));
 }
 
 struct wr_key wr_key_variant(const struct wr_key *primary, const struct wr_object *marker,

@@ -15,6 +15,15 @@ struct wr_key {
     struct wr_slice host; /* lower case, without the default port; "" when the policy leaves it out */
 };
 
+/* Whether keys hold more than a URL by this policy: then a URL has as many primary keys as clients send values, and what is
+ * stored of it is found by the tag that all of them carry. */
+bool wr_key_holds_more(const struct wr_cache_policy *policy);
+/* That tag. No origin can send it: theirs don't begin with a space. In the arena. */
+struct wr_slice wr_key_tag(const struct wr_key *primary, struct wr_arena *arena);
+/* The same of a key's text by itself; at NULL: it holds no more than a URL and its scheme. Borrowed. */
+struct wr_slice wr_key_url_of_more(struct wr_slice text);
+/* The primary key of the same URL with the other scheme, http or https. In the arena. */
+struct wr_key wr_key_other_scheme(const struct wr_key *primary, struct wr_arena *arena);
 /* HEAD asks for GET's key. Percent-encoding of unreserved characters is normalised (RFC 3986 6.2.2) but for
  * dots, dot segments are not resolved (the origin sees the path as sent). Texts live in the arena. */
 struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr_head *request,

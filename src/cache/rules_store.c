@@ -148,7 +148,7 @@ static const char *worthless(const struct wr_head *request, const struct wr_head
                              const struct wr_response_directives *d, enum wr_lifetime_source source,
                              struct wr_span lifetime, const struct wr_meta *meta)
 {
-    bool told = source == WR_LIFETIME_ORIGIN || d->no_cache || d->is_public;
+    bool told = source == WR_LIFETIME_ORIGIN || d->is_public; /* RFC 9111 3: no-cache isn't in its list */
     bool by_policy = source == WR_LIFETIME_POLICY || source == WR_LIFETIME_OVERRIDE;
     if (by_policy && lifetime.us == 0)
         return "the policy's ttl is 0";

@@ -31,7 +31,9 @@ static void on_end(struct wr_exchange *x, enum wr_err err)
     struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
     f->exchange_open = false;
     if (err == WR_OK) {
-        wr_flight_go(f, WR_FLIGHT_LAND);
+        enum wr_flight_stage next = f->ask_again ? WR_FLIGHT_ASK : WR_FLIGHT_LAND;
+        f->ask_again = false;
+        wr_flight_go(f, next);
         return;
     }
     if (f->built == NULL)
@@ -55,6 +57,7 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
     struct wr_exchange *x = &f->exchange;
     drop_purged_stale(f);
     wr_flight_begin_anew(f);
+    wr_buf_clear(&f->head);
     wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->request.minor], !f->alone);
     x->on_interim = wr_flight_on_interim;
     x->on_head = wr_flight_on_head;

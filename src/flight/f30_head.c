@@ -1,5 +1,6 @@
 /* The origin's head has come: what is it to the audience and to the stores? */
 #include "base/rand.h"
+#include "cache/freshness.h"
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
@@ -17,9 +18,12 @@ static void end_early(struct wr_flight *f)
 
 static struct wr_news news_of(struct wr_flight *f, enum wr_verdict verdict, struct wr_object *object, int fwd_status)
 {
+    const struct wr_object *held = f->order.stale;
     return (struct wr_news){ .verdict = verdict,
                              .object = object ? wr_object_ref(object) : NULL,
                              .fwd_status = fwd_status,
+                             .held = held != NULL,
+                             .held_fresh = held && wr_object_freshness(held, f->loop->now).us > 0 && !(held->meta.flags & WR_OF_NO_CACHE),
                              .server = f->exchange.server ? server_text(f).at : NULL };
 }
 
@@ -204,6 +208,25 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     wr_flight_tell(f, news, storing != WR_STORE);
 }
 
+/* 304 about something else than what is stored must not freshen that (RFC 9111 4.3.4): once it is over, the request is sent
+ * again without conditions. And where there were none, 304 is no answer. */
+static void not_modified(struct wr_flight *f, const struct wr_head *head)
+{
+    if (f->order.stale && wr_build_confirms(head, f->order.stale)) {
+        validated(f, head);
+        return;
+    }
+    if (f->order.stale) {
+        wr_object_unref(f->order.stale);
+        f->order.stale = NULL;
+        f->ask_again = true;
+        return;
+    }
+    f->exchange.why = "304 although it was not asked whether anything was modified";
+    wr_flight_failed(f, WR_ERR_ORIGIN_BROKEN);
+    end_early(f);
+}
+
 /* --- which of these is it? --- */
 
 /* Also whether there is a store for so much. */
@@ -225,7 +248,7 @@ static void answer_alone(struct wr_flight *f, const struct wr_head *head, struct
     f->storing = f->rules.post_for_get ? judge(f, head, meta) : WR_STORE_NOT;
     if (f->storing == WR_STORE) {
         f->superseding = wr_rand_u64() | 1;
-        wr_flight_replace(f->tenure->worker, &f->order.primary, f->superseding);
+        wr_flight_replace(f->tenure->worker, &f->order.primary, f->superseding, &f->arena);
         store(f, head, meta);
     } else {
         answer_privately(f, head, *meta);
@@ -244,13 +267,15 @@ static bool asks_for_less(const struct wr_flight *f, const struct wr_head *head)
 void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
 {
     struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
-    struct wr_meta meta = { .kind = WR_OBJECT_RESPONSE, .status = head->status, .response_time = x->answered };
+    struct wr_meta meta = { .kind = WR_OBJECT_RESPONSE, .status = head->status, .request_time = x->sent, .response_time = x->answered };
     if (f->alone) {
+        if (wr_head_get(head, WR_F_AGE)) /* of a cache before us, and not for us to take away (RFC 9111 5.1) */
+            meta.initial_age = wr_initial_age(head, x->sent, x->answered);
         answer_alone(f, head, &meta);
         return;
     }
-    if (head->status == 304 && f->order.stale) {
-        validated(f, head);
+    if (head->status == 304) {
+        not_modified(f, head);
         return;
     }
     if (wr_rules_is_error(head->status) && stale_instead(f, head->status)) {

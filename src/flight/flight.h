@@ -51,6 +51,7 @@ struct wr_news {
     bool stale;                /* the origin failed: a stale response instead */
     bool validated;            /* the origin said 304 */
     bool stored;               /* it goes into the store */
+    bool held, held_fresh;     /* something was stored when the origin was asked; it was fresh */
     int fwd_status;            /* what the origin answered; 0: nothing */
     const char *why;           /* with FAILED: more than err says, or NULL */
     const char *server;        /* the origin's server; holds while aboard */
@@ -91,23 +92,23 @@ struct wr_purge {
     enum wr_scope scope;
     struct wr_slice name;   /* URL: the URL; else see enum wr_scope */
     struct wr_slice host;   /* URL: of its primary key */
-    struct wr_hash primary; /* URL: the hash of its primary key */
+    struct wr_hash primary; /* URL: the hash of its primary key, ... */
+    struct wr_hash other;   /* ... and of that with the other scheme */
     bool soft;              /* stale, not gone */
 };
 
-/* The primary key of a URL ("http://host/path?query") under the policy's route for a GET of it. In the arena. false and
- * *why (static) if it isn't one, or nothing of its route is cached. Thread: any. */
-bool wr_purge_key(const struct wr_policy *policy, struct wr_slice url, struct wr_arena *arena, struct wr_key *key,
-                  const char **why) WR_MUST_USE;
+/* All that is stored of the URL of a GET, by either scheme, whatever else its keys hold (then it is the purge of a tag). Sets
+ * all but `soft`, and `name` only of a tag; in the arena. Thread: any. */
+void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get, struct wr_arena *arena, struct wr_purge *out);
 /* What a text of that scope means ("https://Host/path", "host/path*"...): *out borrows from the arena and the name. false and
  * *why (static) if nothing. Thread: any. */
 bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name, struct wr_arena *arena,
                    struct wr_purge *out, const char **why) WR_MUST_USE;
-/* An unsafe method has changed it: drops what is stored under a primary key (all its variants) here and in Redis, and what is
- * being fetched of it isn't stored. Nobody waits for other nodes, nothing is written into the journal. true: `purged` will be
- * called once, not before this returns, when Redis has confirmed or refused; false: there is no Redis. Thread: worker. */
-bool wr_flight_invalidate(struct wr_worker *worker, const struct wr_key *primary, void (*purged)(void *ctx, enum wr_err err),
-                          void *ctx);
+/* An unsafe method has changed it: drops what is stored of a URL (all its variants) here and in Redis, and what is being
+ * fetched of it isn't stored. Nobody waits for other nodes, nothing is written into the journal. Returns how often `purged`
+ * will be called, not before this returns, when Redis has confirmed or refused; 0: there is no Redis. Thread: worker. */
+unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *url, void (*purged)(void *ctx, enum wr_err err),
+                              void *ctx);
 /* Ends all flights of this worker: what they still wanted is lost. Thread: the worker's. */
 void wr_flights_cut(struct wr_worker *worker);
 /* Fetches under way of what is purged (NULL: of anything) are not stored, and nobody joins them any more. Thread: any. */

@@ -76,6 +76,7 @@ struct wr_flight {
     struct wr_exchange exchange;    /* ASK */
     struct wr_buf head;             /* the request as it goes out */
     bool exchange_open;
+    bool ask_again;                 /* what came was no answer: once more, without conditions */
     struct wr_object *built;        /* what is being stored, or the private answer */
     struct wr_object *new_marker;   /* to be stored with it */
     struct wr_object *landed;       /* on its way to Redis */
@@ -157,7 +158,7 @@ void wr_flight_forget(struct wr_flight *f, struct wr_slice host, struct wr_hash 
 /* --- purge.c --- */
 /* The answer to an unsafe method is about to be stored for its URL: what is stored there goes, and what is being fetched for it
  * anywhere isn't stored any more, but for what supersedes it under this name. */
-void wr_flight_replace(struct wr_worker *worker, const struct wr_key *primary, uint64_t token);
+void wr_flight_replace(struct wr_worker *worker, const struct wr_key *primary, uint64_t token, struct wr_arena *arena);
 
 /* --- f50_land.c --- */
 /* Puts a whole response or a marker (VARY, PASS) into both stores, for as long as it is worth keeping. */

@@ -48,11 +48,13 @@ static bool hash_of_hex(struct wr_slice hex, struct wr_hash *out)
 
 enum wr_err wr_journal_append(struct wr_purger *p, struct wr_call *call, const struct wr_purge *purge, const char *who)
 {
-    char most[24], kept[24], hash[WR_HASH_HEX + 1] = "";
+    char most[24], kept[24], hash[WR_HASH_HEX + 1] = "", other[WR_HASH_HEX + 1] = "";
     int most_len = snprintf(most, sizeof most, "%d", WR_JOURNAL_MOST);
     int kept_len = snprintf(kept, sizeof kept, "%" PRId64, wr_span_ms(WR_JOURNAL_KEPT));
-    if (purge->scope == WR_SCOPE_URL)
+    if (purge->scope == WR_SCOPE_URL) {
         wr_hash_hex(purge->primary, hash);
+        wr_hash_hex(purge->other, other);
+    }
     struct wr_slice key = wr_buf_slice(&p->journal.key);
     const struct wr_slice args[] = {
         wr_slice(most, (size_t) most_len),
@@ -63,17 +65,18 @@ enum wr_err wr_journal_append(struct wr_purger *p, struct wr_call *call, const s
         WR_SLICE("name"), purge->name,
         WR_SLICE("soft"), purge->soft ? WR_SLICE("1") : WR_SLICE("0"),
         WR_SLICE("hash"), wr_slice_str(hash),
+        WR_SLICE("other"), wr_slice_str(other),
     };
     return wr_link_script(p->link, call, PATIENCE, WR_SCRIPT_JOURNAL_ADD, 1, &key, sizeof args / sizeof args[0], args);
 }
 
 /* --- reading one entry --- */
 
-bool wr_journal_entry(const struct wr_reply *reply, struct wr_journal_id *id, struct wr_purge_entry *out, struct wr_hash *primary)
+bool wr_journal_entry(const struct wr_reply *reply, struct wr_journal_id *id, struct wr_purge_entry *out, struct wr_purge *purge)
 {
     const struct wr_reply *fields = wr_reply_at(reply, 1);
     *out = (struct wr_purge_entry){ .name = WR_SLICE("") };
-    *primary = (struct wr_hash){ 0, 0 };
+    *purge = (struct wr_purge){ .scope = WR_SCOPE_URL };
     if (!wr_journal_id_parse(wr_reply_slice(wr_reply_at(reply, 0)), id))
         return false;
     out->at.us = id->ms < INT64_MAX / 1000 ? (int64_t) id->ms * 1000 : 0;
@@ -89,7 +92,9 @@ bool wr_journal_entry(const struct wr_reply *reply, struct wr_journal_id *id, st
             out->name = value;
         else if (wr_slice_eq(name, WR_SLICE("soft")))
             out->soft = wr_slice_eq(value, WR_SLICE("1"));
-        else if (wr_slice_eq(name, WR_SLICE("hash")) && value.len && !hash_of_hex(value, primary))
+        else if (wr_slice_eq(name, WR_SLICE("hash")) && value.len && !hash_of_hex(value, &purge->primary))
+            return false;
+        else if (wr_slice_eq(name, WR_SLICE("other")) && value.len && !hash_of_hex(value, &purge->other))
             return false;
     }
     return out->node.at && out->what.at;
@@ -101,8 +106,8 @@ static void follow(struct wr_journal *j, const struct wr_reply *reply)
 {
     struct wr_purge_entry e;
     struct wr_journal_id id;
-    struct wr_purge purge = { 0 };
-    if (!wr_journal_entry(reply, &id, &e, &purge.primary)) {
+    struct wr_purge purge;
+    if (!wr_journal_entry(reply, &id, &e, &purge)) {
         if (wr_journal_id_parse(wr_reply_slice(wr_reply_at(reply, 0)), &id))
             j->last = id; /* somebody else's: passed over */
         return;
@@ -113,8 +118,10 @@ static void follow(struct wr_journal *j, const struct wr_reply *reply)
     purge.name = e.name;
     purge.soft = e.soft;
     wr_flights_spoil(j->purger->shared->flights, &purge);
-    if (purge.scope == WR_SCOPE_URL && j->purger->shared->memory)
+    if (purge.scope == WR_SCOPE_URL && j->purger->shared->memory) {
         wr_memory_drop(j->purger->shared->memory, purge.primary);
+        wr_memory_drop(j->purger->shared->memory, purge.other);
+    }
     WR_COUNT(purges_heard);
 }
 

@@ -1,7 +1,13 @@
 /* What a purge does in this process, and which responses it means. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "flight/purger_priv.h"
 #include "http/parse.h"
 #include "stats/stats.h"
+
+#define PATIENCE WR_SPAN_S(2) /* as in purger.c */
 
 /* The object softened: what was fetched before now is stale. */
 static void soften(struct wr_memory *memory, struct wr_hash hash)
@@ -24,35 +30,113 @@ void wr_purge_here(struct wr_shared *shared, const struct wr_purge *purge)
     wr_flights_spoil(shared->flights, purge);
     if (purge->scope != WR_SCOPE_URL || shared->memory == NULL)
         return;
-    if (purge->soft && shared->herald == NULL)
-        soften(shared->memory, purge->primary);
-    else
-        wr_memory_drop(shared->memory, purge->primary);
+    const struct wr_hash keys[] = { purge->primary, purge->other };
+    for (size_t i = 0; i < 2; i++)
+        if (purge->soft && shared->herald == NULL)
+            soften(shared->memory, keys[i]);
+        else
+            wr_memory_drop(shared->memory, keys[i]);
 }
 
-void wr_flight_replace(struct wr_worker *worker, const struct wr_key *primary, uint64_t token)
+void wr_flight_replace(struct wr_worker *worker, const struct wr_key *primary, uint64_t token, struct wr_arena *arena)
 {
-    const struct wr_purge purge = { .scope = WR_SCOPE_URL, .host = primary->host, .primary = primary->hash };
+    const struct wr_time gone = { 0 };
+    const struct wr_purge purge = { .scope = WR_SCOPE_URL,
+                                    .host = primary->host,
+                                    .primary = primary->hash,
+                                    .other = wr_key_other_scheme(primary, arena).hash };
     wr_purge_here(worker->shared, &purge);
     WR_COUNT(invalidations);
-    if (worker->shelf)
-        wr_shelf_purge(worker->shelf, primary->host, primary->hash, (struct wr_time){ 0 }, token, NULL, NULL);
+    if (worker->shelf == NULL)
+        return;
+    wr_shelf_purge(worker->shelf, purge.host, purge.primary, gone, token, NULL, NULL);
+    wr_shelf_purge(worker->shelf, purge.host, purge.other, gone, 0, NULL, NULL);
 }
 
-bool wr_flight_invalidate(struct wr_worker *worker, const struct wr_key *primary, void (*purged)(void *ctx, enum wr_err err),
-                          void *ctx)
+enum wr_err wr_purge_send(struct wr_gens *gens, struct wr_link *link, struct wr_call *call, struct wr_span patience,
+                          const struct wr_purge *purge)
 {
-    const struct wr_purge purge = { .scope = WR_SCOPE_URL, .host = primary->host, .primary = primary->hash };
-    wr_purge_here(worker->shared, &purge);
+    struct wr_buf key = { 0 };
+    char kept[24], most[24];
+    bool prefix = purge->scope == WR_SCOPE_PREFIX;
+    int kept_len = snprintf(kept, sizeof kept, "%" PRId64, wr_span_ms(WR_PURGE_KEPT));
+    int most_len = snprintf(most, sizeof most, "%d", WR_PREFIXES_MOST);
+    wr_gens_key(gens, purge->scope, purge->name, &key);
+    struct wr_slice keys = wr_buf_slice(&key), soft = purge->soft ? WR_SLICE("1") : WR_SLICE("0");
+    const struct wr_slice of_prefix[] = { purge->name, soft, wr_slice(kept, (size_t) kept_len), wr_slice(most, (size_t) most_len) };
+    enum wr_err err = wr_link_script(link, call, patience, prefix ? WR_SCRIPT_PREFIXES_PURGE : WR_SCRIPT_GENERATION_PURGE, 1, &keys,
+                                     prefix ? 4 : 2, prefix ? of_prefix : of_prefix + 1);
+    wr_buf_fini(&key);
+    return err;
+}
+
+/* --- what an unsafe method has changed --- */
+
+/* Of a generation, while Redis is being told. Nobody can call it off. */
+struct telling {
+    struct wr_call call;
+    struct wr_gens *gens;
+    struct wr_slice tag; /* our own copy */
+    void (*purged)(void *ctx, enum wr_err err);
+    void *ctx;
+};
+
+/* What was learnt since the wish may be old. */
+static void on_told(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct telling *t = WR_CONTAINER(call, struct telling, call);
+    (void) reply;
+    wr_gens_purge(t->gens, WR_SCOPE_TAG, t->tag, false);
+    t->purged(t->ctx, err);
+    free((char *) (uintptr_t) t->tag.at);
+    free(t);
+}
+
+static unsigned tell_tag(struct wr_worker *worker, const struct wr_purge *purge, void (*purged)(void *ctx, enum wr_err err), void *ctx)
+{
+    struct telling *t = calloc(1, sizeof *t);
+    WR_CHECK(t != NULL);
+    *t = (struct telling){ .call.done = on_told, .gens = worker->shared->gens, .purged = purged, .ctx = ctx };
+    t->tag = wr_slice(wr_slice_dup(purge->name), purge->name.len);
+    if (wr_purge_send(t->gens, worker->link, &t->call, PATIENCE, purge) == WR_OK)
+        return 1;
+    free((char *) (uintptr_t) t->tag.at);
+    free(t);
+    return 0;
+}
+
+unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *url, void (*purged)(void *ctx, enum wr_err err),
+                              void *ctx)
+{
+    wr_purge_here(worker->shared, url);
     WR_COUNT(invalidations);
-    if (worker->shelf)
-        wr_shelf_purge(worker->shelf, primary->host, primary->hash, (struct wr_time){ 0 }, 0, purged, ctx);
-    return worker->shelf != NULL;
+    if (worker->shelf == NULL)
+        return 0;
+    if (url->scope == WR_SCOPE_TAG)
+        return tell_tag(worker, url, purged, ctx);
+    wr_shelf_purge(worker->shelf, url->host, url->primary, (struct wr_time){ 0 }, 0, purged, ctx);
+    wr_shelf_purge(worker->shelf, url->host, url->other, (struct wr_time){ 0 }, 0, purged, ctx);
+    return 2;
+}
+
+/* --- which responses are meant --- */
+
+void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get, struct wr_arena *arena, struct wr_purge *out)
+{
+    struct wr_key key = wr_key_build(policy, get, arena);
+    out->scope = WR_SCOPE_URL;
+    out->host = key.host;
+    out->primary = key.hash;
+    out->other = wr_key_other_scheme(&key, arena).hash;
+    if (!wr_key_holds_more(policy))
+        return;
+    out->scope = WR_SCOPE_TAG;
+    out->name = wr_key_tag(&key, arena);
 }
 
 /* The URL is read as a request for it would be: one parser, one key. */
-bool wr_purge_key(const struct wr_policy *policy, struct wr_slice url, struct wr_arena *arena, struct wr_key *key,
-                  const char **why)
+static bool purge_url(const struct wr_policy *policy, struct wr_slice url, struct wr_arena *arena, struct wr_purge *out,
+                      const char **why)
 {
     struct wr_slice text = wr_arena_printf(arena, "GET %.*s HTTP/1.1\r\nHost: ignored\r\n\r\n", WR_SLICE_ARG(url));
     struct wr_field *fields = wr_arena_alloc(arena, WR_MAX_FIELDS * sizeof *fields);
@@ -73,7 +157,7 @@ bool wr_purge_key(const struct wr_policy *policy, struct wr_slice url, struct wr
         *why = route ? "the route of this URL does not cache" : "no route of the policy matches this URL";
         return false;
     }
-    *key = wr_key_build(&route->cache, head, arena);
+    wr_purge_of(&route->cache, head, arena, out);
     return true;
 }
 
@@ -94,7 +178,6 @@ static struct wr_slice prefix_of(struct wr_slice text, struct wr_arena *arena)
 bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name, struct wr_arena *arena,
                    struct wr_purge *out, const char **why)
 {
-    struct wr_key key;
     out->scope = scope;
     out->name = wr_slice_trim(name);
     for (size_t i = 0; i < out->name.len; i++)
@@ -108,11 +191,7 @@ bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct w
     }
     switch (scope) {
     case WR_SCOPE_URL:
-        if (!wr_purge_key(policy, out->name, arena, &key, why))
-            return false;
-        out->host = key.host;
-        out->primary = key.hash;
-        break;
+        return purge_url(policy, out->name, arena, out, why);
     case WR_SCOPE_PREFIX:
         out->name = prefix_of(out->name, arena);
         if (memchr(out->name.at, '/', out->name.len) == NULL || out->name.at[0] == '/') {

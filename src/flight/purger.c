@@ -30,7 +30,7 @@ struct wr_purge_job {
     enum wr_err err;
     unsigned open;              /* questions under way: the purge's and the journal's */
     struct wr_call purge_call, journal_call, nodes_call;
-    bool purge_open;            /* the shelf's, which isn't a call of ours */
+    unsigned purge_open;        /* the shelf's, which aren't calls of ours */
     struct wr_journal_id id;
     struct wr_time deadline;    /* monotonic: for the nodes' word */
     struct wr_timer timer;
@@ -220,7 +220,7 @@ static void on_purged(struct wr_call *call, enum wr_err err, const struct wr_rep
 static void on_url_purged(void *ctx, enum wr_err err)
 {
     struct wr_purge_job *job = ctx;
-    job->purge_open = false;
+    job->purge_open--;
     one_answered(job, err);
 }
 
@@ -233,26 +233,6 @@ static void on_journal(struct wr_call *call, enum wr_err err, const struct wr_re
     one_answered(job, err);
 }
 
-static enum wr_err send_generation(struct wr_purge_job *job)
-{
-    struct wr_purger *p = job->purger;
-    struct wr_buf key = { 0 };
-    char kept[24], most[24];
-    bool prefix = job->purge.scope == WR_SCOPE_PREFIX;
-    int kept_len = snprintf(kept, sizeof kept, "%" PRId64, wr_span_ms(WR_PURGE_KEPT));
-    int most_len = snprintf(most, sizeof most, "%d", WR_PREFIXES_MOST);
-    wr_gens_key(p->shared->gens, job->purge.scope, job->purge.name, &key);
-    struct wr_slice keys = wr_buf_slice(&key), soft = job->purge.soft ? WR_SLICE("1") : WR_SLICE("0");
-    const struct wr_slice of_prefix[] = { job->purge.name, soft, wr_slice(kept, (size_t) kept_len),
-                                          wr_slice(most, (size_t) most_len) };
-    job->purge_call.done = on_purged;
-    enum wr_err err = wr_link_script(p->link, &job->purge_call, PATIENCE,
-                                     prefix ? WR_SCRIPT_PREFIXES_PURGE : WR_SCRIPT_GENERATION_PURGE, 1, &keys, prefix ? 4 : 2,
-                                     prefix ? of_prefix : of_prefix + 1);
-    wr_buf_fini(&key);
-    return err;
-}
-
 /* The purge before the journal: whoever hears of the entry finds it done. */
 static void send_job(struct wr_purge_job *job)
 {
@@ -260,11 +240,12 @@ static void send_job(struct wr_purge_job *job)
     enum wr_err err = WR_OK;
     if (job->purge.scope == WR_SCOPE_URL) {
         struct wr_time soft = { job->purge.soft ? p->loop->now.us : 0 };
-        job->purge_open = true;
+        job->open += job->purge_open = 2;
         wr_shelf_purge(p->shelf, job->purge.host, job->purge.primary, soft, 0, on_url_purged, job);
-        job->open++;
+        wr_shelf_purge(p->shelf, job->purge.host, job->purge.other, soft, 0, on_url_purged, job);
     } else {
-        err = send_generation(job);
+        job->purge_call.done = on_purged;
+        err = wr_purge_send(p->shared->gens, p->link, &job->purge_call, PATIENCE, &job->purge);
         job->open += err == WR_OK;
     }
     job->journal_call.done = on_journal;
@@ -374,8 +355,8 @@ static void on_list(struct wr_call *call, enum wr_err err, const struct wr_reply
     for (size_t i = 0; err == WR_OK && i < wr_reply_count(reply); i++) {
         struct wr_journal_id id;
         struct wr_purge_entry e;
-        struct wr_hash primary;
-        if (wr_journal_entry(wr_reply_at(reply, i), &id, &e, &primary))
+        struct wr_purge purge;
+        if (wr_journal_entry(wr_reply_at(reply, i), &id, &e, &purge))
             l->each(l->ctx, &e);
     }
     list_end(l, err);
@@ -455,7 +436,7 @@ void wr_purger_free(struct wr_purger *p)
     wr_note_fini(&p->note);
     TAILQ_CONCAT(&p->jobs, &p->wishes, entry);
     while ((job = TAILQ_FIRST(&p->jobs)) != NULL) {
-        WR_CHECK(!job->purge_open); /* the shelf has ended its own */
+        WR_CHECK(job->purge_open == 0); /* the shelf has ended its own */
         TAILQ_REMOVE(&p->jobs, job, entry);
         job_free(job);
     }

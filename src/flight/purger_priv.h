@@ -39,9 +39,9 @@ void wr_journal_fini(struct wr_journal *j);
 void wr_journal_look(struct wr_journal *j, bool anything);
 /* Appends a purge; call->done gets the id. */
 enum wr_err wr_journal_append(struct wr_purger *p, struct wr_call *call, const struct wr_purge *purge, const char *who) WR_MUST_USE;
-/* Fields of one entry as Redis gives it. false: not one of ours. */
+/* Fields of one entry as Redis gives it; of *purge the hashes only. false: not one of ours. */
 bool wr_journal_entry(const struct wr_reply *reply, struct wr_journal_id *id, struct wr_purge_entry *out,
-                      struct wr_hash *primary) WR_MUST_USE;
+                      struct wr_purge *purge) WR_MUST_USE;
 
 struct wr_purge_recent;
 
@@ -63,5 +63,8 @@ struct wr_purger {
     size_t recent_count;
 };
 
+/* Makes the generation in Redis newer; not for URLs. Thread: the link's owner. */
+enum wr_err wr_purge_send(struct wr_gens *gens, struct wr_link *link, struct wr_call *call, struct wr_span patience,
+                          const struct wr_purge *purge) WR_MUST_USE;
 /* What it does in this process. Thread: any. */
 void wr_purge_here(struct wr_shared *shared, const struct wr_purge *purge);

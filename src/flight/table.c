@@ -167,7 +167,7 @@ static enum touch touch_of(struct wr_flight *f, const struct wr_purge *purge)
     case WR_SCOPE_GROUP:
         return touch_tagged(f, purge);
     case WR_SCOPE_URL:
-        hit = wr_hash_eq(f->order.primary.hash, purge->primary);
+        hit = wr_hash_eq(f->order.primary.hash, purge->primary) || wr_hash_eq(f->order.primary.hash, purge->other);
         break;
     case WR_SCOPE_HOST:
         hit = wr_slice_eq(f->order.key.host, purge->name);

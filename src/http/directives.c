@@ -215,9 +215,10 @@ bool wr_directives_of_targeted_named(const struct wr_head *h, struct wr_slice na
 {
     struct wr_response_directives read = no_response_directives;
     const struct wr_field *f = NULL;
-    size_t members = 0;
+    size_t members = 0, lines = 0, empty = 0;
     *out = no_response_directives;
-    while ((f = wr_head_named(h, name, f))) {
+    for (; (f = wr_head_named(h, name, f)); lines++) {
+        empty += f->value.len == 0;
         struct wr_sf_reader r = { .rest = f->value };
         struct wr_sf_member m;
         enum wr_sf_status status;
@@ -226,9 +227,10 @@ bool wr_directives_of_targeted_named(const struct wr_head *h, struct wr_slice na
         if (status == WR_SF_INVALID)
             return false;
     }
-    if (members > 0)
-        *out = read;
-    return members > 0;
+    if (members == 0 || (empty > 0 && lines > 1)) /* an empty line makes an empty member (RFC 9651 4.2) */
+        return false;
+    *out = read;
+    return true;
 }
 
 bool wr_directives_of_targeted(const struct wr_head *h, enum wr_field_id id,

@@ -71,6 +71,7 @@ struct wr_head {
     struct wr_slice host;   /* authority without userinfo: from an absolute-form target, else Host; as sent */
     struct wr_slice path;   /* starts with '/', or "*" for OPTIONS * ; without query */
     struct wr_slice query;  /* behind '?', without it; at == NULL: there was no '?' */
+    bool secure;            /* https, as a proxy says that is believed; for whoever knows which one is */
     bool expect_continue;
     bool trailers_wanted; /* TE: trailers was sent: trailers may be passed back (RFC 9110 6.5.1) */
 

@@ -116,18 +116,109 @@ const char *wr_host_settle(struct wr_head *h)
     return NULL;
 }
 
-struct wr_slice wr_target_on_host(struct wr_slice reference, struct wr_slice host)
+/* --- references --- */
+
+/* A port that goes without saying doesn't tell hosts apart. */
+static struct wr_slice without_port(struct wr_slice authority, struct wr_slice port)
 {
-    static const struct wr_slice schemes[] = { WR_SLICE_INIT("http://"), WR_SLICE_INIT("https://"), WR_SLICE_INIT("//") };
+    size_t kept = authority.len - port.len;
+    bool has = authority.len > port.len && wr_slice_eq(wr_slice(authority.at + kept, port.len), port);
+    return has ? wr_slice(authority.at, kept) : authority;
+}
+
+static struct wr_slice without_default_ports(struct wr_slice authority)
+{
+    return without_port(without_port(authority, WR_SLICE(":80")), WR_SLICE(":443"));
+}
+
+static bool same_host(struct wr_slice authority, bool http, bool https, struct wr_slice host)
+{
+    if (http)
+        authority = without_port(authority, WR_SLICE(":80"));
+    if (https)
+        authority = without_port(authority, WR_SLICE(":443"));
+    return wr_slice_eq_nocase(authority, without_default_ports(host));
+}
+
+/* "mailto:" and such; http and https have been dealt with. */
+static bool has_scheme(struct wr_slice text)
+{
+    size_t len = 0;
+    while (len < text.len && text.at[len] != '/' && text.at[len] != '?' && text.at[len] != ':')
+        len++;
+    return len < text.len && text.at[len] == ':';
+}
+
+/* What is behind the authority, without the fragment; *absolute: there was one. at == NULL: of another host. */
+static struct wr_slice on_host(struct wr_slice reference, struct wr_slice host, bool *absolute)
+{
+    static const struct {
+        struct wr_slice text;
+        bool http, https;
+    } begins[] = { { WR_SLICE_INIT("http://"), true, false }, { WR_SLICE_INIT("https://"), false, true },
+                   { WR_SLICE_INIT("//"), true, true } };
     struct wr_slice rest = reference, text = wr_slice_cut(&rest, '#');
-    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-        size_t skip = schemes[i].len, n = skip;
-        if (text.len < skip || !wr_slice_eq_nocase(wr_slice(text.at, skip), schemes[i]))
+    *absolute = false;
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        size_t skip = begins[i].text.len, n = skip;
+        if (text.len < skip || !wr_slice_eq_nocase(wr_slice(text.at, skip), begins[i].text))
             continue;
         while (n < text.len && text.at[n] != '/' && text.at[n] != '?')
             n++;
-        bool same = wr_slice_eq_nocase(wr_slice(text.at + skip, n - skip), host);
+        *absolute = true;
+        bool same = same_host(wr_slice(text.at + skip, n - skip), begins[i].http, begins[i].https, host);
         return same ? wr_slice(text.at + n, text.len - n) : wr_slice(NULL, 0);
     }
-    return text;
+    return has_scheme(text) ? wr_slice(NULL, 0) : text;
+}
+
+struct wr_slice wr_target_on_host(struct wr_slice reference, struct wr_slice host)
+{
+    bool absolute;
+    return on_host(reference, host, &absolute);
+}
+
+/* RFC 3986 5.2.4; path begins with '/'. to: room for path.len octets. */
+static struct wr_slice without_dots(struct wr_slice path, char *to)
+{
+    size_t n = 0;
+    for (size_t i = 0, end; i < path.len; i = end) {
+        for (end = i + 1; end < path.len && path.at[end] != '/';)
+            end++;
+        struct wr_slice segment = wr_slice(path.at + i + 1, end - i - 1);
+        bool up = wr_slice_eq(segment, WR_SLICE("..")), dots = up || wr_slice_eq(segment, WR_SLICE("."));
+        while (up && n > 0 && to[--n] != '/')
+            ;
+        if (!dots) {
+            memcpy(to + n, path.at + i, end - i);
+            n += end - i;
+        } else if (end == path.len) {
+            to[n++] = '/';
+        }
+    }
+    return wr_slice(to, n);
+}
+
+bool wr_target_resolve(const struct wr_head *base, struct wr_slice reference, struct wr_arena *arena, struct wr_slice *path,
+                       struct wr_slice *query)
+{
+    bool absolute;
+    struct wr_slice rest = on_host(reference, base->host, &absolute);
+    if (rest.at == NULL)
+        return false;
+    struct wr_slice own = wr_slice_cut(&rest, '?'), whole = own;
+    if (own.len == 0) {
+        *path = absolute ? WR_SLICE("/") : base->path;
+        *query = absolute || rest.at ? rest : base->query;
+        return true;
+    }
+    if (own.at[0] != '/') { /* beside the base (5.2.3) */
+        size_t dir = base->path.len;
+        while (dir > 0 && base->path.at[dir - 1] != '/')
+            dir--;
+        whole = wr_arena_printf(arena, "%s%.*s%.*s", dir ? "" : "/", (int) dir, base->path.at, WR_SLICE_ARG(own));
+    }
+    *path = without_dots(whole, wr_arena_alloc(arena, whole.len));
+    *query = rest;
+    return true;
 }

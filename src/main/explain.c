@@ -212,8 +212,9 @@ static int explain(struct explanation *e)
 {
     struct wr_slice host = wr_policy_host(e->head.host, &e->arena);
     e->route = wr_policy_route(e->policy, host, e->head.path, e->head.method_text);
-    printf("request   %.*s http://%.*s%.*s%s%.*s\n", WR_SLICE_ARG(e->head.method_text),
-           WR_SLICE_ARG(e->head.host), WR_SLICE_ARG(e->head.path), e->head.query.at ? "?" : "",
+    e->head.secure = wr_slice_starts(e->head.target, WR_SLICE("https:"));
+    printf("request   %.*s %s://%.*s%.*s%s%.*s\n", WR_SLICE_ARG(e->head.method_text),
+           e->head.secure ? "https" : "http", WR_SLICE_ARG(e->head.host), WR_SLICE_ARG(e->head.path), e->head.query.at ? "?" : "",
            WR_SLICE_ARG(e->head.query));
     if (e->route == NULL) {
         printf("route     none matches: answered with 404\n");

@@ -2,8 +2,6 @@
 #include "http/serialise.h"
 #include "txn/txn.h"
 
-#define BOUNDARY "weir-byteranges-6f1d2c7a"
-
 /* --- fields of this hop and this cache --- */
 
 static void write_connection(struct wr_txn *t)
@@ -63,7 +61,7 @@ static void write_cache_status(struct wr_txn *t)
 static void write_age(struct wr_txn *t)
 {
     bool from_cache = t->hit || t->validated || t->collapsed;
-    if (from_cache || (!t->alone && t->object->meta.initial_age.us >= WR_US_PER_S))
+    if (from_cache || t->object->meta.initial_age.us >= WR_US_PER_S)
         wr_head_write_number(&t->out, WR_SLICE("Age"), wr_span_s(wr_object_age(t->object, t->worker->loop.now)));
 }
 
@@ -95,6 +93,25 @@ static bool in_partial(const struct wr_txn *t, const struct wr_field *f)
     return !(t->answer.part_count > 1 && f->id == WR_F_CONTENT_TYPE);
 }
 
+/* The freshness of what is stored isn't that of saying that there is no such part of it: a cache behind us could give that to
+ * those who ask for the whole. */
+static bool in_unsatisfiable(const struct wr_field *f)
+{
+    return f->id == WR_F_DATE || f->id == WR_F_ETAG || f->id == WR_F_VARY || f->id == WR_F_VIA;
+}
+
+static bool goes_along(const struct wr_txn *t, const struct wr_field *f)
+{
+    switch (t->status) {
+    case 206:
+        return in_partial(t, f);
+    case 416:
+        return in_unsatisfiable(f);
+    default:
+        return in_not_modified(f);
+    }
+}
+
 static struct wr_slice reason_of(int status)
 {
     switch (status) {
@@ -116,7 +133,7 @@ static void write_changed_head(struct wr_txn *t)
     wr_head_write_status_line(&t->out, t->status, reason_of(t->status));
     for (size_t i = 0; i < stored.field_count; i++) {
         const struct wr_field *f = &stored.fields[i];
-        if (t->status == 206 ? in_partial(t, f) : in_not_modified(f))
+        if (goes_along(t, f))
             wr_head_write_field(&t->out, f->name, f->value);
     }
 }
@@ -137,16 +154,22 @@ static void write_range(struct wr_buf *out, const struct wr_part *p, uint64_t le
                   (unsigned long long) (p->from + p->length - 1), (unsigned long long) length);
 }
 
+/* Random, so that no content can hold it on purpose (RFC 2046 5.1.1); the same for the whole answer. */
+static void write_boundary(const struct wr_txn *t, struct wr_buf *out)
+{
+    wr_buf_printf(out, "weir-%016llx", (unsigned long long) t->object->meta.version);
+}
+
 /* index == part_count: the closing boundary. */
 void wr_txn_write_part_head(struct wr_txn *t, struct wr_buf *out, size_t index)
 {
-    if (index > 0)
-        wr_buf_add(out, "\r\n", 2);
+    wr_buf_add_str(out, index > 0 ? "\r\n--" : "--");
+    write_boundary(t, out);
     if (index == t->answer.part_count) {
-        wr_buf_add_str(out, "--" BOUNDARY "--\r\n");
+        wr_buf_add_str(out, "--\r\n");
         return;
     }
-    wr_buf_add_str(out, "--" BOUNDARY "\r\nContent-Type: ");
+    wr_buf_add_str(out, "\r\nContent-Type: ");
     wr_buf_add_slice(out, stored_type(t));
     wr_buf_add(out, "\r\n", 2);
     write_range(out, &t->answer.parts[index], t->answer.length);
@@ -176,8 +199,9 @@ static void write_ranges(struct wr_txn *t)
         write_range(&t->out, &a->parts[0], a->length);
         wr_head_write_number(&t->out, WR_SLICE("Content-Length"), (int64_t) a->parts[0].length);
     } else {
-        wr_buf_printf(&t->out, "Content-Type: multipart/byteranges; boundary=" BOUNDARY "\r\nContent-Length: %llu\r\n",
-                      (unsigned long long) multipart_length(t));
+        wr_buf_add_str(&t->out, "Content-Type: multipart/byteranges; boundary=");
+        write_boundary(t, &t->out);
+        wr_buf_printf(&t->out, "\r\nContent-Length: %llu\r\n", (unsigned long long) multipart_length(t));
     }
 }
 

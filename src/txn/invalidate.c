@@ -92,31 +92,18 @@ static void drop(struct wr_txn *t, struct wr_slice path, struct wr_slice query)
     const struct wr_route *route = wr_policy_route(t->tenure->policy, t->host, get.path, get.method_text);
     if (route == NULL || !route->cache.enabled)
         return;
-    struct wr_key key = wr_key_build(&route->cache, &get, &t->arena);
-    t->invalidation->open += wr_flight_invalidate(t->worker, &key, on_purged, t->invalidation);
-}
-
-/* RFC 3986 5.3 for what these two fields hold in practice: an absolute path, or one beside the target's. */
-static struct wr_slice absolute(struct wr_txn *t, struct wr_slice path)
-{
-    if (path.len > 0 && path.at[0] == '/')
-        return path;
-    size_t base = t->head.path.len;
-    while (base > 0 && t->head.path.at[base - 1] != '/')
-        base--;
-    return wr_arena_printf(&t->arena, "%.*s%.*s", (int) base, t->head.path.at, WR_SLICE_ARG(path));
+    struct wr_purge purge = { .name = WR_SLICE("") };
+    wr_purge_of(&route->cache, &get, &t->arena, &purge);
+    t->invalidation->open += wr_flight_invalidate(t->worker, &purge, on_purged, t->invalidation);
 }
 
 static void drop_named(struct wr_txn *t, const struct wr_head *response, enum wr_field_id id)
 {
     const struct wr_field *f = wr_head_get(response, id);
-    if (f == NULL || f->value.len == 0)
-        return;
-    struct wr_slice rest = wr_target_on_host(f->value, t->head.host); /* others' responses it has no say over */
-    if (rest.at == NULL)
-        return;
-    struct wr_slice path = wr_slice_cut(&rest, '?');
-    drop(t, path.len ? absolute(t, path) : WR_SLICE("/"), rest);
+    struct wr_slice path, query;
+    /* others' responses it has no say over */
+    if (f && f->value.len > 0 && wr_target_resolve(&t->head, f->value, &t->arena, &path, &query))
+        drop(t, path, query);
 }
 
 /* The groups of this origin that the answer names (RFC 9875 3). */

@@ -100,14 +100,16 @@ static enum wr_txn_stage purge_target(struct wr_txn *t)
     const struct wr_route *route = wr_policy_route(t->tenure->policy, t->host, get.path, get.method_text);
     if (route == NULL)
         return wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
-    struct wr_key key = wr_key_build(&route->cache, &get, &t->arena);
-    if (prefix)
+    if (prefix) {
+        struct wr_key key = wr_key_build(&route->cache, &get, &t->arena);
         return purge_prefix(t, &key);
-    const struct wr_purge purge = {
-        .scope = WR_SCOPE_URL, .host = key.host, .primary = key.hash, .soft = asks_softly(t),
+    }
+    struct wr_purge purge = {
+        .soft = asks_softly(t),
         .name = wr_arena_printf(&t->arena, "http://%.*s%.*s%s%.*s", WR_SLICE_ARG(t->head.host), WR_SLICE_ARG(get.path),
                                 get.query.at ? "?" : "", WR_SLICE_ARG(get.query)),
     };
+    wr_purge_of(&route->cache, &get, &t->arena, &purge);
     make(t, 1);
     begin(t, 0, &purge);
     return WR_TXN_WAIT;

@@ -36,6 +36,14 @@ static bool parse_addr(struct wr_slice s, unsigned char out[16])
     return inet_pton(AF_INET, text, out + 12) == 1;
 }
 
+/* What the client spoke to the first proxy, as the origin is going to be told. */
+static bool came_by_tls(const struct wr_head *h)
+{
+    const struct wr_field *f = wr_head_get(h, WR_F_X_FORWARDED_PROTO);
+    struct wr_slice rest = f ? f->value : WR_SLICE("");
+    return wr_slice_eq_nocase(wr_slice_trim(wr_slice_cut(&rest, ',')), WR_SLICE("https"));
+}
+
 /* Walks the list from its end while what it names is a trusted proxy. */
 static void walk_back(struct wr_txn *t, struct wr_slice list, bool is_forwarded)
 {
@@ -155,6 +163,7 @@ void wr_txn_identify(struct wr_txn *t)
         if (is_forwarded)
             list = wr_head_joined(&t->head, WR_F_FORWARDED, &t->arena);
         walk_back(t, list, is_forwarded);
+        t->head.secure = came_by_tls(&t->head);
     }
     t->identified = true;
 }

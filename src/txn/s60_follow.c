@@ -54,6 +54,13 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
     return WR_TXN_DELIVER;
 }
 
+/* It was Redis that held something, and not what was in memory here: the origin was asked in spite of that. */
+static void learn_fwd(struct wr_txn *t, const struct wr_news *news)
+{
+    if (news->held && (t->fwd == WR_FWD_URI_MISS || t->fwd == WR_FWD_VARY_MISS))
+        t->fwd = news->held_fresh ? WR_FWD_REQUEST : WR_FWD_STALE;
+}
+
 /* What is stored isn't good enough for the flight, but for us: need we wait for the origin? */
 static bool found_will_do(struct wr_txn *t, const struct wr_object *found)
 {
@@ -70,6 +77,7 @@ static bool found_will_do(struct wr_txn *t, const struct wr_object *found)
 
 static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
 {
+    learn_fwd(t, news);
     switch (news->verdict) {
     case WR_VERDICT_NONE:
         if (found_will_do(t, news->found)) {

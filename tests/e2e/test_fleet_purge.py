@@ -100,6 +100,36 @@ def test_all_variants_of_a_url(site, origin):
         assert int(site[-1].ask("/v", fields={"X-A": value}).body.split()[1]) > calls
 
 
+@pytest.mark.parametrize("how", ["admin", "PURGE", "POST", "soft"])
+@pytest.mark.parametrize("store", ["redis", "memory"])
+def test_a_url_is_gone_whatever_else_its_keys_hold(weirs, origin, request, store, how):
+    redis = {"redis": {"url": request.getfixturevalue("redis").url, "timeout": "2s"}} if store == "redis" else {}
+    settings = {"origins": {"app": policy.origin(origin)}, "purge_from": ["127.0.0.0/8"], "trusted_proxies": ["127.0.0.0/8"],
+                "routes": [policy.route("/keyed", cache={**policy.CACHE, "key": {"headers": ["X-A"], "cookies": ["tier"]}}),
+                           policy.route(cache=True)], **redis}
+    nodes = [weirs(settings) for _ in range(2 if store == "redis" else 1)]
+    askers = [{"X-A": "1", "X-Forwarded-Proto": "https"}, {"X-A": "2", "Cookie": "tier=gold"}, {}]
+    for path in ("/keyed", "/plain"):
+        counting(origin, path)
+        for node in nodes:
+            for fields in askers:
+                until(lambda: cache_status.hit(node.ask(path, fields=fields), node.name), "stored")
+        calls = origin.calls(path)
+        if how == "POST":
+            nodes[0].ask(path, "POST", body=b"x")
+            calls += 1
+        elif how == "PURGE":
+            assert nodes[0].ask(path, "PURGE").status == 200
+        else:
+            nodes[0].admin.ctl("purge", *(["--soft"] if how == "soft" else []), "http://test.example" + path)
+        for fields in askers:
+            answer = nodes[-1].ask(path, fields=fields)
+            assert int(answer.body.split()[1]) > calls or (how == "soft" and cache_status.hit(answer, nodes[-1].name))
+        if how == "soft":       # ... and is refreshed behind
+            for fields in askers:
+                until(lambda: int(nodes[-1].ask(path, fields=fields).body.split()[1]) > calls, "refreshed")
+
+
 @pytest.mark.parametrize("words", [["http://test.example/page"], ["--tag", "shoes"], ["--prefix", "test.example/p"], ["--all"]],
                          ids=" ".join)
 def test_a_fetch_that_began_before_is_not_stored_as_fresh(site, origin, words):

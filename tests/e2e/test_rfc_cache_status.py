@@ -4,6 +4,7 @@ import pytest
 
 from rig import cache_status, policy, rfc
 from rig.answer import Answer
+from rig.wait import until
 
 
 @pytest.fixture
@@ -87,3 +88,17 @@ def test_targeted_fields(weirs, origin, fields, stored):
     assert (again.body == b"call 1") == stored
     for name, value in fields.items():
         assert again.fields[name] == value
+
+
+@pytest.mark.parametrize("fields, asked, fwd", [
+    (rfc.STALE, {}, "stale"),
+    ({"Cache-Control": "max-age=100"}, {"Cache-Control": "no-cache"}, "request"),
+])
+def test_what_another_node_has_stored_counts_as_stored(weirs, redis, origin, fields, asked, fwd):
+    """RFC 9211 2.2: not a miss, whichever node has fetched it."""
+    rfc.validating(origin, "/", fields)
+    one, other = (weirs(rfc.settings(origin, redis={"url": redis.url, "timeout": "2s"})) for _ in range(2))
+    one.ask("/")
+    until(lambda: redis.keys("weir:v1:cache:*"), "stored in Redis")
+    said = cache_status.of(other.ask("/", fields=asked), other.name)
+    assert (said["fwd"], said["fwd-status"]) == (fwd, "304")

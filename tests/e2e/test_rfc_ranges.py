@@ -57,6 +57,25 @@ def test_one_range(node, origin, asked, status, content_range, body, how):
         assert node.ask("/").body == BODY and origin.calls() == 1
 
 
+def test_416_has_no_freshness_of_what_is_stored(node, origin):
+    """A cache behind would give it to those who ask for the whole."""
+    origin.on("/", Answer(200, {**FRESH, "Expires": "Sun, 06 Nov 2044 08:49:37 GMT", "CDN-Cache-Control": "max-age=100"}, BODY))
+    for _ in range(2):
+        answer = node.ask("/", fields={"Range": "bytes=10-"})
+        assert answer.status == 416
+        assert not [name for name in ("Cache-Control", "CDN-Cache-Control", "Expires", "Last-Modified") if name in answer.fields]
+
+
+def test_no_content_can_hold_the_boundary_on_purpose(node, origin):
+    boundaries = set()
+    for path in ("/a", "/b"):
+        origin.on(path, Answer(200, FRESH, BODY))
+        for _ in range(2):
+            kind = node.ask(path, fields={"Range": "bytes=0-1,4-4"}).fields["Content-Type"]
+            boundaries.add(kind.partition("boundary=")[2])
+    assert len(boundaries) == 2
+
+
 def test_several_ranges(node, origin):
     origin.on("/", Answer(200, FRESH, BODY))
     for _ in range(2):

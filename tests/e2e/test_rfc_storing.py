@@ -1,6 +1,8 @@
 """RFC 9111 3: what is stored, for whom, and in whose place."""
 
+import email.utils
 import threading
+import time
 
 import pytest
 
@@ -16,6 +18,38 @@ def node(request, weirs, origin):
     if request.param == "redis":
         more = {"redis": {"url": request.getfixturevalue("redis").socket_url, "timeout": "2s"}, "memory": "off"}
     return weirs(rfc.settings(origin, **more))
+
+
+@pytest.mark.parametrize("method, fields", [("POST", {}), ("GET", {"Cache-Control": "private"}), ("OPTIONS", {})])
+def test_what_passes_by_keeps_its_age_and_gets_a_date(node, origin, method, fields):
+    """RFC 9111 5.1: the age another cache has told; RFC 9110 6.6.1: when it arrived, where the origin doesn't say."""
+    origin.on("/", Answer(200, {**fields, "Age": "77"}, b"x"), Answer(200, {**fields, "Age": "78"}, b"x"), Answer(200, fields, b"x"))
+    ages = []
+    for _ in range(3):
+        answer = node.ask("/", method)
+        ages.append(answer.fields.get("Age"))
+        sent = email.utils.parsedate_to_datetime(answer.fields["Date"])
+        assert abs(sent.timestamp() - time.time()) < 60
+    assert [int(age) for age in ages[:2]] == [77, 78] and ages[2] is None
+
+
+def test_a_redirect_that_only_says_no_cache_is_not_stored(node, origin):
+    """RFC 9111 3: no-cache isn't among what makes a status storable that isn't by itself."""
+    origin.on("/", Answer(302, {"Cache-Control": "no-cache", "ETag": '"v1"', "Location": "/x"}))
+    for _ in range(2):
+        node.ask("/")
+    assert "If-None-Match" not in origin.last("/").fields
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_http_and_https_share_nothing_where_the_origin_is_told_which(weirs, origin, trusted):
+    """RFC 9111 2: the key holds the target URI. An origin that redirects http to https would make a loop otherwise."""
+    origin.on("/", lambda r: Answer(200, {"Cache-Control": "max-age=100"}, r.fields["X-Forwarded-Proto"].encode()))
+    node = weirs(rfc.settings(origin, **({"trusted_proxies": ["127.0.0.1"]} if trusted else {})))
+    for proto in ("http", "https", "HTTPS", "https, http", None):
+        answer = node.ask("/", fields={"X-Forwarded-Proto": proto} if proto else {})
+        assert answer.body == (b"https" if trusted and proto and proto.lower().startswith("https") else b"http")
+    assert origin.calls() == (2 if trusted else 1)
 
 
 @pytest.mark.parametrize("directive", ['private="X-User, set-cookie"', 'no-cache="x-user,Set-Cookie"'])

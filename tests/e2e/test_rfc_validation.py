@@ -161,6 +161,51 @@ def test_unsafe_methods_invalidate_what_they_name_on_their_own_host(node, origin
     assert hits() == [True] * 4
 
 
+@pytest.mark.parametrize("stored, other", [
+    ({"ETag": '"v1"'}, {"ETag": '"v2"'}),
+    ({"Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}, {"Last-Modified": "Sun, 06 Nov 1994 08:49:38 GMT"}),
+])
+def test_a_304_about_something_else_freshens_nothing(node, origin, stored, other):
+    """RFC 9111 4.3.4: what is stored must not be updated by it. The origin is asked again, without conditions."""
+    def answer(request):
+        if "If-None-Match" in request.fields or "If-Modified-Since" in request.fields:
+            return Answer(304, {**other, "Cache-Control": "max-age=100"})
+        if origin.calls("/") == 1:
+            return Answer(200, {**rfc.STALE, **stored}, b"old")
+        return Answer(200, {**other, "Cache-Control": "max-age=100"}, b"new")
+    origin.on("/", answer)
+    assert node.ask("/").body == b"old"
+    renewed = node.ask("/")
+    assert renewed.body == b"new" and cache_status.of(renewed)["fwd-status"] == "200"
+    assert cache_status.hit(node.ask("/")) and origin.calls() == 3
+
+
+def test_a_304_to_a_request_without_conditions_is_no_answer(node, origin):
+    origin.on("/", Answer(304, {"ETag": '"v1"', "Cache-Control": "max-age=100"}))
+    for fields in ({}, {"If-None-Match": '"other"'}):
+        assert node.ask("/", fields=fields).status == 502
+    origin.on("/", Answer(200, {"ETag": '"v1"', "Cache-Control": "max-age=100"}, b"whole"))
+    assert node.ask("/").body == b"whole"
+
+
+@pytest.mark.parametrize("reference, target", [
+    ("../a", "/d/a"), ("./../a", "/d/a"), ("b", "/d/e/b"), ("?x=2", "/d/e/do?x=2"), ("#top", "/d/e/do?x=1"),
+    ("/d/e/../a", "/d/a"), ("../../../a", "/a"), ("..", "/d/"), (".", "/d/e/"), ("http://test.example", "/"),
+    ("http://test.example:80/a", "/a"), ("https://TEST.example:443/a", "/a"), ("//test.example?x", "/?x"),
+    ("http://test.example:8080/a", None), ("http://test.example:443/a", None), ("mailto:a", None), ("http://u@test.example/a", None),
+])
+def test_references_of_an_unsafe_methods_answer_are_resolved(node, origin, reference, target):
+    """RFC 9111 4.4 by way of RFC 3986 5.2."""
+    targets = {"/a", "/", "/d/a", "/d/e/b", "/d/e/do?x=1", "/d/e/do?x=2", "/d/", "/d/e/", "/?x"}
+    for path in targets:
+        rfc.counting(origin, path, {"Cache-Control": "max-age=100"})
+        node.ask(path)
+    origin.on("/d/e/do?x=1", Answer(201, {"Location": reference}))
+    assert node.ask("/d/e/do?x=1", "POST", body=b"x").status == 201
+    gone = {path for path in targets if node.ask(path, fields={"Cache-Control": "only-if-cached"}).status == 504}
+    assert gone == {target, "/d/e/do?x=1"} - {None}
+
+
 def test_a_refresh_behind_brings_the_clients_fields_and_the_next_answer(node, origin):
     origin.on("/", Answer(200, {"Cache-Control": "max-age=100, stale-while-revalidate=100", "Age": "150"}, b"old"),
               Answer(200, {"Cache-Control": "max-age=100"}, b"new"))

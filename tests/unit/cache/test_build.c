@@ -186,6 +186,39 @@ static void a_head_describes_what_is_stored_or_doesnt(void **state)
     wr_arena_fini(&arena);
 }
 
+/* RFC 9111 4.3.4 */
+static void a_304_confirms_what_is_stored_or_doesnt(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *stored, *not_modified;
+        bool want;
+    } lines[] = {
+        { "ETag: \"v\"", "ETag: \"v\"", true },
+        { "ETag: \"v\"", "ETag: \"w\"", false },
+        { "ETag: \"v\"", "ETag: W/\"w\"", false },
+        { "ETag: W/\"v\"", "ETag: \"v\"", true },
+        { "ETag: \"v\"", "", true },
+        { "ETag: \"v\"\nLast-Modified: {-500}", "ETag: \"v\"\nLast-Modified: {-400}", true },
+        { "ETag: \"v\"\nLast-Modified: {-500}", "ETag: \"w\"\nLast-Modified: {-500}", false },
+        { "ETag: \"v\"\nLast-Modified: {-500}", "Last-Modified: {-400}", false },
+        { "Last-Modified: {-500}", "Last-Modified: {-500}", true },
+        { "Last-Modified: {-500}", "Last-Modified: {-499}", false },
+        { "Last-Modified: {-500}", "ETag: \"v\"\nLast-Modified: {-500}", true },
+        { "Last-Modified: {-500}", "", true },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct wr_object *o = object(&arena, 200, lines[i].stored);
+        struct wr_head head;
+        response_of(&arena, 304, lines[i].not_modified, &head);
+        if (wr_build_confirms(&head, o) != lines[i].want)
+            fail_msg("%s / %s", lines[i].stored, lines[i].not_modified);
+        wr_object_unref(o);
+    }
+    wr_arena_fini(&arena);
+}
+
 static void conditions_and_ranges_are_answered(void **state)
 {
     (void) state;
@@ -295,6 +328,7 @@ int main(void)
         cmocka_unit_test(tags_are_gathered),
         cmocka_unit_test(a_304_updates_what_it_may),
         cmocka_unit_test(a_head_describes_what_is_stored_or_doesnt),
+        cmocka_unit_test(a_304_confirms_what_is_stored_or_doesnt),
         cmocka_unit_test(conditions_and_ranges_are_answered),
         cmocka_unit_test(cache_status_is_a_structured_field),
     };

@@ -197,6 +197,51 @@ static void variants_are_chosen_by_what_fields_mean(void **state)
     wr_arena_fini(&arena);
 }
 
+/* RFC 9111 2: the primary key has the whole target URI in it. */
+static void the_scheme_tells_keys_apart_and_each_knows_the_other(void **state)
+{
+    (void) state;
+    char *names[] = { (char *) (uintptr_t) "X-Tenant", NULL };
+    const struct wr_cache_policy policies[] = { { .enabled = true }, { .enabled = true, .key = { .headers = names } } };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < 2; i++) {
+        struct wr_head request;
+        request_of(&arena, "GET /a?b", "Host: example.com\nX-Tenant: t", &request);
+        struct wr_key http = wr_key_build(&policies[i], &request, &arena);
+        request.secure = true;
+        struct wr_key https = wr_key_build(&policies[i], &request, &arena);
+        assert_false(wr_slice_eq(http.text, https.text));
+        assert_true(wr_slice_eq(wr_key_other_scheme(&http, &arena).text, https.text));
+        assert_true(wr_hash_eq(wr_key_other_scheme(&https, &arena).hash, http.hash));
+        assert_true(wr_slice_eq(wr_key_tag(&http, &arena), wr_key_tag(&https, &arena)));
+        assert_int_equal(wr_key_holds_more(&policies[i]), i == 1);
+        assert_int_equal(wr_key_url_of_more(http.text).at != NULL, i == 1);
+        assert_int_equal(wr_key_url_of_more(https.text).at != NULL, i == 1);
+    }
+    wr_arena_fini(&arena);
+}
+
+static void what_holds_more_than_a_url_is_found_by_its_tag(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *text, *url;
+    } lines[] = {
+        { "example.com/a", NULL },
+        { "example.com/a\nscheme:https", NULL },
+        { "example.com/a\nvary:1\nfoo=1", NULL },
+        { "example.com/a\nscheme:https\nvary:1\nheader=1", NULL },
+        { "example.com/a\nheader:x-tenant=t", "example.com/a" },
+        { "POST example.com/a\ncookie:tier\nscheme:https\nvary:1\nfoo", "example.com/a" },
+        { "/a?b\nheader:x-tenant", "/a?b" },
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct wr_slice url = wr_key_url_of_more(wr_slice_str(lines[i].text));
+        if (lines[i].url ? !wr_slice_eq(url, wr_slice_str(lines[i].url)) : url.at != NULL)
+            fail_msg("%zu: %.*s", i, WR_SLICE_ARG(url));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +250,8 @@ int main(void)
         cmocka_unit_test(headers_cookies_and_no_host),
         cmocka_unit_test(vary_names_are_canonical),
         cmocka_unit_test(variants_are_chosen_by_what_fields_mean),
+        cmocka_unit_test(the_scheme_tells_keys_apart_and_each_knows_the_other),
+        cmocka_unit_test(what_holds_more_than_a_url_is_found_by_its_tag),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,6 +152,8 @@ static void targeted_fields_are_strict(void **state)
         { CDN "max-age=token, a=:YQ==:, b=@12, c=%\"f%c3%bc\"\r\n", true, NONE, false },
         /* mistakes: the field is ignored */
         { CDN "MaX-aGe=3600\r\n", false, NONE, false },
+        { CDN "max-age=3600\r\n" CDN "\r\n", false, NONE, false },
+        { CDN "\r\n" CDN "max-age=3600\r\n", false, NONE, false },
         { CDN "max-age=3600, Bad\r\n", false, NONE, false },
         { CDN "max-age =3600\r\n", false, NONE, false },
         { CDN "max-age= 3600\r\n", false, NONE, false },
