@@ -72,6 +72,7 @@ static void look_again(struct wr_flight *f)
     if (looking(f))
         return;
     f->read.done = on_second_look;
+    f->read.part = wr_flight_wants_part(f);
     f->look_sent = f->loop->mono;
     if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)
         fetch_without(f);

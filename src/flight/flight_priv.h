@@ -106,6 +106,10 @@ bool wr_flight_has_leader(struct wr_flight *f);
 /* From Redis, in the hands of LOOK or LOCK: the stage to go on with. miss: the stage if it is no use. Takes the reference. */
 enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss);
 
+/* --- f05_look.c --- */
+/* Does the request that it was made for ask for one part of the content? */
+bool wr_flight_wants_part(const struct wr_flight *f);
+
 /* --- verify.c --- */
 /* Is what was read at f->look_sent still good, or purged? Takes the reference; known() gets it back, or NULL where it is no use
  * (NULL stays NULL); perhaps before this returns. */
