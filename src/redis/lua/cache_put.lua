@@ -1,10 +1,11 @@
 --@include generation_common.lua
 -- Makes a stored response visible, all of it at once, whatever stood there before (of any type), unless its URL has been
 -- purged since its fetch began.  KEYS: the response's hash, its URL's generation.  ARGV: milliseconds to live, key, meta, head,
--- body, how many milliseconds ago the fetch began, how long a URL's generation is kept.  Gives 0: purged meanwhile.
-local ago = tonumber(ARGV[6])
+-- body, when the fetch began on this clock or earlier, how long a URL's generation is kept (both microseconds).  Gives 0: purged
+-- meanwhile.
+local began = tonumber(ARGV[6])
 local purge = parse(redis.pcall('GET', KEYS[2]))
-if ago >= tonumber(ARGV[7]) or (purge and purge >= microseconds() - ago * 1000) then
+if microseconds() - began >= tonumber(ARGV[7]) or (purge and purge + 10 > began) then -- an instant of ten microseconds
     return 0
 end
 redis.call('UNLINK', KEYS[1])
