@@ -50,7 +50,7 @@ struct wr_flight {
 
     struct wr_shelf_read read;      /* LOOK, and again behind the lock */
     struct wr_time look_sent;       /* monotonic */
-    bool redis_late;                /* it didn't answer in time: it isn't asked for a lock as well */
+    bool redis_late;                /* it didn't answer in time: nothing else is asked of it for this flight's audience */
 
     struct wr_gens_ask gens_ask;    /* LOOK: is it purged?  ASK, LAND: what it is to carry */
     struct wr_object *verifying;    /* LOOK: read, and not known to be good */
