@@ -84,6 +84,7 @@ struct wr_gens_ask {
     struct wr_gens *gens;
     struct wr_gens_question *questions;
     size_t count, pending;
+    bool late;      /* read by the asker: Redis did not answer in time */
 };
 /* Asks Redis for what isn't known (or not trusted any more) of what `o` belongs to. keep: make what is missing, for an
  * object that is kept so long; 0: don't. stamp_since: what was read since then is good enough (for wr_gens_stamp()); 0: it must

@@ -140,6 +140,7 @@ static void question_ended(struct wr_gens_ask *ask)
 static void on_answer(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_gens_question *q = WR_CONTAINER(call, struct wr_gens_question, call);
+    q->ask->late |= err == WR_ERR_TIMEOUT;
     if (learn(q, err, reply))
         question_ended(q->ask);
 }
@@ -188,6 +189,7 @@ bool wr_gens_learn(struct wr_gens *g, struct wr_link *link, const struct wr_obje
         return false;
     find_wanted(g, o, stamp_since, &w);
     ask->gens = g;
+    ask->late = false;
     ask->count = w.count;
     ask->questions = calloc(w.count + 1, sizeof *ask->questions);
     WR_CHECK(ask->questions != NULL);

@@ -107,7 +107,7 @@ static void on_fields(struct wr_call *call, enum wr_err err, const struct wr_rep
         wr_flow_unref(flow);
         return;
     }
-    read->fill = wr_shelf_fill_new(read->shelf, read->host, read->hash, &record);
+    read->fill = wr_shelf_fill_new(read->shelf, read->host, read->hash, &record, read->part);
     read->object = object_of(read, &record, wr_shelf_fill_flow(read->fill));
     read->call = (struct wr_call){ .done = on_pieces };
     err = wr_shelf_fill_ask(read->fill, &read->call);

@@ -19,6 +19,7 @@ struct wr_shelf_read {
     /* object: one reference to the callee, or NULL with OK (miss) or with an error (Redis away, late). A
      * large object's flow may still be arriving when this is called. */
     void (*done)(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object);
+    bool part; /* who asks wants a part of the content: of a large one only the pieces that are read are fetched */
     /* private to the shelf from here */
     struct wr_shelf *shelf;
     struct wr_call call;
@@ -27,7 +28,7 @@ struct wr_shelf_read {
     struct wr_object *object;   /* found, and waiting for the news that its pieces are all there */
     struct wr_shelf_fill *fill;
 };
-/* Set read->done first, the rest is filled in. host and key are borrowed until done. One round trip; two
+/* Set read->done and part first, the rest is filled in. host and key are borrowed until done. One round trip; two
  * where the content lies in pieces. Refused: an error now, done never. */
 enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host,
                          struct wr_hash hash, struct wr_slice key) WR_MUST_USE;

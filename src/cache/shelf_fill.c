@@ -1,5 +1,5 @@
-/* A content that lies in pieces: fetched one by one into a flow that is being read already, no faster than
- * its slowest reader where it is too large to be kept. */
+/* A content that lies in pieces: fetched one by one into a flow that is being read already. Where it is not to be kept (too large,
+ * or only a part of it is wanted), no faster than its slowest reader, and no piece that no reader wants. */
 #include "cache/shelf_priv.h"
 
 #include <stdlib.h>
@@ -43,7 +43,7 @@ static void on_room(struct wr_note *note)
 }
 
 struct wr_shelf_fill *wr_shelf_fill_new(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash,
-                                        const struct wr_record *record)
+                                        const struct wr_record *record, bool part)
 {
     struct wr_shelf_fill *f = calloc(1, sizeof *f + host.len + record->sums.len);
     WR_CHECK(f != NULL);
@@ -57,7 +57,8 @@ struct wr_shelf_fill *wr_shelf_fill_new(struct wr_shelf *s, struct wr_slice host
         memcpy(f->texts + record->sums.len, host.at, host.len);
     f->host = wr_slice(f->texts + record->sums.len, host.len);
     uint64_t length = record->like.meta.length;
-    f->flow = wr_flow_new(length, s->policy->memory && length <= s->policy->memory_max_object, UINT64_MAX);
+    bool keep = !part && s->policy->memory && length <= s->policy->memory_max_object;
+    f->flow = wr_flow_new(length, keep, UINT64_MAX);
     wr_note_init(&f->room, s->loop, on_room);
     wr_timer_init(&f->idle, s->loop, on_idle);
     TAILQ_INSERT_TAIL(&s->fills, f, entry);
@@ -122,11 +123,19 @@ static void step(struct wr_shelf_fill *f)
         end(f, WR_OK);
         return;
     }
-    if (wr_flow_room(f->flow) == 0) {
+    uint64_t from;
+    switch (wr_flow_wish(f->flow, f->record.chunk, &from)) {
+    case WR_FLOW_WAIT:
         wr_timer_set(&f->idle, IDLE_MOST);
         return;
+    case WR_FLOW_NOTHING:
+        end(f, WR_ERR_CANCELLED);
+        return;
+    case WR_FLOW_MORE:
+        break;
     }
     wr_timer_clear(&f->idle);
+    f->next = (size_t) (from / f->record.chunk);
     struct wr_buf name = { 0 };
     name_of(f, f->next, &name);
     const struct wr_slice argv[] = { WR_SLICE("GET"), wr_buf_slice(&name) };

@@ -24,9 +24,9 @@ struct wr_shelf {
 /* For what nobody waits for: Redis may take its time. */
 struct wr_span wr_shelf_patience(const struct wr_shelf *s);
 
-/* Takes down what decoding has borrowed. */
+/* Takes down what decoding has borrowed. part: see struct wr_shelf_read. */
 struct wr_shelf_fill *wr_shelf_fill_new(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash,
-                                        const struct wr_record *record);
+                                        const struct wr_record *record, bool part);
 /* The flow it will fill; the fill's reference. */
 struct wr_flow *wr_shelf_fill_flow(const struct wr_shelf_fill *f);
 /* Asks whether all pieces exist: the answer is an integer, wr_shelf_fill_count() if so. */

@@ -26,6 +26,7 @@ struct wr_shelf_job {
     uint64_t length, chunk;
     size_t chunk_count, next;  /* next: the piece to be written */
     uint32_t *sums;
+    bool clock_awaited;
     char *piece;               /* where a piece is put together */
 };
 
@@ -93,6 +94,34 @@ static void on_put(struct wr_call *call, enum wr_err err, const struct wr_reply 
         on_last(call, err, reply);
 }
 
+static enum wr_err write_hash(struct wr_shelf_job *j);
+
+static void on_clock(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_job *j = WR_CONTAINER(call, struct wr_shelf_job, call);
+    (void) reply;
+    if (err == WR_OK)
+        err = write_hash(j);
+    if (err != WR_OK)
+        end(j, err);
+}
+
+/* The link has only just come up: whatever is asked now is answered behind what it asked first. */
+static enum wr_err await_clock(struct wr_shelf_job *j)
+{
+    struct wr_shelf *s = j->shelf;
+    struct wr_buf purge = { 0 };
+    if (j->clock_awaited)
+        return WR_ERR_REDIS_ERROR;
+    j->clock_awaited = true;
+    wr_keys_url_generation(&purge, &s->policy->redis, j->object->hash);
+    j->call = (struct wr_call){ .done = on_clock };
+    enum wr_err err = wr_link_send(s->link, &j->call, wr_shelf_patience(s), 2,
+                                   (struct wr_slice[]){ WR_SLICE("GET"), wr_buf_slice(&purge) });
+    wr_buf_fini(&purge);
+    return err;
+}
+
 static struct wr_slice decimal(char out[24], int64_t n)
 {
     return wr_slice(out, (size_t) snprintf(out, 24, "%lld", (long long) n));
@@ -105,20 +134,23 @@ static struct wr_slice purge_name(char out[24], uint64_t name)
 }
 
 /* What makes it visible. */
-static enum wr_err write_hash(struct wr_shelf_job *j, struct wr_slice body)
+static enum wr_err write_hash(struct wr_shelf_job *j)
 {
+    struct wr_slice body = wr_slice(j->piece, j->chunk_count ? 0 : (size_t) j->length);
     struct wr_shelf *s = j->shelf;
     const struct wr_object *o = j->object;
     struct wr_buf name = { 0 }, meta = { 0 };
     struct wr_buf purge = { 0 };
-    struct wr_span ago = { o->checked.us ? wr_time_since(s->loop->mono, o->checked).us : 0 };
+    int64_t clock = wr_link_clock(s->link, o->checked.us ? o->checked : s->loop->mono);
     char ttl[24], began[24], remembered[24], named[24];
+    if (clock == 0)
+        return await_clock(j);
     wr_keys_cache(&name, &s->policy->redis, o->host, o->hash);
     wr_keys_url_generation(&purge, &s->policy->redis, o->hash);
     wr_record_encode(&meta, o, j->length, j->chunk, j->chunk_count, j->sums);
     const struct wr_slice keys[] = { wr_buf_slice(&name), wr_buf_slice(&purge) };
     const struct wr_slice args[] = { decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head, body,
-                                     decimal(began, wr_span_ms(ago)), decimal(remembered, wr_span_ms(FETCH_MOST)),
+                                     decimal(began, clock), decimal(remembered, FETCH_MOST.us),
                                      purge_name(named, o->supersedes) };
     j->call = (struct wr_call){ .done = on_put };
     enum wr_err err =
@@ -185,13 +217,9 @@ static enum wr_err write_next(struct wr_shelf_job *j)
 {
     if (j->next < j->chunk_count)
         return write_piece(j);
-    struct wr_slice body = wr_slice("", 0);
-    if (j->chunk_count == 0) {
-        if (j->length > 0)
-            body = read_piece(j, (size_t) j->length);
-        j->sums[0] = wr_crc32c(0, body);
-    }
-    return write_hash(j, body);
+    if (j->chunk_count == 0)
+        j->sums[0] = wr_crc32c(0, read_piece(j, (size_t) j->length));
+    return write_hash(j);
 }
 
 static void on_wake(struct wr_reader *reader)
@@ -277,6 +305,18 @@ void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash has
 
 /* --- the bound of variants --- */
 
+static void on_gone(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_job *j = WR_CONTAINER(call, struct wr_shelf_job, call);
+    struct wr_hash hash;
+    for (size_t i = 0; err == WR_OK && i < wr_reply_count(reply); i++) {
+        struct wr_slice name = wr_reply_slice(wr_reply_at(reply, i));
+        if (name.at && wr_keys_cache_hash(&j->shelf->policy->redis, name, &hash))
+            wr_link_tell(j->shelf->link, 2, (struct wr_slice[]){ WR_SLICE("UNLINK"), name });
+    }
+    end(j, err);
+}
+
 void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant,
                           struct wr_span keep)
 {
@@ -286,7 +326,11 @@ void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, co
     wr_keys_cache(&name, &s->policy->redis, variant->host, variant->hash);
     const struct wr_slice keys[] = { wr_buf_slice(&list) };
     const struct wr_slice args[] = { wr_buf_slice(&name), decimal(most, WR_MAX_VARIANTS), decimal(ttl, wr_span_ms(keep)) };
-    wr_link_tell_script(s->link, WR_SCRIPT_VARIANTS, 1, keys, 3, args);
+    struct wr_shelf_job *j = job_new(s, NULL, NULL);
+    j->call = (struct wr_call){ .done = on_gone };
+    enum wr_err err = wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_VARIANTS, 1, keys, 3, args);
     wr_buf_fini(&list);
     wr_buf_fini(&name);
+    if (err != WR_OK)
+        end(j, err);
 }

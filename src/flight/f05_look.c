@@ -100,12 +100,20 @@ static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_objec
     wr_flight_verify(f, object, on_known);
 }
 
+/* Of several parts at once the whole is needed: they may stand in any order. */
+bool wr_flight_wants_part(const struct wr_flight *f)
+{
+    const struct wr_field *range = wr_head_get(&f->request, WR_F_RANGE);
+    return range && memchr(range->value.at, ',', range->value.len) == NULL;
+}
+
 enum wr_flight_stage wr_flight_look(struct wr_flight *f)
 {
     struct wr_shelf *shelf = f->tenure->worker->shelf;
     if (shelf == NULL)
         return WR_FLIGHT_GATE;
     f->read.done = on_read;
+    f->read.part = wr_flight_wants_part(f);
     f->look_sent = f->loop->mono;
     if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)
         return WR_FLIGHT_GATE;

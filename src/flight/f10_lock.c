@@ -50,6 +50,8 @@ static void on_known(struct wr_flight *f, struct wr_object *object)
         wr_flight_go(f, next);
     } else if (f->lock_state == WR_LOCK_HELD) {
         wr_flight_go(f, WR_FLIGHT_ASK);
+    } else if (f->redis_late) {
+        fetch_without(f);
     } else {
         poll_later(f);
     }
@@ -57,8 +59,9 @@ static void on_known(struct wr_flight *f, struct wr_object *object)
 
 static void on_second_look(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
 {
-    (void) err;
-    wr_flight_verify(WR_CONTAINER(read, struct wr_flight, read), object, on_known);
+    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, read);
+    f->redis_late |= err == WR_ERR_TIMEOUT;
+    wr_flight_verify(f, object, on_known);
 }
 
 static bool looking(const struct wr_flight *f)
@@ -72,6 +75,7 @@ static void look_again(struct wr_flight *f)
     if (looking(f))
         return;
     f->read.done = on_second_look;
+    f->read.part = wr_flight_wants_part(f);
     f->look_sent = f->loop->mono;
     if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)
         fetch_without(f);
@@ -103,7 +107,9 @@ static void on_ear(struct wr_ear *ear)
     case WR_EAR_LISTENING:
         look_again(f);
         break;
-    default: /* deaf for now: the timer looks */
+    default: /* deaf for now: the timer looks, unless Redis has gone altogether */
+        if (!wr_link_ready(f->tenure->worker->link) && !looking(f) && !wr_call_pending(&f->lock_call))
+            fetch_without(f);
         break;
     }
 }

@@ -56,6 +56,8 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
 {
     struct wr_exchange *x = &f->exchange;
     drop_purged_stale(f);
+    if (f->tenure->worker->link)
+        wr_link_learn_clock(f->tenure->worker->link); /* for when it lands */
     wr_flight_begin_anew(f);
     wr_buf_clear(&f->head);
     wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->request.minor], !f->alone);

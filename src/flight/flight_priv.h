@@ -50,7 +50,7 @@ struct wr_flight {
 
     struct wr_shelf_read read;      /* LOOK, and again behind the lock */
     struct wr_time look_sent;       /* monotonic */
-    bool redis_late;                /* it didn't answer in time: it isn't asked for a lock as well */
+    bool redis_late;                /* it didn't answer in time: nothing else is asked of it for this flight's audience */
 
     struct wr_gens_ask gens_ask;    /* LOOK: is it purged?  ASK, LAND: what it is to carry */
     struct wr_object *verifying;    /* LOOK: read, and not known to be good */
@@ -107,6 +107,10 @@ bool wr_flight_has_audience(struct wr_flight *f);
 bool wr_flight_has_leader(struct wr_flight *f);
 /* From Redis, in the hands of LOOK or LOCK: the stage to go on with. miss: the stage if it is no use. Takes the reference. */
 enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss);
+
+/* --- f05_look.c --- */
+/* Does the request that it was made for ask for one part of the content? */
+bool wr_flight_wants_part(const struct wr_flight *f);
 
 /* --- verify.c --- */
 /* Is what was read at f->look_sent still good, or purged? Takes the reference; known() gets it back, or NULL where it is no use

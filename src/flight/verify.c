@@ -19,6 +19,7 @@ static enum wr_gens_state compare(struct wr_flight *f, struct wr_object *object)
 static void on_learnt(struct wr_gens_ask *ask)
 {
     struct wr_flight *f = WR_CONTAINER(ask, struct wr_flight, gens_ask);
+    f->redis_late |= ask->late;
     finish(f, f->verifying, compare(f, f->verifying) <= WR_GENS_SOFT);
 }
 

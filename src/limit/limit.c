@@ -91,6 +91,7 @@ static void on_reply(struct wr_call *call, enum wr_err err, const struct wr_repl
     struct wr_limiter *l = ask->limiter;
     size_t i = (size_t) (mine - ask->calls);
     struct wr_limit_decision d;
+    ask->late |= err == WR_ERR_TIMEOUT;
     if (err == WR_OK && wr_shared_limit_read(reply, &d))
         decided(ask, i, &d);
     else
@@ -105,7 +106,7 @@ static void on_reply(struct wr_call *call, enum wr_err err, const struct wr_repl
 enum wr_limit_answer wr_limiter_ask(struct wr_limiter *l, struct wr_limit_ask *ask)
 {
     WR_CHECK(ask->count <= WR_MAX_ROUTE_LIMITS && ask->open_calls == 0);
-    ask->closed = false;
+    ask->closed = ask->late = false;
     bool ready = l->link != NULL && wr_link_ready(l->link);
     for (size_t i = 0; i < ask->count; i++) {
         ask->calls[i] = (struct wr_limit_call){ .call.done = on_reply, .ask = ask };

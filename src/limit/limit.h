@@ -41,6 +41,7 @@ struct wr_limit_ask { /* zeroed before its first use */
     struct wr_slice identities[WR_MAX_ROUTE_LIMITS]; /* borrowed until the answer */
     struct wr_limit_verdict verdicts[WR_MAX_ROUTE_LIMITS];
     bool closed; /* Redis is away and on_failure is closed: refuse with 503 */
+    bool late;   /* Redis did not answer in time */
     /* private to limit/ */
     struct wr_limiter *limiter;
     size_t open_calls;

@@ -12,6 +12,7 @@
 #include "flight/purger.h"
 #include "log/log.h"
 #include "main/crew.h"
+#include "main/load.h"
 #include "main/systemd.h"
 #include "redis/keys.h"
 #include "redis/node.h"
@@ -158,7 +159,7 @@ static bool reload(struct server *s, struct wr_buf *mistakes)
 {
     struct wr_time now = wr_time_monotonic();
     wr_systemd_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long) now.us);
-    struct wr_policy *new = wr_policy_load(s->policy->file, mistakes);
+    struct wr_policy *new = wr_load(s->policy->file, mistakes);
     if (new) {
         tell_what_needs_restart(s->policy, new);
         wr_log_level(new->log_level);

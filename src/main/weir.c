@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "main/explain.h"
+#include "main/load.h"
 #include "main/server.h"
 
 #define DEFAULT_POLICY "/etc/weir/weir.yaml"
@@ -29,7 +30,7 @@ static int usage(FILE *out)
 static struct wr_policy *load(const char *file)
 {
     struct wr_buf mistakes = { 0 };
-    struct wr_policy *policy = wr_policy_load(file, &mistakes);
+    struct wr_policy *policy = wr_load(file, &mistakes);
     if (mistakes.len)
         fwrite(mistakes.at, 1, mistakes.len, stderr);
     wr_buf_fini(&mistakes);

@@ -202,6 +202,51 @@ size_t wr_flow_room(struct wr_flow *f)
     return room;
 }
 
+/* Behind the lock: nobody wants what lies before `at`, nor what it holds. */
+static void skip(struct wr_flow *f, uint64_t at)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        f->bytes -= sizeof(struct piece) + f->pieces[i]->cap;
+        free_piece(f, f->pieces[i]);
+    }
+    f->count = 0;
+    f->start = f->length = at;
+}
+
+static enum wr_flow_wish wish_of_readers(struct wr_flow *f, uint64_t grain)
+{
+    uint64_t slowest = UINT64_MAX, furthest = 0;
+    struct wr_reader *r;
+    TAILQ_FOREACH(r, &f->readers, entry) {
+        if (r->at >= r->until)
+            continue;
+        slowest = r->at < slowest ? r->at : slowest;
+        furthest = r->until > furthest ? r->until : furthest;
+    }
+    if (f->begun && slowest == UINT64_MAX)
+        return WR_FLOW_NOTHING;
+    if (!f->begun || furthest <= f->length || room_now(f) == 0)
+        return WR_FLOW_WAIT;
+    if (slowest / grain * grain > f->length)
+        skip(f, slowest / grain * grain);
+    return WR_FLOW_MORE;
+}
+
+enum wr_flow_wish wr_flow_wish(struct wr_flow *f, uint64_t grain, uint64_t *from)
+{
+    enum wr_flow_wish wish = WR_FLOW_MORE;
+    pthread_mutex_lock(&f->lock);
+    if (!f->keep) {
+        drop_passed(f);
+        wish = wish_of_readers(f, grain);
+    }
+    if (wish == WR_FLOW_WAIT)
+        f->starved = true;
+    *from = f->length;
+    pthread_mutex_unlock(&f->lock);
+    return wish;
+}
+
 char *wr_flow_reserve(struct wr_flow *f, size_t *len)
 {
     pthread_mutex_lock(&f->lock);
@@ -277,11 +322,26 @@ static bool settled(const struct wr_flow *f)
     return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) == WR_FLOW_WHOLE && (f->held || f->keep);
 }
 
-bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
-                    void (*wake)(struct wr_reader *))
+/* Behind the lock. Who begins ahead of what has arrived may be what the producer waits for. */
+static bool enlist(struct wr_flow *f, struct wr_reader *r)
+{
+    bool given_up = f->state == WR_FLOW_BROKEN && f->err == WR_ERR_CANCELLED;
+    if (r->at < f->start || (given_up && !f->keep))
+        return false;
+    TAILQ_INSERT_TAIL(&f->readers, r, entry);
+    r->listed = true;
+    f->begun = true;
+    drop_passed(f);
+    wake_producer(f);
+    return true;
+}
+
+bool wr_reader_open_part(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at, uint64_t length,
+                         void (*wake)(struct wr_reader *))
 {
     r->flow = NULL;
     r->at = at;
+    r->until = length < UINT64_MAX - at ? at + length : UINT64_MAX;
     r->wake = wake;
     r->listed = false;
     wr_note_init(&r->note, loop, on_note);
@@ -291,18 +351,18 @@ bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop
     }
     bool held = true;
     pthread_mutex_lock(&f->lock);
-    if (!settled(f)) {
-        held = at >= f->start;
-        if (held) {
-            TAILQ_INSERT_TAIL(&f->readers, r, entry);
-            r->listed = true;
-            f->begun = true;
-        }
-    }
+    if (!settled(f))
+        held = enlist(f, r);
     pthread_mutex_unlock(&f->lock);
     if (held)
         r->flow = wr_flow_ref(f);
     return held;
+}
+
+bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
+                    void (*wake)(struct wr_reader *))
+{
+    return wr_reader_open_part(r, f, loop, at, UINT64_MAX, wake);
 }
 
 static int peek(const struct wr_flow *f, uint64_t at, struct iovec *iov, int max, uint64_t limit)

@@ -26,6 +26,7 @@ struct wr_reader {
     void (*wake)(struct wr_reader *reader); /* more has arrived, or the end; on the reader's loop */
     struct wr_flow *flow;                   /* counted */
     uint64_t at;                            /* how far it has read */
+    uint64_t until;                         /* it wants nothing from here on */
     bool listed;
     TAILQ_ENTRY(wr_reader) entry;
 };
@@ -49,13 +50,22 @@ void wr_flow_commit(struct wr_flow *f, size_t len);
 void wr_flow_append(struct wr_flow *f, struct wr_slice octets);
 /* No more comes. err: WR_OK for WHOLE. trailers: field lines "Name: value\r\n"..., or empty; copied. */
 void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers);
+/* For a producer that can go on at any multiple of `grain`: what do its readers want? MORE: it should append from *from on, where
+ * the flow goes on by now; a windowed flow has left out what all its readers start behind. WAIT: for the note. NOTHING: whoever
+ * read it has what they wanted. A kept flow wants everything. */
+enum wr_flow_wish { WR_FLOW_MORE, WR_FLOW_WAIT, WR_FLOW_NOTHING };
+enum wr_flow_wish wr_flow_wish(struct wr_flow *f, uint64_t grain, uint64_t *from);
 /* From now on windowed: it will not be stored, nor can anyone new start reading. */
 void wr_flow_let_go(struct wr_flow *f);
 
 /* --- readers --- */
-/* Starts at offset `at`. Takes a reference of its own. false: the flow no longer holds that offset. Thread: loop's owner. */
+/* Starts at offset `at`. Takes a reference of its own. false: the flow no longer holds that offset, or its producer has given it
+ * up. Thread: loop's owner. */
 bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
                     void (*wake)(struct wr_reader *)) WR_MUST_USE;
+/* The same for one who reads no more than `length` octets from there on. */
+bool wr_reader_open_part(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at, uint64_t length,
+                         void (*wake)(struct wr_reader *)) WR_MUST_USE;
 /* Up to max iovecs of what has arrived from r->at on (limit: at most so many octets); gives their count and in *state how
  * the flow stood at that moment. 0 and ARRIVING: wake() will be called. 0 and WHOLE: that was all. The octets hold until
  * wr_reader_advance() or close. */

@@ -190,19 +190,20 @@ static const char *set_server(struct wr_reader *r, struct wr_policy_redis *redis
 void wr_read_redis_url(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
 {
     struct wr_policy_redis *redis = at;
-    struct wr_slice text = node->text, tcp = WR_SLICE("redis://"), local = WR_SLICE("unix://");
-    if (wr_slice_starts(text, WR_SLICE("rediss://"))) {
-        wr_reader_mistake(r, o, node,
-                          "this build has no TLS: rediss:// can't be used, only redis:// and unix://");
+    struct wr_slice text = node->text, tcp = WR_SLICE("redis://"), tls = WR_SLICE("rediss://"), local = WR_SLICE("unix://");
+    redis->tls = wr_slice_starts(text, tls);
+    if (redis->tls && !HAVE_REDIS_TLS) {
+        wr_reader_mistake(r, o, node, "this build has no TLS (it needs hiredis 1.0 or newer with hiredis_ssl): rediss:// can't be "
+                                      "used, only redis:// and unix://");
         return;
     }
     bool is_unix = wr_slice_starts(text, local);
-    if (!is_unix && !wr_slice_starts(text, tcp)) {
+    if (!is_unix && !redis->tls && !wr_slice_starts(text, tcp)) {
         wr_reader_mistake(r, o, node,
-                          "a URL begins with redis:// or unix://, such as redis://127.0.0.1:6379/0");
+                          "a URL begins with redis://, rediss:// or unix://, such as redis://127.0.0.1:6379/0");
         return;
     }
-    size_t skip = is_unix ? local.len : tcp.len;
+    size_t skip = is_unix ? local.len : redis->tls ? tls.len : tcp.len;
     struct wr_slice rest = wr_slice(text.at + skip, text.len - skip);
     const char *host = memrchr(rest.at, '@', rest.len), *reason = NULL;
     if (host) {
@@ -227,6 +228,15 @@ static struct wr_slice locate(struct wr_reader *r, struct wr_slice name)
         return wr_arena_printf(r->arena, "%s/%s", credentials, name.at);
     return wr_arena_printf(r->arena, "%.*s%s", slash ? (int) (slash + 1 - r->policy->file) : 0,
                            r->policy->file, name.at);
+}
+
+/* It is looked at now, so that what can't be read is told with its place in the policy. */
+void wr_read_file(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+{
+    char *path = wr_reader_copy(r, locate(r, node->text));
+    if (access(path, R_OK) != 0)
+        wr_reader_mistake(r, o, node, "can't read %s: %s", path, strerror(errno));
+    *(char **) at = path;
 }
 
 void wr_read_password_file(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,

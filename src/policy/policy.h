@@ -34,7 +34,9 @@ enum wr_on_failure { WR_ON_FAILURE_LOCAL, WR_ON_FAILURE_OPEN, WR_ON_FAILURE_CLOS
 struct wr_policy_redis {
     bool enabled;
     struct wr_address address; /* IP, NAME or UNIX */
-    bool tls;                  /* refused by the reader while no TLS is built in */
+    bool tls;                  /* rediss://; the reader refuses it where no TLS is built in */
+    char *tls_ca, *tls_certificate, *tls_key; /* files; NULL: the system's authorities, no certificate */
+    char *tls_server_name;     /* NULL: the address's host */
     char *user, *password;     /* NULL: none */
     int db;
     char *namespace_, *keyspace;

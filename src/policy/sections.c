@@ -44,6 +44,18 @@ void wr_read_redis(struct wr_reader *r, const struct wr_option *o, const struct 
     wr_read_map(r, o, node, at);
 }
 
+void wr_read_redis_tls(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+{
+    struct wr_policy_redis *redis = at;
+    wr_read_map(r, o, node, at);
+    if (node == NULL)
+        return;
+    if (!redis->tls)
+        wr_reader_mistake(r, o, node, "it belongs to a URL that begins with rediss://");
+    if (!redis->tls_certificate != !redis->tls_key)
+        wr_reader_mistake(r, o, node, "certificate and key need each other");
+}
+
 void wr_read_cache(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
 {
     struct wr_cache_policy *cache = at;

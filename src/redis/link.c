@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "log/log.h"
+#include "redis/clock.h"
 #include "redis/mood_priv.h"
 #include "redis/outage.h"
 #include "redis/pipe_priv.h"
@@ -22,9 +23,10 @@
 #define PROBE_EVERY WR_SPAN_MS(100)
 #define PROBE_LEAST WR_SPAN_MS(20) /* a probe answered within this, or redis.timeout, closes it */
 #define STUCK WR_SPAN_S(2)         /* breaker open, the oldest wire unanswered for so long: dial again */
+#define CLOCK_EVERY WR_SPAN_S(1)
 #define SHA_LEN 40
 
-enum wire_kind { WIRE_PLAIN, WIRE_SCRIPT, WIRE_LOAD, WIRE_PROBE };
+enum wire_kind { WIRE_PLAIN, WIRE_SCRIPT, WIRE_LOAD, WIRE_PROBE, WIRE_CLOCK };
 
 struct wr_wire {
     struct wr_call *call;    /* NULL: nobody waits (any more) */
@@ -50,6 +52,8 @@ struct wr_link {
     bool breaker_open, probe_under_way;
     unsigned late_in_a_row;
     struct wr_mood mood;
+    struct wr_clock clock;
+    struct wr_time clock_asked;
     char sha[WR_SCRIPT_COUNT][SHA_LEN]; /* [0] == 0: not known */
     struct wr_buf scratch;
 };
@@ -269,6 +273,14 @@ static void learn_sha(struct wr_link *link, enum wr_script script, const struct 
         memcpy(link->sha[script], sha.at, SHA_LEN);
 }
 
+static void learn_clock(struct wr_link *link, struct wr_time sent, const struct wr_reply *reply)
+{
+    uint64_t s, us;
+    if (wr_slice_u64(wr_reply_slice(wr_reply_at(reply, 0)), INT32_MAX * INT64_C(1000), &s) &&
+        wr_slice_u64(wr_reply_slice(wr_reply_at(reply, 1)), 999999, &us))
+        wr_clock_told(&link->clock, sent, wr_time_monotonic(), (int64_t) (s * 1000000 + us));
+}
+
 static void wire_answered(struct wr_link *link, struct wr_wire *w, const struct wr_reply *reply)
 {
     switch (w->kind) {
@@ -277,6 +289,9 @@ static void wire_answered(struct wr_link *link, struct wr_wire *w, const struct 
         return;
     case WIRE_LOAD:
         learn_sha(link, w->script, reply);
+        return;
+    case WIRE_CLOCK:
+        learn_clock(link, w->sent, reply);
         return;
     case WIRE_SCRIPT:
         if (!w->dropped && wr_reply_is_error(reply, "NOSCRIPT")) {
@@ -311,9 +326,18 @@ static void on_reply(struct wr_pipe *pipe, const struct wr_reply *reply)
 
 /* --- the connection comes and goes --- */
 
+static void ask_clock(struct wr_link *link)
+{
+    link->clock_asked = link->loop->mono;
+    wire_new(link, WIRE_CLOCK);
+    wr_pipe_say(&link->pipe, 1, (struct wr_slice[]){ WR_SLICE("TIME") });
+}
+
 static void on_opened(struct wr_pipe *pipe)
 {
     struct wr_link *link = WR_CONTAINER(pipe, struct wr_link, pipe);
+    link->clock.known = false; /* it may be another server */
+    ask_clock(link);
     memset(link->sha, 0, sizeof link->sha);
     for (enum wr_script s = 0; s < WR_SCRIPT_COUNT; s++) {
         wire_new(link, WIRE_LOAD)->script = s;
@@ -411,6 +435,7 @@ static struct wr_wire *put_command(struct wr_link *link, size_t argc, const stru
 static struct wr_wire *put_script(struct wr_link *link, enum wr_script script, size_t key_count,
                                   const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args)
 {
+    WR_CHECK(key_count > 0);
     bool by_sha = link->sha[script][0] != '\0';
     struct wr_wire *w = wire_new(link, WIRE_SCRIPT);
     struct wr_buf count = { 0 };
@@ -425,6 +450,17 @@ static struct wr_wire *put_script(struct wr_link *link, enum wr_script script, s
     w->tail_argc = 1 + key_count + arg_count;
     say_eval(link, script, by_sha, w->tail_argc, wr_buf_slice(&w->tail));
     return w;
+}
+
+int64_t wr_link_clock(const struct wr_link *link, struct wr_time at)
+{
+    return wr_clock_at(&link->clock, at);
+}
+
+void wr_link_learn_clock(struct wr_link *link)
+{
+    if (wr_link_ready(link) && wr_time_since(link->loop->mono, link->clock_asked).us >= CLOCK_EVERY.us)
+        ask_clock(link);
 }
 
 enum wr_err wr_link_send(struct wr_link *link, struct wr_call *call, struct wr_span timeout, size_t argc,

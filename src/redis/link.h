@@ -4,7 +4,10 @@
  * once, never before the start has returned. Cancelled: never. When the deadline passes the call ends with
  * TIMEOUT and its late reply is swallowed in order: the link and its neighbours live on; too many late ones
  * in a row open the breaker. All commands of one turn of the loop leave in one write. Thread: the loop's
- * owner. */
+ * owner.
+ *
+ * A call is about one key, or keys of one slot: argv[1], or a script's first key (a channel stands for a key). So whether one
+ * server answers, or one chosen by key, is the link's own business and looks the same to who asks. */
 #pragma once
 
 #include "base/err.h"
@@ -32,7 +35,7 @@ void wr_link_free(struct wr_link *link);
 /* Whether a call made now would be accepted: connected, breaker closed, queue not full. */
 bool wr_link_ready(const struct wr_link *link);
 
-/* call->done must be set. argv's octets are copied before it returns. timeout: from now. */
+/* call->done must be set; argv[1] is the key. argv's octets are copied before it returns. timeout: from now. */
 enum wr_err wr_link_send(struct wr_link *link, struct wr_call *call, struct wr_span timeout, size_t argc,
                          const struct wr_slice *argv) WR_MUST_USE;
 /* The same for a script of scripts.def: EVALSHA, and EVAL behind the caller's back when Redis has forgotten
@@ -50,6 +53,10 @@ enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr
 void wr_link_tell(struct wr_link *link, size_t argc, const struct wr_slice *argv);
 void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count,
                          const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args);
+/* Redis's clock at `at` (monotonic), in microseconds, or earlier than it was; 0: not known yet. */
+int64_t wr_link_clock(const struct wr_link *link, struct wr_time at);
+/* Keeps that fresh: asks for the time, unless it has been asked within a second or the link isn't ready. */
+void wr_link_learn_clock(struct wr_link *link);
 /* The asker no longer wants to know. Harmless on a call that is not under way (zeroed or done). */
 void wr_call_cancel(struct wr_call *call);
 static inline bool wr_call_pending(const struct wr_call *call)

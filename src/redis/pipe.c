@@ -58,6 +58,7 @@ static const char *const trouble_text[] = {
     [WR_PIPE_LOGIN] = "refuses user or password",
     [WR_PIPE_REFUSED] = "refuses us",
     [WR_PIPE_LOADING] = "is loading its data",
+    [WR_PIPE_TLS] = "cannot be spoken to by TLS",
     [WR_PIPE_REDIAL] = "is dialled again",
 };
 
@@ -98,10 +99,12 @@ static void hang_up(struct wr_pipe *p)
     drop_event(&p->on_writable);
     wr_timer_clear(&p->timer);
     wr_names_cancel(&p->query);
+    wr_tls_end(p->tls);
     if (p->ctx)
         redisFree(p->ctx);
     p->ctx = NULL;
     p->unwritten = 0;
+    p->held_back = false;
     p->state = WR_PIPE_DOWN;
 }
 
@@ -128,6 +131,16 @@ void wr_pipe_cut(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_slice de
         p->closed(p);
 }
 
+/* Reading or writing has failed. */
+static void lose(struct wr_pipe *p)
+{
+    struct wr_slice tls = p->tls ? wr_tls_why(p->tls) : wr_slice(NULL, 0);
+    if (tls.len)
+        wr_pipe_cut(p, WR_PIPE_TLS, tls);
+    else
+        wr_pipe_cut(p, WR_PIPE_CLOSED_BY_PEER, wr_slice_str(p->ctx->errstr));
+}
+
 /* --- writing --- */
 
 static void flush(struct wr_pipe *p)
@@ -135,10 +148,14 @@ static void flush(struct wr_pipe *p)
     int done = 0;
     if (p->ctx == NULL)
         return;
+    if (p->tls)
+        wr_tls_forget_errors();
     if (redisBufferWrite(p->ctx, &done) != REDIS_OK)
-        wr_pipe_cut(p, WR_PIPE_CLOSED_BY_PEER, wr_slice_str(p->ctx->errstr));
+        lose(p);
     else if (done)
         p->unwritten = 0;
+    else if (p->tls && wr_tls_wants_read(p->tls))
+        p->held_back = true;
     else
         WR_CHECK(event_add(p->on_writable, NULL) == 0);
 }
@@ -264,6 +281,37 @@ static void take_replies(struct wr_pipe *p)
     }
 }
 
+static void read_all(struct wr_pipe *p)
+{
+    redisContext *ctx = p->ctx;
+    for (int i = 0; i < READS_PER_TURN && p->ctx == ctx; i++) {
+        size_t before = ctx->reader->len;
+        if (p->tls)
+            wr_tls_forget_errors();
+        if (redisBufferRead(ctx) != REDIS_OK) {
+            lose(p);
+            return;
+        }
+        bool more = ctx->reader->len - before >= READ_SIZE || (p->tls && wr_tls_holds_more(p->tls));
+        take_replies(p);
+        if (!more)
+            return;
+    }
+}
+
+/* What TLS left undone: a write that waited for this reading, a reading that waits to write, octets that no socket tells of. */
+static void after_reading(struct wr_pipe *p)
+{
+    bool held_back = p->held_back;
+    p->held_back = false;
+    if (wr_tls_holds_more(p->tls))
+        event_active(p->on_readable, EV_READ, 0);
+    if (wr_tls_wants_write(p->tls))
+        WR_CHECK(event_add(p->on_writable, NULL) == 0);
+    else if (held_back)
+        flush(p);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_pipe *p = arg;
@@ -271,17 +319,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     (void) what;
     wr_loop_tick(p->loop);
     redisContext *ctx = p->ctx;
-    for (int i = 0; i < READS_PER_TURN && p->ctx == ctx; i++) {
-        size_t before = ctx->reader->len;
-        if (redisBufferRead(ctx) != REDIS_OK) {
-            wr_pipe_cut(p, WR_PIPE_CLOSED_BY_PEER, wr_slice_str(ctx->errstr));
-            return;
-        }
-        bool more = ctx->reader->len - before >= READ_SIZE;
-        take_replies(p);
-        if (!more)
-            return;
-    }
+    read_all(p);
+    if (p->tls && ctx != NULL && p->ctx == ctx)
+        after_reading(p);
 }
 
 /* --- dialling --- */
@@ -300,8 +340,14 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
             wr_pipe_cut(p, WR_PIPE_UNREACHABLE, wr_slice_str(strerror(failed)));
             return;
         }
+        if (p->tls && !wr_tls_begin(p->tls, p->ctx)) {
+            wr_pipe_cut(p, WR_PIPE_TLS, wr_slice_str(p->ctx->errstr));
+            return;
+        }
         WR_CHECK(event_add(p->on_readable, NULL) == 0);
         begin_greeting(p);
+    } else if (p->tls) {
+        event_active(p->on_readable, EV_READ, 0); /* perhaps it was a reading that had to write */
     }
     flush(p);
 }
@@ -348,7 +394,9 @@ static void dial(struct wr_pipe *p)
     struct wr_addresses found = { .count = 1 };
     p->state = WR_PIPE_DIALLING;
     wr_timer_set(&p->timer, GREETING_TIME);
-    if (address->kind == WR_ADDRESS_UNIX)
+    if (p->policy->tls && p->tls == NULL)
+        wr_pipe_cut(p, WR_PIPE_TLS, WR_SLICE("the files of redis.tls could not be read"));
+    else if (address->kind == WR_ADDRESS_UNIX)
         watch_connect(p, redisConnectUnixNonBlock(address->host));
     else if (wr_address_literal(address->host, address->port, &found.list[0]))
         connect_to(p, &found);
@@ -364,7 +412,7 @@ static void on_timer(struct wr_timer *timer)
     else if (p->state == WR_PIPE_DIALLING)
         wr_pipe_cut(p, WR_PIPE_UNREACHABLE, WR_SLICE("timed out"));
     else
-        wr_pipe_cut(p, WR_PIPE_SILENT, WR_SLICE("timed out"));
+        wr_pipe_cut(p, WR_PIPE_SILENT, p->tls ? WR_SLICE("timed out (is it a port for TLS?)") : WR_SLICE("timed out"));
 }
 
 void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy,
@@ -377,6 +425,11 @@ void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_polic
     p->on_flush = event_new(loop->base, -1, 0, on_flush, p);
     WR_CHECK(p->on_flush != NULL);
     p->query.done = on_name;
+    struct wr_buf why = { 0 };
+    p->tls = policy->tls ? wr_tls_new(policy, &why) : NULL;
+    if (why.len)
+        wr_error("redis.tls: %.*s", WR_SLICE_ARG(wr_buf_slice(&why)));
+    wr_buf_fini(&why);
     if (policy->address.kind != WR_ADDRESS_UNIX && !wr_address_literal(policy->address.host, 0, &literal))
         p->names = wr_names_new(loop, NULL);
     wr_timer_init(&p->timer, loop, on_timer);
@@ -393,6 +446,8 @@ void wr_pipe_fini(struct wr_pipe *p)
     if (p->names)
         wr_names_free(p->names);
     p->names = NULL;
+    wr_tls_free(p->tls);
+    p->tls = NULL;
     free(p->name);
     p->name = NULL;
 }

@@ -6,6 +6,7 @@
  * buffer and the parser. hiredis's own callback dispatcher (async.c) stays outside: in 0.14 a reply that
  * nobody asked for, or a pushed message of an unforeseen shape, meets an assert there and ends the process,
  * and a PING on a subscribed connection is never answered. What a peer sends ends at most this connection.
+ * TLS comes in below, as hiredis_ssl's reading and writing of that context.
  * Thread: the loop's owner.
  *
  * The process must ignore SIGPIPE: hiredis writes with write(). */
@@ -14,6 +15,7 @@
 #include "net/names.h"
 #include "policy/policy.h"
 #include "redis/reply.h"
+#include "redis/tls_priv.h"
 
 struct redisContext;
 
@@ -33,6 +35,7 @@ enum wr_pipe_trouble {
     WR_PIPE_LOGIN,
     WR_PIPE_REFUSED,
     WR_PIPE_LOADING,
+    WR_PIPE_TLS,
     WR_PIPE_REDIAL, /* we want another one, for a reason that has been logged */
 };
 
@@ -50,6 +53,8 @@ struct wr_pipe {
     enum wr_pipe_state state;
     struct redisContext *ctx;    /* NULL while DOWN, or while the name is looked up */
     struct event *on_readable, *on_writable, *on_flush;
+    struct wr_tls *tls;          /* NULL: plain, or its files could not be read */
+    bool held_back;              /* a write waits for something to be read (only TLS does that) */
     struct wr_names *names;      /* NULL: the policy has a literal address */
     struct wr_name_query query;
     struct wr_timer timer;       /* DOWN: dial; DIALLING, GREETING: give up */

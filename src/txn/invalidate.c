@@ -2,7 +2,8 @@
  * on the same host, is dropped here, in Redis and on every node (RFC 9111 4.4).
  *
  * The answer waits until Redis has confirmed, but no longer than redis.timeout: a client that has been told of its change
- * is not to see the old state on its next request, whichever worker or node takes that. */
+ * is not to see the old state on its next request, whichever worker or node takes that. If Redis was late already with the
+ * request's limit, the answer has waited enough. */
 #include <stdlib.h>
 
 #include "flight/purger.h"
@@ -78,7 +79,7 @@ static struct wr_invalidation *begin(struct wr_txn *t)
     WR_CHECK(i != NULL);
     i->txn = t;
     wr_timer_init(&i->patience, &t->worker->loop, on_patience);
-    wr_timer_set(&i->patience, t->tenure->policy->redis.timeout);
+    wr_timer_set(&i->patience, t->ask.late ? WR_SPAN_MS(0) : t->tenure->policy->redis.timeout);
     return t->invalidation = i;
 }
 

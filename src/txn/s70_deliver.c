@@ -57,7 +57,7 @@ static bool next_part(struct wr_txn *t)
     if (t->answer.part_count > 1)
         wr_txn_write_part_head(t, &t->frame, t->part);
     wr_reader_close(&t->reader);
-    if (!wr_reader_open(&t->reader, t->object->flow, &t->worker->loop, p->from, on_more))
+    if (!wr_reader_open_part(&t->reader, t->object->flow, &t->worker->loop, p->from, p->length, on_more))
         return false;
     t->left = p->length;
     t->part++;
@@ -222,20 +222,30 @@ static bool open_reader(struct wr_txn *t)
     return wr_reader_open(&t->reader, t->object->flow, &t->worker->loop, 0, on_more);
 }
 
+/* What we were to read has gone by: it has grown too large to be kept while we waited for our turn, or came in pieces out of
+ * Redis of which others wanted less. There it still is. */
+static enum wr_txn_stage begin_elsewhere(struct wr_txn *t)
+{
+    bool in_redis = t->from_redis;
+    wr_object_unref(t->object);
+    t->object = NULL;
+    wr_audience_leave(&t->audience);
+    wr_buf_clear(&t->out);
+    t->stored_head = wr_slice(NULL, 0);
+    t->hit = t->stale_hit = t->from_redis = false;
+    t->part = 0;
+    t->again++;
+    return in_redis ? wr_txn_look_up(t) : wr_txn_fetch_alone(t, t->fwd);
+}
+
 static enum wr_txn_stage begin(struct wr_txn *t)
 {
     if (t->err != WR_OK) {
         wr_txn_write_reply(t);
     } else {
         wr_txn_write_head(t);
-        if (!open_reader(t)) {
-            /* it has grown too large to be kept while we waited for our turn */
-            wr_object_unref(t->object);
-            t->object = NULL;
-            wr_audience_leave(&t->audience);
-            wr_buf_clear(&t->out);
-            return wr_txn_fetch_alone(t, t->fwd);
-        }
+        if (!open_reader(t))
+            return begin_elsewhere(t);
     }
     t->head_done = true;
     t->first = wr_time_since(t->worker->loop.mono, t->started_mono);

@@ -219,3 +219,21 @@ def test_failover_in_the_middle_of_a_write(site, place, redis):
             assert node.ask("/large").digest() == body.digest()
     finally:
         replica.stop()
+
+
+@pytest.mark.parametrize("ask", [
+    lambda node: node.ask("/save", "POST", body=b"x"), lambda node: node.ask("/other"), lambda node: node.ask("/new", "HEAD"),
+    lambda node: node.ask("/hot", fields={"Cache-Control": "no-cache"}),
+], ids=["limited and invalidating", "limited and new", "limited and not to be fetched", "limited and to be validated"])
+def test_redis_is_waited_for_once(fleet, origin, redis, ask):
+    """Redis stops between two questions of one request: the second is not waited for as long as the first was."""
+    [node] = fleet(1, policy.route(cache=True, limits=["wide"]), workers=1, redis={"timeout": "2s"},
+                   limits={"wide": {"key": "client", "algorithm": "gcra", "rate": "1000000/s"}})
+    origin.on("/hot", body=b"hot").on("/save", read_body=True).on("/other").on("/new")
+    node.ask("/hot")
+    redis.pause()
+    start = time.monotonic()
+    assert ask(node).status == 200
+    took = time.monotonic() - start
+    redis.resume()
+    assert 2 <= took < 3.5

@@ -291,3 +291,27 @@ def test_a_thousand_prefixes_and_one_more(weirs, origin):
         node.admin.post("/purge", b"prefix=test.example/none/%d" % number)
     assert node.ask("/page").status == 200               # perhaps purged with the oldest of them, never broken
     warm([node], "/page")
+
+
+def test_what_was_late_on_its_way_to_redis_is_not_stored_after_a_purge(weirs, origin, redis, relays):
+    """The fetch began before the purge and has landed before its node could hear of it; its writing comes after."""
+    relay = relays(redis.address)
+    shared = {"redis": {"url": redis.url, "timeout": "5s"}, "origins": {"app": policy.origin(origin)},
+              "routes": [policy.route(cache=True)]}
+    near, far = weirs(shared), weirs(policy.merge(shared, {"redis": {"url": relay.url}}))
+    gate = threading.Event()
+    origin.on("/page", Answer(200, {}, b"old", gate=gate), Answer(200, {}, b"new"))
+    until(lambda: far.admin.metric("weir_redis_invalidations_flowing") == 1, "the far node's links")
+    with ThreadPoolExecutor(1) as elsewhere:
+        early = elsewhere.submit(far.ask, "/page")
+        origin.wait_calls("/page", 1)
+        writes = far.admin.metric("weir_redis_commands_total")
+        relay.delay(0.3)
+        gate.set()
+        until(lambda: far.admin.metric("weir_redis_commands_total") > writes, "its writing under way")
+        near.admin.ctl("purge", "http://test.example/page")
+        assert early.result().body == b"old"
+    until(lambda: near.ask("/page").body == b"new", "the new page")
+    relay.delay(0)
+    until(lambda: far.ask("/page").body == b"new", "the new page on the far node")
+    assert near.ask("/page").body == b"new" and origin.calls("/page") == 2

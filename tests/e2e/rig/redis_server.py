@@ -9,19 +9,20 @@ from .wait import until
 
 
 class RedisServer:
-    def __init__(self, directory):
+    def __init__(self, directory, *options):
         directory.mkdir(parents=True, exist_ok=True)
         self.directory, self.port, self.socket = directory, ports.free_port(), directory / "redis.sock"
         self.address, self.url = ("127.0.0.1", self.port), f"redis://127.0.0.1:{self.port}/0"
         self.socket_url = f"unix://{self.socket}"
-        self._process = None
+        self._process, self._options = None, options
         self.start()
 
     def start(self):
         with open(self.directory / "redis.out", "ab") as log:
             self._process = subprocess.Popen(
                 ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket),
-                 "--save", "", "--appendonly", "no", "--dir", str(self.directory), "--daemonize", "no"],
+                 "--save", "", "--appendonly", "no", "--dir", str(self.directory), "--daemonize", "no",
+                 *self._options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         until(self._ready, "redis-server answering PING")
 

@@ -1,5 +1,7 @@
 """Enough of Redis's protocol for a test to look into the keyspace."""
 
+import socket
+
 from . import ports
 
 
@@ -17,6 +19,10 @@ class Resp:
 
     def __exit__(self, *_):
         self.close()
+
+    def shut(self):
+        """Ends a read() that another thread waits in."""
+        self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self._file.close()

@@ -344,6 +344,62 @@ static void compact_copy_is_tight_and_equal(void **state)
     wr_flow_unref(f);
 }
 
+static void no_wake(struct wr_reader *reader)
+{
+    (void) reader;
+}
+
+static unsigned room_news;
+
+static void on_room_news(struct wr_note *note)
+{
+    (void) note;
+    room_news++;
+}
+
+/* Pieces of 100 octets: those that all readers begin behind are left out, and so are those behind the last one's end. */
+static void a_producer_is_told_what_is_wanted(void **state)
+{
+    (void) state;
+    struct wr_loop loop;
+    struct wr_note note;
+    struct wr_reader ahead, further, behind;
+    struct iovec iov[4];
+    enum wr_flow_state flow_state;
+    uint64_t from;
+    char piece[100];
+    assert_int_equal(wr_loop_init(&loop, 0), 0);
+    struct wr_flow *f = wr_flow_new(10000, false, UINT64_MAX);
+    wr_note_init(&note, &loop, on_room_news);
+    wr_flow_producer(f, &note);
+    room_news = 0;
+    assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_WAIT); /* nobody reads */
+    assert_true(wr_reader_open_part(&ahead, f, &loop, 450, 100, no_wake));
+    assert_true(wr_reader_open_part(&further, f, &loop, 530, 40, no_wake));
+    event_base_loop(loop.base, EVLOOP_NONBLOCK);
+    assert_int_equal(room_news, 1); /* now somebody does */
+    assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_MORE);
+    assert_int_equal(from, 400);
+    assert_false(wr_reader_open(&behind, f, &loop, 399, no_wake));
+    for (int i = 0; i < 2; i++) {
+        for (int k = 0; k < 100; k++)
+            piece[k] = octet_at(400 + (uint64_t) i * 100 + (uint64_t) k);
+        wr_flow_append(f, wr_slice(piece, sizeof piece));
+    }
+    assert_int_equal(wr_reader_peek(&ahead, iov, 4, 1, &flow_state), 1);
+    assert_int_equal(*(char *) iov[0].iov_base, octet_at(450));
+    assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_WAIT); /* up to 570, which is there */
+    wr_reader_close(&ahead);
+    wr_reader_advance(&further, 40);
+    assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_NOTHING);
+    wr_flow_end(f, WR_ERR_CANCELLED, wr_slice(NULL, 0));
+    assert_false(wr_reader_open(&behind, f, &loop, 500, no_wake));
+    wr_reader_close(&further);
+    wr_note_fini(&note);
+    wr_flow_unref(f);
+    wr_loop_fini(&loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +410,7 @@ int main(void)
         cmocka_unit_test(broken_flow_tells_everybody),
         cmocka_unit_test(too_large_to_keep_becomes_windowed),
         cmocka_unit_test(empty_flow_is_whole),
+        cmocka_unit_test(a_producer_is_told_what_is_wanted),
         cmocka_unit_test(compact_copy_is_tight_and_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

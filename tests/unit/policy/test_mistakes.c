@@ -1,4 +1,6 @@
 /* policy: what is said about a wrong file, word by word. */
+#include "config.h"
+
 #include "test.h"
 
 #include "files.h"
@@ -223,7 +225,7 @@ static void addresses_are_addresses(void **state)
           "p:4:46: purge_from: \"fe80::1/64\": the address has bits behind the prefix (did you mean "
           "\"fe80::/64\"?)\n" },
         { MINIMAL "redis: { url: http://x }\n",
-          "p:4:15: url: a URL begins with redis:// or unix://, such as redis://127.0.0.1:6379/0\n" },
+          "p:4:15: url: a URL begins with redis://, rediss:// or unix://, such as redis://127.0.0.1:6379/0\n" },
         { MINIMAL "redis: { url: redis://u:%zz@h }\n",
           "p:4:15: url: a % in user or password begins two hex digits: write %25 for itself\n" },
         { MINIMAL "redis: { url: redis://h/one }\n",
@@ -306,10 +308,35 @@ static void what_this_build_lacks_is_refused(void **state)
         { "listen: [{ address: 1.2.3.4:443, tls: { certificate: a, key: b } }]\n" ORIGINS ROUTES,
           "p:1:39: tls: this build has no TLS: let the load balancer before weir speak it, and remove this "
           "key\n" },
-        { MINIMAL "redis: { url: rediss://u:secret@h }\n",
-          "p:4:15: url: this build has no TLS: rediss:// can't be used, only redis:// and unix://\n" },
     };
     CHECK(cases);
+}
+
+static void tls_to_redis_is_refused_where_it_is_not_built(void **state)
+{
+    (void) state;
+    static const struct mistake_case without[] = {
+        { MINIMAL "redis: { url: rediss://u:secret@h }\n",
+          "p:4:15: url: this build has no TLS (it needs hiredis 1.0 or newer with hiredis_ssl): rediss:// can't be used, only "
+          "redis:// and unix://\n" },
+    };
+    static const struct mistake_case with[] = {
+        { MINIMAL "redis: { url: rediss://h, tls: { certificate: /dev/null } }\n",
+          "p:4:32: tls: certificate and key need each other\n" },
+        { MINIMAL "redis: { url: rediss://h:0 }\n", "p:4:15: url: the port is a number from 1 to 65535\n" },
+    };
+    static const struct mistake_case in_both[] = {
+        { MINIMAL "redis: { url: redis://h, tls: { server_name: x } }\n",
+          "p:4:31: tls: it belongs to a URL that begins with rediss://\n" },
+        { MINIMAL "redis: { url: redis://h, tls: { ca: /nowhere/at-all } }\n",
+          "p:4:31: tls: it belongs to a URL that begins with rediss://\n"
+          "p:4:37: ca: can't read /nowhere/at-all: No such file or directory\n" },
+    };
+    if (HAVE_REDIS_TLS)
+        CHECK(with);
+    else
+        CHECK(without);
+    CHECK(in_both);
 }
 
 static void all_mistakes_come_at_once_in_the_order_of_the_file(void **state)
@@ -393,6 +420,7 @@ int main(void)
         cmocka_unit_test(routes_match_what_can_be_matched),
         cmocka_unit_test(options_that_contradict_each_other_are_told),
         cmocka_unit_test(what_this_build_lacks_is_refused),
+        cmocka_unit_test(tls_to_redis_is_refused_where_it_is_not_built),
         cmocka_unit_test(all_mistakes_come_at_once_in_the_order_of_the_file),
         cmocka_unit_test(an_alias_repeats_no_mistake),
         cmocka_unit_test(distances_count_edits),

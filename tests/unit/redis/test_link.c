@@ -507,8 +507,8 @@ static void wrong_peer_says(const char *nonsense)
     turn_until(&loop, wr_link_ready(link_));
     struct asked a;
     assert_int_equal(ask(&a, WR_SPAN_S(15), 1, ARGV(str("PING"))), WR_OK);
-    /* The SCRIPT LOADs and our PING are owed. */
-    for (int i = 0; i < WR_SCRIPT_COUNT + 1; i++)
+    /* TIME, the SCRIPT LOADs and our PING are owed. */
+    for (int i = 0; i < WR_SCRIPT_COUNT + 2; i++)
         assert_true(write(peer, "$-1\r\n", 5) == 5);
     assert_int_equal(write(peer, nonsense, strlen(nonsense)), strlen(nonsense));
     turn_until(&loop, !wr_link_ready(link_));

@@ -1,0 +1,7 @@
+/* The policy, read and found usable: what reading it can't see (is that a certificate?) is looked at as well. */
+#pragma once
+
+#include "policy/policy.h"
+
+/* NULL: *mistakes says why, a line for each. One reference. Thread: start, main. */
+struct wr_policy *wr_load(const char *file, struct wr_buf *mistakes) WR_MUST_USE;

@@ -1,0 +1,20 @@
+#include "redis/clock.h"
+
+#define LASTS WR_SPAN_S(5) /* clocks drift apart: then a worse answer is better than an old one */
+
+/* What was known stands if it says more than this answer, unless it is old or this one refutes it (the clock was set, or it is
+ * another server's). */
+void wr_clock_told(struct wr_clock *c, struct wr_time sent, struct wr_time received, int64_t told_us)
+{
+    int64_t least = told_us - received.us, most = told_us - sent.us;
+    bool stands = c->known && c->ahead_us > least && c->ahead_us <= most &&
+                  wr_time_since(received, c->taken).us <= LASTS.us;
+    if (stands)
+        return;
+    *c = (struct wr_clock){ true, least, received };
+}
+
+int64_t wr_clock_at(const struct wr_clock *c, struct wr_time at)
+{
+    return c->known ? at.us + c->ahead_us : 0;
+}

@@ -1,0 +1,55 @@
+"""What a Redis was asked, by its own account (MONITOR)."""
+
+import re
+import threading
+
+from .resp import Resp
+from .wait import until
+
+_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+class Command:
+    """One line: `words`, and whether a script said it."""
+
+    def __init__(self, line):
+        self.words = _WORD.findall(line)
+        self.by_script = " lua] " in line
+
+    def __repr__(self):
+        return " ".join(word[:60] for word in self.words)
+
+
+class Monitor:
+    """Listens from the moment it is made; a context manager."""
+
+    def __init__(self, redis):
+        self._redis, self._resp, self._seen, self._marks = redis, Resp(redis.socket), [], 0
+        self._resp.call("MONITOR")
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._resp.shut()
+        self._thread.join(10)
+        self._resp.close()
+
+    def _listen(self):
+        try:
+            while True:
+                self._seen.append(Command(self._resp.read()))
+        except (OSError, EOFError):
+            pass
+
+    def take(self):
+        """All commands until now, oldest first, and forgets them."""
+        self._marks += 1
+        mark = f"mark {id(self)} {self._marks}"
+        self._redis.call("ECHO", mark)
+        until(lambda: any(mark in command.words for command in self._seen), "MONITOR's echo")
+        end = next(i for i, command in enumerate(self._seen) if mark in command.words)
+        taken, self._seen[:end + 1] = self._seen[:end], []
+        return taken

@@ -1,0 +1,60 @@
+"""Large objects in Redis: pieces of their own, of which a Range request reads those it needs."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from rig import cache_status
+from rig.monitor import Monitor
+from rig.pattern import Pattern, digest_of
+from rig.wait import until
+
+PIECE = 512 << 10
+LENGTH = 12 << 20
+
+
+@pytest.fixture(params=["kept in memory", "too large for it"])
+def site(request, fleet, origin, redis):
+    """/large is in Redis, put there by the first node; the second has never seen it."""
+    most = {"kept in memory": "32MB", "too large for it": "1MB"}[request.param]
+    nodes = fleet(2, redis={"max_object": "64MB", "timeout": "2s"}, memory={"size": "64MB", "max_object": most})
+    origin.on("/large", body=Pattern(LENGTH))
+    nodes[0].ask("/large")
+    until(lambda: any(redis.call("TYPE", key) == "hash" for key in redis.keys("weir:v1:cache:*")), "the object in Redis")
+    return nodes
+
+
+def part(node, first, last):
+    answer = node.ask("/large", fields={"Range": f"bytes={first}-{last}"})
+    assert answer.status == 206 and answer.fields["Content-Range"] == f"bytes {first}-{last}/{LENGTH}"
+    assert cache_status.hit(answer, node.name)
+    assert answer.digest() == digest_of(Pattern(LENGTH).bytes()[first:last + 1])
+
+
+@pytest.mark.parametrize("first, last, pieces", [
+    (0, 99, [0]), (20 * PIECE + 7, 20 * PIECE + 7, [20]), (3 * PIECE - 1, 3 * PIECE, [2, 3]),
+    (5 * PIECE, 9 * PIECE - 1, [5, 6, 7, 8]), (LENGTH - 1, LENGTH - 1, [23]),
+], ids=["front", "an octet", "two sides of an edge", "whole pieces", "end"])
+def test_a_range_reads_only_the_pieces_it_needs(site, redis, first, last, pieces):
+    with Monitor(redis) as monitor:
+        part(site[1], first, last)
+        read = [int(command.words[1].rsplit(":", 1)[1]) for command in monitor.take() if command.words[0] == "GET" and not
+                command.by_script]
+    assert read == pieces
+
+
+def test_ranges_and_the_whole_at_once_are_all_served_from_redis(site, origin):
+    def whole(node):
+        assert node.ask("/large").digest() == Pattern(LENGTH).digest()
+
+    with ThreadPoolExecutor(16) as crowd:
+        asked = [crowd.submit(part, site[1], at * PIECE + 100, at * PIECE + 300000) for at in (0, 19, 2, 7, 22, 13)]
+        asked += [crowd.submit(whole, site[1]) for _ in range(3)]
+        for one in asked:
+            one.result()
+    assert origin.calls("/large") == 1
+
+
+def test_several_parts_at_once(site, origin):
+    answer = site[1].ask("/large", fields={"Range": f"bytes={LENGTH - 5}-{LENGTH - 1},0-9"})
+    assert answer.status in (200, 206) and origin.calls("/large") == 1
