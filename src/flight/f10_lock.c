@@ -185,7 +185,7 @@ static void on_timer(struct wr_timer *timer)
 enum wr_flight_stage wr_flight_lock(struct wr_flight *f)
 {
     struct wr_worker *worker = f->tenure->worker;
-    if (worker->shelf == NULL || f->redis_late || !wr_link_ready(worker->link))
+    if (worker->shelf == NULL || f->redis_late || wr_flight_admitted_late(f) || !wr_link_ready(worker->link))
         return WR_FLIGHT_ASK;
     wr_rand_token(f->token, WR_LOCK_TOKEN / 2);
     wr_keys_lock(&f->lock_key, redis(f), f->order.key.hash);

@@ -210,6 +210,14 @@ bool wr_flight_has_admitted(struct wr_flight *f)
     return any;
 }
 
+bool wr_flight_admitted_late(struct wr_flight *f)
+{
+    pthread_mutex_lock(&f->lock);
+    bool late = f->admitted_late;
+    pthread_mutex_unlock(&f->lock);
+    return late;
+}
+
 bool wr_flight_has_audience(struct wr_flight *f)
 {
     pthread_mutex_lock(&f->lock);
@@ -306,7 +314,7 @@ void wr_flight_behind(const struct wr_flight_order *order)
     wr_flight_go(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_LOCK);
 }
 
-void wr_audience_admit(struct wr_audience *a)
+void wr_audience_admit(struct wr_audience *a, bool redis_late)
 {
     struct wr_flight *f = a->flight;
     if (f == NULL || a->admitted)
@@ -314,6 +322,7 @@ void wr_audience_admit(struct wr_audience *a)
     pthread_mutex_lock(&f->lock);
     a->admitted = true;
     f->admitted++;
+    f->admitted_late |= redis_late;
     if (!f->over)
         wr_note_post(&f->nudge);
     pthread_mutex_unlock(&f->lock);

@@ -26,6 +26,7 @@ struct wr_flight {
     pthread_mutex_t lock;
     TAILQ_HEAD(, wr_audience) audience;
     unsigned admitted;      /* how many of them may cause a fetch, or the flight itself may (refresh behind) */
+    bool admitted_late;     /* one of them has waited for Redis, which was late, to be admitted */
     struct wr_audience *leader; /* NULL once it has left */
     struct wr_news news;    /* object: a reference of the flight's own */
     bool private_news;      /* object only for the leader */
@@ -103,6 +104,7 @@ void wr_flight_tell_looked(struct wr_flight *f);
 /* This is stored at present, and isn't good enough for the flight. */
 void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object);
 bool wr_flight_has_admitted(struct wr_flight *f);
+bool wr_flight_admitted_late(struct wr_flight *f);
 bool wr_flight_has_audience(struct wr_flight *f);
 bool wr_flight_has_leader(struct wr_flight *f);
 /* From Redis, in the hands of LOOK or LOCK: the stage to go on with. miss: the stage if it is no use. Takes the reference. */

@@ -79,7 +79,7 @@ static struct wr_invalidation *begin(struct wr_txn *t)
     WR_CHECK(i != NULL);
     i->txn = t;
     wr_timer_init(&i->patience, &t->worker->loop, on_patience);
-    wr_timer_set(&i->patience, t->ask.late ? WR_SPAN_MS(0) : t->tenure->policy->redis.timeout);
+    wr_timer_set(&i->patience, wr_txn_redis_was_late(t) ? WR_SPAN_MS(0) : t->tenure->policy->redis.timeout);
     return t->invalidation = i;
 }
 

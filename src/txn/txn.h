@@ -149,6 +149,11 @@ struct wr_slice wr_txn_client(struct wr_txn *t);
 struct wr_slice wr_txn_request_id(struct wr_txn *t);
 /* s30: fills in what the order says of who asks. In the arena. */
 void wr_txn_forwarded(struct wr_txn *t, struct wr_flight_order *order);
+/* s40: Redis was waited for in vain to know its limit: it has waited enough. */
+static inline bool wr_txn_redis_was_late(const struct wr_txn *t)
+{
+    return t->limit != WR_LIMIT_NONE && t->ask.late;
+}
 /* s40: the refusal that the limit's answer asks for. */
 enum wr_txn_stage wr_txn_refuse_limited(struct wr_txn *t);
 /* answer.c: a 1xx of the origin on its way to the client. */
