@@ -39,8 +39,10 @@ void wr_txn_write_common(struct wr_txn *t)
 
 static void write_cache_status(struct wr_txn *t)
 {
-    if (!t->route->cache.enabled)
+    if (!t->route->cache.enabled) {
         t->detail = NULL;
+        t->fwd = WR_FWD_BYPASS;
+    }
     struct wr_cache_status s = {
         .hit = t->hit && t->fwd == WR_FWD_NONE,
         .fwd = t->fwd,
@@ -251,8 +253,7 @@ void wr_txn_write_head(struct wr_txn *t)
         wr_buf_add_slice(&t->out, o->first_only);
     t->wants_trailers = t->head.trailers_wanted;
     write_age(t);
-    if (t->route->cache.enabled)
-        write_cache_status(t);
+    write_cache_status(t);
     wr_txn_write_common(t);
     wr_buf_add(&t->out, "\r\n", 2);
 }

@@ -42,11 +42,12 @@ static void write_retry_after(struct wr_txn *t)
     }
 }
 
+/* Only where the origin was asked: a cache has nothing to say of what a proxy makes up (RFC 9211 2). */
 static void write_cache_status(struct wr_txn *t)
 {
-    if (t->fwd == WR_FWD_NONE || t->route == NULL || !t->route->cache.enabled)
+    if (t->fwd == WR_FWD_NONE || t->route == NULL)
         return;
-    const struct wr_cache_status s = { .fwd = t->fwd, .detail = wr_slice_str(wr_err_info(t->err)->name) };
+    const struct wr_cache_status s = { .fwd = t->route->cache.enabled ? t->fwd : WR_FWD_BYPASS, .detail = wr_slice_str(wr_err_info(t->err)->name) };
     wr_buf_add_str(&t->out, "Cache-Status: ");
     wr_cache_status_write(&t->out, t->worker->shared->name, &s);
     wr_buf_add(&t->out, "\r\n", 2);

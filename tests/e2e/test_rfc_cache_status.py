@@ -37,9 +37,12 @@ def test_each_way_of_an_answer_has_its_word(node, origin):
     assert missing.status == 504 and "hit" not in str(missing.fields.get("Cache-Status"))
 
 
-def test_no_word_where_nothing_is_cached(proxy, origin):
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_where_nothing_is_cached_it_says_so(proxy, origin, method):
     origin.on("/", body=b"x")
-    assert "Cache-Status" not in proxy.ask("/").fields
+    assert cache_status.of(proxy.ask("/", method)) == {"fwd": "bypass", "fwd-status": "200"}
+    origin.stop()
+    assert cache_status.of(proxy.ask("/", method))["fwd"] == "bypass"
 
 
 def test_behind_another_cache_its_word_comes_first_and_stays(node, origin):
