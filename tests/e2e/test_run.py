@@ -121,7 +121,9 @@ def test_systemd_is_told_ready_reloading_and_stopping(weirs, origin, notified):
     notified("READY=1")
     node.signal(signal.SIGHUP)
     assert int(notified("RELOADING=1")["MONOTONIC_USEC"]) > 0
-    notified("READY=1")
+    assert notified("READY=1")["STATUS"] == "serving"
+    node.reload(text="nonsense")
+    assert "refused" in notified("READY=1")["STATUS"]
     node.signal(signal.SIGTERM)
     notified("STOPPING=1")
     assert node.process.wait(20) == 0
