@@ -168,6 +168,18 @@ static bool proxy_done(struct wr_conn *c)
 
 static bool send_staged(struct wr_conn *c);
 
+/* Nothing more will be asked here; but answers may still wait for the socket. */
+static void end_when_sent(struct wr_conn *c)
+{
+    if (c->pending.len == 0) {
+        wr_conn_kill(c);
+        return;
+    }
+    c->ending = true;
+    wr_conn_want_read(c, false);
+    wr_timer_set(&c->timer, policy_of(c)->send_timeout);
+}
+
 /* Starts what is whole in the buffer, one after another: a transaction that ends within its first turn comes back through
  * wr_conn_next() and leaves the rest to this loop. */
 static void look_for_heads(struct wr_conn *c)
@@ -183,7 +195,7 @@ static void look_for_heads(struct wr_conn *c)
     if (c->fd < 0 || c->state != WR_CONN_HEAD)
         return;
     if (c->eof) {
-        wr_conn_kill(c); /* it asked for nothing more, or for half of something */
+        end_when_sent(c); /* it asked for nothing more, or for half of something */
         return;
     }
     wr_conn_want_read(c, true);
@@ -223,7 +235,9 @@ static void on_eof(struct wr_conn *c)
 {
     c->eof = true;
     wr_conn_want_read(c, false);
-    if (c->state != WR_CONN_BUSY)
+    if (c->state == WR_CONN_HEAD)
+        end_when_sent(c);
+    else if (c->state != WR_CONN_BUSY)
         wr_conn_kill(c);
     else
         wr_txn_input(c->txn); /* a body that will never be whole; else it may still want its answer */
@@ -307,6 +321,8 @@ static void send_pending(struct wr_conn *c)
     }
     memmove(c->pending.at, c->pending.at + n, c->pending.len - (size_t) n);
     c->pending.len -= (size_t) n;
+    if (c->ending && n > 0)
+        wr_timer_set(&c->timer, policy_of(c)->send_timeout);
     if (c->pending.len == 0)
         wr_buf_fini(&c->pending);
 }
@@ -318,6 +334,7 @@ static bool send_staged(struct wr_conn *c)
     struct wr_buf *staged = &c->worker->staged;
     if (staged->len == 0)
         return true;
+    WR_CHECK(c->pending.len == 0); /* or it would overtake what waits for the socket */
     const struct iovec all = { staged->at, staged->len };
     ssize_t n = c->fd >= 0 ? put_out(c, &all, 1) : -1;
     if (n >= 0 && (size_t) n < staged->len) {
@@ -328,10 +345,11 @@ static bool send_staged(struct wr_conn *c)
     return n >= 0;
 }
 
-/* May the answer wait for the next ones? If more requests seem to be in the buffer, and it is not the last. */
+/* May the answer wait for the next ones? If more requests seem to be in the buffer, and it is not the last. Not behind what waits
+ * for the socket: then the transaction waits too, and no more is read from a client that takes nothing. */
 static bool may_stage(const struct wr_conn *c, size_t octets)
 {
-    return c->looking && c->to > c->from && !c->txn->close && octets <= STAGED_ANSWER &&
+    return c->looking && c->pending.len == 0 && c->to > c->from && !c->txn->close && octets <= STAGED_ANSWER &&
            c->worker->staged.len + octets <= STAGED_MOST;
 }
 
@@ -372,6 +390,8 @@ static void go_on_sending(struct wr_conn *c)
     c->writing = false;
     if (c->txn)
         wr_txn_wake(c->txn);
+    else if (c->ending)
+        linger(c);
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
@@ -393,7 +413,7 @@ static void on_timer(struct wr_timer *timer)
     struct wr_conn *c = WR_CONTAINER(timer, struct wr_conn, timer);
     if (c->state == WR_CONN_BUSY)
         wr_txn_timeout(c->txn);
-    else if (c->state == WR_CONN_HEAD && c->to > c->from) {
+    else if (c->state == WR_CONN_HEAD && c->to > c->from && !c->ending) {
         c->state = WR_CONN_BUSY;
         wr_txn_start_refusal(c, WR_ERR_REQUEST_TIMEOUT, "the header section did not arrive in time");
     } else
@@ -444,7 +464,7 @@ void wr_conns_drain(struct wr_worker *worker)
     for (c = TAILQ_FIRST(&worker->conns); c; c = next) {
         next = TAILQ_NEXT(c, entry);
         if (c->state == WR_CONN_HEAD && !has_input(c))
-            wr_conn_kill(c);
+            end_when_sent(c);
     }
     wr_worker_check_idle(worker);
 }

@@ -42,6 +42,7 @@ struct wr_conn {
     bool eof;          /* the client sends no more */
     bool partial;      /* a part of a head is in the buffer, and the clock runs */
     bool wants_proxy;  /* a PROXY header comes first */
+    bool ending;       /* no more requests: it ends once what is pending has been sent */
     bool looking;      /* requests in the buffer are being started one after another */
     char *buffer;      /* NULL when idle */
     size_t base;       /* a running transaction's head lies before this and must not move */

@@ -1,5 +1,6 @@
 """Hits for pipelined requests: they leave together, in order, and a client that doesn't read yet gets them all later."""
 
+import socket
 import threading
 
 import pytest
@@ -52,6 +53,16 @@ def test_a_client_that_reads_late_gets_everything(cache, origin, count):
         assert cache.ask(target).body == body  # others are served meanwhile
         assert all(connection.read().length == len(body) for _ in range(count))
         sender.join()
+
+
+def test_half_a_request_behind_others_does_not_take_their_answers_away(cache, origin):
+    """The client ends its side in the middle of a head while the answers to what stood before wait for it to read."""
+    bodies = stored(cache, origin, [4000])
+    with cache.connect() as connection:
+        connection.send(asked(list(bodies) * 1200) + b"GET /half HTTP/1.1\r\n")
+        connection.sock.shutdown(socket.SHUT_WR)
+        assert all(connection.read().length == 4000 for _ in range(1200))
+        assert connection.ended()
 
 
 def test_a_miss_among_hits_keeps_its_place(cache, origin):
