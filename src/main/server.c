@@ -412,6 +412,7 @@ static void watch_signals(struct server *s)
     static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
     signal(SIGPIPE, SIG_IGN);
     for (int i = 0; i < 4; i++) {
+        signal(numbers[i], SIG_IGN); /* what event_free() goes back to: a second TERM must not spoil the end of the first */
         s->signals[i] = evsignal_new(s->loop.base, numbers[i], on_signal, s);
         WR_CHECK(s->signals[i] != NULL && event_add(s->signals[i], NULL) == 0);
     }

@@ -84,6 +84,13 @@ def test_it_ends_at_once_when_idle(proxy, ending):
     assert proxy.process.wait(20) == 0
 
 
+def test_signals_that_come_while_it_ends_change_nothing(proxy, ending):
+    proxy.signal(ending)
+    while proxy.process.poll() is None:
+        proxy.signal(ending)
+    assert proxy.process.returncode == 0
+
+
 def test_it_ends_even_when_a_client_never_reads(weirs, origin):
     gate = threading.Event()
     origin.on("/held", body=b"x", gate=gate)
