@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 
@@ -171,7 +172,7 @@ class Site:
         say(f"    HTTP/1.1 {status} {reason}")
         for field, value in fields:
             say(f"    {field}: {value}")
-        say(f"\n    {body.decode().strip()}")
+        say("\n" + textwrap.indent(body.decode().strip(), "    "))
         say(f"\n    {spent:.1f} ms; the origin made {path} {times(self.calls(path))} so far")
         return answer
 

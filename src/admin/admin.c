@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "admin/admin_priv.h"
@@ -147,16 +146,6 @@ static void limit(struct wr_admin *a)
 
 /* --- life --- */
 
-/* Whoever reaches the admin listener may purge and drain: a Unix socket is made for owner and group only. */
-static struct wr_listener *open_listener(const struct wr_address *address, struct wr_buf *why)
-{
-    const struct wr_listen listen = { .address = *address };
-    mode_t before = umask(0117);
-    struct wr_listener *l = wr_listener_open(&listen, 1, why);
-    umask(before);
-    return l;
-}
-
 struct wr_admin *wr_admin_new(struct wr_loop *main_loop, const struct wr_policy *policy,
                               const struct wr_admin_host *host, struct wr_buf *why)
 {
@@ -166,7 +155,8 @@ struct wr_admin *wr_admin_new(struct wr_loop *main_loop, const struct wr_policy 
     a->host = *host;
     a->started = wr_time_wall();
     LIST_INIT(&a->purges);
-    a->listener = open_listener(&policy->admin, why);
+    const struct wr_listen listen = { .address = policy->admin };
+    a->listener = wr_listener_open(&listen, 1, why);
     if (a->listener == NULL) {
         wr_admin_free(a);
         return NULL;

@@ -11,19 +11,16 @@ uint64_t wr_flight_max_object(const struct wr_flight *f)
     return most;
 }
 
-static bool idempotent(enum wr_method method)
+/* Of the URL as it came: the same for every method and variant, whether the route caches or not. */
+static uint64_t balance_hash(struct wr_flight *f)
 {
-    switch (method) {
-    case WR_METHOD_GET:
-    case WR_METHOD_HEAD:
-    case WR_METHOD_PUT:
-    case WR_METHOD_DELETE:
-    case WR_METHOD_OPTIONS:
-    case WR_METHOD_TRACE:
-        return true;
-    default:
-        return false;
-    }
+    const struct wr_head *r = &f->request;
+    if (f->order.route->origin->balance != WR_BALANCE_HASH)
+        return 0;
+    struct wr_slice host = wr_policy_host(r->host, &f->arena);
+    struct wr_slice url = wr_arena_printf(&f->arena, "%.*s%.*s?%.*s", WR_SLICE_ARG(host), WR_SLICE_ARG(r->path),
+                                          WR_SLICE_ARG(r->query));
+    return wr_hash_of(url).lo;
 }
 
 static void on_end(struct wr_exchange *x, enum wr_err err)
@@ -69,8 +66,8 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
     x->head = wr_buf_slice(&f->head);
     x->request = f->order.body;
     x->request_chunked = f->order.body_chunked;
-    x->idempotent = idempotent(x->method);
-    x->balance_hash = f->order.key.hash.lo;
+    x->idempotent = wr_method_is_idempotent(x->method);
+    x->balance_hash = balance_hash(f);
     enum wr_err err = wr_exchange_start(x, f->tenure->origins);
     if (err == WR_OK) {
         f->exchange_open = true;

@@ -85,10 +85,12 @@ static void write_about_us(struct wr_buf *out, const struct wr_flight_order *ord
 void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, struct wr_slice via, bool own_conditions)
 {
     const struct wr_head *r = order->request;
+    uint64_t left;
+    bool counts = wr_head_max_forwards(r, &left);
     write_line_and_host(out, order, own_conditions);
     for (size_t i = 0; i < r->field_count; i++) {
         const struct wr_field *f = &r->fields[i];
-        if (replaced_by_us(f, own_conditions, order->trusted))
+        if (replaced_by_us(f, own_conditions, order->trusted) || (counts && f->id == WR_F_MAX_FORWARDS))
             continue;
         wr_buf_add_slice(out, f->name);
         wr_buf_add(out, ": ", 2);
@@ -96,6 +98,8 @@ void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, s
         wr_buf_add(out, "\r\n", 2);
     }
     write_about_us(out, order, via);
+    if (counts) /* which is not 0: that ended with us */
+        wr_head_write_number(out, WR_SLICE("Max-Forwards"), (int64_t) (left <= INT64_MAX ? left - 1 : INT64_MAX));
     if (r->trailers_wanted && !own_conditions)
         wr_buf_add_str(out, "TE: trailers\r\nConnection: TE\r\n");
     if (order->stale && own_conditions)

@@ -115,6 +115,28 @@ const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice na
     return NULL;
 }
 
+bool wr_head_max_forwards(const struct wr_head *h, uint64_t *left)
+{
+    bool limited = h->method == WR_METHOD_OPTIONS || h->method == WR_METHOD_TRACE;
+    const struct wr_field *f = limited ? wr_head_get(h, WR_F_MAX_FORWARDS) : NULL;
+    return f && wr_slice_u64(f->value, UINT64_MAX, left);
+}
+
+bool wr_method_is_idempotent(enum wr_method method)
+{
+    switch (method) {
+    case WR_METHOD_GET:
+    case WR_METHOD_HEAD:
+    case WR_METHOD_PUT:
+    case WR_METHOD_DELETE:
+    case WR_METHOD_OPTIONS:
+    case WR_METHOD_TRACE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 struct wr_slice wr_head_joined(const struct wr_head *h, enum wr_field_id id, struct wr_arena *arena)
 {
     const struct wr_field *first = wr_head_get(h, id), *f;

@@ -88,6 +88,10 @@ const struct wr_field *wr_head_next(const struct wr_head *h, enum wr_field_id id
 /* By name, for fields without an id too. */
 const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice name,
                                      const struct wr_field *after);
+/* What is left of Max-Forwards in an OPTIONS or TRACE request (RFC 9110 7.6.2). false: it has no such limit. */
+bool wr_head_max_forwards(const struct wr_head *h, uint64_t *left);
+/* May it be sent again when nobody knows whether it was done (RFC 9110 9.2.2)? */
+bool wr_method_is_idempotent(enum wr_method method);
 /* The id of a field name in any case; WR_F_OTHER if it has none. */
 enum wr_field_id wr_field_id_of(struct wr_slice name);
 /* The name in its usual spelling ("Content-Length") and the flags of an id other than WR_F_OTHER. Static

@@ -135,24 +135,35 @@ static bool same_text(const char *a, const char *b)
     return (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0);
 }
 
+/* on_failure and lock_ttl are asked for at each use, and take effect at once. */
+static bool redis_differs(const struct wr_policy_redis *a, const struct wr_policy_redis *b)
+{
+    return a->enabled != b->enabled || !same_text(a->address.text, b->address.text) || !same_text(a->user, b->user) ||
+           !same_text(a->password, b->password) || a->db != b->db || !same_text(a->namespace_, b->namespace_) ||
+           !same_text(a->keyspace, b->keyspace) || a->timeout.us != b->timeout.us ||
+           a->max_staleness.us != b->max_staleness.us || a->max_object != b->max_object || a->chunk != b->chunk;
+}
+
 static void tell_what_needs_restart(const struct wr_policy *old, const struct wr_policy *new)
 {
     bool listen = old->listen_count != new->listen_count;
     for (size_t i = 0; !listen && i < new->listen_count; i++)
-        listen = strcmp(old->listens[i].address.text, new->listens[i].address.text) != 0;
+        listen = strcmp(old->listens[i].address.text, new->listens[i].address.text) != 0 ||
+                 old->listens[i].proxy_protocol != new->listens[i].proxy_protocol;
     if (listen)
         wr_warn("reload: a change of listen takes effect at the next restart");
     if (old->workers != new->workers)
         wr_warn("reload: a change of workers takes effect at the next restart");
     if (old->memory != new->memory || old->memory_size != new->memory_size)
         wr_warn("reload: a change of memory takes effect at the next restart");
-    if (old->redis.enabled != new->redis.enabled || !same_text(old->redis.address.text, new->redis.address.text) ||
-        !same_text(old->redis.keyspace, new->redis.keyspace) || !same_text(old->redis.namespace_, new->redis.namespace_))
+    if (redis_differs(&old->redis, &new->redis))
         wr_warn("reload: a change of redis takes effect at the next restart");
     if (!same_text(old->server_name, new->server_name))
         wr_warn("reload: a change of server_name takes effect at the next restart");
     if (old->has_admin != new->has_admin || !same_text(old->admin.text, new->admin.text))
         wr_warn("reload: a change of admin takes effect at the next restart");
+    if (old->access_format != new->access_format || !same_text(old->access_file, new->access_file))
+        wr_warn("reload: a change of log.access takes effect at the next restart");
 }
 
 static bool reload(struct server *s, struct wr_buf *mistakes)
@@ -177,7 +188,8 @@ static bool reload(struct server *s, struct wr_buf *mistakes)
                 wr_error("%.*s", WR_SLICE_ARG(line));
         wr_error("reload refused: the policy in force stays");
     }
-    wr_systemd_notify("READY=1");
+    wr_systemd_notify("READY=1\nSTATUS=%s",
+                      new ? "serving" : "serving; the last reload was refused: its mistakes are in the log");
     return new != NULL;
 }
 
@@ -396,27 +408,15 @@ static bool open_admin(struct server *s)
     return s->admin != NULL;
 }
 
-static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
-
 static void watch_signals(struct server *s)
 {
+    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
     signal(SIGPIPE, SIG_IGN);
     for (int i = 0; i < 4; i++) {
-        s->signals[i] = evsignal_new(s->loop.base, watched[i], on_signal, s);
+        signal(numbers[i], SIG_IGN); /* what event_free() goes back to: a second TERM must not spoil the end of the first */
+        s->signals[i] = evsignal_new(s->loop.base, numbers[i], on_signal, s);
         WR_CHECK(s->signals[i] != NULL && event_add(s->signals[i], NULL) == 0);
     }
-}
-
-/* Without a handler they would end the process: one more TERM while it ends in order is not to spoil its exit status. */
-static void leave_signals(struct server *s)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    for (int i = 0; i < 4; i++)
-        sigaddset(&set, watched[i]);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    for (int i = 0; i < 4; i++)
-        event_free(s->signals[i]);
 }
 
 /* Several daemons may run on one host: the name of a node is unlike any other's. */
@@ -491,7 +491,9 @@ static void close_all(struct server *s)
     for (size_t i = 0; i < s->listener_count; i++)
         wr_listener_close(s->listeners[i]);
     free(s->listeners);
-    leave_signals(s);
+    for (int i = 0; i < 4; i++)
+        if (s->signals[i])
+            event_free(s->signals[i]);
     wr_timer_fini(&s->tick);
     wr_timer_fini(&s->opening);
     wr_timer_fini(&s->drain);

@@ -1,9 +1,9 @@
 /* weir: the daemon's command line. */
 #include "config.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "main/explain.h"
 #include "main/load.h"
@@ -14,12 +14,12 @@
 static int usage(FILE *out)
 {
     fputs("usage: weir [-c FILE] [-t]\n"
-          "       weir explain [-c FILE] METHOD URL [-H 'Name: value']...\n"
+          "       weir explain [-c FILE] [-a CLIENT-ADDRESS] [-H 'NAME: VALUE']... METHOD URL\n"
           "\n"
-          "  -c FILE   the policy (default " DEFAULT_POLICY ")\n"
-          "  -t        check the policy and exit: 0 good, 1 not\n"
-          "  -V        version\n"
-          "  -h        this text\n"
+          "  -c FILE         the policy (default " DEFAULT_POLICY ")\n"
+          "  -t              check the policy and exit: 0 good, 1 not\n"
+          "  -V, --version   version\n"
+          "  -h, --help      this text\n"
           "\n"
           "explain tells which route, key, limits and lifetime a request would meet.\n"
           "See weir(8), weir.yaml(5) and weirctl(8).\n",
@@ -42,7 +42,7 @@ static int check(const char *file)
     struct wr_policy *policy = load(file);
     if (policy == NULL)
         return 1;
-    printf("%s: the policy is good: %zu routes, %zu origins, %zu limits\n", file, policy->route_count, policy->origin_count,
+    printf("%s: the policy is good: routes: %zu, origins: %zu, limits: %zu\n", file, policy->route_count, policy->origin_count,
            policy->limit_count);
     wr_policy_unref(policy);
     return 0;
@@ -50,12 +50,13 @@ static int check(const char *file)
 
 int main(int argc, char **argv)
 {
+    static const struct option words[] = { { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 } };
     const char *file = DEFAULT_POLICY;
     bool only_check = false;
     int option;
     if (argc > 1 && strcmp(argv[1], "explain") == 0)
         return wr_explain(argc - 1, argv + 1);
-    while ((option = getopt(argc, argv, "c:thV")) != -1) {
+    while ((option = getopt_long(argc, argv, "c:thV", words, NULL)) != -1) {
         switch (option) {
         case 'c':
             file = optarg;

@@ -7,7 +7,7 @@
 
 struct wr_listener;
 
-/* Binds and listens. NULL and one line of reason in *why. Thread: start. */
+/* Binds and listens; a Unix socket is for owner and group (mode 0660). NULL and one line of reason in *why. Thread: start. */
 struct wr_listener *wr_listener_open(const struct wr_listen *listen, unsigned workers, struct wr_buf *why);
 /* Closes what is still open; a Unix socket's file is removed. Thread: start. */
 void wr_listener_close(struct wr_listener *l);

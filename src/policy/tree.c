@@ -252,6 +252,8 @@ static bool build_stream(struct builder *b, const struct wr_node **root)
 const struct wr_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena,
                                     struct wr_mistakes *mistakes)
 {
+    if (wr_slice_starts(text, WR_SLICE("\xef\xbb\xbf"))) /* a byte order mark, which YAML allows in front */
+        text = wr_slice(text.at + 3, text.len - 3);
     struct builder b = { .text = text, .arena = arena, .mistakes = mistakes };
     const struct wr_node *root = NULL;
     WR_CHECK(yaml_parser_initialize(&b.parser));

@@ -56,12 +56,34 @@ static const char *usual_unit(struct wr_slice unit, bool size)
     return milli ? "ms" : c == 's' ? "s" : c == 'm' ? "m" : c == 'h' ? "h" : c == 'd' ? "d" : NULL;
 }
 
+static bool span_in_range(const struct wr_option *o, struct wr_span span)
+{
+    struct wr_slice least, most;
+    struct wr_span low, high;
+    split_range(o, &least, &most);
+    WR_CHECK(wr_span_parse(least, &low) == NULL && wr_span_parse(most, &high) == NULL);
+    return span.us >= low.us && span.us <= high.us;
+}
+
+/* A bare number is seconds, unless only as milliseconds it makes sense here. */
+static const char *unit_of_bare(struct wr_reader *r, const struct wr_option *o, struct wr_slice number)
+{
+    struct wr_span s;
+    const char *in_s = wr_arena_printf(r->mistakes->arena, "%.*ss", WR_SLICE_ARG(number)).at;
+    const char *in_ms = wr_arena_printf(r->mistakes->arena, "%.*sms", WR_SLICE_ARG(number)).at;
+    if (wr_span_parse(wr_slice_str(in_s), &s) == NULL && span_in_range(o, s))
+        return "s";
+    return wr_span_parse(wr_slice_str(in_ms), &s) == NULL && span_in_range(o, s) ? "ms" : NULL;
+}
+
 static void note_unit(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
                       const char *reason, bool size)
 {
     struct wr_slice number, unit;
     split_unit(node->text, &number, &unit);
     const char *usual = number.len ? usual_unit(unit, size) : NULL;
+    if (usual && !size && unit.len == 0)
+        usual = unit_of_bare(r, o, number);
     if (usual && !wr_slice_eq(unit, wr_slice_str(usual)))
         wr_reader_mistake(r, o, node, "%s (did you mean \"%.*s%s\"?)", reason, WR_SLICE_ARG(number), usual);
     else
@@ -70,16 +92,13 @@ static void note_unit(struct wr_reader *r, const struct wr_option *o, const stru
 
 void wr_read_span(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
 {
-    struct wr_slice least, most;
-    struct wr_span span, low, high;
+    struct wr_span span;
     const char *reason = wr_span_parse(node->text, &span);
     if (reason) {
         note_unit(r, o, node, reason, false);
         return;
     }
-    split_range(o, &least, &most);
-    WR_CHECK(wr_span_parse(least, &low) == NULL && wr_span_parse(most, &high) == NULL);
-    if (span.us < low.us || span.us > high.us)
+    if (!span_in_range(o, span))
         note_range(r, o, node);
     else
         *(struct wr_span *) at = span;
@@ -218,8 +237,11 @@ void wr_read_rate(struct wr_reader *r, const struct wr_option *o, const struct w
     struct wr_slice rest = node->text, count = wr_slice_trim(wr_slice_cut(&rest, '/')), number, unit;
     split_unit(count, &number, &unit);
     const char *usual = usual_unit(wr_slice_trim(rest), false);
-    if (number.len && number.len == count.len && usual && !wr_slice_eq(number, WR_SLICE("0")))
-        wr_reader_mistake(r, o, node, "%s (did you mean \"%.*s/%s\"?)", reason, WR_SLICE_ARG(number), usual);
+    struct wr_slice better = wr_slice(NULL, 0);
+    if (number.len && number.len == count.len && usual)
+        better = wr_arena_printf(r->mistakes->arena, "%.*s/%s", WR_SLICE_ARG(number), usual);
+    if (better.len && wr_rate_parse(better, &rate) == NULL)
+        wr_reader_mistake(r, o, node, "%s (did you mean \"%.*s\"?)", reason, WR_SLICE_ARG(better));
     else
         wr_reader_mistake(r, o, node, "%s", reason);
 }

@@ -32,7 +32,8 @@ static void write_limits(struct wr_txn *t)
 void wr_txn_write_common(struct wr_txn *t)
 {
     bool draining = __atomic_load_n(&t->worker->shared->draining, __ATOMIC_RELAXED);
-    t->close = t->close || draining;
+    /* What is left of a body once its request is answered is no request: LOG closes then, and here it is said (RFC 9112 9.6). */
+    t->close = t->close || draining || t->body_open;
     write_limits(t);
     write_connection(t);
 }

@@ -338,7 +338,8 @@ static bool send_staged(struct wr_conn *c)
     return n >= 0;
 }
 
-/* May the answer wait for the next ones? If more requests seem to be in the buffer, and it is not the last. */
+/* May the answer wait for the next ones? If more requests seem to be in the buffer, and it is not the last. Not behind what waits
+ * for the socket: then the transaction waits too, and no more is read from a client that takes nothing. */
 static bool may_stage(const struct wr_conn *c, size_t octets)
 {
     return c->looking && c->pending.len == 0 && c->to > c->from && !c->txn->close && octets <= STAGED_ANSWER &&
@@ -455,7 +456,7 @@ void wr_conns_drain(struct wr_worker *worker)
     struct wr_conn *c, *next;
     for (c = TAILQ_FIRST(&worker->conns); c; c = next) {
         next = TAILQ_NEXT(c, entry);
-        if (c->state != WR_CONN_HEAD || has_input(c))
+        if (c->state != WR_CONN_HEAD || c->pending.len > 0 || has_input(c))
             continue;
         if (c->requests > 0)
             wr_conn_kill(c);

@@ -91,7 +91,9 @@ void wr_txn_input(struct wr_txn *t)
 static void open_upload(struct wr_txn *t)
 {
     uint64_t expected = t->head.framing == WR_FRAMING_LENGTH ? t->head.content_length : UINT64_MAX;
-    t->upload = wr_flow_new(expected, false, 0);
+    bool small = t->head.framing == WR_FRAMING_CHUNKED || t->head.content_length <= WR_FLOW_WINDOW;
+    bool keep = small && wr_method_is_idempotent(t->head.method); /* it may have to be sent again */
+    t->upload = wr_flow_new(expected, keep, WR_FLOW_WINDOW);
     wr_note_init(&t->upload_room, &t->worker->loop, on_upload_room);
     wr_flow_producer(t->upload, &t->upload_room);
     wr_body_reader_init(&t->body, t->head.framing, t->head.content_length);

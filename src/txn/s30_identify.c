@@ -173,6 +173,11 @@ enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
     wr_txn_identify(t);
     if (t->head.method == WR_METHOD_PURGE && t->tenure->policy->purger_count > 0)
         return wr_txn_purge(t);
+    uint64_t left;
+    if (wr_head_max_forwards(&t->head, &left) && left == 0)
+        return t->head.method == WR_METHOD_OPTIONS
+                   ? wr_txn_refuse(t, WR_ERR_MAX_FORWARDS, NULL)
+                   : wr_txn_refuse(t, WR_ERR_NOT_IMPLEMENTED, "Max-Forwards ends a TRACE here, and this proxy echoes none");
     return t->route ? WR_TXN_LIMIT : wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
 }
 

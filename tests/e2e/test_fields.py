@@ -189,3 +189,14 @@ def test_cache_status_says_that_it_was_forwarded(cache, origin, status):
     origin.on("/", Answer(status, {"Cache-Control": "no-store", "Cache-Status": "Inner; hit"}))
     value = cache.ask("/").fields["Cache-Status"]
     assert value.startswith("Inner; hit, edge-1;") and "fwd=" in value
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE"])
+def test_max_forwards_counts_down_and_ends_here(proxy, origin, method):
+    origin.on("/")
+    assert proxy.ask("/", method, fields={"Max-Forwards": "5"}).status == 200
+    assert origin.last("/").fields["Max-Forwards"] == "4"
+    assert proxy.ask("/", method, fields={"Max-Forwards": "0"}).status == (200 if method == "OPTIONS" else 501)
+    assert origin.calls() == 1
+    proxy.ask("/", "GET", fields={"Max-Forwards": "0"})
+    assert origin.last("/").fields["Max-Forwards"] == "0"      # means nothing here

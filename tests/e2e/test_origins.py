@@ -7,6 +7,7 @@ import pytest
 
 from rig import crowd, policy, ports
 from rig.answer import Answer
+from rig.pattern import Pattern
 from rig.wait import until
 
 
@@ -34,6 +35,40 @@ def test_a_get_is_retried_when_the_reused_connection_dies_before_a_byte(proxy, o
         connection.ask("/warm")
         assert connection.ask("/").body == b"second"
     assert origin.calls("/") == 2
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_an_idempotent_request_is_retried_with_its_body(proxy, origin, method, chunked):
+    body = Pattern(200_000)
+    origin.on("/warm", body=b"x")
+    origin.on("/", Answer(raw=b"", keep=False), Answer(body=b"second"))
+    with proxy.connect() as connection:
+        connection.ask("/warm")
+        assert connection.ask("/", method, body=body, chunked=chunked).body == b"second"
+    assert [r.digest for r in origin.requests[1:]] == [body.digest()] * 2
+
+
+def test_a_large_body_is_not_kept_for_a_retry(proxy, origin):
+    origin.on("/warm", body=b"x")
+    origin.on("/", Answer(raw=b"", keep=False), Answer(body=b"second"))
+    with proxy.connect() as connection:
+        connection.ask("/warm")
+        assert connection.ask("/", "PUT", body=Pattern(3_000_000)).status == 502
+    assert origin.calls("/") == 1
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_hash_sends_a_url_to_one_server_and_urls_to_all(weirs, origins, cached):
+    servers = origins(), origins(), origins()
+    for number, server in enumerate(servers):
+        for path in range(30):
+            server.on(f"/{path}", body=b"%d" % number, fields={"Cache-Control": "no-store"})
+    node = weirs({"origins": {"app": policy.origin(*servers, balance="hash")}, "routes": [policy.route(cache=cached)]})
+    with node.connect() as connection:
+        chosen = [connection.ask(f"/{path}").body for path in range(30)]
+        assert [connection.ask(f"/{path}", "POST", body=b"x").body for path in range(30)] == chosen
+    assert set(chosen) == {b"0", b"1", b"2"}
 
 
 def test_a_post_is_never_sent_twice(proxy, origin):

@@ -55,14 +55,13 @@ def test_a_client_that_reads_late_gets_everything(cache, origin, count):
         sender.join()
 
 
-def test_a_client_that_has_sent_its_last_still_gets_everything(cache, origin):
+def test_half_a_request_behind_others_does_not_take_their_answers_away(cache, origin):
+    """The client ends its side in the middle of a head while the answers to what stood before wait for it to read."""
     bodies = stored(cache, origin, [4000])
-    count = 2000  # more than the sockets between them hold
     with cache.connect() as connection:
-        connection.send(asked(["/4000"] * count) + b"GET /never")
+        connection.send(asked(list(bodies) * 1200) + b"GET /half HTTP/1.1\r\n")
         connection.sock.shutdown(socket.SHUT_WR)
-        assert cache.ask("/4000").length == 4000
-        assert all(connection.read().body == bodies["/4000"] for _ in range(count))
+        assert all(connection.read().length == 4000 for _ in range(1200))
         assert connection.ended()
 
 

@@ -134,7 +134,28 @@ def test_a_bad_policy_starts_nothing(place):
 def test_version_and_wrong_options():
     version = daemon.run("-V")
     assert version.returncode == 0 and re.search(r"weir \d+\.\d+", version.stdout)
+    assert daemon.run("--version").stdout == version.stdout
+    assert daemon.run("--help").stdout == daemon.run("-h").stdout != ""
     assert daemon.run("--no-such-option").returncode not in (0, None)
+
+
+def test_a_byte_order_mark_does_no_harm(place):
+    assert check(place, "\ufeff" + GOOD)[0] == 0
+
+
+@pytest.mark.parametrize("change, word", [
+    ({"log": {"access": {"format": "json", "to": "stderr"}}}, "log.access"),
+    ({"trusted_proxies": ["10.0.0.0/8"], "listen": "proxied"}, "listen"),
+    ({"redis": {"url": "redis://:secret@127.0.0.1:1/0"}}, "redis"),
+    ({"redis": {"url": "redis://127.0.0.1:1/0", "timeout": "70ms"}}, "redis"),
+])
+def test_hup_says_what_takes_effect_only_at_the_next_start(weirs, origin, change, word):
+    base = {"redis": {"url": "redis://127.0.0.1:1/0"}, "origins": {"app": policy.origin(origin)}, "routes": [policy.route()]}
+    node = weirs(base)
+    if change.get("listen"):
+        change = change | {"listen": [{"address": "%s:%d" % node.address, "proxy_protocol": True}]}
+    node.reload(base | change)
+    node.said(rf"a change of {word} takes effect at the next restart")
 
 
 def test_hup_takes_a_good_policy(weirs, origins):

@@ -100,7 +100,8 @@ def test_it_ends_at_once_when_idle(proxy, ending):
     assert proxy.process.wait(20) == 0
 
 
-def test_being_told_again_does_not_spoil_the_end(proxy, ending):
+def test_signals_that_come_while_it_ends_change_nothing(proxy, ending):
+    proxy.signal(ending)
     while proxy.process.poll() is None:
         proxy.signal(ending)
     assert proxy.process.returncode == 0
@@ -143,7 +144,9 @@ def test_systemd_is_told_ready_reloading_and_stopping(weirs, origin, notified):
     notified("READY=1")
     node.signal(signal.SIGHUP)
     assert int(notified("RELOADING=1")["MONOTONIC_USEC"]) > 0
-    notified("READY=1")
+    assert notified("READY=1")["STATUS"] == "serving"
+    node.reload(text="nonsense")
+    assert "refused" in notified("READY=1")["STATUS"]
     node.signal(signal.SIGTERM)
     notified("STOPPING=1")
     assert node.process.wait(20) == 0

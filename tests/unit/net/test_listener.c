@@ -261,6 +261,9 @@ static void the_last_to_leave_removes_a_unix_socket(void **state)
     (void) state;
     struct wr_listener *l = opened(&listen, 2);
     start_sides(l, 2);
+    struct stat st;
+    assert_int_equal(stat(socket_path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0660); /* whatever the umask */
     int client = connect_unix(socket_path);
     wr_accept_leave(&sides[0].accept, l, 0);
     assert_int_equal(accepted_count, 1);

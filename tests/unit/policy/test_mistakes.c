@@ -108,6 +108,11 @@ static void quantities_have_units_and_ranges(void **state)
 #define NOT_A_SHARE "a share is a whole number from 0 to 100 and a percent sign, such as 10%"
     static const struct mistake_case cases[] = {
         { MINIMAL "drain_timeout: 30\n", "p:4:16: drain_timeout: " NOT_A_SPAN " (did you mean \"30s\"?)\n" },
+        { MINIMAL "redis: { url: redis://a, timeout: 50 }\n", /* 50s would be too much */
+          "p:4:35: timeout: " NOT_A_SPAN " (did you mean \"50ms\"?)\n" },
+        { MINIMAL "drain_timeout: 999999999\n", "p:4:16: drain_timeout: " NOT_A_SPAN "\n" },
+        { MINIMAL "limits: { l: { key: client, algorithm: gcra, rate: 99999999999999999999/s } }\n",
+          "p:4:52: rate: " NOT_A_RATE "\n" },
         { MINIMAL "drain_timeout: 30 sec\n",
           "p:4:16: drain_timeout: " NOT_A_SPAN " (did you mean \"30s\"?)\n" },
         { MINIMAL "drain_timeout: 3min\n", "p:4:16: drain_timeout: " NOT_A_SPAN " (did you mean \"3m\"?)\n" },
