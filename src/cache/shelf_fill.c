@@ -106,6 +106,8 @@ static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_repl
     if (err == WR_OK &&
         (wr_reply_kind(reply) != WR_REPLY_STRING || !wr_record_fits(&f->record, f->next, piece)))
         err = WR_ERR_REDIS_ERROR;
+    if (err == WR_ERR_REDIS_ERROR) /* it was there a moment ago: whoever asks next shall find nothing rather than this */
+        wr_shelf_drop(f->shelf, f->host, f->hash);
     if (err != WR_OK) {
         end(f, err);
         return;
