@@ -247,10 +247,11 @@ def test_a_lock_that_is_nobodys_holds_nobody_up(fleet, origin, redis):
     key = until(lambda: redis.keys("weir:v1:cache:*"), "the object")[0]
     redis.call("RPUSH", "weir:v1:lock:" + key[key.index("{"):], "garbage")
     redis.call("DEL", key)
+    start = time.monotonic()
     until(lambda: not cache_status.hit(node.ask("/page"), node.name), "a miss")
+    assert time.monotonic() - start < 10       # lock_timeout
     until(lambda: redis.keys("weir:v1:lock:*") == [], "no lock is left")
-    waited = [float(re.search(" time=([0-9.]+)", line).group(1)) for line in node.access_lines()]
-    assert origin.calls("/page") == 2 and max(waited) < 10       # lock_timeout
+    assert origin.calls("/page") == 2
 
 
 def test_wrong_types_where_the_fleet_is_counted_are_healed(fleet, origin, redis):
