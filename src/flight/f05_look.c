@@ -14,8 +14,9 @@ static void remember(struct wr_flight *f, struct wr_object *object)
         wr_memory_add_variant(shared->memory, f->order.marker, object->hash);
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &f->tenure->policy->redis, object->host, object->hash);
-    if (wr_herald_changed_since(shared->herald, wr_buf_slice(&name), f->look_sent))
-        wr_memory_drop_if(shared->memory, object); /* the news that it is old has overtaken it */
+    if (wr_herald_changed_since(shared->herald, wr_buf_slice(&name), f->look_sent) ||
+        __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
+        wr_memory_drop_if(shared->memory, object); /* the news that it is old, or purged, has overtaken it */
     wr_buf_fini(&name);
 }
 
