@@ -45,7 +45,8 @@ static void on_known(struct wr_flight *f, struct wr_object *object)
     enum wr_flight_stage next = WR_FLIGHT_ASK;
     if (object)
         next = wr_flight_found(f, object, WR_FLIGHT_ASK);
-    if (next == WR_FLIGHT_DONE) {
+    if (next == WR_FLIGHT_DONE || next == WR_FLIGHT_WAIT) {
+        wr_ear_close(&f->ear);
         wr_flight_unlock(f, "stored");
         wr_flight_go(f, next);
     } else if (f->lock_state == WR_LOCK_HELD) {

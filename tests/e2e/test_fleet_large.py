@@ -61,6 +61,26 @@ def test_several_parts_at_once(site, origin):
     assert answer.status in (200, 206) and origin.calls("/large") == 1
 
 
+def test_what_fits_is_kept_in_memory_once_it_is_whole(fleet, origin, redis):
+    nodes = fleet(2, redis={"timeout": "2s"}, memory={"size": "64MB", "max_object": "4MB"})
+    for path, size in (("/fits", 4 << 20), ("/large", (4 << 20) + 1)):
+        origin.on(path, body=Pattern(size))
+        nodes[0].ask(path)
+        until(lambda: any(redis.hash(key)["key"].endswith(path.encode()) for key in redis.keys("weir:v1:cache:*")
+                          if redis.call("TYPE", key) == "hash"), path)
+        for _ in range(2):
+            assert nodes[1].ask(path).digest() == Pattern(size).digest()
+    with Monitor(redis) as monitor:
+        until(lambda: "REDIS" not in nodes[1].ask("/fits").fields["Cache-Status"], "a hit in memory")
+        monitor.take()
+        assert nodes[1].ask("/fits").digest() == Pattern(4 << 20).digest()
+        assert not any(":cache:" in word for command in monitor.take() for word in command.words)
+    assert "REDIS" in nodes[1].ask("/large").fields["Cache-Status"]
+    assert nodes[0].admin.ctl("purge", "http://test.example/fits") == "purged: 2 of 2 nodes\n"
+    nodes[1].ask("/fits")
+    assert origin.calls("/fits") == 2 and origin.calls("/large") == 1
+
+
 @pytest.mark.parametrize("damage", [
     lambda redis, key: redis.call("SETRANGE", key, 1000, b"\xff\xfe\xfd"), lambda redis, key: redis.call("DEL", key),
     lambda redis, key: redis.call("EVAL", "redis.call('DEL', KEYS[1]) redis.call('RPUSH', KEYS[1], 'x')", 1, key),
