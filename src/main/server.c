@@ -135,6 +135,12 @@ static bool same_text(const char *a, const char *b)
     return (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0);
 }
 
+static bool same_tls(const struct wr_policy_redis *a, const struct wr_policy_redis *b)
+{
+    return a->tls == b->tls && same_text(a->tls_ca, b->tls_ca) && same_text(a->tls_certificate, b->tls_certificate) &&
+           same_text(a->tls_key, b->tls_key) && same_text(a->tls_server_name, b->tls_server_name);
+}
+
 static void tell_what_needs_restart(const struct wr_policy *old, const struct wr_policy *new)
 {
     bool listen = old->listen_count != new->listen_count;
@@ -147,7 +153,7 @@ static void tell_what_needs_restart(const struct wr_policy *old, const struct wr
     if (old->memory != new->memory || old->memory_size != new->memory_size)
         wr_warn("reload: a change of memory takes effect at the next restart");
     if (old->redis.enabled != new->redis.enabled || !same_text(old->redis.address.text, new->redis.address.text) ||
-        !same_text(old->redis.keyspace, new->redis.keyspace) || !same_text(old->redis.namespace_, new->redis.namespace_))
+        !same_tls(&old->redis, &new->redis) || !same_text(old->redis.keyspace, new->redis.keyspace) || !same_text(old->redis.namespace_, new->redis.namespace_))
         wr_warn("reload: a change of redis takes effect at the next restart");
     if (!same_text(old->server_name, new->server_name))
         wr_warn("reload: a change of server_name takes effect at the next restart");
