@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-#define IDLE_MOST \
-    WR_SPAN_S(120) /* a reader that takes nothing for so long, or never came, doesn't come any more */
+#define IDLE_MOST WR_SPAN_S(120) /* a reader that takes nothing for so long doesn't come any more */
+#define IDLE_LOOK WR_SPAN_S(1)   /* ... nor anybody, once nobody holds the flow (who was answered with 304, or asked by HEAD) */
 
 struct wr_shelf_fill {
     TAILQ_ENTRY(wr_shelf_fill) entry;
@@ -18,6 +18,7 @@ struct wr_shelf_fill {
     struct wr_hash hash;
     struct wr_record record;
     struct wr_timer idle;      /* it waits for room, perhaps in vain */
+    struct wr_time idle_since;
     bool ended;                /* its flow has been */
     char texts[];
 };
@@ -34,7 +35,13 @@ static void end(struct wr_shelf_fill *f, enum wr_err err)
 
 static void on_idle(struct wr_timer *timer)
 {
-    end(WR_CONTAINER(timer, struct wr_shelf_fill, idle), WR_ERR_TIMEOUT);
+    struct wr_shelf_fill *f = WR_CONTAINER(timer, struct wr_shelf_fill, idle);
+    if (wr_flow_abandoned(f->flow))
+        end(f, WR_ERR_CANCELLED);
+    else if (wr_time_since(f->shelf->loop->mono, f->idle_since).us >= IDLE_MOST.us)
+        end(f, WR_ERR_TIMEOUT);
+    else
+        wr_timer_set(&f->idle, IDLE_LOOK);
 }
 
 static void on_room(struct wr_note *note)
@@ -106,6 +113,8 @@ static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_repl
     if (err == WR_OK &&
         (wr_reply_kind(reply) != WR_REPLY_STRING || !wr_record_fits(&f->record, f->next, piece)))
         err = WR_ERR_REDIS_ERROR;
+    if (err == WR_ERR_REDIS_ERROR) /* it was there a moment ago: whoever asks next shall find nothing rather than this */
+        wr_shelf_drop(f->shelf, f->host, f->hash);
     if (err != WR_OK) {
         end(f, err);
         return;
@@ -126,7 +135,8 @@ static void step(struct wr_shelf_fill *f)
     uint64_t from;
     switch (wr_flow_wish(f->flow, f->record.chunk, &from)) {
     case WR_FLOW_WAIT:
-        wr_timer_set(&f->idle, IDLE_MOST);
+        f->idle_since = f->shelf->loop->mono;
+        wr_timer_set(&f->idle, IDLE_LOOK);
         return;
     case WR_FLOW_NOTHING:
         end(f, WR_ERR_CANCELLED);

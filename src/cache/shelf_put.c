@@ -106,13 +106,14 @@ static void on_clock(struct wr_call *call, enum wr_err err, const struct wr_repl
         end(j, err);
 }
 
-/* The link has only just come up: whatever is asked now is answered behind what it asked first. */
+/* The link has only just come up: whatever is asked now is answered behind what it asked first. If that doesn't help, the fetch began
+ * before: a purge of the URL that it should have met may have gone with the server that knew of it. */
 static enum wr_err await_clock(struct wr_shelf_job *j)
 {
     struct wr_shelf *s = j->shelf;
     struct wr_buf purge = { 0 };
     if (j->clock_awaited)
-        return WR_ERR_REDIS_ERROR;
+        return WR_ERR_REDIS_AWAY;
     j->clock_awaited = true;
     wr_keys_url_generation(&purge, &s->policy->redis, j->object->hash);
     j->call = (struct wr_call){ .done = on_clock };

@@ -14,9 +14,31 @@ static void remember(struct wr_flight *f, struct wr_object *object)
         wr_memory_add_variant(shared->memory, f->order.marker, object->hash);
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &f->tenure->policy->redis, object->host, object->hash);
-    if (wr_herald_changed_since(shared->herald, wr_buf_slice(&name), f->look_sent))
-        wr_memory_drop_if(shared->memory, object); /* the news that it is old has overtaken it */
+    if (wr_herald_changed_since(shared->herald, wr_buf_slice(&name), f->look_sent) ||
+        __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
+        wr_memory_drop_if(shared->memory, object); /* the news that it is old, or purged, has overtaken it */
     wr_buf_fini(&name);
+}
+
+static void on_more(struct wr_reader *keeper)
+{
+    struct wr_flight *f = WR_CONTAINER(keeper, struct wr_flight, keeper);
+    enum wr_flow_state state = wr_flow_state(keeper->flow);
+    if (state == WR_FLOW_ARRIVING)
+        return;
+    if (state == WR_FLOW_WHOLE)
+        remember(f, f->news.object);
+    wr_flight_go(f, WR_FLIGHT_DONE);
+}
+
+/* What comes in pieces and fits into our memory is waited for, so that the next hit finds it there. */
+static bool keep(struct wr_flight *f, struct wr_object *object)
+{
+    bool wanted = f->tenure->worker->shared->memory && wr_flow_state(object->flow) == WR_FLOW_ARRIVING && wr_flow_kept(object->flow);
+    if (!wanted || !wr_reader_open(&f->keeper, object->flow, f->loop, 0, on_more))
+        return false;
+    wr_flights_close(f->tenure->worker->shared->flights, f);
+    return true;
 }
 
 /* Something validated since this flight began is as good as validating it ourselves. */
@@ -62,8 +84,9 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
     struct wr_news news = { .verdict = WR_VERDICT_OBJECT, .object = object, .from_store = true };
     if (f->order.marker)
         news.marker = wr_object_ref(f->order.marker);
+    enum wr_flight_stage next = keep(f, object) ? WR_FLIGHT_WAIT : WR_FLIGHT_DONE;
     wr_flight_tell(f, news, false);
-    return WR_FLIGHT_DONE;
+    return next;
 }
 
 enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)

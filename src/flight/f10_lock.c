@@ -45,7 +45,8 @@ static void on_known(struct wr_flight *f, struct wr_object *object)
     enum wr_flight_stage next = WR_FLIGHT_ASK;
     if (object)
         next = wr_flight_found(f, object, WR_FLIGHT_ASK);
-    if (next == WR_FLIGHT_DONE) {
+    if (next == WR_FLIGHT_DONE || next == WR_FLIGHT_WAIT) {
+        wr_ear_close(&f->ear);
         wr_flight_unlock(f, "stored");
         wr_flight_go(f, next);
     } else if (f->lock_state == WR_LOCK_HELD) {
@@ -114,11 +115,19 @@ static void on_ear(struct wr_ear *ear)
     }
 }
 
+/* Ours, or one without a time to live, which no node has left. */
+static void release(struct wr_flight *f)
+{
+    struct wr_slice key = wr_buf_slice(&f->lock_key), own = token(f);
+    wr_link_tell_script(f->tenure->worker->link, WR_SCRIPT_UNLOCK, 1, &key, 1, &own);
+}
+
 static void wait_for_owner(struct wr_flight *f)
 {
     if (f->lock_state != WR_LOCK_WAITING) {
         f->lock_state = WR_LOCK_WAITING;
         WR_COUNT(lock_waits);
+        release(f); /* unless it is nobody's */
     }
     if (f->ear.channel == NULL) {
         wr_ear_open(&f->ear, f->tenure->worker->shared->herald, f->loop, wr_buf_slice(&f->channel), on_ear);
@@ -205,8 +214,7 @@ void wr_flight_unlock(struct wr_flight *f, const char *outcome)
         const struct wr_slice argv[] = { WR_SLICE("PUBLISH"), wr_buf_slice(&f->channel), wr_slice_str(outcome) };
         wr_link_tell(link, 3, argv);
     }
-    struct wr_slice key = wr_buf_slice(&f->lock_key), own = token(f);
-    wr_link_tell_script(link, WR_SCRIPT_UNLOCK, 1, &key, 1, &own);
+    release(f);
     f->lock_state = WR_LOCK_NONE;
     wr_timer_clear(&f->lock_timer);
 }

@@ -92,6 +92,7 @@ static void end_run(struct wr_flight *f)
 {
     struct wr_worker *worker = f->tenure->worker;
     wr_shelf_cancel(&f->read);
+    wr_reader_close(&f->keeper);
     wr_gens_cancel(&f->gens_ask);
     wr_object_unref(f->verifying);
     f->verifying = NULL;

@@ -35,6 +35,7 @@ struct wr_flight {
 
     /* the table's, behind its shard's lock */
     bool listed;
+    bool closed;            /* nobody joins it any more, but purges reach it */
     TAILQ_ENTRY(wr_flight) table_entry;
     TAILQ_ENTRY(wr_flight) worker_entry;
 
@@ -52,6 +53,8 @@ struct wr_flight {
     struct wr_shelf_read read;      /* LOOK, and again behind the lock */
     struct wr_time look_sent;       /* monotonic */
     bool redis_late;                /* it didn't answer in time: nothing else is asked of it for this flight's audience */
+
+    struct wr_reader keeper;        /* of what was found and still comes in pieces: for our memory, once it is whole */
 
     struct wr_gens_ask gens_ask;    /* LOOK: is it purged?  ASK, LAND: what it is to carry */
     struct wr_object *verifying;    /* LOOK: read, and not known to be good */
@@ -176,4 +179,6 @@ struct wr_flight *wr_flights_join(struct wr_flights *table, const struct wr_flig
                                   bool admitted);
 bool wr_flights_list(struct wr_flights *table, struct wr_flight *f);
 void wr_flights_unlist(struct wr_flights *table, struct wr_flight *f);
+/* Nobody joins it any more; who asks for its key begins another one. Purges still reach it. */
+void wr_flights_close(struct wr_flights *table, struct wr_flight *f);
 void wr_flight_unref(struct wr_flight *f);

@@ -1,4 +1,4 @@
-/* The table of flights: at most one listed per key in the process. Locks: a shard's, then a flight's, never the other way. */
+/* The table of flights: at most one per key in the process that can be joined. Locks: a shard's, then a flight's, never the other way. */
 #include <stdlib.h>
 
 #include "flight/flight_priv.h"
@@ -66,7 +66,7 @@ static struct wr_flight *find(struct shard *s, const struct wr_key *key)
 {
     struct wr_flight *f;
     TAILQ_FOREACH(f, chain_of(s, key->hash), table_entry)
-        if (wr_hash_eq(f->order.key.hash, key->hash) && wr_slice_eq(f->order.key.text, key->text))
+        if (!f->closed && wr_hash_eq(f->order.key.hash, key->hash) && wr_slice_eq(f->order.key.text, key->text))
             return f;
     return NULL;
 }
@@ -113,6 +113,14 @@ bool wr_flights_list(struct wr_flights *t, struct wr_flight *f)
     }
     pthread_mutex_unlock(&s->lock);
     return first;
+}
+
+void wr_flights_close(struct wr_flights *t, struct wr_flight *f)
+{
+    struct shard *s = shard_of(t, f->order.key.hash);
+    pthread_mutex_lock(&s->lock);
+    f->closed = true;
+    pthread_mutex_unlock(&s->lock);
 }
 
 void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)

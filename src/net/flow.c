@@ -301,6 +301,12 @@ void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers)
     pthread_mutex_unlock(&f->lock);
 }
 
+/* The last reference is the producer's own: nobody is left to take another. */
+bool wr_flow_abandoned(const struct wr_flow *f)
+{
+    return __atomic_load_n(&f->refs, __ATOMIC_ACQUIRE) == 1;
+}
+
 void wr_flow_let_go(struct wr_flow *f)
 {
     pthread_mutex_lock(&f->lock);

@@ -454,7 +454,7 @@ static struct wr_wire *put_script(struct wr_link *link, enum wr_script script, s
 
 int64_t wr_link_clock(const struct wr_link *link, struct wr_time at)
 {
-    return wr_clock_at(&link->clock, at);
+    return wr_time_before(at, link->pipe.opened_at) ? 0 : wr_clock_at(&link->clock, at);
 }
 
 void wr_link_learn_clock(struct wr_link *link)

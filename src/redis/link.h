@@ -53,7 +53,8 @@ enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr
 void wr_link_tell(struct wr_link *link, size_t argc, const struct wr_slice *argv);
 void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count,
                          const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args);
-/* Redis's clock at `at` (monotonic), in microseconds, or earlier than it was; 0: not known yet. */
+/* Redis's clock at `at` (monotonic), in microseconds, or earlier than it was. 0: not known yet, or `at` was before the connection: who
+ * answers now may be another server, or may have lost what it knew. */
 int64_t wr_link_clock(const struct wr_link *link, struct wr_time at);
 /* Keeps that fresh: asks for the time, unless it has been asked within a second or the link isn't ready. */
 void wr_link_learn_clock(struct wr_link *link);

@@ -18,7 +18,7 @@ struct wr_node {
     void (*counted)(void *ctx, unsigned nodes);
     void *ctx;
     struct wr_timer timer;
-    struct wr_call call;
+    struct wr_call call, figures;
     struct wr_buf name, set_key, hash_key;
     struct wr_time started;
     unsigned last; /* 0: not known yet */
@@ -51,8 +51,18 @@ static void on_counted(struct wr_call *call, enum wr_err err, const struct wr_re
     node->counted(node->ctx, node->last);
 }
 
+/* Something else stands there, which isn't ours to keep. */
+static void on_told(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_node *node = WR_CONTAINER(call, struct wr_node, figures);
+    if (err == WR_OK && wr_reply_is_error(reply, "WRONGTYPE"))
+        wr_link_tell(node->link, 2, (struct wr_slice[]){ WR_SLICE("UNLINK"), wr_buf_slice(&node->hash_key) });
+}
+
 static void tell_figures(struct wr_node *node)
 {
+    if (wr_call_pending(&node->figures))
+        return;
     struct digits pid, started, seen, workers, requests, lifetime;
     write_digits(&pid, (uint64_t) getpid());
     write_digits(&started, (uint64_t) wr_time_s(node->started));
@@ -69,8 +79,8 @@ static void tell_figures(struct wr_node *node)
         WR_SLICE("workers"), workers.slice,
         WR_SLICE("requests"), requests.slice,
     };
-    wr_link_tell(node->link, sizeof argv / sizeof argv[0], argv);
-    wr_link_tell(node->link, 3, (struct wr_slice[]){ WR_SLICE("PEXPIRE"), key, lifetime.slice });
+    if (wr_link_send(node->link, &node->figures, WR_SPAN_S(1), sizeof argv / sizeof argv[0], argv) == WR_OK)
+        wr_link_tell(node->link, 3, (struct wr_slice[]){ WR_SLICE("PEXPIRE"), key, lifetime.slice });
 }
 
 static void on_beat(struct wr_timer *timer)
@@ -102,6 +112,7 @@ struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, stru
     node->counted = counted;
     node->ctx = ctx;
     node->call.done = on_counted;
+    node->figures.done = on_told;
     node->started = wr_time_wall();
     wr_buf_add_str(&node->name, name);
     wr_keys_nodes(&node->set_key, &policy->redis);
@@ -122,6 +133,7 @@ void wr_node_free(struct wr_node *node)
         return;
     struct wr_slice set_key = wr_buf_slice(&node->set_key), hash_key = wr_buf_slice(&node->hash_key);
     wr_call_cancel(&node->call);
+    wr_call_cancel(&node->figures);
     wr_link_tell_script(node->link, WR_SCRIPT_NODES, 1, &set_key, 2,
                         (struct wr_slice[]){ wr_buf_slice(&node->name), WR_SLICE("0") });
     wr_link_tell(node->link, 2, (struct wr_slice[]){ WR_SLICE("UNLINK"), hash_key });

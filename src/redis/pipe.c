@@ -43,11 +43,6 @@ void wr_resp_arg(struct wr_buf *out, struct wr_slice arg)
     wr_buf_add(out, "\r\n", 2);
 }
 
-bool wr_reply_is_error(const struct wr_reply *r, const char *code)
-{
-    return wr_reply_kind(r) == WR_REPLY_ERROR && wr_slice_starts(wr_reply_slice(r), wr_slice_str(code));
-}
-
 /* --- ends --- */
 
 static const char *const trouble_text[] = {

@@ -83,5 +83,3 @@ void wr_pipe_cut(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_slice de
 /* The wire's form of commands (RESP): a head with the number of arguments, then each argument. */
 void wr_resp_head(struct wr_buf *out, size_t argc);
 void wr_resp_arg(struct wr_buf *out, struct wr_slice arg);
-/* Whether an ERROR reply's text begins with this code ("LOADING"). Any other reply: false. */
-bool wr_reply_is_error(const struct wr_reply *r, const char *code);

@@ -52,6 +52,11 @@ int64_t wr_reply_int(const struct wr_reply *r)
     return negative ? -(int64_t) n : (int64_t) n;
 }
 
+bool wr_reply_is_error(const struct wr_reply *r, const char *code)
+{
+    return wr_reply_kind(r) == WR_REPLY_ERROR && wr_slice_starts(wr_reply_slice(r), wr_slice_str(code));
+}
+
 size_t wr_reply_count(const struct wr_reply *r)
 {
     return wr_reply_kind(r) == WR_REPLY_ARRAY ? inside(r)->elements : 0;

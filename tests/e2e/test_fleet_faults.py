@@ -237,3 +237,27 @@ def test_redis_is_waited_for_once(fleet, origin, redis, ask):
     took = time.monotonic() - start
     redis.resume()
     assert 2 <= took < 3.5
+
+
+def test_a_lock_that_is_nobodys_holds_nobody_up(fleet, origin, redis):
+    """Something without a time to live stands where the fetch lock goes: it isn't waited for like another node's fetch."""
+    [node] = fleet(1)
+    origin.on("/page", body=b"x")
+    node.ask("/page")
+    key = until(lambda: redis.keys("weir:v1:cache:*"), "the object")[0]
+    redis.call("RPUSH", "weir:v1:lock:" + key[key.index("{"):], "garbage")
+    redis.call("DEL", key)
+    start = time.monotonic()
+    until(lambda: not cache_status.hit(node.ask("/page"), node.name), "a miss")
+    assert time.monotonic() - start < 10       # lock_timeout
+    until(lambda: redis.keys("weir:v1:lock:*") == [], "no lock is left")
+    assert origin.calls("/page") == 2
+
+
+def test_wrong_types_where_the_fleet_is_counted_are_healed(fleet, origin, redis):
+    nodes = fleet(2)
+    for key in redis.keys("weir:v1:node*"):
+        redis.call("EVAL", "redis.call('DEL', KEYS[1]) redis.call('SET', KEYS[1], 'garbage')", 1, key)
+    until(lambda: {redis.call("TYPE", key) for key in redis.keys("weir:v1:node*")} == {"zset", "hash"} and
+          len(redis.keys("weir:v1:node*")) == 3, "what stood there before")
+    until(lambda: nodes[0].admin.ctl("purge", "--all") == "purged: 2 of 2 nodes\n", "both nodes' word")

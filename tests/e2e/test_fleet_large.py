@@ -8,6 +8,7 @@ from rig import cache_status
 from rig.monitor import Monitor
 from rig.pattern import Pattern, digest_of
 from rig.wait import until
+from rig.wire import Closed
 
 PIECE = 512 << 10
 LENGTH = 12 << 20
@@ -58,3 +59,42 @@ def test_ranges_and_the_whole_at_once_are_all_served_from_redis(site, origin):
 def test_several_parts_at_once(site, origin):
     answer = site[1].ask("/large", fields={"Range": f"bytes={LENGTH - 5}-{LENGTH - 1},0-9"})
     assert answer.status in (200, 206) and origin.calls("/large") == 1
+
+
+def test_what_fits_is_kept_in_memory_once_it_is_whole(fleet, origin, redis):
+    nodes = fleet(2, redis={"timeout": "2s"}, memory={"size": "64MB", "max_object": "4MB"})
+    for path, size in (("/fits", 4 << 20), ("/large", (4 << 20) + 1)):
+        origin.on(path, body=Pattern(size))
+        nodes[0].ask(path)
+        until(lambda: any(redis.hash(key)["key"].endswith(path.encode()) for key in redis.keys("weir:v1:cache:*")
+                          if redis.call("TYPE", key) == "hash"), path)
+        for _ in range(2):
+            assert nodes[1].ask(path).digest() == Pattern(size).digest()
+    with Monitor(redis) as monitor:
+        until(lambda: "REDIS" not in nodes[1].ask("/fits").fields["Cache-Status"], "a hit in memory")
+        monitor.take()
+        assert nodes[1].ask("/fits").digest() == Pattern(4 << 20).digest()
+        assert not any(":cache:" in word for command in monitor.take() for word in command.words)
+    assert "REDIS" in nodes[1].ask("/large").fields["Cache-Status"]
+    assert nodes[0].admin.ctl("purge", "http://test.example/fits") == "purged: 2 of 2 nodes\n"
+    nodes[1].ask("/fits")
+    assert origin.calls("/fits") == 2 and origin.calls("/large") == 1
+
+
+@pytest.mark.parametrize("damage", [
+    lambda redis, key: redis.call("SETRANGE", key, 1000, b"\xff\xfe\xfd"), lambda redis, key: redis.call("DEL", key),
+    lambda redis, key: redis.call("EVAL", "redis.call('DEL', KEYS[1]) redis.call('RPUSH', KEYS[1], 'x')", 1, key),
+], ids=["octets changed", "evicted", "wrong type"])
+def test_a_damaged_piece_is_met_once(fleet, origin, redis, damage):
+    nodes = fleet(2, redis={"max_object": "64MB", "timeout": "2s"}, memory={"size": "64MB", "max_object": "1MB"})
+    origin.on("/large", body=Pattern(LENGTH))
+    nodes[0].ask("/large")
+    until(lambda: any(redis.call("TYPE", key) == "hash" for key in redis.keys("weir:v1:cache:*")), "the object in Redis")
+    damage(redis, next(key for key in redis.keys("weir:v1:cache:*") if key.endswith(":20")))
+    try:
+        nodes[1].ask("/large")      # what went out before it was met can't be called back
+    except Closed:
+        pass
+    for node in nodes:
+        assert node.ask("/large").digest() == Pattern(LENGTH).digest()
+    assert origin.calls("/large") <= 3

@@ -315,3 +315,26 @@ def test_what_was_late_on_its_way_to_redis_is_not_stored_after_a_purge(weirs, or
     relay.delay(0)
     until(lambda: far.ask("/page").body == b"new", "the new page on the far node")
     assert near.ask("/page").body == b"new" and origin.calls("/page") == 2
+
+
+def test_a_purge_that_was_lost_with_its_server_holds_for_fetches_under_way(weirs, origin, redis, relays):
+    """Redis comes back empty, and the node whose fetch began before the purge can't read the journal."""
+    relay = relays(redis.address)
+    relay.only(b":main")
+    shared = {"redis": {"url": redis.url, "timeout": "2s"}, "origins": {"app": policy.origin(origin)},
+              "routes": [policy.route(cache=True)]}
+    near, far = weirs(shared), weirs(policy.merge(shared, {"redis": {"url": relay.url}}))
+    gate = threading.Event()
+    origin.on("/page", Answer(200, {}, b"old", gate=gate), Answer(200, {}, b"new"))
+    with ThreadPoolExecutor(1) as elsewhere:
+        early = elsewhere.submit(far.ask, "/page")
+        origin.wait_calls("/page", 1)
+        relay.stall()
+        near.admin.ctl("purge", "http://test.example/page")
+        redis.restart()
+        until(lambda: redis.call("CLIENT", "LIST").count(b" name=weir:edge-2") >= 3, "the far node's other links")
+        gate.set()
+        assert early.result().body == b"old"
+    until(lambda: cache_status.hit(near.ask("/page"), near.name), "the page")
+    assert near.ask("/page").body == b"new"
+    relay.heal()

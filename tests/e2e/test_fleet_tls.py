@@ -136,3 +136,13 @@ def test_what_is_no_certificate_is_told_by_the_check(place, authority):
                                          f"routes: [{{ match: {{}}, origin: a }}]\nredis: {{ url: rediss://h, tls: {{ {tls} }} }}\n")
         done = daemon.run("-t", "-c", place / "weir.yaml")
         assert done.returncode == 1 and re.search(rf"redis\.tls: {why}", done.stderr), done.stderr
+
+
+def test_a_change_is_said_to_need_a_restart(fleet, redis, authority):
+    [node] = fleet(1, redis=settings(redis, authority))
+    text = node.file.read_text()
+    node.reload(text=text.replace("ca:", "server_name: redis.test\n    ca:"))
+    node.said("a change of redis takes effect at the next restart")
+    node.reload(text=text.replace(str(authority.pem), str(authority.key)))
+    node.said("redis.tls: ca: can't use")
+    node.said("reload refused")

@@ -3,6 +3,9 @@
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local patience = tonumber(ARGV[2])
+if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then
+    redis.call('UNLINK', KEYS[1])
+end
 if patience > 0 then
     redis.call('ZADD', KEYS[1], now, ARGV[1])
     redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. (now - patience))

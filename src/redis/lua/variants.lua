@@ -1,6 +1,9 @@
 -- Notes that a variant of a response has been stored. Gives the keys of those that are too many now, the oldest: they are for
 -- the caller to drop, because they live in other slots.
 -- KEYS: the list of the variants' keys, oldest first.  ARGV: the new one's key, how many may stay, milliseconds to live.
+if redis.call('TYPE', KEYS[1]).ok ~= 'list' then
+    redis.call('UNLINK', KEYS[1])
+end
 redis.call('LREM', KEYS[1], 1, ARGV[1])
 local count = redis.call('RPUSH', KEYS[1], ARGV[1])
 local gone = {}

@@ -394,7 +394,9 @@ static void a_producer_is_told_what_is_wanted(void **state)
     assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_NOTHING);
     wr_flow_end(f, WR_ERR_CANCELLED, wr_slice(NULL, 0));
     assert_false(wr_reader_open(&behind, f, &loop, 500, no_wake));
+    assert_false(wr_flow_abandoned(f));
     wr_reader_close(&further);
+    assert_true(wr_flow_abandoned(f));
     wr_note_fini(&note);
     wr_flow_unref(f);
     wr_loop_fini(&loop);

@@ -254,12 +254,14 @@ static void uncommented_the_sample_is_right_too(void **state)
     struct wr_buf bare = { 0 };
     struct wr_slice rest = wr_slice_str(text);
     size_t uncommented = 0;
+    bool in_tls = false; /* which needs another URL, and files */
     while (rest.len) {
         struct wr_slice line = wr_slice_cut(&rest, '\n');
         bool option = line.len > 2 && line.at[0] == '#' && !(line.at[1] == ' ' && line.at[2] != ' ');
         bool needs_file =
             option && strstr(line.at, "password_file") != NULL && strstr(line.at, "password_file") < rest.at;
-        if (option && !needs_file)
+        in_tls = wr_slice_starts(line, WR_SLICE("#  tls:")) || (in_tls && wr_slice_starts(line, WR_SLICE("#    ")));
+        if (option && !needs_file && !in_tls)
             line = wr_slice(line.at + 1, line.len - 1);
         uncommented += option;
         wr_buf_printf(&bare, "%.*s\n", WR_SLICE_ARG(line));
