@@ -23,6 +23,7 @@ struct wr_flight_order {
     struct wr_object *marker;   /* the VARY marker key came from, or NULL */
     struct wr_object *stale;    /* to be validated, or served if the origin fails; or NULL */
     bool look_first;            /* ask Redis before the origin */
+    bool solo;                  /* nobody joins: `stale` is to be validated for each request by itself */
     struct wr_slice client;     /* the client's address, for X-Forwarded-For */
     struct wr_slice forwarded_for; /* what to append it to; at NULL: nothing is believed */
     struct wr_slice request_id;
@@ -73,7 +74,7 @@ struct wr_audience {
 struct wr_flights *wr_flights_new(void);
 void wr_flights_free(struct wr_flights *f);
 
-/* Joins the flight of this key or starts it. admitted: false while a limit has not decided: then nothing leaves for the
+/* Joins the flight of this key or starts it; with `solo`, starts one. admitted: false while a limit has not decided: then nothing leaves for the
  * origin on this one's behalf before wr_audience_admit(). told() is never called before this returns. Thread: worker. */
 void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order, bool admitted);
 /* A flight of one's own. */

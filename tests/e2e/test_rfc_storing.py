@@ -1,6 +1,7 @@
 """RFC 9111 3: what is stored, for whom, and in whose place."""
 
 import email.utils
+import threading
 import time
 
 import pytest
@@ -19,10 +20,56 @@ def node(request, weirs, origin):
     return weirs(rfc.settings(origin, **more))
 
 
+@pytest.mark.parametrize("fields", [{"ETag": 'W/"1"'}, {"Cache-Control": "no-cache", "ETag": '"1"'},
+                                    {"Cache-Control": "max-age=0, must-revalidate", "ETag": '"1"'}])
+@pytest.mark.parametrize("store", ["memory", "redis"])
+def test_what_is_never_fresh_answers_nobody_else(weirs, origin, request, store, fields):
+    """RFC 9111 4, 5.2.2.4: each has the origin asked with his own request, whoever else waits for it, on whichever node."""
+    more = {"redis": {"url": request.getfixturevalue("redis").url, "timeout": "2s"}} if store == "redis" else {"workers": 1}
+    nodes = [weirs(rfc.settings(origin, **more)) for _ in range(2 if store == "redis" else 1)]
+    gate = threading.Event()
+    origin.on("/", lambda r: Answer(200, fields, r.fields["Cookie"].encode(), gate=gate))
+    with nodes[0].connect() as alice, nodes[-1].connect() as bob:
+        alice.send_head("GET", "/", {"Cookie": "alice"})
+        origin.wait_calls("/", 1)
+        bob.send_head("GET", "/", {"Cookie": "bob"})
+        waits = "weir_lock_waits_total" if store == "redis" else "weir_collapsed_total"
+        until(lambda: nodes[-1].admin.metric(waits) == 1, "bob waiting")
+        gate.set()
+        assert (alice.read().body, bob.read().body) == (b"alice", b"bob")
+        gate.clear()        # what is known to be so is waited for no more
+        calls = origin.calls("/")
+        alice.send_head("GET", "/", {"Cookie": "alice"})
+        bob.send_head("GET", "/", {"Cookie": "bob"})
+        origin.wait_calls("/", calls + 2)
+        gate.set()
+        assert (alice.read().body, bob.read().body) == (b"alice", b"bob")
+
+
+def test_what_came_since_it_was_asked_for_is_shared_however_old(weirs, origin):
+    """... as good as validated. Who comes later has it validated."""
+    node = weirs(rfc.settings(origin, workers=1))
+    gates = threading.Event(), threading.Event()
+    origin.on("/", lambda r: Answer(200, {**rfc.STALE, "ETag": '"1"'}, [b"call ", b"%d" % origin.calls()], gate=gates[0],
+                                    body_gate=gates[1]))
+    with node.connect() as leader, node.connect() as follower, node.connect() as late:
+        leader.send_head("GET", "/")
+        origin.wait_calls("/", 1)
+        follower.send_head("GET", "/")
+        until(lambda: node.admin.metric("weir_collapsed_total") == 1, "a follower")
+        gates[0].set()
+        heads = leader.read_head(), follower.read_head()
+        late.send_head("GET", "/")
+        origin.wait_calls("/", 2)
+        gates[1].set()
+        assert [c.read_rest(head).body for c, head in zip((leader, follower), heads)] == [b"call 1"] * 2
+        assert late.read().body == b"call 2"
+
+
 @pytest.mark.parametrize("method, fields", [("POST", {}), ("GET", {"Cache-Control": "private"}), ("OPTIONS", {})])
 def test_what_passes_by_keeps_its_age_and_gets_a_date(node, origin, method, fields):
     """RFC 9111 5.1: the age another cache has told; RFC 9110 6.6.1: when it arrived, where the origin doesn't say."""
-    origin.on("/", Answer(200, {**fields, "Age": "77"}, b"x"), Answer(200, {**fields, "Age": "78"}, b"x"), Answer(200, fields, b"x"))
+    origin.on("/", *(Answer(200, {**fields, **age}, b"x") for age in ({"Age": "77"}, {"Age": "78"}, {})))
     ages = []
     for _ in range(3):
         answer = node.ask("/", method)
