@@ -37,16 +37,27 @@ void wr_txn_write_common(struct wr_txn *t)
     write_connection(t);
 }
 
+/* The key's lines as one; at NULL: it isn't to be told, or the request has none. */
+static struct wr_slice shown_key(struct wr_txn *t)
+{
+    if (!t->route->cache.show_key || t->key.text.at == NULL)
+        return wr_slice(NULL, 0);
+    struct wr_slice text = wr_arena_copy(&t->arena, t->key.text);
+    for (char *c = (char *) (uintptr_t) text.at; c < text.at + text.len; c++)
+        if (*c == '\n')
+            *c = ' ';
+    return text;
+}
+
 static void write_cache_status(struct wr_txn *t)
 {
-    if (!t->route->cache.enabled)
-        t->detail = NULL;
     struct wr_cache_status s = {
         .hit = t->hit && t->fwd == WR_FWD_NONE,
         .fwd = t->fwd,
         .fwd_status = t->fwd_status,
         .stored = t->stored,
         .collapsed = t->collapsed,
+        .key = shown_key(t),
         .detail = wr_slice_str(t->from_redis ? "REDIS" : t->detail),
     };
     if (t->hit || t->stored || t->validated) {
