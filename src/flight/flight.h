@@ -105,10 +105,10 @@ void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get
  * *why (static) if nothing. Thread: any. */
 bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name, struct wr_arena *arena,
                    struct wr_purge *out, const char **why) WR_MUST_USE;
-/* An unsafe method has changed it: drops what is stored of a URL (all its variants) here and in Redis, and what is being
+/* An unsafe method has changed it: drops what is stored of a URL or of a group here and in Redis, and what is being
  * fetched of it isn't stored. Nobody waits for other nodes, nothing is written into the journal. Returns how often `purged`
  * will be called, not before this returns, when Redis has confirmed or refused; 0: there is no Redis. Thread: worker. */
-unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *url, void (*purged)(void *ctx, enum wr_err err),
+unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *what, void (*purged)(void *ctx, enum wr_err err),
                               void *ctx);
 /* Ends all flights of this worker: what they still wanted is lost. Thread: the worker's. */
 void wr_flights_cut(struct wr_worker *worker);

@@ -2,10 +2,10 @@
  * on the same host, is dropped here, in Redis and on every node (RFC 9111 4.4).
  *
  * The answer waits until Redis has confirmed, but no longer than redis.timeout: a client that has been told of its change
- * is not to see the old state on its next request, whichever worker or node takes that. */
+ * is not to see the old state on its next request, whichever worker takes that. To other nodes the word is on its way by
+ * then. */
 #include <stdlib.h>
 
-#include "flight/purger.h"
 #include "http/tags.h"
 #include "http/target.h"
 #include "log/log.h"
@@ -121,7 +121,7 @@ static void drop_groups(struct wr_txn *t, const struct wr_head *response)
             .scope = WR_SCOPE_GROUP,
             .name = wr_arena_printf(&t->arena, "%.*s %.*s", WR_SLICE_ARG(host), WR_SLICE_ARG(groups[i])),
         };
-        wr_purger_purge(t->worker->shared->purger, &purge, "Cache-Group-Invalidation", NULL, NULL);
+        t->invalidation->open += wr_flight_invalidate(t->worker, &purge, on_purged, t->invalidation);
     }
 }
 

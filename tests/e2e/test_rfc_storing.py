@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rig import cache_status, rfc
+from rig import cache_status, policy, rfc
 from rig.answer import Answer
 from rig.wait import until
 
@@ -204,6 +204,26 @@ def test_statuses_and_must_understand(node, origin, status, directives, stored):
     origin.on("/", lambda r: Answer(status, {"Cache-Control": directives}, b"call %d" % origin.calls()))
     node.ask("/")
     assert node.ask("/").body == (b"call 1" if stored else b"call 2")
+
+
+@pytest.mark.parametrize("fields", [{"Cache-Group-Invalidation": '"g"'}, {"Location": "/"}])
+@pytest.mark.parametrize("key", [{}, {"headers": ["X-A"]}])
+def test_an_unsafe_request_is_answered_when_redis_knows_what_it_has_changed(weirs, origin, redis, fields, key):
+    """RFC 9111 4.4, RFC 9875 3"""
+    node = weirs({"origins": {"app": policy.origin(origin)}, "redis": {"url": redis.socket_url, "timeout": "10s"},
+                  "routes": [policy.route("/do"), policy.route(cache={"jitter": "0%", "key": key})]})
+    rfc.counting(origin, "/", {"Cache-Control": "max-age=100", "Cache-Groups": '"g"'})
+    origin.on("/do", Answer(200, fields))
+    until(lambda: cache_status.hit(node.ask("/")), "stored")
+    calls = origin.calls("/")
+    redis.pause()
+    with node.connect() as client:
+        client.send_head("POST", "/do", {"Content-Length": "0"})
+        origin.wait_calls("/do", 1)
+        quiet = client.quiet()
+        redis.resume()
+        assert quiet and client.read().status == 200
+    assert node.ask("/").body == b"call %d" % (calls + 1)
 
 
 def test_an_unsafe_request_is_answered_although_redis_hangs(weirs, origin, redis):
