@@ -147,6 +147,16 @@ def test_a_post_that_says_so_answers_later_gets(node, origin, location):
     assert node.ask("/form", "POST", body=b"a=2").body == b"call 3"     # a POST is never answered from it
 
 
+@pytest.mark.parametrize("key, asked", [({}, {"X-Forwarded-Proto": "https"}), ({"headers": ["X-A"]}, {"X-A": "1"})])
+def test_a_post_leaves_nothing_old_under_other_keys_of_its_url(weirs, origin, key, asked):
+    node = weirs(rfc.settings(origin, {"key": key}, trusted_proxies=["127.0.0.1"]))
+    rfc.counting(origin, "/form", {"Cache-Control": "max-age=100", "Content-Location": "/form"})
+    assert (node.ask("/form").body, node.ask("/form", fields=asked).body) == (b"call 1", b"call 2")
+    assert node.ask("/form", "POST", body=b"a=1").body == b"call 3"
+    assert node.ask("/form", fields=asked).body == b"call 4"
+    assert node.ask("/form").body == (b"call 5" if key else b"call 3")
+
+
 @pytest.mark.parametrize("status, fields", [
     (200, {"Cache-Control": "max-age=100"}),
     (200, {"Cache-Control": "max-age=100", "Content-Location": "/other"}),
