@@ -98,12 +98,18 @@ static bool found_will_do(struct wr_txn *t, const struct wr_object *found)
     }
 }
 
+/* What is stored has to be validated for each by himself: what this flight gets is no answer to us. */
+static bool found_is_for_each(const struct wr_txn *t, const struct wr_news *news)
+{
+    return news->found && !news->leader && !t->alone && !wr_rules_collapses(news->found);
+}
+
 static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
 {
     learn_fwd(t, news);
     switch (news->verdict) {
     case WR_VERDICT_NONE:
-        if (found_will_do(t, news->found)) {
+        if (found_will_do(t, news->found) || found_is_for_each(t, news)) {
             wr_audience_leave(&t->audience);
             return wr_txn_consider(t, wr_object_ref(news->found), true);
         }

@@ -22,10 +22,14 @@ def node(request, weirs, origin):
 
 @pytest.mark.parametrize("fields", [{"ETag": 'W/"1"'}, {"Cache-Control": "no-cache", "ETag": '"1"'},
                                     {"Cache-Control": "max-age=0, must-revalidate", "ETag": '"1"'}])
-@pytest.mark.parametrize("store", ["memory", "redis"])
+@pytest.mark.parametrize("store", ["memory", "redis", "redis without memory"])
 def test_what_is_never_fresh_answers_nobody_else(weirs, origin, request, store, fields):
     """RFC 9111 4, 5.2.2.4: each has the origin asked with his own request, whoever else waits for it, on whichever node."""
-    more = {"redis": {"url": request.getfixturevalue("redis").url, "timeout": "2s"}} if store == "redis" else {"workers": 1}
+    more = {"workers": 1}
+    if store != "memory":
+        more["redis"] = {"url": request.getfixturevalue("redis").url, "timeout": "2s"}
+    if store == "redis without memory":
+        more["memory"] = "off"
     nodes = [weirs(rfc.settings(origin, **more)) for _ in range(2 if store == "redis" else 1)]
     gate = threading.Event()
     origin.on("/", lambda r: Answer(200, fields, r.fields["Cookie"].encode(), gate=gate))
@@ -37,11 +41,14 @@ def test_what_is_never_fresh_answers_nobody_else(weirs, origin, request, store, 
         until(lambda: nodes[-1].admin.metric(waits) == 1, "bob waiting")
         gate.set()
         assert (alice.read().body, bob.read().body) == (b"alice", b"bob")
+        if store != "memory":
+            until(lambda: request.getfixturevalue("redis").keys("weir:v1:cache:*"), "stored")
         gate.clear()        # what is known to be so is waited for no more
         calls = origin.calls("/")
         alice.send_head("GET", "/", {"Cookie": "alice"})
         bob.send_head("GET", "/", {"Cookie": "bob"})
         origin.wait_calls("/", calls + 2)
+        assert {r.fields.get("If-None-Match") for r in origin.requests[calls:]} == {fields["ETag"]}
         gate.set()
         assert (alice.read().body, bob.read().body) == (b"alice", b"bob")
 
