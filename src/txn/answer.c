@@ -60,9 +60,13 @@ static void write_cache_status(struct wr_txn *t)
         .key = shown_key(t),
         .detail = wr_slice_str(t->from_redis ? "REDIS" : t->detail),
     };
-    if (t->hit || t->stored || t->validated) {
+    struct wr_span left = wr_object_freshness(t->object, t->worker->loop.now);
+    bool softened = s.hit && t->stale_hit && left.us > 0; /* stale, and not by its age: how long is nobody's to say */
+    if (softened) {
+        s.detail = WR_SLICE("SOFT_PURGED");
+    } else if (t->hit || t->stored || t->validated) {
         s.has_ttl = true;
-        s.ttl = wr_span_s(wr_object_freshness(t->object, t->worker->loop.now));
+        s.ttl = wr_span_s(left);
     }
     wr_buf_add_str(&t->out, "Cache-Status: ");
     wr_cache_status_write(&t->out, t->worker->shared->name, &s);
