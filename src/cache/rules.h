@@ -64,8 +64,8 @@ static inline bool wr_rules_passes(const struct wr_request_rules *asked, const s
 bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_object *object, struct wr_time now);
 /* The same when no answer came at all (refused, reset, timed out): we are disconnected, and RFC 9111 4.2.4
- * lets any stored response be served that doesn't forbid it; we do so with what was fresh once, so that somebody has meant it for more
- * than one. The policy's stale_if_error bounds the time where it is set. */
+ * lets any stored response be served that doesn't forbid it; we serve what was fresh once, so that somebody has meant it for
+ * more than one client. The policy's stale_if_error bounds the time where it is set. */
 bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                                    const struct wr_object *object, struct wr_time now);
 /* Is a response of this status such a failure (500, 502, 503, 504)? */

@@ -19,11 +19,12 @@ static void end_early(struct wr_flight *f)
 static struct wr_news news_of(struct wr_flight *f, enum wr_verdict verdict, struct wr_object *object, int fwd_status)
 {
     const struct wr_object *held = f->order.stale;
+    bool fresh = held && wr_object_freshness(held, f->loop->now).us > 0 && !(held->meta.flags & WR_OF_NO_CACHE);
     return (struct wr_news){ .verdict = verdict,
                              .object = object ? wr_object_ref(object) : NULL,
                              .fwd_status = fwd_status,
                              .held = held != NULL,
-                             .held_fresh = held && wr_object_freshness(held, f->loop->now).us > 0 && !(held->meta.flags & WR_OF_NO_CACHE),
+                             .held_fresh = fresh,
                              .server = f->exchange.server ? server_text(f).at : NULL };
 }
 
@@ -265,7 +266,10 @@ static bool asks_for_less(const struct wr_flight *f, const struct wr_head *head)
 void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
 {
     struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
-    struct wr_meta meta = { .kind = WR_OBJECT_RESPONSE, .status = head->status, .request_time = x->sent, .response_time = x->answered };
+    struct wr_meta meta = { .kind = WR_OBJECT_RESPONSE,
+                            .status = head->status,
+                            .request_time = x->sent,
+                            .response_time = x->answered };
     if (f->alone) {
         if (wr_head_get(head, WR_F_AGE)) /* of a cache before us, and not for us to take away (RFC 9111 5.1) */
             meta.initial_age = wr_initial_age(head, x->sent, x->answered);

@@ -74,8 +74,9 @@ struct wr_audience {
 struct wr_flights *wr_flights_new(void);
 void wr_flights_free(struct wr_flights *f);
 
-/* Joins the flight of this key or starts it; with `solo`, starts one. admitted: false while a limit has not decided: then nothing leaves for the
- * origin on this one's behalf before wr_audience_admit(). told() is never called before this returns. Thread: worker. */
+/* Joins the flight of this key or starts it; with `solo`, starts one. admitted: false while a limit has not decided: then nothing
+ * leaves for the origin on this one's behalf before wr_audience_admit(). told() is never called before this returns. Thread:
+ * worker. */
 void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order, bool admitted);
 /* A flight of one's own. */
 void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order);

@@ -78,11 +78,14 @@ static void on_told(struct wr_call *call, enum wr_err err, const struct wr_reply
     free(t);
 }
 
-static unsigned tell(struct wr_worker *worker, const struct wr_purge *purge, void (*purged)(void *ctx, enum wr_err err), void *ctx)
+static unsigned tell(struct wr_worker *worker, const struct wr_purge *purge, void (*purged)(void *ctx, enum wr_err err),
+                     void *ctx)
 {
     struct telling *t = calloc(1, sizeof *t);
     WR_CHECK(t != NULL);
-    *t = (struct telling){ .call.done = on_told, .gens = worker->shared->gens, .scope = purge->scope, .purged = purged, .ctx = ctx };
+    *t = (struct telling){
+        .call.done = on_told, .gens = worker->shared->gens, .scope = purge->scope, .purged = purged, .ctx = ctx
+    };
     t->name = wr_slice(wr_slice_dup(purge->name), purge->name.len);
     if (wr_purge_send(t->gens, worker->link, &t->call, PATIENCE, purge) == WR_OK)
         return 1;

@@ -1,4 +1,5 @@
-/* The table of flights: at most one per key in the process that others may join. Locks: a shard's, then a flight's, never the other way. */
+/* The table of flights: at most one per key in the process that others may join. Locks: a shard's, then a flight's, never the
+ * other way. */
 #include <stdlib.h>
 
 #include "flight/flight_priv.h"

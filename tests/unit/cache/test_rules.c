@@ -510,6 +510,10 @@ static void grace_comes_from_the_policy_where_the_origin_is_silent(void **state)
     o = stored(&policy, &arena, 200, "", D "Cache-Control: max-age=2, must-revalidate", 0);
     assert_int_equal(reused(&policy, &arena, o, "", 3), WR_REUSE_VALIDATE);
     wr_object_unref(o);
+    o = stored(&policy, &arena, 200, "", D E, 0); /* nobody says that it is fresh for any time */
+    assert_int_equal(reused(&policy, &arena, o, "", 1), WR_REUSE_VALIDATE);
+    assert_true(o->meta.swr.us < 0 && o->meta.sie.us < 0);
+    wr_object_unref(o);
     wr_arena_fini(&arena);
 }
 
