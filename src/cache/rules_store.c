@@ -75,7 +75,7 @@ static const char *not_for_gets(const struct wr_head *request, const struct wr_h
     const struct wr_field *f = wr_head_get(response, WR_F_CONTENT_LOCATION);
     if (response->status != 200 || source != WR_LIFETIME_ORIGIN || f == NULL)
         return "method";
-    struct wr_slice query = wr_target_on_host(f->value, request->host), path = wr_slice_cut(&query, '?');
+    struct wr_slice query = wr_target_on_host(f->value, wr_head_site(request)), path = wr_slice_cut(&query, '?');
     bool same = wr_slice_eq(path, request->path) && wr_slice_eq(query, request->query) &&
                 (query.at == NULL) == (request->query.at == NULL);
     return same ? NULL : "method";

@@ -2,7 +2,9 @@
 
 #include "http/serialise.h"
 
-static bool replaced_by_us(const struct wr_field *f, bool own_conditions)
+/* believe: what proxies before us say. Others' words about where they come from are no better than their X-Forwarded-For, and
+ * none that a stored response should depend on. */
+static bool replaced_by_us(const struct wr_field *f, bool own_conditions, bool believe)
 {
     switch (f->id) {
     case WR_F_HOST:
@@ -13,6 +15,15 @@ static bool replaced_by_us(const struct wr_field *f, bool own_conditions)
     case WR_F_X_FORWARDED_HOST:
     case WR_F_X_REQUEST_ID:
         return true;
+    case WR_F_FORWARDED:
+    case WR_F_X_FORWARDED_PORT:
+    case WR_F_X_FORWARDED_PREFIX:
+    case WR_F_X_FORWARDED_SERVER:
+    case WR_F_X_REAL_IP:
+    case WR_F_X_CLIENT_IP:
+    case WR_F_TRUE_CLIENT_IP:
+    case WR_F_CF_CONNECTING_IP:
+        return !believe || f->hidden;
     case WR_F_IF_MATCH:
     case WR_F_IF_NONE_MATCH:
     case WR_F_IF_MODIFIED_SINCE:
@@ -70,8 +81,7 @@ static void write_about_us(struct wr_buf *out, const struct wr_flight_order *ord
     list_field(out, "X-Forwarded-For: ", r, WR_F_X_FORWARDED_FOR, believe, order->client);
     const struct wr_field *f = believe ? wr_head_get(r, WR_F_X_FORWARDED_PROTO) : NULL;
     field(out, "X-Forwarded-Proto: ", f ? f->value : WR_SLICE("http"));
-    f = believe ? wr_head_get(r, WR_F_X_FORWARDED_HOST) : NULL;
-    field(out, "X-Forwarded-Host: ", f ? f->value : r->host);
+    field(out, "X-Forwarded-Host: ", wr_head_site(r));
     field(out, "X-Request-ID: ", order->request_id);
 }
 
@@ -81,7 +91,7 @@ void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, s
     write_line_and_host(out, order, own_conditions);
     for (size_t i = 0; i < r->field_count; i++) {
         const struct wr_field *f = &r->fields[i];
-        if (replaced_by_us(f, own_conditions))
+        if (replaced_by_us(f, own_conditions, order->forwarded_for.at != NULL))
             continue;
         wr_buf_add_slice(out, f->name);
         wr_buf_add(out, ": ", 2);

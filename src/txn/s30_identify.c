@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include "base/rand.h"
+#include "http/target.h"
 #include "txn/txn.h"
 
 static bool trusted(const struct wr_txn *t, const unsigned char addr[16])
@@ -48,12 +49,21 @@ static struct wr_slice forwarded_for(struct wr_slice element)
     return wr_slice(NULL, 0);
 }
 
-/* What the client spoke to the first proxy, as the origin is going to be told. */
-static bool came_by_tls(const struct wr_head *h)
+static struct wr_slice first_of(const struct wr_head *h, enum wr_field_id id)
 {
-    const struct wr_field *f = wr_head_get(h, WR_F_X_FORWARDED_PROTO);
+    const struct wr_field *f = wr_head_get(h, id);
     struct wr_slice rest = f ? f->value : WR_SLICE("");
-    return wr_slice_eq_nocase(wr_slice_trim(wr_slice_cut(&rest, ',')), WR_SLICE("https"));
+    return wr_slice_trim(wr_slice_cut(&rest, ','));
+}
+
+/* The scheme and the host that the client gave the first proxy, as the origin is going to be told: what it answers depends on
+ * them. */
+static void learn_site(struct wr_head *h)
+{
+    struct wr_slice host = first_of(h, WR_F_X_FORWARDED_HOST);
+    h->secure = wr_slice_eq_nocase(first_of(h, WR_F_X_FORWARDED_PROTO), WR_SLICE("https"));
+    if (wr_authority_valid(host))
+        h->site = host;
 }
 
 /* Walks the list from its end while what it names is a trusted proxy. */
@@ -117,7 +127,7 @@ enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
         if (is_forwarded)
             list = wr_head_joined(&t->head, WR_F_FORWARDED, &t->arena);
         walk_back(t, list, is_forwarded);
-        t->head.secure = came_by_tls(&t->head);
+        learn_site(&t->head);
     }
     t->identified = true;
     if (t->head.method == WR_METHOD_PURGE && t->tenure->policy->purger_count > 0)

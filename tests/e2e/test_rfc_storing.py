@@ -20,6 +20,24 @@ def node(request, weirs, origin):
     return weirs(rfc.settings(origin, **more))
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+def test_hosts_share_nothing_where_the_origin_is_told_which(weirs, origin, trusted):
+    """What a proxy in front passes on of clients' X-Forwarded-Host can't poison the pages of the host that it asks for."""
+    def answer(request):
+        fields = {"Cache-Control": "max-age=100"} if request.method == "GET" else {"Location": "http://one.example/"}
+        return Answer(200, fields, request.fields["X-Forwarded-Host"].encode())
+    origin.on("/", answer)
+    origin.on("/do", answer)
+    node = weirs(rfc.settings(origin, **({"trusted_proxies": ["127.0.0.1"]} if trusted else {})))
+    for said, host in (("one.example", "one.example"), ("two.example, x", "two.example"), ("ONE.example:80", "one.example"),
+                       ("b@d", "test.example"), ("", "test.example"), (None, "test.example")):
+        body = node.ask("/", fields={} if said is None else {"X-Forwarded-Host": said}).text
+        assert body == (host if trusted else "test.example")
+    assert origin.calls("/") == (3 if trusted else 1)
+    node.ask("/do", "POST", fields={"X-Forwarded-Host": "one.example"}, body=b"x")      # its Location is on its own host
+    assert cache_status.hit(node.ask("/", fields={"X-Forwarded-Host": "one.example"})) != trusted
+
+
 @pytest.mark.parametrize("fields", [{"ETag": 'W/"1"'}, {"Cache-Control": "no-cache", "ETag": '"1"'},
                                     {"Cache-Control": "max-age=0, must-revalidate", "ETag": '"1"'}])
 @pytest.mark.parametrize("store", ["memory", "redis", "redis without memory"])
