@@ -196,6 +196,8 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     meta.length = stale->meta.length;
     meta.version = wr_rand_u64();
     f->built = wr_build_updated(stale, &meta, not_modified, f->tenure->worker->shared->via[not_modified->minor]);
+    if (storing == WR_STORE && !wr_rules_collapses(f->built) && meta.flags == stale->meta.flags && wr_build_same(f->built, stale))
+        storing = WR_STORE_NOT_NOW; /* whoever uses it next has it validated too: it needn't be written anew for each of them */
     f->storing = storing;
     if (storing == WR_STORE)
         wr_flight_ask_generations(f);
