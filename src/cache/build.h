@@ -24,6 +24,8 @@ bool wr_build_describes(const struct wr_head *head, const struct wr_object *stor
 /* The stored response updated by a 304 or a HEAD (RFC 9111 3.2, 4.3.4), sharing its flow. */
 struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta,
                                    const struct wr_head *not_modified, struct wr_slice via);
+/* Do both stored heads say the same, but for when? */
+bool wr_build_same(const struct wr_object *a, const struct wr_object *b);
 /* The head of a stored response as fields again; slices into object->head, array in the arena. */
 void wr_build_head(const struct wr_object *object, struct wr_arena *arena, struct wr_head *out);
 

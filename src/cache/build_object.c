@@ -224,6 +224,28 @@ static bool agrees(const struct wr_head *head, enum wr_field_id id, struct wr_sl
     return f == NULL || (stored.at && wr_slice_eq(f->value, stored));
 }
 
+static struct wr_slice line_but_date(struct wr_slice *rest)
+{
+    struct wr_slice line;
+    while (wr_stored_line(rest, &line)) {
+        struct wr_slice value = line;
+        if (!wr_slice_eq_nocase(wr_slice_cut(&value, ':'), WR_SLICE("Date")))
+            return line;
+    }
+    return wr_slice(NULL, 0);
+}
+
+bool wr_build_same(const struct wr_object *a, const struct wr_object *b)
+{
+    struct wr_slice rest_a = a->head, rest_b = b->head, line;
+    do {
+        line = line_but_date(&rest_a);
+        if (!wr_slice_eq(line, line_but_date(&rest_b)))
+            return false;
+    } while (line.at);
+    return true;
+}
+
 bool wr_build_confirms(const struct wr_head *not_modified, const struct wr_object *stored)
 {
     const struct wr_field *etag = wr_head_get(not_modified, WR_F_ETAG);

@@ -210,7 +210,7 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
                            struct wr_arena *arena)
 {
     const struct wr_key_policy *p = &policy->key;
-    struct wr_slice host = p->no_host ? WR_SLICE("") : host_of(request->host, arena);
+    struct wr_slice host = p->no_host ? WR_SLICE("") : host_of(wr_head_site(request), arena);
     struct wr_text text = { .arena = arena };
     if (request->method == WR_METHOD_POST) /* where the policy stores its responses: apart from GET's */
         wr_text_add(&text, post_mark);

@@ -49,6 +49,12 @@ enum wr_reuse {
 /* unit01: a random number from [0,1) for early refresh; 1: none. */
 enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_object *object, struct wr_time now, double unit01);
+/* May those have it together who asked before it came, although it may be too old for whoever comes later (RFC 9111 4)? Not what
+ * is never fresh: no-cache, max-age=0, or a validator alone has each of them ask the origin with his own request (5.2.2.4). */
+static inline bool wr_rules_collapses(const struct wr_object *object)
+{
+    return object->meta.lifetime.us > 0 && !(object->meta.flags & WR_OF_NO_CACHE);
+}
 /* Does this pass marker speak of this request? */
 static inline bool wr_rules_passes(const struct wr_request_rules *asked, const struct wr_object *marker)
 {
@@ -58,8 +64,8 @@ static inline bool wr_rules_passes(const struct wr_request_rules *asked, const s
 bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_object *object, struct wr_time now);
 /* The same when no answer came at all (refused, reset, timed out): we are disconnected, and RFC 9111 4.2.4
- * lets any stored response be served that doesn't forbid it. The policy's stale_if_error bounds the time
- * where it is set. */
+ * lets any stored response be served that doesn't forbid it; we serve what was fresh once, so that somebody has meant it for
+ * more than one client. The policy's stale_if_error bounds the time where it is set. */
 bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                                    const struct wr_object *object, struct wr_time now);
 /* Is a response of this status such a failure (500, 502, 503, 504)? */

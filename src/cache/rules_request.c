@@ -56,9 +56,11 @@ static const char *why_pass(const struct wr_cache_policy *policy, const struct w
     return NULL;
 }
 
+/* Not where it could take the place of one key of many: all of them have changed. */
 static bool may_answer_gets(const struct wr_cache_policy *policy, const struct wr_head *request)
 {
-    return request->method == WR_METHOD_POST && policy->enabled && !policy->methods_post && !bypassed(policy, request);
+    return request->method == WR_METHOD_POST && policy->enabled && !policy->methods_post && !bypassed(policy, request) &&
+           !wr_key_holds_more(policy);
 }
 
 static struct wr_span span_of(int64_t delta)

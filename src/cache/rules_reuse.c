@@ -62,7 +62,7 @@ bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const s
     if (wr_rules_stale_if_error(policy, asked, object, now))
         return true;
     bool bounded = object->meta.sie.us >= 0 || policy->has_stale_if_error;
-    return !insists(asked, object) && !(object->meta.flags & WR_OF_MUST_REVALIDATE) && !bounded;
+    return !insists(asked, object) && !(object->meta.flags & WR_OF_MUST_REVALIDATE) && !bounded && wr_rules_collapses(object);
 }
 
 bool wr_rules_is_error(int status)

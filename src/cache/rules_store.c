@@ -75,7 +75,7 @@ static const char *not_for_gets(const struct wr_head *request, const struct wr_h
     const struct wr_field *f = wr_head_get(response, WR_F_CONTENT_LOCATION);
     if (response->status != 200 || source != WR_LIFETIME_ORIGIN || f == NULL)
         return "method";
-    struct wr_slice query = wr_target_on_host(f->value, request->host), path = wr_slice_cut(&query, '?');
+    struct wr_slice query = wr_target_on_host(f->value, wr_head_site(request)), path = wr_slice_cut(&query, '?');
     bool same = wr_slice_eq(path, request->path) && wr_slice_eq(query, request->query) &&
                 (query.at == NULL) == (request->query.at == NULL);
     return same ? NULL : "method";
@@ -104,15 +104,15 @@ static struct wr_span stale_for(int64_t directive, bool from_policy, struct wr_s
 
 /* How long it may be served stale. must-revalidate, proxy-revalidate and no-cache forbid it (RFC 9111 4.2.4),
  * and so does s-maxage, but for the times that the origin itself names beside it (RFC 5861 is the more
- * special rule). */
+ * special rule). The policy's times prolong a life; what has none, as nobody says how long it is fresh, is not for others. */
 static void fill_stale(const struct wr_cache_policy *policy, const struct wr_response_directives *d,
-                       struct wr_meta *meta)
+                       enum wr_lifetime_source source, struct wr_meta *meta)
 {
     meta->swr = meta->sie = WR_SPAN_NONE;
     if (!(meta->flags & WR_OF_OVERRIDE)) {
         if (d->must_revalidate || d->proxy_revalidate || d->no_cache)
             return;
-        bool by_policy = d->s_maxage == WR_DELTA_NONE;
+        bool by_policy = d->s_maxage == WR_DELTA_NONE && source != WR_LIFETIME_NONE;
         meta->swr = stale_for(d->stale_while_revalidate, by_policy && policy->has_grace, policy->grace);
         meta->sie =
             stale_for(d->stale_if_error, by_policy && policy->has_stale_if_error, policy->stale_if_error);
@@ -189,7 +189,7 @@ enum wr_storing wr_rules_store(const struct wr_cache_policy *policy, const struc
         return WR_STORE_NOT_NOW;
     meta->lifetime = jittered(lifetime, meta->initial_age, policy->jitter * jitter01);
     meta->flags = flags_of(&d, source);
-    fill_stale(policy, &d, meta);
+    fill_stale(policy, &d, source, meta);
     if (source == WR_LIFETIME_NONE && response->status >= 500) {
         *detail = "an error";
         return WR_STORE_NOT_NOW;

@@ -58,7 +58,7 @@ static bool good_enough(const struct wr_flight *f, enum wr_reuse reuse, const st
     case WR_REUSE_STALE_ASKED:
         return !f->behind;
     default:
-        return newer_than_flight(f, object);
+        return newer_than_flight(f, object) && wr_rules_collapses(object);
     }
 }
 

@@ -38,6 +38,12 @@ static void fetch_without(struct wr_flight *f)
     wr_flight_go(f, WR_FLIGHT_ASK);
 }
 
+/* What is stored shows that nobody gains by waiting: what another node gets is no answer here. */
+static bool to_each_his_own(const struct wr_flight *f)
+{
+    return f->order.stale && !wr_rules_collapses(f->order.stale);
+}
+
 /* --- looking again --- */
 
 static void on_known(struct wr_flight *f, struct wr_object *object)
@@ -51,7 +57,7 @@ static void on_known(struct wr_flight *f, struct wr_object *object)
         wr_flight_go(f, next);
     } else if (f->lock_state == WR_LOCK_HELD) {
         wr_flight_go(f, WR_FLIGHT_ASK);
-    } else if (f->redis_late) {
+    } else if (f->redis_late || to_each_his_own(f)) {
         fetch_without(f);
     } else {
         poll_later(f);
@@ -194,7 +200,7 @@ static void on_timer(struct wr_timer *timer)
 enum wr_flight_stage wr_flight_lock(struct wr_flight *f)
 {
     struct wr_worker *worker = f->tenure->worker;
-    if (worker->shelf == NULL || f->redis_late || wr_flight_admitted_late(f) || !wr_link_ready(worker->link))
+    if (worker->shelf == NULL || f->redis_late || wr_flight_admitted_late(f) || to_each_his_own(f) || !wr_link_ready(worker->link))
         return WR_FLIGHT_ASK;
     wr_rand_token(f->token, WR_LOCK_TOKEN / 2);
     wr_keys_lock(&f->lock_key, redis(f), f->order.key.hash);

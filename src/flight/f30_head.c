@@ -19,11 +19,12 @@ static void end_early(struct wr_flight *f)
 static struct wr_news news_of(struct wr_flight *f, enum wr_verdict verdict, struct wr_object *object, int fwd_status)
 {
     const struct wr_object *held = f->order.stale;
+    bool fresh = held && wr_object_freshness(held, f->loop->now).us > 0 && !(held->meta.flags & WR_OF_NO_CACHE);
     return (struct wr_news){ .verdict = verdict,
                              .object = object ? wr_object_ref(object) : NULL,
                              .fwd_status = fwd_status,
                              .held = held != NULL,
-                             .held_fresh = held && wr_object_freshness(held, f->loop->now).us > 0 && !(held->meta.flags & WR_OF_NO_CACHE),
+                             .held_fresh = fresh,
                              .server = f->exchange.server ? server_text(f).at : NULL };
 }
 
@@ -196,6 +197,8 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     meta.length = stale->meta.length;
     meta.version = wr_rand_u64();
     f->built = wr_build_updated(stale, &meta, not_modified, f->tenure->worker->shared->via[not_modified->minor]);
+    if (storing == WR_STORE && !wr_rules_collapses(f->built) && meta.flags == stale->meta.flags && wr_build_same(f->built, stale))
+        storing = WR_STORE_NOT_NOW; /* whoever uses it next has it validated too: it needn't be written anew for each of them */
     f->storing = storing;
     if (storing == WR_STORE)
         wr_flight_ask_generations(f);
@@ -248,7 +251,7 @@ static void answer_alone(struct wr_flight *f, const struct wr_head *head, struct
     f->storing = f->rules.post_for_get ? judge(f, head, meta) : WR_STORE_NOT;
     if (f->storing == WR_STORE) {
         f->superseding = wr_rand_u64() | 1;
-        wr_flight_replace(f->tenure->worker, &f->order.primary, f->superseding, &f->arena);
+        wr_flight_replace(f->tenure->worker, &f->order.primary, f->superseding);
         store(f, head, meta);
     } else {
         answer_privately(f, head, *meta);
@@ -267,7 +270,10 @@ static bool asks_for_less(const struct wr_flight *f, const struct wr_head *head)
 void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
 {
     struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
-    struct wr_meta meta = { .kind = WR_OBJECT_RESPONSE, .status = head->status, .request_time = x->sent, .response_time = x->answered };
+    struct wr_meta meta = { .kind = WR_OBJECT_RESPONSE,
+                            .status = head->status,
+                            .request_time = x->sent,
+                            .response_time = x->answered };
     if (f->alone) {
         if (wr_head_get(head, WR_F_AGE)) /* of a cache before us, and not for us to take away (RFC 9111 5.1) */
             meta.initial_age = wr_initial_age(head, x->sent, x->answered);

@@ -260,7 +260,7 @@ void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order,
     WR_CHECK(a->flight == NULL);
     wr_note_init(&a->note, &order->tenure->worker->loop, on_audience_note);
     for (;;) {
-        if (wr_flights_join(table, order, a, admitted)) {
+        if (!order->solo && wr_flights_join(table, order, a, admitted)) {
             WR_COUNT(collapsed);
             if (f) /* another worker was faster */
                 wr_flight_go(f, WR_FLIGHT_DONE);

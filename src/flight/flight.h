@@ -23,6 +23,7 @@ struct wr_flight_order {
     struct wr_object *marker;   /* the VARY marker key came from, or NULL */
     struct wr_object *stale;    /* to be validated, or served if the origin fails; or NULL */
     bool look_first;            /* ask Redis before the origin */
+    bool solo;                  /* nobody joins: `stale` is to be validated for each request by itself */
     bool trusted;               /* the peer's word on who asks goes on */
     struct wr_slice forwarded_for, forwarded_proto, forwarded_host; /* X-Forwarded-*; empty: none */
     struct wr_slice request_id;
@@ -73,8 +74,9 @@ struct wr_audience {
 struct wr_flights *wr_flights_new(void);
 void wr_flights_free(struct wr_flights *f);
 
-/* Joins the flight of this key or starts it. admitted: false while a limit has not decided: then nothing leaves for the
- * origin on this one's behalf before wr_audience_admit(). told() is never called before this returns. Thread: worker. */
+/* Joins the flight of this key or starts it; with `solo`, starts one. admitted: false while a limit has not decided: then nothing
+ * leaves for the origin on this one's behalf before wr_audience_admit(). told() is never called before this returns. Thread:
+ * worker. */
 void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order, bool admitted);
 /* A flight of one's own. */
 void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order);
@@ -104,10 +106,10 @@ void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get
  * *why (static) if nothing. Thread: any. */
 bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name, struct wr_arena *arena,
                    struct wr_purge *out, const char **why) WR_MUST_USE;
-/* An unsafe method has changed it: drops what is stored of a URL (all its variants) here and in Redis, and what is being
+/* An unsafe method has changed it: drops what is stored of a URL or of a group here and in Redis, and what is being
  * fetched of it isn't stored. Nobody waits for other nodes, nothing is written into the journal. Returns how often `purged`
  * will be called, not before this returns, when Redis has confirmed or refused; 0: there is no Redis. Thread: worker. */
-unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *url, void (*purged)(void *ctx, enum wr_err err),
+unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *what, void (*purged)(void *ctx, enum wr_err err),
                               void *ctx);
 /* Ends all flights of this worker: what they still wanted is lost. Thread: the worker's. */
 void wr_flights_cut(struct wr_worker *worker);

@@ -167,7 +167,7 @@ void wr_flight_forget(struct wr_flight *f, struct wr_slice host, struct wr_hash 
 /* --- purge.c --- */
 /* The answer to an unsafe method is about to be stored for its URL: what is stored there goes, and what is being fetched for it
  * anywhere isn't stored any more, but for what supersedes it under this name. */
-void wr_flight_replace(struct wr_worker *worker, const struct wr_key *primary, uint64_t token, struct wr_arena *arena);
+void wr_flight_replace(struct wr_worker *worker, const struct wr_key *primary, uint64_t token);
 
 /* --- f50_land.c --- */
 /* Puts a whole response or a marker (VARY, PASS) into both stores, for as long as it is worth keeping. */

@@ -2,12 +2,20 @@
 
 #include "http/serialise.h"
 
-/* Forwarded, X-Forwarded-Port, -Prefix and whatever else is called so: an origin believes these because it believes us. */
+/* Forwarded, X-Forwarded-Port, -Prefix, X-Real-IP and the like: an origin believes these because it believes us. */
 static bool tells_who_asks(const struct wr_field *f)
 {
     static const struct wr_slice prefix = WR_SLICE_INIT("X-Forwarded-");
-    return f->id == WR_F_FORWARDED ||
-           (f->name.len > prefix.len && wr_slice_eq_nocase(wr_slice(f->name.at, prefix.len), prefix));
+    switch (f->id) {
+    case WR_F_FORWARDED:
+    case WR_F_X_REAL_IP:
+    case WR_F_X_CLIENT_IP:
+    case WR_F_TRUE_CLIENT_IP:
+    case WR_F_CF_CONNECTING_IP:
+        return true;
+    default:
+        return f->name.len > prefix.len && wr_slice_eq_nocase(wr_slice(f->name.at, prefix.len), prefix);
+    }
 }
 
 static bool replaced_by_us(const struct wr_field *f, bool own_conditions, bool trusted)

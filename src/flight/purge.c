@@ -38,19 +38,14 @@ void wr_purge_here(struct wr_shared *shared, const struct wr_purge *purge)
             wr_memory_drop(shared->memory, keys[i]);
 }
 
-void wr_flight_replace(struct wr_worker *worker, const struct wr_key *primary, uint64_t token, struct wr_arena *arena)
+void wr_flight_replace(struct wr_worker *worker, const struct wr_key *primary, uint64_t token)
 {
-    const struct wr_time gone = { 0 };
-    const struct wr_purge purge = { .scope = WR_SCOPE_URL,
-                                    .host = primary->host,
-                                    .primary = primary->hash,
-                                    .other = wr_key_other_scheme(primary, arena).hash };
+    const struct wr_purge purge = {
+        .scope = WR_SCOPE_URL, .host = primary->host, .primary = primary->hash, .other = primary->hash
+    };
     wr_purge_here(worker->shared, &purge);
-    WR_COUNT(invalidations);
-    if (worker->shelf == NULL)
-        return;
-    wr_shelf_purge(worker->shelf, purge.host, purge.primary, gone, token, NULL, NULL);
-    wr_shelf_purge(worker->shelf, purge.host, purge.other, gone, 0, NULL, NULL);
+    if (worker->shelf)
+        wr_shelf_purge(worker->shelf, primary->host, primary->hash, (struct wr_time){ 0 }, token, NULL, NULL);
 }
 
 enum wr_err wr_purge_send(struct wr_gens *gens, struct wr_link *link, struct wr_call *call, struct wr_span patience,
@@ -76,7 +71,8 @@ enum wr_err wr_purge_send(struct wr_gens *gens, struct wr_link *link, struct wr_
 struct telling {
     struct wr_call call;
     struct wr_gens *gens;
-    struct wr_slice tag; /* our own copy */
+    enum wr_scope scope;
+    struct wr_slice name; /* our own copy */
     void (*purged)(void *ctx, enum wr_err err);
     void *ctx;
 };
@@ -86,36 +82,39 @@ static void on_told(struct wr_call *call, enum wr_err err, const struct wr_reply
 {
     struct telling *t = WR_CONTAINER(call, struct telling, call);
     (void) reply;
-    wr_gens_purge(t->gens, WR_SCOPE_TAG, t->tag, false);
+    wr_gens_purge(t->gens, t->scope, t->name, false);
     t->purged(t->ctx, err);
-    free((char *) (uintptr_t) t->tag.at);
+    free((char *) (uintptr_t) t->name.at);
     free(t);
 }
 
-static unsigned tell_tag(struct wr_worker *worker, const struct wr_purge *purge, void (*purged)(void *ctx, enum wr_err err), void *ctx)
+static unsigned tell(struct wr_worker *worker, const struct wr_purge *purge, void (*purged)(void *ctx, enum wr_err err),
+                     void *ctx)
 {
     struct telling *t = calloc(1, sizeof *t);
     WR_CHECK(t != NULL);
-    *t = (struct telling){ .call.done = on_told, .gens = worker->shared->gens, .purged = purged, .ctx = ctx };
-    t->tag = wr_slice(wr_slice_dup(purge->name), purge->name.len);
+    *t = (struct telling){
+        .call.done = on_told, .gens = worker->shared->gens, .scope = purge->scope, .purged = purged, .ctx = ctx
+    };
+    t->name = wr_slice(wr_slice_dup(purge->name), purge->name.len);
     if (wr_purge_send(t->gens, worker->link, &t->call, PATIENCE, purge) == WR_OK)
         return 1;
-    free((char *) (uintptr_t) t->tag.at);
+    free((char *) (uintptr_t) t->name.at);
     free(t);
     return 0;
 }
 
-unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *url, void (*purged)(void *ctx, enum wr_err err),
+unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *what, void (*purged)(void *ctx, enum wr_err err),
                               void *ctx)
 {
-    wr_purge_here(worker->shared, url);
+    wr_purge_here(worker->shared, what);
     WR_COUNT(invalidations);
     if (worker->shelf == NULL)
         return 0;
-    if (url->scope == WR_SCOPE_TAG)
-        return tell_tag(worker, url, purged, ctx);
-    wr_shelf_purge(worker->shelf, url->host, url->primary, (struct wr_time){ 0 }, 0, purged, ctx);
-    wr_shelf_purge(worker->shelf, url->host, url->other, (struct wr_time){ 0 }, 0, purged, ctx);
+    if (what->scope != WR_SCOPE_URL)
+        return tell(worker, what, purged, ctx);
+    wr_shelf_purge(worker->shelf, what->host, what->primary, (struct wr_time){ 0 }, 0, purged, ctx);
+    wr_shelf_purge(worker->shelf, what->host, what->other, (struct wr_time){ 0 }, 0, purged, ctx);
     return 2;
 }
 

@@ -1,4 +1,5 @@
-/* The table of flights: at most one per key in the process that can be joined. Locks: a shard's, then a flight's, never the other way. */
+/* The table of flights: at most one per key in the process that others may join. Locks: a shard's, then a flight's, never the
+ * other way. */
 #include <stdlib.h>
 
 #include "flight/flight_priv.h"
@@ -66,7 +67,7 @@ static struct wr_flight *find(struct shard *s, const struct wr_key *key)
 {
     struct wr_flight *f;
     TAILQ_FOREACH(f, chain_of(s, key->hash), table_entry)
-        if (!f->closed && wr_hash_eq(f->order.key.hash, key->hash) && wr_slice_eq(f->order.key.text, key->text))
+        if (!f->closed && !f->order.solo && wr_hash_eq(f->order.key.hash, key->hash) && wr_slice_eq(f->order.key.text, key->text))
             return f;
     return NULL;
 }
@@ -105,7 +106,7 @@ bool wr_flights_list(struct wr_flights *t, struct wr_flight *f)
 {
     struct shard *s = shard_of(t, f->order.key.hash);
     pthread_mutex_lock(&s->lock);
-    bool first = find(s, &f->order.key) == NULL;
+    bool first = f->order.solo || find(s, &f->order.key) == NULL;
     if (first) {
         TAILQ_INSERT_TAIL(chain_of(s, f->order.key.hash), f, table_entry);
         f->listed = true;

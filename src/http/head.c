@@ -174,6 +174,7 @@ void wr_head_copy(struct wr_head *to, const struct wr_head *from, struct wr_aren
     copy_slice(&to->method_text, arena);
     copy_slice(&to->target, arena);
     copy_slice(&to->host, arena);
+    copy_slice(&to->site, arena);
     copy_slice(&to->path, arena);
     copy_slice(&to->query, arena);
     copy_slice(&to->reason, arena);

@@ -72,6 +72,7 @@ struct wr_head {
     struct wr_slice path;   /* starts with '/', or "*" for OPTIONS * ; without query */
     struct wr_slice query;  /* behind '?', without it; at == NULL: there was no '?' */
     bool secure;            /* https, as a proxy says that is believed; for whoever knows which one is */
+    struct wr_slice site;   /* likewise the host that the client named; at == NULL: `host` */
     bool expect_continue;
     bool trailers_wanted; /* TE: trailers was sent: trailers may be passed back (RFC 9110 6.5.1) */
 
@@ -80,6 +81,11 @@ struct wr_head {
     struct wr_slice reason;
 };
 
+/* Whose pages a request is for: what the origin is told that the client named. */
+static inline struct wr_slice wr_head_site(const struct wr_head *h)
+{
+    return h->site.at ? h->site : h->host;
+}
 /* The first field with this id, or NULL. */
 const struct wr_field *wr_head_get(const struct wr_head *h, enum wr_field_id id);
 /* The next one behind `after` (NULL: the first). For fields that may repeat. */

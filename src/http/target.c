@@ -203,7 +203,7 @@ bool wr_target_resolve(const struct wr_head *base, struct wr_slice reference, st
                        struct wr_slice *query)
 {
     bool absolute;
-    struct wr_slice rest = on_host(reference, base->host, &absolute);
+    struct wr_slice rest = on_host(reference, wr_head_site(base), &absolute);
     if (rest.at == NULL)
         return false;
     struct wr_slice own = wr_slice_cut(&rest, '?'), whole = own;

@@ -38,6 +38,18 @@ void wr_txn_write_common(struct wr_txn *t)
     write_connection(t);
 }
 
+/* The key's lines as one; at NULL: it isn't to be told, or the request has none. */
+static struct wr_slice shown_key(struct wr_txn *t)
+{
+    if (!t->route->cache.show_key || t->key.text.at == NULL)
+        return wr_slice(NULL, 0);
+    struct wr_slice text = wr_arena_copy(&t->arena, t->key.text);
+    for (char *c = (char *) (uintptr_t) text.at; c < text.at + text.len; c++)
+        if (*c == '\n')
+            *c = ' ';
+    return text;
+}
+
 static void write_cache_status(struct wr_txn *t)
 {
     if (!t->route->cache.enabled) {
@@ -50,11 +62,16 @@ static void write_cache_status(struct wr_txn *t)
         .fwd_status = t->fwd_status,
         .stored = t->stored,
         .collapsed = t->collapsed,
+        .key = shown_key(t),
         .detail = wr_slice_str(t->from_redis ? "REDIS" : t->detail),
     };
-    if (t->hit || t->stored || t->validated) {
+    struct wr_span left = wr_object_freshness(t->object, t->worker->loop.now);
+    bool softened = s.hit && t->stale_hit && left.us > 0; /* stale, and not by its age: how long is nobody's to say */
+    if (softened) {
+        s.detail = WR_SLICE("SOFT_PURGED");
+    } else if (t->hit || t->stored || t->validated) {
         s.has_ttl = true;
-        s.ttl = wr_span_s(wr_object_freshness(t->object, t->worker->loop.now));
+        s.ttl = wr_span_s(left);
     }
     wr_buf_add_str(&t->out, "Cache-Status: ");
     wr_cache_status_write(&t->out, t->worker->shared->name, &s);

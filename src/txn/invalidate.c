@@ -2,11 +2,10 @@
  * on the same host, is dropped here, in Redis and on every node (RFC 9111 4.4).
  *
  * The answer waits until Redis has confirmed, but no longer than redis.timeout: a client that has been told of its change
- * is not to see the old state on its next request, whichever worker or node takes that. If Redis was late already with the
- * request's limit, the answer has waited enough. */
+ * is not to see the old state on its next request, whichever worker takes that. To other nodes the word is on its way by then.
+ * If Redis was late already with the request's limit, the answer has waited enough. */
 #include <stdlib.h>
 
-#include "flight/purger.h"
 #include "http/tags.h"
 #include "http/target.h"
 #include "log/log.h"
@@ -83,7 +82,8 @@ static struct wr_invalidation *begin(struct wr_txn *t)
     return t->invalidation = i;
 }
 
-static void drop(struct wr_txn *t, struct wr_slice path, struct wr_slice query)
+/* spared: under the target's own key lies what has just been stored. */
+static void drop(struct wr_txn *t, struct wr_slice path, struct wr_slice query, bool spared)
 {
     struct wr_head get = t->head;
     get.method = WR_METHOD_GET;
@@ -95,6 +95,8 @@ static void drop(struct wr_txn *t, struct wr_slice path, struct wr_slice query)
         return;
     struct wr_purge purge = { .name = WR_SLICE("") };
     wr_purge_of(&route->cache, &get, &t->arena, &purge);
+    if (spared)
+        purge.primary = purge.other;
     t->invalidation->open += wr_flight_invalidate(t->worker, &purge, on_purged, t->invalidation);
 }
 
@@ -104,7 +106,7 @@ static void drop_named(struct wr_txn *t, const struct wr_head *response, enum wr
     struct wr_slice path, query;
     /* others' responses it has no say over */
     if (f && f->value.len > 0 && wr_target_resolve(&t->head, f->value, &t->arena, &path, &query))
-        drop(t, path, query);
+        drop(t, path, query, false);
 }
 
 /* The groups of this origin that the answer names (RFC 9875 3). */
@@ -122,7 +124,7 @@ static void drop_groups(struct wr_txn *t, const struct wr_head *response)
             .scope = WR_SCOPE_GROUP,
             .name = wr_arena_printf(&t->arena, "%.*s %.*s", WR_SLICE_ARG(host), WR_SLICE_ARG(groups[i])),
         };
-        wr_purger_purge(t->worker->shared->purger, &purge, "Cache-Group-Invalidation", NULL, NULL);
+        t->invalidation->open += wr_flight_invalidate(t->worker, &purge, on_purged, t->invalidation);
     }
 }
 
@@ -133,12 +135,11 @@ bool wr_txn_invalidate(struct wr_txn *t)
     struct wr_head response;
     wr_build_head(t->object, &t->arena, &response);
     struct wr_invalidation *i = begin(t);
-    if (t->stored) { /* Content-Location names nothing else */
+    drop(t, t->head.path, t->head.query, t->stored);
+    if (t->stored) /* Content-Location names nothing else */
         wait_for_flight(t);
-    } else {
-        drop(t, t->head.path, t->head.query);
+    else
         drop_named(t, &response, WR_F_CONTENT_LOCATION);
-    }
     drop_named(t, &response, WR_F_LOCATION);
     drop_groups(t, &response);
     if (i->open == 0)

@@ -4,6 +4,7 @@
 
 #include "base/rand.h"
 #include "http/forwarded.h"
+#include "http/target.h"
 #include "txn/txn.h"
 
 static bool trusted(const struct wr_txn *t, const unsigned char addr[16])
@@ -36,12 +37,10 @@ static bool parse_addr(struct wr_slice s, unsigned char out[16])
     return inet_pton(AF_INET, text, out + 12) == 1;
 }
 
-/* What the client spoke to the first proxy, as the origin is going to be told. */
-static bool came_by_tls(const struct wr_head *h)
+/* The first of a list: what the client gave the first proxy. */
+static struct wr_slice first_of(struct wr_slice list)
 {
-    const struct wr_field *f = wr_head_get(h, WR_F_X_FORWARDED_PROTO);
-    struct wr_slice rest = f ? f->value : WR_SLICE("");
-    return wr_slice_eq_nocase(wr_slice_trim(wr_slice_cut(&rest, ',')), WR_SLICE("https"));
+    return wr_slice_trim(wr_slice_cut(&list, ','));
 }
 
 /* Walks the list from its end while what it names is a trusted proxy. */
@@ -108,6 +107,16 @@ static struct wr_slice told(struct wr_txn *t, enum wr_field_id id, struct wr_sli
     return said.len > 0 ? said : otherwise;
 }
 
+/* The scheme and the host that the client gave the first proxy, as the origin is going to be told: what it answers depends on
+ * them. */
+static void learn_site(struct wr_txn *t)
+{
+    struct wr_slice host = first_of(told(t, WR_F_X_FORWARDED_HOST, WR_SLICE("host"), WR_SLICE("")));
+    t->head.secure = wr_slice_eq_nocase(first_of(told(t, WR_F_X_FORWARDED_PROTO, WR_SLICE("proto"), WR_SLICE(""))), WR_SLICE("https"));
+    if (wr_authority_valid(host))
+        t->head.site = host;
+}
+
 /* One who spoke Forwarded only, or nothing, has left it to us to name the client. */
 static struct wr_slice forwarded_for(struct wr_txn *t)
 {
@@ -128,7 +137,7 @@ void wr_txn_forwarded(struct wr_txn *t, struct wr_flight_order *order)
     order->trusted = t->trusted_peer;
     order->forwarded_for = forwarded_for(t);
     order->forwarded_proto = told(t, WR_F_X_FORWARDED_PROTO, WR_SLICE("proto"), WR_SLICE("http"));
-    order->forwarded_host = told(t, WR_F_X_FORWARDED_HOST, WR_SLICE("host"), t->head.host);
+    order->forwarded_host = wr_head_site(&t->head);
 }
 
 static bool is_token(struct wr_slice s)
@@ -163,7 +172,7 @@ void wr_txn_identify(struct wr_txn *t)
         if (is_forwarded)
             list = wr_head_joined(&t->head, WR_F_FORWARDED, &t->arena);
         walk_back(t, list, is_forwarded);
-        t->head.secure = came_by_tls(&t->head);
+        learn_site(t);
     }
     t->identified = true;
 }

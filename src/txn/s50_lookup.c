@@ -70,6 +70,7 @@ static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_firs
     t->alone = false;
     struct wr_flight_order order = order_of(t);
     order.look_first = look_first;
+    order.solo = !look_first && t->stale && !wr_rules_collapses(t->stale);
     order.body = NULL;
     t->audience.told = on_told;
     t->audience.interim = on_interim;

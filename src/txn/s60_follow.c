@@ -27,6 +27,28 @@ static enum wr_txn_stage learn_marker(struct wr_txn *t, struct wr_object *marker
     return look_up_again(t);
 }
 
+/* May it have what was fetched for somebody else (RFC 9111 4)? What it could have from the store, and what has come since it
+ * asked, as that is as good as validated for it. */
+static bool suits(const struct wr_txn *t, const struct wr_news *news)
+{
+    const struct wr_cache_policy *policy = &t->route->cache;
+    const struct wr_object *o = news->object;
+    struct wr_time now = t->worker->loop.now;
+    if (news->leader)
+        return true;
+    if (news->stale)
+        return news->fwd_status ? wr_rules_stale_if_error(policy, &t->rules, o, now)
+                                : wr_rules_stale_if_unreachable(policy, &t->rules, o, now);
+    switch (wr_rules_reuse(policy, &t->rules, o, now, 1.0)) {
+    case WR_REUSE_NOT: /* not meant for whom it knows by name */
+        return false;
+    case WR_REUSE_VALIDATE:
+        return wr_rules_collapses(o) && !wr_time_before(o->meta.response_time, t->started);
+    default:
+        return true;
+    }
+}
+
 static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
 {
     if (!fits(t, news))
@@ -36,9 +58,10 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
         wr_audience_leave(&t->audience);
         return wr_txn_consider(t, object, true);
     }
-    if (!news->leader && t->rules.authorized && !(news->object->meta.flags & WR_OF_SHARED_AUTH)) {
-        wr_audience_leave(&t->audience); /* fetched for somebody else, and not meant for whom it knows by name */
-        return wr_txn_fetch_alone(t, WR_FWD_REQUEST);
+    if (!suits(t, news)) {
+        wr_audience_leave(&t->audience);
+        t->detail = "NOT_SHAREABLE";
+        return wr_txn_fetch_alone(t, t->rules.authorized ? WR_FWD_REQUEST : t->fwd);
     }
     wr_object_unref(t->object);
     t->object = wr_object_ref(news->object);
@@ -75,12 +98,18 @@ static bool found_will_do(struct wr_txn *t, const struct wr_object *found)
     }
 }
 
+/* What is stored has to be validated for each by himself: what this flight gets is no answer to us. */
+static bool found_is_for_each(const struct wr_txn *t, const struct wr_news *news)
+{
+    return news->found && !news->leader && !t->alone && !wr_rules_collapses(news->found);
+}
+
 static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
 {
     learn_fwd(t, news);
     switch (news->verdict) {
     case WR_VERDICT_NONE:
-        if (found_will_do(t, news->found)) {
+        if (found_will_do(t, news->found) || found_is_for_each(t, news)) {
             wr_audience_leave(&t->audience);
             return wr_txn_consider(t, wr_object_ref(news->found), true);
         }

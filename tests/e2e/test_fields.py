@@ -116,6 +116,18 @@ def test_a_response_without_date_gets_the_time_it_came(proxy, cache, origin, met
         assert abs(date.timestamp() - time.time()) < 60
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+def test_what_strangers_say_of_themselves_does_not_reach_the_origin(weirs, origin, trusted):
+    node = weirs({"origins": {"app": policy.origin(origin)}, "routes": [policy.route()],
+                  "trusted_proxies": ["127.0.0.1"] if trusted else []})
+    said = {"Forwarded": "for=10.9.8.7;host=evil", "X-Real-IP": "10.9.8.7", "X-Client-IP": "10.9.8.7", "X-Forwarded-Port": "1",
+            "X-Forwarded-Prefix": "/evil", "X-Forwarded-Server": "evil", "True-Client-IP": "10.9.8.7",
+            "CF-Connecting-IP": "10.9.8.7"}
+    origin.on("/")
+    node.ask("/", fields=said)
+    assert {name: value for name, value in origin.last("/").fields if name in said} == (said if trusted else {})
+
+
 def test_every_request_has_an_id_of_its_own(proxy, origin):
     origin.on("/")
     with proxy.connect() as connection:

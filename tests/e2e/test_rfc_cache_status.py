@@ -37,6 +37,18 @@ def test_each_way_of_an_answer_has_its_word(node, origin):
     assert missing.status == 504 and "hit" not in str(missing.fields.get("Cache-Status"))
 
 
+def test_the_key_is_told_where_the_policy_says_so(weirs, origin):
+    """RFC 9211 2.7"""
+    node = weirs(rfc.settings(origin, {"show_key": True, "key": {"headers": ["X-A"], "query": {"drop": ["utm_*"]}}}))
+    rfc.counting(origin, "/", {"Cache-Control": "max-age=100"})
+    for way in ("fwd", "hit"):
+        said = cache_status.of(node.ask("/?utm_x=1&b=2", fields={"X-A": 'say "hi"'}))
+        assert way in said
+    raw = node.ask("/?b=2", fields={"X-A": 'say "hi"'}).fields["Cache-Status"]
+    assert raw.endswith('; key="test.example/?b=2 header:x-a=say \\"hi\\""')
+    assert "key" not in cache_status.of(node.ask("/", "DELETE"))
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_where_nothing_is_cached_it_says_so(proxy, origin, method):
     origin.on("/", body=b"x")

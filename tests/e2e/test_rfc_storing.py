@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rig import cache_status, rfc
+from rig import cache_status, policy, rfc
 from rig.answer import Answer
 from rig.wait import until
 
@@ -20,10 +20,81 @@ def node(request, weirs, origin):
     return weirs(rfc.settings(origin, **more))
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+def test_hosts_share_nothing_where_the_origin_is_told_which(weirs, origin, trusted):
+    """What a proxy in front passes on of clients' X-Forwarded-Host can't poison the pages of the host that it asks for."""
+    def answer(request):
+        fields = {"Cache-Control": "max-age=100"} if request.method == "GET" else {"Location": "http://one.example/"}
+        return Answer(200, fields, request.fields["X-Forwarded-Host"].encode())
+    origin.on("/", answer)
+    origin.on("/do", answer)
+    node = weirs(rfc.settings(origin, **({"trusted_proxies": ["127.0.0.1"]} if trusted else {})))
+    for said, host in (("one.example", "one.example"), ("two.example, x", "two.example"), ("ONE.example:80", "one.example"),
+                       ("b@d", "test.example"), ("", "test.example"), (None, "test.example")):
+        body = node.ask("/", fields={} if said is None else {"X-Forwarded-Host": said}).text
+        assert body == (host if trusted else "test.example")
+    assert origin.calls("/") == (3 if trusted else 1)
+    node.ask("/do", "POST", fields={"X-Forwarded-Host": "one.example"}, body=b"x")      # its Location is on its own host
+    assert cache_status.hit(node.ask("/", fields={"X-Forwarded-Host": "one.example"})) != trusted
+
+
+@pytest.mark.parametrize("fields", [{"ETag": 'W/"1"'}, {"Cache-Control": "no-cache", "ETag": '"1"'},
+                                    {"Cache-Control": "max-age=0, must-revalidate", "ETag": '"1"'}])
+@pytest.mark.parametrize("store", ["memory", "redis", "redis without memory"])
+def test_what_is_never_fresh_answers_nobody_else(weirs, origin, request, store, fields):
+    """RFC 9111 4, 5.2.2.4: each has the origin asked with his own request, whoever else waits for it, on whichever node."""
+    more = {"workers": 1}
+    if store != "memory":
+        more["redis"] = {"url": request.getfixturevalue("redis").url, "timeout": "2s"}
+    if store == "redis without memory":
+        more["memory"] = "off"
+    nodes = [weirs(rfc.settings(origin, **more)) for _ in range(2 if store == "redis" else 1)]
+    gate = threading.Event()
+    origin.on("/", lambda r: Answer(200, fields, r.fields["Cookie"].encode(), gate=gate))
+    with nodes[0].connect() as alice, nodes[-1].connect() as bob:
+        alice.send_head("GET", "/", {"Cookie": "alice"})
+        origin.wait_calls("/", 1)
+        bob.send_head("GET", "/", {"Cookie": "bob"})
+        waits = "weir_lock_waits_total" if store == "redis" else "weir_collapsed_total"
+        until(lambda: nodes[-1].admin.metric(waits) == 1, "bob waiting")
+        gate.set()
+        assert (alice.read().body, bob.read().body) == (b"alice", b"bob")
+        if store != "memory":
+            until(lambda: request.getfixturevalue("redis").keys("weir:v1:cache:*"), "stored")
+        gate.clear()        # what is known to be so is waited for no more
+        calls = origin.calls("/")
+        alice.send_head("GET", "/", {"Cookie": "alice"})
+        bob.send_head("GET", "/", {"Cookie": "bob"})
+        origin.wait_calls("/", calls + 2)
+        assert {r.fields.get("If-None-Match") for r in origin.requests[calls:]} == {fields["ETag"]}
+        gate.set()
+        assert (alice.read().body, bob.read().body) == (b"alice", b"bob")
+
+
+def test_what_came_since_it_was_asked_for_is_shared_however_old(weirs, origin):
+    """... as good as validated. Who comes later has it validated."""
+    node = weirs(rfc.settings(origin, workers=1))
+    gates = threading.Event(), threading.Event()
+    origin.on("/", lambda r: Answer(200, {**rfc.STALE, "ETag": '"1"'}, [b"call ", b"%d" % origin.calls()], gate=gates[0],
+                                    body_gate=gates[1]))
+    with node.connect() as leader, node.connect() as follower, node.connect() as late:
+        leader.send_head("GET", "/")
+        origin.wait_calls("/", 1)
+        follower.send_head("GET", "/")
+        until(lambda: node.admin.metric("weir_collapsed_total") == 1, "a follower")
+        gates[0].set()
+        heads = leader.read_head(), follower.read_head()
+        late.send_head("GET", "/")
+        origin.wait_calls("/", 2)
+        gates[1].set()
+        assert [c.read_rest(head).body for c, head in zip((leader, follower), heads)] == [b"call 1"] * 2
+        assert late.read().body == b"call 2"
+
+
 @pytest.mark.parametrize("method, fields", [("POST", {}), ("GET", {"Cache-Control": "private"}), ("OPTIONS", {})])
 def test_what_passes_by_keeps_its_age_and_gets_a_date(node, origin, method, fields):
     """RFC 9111 5.1: the age another cache has told; RFC 9110 6.6.1: when it arrived, where the origin doesn't say."""
-    origin.on("/", Answer(200, {**fields, "Age": "77"}, b"x"), Answer(200, {**fields, "Age": "78"}, b"x"), Answer(200, fields, b"x"))
+    origin.on("/", *(Answer(200, {**fields, **age}, b"x") for age in ({"Age": "77"}, {"Age": "78"}, {})))
     ages = []
     for _ in range(3):
         answer = node.ask("/", method)
@@ -117,6 +188,16 @@ def test_a_get_asked_before_a_stored_post_does_not_replace_it(node, origin):
         assert node.ask("/form").body == b"new"
 
 
+@pytest.mark.parametrize("key, asked", [({}, {"X-Forwarded-Proto": "https"}), ({"headers": ["X-A"]}, {"X-A": "1"})])
+def test_a_post_leaves_nothing_old_under_other_keys_of_its_url(weirs, origin, key, asked):
+    node = weirs(rfc.settings(origin, {"key": key}, trusted_proxies=["127.0.0.1"]))
+    rfc.counting(origin, "/form", {"Cache-Control": "max-age=100", "Content-Location": "/form"})
+    assert (node.ask("/form").body, node.ask("/form", fields=asked).body) == (b"call 1", b"call 2")
+    assert node.ask("/form", "POST", body=b"a=1").body == b"call 3"
+    assert node.ask("/form", fields=asked).body == b"call 4"
+    assert node.ask("/form").body == (b"call 5" if key else b"call 3")
+
+
 @pytest.mark.parametrize("status, fields", [
     (200, {"Cache-Control": "max-age=100"}),
     (200, {"Cache-Control": "max-age=100", "Content-Location": "/other"}),
@@ -174,6 +255,26 @@ def test_statuses_and_must_understand(node, origin, status, directives, stored):
     origin.on("/", lambda r: Answer(status, {"Cache-Control": directives}, b"call %d" % origin.calls()))
     node.ask("/")
     assert node.ask("/").body == (b"call 1" if stored else b"call 2")
+
+
+@pytest.mark.parametrize("fields", [{"Cache-Group-Invalidation": '"g"'}, {"Location": "/"}])
+@pytest.mark.parametrize("key", [{}, {"headers": ["X-A"]}])
+def test_an_unsafe_request_is_answered_when_redis_knows_what_it_has_changed(weirs, origin, redis, fields, key):
+    """RFC 9111 4.4, RFC 9875 3"""
+    node = weirs({"origins": {"app": policy.origin(origin)}, "redis": {"url": redis.socket_url, "timeout": "10s"},
+                  "routes": [policy.route("/do"), policy.route(cache={"jitter": "0%", "key": key})]})
+    rfc.counting(origin, "/", {"Cache-Control": "max-age=100", "Cache-Groups": '"g"'})
+    origin.on("/do", Answer(200, fields))
+    until(lambda: cache_status.hit(node.ask("/")), "stored")
+    calls = origin.calls("/")
+    redis.pause()
+    with node.connect() as client:
+        client.send_head("POST", "/do", {"Content-Length": "0"})
+        origin.wait_calls("/do", 1)
+        quiet = client.quiet()
+        redis.resume()
+        assert quiet and client.read().status == 200
+    assert node.ask("/").body == b"call %d" % (calls + 1)
 
 
 def test_an_unsafe_request_is_answered_although_redis_hangs(weirs, origin, redis):

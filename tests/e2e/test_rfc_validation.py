@@ -180,6 +180,29 @@ def test_a_304_about_something_else_freshens_nothing(node, origin, stored, other
     assert cache_status.hit(node.ask("/")) and origin.calls() == 3
 
 
+def test_what_is_validated_each_time_is_written_only_when_it_has_changed(weirs, redis, origin):
+    """RFC 9111 4.3.4: a changed field is; but not the same content into Redis for every client."""
+    news = {"X-A": "1"}
+    node = weirs(rfc.settings(origin, redis={"url": redis.socket_url, "timeout": "2s"}))
+    rfc.validating(origin, "/", {"Cache-Control": "no-cache", **news}, update=news)
+
+    def written():
+        [key] = redis.keys("weir:v1:cache:*")
+        return redis.hash(key)["meta"]
+
+    node.ask("/")
+    until(lambda: redis.keys("weir:v1:cache:*"), "stored")
+    assert cache_status.of(node.ask("/"))["fwd-status"] == "304"      # the fields stand in another order now
+    before = until(lambda: cache_status.of(node.ask("/")).get("stored") is None and written(), "not written anew")
+    for _ in range(3):
+        assert "stored" not in cache_status.of(node.ask("/"))
+    assert written() == before
+    rfc.validating(origin, "/", {"Cache-Control": "no-cache"}, update={"X-A": "2"})
+    changed = node.ask("/")
+    assert changed.fields["X-A"] == "2" and "stored" in cache_status.of(changed)
+    until(lambda: written() != before, "written")
+
+
 def test_a_304_to_a_request_without_conditions_is_no_answer(node, origin):
     origin.on("/", Answer(304, {"ETag": '"v1"', "Cache-Control": "max-age=100"}))
     for fields in ({}, {"If-None-Match": '"other"'}):

@@ -186,6 +186,31 @@ static void a_head_describes_what_is_stored_or_doesnt(void **state)
     wr_arena_fini(&arena);
 }
 
+static void heads_are_the_same_but_for_their_date(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *a, *b;
+        bool want;
+    } lines[] = {
+        { "ETag: \"v\"\nDate: {now}", "ETag: \"v\"\nDate: {+5}", true },
+        { "Date: {now}\nETag: \"v\"", "ETag: \"v\"\nDate: {+5}", true },
+        { "ETag: \"v\"", "ETag: \"w\"", false },
+        { "ETag: \"v\"", "ETag: \"v\"\nX: y", false },
+        { "ETag: \"v\"\nX: y", "ETag: \"v\"", false },
+        { "X: y\nETag: \"v\"", "ETag: \"v\"\nX: y", false },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct wr_object *a = object(&arena, 200, lines[i].a), *b = object(&arena, 200, lines[i].b);
+        if (wr_build_same(a, b) != lines[i].want)
+            fail_msg("%s / %s", lines[i].a, lines[i].b);
+        wr_object_unref(a);
+        wr_object_unref(b);
+    }
+    wr_arena_fini(&arena);
+}
+
 /* RFC 9111 4.3.4 */
 static void a_304_confirms_what_is_stored_or_doesnt(void **state)
 {
@@ -329,6 +354,7 @@ int main(void)
         cmocka_unit_test(a_304_updates_what_it_may),
         cmocka_unit_test(a_head_describes_what_is_stored_or_doesnt),
         cmocka_unit_test(a_304_confirms_what_is_stored_or_doesnt),
+        cmocka_unit_test(heads_are_the_same_but_for_their_date),
         cmocka_unit_test(conditions_and_ranges_are_answered),
         cmocka_unit_test(cache_status_is_a_structured_field),
     };

@@ -460,6 +460,9 @@ static void failures_let_stale_responses_answer(void **state)
         { "max-age=2, proxy-revalidate", "", 5, false, false },
         { "s-maxage=2", "", 5, false, false },
         { "max-age=2, no-cache", "", 5, false, false },
+        { "max-age=0", "", 5, false, false },
+        { "x=y", "", 5, false, false },
+        { "max-age=0, stale-if-error=60", "", 5, true, true },
         { "max-age=2, stale-if-error=60", "", 5, true, true },
         { "max-age=2, stale-if-error=60", "", 63, false, false },
         { "max-age=2, stale-if-error=60", "Cache-Control: no-cache", 5, false, false },
@@ -506,6 +509,10 @@ static void grace_comes_from_the_policy_where_the_origin_is_silent(void **state)
     wr_object_unref(o);
     o = stored(&policy, &arena, 200, "", D "Cache-Control: max-age=2, must-revalidate", 0);
     assert_int_equal(reused(&policy, &arena, o, "", 3), WR_REUSE_VALIDATE);
+    wr_object_unref(o);
+    o = stored(&policy, &arena, 200, "", D E, 0); /* nobody says that it is fresh for any time */
+    assert_int_equal(reused(&policy, &arena, o, "", 1), WR_REUSE_VALIDATE);
+    assert_true(o->meta.swr.us < 0 && o->meta.sie.us < 0);
     wr_object_unref(o);
     wr_arena_fini(&arena);
 }

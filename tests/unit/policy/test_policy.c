@@ -78,7 +78,7 @@ static void the_smallest_policy_has_all_defaults(void **state)
     assert_null(cache->target);
     assert_int_equal(cache->pass_ttl.us, 5000000);
     assert_int_equal(cache->lock_timeout.us, 10000000);
-    assert_false(cache->ignore_client || cache->methods_post);
+    assert_false(cache->ignore_client || cache->methods_post || cache->show_key);
     wr_policy_unref(p);
 }
 
@@ -183,6 +183,7 @@ static void every_other_option_is_read(void **state)
         "      pass_ttl: 1s\n"
         "      lock_timeout: 2s\n"
         "      ignore_client: true\n"
+        "      show_key: true\n"
         "      key: { host: off, query: { keep: [a, \"b*\"], sort: on }, cookies: currency }\n");
     assert_int_equal(p->workers, 3);
     assert_int_equal(p->listen_count, 4);
@@ -226,7 +227,7 @@ static void every_other_option_is_read(void **state)
     assert_int_equal(match->path_kind, WR_MATCH_EXACT);
     is_text(match->methods[0], "PURGE");
     const struct wr_cache_policy *cache = &p->routes[0].cache;
-    assert_true(cache->early_refresh == 0.5 && cache->methods_post && cache->ignore_client);
+    assert_true(cache->early_refresh == 0.5 && cache->methods_post && cache->ignore_client && cache->show_key);
     assert_int_equal(cache->status_ttl_count, 2);
     assert_int_equal(cache->status_ttls[0].status, 404);
     assert_int_equal(cache->status_ttls[1].status, 5);
