@@ -75,7 +75,7 @@ char *wr_slice_dup(struct wr_slice s)
     return copy;
 }
 
-void wr_buf_fini(struct wr_buf *b)
+void wr_buf_free(struct wr_buf *b)
 {
     free(b->at);
     *b = (struct wr_buf){ 0 };

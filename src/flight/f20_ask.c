@@ -50,12 +50,25 @@ static void drop_purged_stale(struct wr_flight *f)
     f->order.stale = NULL;
 }
 
+/* What was borrowed ends with the call that started the flight: from here on only what is copied by value is there. */
+static void forget_request(struct wr_flight *f)
+{
+    struct wr_flight_order *o = &f->order;
+    f->request = (struct wr_head){ .method = o->request->method, .minor = o->request->minor };
+    o->request = &f->request;
+    o->key = (struct wr_key){ .hash = o->key.hash };
+    o->primary = (struct wr_key){ .hash = o->primary.hash };
+    o->vary_values = o->client = o->forwarded_for = o->request_id = wr_slice(NULL, 0);
+}
+
 enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
 {
     struct wr_exchange *x = &f->exchange;
     drop_purged_stale(f);
     wr_flight_begin_anew(f);
-    wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->request.minor], !f->alone);
+    wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->order.request->minor], !f->alone);
+    if (f->brief)
+        forget_request(f);
     x->on_interim = wr_flight_on_interim;
     x->on_head = wr_flight_on_head;
     x->on_end = on_end;

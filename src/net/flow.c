@@ -182,6 +182,21 @@ static void wake_producer(struct wr_flow *f)
     }
 }
 
+static struct piece *piece_with_room(struct wr_flow *f)
+{
+    struct piece *last = f->count ? f->pieces[f->count - 1] : NULL;
+    return last == NULL || last->len == last->cap ? add_piece(f) : last;
+}
+
+static void filled(struct wr_flow *f, struct piece *last, size_t len)
+{
+    WR_CHECK(f->state == WR_FLOW_ARRIVING && last->cap - last->len >= len);
+    last->len += len;
+    f->length += len;
+    if (f->length > f->most)
+        f->keep = false;
+}
+
 /* --- producer --- */
 
 void wr_flow_producer(struct wr_flow *f, struct wr_note *note)
@@ -205,9 +220,7 @@ size_t wr_flow_room(struct wr_flow *f)
 char *wr_flow_reserve(struct wr_flow *f, size_t *len)
 {
     pthread_mutex_lock(&f->lock);
-    struct piece *last = f->count ? f->pieces[f->count - 1] : NULL;
-    if (last == NULL || last->len == last->cap)
-        last = add_piece(f);
+    struct piece *last = piece_with_room(f);
     char *at = last->octets + last->len;
     *len = last->cap - last->len;
     pthread_mutex_unlock(&f->lock);
@@ -219,28 +232,26 @@ void wr_flow_commit(struct wr_flow *f, size_t len)
     if (len == 0)
         return;
     pthread_mutex_lock(&f->lock);
-    WR_CHECK(f->count > 0 && f->state == WR_FLOW_ARRIVING);
-    struct piece *last = f->pieces[f->count - 1];
-    WR_CHECK(last->cap - last->len >= len);
-    last->len += len;
-    f->length += len;
-    if (f->length > f->most)
-        f->keep = false;
+    WR_CHECK(f->count > 0);
+    filled(f, f->pieces[f->count - 1], len);
     wake_readers(f);
     pthread_mutex_unlock(&f->lock);
 }
 
 void wr_flow_append(struct wr_flow *f, struct wr_slice octets)
 {
+    if (octets.len == 0)
+        return;
+    pthread_mutex_lock(&f->lock);
     while (octets.len > 0) {
-        size_t len;
-        char *at = wr_flow_reserve(f, &len);
-        if (len > octets.len)
-            len = octets.len;
-        memcpy(at, octets.at, len);
-        wr_flow_commit(f, len);
+        struct piece *last = piece_with_room(f);
+        size_t len = last->cap - last->len < octets.len ? last->cap - last->len : octets.len;
+        memcpy(last->octets + last->len, octets.at, len);
+        filled(f, last, len);
         octets = wr_slice(octets.at + len, octets.len - len);
     }
+    wake_readers(f);
+    pthread_mutex_unlock(&f->lock);
 }
 
 void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers)
