@@ -25,19 +25,12 @@ static bool replaced_by_us(const struct wr_field *f, bool own_conditions)
     }
 }
 
-static void field(struct wr_buf *out, const char *name, struct wr_slice value)
-{
-    wr_buf_add_str(out, name);
-    wr_buf_add_slice(out, value);
-    wr_buf_add(out, "\r\n", 2);
-}
-
 /* What earlier hops said, then our own element. */
-static void list_field(struct wr_buf *out, const char *name, const struct wr_head *request, enum wr_field_id id, bool believe,
-                       struct wr_slice own)
+static void list_field(struct wr_buf *out, struct wr_slice name, const struct wr_head *request, enum wr_field_id id,
+                       bool believe, struct wr_slice own)
 {
     const struct wr_field *f = NULL;
-    wr_buf_add_str(out, name);
+    wr_buf_add_slice(out, name);
     while (believe && (f = wr_head_next(request, id, f)) != NULL)
         if (f->value.len > 0) {
             wr_buf_add_slice(out, f->value);
@@ -59,20 +52,21 @@ static void write_line_and_host(struct wr_buf *out, const struct wr_flight_order
         wr_buf_add_slice(out, r->query);
     }
     wr_buf_add_str(out, " HTTP/1.1\r\n");
-    field(out, "Host: ", origin->pass_host && r->host.len ? r->host : wr_slice_str(origin->servers[0].address.text));
+    bool theirs = origin->pass_host && r->host.len;
+    wr_head_write_field(out, WR_SLICE("Host"), theirs ? r->host : wr_slice_str(origin->servers[0].address.text));
 }
 
 static void write_about_us(struct wr_buf *out, const struct wr_flight_order *order, struct wr_slice via)
 {
     const struct wr_head *r = order->request;
     bool believe = order->forwarded_for.at != NULL;
-    list_field(out, "Via: ", r, WR_F_VIA, true, via);
-    list_field(out, "X-Forwarded-For: ", r, WR_F_X_FORWARDED_FOR, believe, order->client);
+    list_field(out, WR_SLICE("Via: "), r, WR_F_VIA, true, via);
+    list_field(out, WR_SLICE("X-Forwarded-For: "), r, WR_F_X_FORWARDED_FOR, believe, order->client);
     const struct wr_field *f = believe ? wr_head_get(r, WR_F_X_FORWARDED_PROTO) : NULL;
-    field(out, "X-Forwarded-Proto: ", f ? f->value : WR_SLICE("http"));
+    wr_head_write_field(out, WR_SLICE("X-Forwarded-Proto"), f ? f->value : WR_SLICE("http"));
     f = believe ? wr_head_get(r, WR_F_X_FORWARDED_HOST) : NULL;
-    field(out, "X-Forwarded-Host: ", f ? f->value : r->host);
-    field(out, "X-Request-ID: ", order->request_id);
+    wr_head_write_field(out, WR_SLICE("X-Forwarded-Host"), f ? f->value : r->host);
+    wr_head_write_field(out, WR_SLICE("X-Request-ID"), order->request_id);
 }
 
 void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, struct wr_slice via, bool own_conditions)
@@ -83,10 +77,7 @@ void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, s
         const struct wr_field *f = &r->fields[i];
         if (replaced_by_us(f, own_conditions))
             continue;
-        wr_buf_add_slice(out, f->name);
-        wr_buf_add(out, ": ", 2);
-        wr_buf_add_slice(out, f->value);
-        wr_buf_add(out, "\r\n", 2);
+        wr_head_write_field(out, f->name, f->value);
     }
     write_about_us(out, order, via);
     if (r->trailers_wanted && !own_conditions)
