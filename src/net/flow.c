@@ -297,7 +297,7 @@ bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop
     r->listed = false;
     wr_note_init(&r->note, loop, on_note);
     if (settled(f)) {
-        r->flow = wr_flow_ref(f);
+        r->flow = f;
         return true;
     }
     bool held = true;
@@ -306,13 +306,14 @@ bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop
         held = at >= f->start;
         if (held) {
             TAILQ_INSERT_TAIL(&f->readers, r, entry);
+            wr_flow_ref(f);
             r->listed = true;
             f->begun = true;
         }
     }
     pthread_mutex_unlock(&f->lock);
     if (held)
-        r->flow = wr_flow_ref(f);
+        r->flow = f;
     return held;
 }
 
@@ -371,15 +372,15 @@ void wr_reader_close(struct wr_reader *r)
     if (f == NULL)
         return;
     r->flow = NULL;
-    if (r->listed) {
-        pthread_mutex_lock(&f->lock);
-        TAILQ_REMOVE(&f->readers, r, entry);
-        r->listed = false;
-        drop_passed(f);
-        wake_producer(f);
-        pthread_mutex_unlock(&f->lock);
-        wr_note_fini(&r->note); /* one that was never listed was never posted */
-    }
+    if (!r->listed)
+        return; /* nor was its note ever posted */
+    pthread_mutex_lock(&f->lock);
+    TAILQ_REMOVE(&f->readers, r, entry);
+    r->listed = false;
+    drop_passed(f);
+    wake_producer(f);
+    pthread_mutex_unlock(&f->lock);
+    wr_note_fini(&r->note);
     wr_flow_unref(f);
 }
 

@@ -24,7 +24,7 @@ struct wr_flow;
 struct wr_reader {
     struct wr_note note;
     void (*wake)(struct wr_reader *reader); /* more has arrived, or the end; on the reader's loop */
-    struct wr_flow *flow;                   /* counted */
+    struct wr_flow *flow;                   /* counted while listed */
     uint64_t at;                            /* how far it has read */
     bool listed;
     TAILQ_ENTRY(wr_reader) entry;
@@ -53,7 +53,9 @@ void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers);
 void wr_flow_let_go(struct wr_flow *f);
 
 /* --- readers --- */
-/* Starts at offset `at`. Takes a reference of its own. false: the flow no longer holds that offset. Thread: loop's owner. */
+/* Starts at offset `at`. The caller keeps the flow until the reader is closed: one that is WHOLE is read without a reference of the
+ * reader's own, as its count would travel between the workers that serve it. false: the flow no longer holds that offset.
+ * Thread: loop's owner. */
 bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
                     void (*wake)(struct wr_reader *)) WR_MUST_USE;
 /* Up to max iovecs of what has arrived from r->at on (limit: at most so many octets); gives their count and in *state how
