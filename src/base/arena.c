@@ -4,16 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define BLOCK_SIZE 0 /* every allocation gets a block of its own */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define BLOCK_SIZE 0
-#endif
-#endif
-#ifndef BLOCK_SIZE
-#define BLOCK_SIZE 4096
-#endif
+#define BLOCK_SIZE (WR_RECYCLES ? 4096 : 0) /* 0: every allocation gets a block of its own */
 
 struct wr_arena_block {
     struct wr_arena_block *older;

@@ -8,6 +8,18 @@
 
 #include "base/bytes.h"
 
+/* Whether memory is kept to be used again: not under AddressSanitizer, which couldn't tell a use after the end. */
+#if defined(__SANITIZE_ADDRESS__)
+#define WR_RECYCLES 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WR_RECYCLES 0
+#endif
+#endif
+#ifndef WR_RECYCLES
+#define WR_RECYCLES 1
+#endif
+
 struct wr_arena_block;
 struct wr_arena_undo;
 

@@ -48,6 +48,8 @@ struct wr_slice wr_slice_cut(struct wr_slice *rest, char sep)
     return wr_slice(all.at, before);
 }
 
+#define SURE_DIGITS 19 /* so many fit into 64 bits, whatever they are */
+
 bool wr_slice_u64(struct wr_slice s, uint64_t max, uint64_t *out)
 {
     uint64_t n = 0;
@@ -57,10 +59,12 @@ bool wr_slice_u64(struct wr_slice s, uint64_t max, uint64_t *out)
         if (s.at[i] < '0' || s.at[i] > '9')
             return false;
         uint64_t digit = (uint64_t) (s.at[i] - '0');
-        if (digit > max || n > (max - digit) / 10)
+        if (i >= SURE_DIGITS && n > (UINT64_MAX - digit) / 10)
             return false;
         n = n * 10 + digit;
     }
+    if (n > max)
+        return false;
     *out = n;
     return true;
 }
@@ -75,7 +79,7 @@ char *wr_slice_dup(struct wr_slice s)
     return copy;
 }
 
-void wr_buf_fini(struct wr_buf *b)
+void wr_buf_free(struct wr_buf *b)
 {
     free(b->at);
     *b = (struct wr_buf){ 0 };

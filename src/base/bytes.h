@@ -62,7 +62,8 @@ struct wr_buf {
     size_t len, cap;
 };
 
-void wr_buf_fini(struct wr_buf *b);
+/* Frees its octets: what wr_buf_fini() calls when there are any. */
+void wr_buf_free(struct wr_buf *b);
 /* Makes room for `more` octets behind len: what wr_buf_reserve() calls when there is none. */
 void wr_buf_grow(struct wr_buf *b, size_t more);
 /* For messages and whatever isn't written per request: vsnprintf runs twice. */
@@ -71,6 +72,12 @@ void wr_buf_printf(struct wr_buf *b, const char *fmt, ...) WR_PRINTF(2, 3);
 void wr_buf_add_number(struct wr_buf *b, int64_t n);
 /* The number in hexadecimal, lower case, without leading zeros. */
 void wr_buf_add_hex(struct wr_buf *b, uint64_t n);
+
+static inline void wr_buf_fini(struct wr_buf *b)
+{
+    if (b->at)
+        wr_buf_free(b);
+}
 
 /* Room for `more` octets behind len. The pointer holds until the next call that grows. */
 static inline char *wr_buf_reserve(struct wr_buf *b, size_t more)

@@ -65,15 +65,27 @@ struct wr_hash wr_hash_of(struct wr_slice in)
     return h;
 }
 
+/* The digits of four octets, eight at a time: octets apart, each into its two digits, those over 9 up to the letters. */
+static void hex_of(const unsigned char octets[4], char out[8])
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint32_t in;
+    memcpy(&in, octets, 4);
+    uint64_t x = le32toh(in);
+    x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
+    x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    x = (x >> 4 | x << 8) & (ones * 0x0f);
+    x += ones * '0' + ((x + ones * 6) >> 4 & ones) * ('a' - '0' - 10);
+    x = htole64(x);
+    memcpy(out, &x, 8);
+}
+
 void wr_hash_hex(struct wr_hash h, char out[WR_HASH_HEX + 1])
 {
-    static const char digits[] = "0123456789abcdef";
     uint64_t word[2] = { htobe64(h.hi), htobe64(h.lo) };
     unsigned char octets[WR_HASH_HEX / 2];
     memcpy(octets, word, sizeof octets);
-    for (int i = 0; i < WR_HASH_HEX / 2; i++) {
-        out[2 * i] = digits[octets[i] >> 4];
-        out[2 * i + 1] = digits[octets[i] & 15];
-    }
+    for (int i = 0; i < WR_HASH_HEX / 2; i += 4)
+        hex_of(octets + i, out + i * 2);
     out[WR_HASH_HEX] = '\0';
 }

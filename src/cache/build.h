@@ -9,6 +9,9 @@
 struct wr_object *wr_build_object(const struct wr_key *key, struct wr_slice vary_values,
                                   const struct wr_meta *meta, const struct wr_head *response,
                                   struct wr_slice via, struct wr_flow *flow);
+/* A response for one client only, on its way to it: its head as it goes out, and nothing of what the stores need. */
+struct wr_object *wr_build_passed(const struct wr_meta *meta, const struct wr_head *response, struct wr_slice via,
+                                  struct wr_flow *flow);
 struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names,
                                 const struct wr_meta *of);
 struct wr_object *wr_build_pass(const struct wr_key *key, struct wr_time now, struct wr_span ttl);

@@ -11,14 +11,6 @@
 
 #define MAX_TAGS 256
 
-static void add_field(struct wr_buf *out, const struct wr_field *f)
-{
-    wr_buf_add_slice(out, f->name);
-    wr_buf_add(out, ": ", 2);
-    wr_buf_add_slice(out, f->value);
-    wr_buf_add(out, "\r\n", 2);
-}
-
 /* --- fields for the first client only: private="...", no-cache="..." (RFC 9111 5.2.2.4, 5.2.2.7) --- */
 
 struct reserved {
@@ -85,17 +77,9 @@ static bool write_tags(struct wr_buf *out, const struct wr_head *response, struc
 
 /* --- the head --- */
 
-static void write_head(struct wr_buf *kept, struct wr_buf *first_only, const struct wr_head *response,
-                       const struct wr_meta *meta, struct wr_slice via)
+/* What stands behind the fields that came. */
+static void write_added(struct wr_buf *kept, const struct wr_head *response, const struct wr_meta *meta, struct wr_slice via)
 {
-    struct reserved reserved;
-    find_reserved(response, meta, &reserved);
-    wr_head_write_status_line(kept, response->status, response->reason);
-    for (size_t i = 0; i < response->field_count; i++) {
-        const struct wr_field *f = &response->fields[i];
-        if (wr_field_is_stored(f))
-            add_field(is_reserved(&reserved, f) ? first_only : kept, f);
-    }
     if (wr_head_get(response, WR_F_DATE) == NULL) { /* RFC 9110 6.6.1 */
         char date[WR_DATE_LEN + 1];
         wr_date_format(meta->response_time, date);
@@ -106,6 +90,45 @@ static void write_head(struct wr_buf *kept, struct wr_buf *first_only, const str
         wr_buf_add_slice(kept, via);
         wr_buf_add(kept, "\r\n", 2);
     }
+}
+
+static void write_head(struct wr_buf *kept, struct wr_buf *first_only, const struct wr_head *response,
+                       const struct wr_meta *meta, struct wr_slice via)
+{
+    struct reserved reserved;
+    find_reserved(response, meta, &reserved);
+    wr_head_write_status_line(kept, response->status, response->reason);
+    for (size_t i = 0; i < response->field_count; i++) {
+        const struct wr_field *f = &response->fields[i];
+        if (wr_field_is_stored(f))
+            wr_head_write_field(is_reserved(&reserved, f) ? first_only : kept, f->name, f->value);
+    }
+    write_added(kept, response, meta, via);
+}
+
+/* No less than the head takes: a status line, the fields with two separators each, Date and Via. */
+static size_t room_for(const struct wr_head *response, struct wr_slice via)
+{
+    size_t room = 64 + response->reason.len + WR_DATE_LEN + via.len;
+    for (size_t i = 0; i < response->field_count; i++)
+        room += response->fields[i].name.len + response->fields[i].value.len + 4;
+    return room;
+}
+
+struct wr_object *wr_build_passed(const struct wr_meta *meta, const struct wr_head *response, struct wr_slice via,
+                                  struct wr_flow *flow)
+{
+    size_t room = room_for(response, via);
+    struct wr_object *o = wr_object_new_passed(meta, room, flow);
+    struct wr_buf head = { .at = (char *) (o + 1), .cap = room };
+    wr_head_write_status_line(&head, response->status, response->reason);
+    for (size_t i = 0; i < response->field_count; i++)
+        if (wr_field_is_stored(&response->fields[i]))
+            wr_head_write_field(&head, response->fields[i].name, response->fields[i].value);
+    write_added(&head, response, meta, via);
+    WR_CHECK(head.cap == room); /* it has never grown */
+    o->head.len = head.len;
+    return o;
 }
 
 /* The first field of that name, if it isn't empty. */

@@ -54,6 +54,15 @@ struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *fl
     return o;
 }
 
+struct wr_object *wr_object_new_passed(const struct wr_meta *meta, size_t room, struct wr_flow *flow)
+{
+    struct wr_object *o = malloc(sizeof *o + room);
+    WR_CHECK(o != NULL);
+    *o = (struct wr_object){ .refs = 1, .meta = *meta, .head = wr_slice((char *) (o + 1), 0), .bytes = sizeof *o + room,
+                             .flow = wr_flow_ref(flow) };
+    return o;
+}
+
 struct wr_object *wr_object_ref(struct wr_object *o)
 {
     __atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);

@@ -75,6 +75,9 @@ struct wr_object {
 /* All octets are copied into one allocation; flow: takes a reference of its own. One reference to the caller.
  * hash is computed from key. Thread: any. */
 struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *flow);
+/* One for a response that no store is for: no key, and room for a head of at most `room` octets at head.at, which the caller
+ * writes and measures. flow: takes a reference of its own. One reference to the caller. */
+struct wr_object *wr_object_new_passed(const struct wr_meta *meta, size_t room, struct wr_flow *flow);
 /* What of it never changes, to make another object of. */
 struct wr_object wr_object_facts(const struct wr_object *o);
 struct wr_object *wr_object_ref(struct wr_object *o);

@@ -7,12 +7,12 @@
 #define AHEAD_FLOW 1280  /* ... a flow and the first of its content */
 
 /* The shard is chosen by hash.hi, the bucket by hash.lo: the two don't correlate. */
-static size_t index_of(const struct wr_table *t, struct wr_hash hash)
+static size_t index_of(const struct wr_table *t, uint64_t hash_lo)
 {
     size_t span =
         (size_t) 1 << (64 - __builtin_clzll(t->buckets | 1)); /* a power of two over the number of buckets */
-    size_t i = hash.lo & (span - 1);
-    return i < t->buckets ? i : hash.lo & (span / 2 - 1);
+    size_t i = hash_lo & (span - 1);
+    return i < t->buckets ? i : hash_lo & (span / 2 - 1);
 }
 
 static struct wr_entry **slot(const struct wr_table *t, size_t index)
@@ -51,8 +51,9 @@ void wr_table_fini(struct wr_table *t)
 }
 
 /* An object, its head and the first of its content lie in a dozen cache lines which a hit reads one behind the other: asked
- * for all at once they come in the time of one. */
-static void fetch_ahead(const struct wr_entry *e)
+ * for all at once they come in the time of one. Inlined by force: gcc takes a function that does nothing else for one
+ * without effect, and leaves out its calls. */
+__attribute__((always_inline)) static inline void fetch_ahead(const struct wr_entry *e)
 {
     const char *object = (const char *) e->object, *flow = e->flow;
     for (size_t at = 0; at < AHEAD_OBJECT; at += 64)
@@ -63,7 +64,7 @@ static void fetch_ahead(const struct wr_entry *e)
 
 struct wr_entry *wr_table_find(const struct wr_table *t, struct wr_hash hash)
 {
-    struct wr_entry *e = *slot(t, index_of(t, hash));
+    struct wr_entry *e = *slot(t, index_of(t, hash.lo));
     while (e && e->hash_lo != hash.lo)
         e = e->chain;
     if (e)
@@ -84,7 +85,7 @@ static void split(struct wr_table *t)
     struct wr_entry **at = slot(t, elder), **to = slot(t, fresh);
     while (*at) {
         struct wr_entry *e = *at;
-        if (index_of(t, e->object->hash) == fresh) {
+        if (index_of(t, e->hash_lo) == fresh) {
             *at = e->chain;
             e->chain = *to;
             *to = e;
@@ -100,7 +101,7 @@ void wr_table_add(struct wr_table *t, struct wr_entry *e)
         split(t);
         split(t);
     }
-    struct wr_entry **at = slot(t, index_of(t, e->object->hash));
+    struct wr_entry **at = slot(t, index_of(t, e->hash_lo));
     e->chain = *at;
     *at = e;
     t->entries++;
@@ -108,7 +109,7 @@ void wr_table_add(struct wr_table *t, struct wr_entry *e)
 
 void wr_table_remove(struct wr_table *t, struct wr_entry *e)
 {
-    struct wr_entry **at = slot(t, index_of(t, e->object->hash));
+    struct wr_entry **at = slot(t, index_of(t, e->hash_lo));
     while (*at != e) {
         WR_CHECK(*at != NULL);
         at = &(*at)->chain;

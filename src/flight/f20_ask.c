@@ -14,7 +14,7 @@ uint64_t wr_flight_max_object(const struct wr_flight *f)
 /* Of the URL as it came: the same for every method and variant, whether the route caches or not. */
 static uint64_t balance_hash(struct wr_flight *f)
 {
-    const struct wr_head *r = &f->request;
+    const struct wr_head *r = f->order.request;
     if (f->order.route->origin->balance != WR_BALANCE_HASH)
         return 0;
     struct wr_slice host = wr_policy_host(r->host, &f->arena);
@@ -49,6 +49,18 @@ static void drop_purged_stale(struct wr_flight *f)
     f->order.stale = NULL;
 }
 
+/* What was borrowed ends with the call that started the flight: from here on only what is copied by value is there. */
+static void forget_request(struct wr_flight *f)
+{
+    struct wr_flight_order *o = &f->order;
+    f->request = (struct wr_head){ .method = o->request->method, .minor = o->request->minor };
+    o->request = &f->request;
+    o->key = (struct wr_key){ .hash = o->key.hash };
+    o->primary = (struct wr_key){ .hash = o->primary.hash };
+    o->vary_values = o->request_id = wr_slice(NULL, 0);
+    o->forwarded_for = o->forwarded_proto = o->forwarded_host = wr_slice(NULL, 0);
+}
+
 enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
 {
     struct wr_exchange *x = &f->exchange;
@@ -57,7 +69,10 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
         wr_link_learn_clock(f->tenure->worker->link); /* for when it lands */
     wr_flight_begin_anew(f);
     wr_buf_clear(&f->head);
-    wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->request.minor], !f->alone);
+    wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->order.request->minor], !f->alone);
+    x->balance_hash = balance_hash(f);
+    if (f->brief)
+        forget_request(f);
     x->on_interim = wr_flight_on_interim;
     x->on_head = wr_flight_on_head;
     x->on_end = on_end;
@@ -67,7 +82,6 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
     x->request = f->order.body;
     x->request_chunked = f->order.body_chunked;
     x->idempotent = wr_method_is_idempotent(x->method);
-    x->balance_hash = balance_hash(f);
     enum wr_err err = wr_exchange_start(x, f->tenure->origins);
     if (err == WR_OK) {
         f->exchange_open = true;

@@ -31,9 +31,9 @@ static struct wr_news news_of(struct wr_flight *f, enum wr_verdict verdict, stru
 void wr_flight_on_interim(struct wr_exchange *x, const struct wr_head *head)
 {
     struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     struct wr_audience *leader = f->leader; /* of this loop: it can't leave meanwhile */
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
     if (leader && leader->interim)
         leader->interim(leader, head);
 }
@@ -116,7 +116,9 @@ static void answer_privately(struct wr_flight *f, const struct wr_head *head, st
     meta.status = head->status;
     meta.length = announced_length(f, head);
     struct wr_flow *flow = flow_for(f, head, false);
-    f->built = wr_build_object(&f->order.key, wr_slice(NULL, 0), &meta, head, f->tenure->worker->shared->via[head->minor], flow);
+    struct wr_slice via = f->tenure->worker->shared->via[head->minor];
+    f->built = f->alone ? wr_build_passed(&meta, head, via, flow)
+                        : wr_build_object(&f->order.key, wr_slice(NULL, 0), &meta, head, via, flow);
     wr_flow_unref(flow);
     wr_flight_tell(f, news_of(f, WR_VERDICT_OBJECT, f->built, head->status), true);
     if (!wr_flight_has_leader(f)) /* nobody may have it: what asked for it has left */

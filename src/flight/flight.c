@@ -1,8 +1,12 @@
 /* The driver of flights, and their audience. Only wr_flight_go() writes the stage. */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
+
+#define SPARE_FLIGHTS 256     /* per worker: more than that are seldom under way at once */
+#define SPARE_HEAD (8 * 1024) /* a request head that took more room isn't what the next one needs */
 
 static enum wr_flight_stage (*const enter[])(struct wr_flight *) = {
 #define X(id, name) [WR_FLIGHT_##id] = wr_flight_##name,
@@ -43,24 +47,10 @@ static void on_nudge(struct wr_note *note)
         wr_flight_go(f, WR_FLIGHT_DONE);
 }
 
-static struct wr_flight *flight_new(const struct wr_flight_order *order, bool alone)
+static void keep_order(struct wr_flight *f, const struct wr_flight_order *order)
 {
-    struct wr_flight *f = calloc(1, sizeof *f);
-    WR_CHECK(f != NULL);
-    f->magic = WR_FLIGHT_MAGIC;
-    f->refs = 1;
-    f->tenure = wr_tenure_ref(order->tenure);
-    f->loop = &order->tenure->worker->loop;
-    f->alone = alone;
-    f->started = f->loop->now;
-    wr_flight_begin_anew(f);
-    WR_CHECK(pthread_mutex_init(&f->lock, NULL) == 0);
-    TAILQ_INIT(&f->audience);
-    f->order = *order;
     wr_head_copy(&f->request, order->request, &f->arena);
     f->order.request = &f->request;
-    f->rules = *order->rules;
-    f->order.rules = &f->rules;
     f->order.key = kept_key(f, order->key);
     f->order.primary = kept_key(f, order->primary);
     f->order.vary_values = kept(f, order->vary_values);
@@ -68,6 +58,39 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, bool al
     f->order.forwarded_proto = kept(f, order->forwarded_proto);
     f->order.forwarded_host = kept(f, order->forwarded_host);
     f->order.request_id = kept(f, order->request_id);
+}
+
+static struct wr_flight *memory_for(struct wr_worker *w)
+{
+    struct wr_flight *f = w->spare_flights;
+    if (f) {
+        w->spare_flights = f->next_spare;
+        w->spare_flight_count--;
+        f->next_spare = NULL;
+        return f;
+    }
+    f = calloc(1, sizeof *f);
+    WR_CHECK(f != NULL && pthread_mutex_init(&f->lock, NULL) == 0);
+    return f;
+}
+
+static struct wr_flight *flight_new(const struct wr_flight_order *order, bool alone)
+{
+    struct wr_flight *f = memory_for(order->tenure->worker);
+    f->magic = WR_FLIGHT_MAGIC;
+    f->refs = 1;
+    f->tenure = wr_tenure_ref(order->tenure);
+    f->loop = &order->tenure->worker->loop;
+    f->alone = alone;
+    f->started = f->loop->now;
+    wr_flight_begin_anew(f);
+    TAILQ_INIT(&f->audience);
+    f->rules = *order->rules;
+    f->order = *order;
+    f->order.rules = &f->rules;
+    f->brief = alone && order->stale == NULL && !order->rules->post_for_get;
+    if (!f->brief)
+        keep_order(f, order);
     if (order->stale)
         wr_object_ref(order->stale);
     if (order->marker)
@@ -82,9 +105,55 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, bool al
 
 /* --- the driver --- */
 
+/* Was that the last reference? */
+static bool dropped(struct wr_flight *f)
+{
+    if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return false;
+    WR_CHECK(TAILQ_EMPTY(&f->audience) && f->over);
+    wr_news_fini(&f->news);
+    f->magic = 0;
+    return true;
+}
+
+static void free_memory(struct wr_flight *f)
+{
+    wr_arena_fini(&f->arena);
+    wr_buf_fini(&f->head);
+    pthread_mutex_destroy(&f->lock);
+    free(f);
+}
+
+/* Kept for the next flight of this worker. */
+static void recycle(struct wr_flight *f)
+{
+    struct wr_worker *w = WR_CONTAINER(f->loop, struct wr_worker, loop);
+    if (!WR_RECYCLES || w->spare_flight_count == SPARE_FLIGHTS || f->head.cap > SPARE_HEAD) {
+        free_memory(f);
+        return;
+    }
+    wr_arena_reset(&f->arena);
+    wr_buf_clear(&f->head);
+    memset(f, 0, offsetof(struct wr_flight, lock));
+    f->next_spare = w->spare_flights;
+    w->spare_flights = f;
+    w->spare_flight_count++;
+}
+
+void wr_flights_free_spares(struct wr_worker *w)
+{
+    struct wr_flight *f;
+    while ((f = w->spare_flights) != NULL) {
+        w->spare_flights = f->next_spare;
+        free_memory(f);
+    }
+}
+
 static void bury(struct wr_corpse *corpse)
 {
-    wr_flight_unref(WR_CONTAINER(corpse, struct wr_flight, corpse));
+    struct wr_flight *f = WR_CONTAINER(corpse, struct wr_flight, corpse);
+    if (dropped(f))
+        recycle(f);
 }
 
 /* The end of the run: nothing fires afterwards; the memory waits for the audience's references and the end of the turn. */
@@ -103,16 +172,15 @@ static void end_run(struct wr_flight *f)
     wr_flights_unlist(worker->shared->flights, f);
     if (f->news.verdict == WR_VERDICT_NONE)
         wr_flight_tell_end(f, WR_VERDICT_FAILED, WR_ERR_CANCELLED);
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     f->over = true;
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
     wr_note_fini(&f->nudge);
     wr_object_unref(f->built);
     wr_object_unref(f->new_marker);
     wr_object_unref(f->order.stale);
     wr_object_unref(f->order.marker);
     wr_flow_unref(f->order.body);
-    wr_buf_fini(&f->head);
     wr_buf_fini(&f->stamp);
     f->built = f->new_marker = NULL;
     TAILQ_REMOVE(&worker->flights, f, worker_entry);
@@ -138,14 +206,8 @@ void wr_flight_go(struct wr_flight *f, enum wr_flight_stage next)
 
 void wr_flight_unref(struct wr_flight *f)
 {
-    if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
-        return;
-    WR_CHECK(TAILQ_EMPTY(&f->audience) && f->over);
-    wr_news_fini(&f->news);
-    wr_arena_fini(&f->arena);
-    pthread_mutex_destroy(&f->lock);
-    f->magic = 0;
-    free(f);
+    if (dropped(f))
+        free_memory(f);
 }
 
 /* --- news --- */
@@ -169,12 +231,12 @@ void wr_flight_tell(struct wr_flight *f, struct wr_news news, bool private)
 {
     if (private || news.verdict != WR_VERDICT_OBJECT)
         wr_flights_unlist(f->tenure->worker->shared->flights, f);
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     struct wr_news old = f->news;
     f->news = news;
     f->private_news = private;
     note_all(f);
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
     wr_news_fini(&old);
 }
 
@@ -185,53 +247,53 @@ void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_er
 
 void wr_flight_tell_looked(struct wr_flight *f)
 {
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     if (!f->news.looked) {
         f->news.looked = true;
         note_all(f);
     }
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
 }
 
 void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object)
 {
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     struct wr_object *old = f->news.found;
     f->news.found = wr_object_ref(object);
     note_all(f);
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
     wr_object_unref(old);
 }
 
 bool wr_flight_has_admitted(struct wr_flight *f)
 {
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     bool any = f->admitted > 0;
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
     return any;
 }
 
 bool wr_flight_admitted_late(struct wr_flight *f)
 {
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     bool late = f->admitted_late;
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
     return late;
 }
 
 bool wr_flight_has_audience(struct wr_flight *f)
 {
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     bool any = !TAILQ_EMPTY(&f->audience);
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
     return any;
 }
 
 bool wr_flight_has_leader(struct wr_flight *f)
 {
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     bool any = f->leader != NULL;
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
     return any;
 }
 
@@ -272,9 +334,9 @@ void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order,
             break;
     }
     WR_COUNT(flights);
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     seat_leader(f, a, admitted);
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
     wr_flight_go(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_GATE);
 }
 
@@ -320,19 +382,19 @@ void wr_audience_admit(struct wr_audience *a, bool redis_late)
     struct wr_flight *f = a->flight;
     if (f == NULL || a->admitted)
         return;
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     a->admitted = true;
     f->admitted++;
     f->admitted_late |= redis_late;
     if (!f->over)
         wr_note_post(&f->nudge);
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
 }
 
 void wr_audience_news(struct wr_audience *a, struct wr_news *out)
 {
     struct wr_flight *f = a->flight;
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     *out = f->news;
     out->leader = f->leader == a;
     if (f->private_news && !out->leader) {
@@ -345,7 +407,7 @@ void wr_audience_news(struct wr_audience *a, struct wr_news *out)
         wr_object_ref(out->marker);
     if (out->found)
         wr_object_ref(out->found);
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
 }
 
 void wr_audience_leave(struct wr_audience *a)
@@ -353,7 +415,7 @@ void wr_audience_leave(struct wr_audience *a)
     struct wr_flight *f = a->flight;
     if (f == NULL)
         return;
-    pthread_mutex_lock(&f->lock);
+    wr_flight_guard(f);
     TAILQ_REMOVE(&f->audience, a, entry);
     if (a->admitted)
         f->admitted--;
@@ -361,7 +423,7 @@ void wr_audience_leave(struct wr_audience *a)
         f->leader = NULL;
     if (!f->over && TAILQ_EMPTY(&f->audience))
         wr_note_post(&f->nudge);
-    pthread_mutex_unlock(&f->lock);
+    wr_flight_release(f);
     a->flight = NULL;
     wr_note_fini(&a->note);
     wr_flight_unref(f);

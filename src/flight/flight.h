@@ -113,5 +113,7 @@ unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *w
                               void *ctx);
 /* Ends all flights of this worker: what they still wanted is lost. Thread: the worker's. */
 void wr_flights_cut(struct wr_worker *worker);
+/* Frees what it keeps for flights to come. Thread: start, once its loop has ended. */
+void wr_flights_free_spares(struct wr_worker *worker);
 /* Fetches under way of what is purged (NULL: of anything) are not stored, and nobody joins them any more. Thread: any. */
 void wr_flights_spoil(struct wr_flights *f, const struct wr_purge *purge);

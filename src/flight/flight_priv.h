@@ -19,11 +19,11 @@ struct wr_flight {
     unsigned refs; /* atomic: the table, the run, each audience */
     struct wr_tenure *tenure;
     struct wr_loop *loop;
-    bool alone; /* private: one audience, no stores */
+    bool alone; /* private: one audience, which is on this loop: nothing here is anybody else's, and no lock is needed */
+    bool brief; /* alone, and nothing is stored or learnt from: of its request nothing is kept once it has been written */
     bool behind; /* a refresh: only something fresh ends it early */
 
     /* behind lock, for the audience on any thread */
-    pthread_mutex_t lock;
     TAILQ_HEAD(, wr_audience) audience;
     unsigned admitted;      /* how many of them may cause a fetch, or the flight itself may (refresh behind) */
     bool admitted_late;     /* one of them has waited for Redis, which was late, to be admitted */
@@ -39,8 +39,7 @@ struct wr_flight {
     TAILQ_ENTRY(wr_flight) table_entry;
     TAILQ_ENTRY(wr_flight) worker_entry;
 
-    /* owner's loop only from here; the order is a deep copy in the arena */
-    struct wr_arena arena;
+    /* owner's loop only from here; the order is a deep copy in the arena, unless brief */
     struct wr_flight_order order;
     struct wr_head request;
     struct wr_request_rules rules;
@@ -78,7 +77,6 @@ struct wr_flight {
     struct wr_buf lock_key, channel;
 
     struct wr_exchange exchange;    /* ASK */
-    struct wr_buf head;             /* the request as it goes out */
     bool exchange_open;
     bool ask_again;                 /* what came was no answer: once more, without conditions */
     struct wr_object *built;        /* what is being stored, or the private answer */
@@ -87,7 +85,24 @@ struct wr_flight {
     enum wr_storing storing;
     uint64_t superseding;           /* POST's response that is stored: see object.h's supersedes; else 0 */
     struct wr_corpse corpse;
+    struct wr_flight *next_spare;
+
+    /* What stands from here on stays between two flights and isn't zeroed. */
+    pthread_mutex_t lock;
+    struct wr_arena arena;
+    struct wr_buf head;             /* ASK: the request as it goes out */
 };
+
+static inline void wr_flight_guard(struct wr_flight *f)
+{
+    if (!f->alone)
+        pthread_mutex_lock(&f->lock);
+}
+static inline void wr_flight_release(struct wr_flight *f)
+{
+    if (!f->alone)
+        pthread_mutex_unlock(&f->lock);
+}
 
 /* --- stages: each names the next, or WAIT --- */
 #define X(id, name) enum wr_flight_stage wr_flight_##name(struct wr_flight *f);

@@ -43,13 +43,6 @@ static bool replaced_by_us(const struct wr_field *f, bool own_conditions, bool t
     }
 }
 
-static void field(struct wr_buf *out, const char *name, struct wr_slice value)
-{
-    wr_buf_add_str(out, name);
-    wr_buf_add_slice(out, value);
-    wr_buf_add(out, "\r\n", 2);
-}
-
 /* What earlier hops said, then our own element. */
 static void write_via(struct wr_buf *out, const struct wr_head *request, struct wr_slice via)
 {
@@ -76,18 +69,19 @@ static void write_line_and_host(struct wr_buf *out, const struct wr_flight_order
         wr_buf_add_slice(out, r->query);
     }
     wr_buf_add_str(out, " HTTP/1.1\r\n");
-    field(out, "Host: ", origin->pass_host && r->host.len ? r->host : wr_slice_str(origin->servers[0].address.text));
+    bool theirs = origin->pass_host && r->host.len;
+    wr_head_write_field(out, WR_SLICE("Host"), theirs ? r->host : wr_slice_str(origin->servers[0].address.text));
 }
 
 static void write_about_us(struct wr_buf *out, const struct wr_flight_order *order, struct wr_slice via)
 {
     write_via(out, order->request, via);
     if (order->forwarded_for.len)
-        field(out, "X-Forwarded-For: ", order->forwarded_for);
-    field(out, "X-Forwarded-Proto: ", order->forwarded_proto);
+        wr_head_write_field(out, WR_SLICE("X-Forwarded-For"), order->forwarded_for);
+    wr_head_write_field(out, WR_SLICE("X-Forwarded-Proto"), order->forwarded_proto);
     if (order->forwarded_host.len)
-        field(out, "X-Forwarded-Host: ", order->forwarded_host);
-    field(out, "X-Request-ID: ", order->request_id);
+        wr_head_write_field(out, WR_SLICE("X-Forwarded-Host"), order->forwarded_host);
+    wr_head_write_field(out, WR_SLICE("X-Request-ID"), order->request_id);
 }
 
 void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, struct wr_slice via, bool own_conditions)
@@ -100,10 +94,7 @@ void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, s
         const struct wr_field *f = &r->fields[i];
         if (replaced_by_us(f, own_conditions, order->trusted) || (counts && f->id == WR_F_MAX_FORWARDS))
             continue;
-        wr_buf_add_slice(out, f->name);
-        wr_buf_add(out, ": ", 2);
-        wr_buf_add_slice(out, f->value);
-        wr_buf_add(out, "\r\n", 2);
+        wr_head_write_field(out, f->name, f->value);
     }
     write_about_us(out, order, via);
     if (counts) /* which is not 0: that ended with us */

@@ -126,6 +126,8 @@ void wr_flights_close(struct wr_flights *t, struct wr_flight *f)
 
 void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
 {
+    if (f->alone) /* never was */
+        return;
     struct shard *s = shard_of(t, f->order.key.hash);
     pthread_mutex_lock(&s->lock);
     bool was = f->listed;

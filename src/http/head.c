@@ -46,20 +46,26 @@ __attribute__((constructor)) static void build_slots(void)
     }
 }
 
+static bool same_eight(const struct known_name *n, const char *at, size_t i)
+{
+    uint64_t octets, fold, lower;
+    memcpy(&octets, at + i, 8);
+    memcpy(&fold, n->fold + i, 8);
+    memcpy(&lower, n->lower + i, 8);
+    return (octets | fold) == lower;
+}
+
+/* Eight by eight; the last eight overlap those before. */
 static bool is_name(const struct known_name *n, const char *at, size_t len)
 {
     if (n->usual.len != len)
         return false;
-    size_t i = 0;
-    for (; i + 8 <= len; i += 8) {
-        uint64_t octets, fold, lower;
-        memcpy(&octets, at + i, 8);
-        memcpy(&fold, n->fold + i, 8);
-        memcpy(&lower, n->lower + i, 8);
-        if ((octets | fold) != lower)
+    for (size_t i = 0; i + 8 < len; i += 8)
+        if (!same_eight(n, at, i))
             return false;
-    }
-    for (; i < len; i++)
+    if (len >= 8)
+        return same_eight(n, at, len - 8);
+    for (size_t i = 0; i < len; i++)
         if ((at[i] | n->fold[i]) != n->lower[i])
             return false;
     return true;

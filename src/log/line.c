@@ -41,26 +41,50 @@ static void add_seconds(struct wr_buf *out, struct wr_span span)
     add_padded(out, us % WR_US_PER_S, 6);
 }
 
-static struct tm utc(struct wr_time t)
+/* A second as text. That of the line before is mostly this line's too. */
+struct stamp {
+    int64_t second;
+    size_t len; /* 0: none yet */
+    char text[32];
+};
+
+static void add_stamp(struct wr_buf *out, struct stamp *last, struct wr_time t,
+                      void (*write)(struct wr_buf *out, const struct tm *tm))
 {
-    time_t s = (time_t) wr_time_s(t);
-    struct tm tm;
-    gmtime_r(&s, &tm);
-    return tm;
+    time_t second = (time_t) wr_time_s(t);
+    if (last->len == 0 || last->second != second) {
+        struct tm tm;
+        struct wr_buf text = { .at = last->text, .cap = sizeof last->text }; /* never grows: its length is fixed */
+        gmtime_r(&second, &tm);
+        write(&text, &tm);
+        last->second = second;
+        last->len = text.len;
+    }
+    wr_buf_add(out, last->text, last->len);
 }
 
 /* --- combined --- */
 
+enum plain { PLAIN_BARE = 1, PLAIN_QUOTED = 2 };
+
 /* Neither quote, backslash, control character nor anything beyond ASCII stands there as it is; nor, between
  * fields that have no quotes, a space. */
-static void add_plain(struct wr_buf *out, struct wr_slice s, bool quoted)
+static unsigned char plain[256];
+
+__attribute__((constructor)) static void build_plain(void)
+{
+    for (int c = ' '; c < 0x7f; c++)
+        if (c != '"' && c != '\\')
+            plain[c] = c == ' ' ? PLAIN_QUOTED : PLAIN_QUOTED | PLAIN_BARE;
+}
+
+static void add_plain(struct wr_buf *out, struct wr_slice s, enum plain where)
 {
     s = cut(s);
     if (s.len == 0)
         wr_buf_add_char(out, '-');
     for (size_t i = 0, from = 0; i < s.len; from = ++i) {
-        while (i < s.len && s.at[i] >= (quoted ? ' ' : '!') && s.at[i] < 0x7f && s.at[i] != '"' &&
-               s.at[i] != '\\')
+        while (i < s.len && (plain[(unsigned char) s.at[i]] & where))
             i++;
         wr_buf_add(out, s.at + from, i - from);
         if (i == s.len)
@@ -75,26 +99,25 @@ static void add_quoted(struct wr_buf *out, const char *name, struct wr_slice s)
 {
     wr_buf_add_str(out, name);
     wr_buf_add_char(out, '"');
-    add_plain(out, s, true);
+    add_plain(out, s, PLAIN_QUOTED);
     wr_buf_add_char(out, '"');
 }
 
 static void add_named(struct wr_buf *out, const char *name, struct wr_slice s)
 {
     wr_buf_add_str(out, name);
-    add_plain(out, s, false);
+    add_plain(out, s, PLAIN_BARE);
 }
 
-static void add_log_time(struct wr_buf *out, struct wr_time t)
+static void write_log_time(struct wr_buf *out, const struct tm *tm)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    const struct tm tm = utc(t);
-    add_padded(out, (uint64_t) tm.tm_mday, 2);
+    add_padded(out, (uint64_t) tm->tm_mday, 2);
     wr_buf_add_char(out, '/');
-    wr_buf_add(out, months + 3 * tm.tm_mon, 3);
+    wr_buf_add(out, months + 3 * tm->tm_mon, 3);
     wr_buf_add_char(out, '/');
-    add_padded(out, (uint64_t) tm.tm_year + 1900, 4);
-    const int clock[] = { tm.tm_hour, tm.tm_min, tm.tm_sec };
+    add_padded(out, (uint64_t) tm->tm_year + 1900, 4);
+    const int clock[] = { tm->tm_hour, tm->tm_min, tm->tm_sec };
     for (size_t i = 0; i < 3; i++) {
         wr_buf_add_char(out, ':');
         add_padded(out, (uint64_t) clock[i], 2);
@@ -108,18 +131,19 @@ static void add_request_line(struct wr_buf *out, const struct wr_access_line *l)
         wr_buf_add_char(out, '-');
         return;
     }
-    add_plain(out, l->method, false);
+    add_plain(out, l->method, PLAIN_BARE);
     wr_buf_add_char(out, ' ');
-    add_plain(out, l->target, false);
+    add_plain(out, l->target, PLAIN_BARE);
     wr_buf_add_str(out, " HTTP/1.");
     add_u64(out, l->minor == 0 ? 0 : 1);
 }
 
 static void combined(const struct wr_access_line *l, struct wr_buf *out)
 {
-    add_plain(out, l->client, false);
+    static _Thread_local struct stamp last;
+    add_plain(out, l->client, PLAIN_BARE);
     wr_buf_add_str(out, " - - [");
-    add_log_time(out, l->started);
+    add_stamp(out, &last, l->started, write_log_time);
     wr_buf_add_str(out, "] \"");
     add_request_line(out, l);
     wr_buf_add_str(out, "\" ");
@@ -170,23 +194,22 @@ static void add_number(struct wr_buf *out, const char *name, uint64_t n)
     add_u64(out, n);
 }
 
-static void add_iso_time(struct wr_buf *out, struct wr_time t)
+static void write_iso_time(struct wr_buf *out, const struct tm *tm)
 {
-    const struct tm tm = utc(t);
-    const int parts[] = { tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec };
+    const int parts[] = { tm->tm_year + 1900, tm->tm_mon + 1, tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec };
     for (size_t i = 0; i < 6; i++) {
         add_padded(out, (uint64_t) parts[i], i == 0 ? 4 : 2);
         wr_buf_add_char(out, "--T::."[i]);
     }
-    add_padded(out, (uint64_t) (t.us % WR_US_PER_S), 6);
-    wr_buf_add_char(out, 'Z');
 }
 
 static void json(const struct wr_access_line *l, struct wr_buf *out)
 {
+    static _Thread_local struct stamp last;
     wr_buf_add_str(out, "{\"time\":\"");
-    add_iso_time(out, l->started);
-    wr_buf_add_char(out, '"');
+    add_stamp(out, &last, l->started, write_iso_time);
+    add_padded(out, (uint64_t) (l->started.us % WR_US_PER_S), 6);
+    wr_buf_add_str(out, "Z\"");
     add_text(out, "client", l->client);
     add_text(out, "method", l->method);
     add_text(out, "target", l->target);

@@ -261,6 +261,7 @@ static void free_spares(struct wr_worker *w)
         w->spare_txns = t->next_spare;
         wr_txn_free_spare(t);
     }
+    wr_flights_free_spares(w);
     wr_buf_fini(&w->staged);
     while (w->spare_buffers) {
         char *buffer = w->spare_buffers;

@@ -182,6 +182,21 @@ static void wake_producer(struct wr_flow *f)
     }
 }
 
+static struct piece *piece_with_room(struct wr_flow *f)
+{
+    struct piece *last = f->count ? f->pieces[f->count - 1] : NULL;
+    return last == NULL || last->len == last->cap ? add_piece(f) : last;
+}
+
+static void filled(struct wr_flow *f, struct piece *last, size_t len)
+{
+    WR_CHECK(f->state == WR_FLOW_ARRIVING && last->cap - last->len >= len);
+    last->len += len;
+    f->length += len;
+    if (f->length > f->most)
+        f->keep = false;
+}
+
 /* --- producer --- */
 
 void wr_flow_producer(struct wr_flow *f, struct wr_note *note)
@@ -250,9 +265,7 @@ enum wr_flow_wish wr_flow_wish(struct wr_flow *f, uint64_t grain, uint64_t *from
 char *wr_flow_reserve(struct wr_flow *f, size_t *len)
 {
     pthread_mutex_lock(&f->lock);
-    struct piece *last = f->count ? f->pieces[f->count - 1] : NULL;
-    if (last == NULL || last->len == last->cap)
-        last = add_piece(f);
+    struct piece *last = piece_with_room(f);
     char *at = last->octets + last->len;
     *len = last->cap - last->len;
     pthread_mutex_unlock(&f->lock);
@@ -264,28 +277,26 @@ void wr_flow_commit(struct wr_flow *f, size_t len)
     if (len == 0)
         return;
     pthread_mutex_lock(&f->lock);
-    WR_CHECK(f->count > 0 && f->state == WR_FLOW_ARRIVING);
-    struct piece *last = f->pieces[f->count - 1];
-    WR_CHECK(last->cap - last->len >= len);
-    last->len += len;
-    f->length += len;
-    if (f->length > f->most)
-        f->keep = false;
+    WR_CHECK(f->count > 0);
+    filled(f, f->pieces[f->count - 1], len);
     wake_readers(f);
     pthread_mutex_unlock(&f->lock);
 }
 
 void wr_flow_append(struct wr_flow *f, struct wr_slice octets)
 {
+    if (octets.len == 0)
+        return;
+    pthread_mutex_lock(&f->lock);
     while (octets.len > 0) {
-        size_t len;
-        char *at = wr_flow_reserve(f, &len);
-        if (len > octets.len)
-            len = octets.len;
-        memcpy(at, octets.at, len);
-        wr_flow_commit(f, len);
+        struct piece *last = piece_with_room(f);
+        size_t len = last->cap - last->len < octets.len ? last->cap - last->len : octets.len;
+        memcpy(last->octets + last->len, octets.at, len);
+        filled(f, last, len);
         octets = wr_slice(octets.at + len, octets.len - len);
     }
+    wake_readers(f);
+    pthread_mutex_unlock(&f->lock);
 }
 
 void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers)
@@ -335,6 +346,7 @@ static bool enlist(struct wr_flow *f, struct wr_reader *r)
     if (r->at < f->start || (given_up && !f->keep))
         return false;
     TAILQ_INSERT_TAIL(&f->readers, r, entry);
+    wr_flow_ref(f);
     r->listed = true;
     f->begun = true;
     drop_passed(f);
@@ -352,7 +364,7 @@ bool wr_reader_open_part(struct wr_reader *r, struct wr_flow *f, struct wr_loop 
     r->listed = false;
     wr_note_init(&r->note, loop, on_note);
     if (settled(f)) {
-        r->flow = wr_flow_ref(f);
+        r->flow = f;
         return true;
     }
     bool held = true;
@@ -361,7 +373,7 @@ bool wr_reader_open_part(struct wr_reader *r, struct wr_flow *f, struct wr_loop 
         held = enlist(f, r);
     pthread_mutex_unlock(&f->lock);
     if (held)
-        r->flow = wr_flow_ref(f);
+        r->flow = f;
     return held;
 }
 
@@ -426,15 +438,15 @@ void wr_reader_close(struct wr_reader *r)
     if (f == NULL)
         return;
     r->flow = NULL;
-    if (r->listed) {
-        pthread_mutex_lock(&f->lock);
-        TAILQ_REMOVE(&f->readers, r, entry);
-        r->listed = false;
-        drop_passed(f);
-        wake_producer(f);
-        pthread_mutex_unlock(&f->lock);
-        wr_note_fini(&r->note); /* one that was never listed was never posted */
-    }
+    if (!r->listed)
+        return; /* nor was its note ever posted */
+    pthread_mutex_lock(&f->lock);
+    TAILQ_REMOVE(&f->readers, r, entry);
+    r->listed = false;
+    drop_passed(f);
+    wake_producer(f);
+    pthread_mutex_unlock(&f->lock);
+    wr_note_fini(&r->note);
     wr_flow_unref(f);
 }
 

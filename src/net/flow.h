@@ -24,7 +24,7 @@ struct wr_flow;
 struct wr_reader {
     struct wr_note note;
     void (*wake)(struct wr_reader *reader); /* more has arrived, or the end; on the reader's loop */
-    struct wr_flow *flow;                   /* counted */
+    struct wr_flow *flow;                   /* counted while listed */
     uint64_t at;                            /* how far it has read */
     uint64_t until;                         /* it wants nothing from here on */
     bool listed;
@@ -61,8 +61,9 @@ bool wr_flow_abandoned(const struct wr_flow *f);
 void wr_flow_let_go(struct wr_flow *f);
 
 /* --- readers --- */
-/* Starts at offset `at`. Takes a reference of its own. false: the flow no longer holds that offset, or its producer has given it
- * up. Thread: loop's owner. */
+/* Starts at offset `at`. The caller keeps the flow until the reader is closed: one that is WHOLE is read without a reference of the
+ * reader's own, as its count would travel between the workers that serve it. false: the flow no longer holds that offset, or its
+ * producer has given it up. Thread: loop's owner. */
 bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
                     void (*wake)(struct wr_reader *)) WR_MUST_USE;
 /* The same for one who reads no more than `length` octets from there on. */

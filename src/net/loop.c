@@ -26,29 +26,63 @@ void wr_loop_tick(struct wr_loop *loop)
     __atomic_store_n(&loop->beat_us, loop->mono.us, __ATOMIC_RELAXED);
 }
 
-/* One by one behind the lock, so that a note that dies while the others are being woken is never touched. Only what was
- * there at the start: a note that posts itself again waits for the next turn. */
-static void wake_notes(struct wr_loop *loop)
+static void ask_turn(struct wr_loop *loop)
+{
+    if (loop->turn_pending)
+        return;
+    loop->turn_pending = true;
+    event_active(loop->turn_event, EV_READ, 0);
+}
+
+/* Whoever posts it from now on puts it into a list anew; what was said by those who found it posted is seen from here on. */
+static void wake_one(struct wr_note *note)
+{
+    (void) __atomic_exchange_n(&note->posted, false, __ATOMIC_ACQ_REL);
+    note->wake(note);
+}
+
+static size_t count_of(const struct wr_note_list *list)
+{
+    size_t count = 0;
+    struct wr_note *note;
+    TAILQ_FOREACH(note, list, entry)
+        count++;
+    return count;
+}
+
+static void wake_own(struct wr_loop *loop)
+{
+    struct wr_note *note;
+    for (size_t count = count_of(&loop->own_notes); count > 0 && (note = TAILQ_FIRST(&loop->own_notes)) != NULL; count--) {
+        TAILQ_REMOVE(&loop->own_notes, note, entry);
+        note->own = false;
+        wake_one(note);
+    }
+}
+
+/* One by one behind the lock, so that a note that dies while the others are being woken is never touched. */
+static void wake_mailbox(struct wr_loop *loop)
 {
     pthread_mutex_lock(&loop->mailbox_lock);
     loop->wake_pending = false;
-    size_t count = 0;
     struct wr_note *note;
-    TAILQ_FOREACH(note, &loop->mailbox, entry)
-        count++;
-    while (count-- > 0 && (note = TAILQ_FIRST(&loop->mailbox)) != NULL) {
+    for (size_t count = count_of(&loop->mailbox); count > 0 && (note = TAILQ_FIRST(&loop->mailbox)) != NULL; count--) {
         TAILQ_REMOVE(&loop->mailbox, note, entry);
-        note->posted = false;
         pthread_mutex_unlock(&loop->mailbox_lock);
-        note->wake(note);
+        wake_one(note);
         pthread_mutex_lock(&loop->mailbox_lock);
     }
     bool more = !TAILQ_EMPTY(&loop->mailbox);
     pthread_mutex_unlock(&loop->mailbox_lock);
-    if (more && !loop->turn_pending) {
-        loop->turn_pending = true;
-        event_active(loop->turn_event, EV_READ, 0);
-    }
+    if (more)
+        ask_turn(loop);
+}
+
+/* Only what was there at the start: a note that posts itself again waits for the next turn. */
+static void wake_notes(struct wr_loop *loop)
+{
+    wake_own(loop);
+    wake_mailbox(loop);
 }
 
 static void bury_all(struct wr_loop *loop)
@@ -83,18 +117,11 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
     bury_all(loop);
 }
 
-static void ask_turn(struct wr_loop *loop)
-{
-    if (loop->turn_pending)
-        return;
-    loop->turn_pending = true;
-    event_active(loop->turn_event, EV_READ, 0);
-}
-
 int wr_loop_init(struct wr_loop *loop, unsigned index)
 {
     *loop = (struct wr_loop){ .index = index, .wake_fd = -1 };
     TAILQ_INIT(&loop->mailbox);
+    TAILQ_INIT(&loop->own_notes);
     TAILQ_INIT(&loop->graveyard);
     WR_CHECK(pthread_mutex_init(&loop->mailbox_lock, NULL) == 0);
     struct event_config *config = event_config_new();
@@ -134,7 +161,7 @@ void wr_loop_stop(struct wr_loop *loop)
 void wr_loop_fini(struct wr_loop *loop)
 {
     bury_all(loop);
-    WR_CHECK(TAILQ_EMPTY(&loop->mailbox));
+    WR_CHECK(TAILQ_EMPTY(&loop->mailbox) && TAILQ_EMPTY(&loop->own_notes));
     wr_wheel_free(loop->wheel);
     event_free(loop->wake_event);
     event_free(loop->turn_event);
@@ -148,22 +175,13 @@ void wr_note_init(struct wr_note *note, struct wr_loop *loop, void (*wake)(struc
     *note = (struct wr_note){ .loop = loop, .wake = wake };
 }
 
-void wr_note_post(struct wr_note *note)
+static void put_into_mailbox(struct wr_loop *loop, struct wr_note *note)
 {
-    struct wr_loop *loop = note->loop;
-    bool mine = loop == running_here;
-    bool ring = false;
     pthread_mutex_lock(&loop->mailbox_lock);
-    bool fresh = !note->posted;
-    if (fresh) {
-        note->posted = true;
-        TAILQ_INSERT_TAIL(&loop->mailbox, note, entry);
-        if (!mine && !loop->wake_pending)
-            ring = loop->wake_pending = true;
-    }
+    TAILQ_INSERT_TAIL(&loop->mailbox, note, entry);
+    bool ring = !loop->wake_pending;
+    loop->wake_pending = true;
     pthread_mutex_unlock(&loop->mailbox_lock);
-    if (fresh && mine)
-        ask_turn(loop);
     if (ring) {
         uint64_t one = 1;
         ssize_t n = write(loop->wake_fd, &one, sizeof one);
@@ -171,17 +189,36 @@ void wr_note_post(struct wr_note *note)
     }
 }
 
+void wr_note_post(struct wr_note *note)
+{
+    struct wr_loop *loop = note->loop;
+    if (__atomic_exchange_n(&note->posted, true, __ATOMIC_ACQ_REL))
+        return; /* it has not been woken yet: what is new will be seen then */
+    if (loop == running_here) {
+        note->own = true;
+        TAILQ_INSERT_TAIL(&loop->own_notes, note, entry);
+        ask_turn(loop);
+    } else {
+        put_into_mailbox(loop, note);
+    }
+}
+
 void wr_note_fini(struct wr_note *note)
 {
-    if (note->loop == NULL)
+    struct wr_loop *loop = note->loop;
+    if (loop == NULL)
         return;
-    pthread_mutex_lock(&note->loop->mailbox_lock);
-    if (note->posted) {
-        TAILQ_REMOVE(&note->loop->mailbox, note, entry);
-        note->posted = false;
-    }
-    pthread_mutex_unlock(&note->loop->mailbox_lock);
     note->loop = NULL;
+    if (!__atomic_load_n(&note->posted, __ATOMIC_ACQUIRE))
+        return;
+    if (note->own) {
+        TAILQ_REMOVE(&loop->own_notes, note, entry);
+    } else {
+        pthread_mutex_lock(&loop->mailbox_lock);
+        TAILQ_REMOVE(&loop->mailbox, note, entry);
+        pthread_mutex_unlock(&loop->mailbox_lock);
+    }
+    note->own = note->posted = false;
 }
 
 void wr_loop_bury(struct wr_loop *loop, struct wr_corpse *corpse, void (*bury)(struct wr_corpse *))

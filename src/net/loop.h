@@ -16,7 +16,8 @@
 struct wr_note {
     struct wr_loop *loop;
     void (*wake)(struct wr_note *note);
-    bool posted; /* behind the mailbox's lock */
+    bool posted; /* atomic: whoever raises it puts the note into a list: the owner into its own, others into the mailbox */
+    bool own;    /* it stands in the owner's list */
     TAILQ_ENTRY(wr_note) entry;
 };
 TAILQ_HEAD(wr_note_list, wr_note);
@@ -49,8 +50,9 @@ struct wr_loop {
     struct event *wake_event;
     struct event *turn_event;   /* activated by our own posts and corpses: no system call */
     pthread_mutex_t mailbox_lock;
-    struct wr_note_list mailbox;
+    struct wr_note_list mailbox; /* behind the lock */
     bool wake_pending;          /* behind the lock: the eventfd has been written and not read yet */
+    struct wr_note_list own_notes; /* posted by the owner itself: no lock */
     struct wr_corpse_list graveyard;
     bool turn_pending;
     struct wr_wheel *wheel;     /* the timers */

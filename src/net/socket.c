@@ -12,39 +12,43 @@ ssize_t wr_recv(int fd, void *at, size_t len)
     return syscall(SYS_recvfrom, fd, at, len, 0, NULL, NULL);
 }
 
-ssize_t wr_send(int fd, const void *at, size_t len)
+ssize_t wr_send(int fd, const struct iovec *iov, int count)
 {
-    return syscall(SYS_sendto, fd, at, len, MSG_NOSIGNAL, NULL, 0);
+    if (count == 1)
+        return syscall(SYS_sendto, fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL, NULL, 0);
+    struct msghdr msg = { .msg_iov = (struct iovec *) (uintptr_t) iov, .msg_iovlen = (size_t) count };
+    return syscall(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL);
 }
 
-ssize_t wr_sendmsg(int fd, const struct msghdr *msg)
+static bool may_read(const struct wr_socket *s)
 {
-    return syscall(SYS_sendmsg, fd, msg, MSG_NOSIGNAL);
+    return s->fd >= 0 && s->reading && s->filled;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+/* A reset that came with octets has had its edge, and libevent doesn't tell it from others: only a further read shows it, so
+ * who waits for more than has come reads until there is nothing. */
+static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_socket *s = arg;
     (void) fd;
-    (void) what;
     wr_loop_tick(s->loop);
-    s->readable(s);
-}
-
-static void on_writable(evutil_socket_t fd, short what, void *arg)
-{
-    struct wr_socket *s = arg;
-    (void) fd;
-    (void) what;
-    wr_loop_tick(s->loop);
-    s->writable(s);
+    s->filled |= (what & (EV_READ | EV_CLOSED)) != 0;
+    s->hung_up |= (what & EV_CLOSED) != 0;
+    s->emptied = false;
+    if ((what & EV_WRITE) && s->writing)
+        s->writable(s);
+    if (may_read(s))
+        s->readable(s);
+    if (may_read(s) && s->emptied)
+        s->readable(s);
+    if (may_read(s))
+        event_active(&s->event, EV_READ, 0);
 }
 
 enum wr_err wr_socket_connect(struct wr_socket *s, struct wr_loop *loop, const struct wr_sockaddr *to, bool *connected)
 {
     s->loop = loop;
-    s->reading = s->writing = false;
-    s->read_event = s->write_event = NULL;
+    s->reading = s->writing = s->filled = s->emptied = s->hung_up = false;
     s->fd = socket(to->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (s->fd < 0)
         return errno == EAFNOSUPPORT ? WR_ERR_CLOSED : WR_ERR_OVERLOADED;
@@ -52,11 +56,14 @@ enum wr_err wr_socket_connect(struct wr_socket *s, struct wr_loop *loop, const s
     if (to->at.ss_family != AF_UNIX) /* a head and its body leave in one write: nothing to wait for */
         (void) setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     *connected = connect(s->fd, (const struct sockaddr *) &to->at, to->len) == 0;
-    if (*connected || errno == EINPROGRESS)
+    int why = *connected ? 0 : errno;
+    event_assign(&s->event, loop->base, s->fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, s);
+    if (*connected || why == EINPROGRESS) {
+        WR_CHECK(event_add(&s->event, NULL) == 0);
         return WR_OK;
-    enum wr_err err = errno == EADDRNOTAVAIL ? WR_ERR_OVERLOADED : WR_ERR_CLOSED; /* no local port left */
+    }
     wr_socket_close(s);
-    return err;
+    return why == EADDRNOTAVAIL ? WR_ERR_OVERLOADED : WR_ERR_CLOSED; /* no local port left */
 }
 
 enum wr_err wr_socket_outcome(const struct wr_socket *s)
@@ -68,43 +75,58 @@ enum wr_err wr_socket_outcome(const struct wr_socket *s)
     return why == 0 ? WR_OK : WR_ERR_CLOSED;
 }
 
-static void want(struct wr_socket *s, struct event **event, bool *state, bool wanted, short what, event_callback_fn on)
+ssize_t wr_socket_take(struct wr_socket *s, const struct iovec *iov, int count)
 {
-    if (*state == wanted)
-        return;
-    if (*event == NULL) {
-        *event = event_new(s->loop->base, s->fd, (short) (what | EV_PERSIST), on, s);
-        WR_CHECK(*event != NULL);
-    }
-    WR_CHECK((wanted ? event_add(*event, NULL) : event_del(*event)) == 0);
-    *state = wanted;
+    size_t room = 0;
+    for (int i = 0; i < count; i++)
+        room += iov[i].iov_len;
+    ssize_t n = count == 1 ? wr_recv(s->fd, iov->iov_base, iov->iov_len) : readv(s->fd, iov, count);
+    s->emptied = n > 0 && (size_t) n < room;
+    if (n < 0 && errno == EAGAIN)
+        s->filled = false;
+    return n;
+}
+
+void wr_socket_rest(struct wr_socket *s)
+{
+    if (s->emptied && !s->hung_up)
+        s->filled = false;
 }
 
 void wr_socket_read(struct wr_socket *s, bool wanted)
 {
-    want(s, &s->read_event, &s->reading, wanted, EV_READ, on_readable);
+    if (s->reading == wanted)
+        return;
+    s->reading = wanted;
+    if (wanted && s->filled) /* the edge has passed */
+        event_active(&s->event, EV_READ, 0);
 }
 
 void wr_socket_write(struct wr_socket *s, bool wanted)
 {
-    want(s, &s->write_event, &s->writing, wanted, EV_WRITE, on_writable);
+    s->writing = wanted;
 }
 
-bool wr_socket_pending(const struct wr_socket *s)
+void wr_socket_yield(struct wr_socket *s)
+{
+    s->writing = true;
+    event_active(&s->event, EV_WRITE, 0);
+}
+
+bool wr_socket_pending(struct wr_socket *s)
 {
     char octet;
-    return recv(s->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+    bool pending = recv(s->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+    if (!pending)
+        s->filled = false;
+    return pending;
 }
 
 void wr_socket_close(struct wr_socket *s)
 {
     if (s->fd < 0)
         return;
-    if (s->read_event)
-        event_free(s->read_event);
-    if (s->write_event)
-        event_free(s->write_event);
-    s->read_event = s->write_event = NULL;
+    event_del(&s->event);
     s->reading = s->writing = false;
     close(s->fd);
     s->fd = -1;

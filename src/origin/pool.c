@@ -98,6 +98,7 @@ void wr_pool_give(struct wr_exchange_run *run)
     run->wire = NULL;
     w->run = NULL;
     w->used = true;
+    wr_socket_rest(&w->socket);
     w->idle_since = loop->mono;
     if (TAILQ_EMPTY(&peer->idle))
         wr_timer_set(&peer->idle_timer, peer->origin->policy->idle_timeout);

@@ -1,6 +1,4 @@
 #include <errno.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "http/serialise.h"
 #include "origin/origin_priv.h"
@@ -107,7 +105,7 @@ static void read_body(struct wr_exchange_run *run)
             break;
         }
         size_t most = aim(run, iov, &count, &direct);
-        ssize_t got = readv(run->wire->socket.fd, iov, count);
+        ssize_t got = wr_socket_take(&run->wire->socket, iov, count);
         if (nothing_now(got))
             break;
         if (got <= 0) {
@@ -226,7 +224,8 @@ static void read_head(struct wr_exchange_run *run)
 {
     struct wr_receiving *in = &run->in;
     char *scratch = run->origins->scratch;
-    ssize_t got = wr_recv(run->wire->socket.fd, scratch, WR_SCRATCH);
+    const struct iovec all = { scratch, WR_SCRATCH };
+    ssize_t got = wr_socket_take(&run->wire->socket, &all, 1);
     if (nothing_now(got))
         return;
     if (got <= 0) {

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #include "origin/origin_priv.h"
 
@@ -146,7 +145,6 @@ enum wr_err wr_send_more(struct wr_exchange_run *run)
     size_t moved = 0;
     while (!out->done && !out->refused) {
         struct iovec body[MAX_PIECES], iov[MAX_PIECES + WR_LEAD_COUNT];
-        struct msghdr msg = { .msg_iov = iov };
         int pieces, count;
         bool over;
         enum wr_err err = plan_body(run, body, &pieces, &over);
@@ -158,12 +156,13 @@ enum wr_err wr_send_more(struct wr_exchange_run *run)
             break;
         }
         if (moved >= WR_TURN) {
-            wr_socket_write(socket, true);
+            wr_socket_yield(socket);
             return WR_OK;
         }
-        msg.msg_iovlen = (size_t) count;
-        ssize_t n = wr_sendmsg(socket->fd, &msg);
-        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        ssize_t n = wr_send(socket->fd, iov, count);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno != EAGAIN) {
             out->refused = true;
             break;
         }

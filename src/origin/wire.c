@@ -7,7 +7,7 @@ static void on_readable(struct wr_socket *s)
     struct wr_wire *w = WR_CONTAINER(s, struct wr_wire, socket);
     if (w->run)
         wr_receive_more(w->run);
-    else
+    else if (wr_socket_pending(s))
         wr_wire_close(w); /* idle: it has closed, or speaks unasked */
 }
 

@@ -155,6 +155,7 @@ struct wr_route {
     size_t limit_count;
     struct wr_cache_policy cache;
     int line;                     /* in the file, for explain */
+    struct wr_slice line_text;    /* the same for the access log */
 };
 
 struct wr_policy {

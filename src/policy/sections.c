@@ -177,6 +177,7 @@ void wr_read_routes(struct wr_reader *r, const struct wr_option *o, const struct
         const struct wr_node *item = wr_node_item(node, i);
         p->routes[i].index = i;
         p->routes[i].line = item->place.line;
+        p->routes[i].line_text = wr_arena_printf(r->arena, "%d", item->place.line);
         wr_reader_section(r, o->kind->sub, item, &p->routes[i]);
     }
 }

@@ -296,10 +296,9 @@ static void read_more(struct wr_conn *c)
 /* What the socket took, 0 if none; -1: the client has gone. */
 static ssize_t put_out(struct wr_conn *c, const struct iovec *iov, int count)
 {
-    struct msghdr msg = { .msg_iov = (struct iovec *) (uintptr_t) iov, .msg_iovlen = (size_t) count };
     ssize_t n;
     do
-        n = count == 1 ? wr_send(c->fd, iov->iov_base, iov->iov_len) : wr_sendmsg(c->fd, &msg);
+        n = wr_send(c->fd, iov, count);
     while (n < 0 && errno == EINTR);
     return n < 0 && errno == EAGAIN ? 0 : n;
 }

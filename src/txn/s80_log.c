@@ -49,7 +49,7 @@ static struct wr_slice value_of(const struct wr_txn *t, enum wr_field_id id)
     return f ? f->value : wr_slice(NULL, 0);
 }
 
-static void write_line(struct wr_txn *t)
+static void write_line(struct wr_txn *t, struct wr_span total)
 {
     const struct wr_access_line line = {
         .started = t->started,
@@ -60,7 +60,7 @@ static void write_line(struct wr_txn *t)
         .referer = value_of(t, WR_F_REFERER),
         .user_agent = value_of(t, WR_F_USER_AGENT),
         .request_id = wr_txn_request_id(t),
-        .route = t->route ? wr_arena_printf(&t->arena, "%d", t->route->line) : wr_slice(NULL, 0),
+        .route = t->route ? t->route->line_text : wr_slice(NULL, 0),
         .minor = t->head.minor,
         .status = t->head_done ? t->status : 0,
         .sent = t->sent,
@@ -68,7 +68,7 @@ static void write_line(struct wr_txn *t)
         .cache = cache_word(t),
         .server = t->server,
         .error = t->err != WR_OK ? wr_err_info(t->err)->name : NULL,
-        .total = wr_time_since(wr_time_monotonic(), t->started_mono),
+        .total = total,
         .first = t->first,
     };
     wr_access_write(t->worker->shared->access, &line);
@@ -77,9 +77,10 @@ static void write_line(struct wr_txn *t)
 enum wr_txn_stage wr_txn_log_enter(struct wr_txn *t)
 {
     count(t);
-    wr_stats_observe(WR_STAT_request_1ms, wr_time_since(wr_time_monotonic(), t->started_mono));
+    struct wr_span total = wr_time_since(wr_time_monotonic(), t->started_mono);
+    wr_stats_observe(WR_STAT_request_1ms, total);
     if (t->worker->shared->access)
-        write_line(t);
+        write_line(t, total);
     if (t->body_open)
         t->close = true; /* answered before it had said all: what still comes is no request */
     return WR_TXN_DONE;

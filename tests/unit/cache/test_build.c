@@ -88,6 +88,27 @@ static void reserved_fields_are_for_the_first_client(void **state)
     wr_arena_fini(&arena);
 }
 
+/* Nothing is reserved for the first client where there is no other, and nothing hop-by-hop goes on. */
+static void what_passes_has_its_whole_head_and_no_key(void **state)
+{
+    (void) state;
+    struct wr_arena arena = { 0 };
+    struct wr_head response;
+    response_of(&arena, 203, "Cache-Control: private=\"x-user\"\nX-User: 1\nConnection: a\na: 1\nContent-Length: 10\nVia: 1.0 up",
+                &response);
+    const struct wr_meta meta = { .status = 203, .response_time = NOW, .length = 10 };
+    struct wr_flow *flow = wr_flow_of(WR_SLICE("0123456789"));
+    struct wr_object *o = wr_build_passed(&meta, &response, WR_SLICE("1.1 edge"), flow);
+    wr_flow_unref(flow);
+    assert_true(wr_slice_eq(o->head, WR_SLICE("HTTP/1.1 203 Some Reason\r\nCache-Control: private=\"x-user\"\r\nX-User: 1\r\n"
+                                              "Via: 1.0 up\r\nDate: Sat, 10 Jan 2026 12:00:00 GMT\r\nVia: 1.1 edge\r\n")));
+    assert_null(o->first_only.at);
+    assert_int_equal(o->key.len, 0);
+    assert_int_equal(wr_flow_length(o->flow), 10);
+    wr_object_unref(o);
+    wr_arena_fini(&arena);
+}
+
 static void tags_are_gathered(void **state)
 {
     (void) state;
@@ -350,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_end_to_end_fields_only),
         cmocka_unit_test(reserved_fields_are_for_the_first_client),
+        cmocka_unit_test(what_passes_has_its_whole_head_and_no_key),
         cmocka_unit_test(tags_are_gathered),
         cmocka_unit_test(a_304_updates_what_it_may),
         cmocka_unit_test(a_head_describes_what_is_stored_or_doesnt),

@@ -181,6 +181,30 @@ static void note_may_finish_the_one_behind_it(void **state)
     wr_note_fini(&f->note);
 }
 
+static void post_both(struct wr_timer *t)
+{
+    (void) t;
+    wr_note_post(&f->note);
+    wr_note_post(&f->note);
+    wr_note_post(&f->second);
+    f->fired += f->woken == 0;
+}
+
+/* A loop's own posts stand in a list of their own. */
+static void own_posts_wake_once_later_and_may_be_finished(void **state)
+{
+    (void) state;
+    wr_timer_init(&f->timer, &f->loop, post_both);
+    wr_note_init(&f->note, &f->loop, kill_second);
+    wr_note_init(&f->second, &f->loop, kill_second);
+    wr_loop_tick(&f->loop);
+    wr_timer_set(&f->timer, WR_SPAN_MS(0));
+    wr_loop_run(&f->loop);
+    assert_int_equal(f->fired, 1);
+    assert_int_equal(f->woken, 1);
+    wr_note_fini(&f->note);
+}
+
 /* --- notes from other threads: nothing that was said before a post is missed after its wake-up --- */
 
 #define POSTERS 3
@@ -229,6 +253,30 @@ static void posts_of_other_threads_all_arrive(void **state)
     }
     for (size_t i = 0; i < POSTERS; i++)
         wr_note_fini(&posters[i].note);
+}
+
+static void hear_and_post(struct wr_note *note)
+{
+    struct poster *p = WR_CONTAINER(note, struct poster, note);
+    p->heard = __atomic_load_n(&p->said, __ATOMIC_ACQUIRE);
+    if (p->heard == POSTS)
+        wr_loop_stop(note->loop);
+    else if (f->woken++ % 2)
+        wr_note_post(note);
+}
+
+/* Whoever finds it posted relies on the other's wake-up. */
+static void posts_of_the_owner_hide_none_of_another_thread(void **state)
+{
+    (void) state;
+    struct poster *p = &posters[0];
+    p->said = p->heard = 0;
+    wr_note_init(&p->note, &f->loop, hear_and_post);
+    assert_int_equal(pthread_create(&p->thread, NULL, say, p), 0);
+    wr_loop_run(&f->loop);
+    pthread_join(p->thread, NULL);
+    assert_int_equal(p->heard, POSTS);
+    wr_note_fini(&p->note);
 }
 
 /* --- the graveyard --- */
@@ -300,7 +348,9 @@ int main(void)
         TEST(finished_note_is_not_woken),
         TEST(self_posting_note_starves_nobody),
         TEST(note_may_finish_the_one_behind_it),
+        TEST(own_posts_wake_once_later_and_may_be_finished),
         TEST(posts_of_other_threads_all_arrive),
+        TEST(posts_of_the_owner_hide_none_of_another_thread),
         TEST(corpses_are_buried_after_the_callback),
         cmocka_unit_test(what_is_left_is_buried_at_the_end),
     };

@@ -2,6 +2,7 @@
 #include "rig.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct server s1;
@@ -100,6 +101,46 @@ static void answers_are_understood_or_refused(void **state)
         done();
     }
     dribble = false;
+}
+
+/* --- a reset behind the last octets: it has no edge of its own --- */
+
+static void say_and_reset(struct server *s)
+{
+    int fd = server_accept(s);
+    hear_head(s, fd);
+    server_reach(s, 1);
+    server_await(s, 2);
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel");
+    const struct linger at_once = { .l_onoff = 1 };
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+    server_reach(s, 3);
+}
+
+/* Holds the loop while octets and reset arrive, so that it is told of both at once. */
+static bool have_both(struct rig *rig)
+{
+    (void) rig;
+    if (__atomic_load_n(&s1.step, __ATOMIC_ACQUIRE) < 1)
+        return false;
+    server_reach(&s1, 2);
+    server_await(&s1, 3);
+    return true;
+}
+
+static void a_reset_behind_the_octets_is_not_waited_for(void **state)
+{
+    (void) state;
+    begin(say_and_reset);
+    struct call c = { 0 };
+    call_start(&c, &r, "GET /", "");
+    rig_run_until(&r, have_both);
+    rig_run(&r);
+    assert_int_equal(c.err, WR_ERR_ORIGIN_CLOSED);
+    assert_int_equal(wr_stats_sum(WR_STAT_origin_connections_open), 0);
+    call_fini(&c);
+    done();
 }
 
 static void hint_for_ever(struct server *s)
@@ -467,6 +508,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_understood_or_refused),
+        cmocka_unit_test(a_reset_behind_the_octets_is_not_waited_for),
         cmocka_unit_test(heads_have_an_end),
         cmocka_unit_test(a_slow_reader_holds_the_origin_back),
         cmocka_unit_test(a_request_is_sent_in_chunks_as_it_comes),

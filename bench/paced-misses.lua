@@ -1,0 +1,12 @@
+-- wrk script: as paced.lua, and every URL is asked for once, so that nothing is ever found in the store.
+local run = os.time()
+local count = 0
+
+function request()
+    count = count + 1
+    return wrk.format("GET", wrk.path .. "-" .. run .. "-" .. count)
+end
+
+function delay()
+    return math.random(1, 3)
+end
