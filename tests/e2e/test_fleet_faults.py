@@ -12,7 +12,7 @@ from rig.resp import RedisError, Resp
 from rig.wait import until
 
 TIMEOUT = 0.1       # redis.timeout
-SLACK = 2.0         # of a machine with other things to do
+SLACK = 5.0         # of a machine with other things to do; the table of faults tells the figure
 TABLE = os.environ.get("WEIR_TABLE")
 MOODS = r"redis .*(cannot be reached|closed the connection|does not answer|refuses|loading|late|memory left|read-only|protocol|asks for a password|permit)"
 
@@ -147,7 +147,7 @@ FAULTS = {
                        call("ACL", "SETUSER", "default", "+@all")),
 }
 
-def go_through(site, name, begin, end, span=1.5):
+def go_through(site, name, begin, end, span=1.5, lines=4):
     before = site.lines()
     begin(site)
     statuses, slowest = site.use(span)
@@ -159,7 +159,7 @@ def go_through(site, name, begin, end, span=1.5):
     write_row(name, statuses, slowest, resumed, during)
     assert set(statuses) == {200}
     assert slowest < TIMEOUT + SLACK
-    assert max(during) <= 4, [n.stderr for n in site.nodes]
+    assert max(during) <= lines, [n.stderr for n in site.nodes]
     return during
 
 
@@ -191,7 +191,7 @@ def test_loading(site, place, redis):
         def end(site):
             until(loaded, "loaded")
 
-        go_through(site, "LOADING", begin, end)
+        go_through(site, "LOADING", begin, end, lines=8)     # it answers late as well, which is another change of state
     finally:
         other.stop()
 
