@@ -13,6 +13,7 @@
 #include "txn/txn.h"
 
 #define LINGER_S 2
+#define FRESH_S 1                /* a drain waits for the first request of who has just connected */
 #define READS_PER_TURN 16        /* then others on the loop get their turn */
 #define STAGED_ANSWER (8 * 1024) /* larger ones aren't copied to leave together with others */
 #define STAGED_MOST (64 * 1024)
@@ -463,7 +464,11 @@ void wr_conns_drain(struct wr_worker *worker)
     struct wr_conn *c, *next;
     for (c = TAILQ_FIRST(&worker->conns); c; c = next) {
         next = TAILQ_NEXT(c, entry);
-        if (c->state == WR_CONN_HEAD && !has_input(c))
+        if (c->state != WR_CONN_HEAD || has_input(c))
+            continue;
+        if (c->requests == 0)
+            wr_timer_set(&c->timer, WR_SPAN_S(FRESH_S)); /* who was answered before is prepared for the end, and asks again */
+        else
             end_when_sent(c);
     }
     wr_worker_check_idle(worker);
