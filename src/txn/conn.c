@@ -346,8 +346,8 @@ static bool send_staged(struct wr_conn *c)
     return n >= 0;
 }
 
-/* May the answer wait for the next ones? If more requests seem to be in the buffer, and it is not the last. Not behind what waits
- * for the socket: then the transaction waits too, and no more is read from a client that takes nothing. */
+/* May the answer wait for the next ones? If more requests seem to be in the buffer, and it is not the last. Not behind what
+ * waits for the socket: then the transaction waits too, and no more is read from a client that takes nothing. */
 static bool may_stage(const struct wr_conn *c, size_t octets)
 {
     return c->looking && c->pending.len == 0 && c->to > c->from && !c->txn->close && octets <= STAGED_ANSWER &&
@@ -467,9 +467,9 @@ void wr_conns_drain(struct wr_worker *worker)
         if (c->state != WR_CONN_HEAD || has_input(c))
             continue;
         if (c->requests == 0)
-            wr_timer_set(&c->timer, WR_SPAN_S(FRESH_S)); /* who was answered before is prepared for the end, and asks again */
+            wr_timer_set(&c->timer, WR_SPAN_S(FRESH_S));
         else
-            end_when_sent(c);
+            end_when_sent(c); /* who was answered before is prepared for the end, and asks again */
     }
     wr_worker_check_idle(worker);
 }

@@ -176,7 +176,7 @@ void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why)
     drive(t, wr_txn_refuse_unread(t, err, why));
 }
 
-/* The balancer before us and the policy disagree: no mistake of the client's, and hard to guess from what a parser of HTTP says. */
+/* The balancer before us and the policy disagree: hard to guess from what a parser of HTTP says. */
 static bool is_proxy_header(struct wr_slice in)
 {
     unsigned char addr[16];
