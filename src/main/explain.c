@@ -211,7 +211,7 @@ static void print_cache(struct explanation *e)
 static int explain(struct explanation *e)
 {
     struct wr_slice host = wr_policy_host(e->head.host, &e->arena);
-    e->route = wr_policy_route(e->policy, host, e->head.path, e->head.method_text);
+    e->route = wr_policy_route(e->policy, host, wr_policy_path(e->head.path, &e->arena), e->head.method_text);
     printf("request   %.*s http://%.*s%.*s%s%.*s\n", WR_SLICE_ARG(e->head.method_text),
            WR_SLICE_ARG(e->head.host), WR_SLICE_ARG(e->head.path), e->head.query.at ? "?" : "",
            WR_SLICE_ARG(e->head.query));
