@@ -273,6 +273,7 @@ static void hosts_stand_without_port_in_lower_case(void **state)
     (void) state;
     static const char *const cases[][2] = {
         { "Shop.Example:8080", "shop.example" }, { "x", "x" },         { "x:", "x" },
+        { "shop.example.:80", "shop.example" },  { "x.", "x" },        { ".", "." },
         { "[2001:DB8::1]:80", "[2001:db8::1]" }, { "[::1]", "[::1]" }, { "", "" }
     };
     struct wr_arena arena = { 0 };
