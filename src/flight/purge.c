@@ -151,7 +151,7 @@ static bool purge_url(const struct wr_policy *policy, struct wr_slice url, struc
         return false;
     }
     struct wr_slice host = wr_policy_host(head->host, arena);
-    const struct wr_route *route = wr_policy_route(policy, host, head->path, head->method_text);
+    const struct wr_route *route = wr_policy_route(policy, host, wr_policy_path(head->path, arena), head->method_text);
     if (route == NULL || !route->cache.enabled) {
         *why = route ? "the route of this URL does not cache" : "no route of the policy matches this URL";
         return false;

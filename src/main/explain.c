@@ -211,7 +211,7 @@ static void print_cache(struct explanation *e)
 static int explain(struct explanation *e)
 {
     struct wr_slice host = wr_policy_host(e->head.host, &e->arena);
-    e->route = wr_policy_route(e->policy, host, e->head.path, e->head.method_text);
+    e->route = wr_policy_route(e->policy, host, wr_policy_path(e->head.path, &e->arena), e->head.method_text);
     e->head.secure = wr_slice_starts(e->head.target, WR_SLICE("https:"));
     printf("request   %.*s %s://%.*s%.*s%s%.*s\n", WR_SLICE_ARG(e->head.method_text),
            e->head.secure ? "https" : "http", WR_SLICE_ARG(e->head.host), WR_SLICE_ARG(e->head.path), e->head.query.at ? "?" : "",

@@ -156,7 +156,7 @@ void wr_read_match_path(struct wr_reader *r, const struct wr_option *o, const st
         wr_reader_mistake(r, o, node, "a path has at most 4096 characters");
     else {
         match->path_kind = prefix ? WR_MATCH_PREFIX : WR_MATCH_EXACT;
-        match->path = wr_arena_copy(r->arena, wr_slice(text.at, text.len - prefix));
+        match->path = wr_policy_path(wr_arena_copy(r->arena, wr_slice(text.at, text.len - prefix)), r->arena);
     }
 }
 

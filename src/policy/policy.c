@@ -90,6 +90,8 @@ struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena
     const char *colon = bracket ? bracket + 1 : memchr(host.at, ':', host.len);
     if (colon && colon < host.at + host.len)
         host.len = (size_t) (colon - host.at);
+    if (host.len > 1 && host.at[host.len - 1] == '.') /* the root of the DNS: the same name */
+        host.len--;
     for (size_t i = 0; i < host.len; i++)
         ((char *) host.at)[i] = wr_lower(host.at[i]);
     return host;

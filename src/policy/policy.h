@@ -201,9 +201,12 @@ struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct
 struct wr_policy *wr_policy_ref(struct wr_policy *p);
 void wr_policy_unref(struct wr_policy *p);
 
-/* What wr_policy_route() wants of an authority: without port, lower case. In the arena. Thread: any. */
+/* What wr_policy_route() wants of an authority: without port and final dot, lower case. In the arena. Thread: any. */
 struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena);
-/* The first route that matches, or NULL. host: lower case, without port. Cost doesn't grow with the number of routes.
+/* What it wants of a path: percent-encoding decoded, dot segments resolved, several slashes as one. The path itself if that is
+ * how it stands, else in the arena. Thread: any. */
+struct wr_slice wr_policy_path(struct wr_slice path, struct wr_arena *arena);
+/* The first route that matches, or NULL. host and path: as the two above give them. Cost doesn't grow with the number of routes.
  * Thread: any. */
 const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
                                        struct wr_slice method);

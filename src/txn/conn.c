@@ -337,8 +337,8 @@ static bool send_staged(struct wr_conn *c)
     return n >= 0;
 }
 
-/* May the answer wait for the next ones? If more requests seem to be in the buffer, and it is not the last. Not behind what waits
- * for the socket: then the transaction waits too, and no more is read from a client that takes nothing. */
+/* May the answer wait for the next ones? If more requests seem to be in the buffer, and it is not the last. Not behind what
+ * waits for the socket: then the transaction waits too, and no more is read from a client that takes nothing. */
 static bool may_stage(const struct wr_conn *c, size_t octets)
 {
     return c->looking && c->pending.len == 0 && c->to > c->from && !c->txn->close && octets <= STAGED_ANSWER &&

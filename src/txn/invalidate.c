@@ -90,7 +90,8 @@ static void drop(struct wr_txn *t, struct wr_slice path, struct wr_slice query, 
     get.method_text = WR_SLICE("GET");
     get.path = path;
     get.query = query;
-    const struct wr_route *route = wr_policy_route(t->tenure->policy, t->host, get.path, get.method_text);
+    const struct wr_route *route =
+        wr_policy_route(t->tenure->policy, t->host, wr_policy_path(get.path, &t->arena), get.method_text);
     if (route == NULL || !route->cache.enabled)
         return;
     struct wr_purge purge = { .name = WR_SLICE("") };

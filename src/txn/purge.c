@@ -97,7 +97,8 @@ static enum wr_txn_stage purge_target(struct wr_txn *t)
     bool prefix = get.path.len > 0 && get.path.at[get.path.len - 1] == '*' && get.query.at == NULL;
     get.method = WR_METHOD_GET;
     get.method_text = WR_SLICE("GET");
-    const struct wr_route *route = wr_policy_route(t->tenure->policy, t->host, get.path, get.method_text);
+    const struct wr_route *route =
+        wr_policy_route(t->tenure->policy, t->host, wr_policy_path(get.path, &t->arena), get.method_text);
     if (route == NULL)
         return wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
     if (prefix) {

@@ -83,8 +83,8 @@ struct wr_slice wr_txn_client(struct wr_txn *t)
     return t->client;
 }
 
-/* --- X-Forwarded-*: what a trusted peer says of itself and those before it goes on, and it is named behind them. What a stranger
- * says doesn't: the origin would believe it because it believes weir. */
+/* --- X-Forwarded-*: what a trusted peer says of those before it goes on, and it is named behind them. What a stranger says
+ * doesn't: the origin would believe it because it believes weir. --- */
 
 static struct wr_slice last_element(struct wr_slice list)
 {

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "net/proxy.h"
 #include "stats/stats.h"
 
 struct step {
@@ -175,9 +176,21 @@ void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why)
     drive(t, wr_txn_refuse_unread(t, err, why));
 }
 
+/* The balancer before us and the policy disagree: hard to guess from what a parser of HTTP says. */
+static bool is_proxy_header(struct wr_slice in)
+{
+    unsigned char addr[16];
+    bool local;
+    uint16_t port;
+    size_t length;
+    return wr_proxy_parse(in, &local, addr, &port, &length) == WR_PROXY_DONE;
+}
+
 enum wr_txn_stage wr_txn_refuse_unread(struct wr_txn *t, enum wr_err err, const char *why)
 {
     struct wr_slice in = wr_conn_input(t->conn);
+    if (err == WR_ERR_BAD_REQUEST && is_proxy_header(in))
+        why = "a header of the PROXY protocol, which is taken from trusted_proxies only and where proxy_protocol is on";
     wr_parse_salvage(in.at, in.len, t->fields, &t->head);
     wr_txn_identify(t);
     t->refused = t->close = true;

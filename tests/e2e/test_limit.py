@@ -179,3 +179,18 @@ def test_what_happens_to_limits_when_redis_is_away(weirs, origin, redis, on_fail
     origin.on("/", body=b"x")
     redis.kill()
     assert [node.ask("/").status for _ in range(6)] == want
+
+
+@pytest.mark.parametrize("path", ["/%6Cogin", "/x/../login", "/x/%2e%2e/login", "/x/..%2Flogin", "//login", "/./login"])
+def test_a_limit_is_not_passed_by_writing_the_path_differently(weirs, origin, path):
+    for target in ("/login", path):
+        origin.on(target, body=b"x")
+    node = weirs({"limits": {"few": {"key": "client", "algorithm": "fixed_window", "rate": "1/h"}},
+                  "origins": {"app": policy.origin(origin)},
+                  "routes": [policy.route("/login", limits=["few"]), policy.route()]})
+    assert [node.ask("/login").status, node.ask(path).status] == [200, 429]
+
+
+def test_the_origin_gets_the_path_as_it_came(proxy, origin):
+    proxy.ask("/a/../%62//c%2Fd")
+    assert origin.requests[-1].target == "/a/../%62//c%2Fd"

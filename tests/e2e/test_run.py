@@ -71,6 +71,20 @@ def test_new_connections_are_refused_at_once_while_it_finishes(weirs, origin, pl
     node.terminate()
 
 
+def test_who_has_just_connected_may_still_ask(proxy, origin):
+    gate = threading.Event()
+    origin.on("/held", body=b"x", gate=gate).on("/", body=b"late")
+    with proxy.connect() as held, proxy.connect() as fresh, proxy.connect() as silent:
+        held.send_head("GET", "/held")
+        origin.wait_calls("/held", 1)
+        proxy.signal(signal.SIGTERM)
+        until(lambda: refuses(proxy.address), "the port is closed")
+        assert fresh.ask("/").body == b"late" and fresh.ended()
+        assert silent.ended()
+        gate.set()
+        assert held.read().body == b"x"
+
+
 def refuses(address):
     try:
         socket.create_connection(address, 20).close()

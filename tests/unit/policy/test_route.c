@@ -141,6 +141,50 @@ static void ten_thousand_routes_are_told_apart(void **state)
     wr_buf_fini(&text);
 }
 
+static void paths_are_compared_by_what_they_mean(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *path, *means;
+    } cases[] = {
+        { "/", "/" },
+        { "/a/b", "/a/b" },
+        { "/a/", "/a/" },
+        { "*", "*" },
+        { "/%61dmin/x", "/admin/x" },
+        { "/static/../admin", "/admin" },
+        { "/static/%2e%2E/admin", "/admin" },
+        { "/static/..%2fadmin", "/admin" },
+        { "//admin///x", "/admin/x" },
+        { "/./admin/.", "/admin/" },
+        { "/a/b/..", "/a/" },
+        { "/..", "/" },
+        { "/../../a", "/a" },
+        { "/.", "/" },
+        { "/%2f", "/" },
+        { "/a/...", "/a/..." },
+        { "/.well-known/x", "/.well-known/x" },
+        { "/a%20b%", "/a b%" },
+        { "/%zz%4", "/%zz%4" },
+        { "/%25%36%31", "/%61" }, /* once */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct wr_arena arena = { 0 };
+        struct wr_slice got = wr_policy_path(wr_slice_str(cases[i].path), &arena);
+        if (!wr_slice_eq(got, wr_slice_str(cases[i].means)))
+            fail_msg("%s: %.*s", cases[i].path, WR_SLICE_ARG(got));
+        wr_arena_fini(&arena);
+    }
+}
+
+static void a_pattern_means_what_a_path_does(void **state)
+{
+    (void) state;
+    struct wr_policy *p = right(LISTEN ORIGINS "routes: [{ match: { path: \"/a%20b//c/*\" }, origin: a, cache: off }]\n");
+    assert_ptr_equal(wr_policy_route(p, WR_SLICE("h"), WR_SLICE("/a b/c/x"), WR_SLICE("GET")), &p->routes[0]);
+    wr_policy_unref(p);
+}
+
 static void a_star_stands_for_what_follows(void **state)
 {
     (void) state;
@@ -229,6 +273,7 @@ static void hosts_stand_without_port_in_lower_case(void **state)
     (void) state;
     static const char *const cases[][2] = {
         { "Shop.Example:8080", "shop.example" }, { "x", "x" },         { "x:", "x" },
+        { "shop.example.:80", "shop.example" },  { "x.", "x" },        { ".", "." },
         { "[2001:DB8::1]:80", "[2001:db8::1]" }, { "[::1]", "[::1]" }, { "", "" }
     };
     struct wr_arena arena = { 0 };
@@ -244,6 +289,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_index_agrees_with_a_walk),
         cmocka_unit_test(ten_thousand_routes_are_told_apart),
+        cmocka_unit_test(paths_are_compared_by_what_they_mean),
+        cmocka_unit_test(a_pattern_means_what_a_path_does),
         cmocka_unit_test(a_star_stands_for_what_follows),
         cmocka_unit_test(blocks_hold_their_addresses),
         cmocka_unit_test(clients_own_a_64_at_least),
