@@ -76,6 +76,7 @@ static void look_again(struct wr_flight *f)
     if (looking(f))
         return;
     f->read.done = on_second_look;
+    f->read.mark = &f->mark;
     f->read.part = wr_flight_wants_part(f);
     f->look_sent = f->loop->mono;
     if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)

@@ -205,6 +205,7 @@ void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object)
 bool wr_flight_has_admitted(struct wr_flight *f)
 {
     pthread_mutex_lock(&f->lock);
+    f->redis_late |= f->limit_late;
     bool any = f->admitted > 0;
     pthread_mutex_unlock(&f->lock);
     return any;
@@ -306,7 +307,7 @@ void wr_flight_behind(const struct wr_flight_order *order)
     wr_flight_go(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_LOCK);
 }
 
-void wr_audience_admit(struct wr_audience *a)
+void wr_audience_admit(struct wr_audience *a, bool redis_late)
 {
     struct wr_flight *f = a->flight;
     if (f == NULL || a->admitted)
@@ -314,6 +315,7 @@ void wr_audience_admit(struct wr_audience *a)
     pthread_mutex_lock(&f->lock);
     a->admitted = true;
     f->admitted++;
+    f->limit_late |= redis_late;
     if (!f->over)
         wr_note_post(&f->nudge);
     pthread_mutex_unlock(&f->lock);

@@ -129,7 +129,7 @@ enum wr_txn_stage wr_txn_follow_resume(struct wr_txn *t)
     if (t->audience.flight == NULL)
         return wr_txn_fetch_alone(t, t->fwd);
     if (wr_txn_may_fetch(t))
-        wr_audience_admit(&t->audience);
+        wr_audience_admit(&t->audience, t->ask.late);
     struct wr_news news;
     wr_audience_news(&t->audience, &news);
     enum wr_txn_stage next = hear(t, &news);

@@ -1,11 +1,19 @@
 --@include generation_common.lua
 -- Makes a stored response visible, all of it at once, whatever stood there before (of any type), unless its URL has been
 -- purged since its fetch began.  KEYS: the response's hash, its URL's generation.  ARGV: milliseconds to live, key, meta, head,
--- body, when the fetch began on this clock or earlier, how long a URL's generation is kept (both microseconds).  Gives 0: purged
--- meanwhile.
+-- body, when the fetch began on this clock or earlier, how long a URL's generation is kept (both microseconds), what
+-- its URL's generation was before the fetch began, or ?.  Gives 0: purged meanwhile.
 local began = tonumber(ARGV[6])
-local purge = parse(redis.pcall('GET', KEYS[2]))
-if microseconds() - began >= tonumber(ARGV[7]) or (purge and purge + 10 > began) then -- an instant of ten microseconds
+local text = redis.pcall('GET', KEYS[2])
+if type(text) ~= 'string' then
+    text = ''
+end
+local purge = parse(text)
+local purged = purge and purge + 10 > began -- an instant of ten microseconds
+if ARGV[8] ~= '?' then
+    purged = text ~= ARGV[8]
+end
+if purged or microseconds() - began >= tonumber(ARGV[7]) then
     return 0
 end
 redis.call('UNLINK', KEYS[1])
