@@ -36,6 +36,7 @@ struct wr_span wr_shelf_patience(const struct wr_shelf *s)
 
 static void finish(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
 {
+    wr_call_cancel(&read->mark_call);
     read->object = NULL;
     read->fill = NULL;
     read->done(read, err, object);
@@ -118,23 +119,54 @@ static void on_fields(struct wr_call *call, enum wr_err err, const struct wr_rep
     }
 }
 
+/* What is no generation reads as none, as in cache_put.lua. */
+static void on_mark(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_read *read = WR_CONTAINER(call, struct wr_shelf_read, mark_call);
+    struct wr_slice text = wr_reply_kind(reply) == WR_REPLY_STRING ? wr_reply_slice(reply) : wr_slice("", 0);
+    if (err != WR_OK || text.len > sizeof read->mark->text)
+        return;
+    read->mark->known = true;
+    read->mark->len = text.len;
+    memcpy(read->mark->text, text.at, text.len);
+}
+
+/* It leaves in one write with the look-up, before it. */
+static enum wr_err ask_mark(struct wr_shelf_read *read)
+{
+    struct wr_shelf *s = read->shelf;
+    struct wr_buf name = { 0 };
+    *read->mark = (struct wr_shelf_mark){ .hash = read->hash };
+    wr_keys_url_generation(&name, &s->policy->redis, read->hash);
+    enum wr_err err = wr_link_send(s->link, &read->mark_call, s->policy->redis.timeout, 2,
+                                   (struct wr_slice[]){ WR_SLICE("GET"), wr_buf_slice(&name) });
+    wr_buf_fini(&name);
+    return err;
+}
+
 enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host,
                          struct wr_hash hash, struct wr_slice key)
 {
     read->shelf = s;
     read->call = (struct wr_call){ .done = on_fields };
+    read->mark_call = (struct wr_call){ .done = on_mark };
     read->hash = hash;
     read->key = key;
     read->host = host;
     read->object = NULL;
     read->fill = NULL;
+    enum wr_err err = read->mark ? ask_mark(read) : WR_OK;
+    if (err != WR_OK)
+        return err;
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &s->policy->redis, host, hash);
     const struct wr_slice argv[] = { WR_SLICE("HMGET"), wr_buf_slice(&name), WR_SLICE("key"),
                                      WR_SLICE("meta"),  WR_SLICE("head"),    WR_SLICE("body"),
                                      WR_SLICE("soft") };
-    enum wr_err err = wr_link_send(s->link, &read->call, s->policy->redis.timeout, 7, argv);
+    err = wr_link_send(s->link, &read->call, s->policy->redis.timeout, 7, argv);
     wr_buf_fini(&name);
+    if (err != WR_OK)
+        wr_call_cancel(&read->mark_call);
     return err;
 }
 
@@ -143,6 +175,7 @@ void wr_shelf_cancel(struct wr_shelf_read *read)
     if (read->shelf == NULL)
         return;
     wr_call_cancel(&read->call);
+    wr_call_cancel(&read->mark_call);
     wr_shelf_fill_free(read->fill);
     wr_object_unref(read->object);
     read->fill = NULL;

@@ -14,21 +14,31 @@ struct wr_shelf; /* one per worker: link, names, limits */
 struct wr_shelf *wr_shelf_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link);
 void wr_shelf_free(struct wr_shelf *s);
 
+/* What Redis said of a URL's purges before a fetch began; zeroed: nothing. Whoever puts the fetch's result compares it with what
+ * Redis says by then, which needs no clock. */
+struct wr_shelf_mark {
+    bool known;
+    struct wr_hash hash; /* of the response's key */
+    size_t len;
+    char text[48]; /* an instant, and maybe a name */
+};
+
 /* A look-up under way; embedded in the asker. */
 struct wr_shelf_read {
     /* object: one reference to the callee, or NULL with OK (miss) or with an error (Redis away, late). A
      * large object's flow may still be arriving when this is called. */
     void (*done)(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object);
+    struct wr_shelf_mark *mark; /* to be filled by the time of done(); or NULL */
     bool part; /* who asks wants a part of the content: of a large one only the pieces that are read are fetched */
     /* private to the shelf from here */
     struct wr_shelf *shelf;
-    struct wr_call call;
+    struct wr_call call, mark_call;
     struct wr_hash hash;
     struct wr_slice key, host;  /* borrowed until done */
     struct wr_object *object;   /* found, and waiting for the news that its pieces are all there */
     struct wr_shelf_fill *fill;
 };
-/* Set read->done and part first, the rest is filled in. host and key are borrowed until done. One round trip; two
+/* Set read->done, mark and part first, the rest is filled in. host and key are borrowed until done. One round trip; two
  * where the content lies in pieces. Refused: an error now, done never. */
 enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host,
                          struct wr_hash hash, struct wr_slice key) WR_MUST_USE;
@@ -39,9 +49,10 @@ void wr_shelf_cancel(struct wr_shelf_read *read);
  * What it replaces is not touched before: its pieces go by their own TTL, so that who reads them just now can
  * finish. Fire and forget: nobody's answer depends on it; `written` (may be NULL) is called once on this loop
  * when Redis has confirmed or refused, never before this returns. CANCELLED: not for the shelf (content not
- * whole, or over redis.max_object), or the shelf was freed meanwhile. PURGED: not stored, because its URL was purged since
- * object->checked (when its fetch began; 0: just now), and not for its own sake (object->supersedes). */
-void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep,
+ * whole, or over redis.max_object), or the shelf was freed meanwhile. PURGED: not stored, because its URL was purged since its fetch
+ * began: since the mark was read (may be NULL), or else, by Redis's clock, since object->checked (0: just now); and not
+ * for its own sake (object->supersedes). */
+void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, const struct wr_shelf_mark *mark,
                   void (*written)(void *ctx, enum wr_err err), void *ctx);
 /* Tells Redis that `variant` has been stored under the VARY marker's key. The oldest of more than WR_MAX_VARIANTS, counted
  * over the fleet, is dropped there. keep: as the variant's. Nobody waits for it. */

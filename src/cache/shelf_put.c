@@ -22,6 +22,7 @@ struct wr_shelf_job {
     /* a write's */
     struct wr_object *object;
     struct wr_span keep;
+    struct wr_shelf_mark mark;
     struct wr_reader reader;
     uint64_t length, chunk;
     size_t chunk_count, next;  /* next: the piece to be written */
@@ -128,10 +129,18 @@ static struct wr_slice decimal(char out[24], int64_t n)
     return wr_slice(out, (size_t) snprintf(out, 24, "%lld", (long long) n));
 }
 
-/* 0: none. */
+/* A space and the name of a purge, as it stands behind the purge's instant; 0: nothing. */
 static struct wr_slice purge_name(char out[24], uint64_t name)
 {
-    return wr_slice(out, name ? (size_t) snprintf(out, 24, "%llx", (unsigned long long) name) : 0);
+    return wr_slice(out, name ? (size_t) snprintf(out, 24, " %llx", (unsigned long long) name) : 0);
+}
+
+/* By what the script knows that its URL has not been purged since its fetch began. */
+static struct wr_slice unpurged(const struct wr_shelf_job *j, char named[24])
+{
+    if (j->object->supersedes)
+        return purge_name(named, j->object->supersedes);
+    return j->mark.known ? wr_slice(j->mark.text, j->mark.len) : WR_SLICE("?");
 }
 
 /* What makes it visible. */
@@ -152,7 +161,7 @@ static enum wr_err write_hash(struct wr_shelf_job *j)
     const struct wr_slice keys[] = { wr_buf_slice(&name), wr_buf_slice(&purge) };
     const struct wr_slice args[] = { decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head, body,
                                      decimal(began, clock), decimal(remembered, FETCH_MOST.us),
-                                     purge_name(named, o->supersedes) };
+                                     unpurged(j, named) };
     j->call = (struct wr_call){ .done = on_put };
     enum wr_err err =
         wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_CACHE_PUT, 2, keys, 8, args);
@@ -260,12 +269,14 @@ static enum wr_err start_write(struct wr_shelf_job *j)
     return write_next(j);
 }
 
-void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep,
+void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, const struct wr_shelf_mark *mark,
                   void (*written)(void *ctx, enum wr_err err), void *ctx)
 {
     struct wr_shelf_job *j = job_new(s, written, ctx);
     j->keep = keep;
     j->object = wr_object_ref(object);
+    if (mark && wr_hash_eq(mark->hash, object->hash))
+        j->mark = *mark;
     enum wr_err err = WR_ERR_CANCELLED;
     if (fit_for_the_shelf(s, object, keep))
         err = wr_link_ready(s->link) ? start_write(j) : WR_ERR_REDIS_AWAY;

@@ -136,6 +136,7 @@ enum wr_flight_stage wr_flight_look(struct wr_flight *f)
     if (shelf == NULL)
         return WR_FLIGHT_GATE;
     f->read.done = on_read;
+    f->read.mark = NULL; /* if it comes to a fetch, it looks again */
     f->read.part = wr_flight_wants_part(f);
     f->look_sent = f->loop->mono;
     if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)

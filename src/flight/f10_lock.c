@@ -82,6 +82,7 @@ static void look_again(struct wr_flight *f)
     if (looking(f))
         return;
     f->read.done = on_second_look;
+    f->read.mark = &f->mark;
     f->read.part = wr_flight_wants_part(f);
     f->look_sent = f->loop->mono;
     if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)
@@ -200,7 +201,7 @@ static void on_timer(struct wr_timer *timer)
 enum wr_flight_stage wr_flight_lock(struct wr_flight *f)
 {
     struct wr_worker *worker = f->tenure->worker;
-    if (worker->shelf == NULL || f->redis_late || wr_flight_admitted_late(f) || to_each_his_own(f) || !wr_link_ready(worker->link))
+    if (worker->shelf == NULL || f->redis_late || to_each_his_own(f) || !wr_link_ready(worker->link))
         return WR_FLIGHT_ASK;
     wr_rand_token(f->token, WR_LOCK_TOKEN / 2);
     wr_keys_lock(&f->lock_key, redis(f), f->order.key.hash);

@@ -67,7 +67,7 @@ static bool share(struct wr_flight *f, struct wr_object *o, struct wr_span keep,
     struct wr_shelf *shelf = f->tenure->worker->shelf;
     if (shelf == NULL || keep.us <= 0)
         return false;
-    wr_shelf_put(shelf, o, keep, written, ctx);
+    wr_shelf_put(shelf, o, keep, &f->mark, written, ctx);
     if (marker_of(f, o))
         wr_shelf_add_variant(shelf, marker_of(f, o), o, keep);
     return true;

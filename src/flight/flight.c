@@ -268,17 +268,10 @@ void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object)
 bool wr_flight_has_admitted(struct wr_flight *f)
 {
     wr_flight_guard(f);
+    f->redis_late |= f->limit_late;
     bool any = f->admitted > 0;
     wr_flight_release(f);
     return any;
-}
-
-bool wr_flight_admitted_late(struct wr_flight *f)
-{
-    wr_flight_guard(f);
-    bool late = f->admitted_late;
-    wr_flight_release(f);
-    return late;
 }
 
 bool wr_flight_has_audience(struct wr_flight *f)
@@ -385,7 +378,7 @@ void wr_audience_admit(struct wr_audience *a, bool redis_late)
     wr_flight_guard(f);
     a->admitted = true;
     f->admitted++;
-    f->admitted_late |= redis_late;
+    f->limit_late |= redis_late;
     if (!f->over)
         wr_note_post(&f->nudge);
     wr_flight_release(f);

@@ -82,7 +82,7 @@ void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order,
 void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order);
 /* A refresh behind, unless one is in the air already. */
 void wr_flight_behind(const struct wr_flight_order *order);
-/* The limit has said yes. redis_late: it wasn't Redis that said so, for it was waited for in vain: it isn't waited for again. */
+/* The limit has said yes. redis_late: without Redis, which didn't answer in time: the flight shall not wait for it either. */
 void wr_audience_admit(struct wr_audience *a, bool redis_late);
 /* What is known now; wr_news_fini() drops its references. */
 void wr_audience_news(struct wr_audience *a, struct wr_news *out);

@@ -26,7 +26,7 @@ struct wr_flight {
     /* behind lock, for the audience on any thread */
     TAILQ_HEAD(, wr_audience) audience;
     unsigned admitted;      /* how many of them may cause a fetch, or the flight itself may (refresh behind) */
-    bool admitted_late;     /* one of them has waited for Redis, which was late, to be admitted */
+    bool limit_late;        /* one of them was admitted without Redis's word, after having waited for it */
     struct wr_audience *leader; /* NULL once it has left */
     struct wr_news news;    /* object: a reference of the flight's own */
     bool private_news;      /* object only for the leader */
@@ -50,6 +50,7 @@ struct wr_flight {
     struct wr_note nudge;   /* an audience came, was admitted, or left */
 
     struct wr_shelf_read read;      /* LOOK, and again behind the lock */
+    struct wr_shelf_mark mark;      /* what was known of its URL's purges then */
     struct wr_time look_sent;       /* monotonic */
     bool redis_late;                /* it didn't answer in time: nothing else is asked of it for this flight's audience */
 
@@ -121,8 +122,8 @@ void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_er
 void wr_flight_tell_looked(struct wr_flight *f);
 /* This is stored at present, and isn't good enough for the flight. */
 void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object);
+/* Owner's loop; learns whether Redis was late with their limits. */
 bool wr_flight_has_admitted(struct wr_flight *f);
-bool wr_flight_admitted_late(struct wr_flight *f);
 bool wr_flight_has_audience(struct wr_flight *f);
 bool wr_flight_has_leader(struct wr_flight *f);
 /* From Redis, in the hands of LOOK or LOCK: the stage to go on with. miss: the stage if it is no use. Takes the reference. */

@@ -126,7 +126,7 @@ void wr_pipe_cut(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_slice de
         p->closed(p);
 }
 
-/* Reading or writing has failed. */
+/* Beginning TLS, reading or writing has failed. */
 static void lose(struct wr_pipe *p)
 {
     struct wr_slice tls = p->tls ? wr_tls_why(p->tls) : wr_slice(NULL, 0);
@@ -336,7 +336,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
             return;
         }
         if (p->tls && !wr_tls_begin(p->tls, p->ctx)) {
-            wr_pipe_cut(p, WR_PIPE_TLS, wr_slice_str(p->ctx->errstr));
+            lose(p);
             return;
         }
         WR_CHECK(event_add(p->on_readable, NULL) == 0);

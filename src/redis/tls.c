@@ -13,6 +13,7 @@ struct wr_tls {
     SSL_CTX *context;
     const char *server; /* whose certificate it must be */
     SSL *ssl;           /* of the present connection; hiredis's context owns it */
+    long verdict;       /* on the certificate of one that failed to begin */
 };
 
 /* --- what connections are made with --- */
@@ -102,7 +103,9 @@ bool wr_tls_begin(struct wr_tls *tls, struct redisContext *ctx)
 {
     SSL *ssl = SSL_new(tls->context);
     WR_CHECK(ssl != NULL && expect_server(ssl, tls->server));
+    tls->verdict = X509_V_OK;
     if (redisInitiateSSL(ctx, ssl) != REDIS_OK) {
+        tls->verdict = SSL_get_verify_result(ssl);
         SSL_free(ssl);
         return false;
     }
@@ -139,7 +142,7 @@ bool wr_tls_holds_more(const struct wr_tls *tls)
 struct wr_slice wr_tls_why(const struct wr_tls *tls)
 {
     unsigned long error = ERR_peek_last_error();
-    long verdict = tls->ssl ? SSL_get_verify_result(tls->ssl) : X509_V_OK;
+    long verdict = tls->ssl ? SSL_get_verify_result(tls->ssl) : tls->verdict;
     const char *text = error ? ERR_reason_error_string(error) : NULL;
     if (verdict != X509_V_OK)
         text = X509_verify_cert_error_string(verdict);

@@ -15,7 +15,8 @@ struct wr_tls;
 /* Reads the files. NULL: why is appended. policy: borrowed for good. */
 struct wr_tls *wr_tls_new(const struct wr_policy_redis *policy, struct wr_buf *why);
 void wr_tls_free(struct wr_tls *tls);
-/* The context's socket has just been connected. The handshake goes on as it is read and written. false: see ctx->errstr. */
+/* The context's socket has just been connected. The handshake goes on as it is read and written. false: it has failed already, see
+ * wr_tls_why() or ctx->errstr. */
 bool wr_tls_begin(struct wr_tls *tls, struct redisContext *ctx) WR_MUST_USE;
 /* The context is about to be freed. Harmless without a begin. */
 void wr_tls_end(struct wr_tls *tls);
@@ -26,5 +27,5 @@ bool wr_tls_wants_read(const struct wr_tls *tls);
 bool wr_tls_wants_write(const struct wr_tls *tls);
 /* Octets have been taken off the socket and not been read. */
 bool wr_tls_holds_more(const struct wr_tls *tls);
-/* Why reading or writing has failed just now, if TLS is to blame; static memory; empty otherwise. */
+/* Why beginning, reading or writing has failed just now, if TLS is to blame; static memory; empty otherwise. */
 struct wr_slice wr_tls_why(const struct wr_tls *tls);

@@ -94,7 +94,7 @@ static void on_outcome(void *ctx, enum wr_err err)
 static enum wr_err put(struct wr_object *o)
 {
     struct outcome out = { 0 };
-    wr_shelf_put(shelf, o, KEEP, on_outcome, &out);
+    wr_shelf_put(shelf, o, KEEP, NULL, on_outcome, &out);
     assert_int_equal(out.ended, 0);
     wr_object_unref(o);
     turn_until(&loop, out.ended);
@@ -410,12 +410,12 @@ static void redis_may_die(void **state)
                                   WR_SLICE(KEY)),
                      WR_OK);
     struct wr_object *o = object(250000, 2);
-    wr_shelf_put(shelf, o, KEEP, on_outcome, &out);
+    wr_shelf_put(shelf, o, KEEP, NULL, on_outcome, &out);
     server_kill(&server);
     turn_until(&loop, l.ended && out.ended);
     assert_true(l.err != WR_OK && l.object == NULL && out.err != WR_OK);
     turn_until(&loop, !wr_link_ready(link_));
-    wr_shelf_put(shelf, o, KEEP, on_outcome, &more);
+    wr_shelf_put(shelf, o, KEEP, NULL, on_outcome, &more);
     assert_int_equal(more.ended, 0);
     turn_until(&loop, more.ended);
     assert_int_equal(more.err, WR_ERR_REDIS_AWAY);
