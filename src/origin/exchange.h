@@ -37,7 +37,7 @@ struct wr_exchange {
     enum wr_method method;
     struct wr_slice head;      /* the request head ready for the wire, must hold until on_end. With pass_host off the server's
                                 * own name goes in behind the request line, in place of a Host field that stands there */
-    struct wr_flow *request;   /* the request's body, or NULL; the exchange opens a reader on it */
+    struct wr_flow *request;   /* the request's body, or NULL; the exchange opens a reader on it, so it must hold until on_end */
     bool request_chunked;      /* send it chunked (its length isn't in the head) */
     bool idempotent;           /* may be sent again to another connection if not an octet of an answer came (RFC 9110 9.2.2) */
     uint64_t balance_hash;     /* for balance: hash */

@@ -142,7 +142,7 @@ static bool landed(struct wr_txn *t, const struct wr_news *news)
 
 enum wr_txn_stage wr_txn_follow_enter(struct wr_txn *t)
 {
-    if (t->alone || t->limit == WR_LIMIT_PENDING)
+    if (t->alone)
         return WR_TXN_WAIT;
     struct wr_news news;
     enum wr_txn_stage next = WR_TXN_WAIT;
@@ -163,6 +163,8 @@ enum wr_txn_stage wr_txn_follow_resume(struct wr_txn *t)
         return wr_txn_refuse_limited(t);
     if (t->limit == WR_LIMIT_PENDING)
         return WR_TXN_WAIT; /* the news keep */
+    if (t->hit)
+        return WR_TXN_DELIVER; /* it had landed: only the limit was waited for */
     if (t->audience.flight == NULL)
         return wr_txn_fetch_alone(t, t->fwd);
     if (wr_txn_may_fetch(t))
