@@ -4,6 +4,7 @@ They come from below the kernel's ephemeral range: a port from inside it could b
 between our look and the daemon's bind. Each test process on the machine draws from a lane of its own.
 """
 
+import collections
 import fcntl
 import pathlib
 import random
@@ -26,13 +27,11 @@ def _take_lane():
 
 
 _lane, _held = _take_lane()
-_given = set()
+_given = collections.deque(maxlen=(HIGHEST - LOWEST) // LANES // 2)  # the latest: those before have long been let go
 
 
 def free_port():
     """A port that was free a moment ago and has not been given out lately by this test process."""
-    if len(_given) > (HIGHEST - LOWEST) // LANES // 2:
-        _given.clear()  # the first of them have long been let go; a hunt for the last free ones would never end
     while True:
         port = random.randrange(LOWEST, HIGHEST, LANES) + _lane
         if port in _given:
@@ -42,7 +41,7 @@ def free_port():
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        _given.add(port)
+        _given.append(port)
         return port
 
 
