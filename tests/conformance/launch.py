@@ -1,22 +1,22 @@
 """Starting and stopping the servers of a run: own processes only, free ports, a directory of their own."""
 
 import os
+import pathlib
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+from rig.ports import free_port  # noqa: E402,F401  (for those who import from here)
 
 
 class Broken(Exception):
     """Something outside the test went wrong: a missing program, a server that doesn't start."""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def program(name, package):
