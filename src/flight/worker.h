@@ -56,9 +56,11 @@ struct wr_worker {
     size_t flight_count;
     void (*idle)(struct wr_worker *worker); /* called when draining and the last of both has gone */
     struct wr_txn *spare_txns;
+    unsigned spare_txn_count;
     struct wr_flight *spare_flights;
     size_t spare_flight_count;
     char *spare_buffers;    /* linked through their first octets */
+    unsigned spare_buffer_count;
     struct wr_buf staged;   /* small answers of the connection whose requests are being started: they leave in one write */
 };
 

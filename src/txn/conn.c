@@ -15,6 +15,7 @@
 #define LINGER_S 2
 #define FIRST_WORDS_S 1          /* while draining, for a connection that has asked nothing yet */
 #define READS_PER_TURN 16        /* then others on the loop get their turn */
+#define SPARE_BUFFERS 256        /* of a worker: what a crowd needed beyond is given back */
 #define STAGED_ANSWER (8 * 1024) /* larger ones aren't copied to leave together with others */
 #define STAGED_MOST (64 * 1024)
 
@@ -28,6 +29,7 @@ static void take_buffer(struct wr_conn *c)
     if (w->spare_buffers) {
         c->buffer = w->spare_buffers;
         memcpy(&w->spare_buffers, c->buffer, sizeof w->spare_buffers);
+        w->spare_buffer_count--;
     } else {
         c->buffer = malloc(WR_CONN_BUFFER);
         WR_CHECK(c->buffer != NULL);
@@ -40,8 +42,13 @@ static void give_buffer(struct wr_conn *c)
     struct wr_worker *w = c->worker;
     if (c->buffer == NULL)
         return;
-    memcpy(c->buffer, &w->spare_buffers, sizeof w->spare_buffers);
-    w->spare_buffers = c->buffer;
+    if (!WR_RECYCLES || w->spare_buffer_count == SPARE_BUFFERS) {
+        free(c->buffer);
+    } else {
+        memcpy(c->buffer, &w->spare_buffers, sizeof w->spare_buffers);
+        w->spare_buffers = c->buffer;
+        w->spare_buffer_count++;
+    }
     c->buffer = NULL;
     c->base = c->from = c->to = c->scanned = 0;
 }

@@ -7,6 +7,8 @@
 #include "net/proxy.h"
 #include "stats/stats.h"
 
+#define SPARE_TXNS 1024 /* of a worker: what more were once under way at the same time is given back */
+
 struct step {
     enum wr_txn_stage (*enter)(struct wr_txn *);
     enum wr_txn_stage (*resume)(struct wr_txn *);
@@ -26,6 +28,7 @@ static struct wr_txn *spare(struct wr_worker *w)
         struct wr_txn *t = calloc(1, sizeof *t);
         WR_CHECK(t != NULL);
         w->spare_txns = t;
+        w->spare_txn_count = 1;
     }
     return w->spare_txns;
 }
@@ -35,6 +38,7 @@ static struct wr_txn *txn_take(struct wr_conn *c)
     struct wr_worker *w = c->worker;
     struct wr_txn *t = spare(w);
     w->spare_txns = t->next_spare;
+    w->spare_txn_count--;
     t->next_spare = NULL;
     t->magic = WR_TXN_MAGIC;
     t->conn = c;
@@ -73,12 +77,17 @@ static void disarm(struct wr_txn *t)
 static void recycle(struct wr_txn *t)
 {
     struct wr_worker *w = t->worker;
+    if (!WR_RECYCLES || w->spare_txn_count == SPARE_TXNS) {
+        wr_txn_free_spare(t);
+        return;
+    }
     wr_arena_reset(&t->arena);
     wr_buf_clear(&t->out);
     wr_buf_clear(&t->frame);
     memset(t, 0, offsetof(struct wr_txn, arena));
     t->next_spare = w->spare_txns;
     w->spare_txns = t;
+    w->spare_txn_count++;
 }
 
 static void bury(struct wr_corpse *corpse)
