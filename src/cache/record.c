@@ -9,7 +9,8 @@
  * vary_values, tags, generations: length u32 the three texts | a sum u32 for each piece | the sum u32 of key,
  * head and all that stands before it
  *
- * While the content is arriving the mark is "WA" and the sums of the pieces are missing. A length of NONE says that the slice is not there at all. */
+ * A length of NONE says that the slice is not there at all. While the content is arriving the mark is "WA" and the sums of
+ * the pieces are missing. */
 #define VERSION 1
 #define NONE 0xffffffffu
 #define MOST_PIECES 65536u

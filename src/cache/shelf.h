@@ -59,8 +59,8 @@ void wr_shelf_cancel(struct wr_shelf_read *read);
  * for its own sake (object->supersedes). */
 void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, const struct wr_shelf_mark *mark,
                   struct wr_shelf_arrival *arrived, void (*written)(void *ctx, enum wr_err err), void *ctx);
-/* A large response that others may read from Redis while it arrives here: its pieces are written as they become whole, one at a time,
- * so that a slow Redis only makes it lag. */
+/* A large response that others may read from Redis while it arrives here: its pieces are written as they become whole, one at a
+ * time, so that a slow Redis only makes it lag. */
 struct wr_shelf_lock {
     struct wr_slice key, token; /* of the fetch: nothing becomes visible unless it still has the lock */
     struct wr_span ttl;         /* what is arriving lives no longer than a lock, unless renewed */

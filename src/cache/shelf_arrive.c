@@ -96,7 +96,8 @@ static enum wr_err write_piece(struct wr_shelf_arrival *a, struct wr_slice piece
         wr_buf_add_char(&a->sums_text, (char) (sum >> 8 * i));
     wr_keys_chunk(&name, &a->shelf->policy->redis, o->host, o->hash, o->meta.version, a->next);
     const struct wr_slice keys[] = { wr_buf_slice(&a->name), wr_buf_slice(&name) };
-    const struct wr_slice args[] = { wr_buf_slice(&a->token), wr_shelf_decimal(ttl, wr_span_ms(wr_shelf_piece_life(a->keep))), piece,
+    const struct wr_slice args[] = { wr_buf_slice(&a->token),
+                                     wr_shelf_decimal(ttl, wr_span_ms(wr_shelf_piece_life(a->keep))), piece,
                                      wr_buf_slice(&a->sums_text) };
     a->call = (struct wr_call){ .done = on_piece };
     enum wr_err err = wr_link_script(a->shelf->link, &a->call, wr_shelf_patience(a->shelf), WR_SCRIPT_ARRIVING_PIECE, 2, keys, 4,

@@ -303,7 +303,8 @@ void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, co
     wr_keys_variants(&list, &s->policy->redis, marker->hash);
     wr_keys_cache(&name, &s->policy->redis, variant->host, variant->hash);
     const struct wr_slice keys[] = { wr_buf_slice(&list) };
-    const struct wr_slice args[] = { wr_buf_slice(&name), wr_shelf_decimal(most, WR_MAX_VARIANTS), wr_shelf_decimal(ttl, wr_span_ms(keep)) };
+    const struct wr_slice args[] = { wr_buf_slice(&name), wr_shelf_decimal(most, WR_MAX_VARIANTS),
+                                     wr_shelf_decimal(ttl, wr_span_ms(keep)) };
     struct wr_shelf_job *j = job_new(s, NULL, NULL);
     j->call = (struct wr_call){ .done = on_gone };
     enum wr_err err = wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_VARIANTS, 1, keys, 3, args);

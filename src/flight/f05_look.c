@@ -35,7 +35,8 @@ static void on_more(struct wr_reader *keeper)
 /* What comes in pieces and fits into our memory is waited for, so that the next hit finds it there. */
 static bool keep(struct wr_flight *f, struct wr_object *object)
 {
-    bool wanted = f->tenure->worker->shared->memory && wr_flow_state(object->flow) == WR_FLOW_ARRIVING && wr_flow_kept(object->flow);
+    bool wanted = f->tenure->worker->shared->memory && !f->read.arriving && wr_flow_state(object->flow) == WR_FLOW_ARRIVING &&
+                  wr_flow_kept(object->flow);
     if (!wanted || !wr_reader_open(&f->keeper, object->flow, f->loop, 0, on_more))
         return false;
     wr_flights_close(f->tenure->worker->shared->flights, f);

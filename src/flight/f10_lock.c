@@ -3,7 +3,8 @@
  * SET NX PX with a token of our own; whoever gets it looks into Redis once more (the object may have been stored between
  * the look and the lock) and fetches, renewing the lock meanwhile. Whoever doesn't get it listens on the flight's channel,
  * looks again once it is subscribed, and tries again at intervals, because a message may be lost and the owner may die.
- * Of a large response they hear while its pieces arrive in Redis (arrive.c), and read them. Nobody waits longer than the route's lock_timeout: then it fetches without the lock. */
+ * Of a large response they hear while its pieces arrive in Redis (arrive.c), and read them. Nobody waits longer than the
+ * route's lock_timeout: then it fetches without the lock. */
 #include <stdio.h>
 
 #include "base/rand.h"

@@ -1,10 +1,12 @@
 """Large objects in Redis: pieces of their own, of which a Range request reads those it needs."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rig import cache_status
+from rig import cache_status, policy
+from rig.answer import Answer
 from rig.monitor import Monitor
 from rig.pattern import Pattern, digest_of
 from rig.wait import until
@@ -103,3 +105,18 @@ def test_a_damaged_piece_is_met_once(fleet, origin, redis, damage):
     for node in nodes:
         assert node.ask("/large").digest() == Pattern(LENGTH).digest()
     assert origin.calls("/large") <= 3
+
+
+def test_a_304_for_what_memory_does_not_take_leaves_it_stored(fleet, origin, redis):
+    """It is served stale out of Redis, and read to its end when the origin says that it is still good."""
+    nodes = fleet(2, policy.route(cache={**policy.CACHE, "ttl": "100ms", "grace": "1h"}), redis={"max_object": "64MB"},
+                  memory={"size": "64MB", "max_object": "1MB"})
+    gate = threading.Event()
+    origin.on("/large", Answer(body=Pattern(LENGTH), fields={"ETag": '"v"'}), Answer(status=304, fields={"ETag": '"v"'}, gate=gate))
+    nodes[0].ask("/large")
+    until(lambda: stored(redis), "the object in Redis")
+    until(lambda: "fwd=stale" in nodes[1].ask("/large").fields["Cache-Status"] or origin.calls("/large") == 2, "a refresh behind")
+    gate.set()
+    until(lambda: not redis.keys("weir:v1:lock:*"), "the refresh over")
+    assert nodes[1].ask("/large").digest() == Pattern(LENGTH).digest()
+    assert stored(redis) and cache_status.hit(nodes[1].ask("/large"), "edge-2")
