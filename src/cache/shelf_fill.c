@@ -17,6 +17,7 @@ struct wr_shelf_fill {
     struct wr_call call;
     size_t next;               /* the piece to come */
     size_t known;              /* of so many pieces the sums are known; of one that is arriving, so many have come */
+    bool damaged;              /* one that had come is not as it should be, or has been taken back */
     struct wr_timer later;     /* the piece hasn't come yet: look again */
     struct wr_span pause;
     struct wr_slice host;      /* into texts, as the record's sums */
@@ -140,6 +141,10 @@ static void on_news(struct wr_call *call, enum wr_err err, const struct wr_reply
     struct wr_slice sums;
     if (err == WR_OK && !still_the_same(f, reply, &sums))
         err = WR_ERR_CANCELLED;
+    if (err == WR_OK && f->damaged) {
+        wr_shelf_drop(f->shelf, f->host, f->hash);
+        err = WR_ERR_REDIS_ERROR;
+    }
     if (err != WR_OK) {
         end(f, err);
         return;
@@ -176,6 +181,11 @@ static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_repl
     if (err == WR_OK &&
         (wr_reply_kind(reply) != WR_REPLY_STRING || !wr_record_fits(&f->record, f->next, piece)))
         err = WR_ERR_REDIS_ERROR;
+    if (err == WR_ERR_REDIS_ERROR && f->record.arriving) { /* what stands there by now may be another storing, and good */
+        f->damaged = true;
+        ask_what_has_come(f);
+        return;
+    }
     if (err == WR_ERR_REDIS_ERROR) /* it was there a moment ago: whoever asks next shall find nothing rather than this */
         wr_shelf_drop(f->shelf, f->host, f->hash);
     if (err != WR_OK) {
