@@ -9,7 +9,8 @@
  * vary_values, tags, generations: length u32 the three texts | a sum u32 for each piece | the sum u32 of key,
  * head and all that stands before it
  *
- * A length of NONE says that the slice is not there at all. */
+ * A length of NONE says that the slice is not there at all. While the content is arriving the mark is "WA" and the sums of
+ * the pieces are missing. */
 #define VERSION 1
 #define NONE 0xffffffffu
 #define MOST_PIECES 65536u
@@ -47,7 +48,7 @@ void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t le
                               m->swr.us,          m->sie.us,           m->fetch_time.us };
     const struct wr_slice texts[] = { o->vary_values, o->tags, o->generations };
     size_t start = out->len;
-    wr_buf_add(out, "WR", 2);
+    wr_buf_add(out, sums ? "WR" : "WA", 2);
     wr_buf_add_char(out, VERSION);
     wr_buf_add_char(out, (char) m->kind);
     put32(out, (uint32_t) o->key.len);
@@ -66,7 +67,7 @@ void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t le
         put32(out, texts[i].at ? (uint32_t) texts[i].len : NONE);
     for (size_t i = 0; i < 3; i++)
         wr_buf_add_slice(out, texts[i]);
-    for (size_t i = 0; i < (chunk_count ? chunk_count : 1); i++)
+    for (size_t i = 0; sums && i < (chunk_count ? chunk_count : 1); i++)
         put32(out, sums[i]);
     put32(out, whole_sum(o->key, o->head, wr_slice(out->at + start, out->len - start)));
 }
@@ -129,11 +130,15 @@ static struct wr_slice take_inner(struct input *in, struct wr_slice head)
     return wr_slice(head.at + at, (size_t) len);
 }
 
+static bool is_mark(struct wr_slice mark)
+{
+    return (wr_slice_starts(mark, WR_SLICE("WR")) || wr_slice_starts(mark, WR_SLICE("WA"))) && mark.at[2] == VERSION;
+}
+
 static void take_meta(struct input *in, struct wr_slice key, struct wr_slice head, struct wr_meta *m)
 {
     struct wr_slice mark = take(in, 4);
-    if (mark.len < 4 || memcmp(mark.at, "WR", 2) != 0 || mark.at[2] != VERSION ||
-        (unsigned char) mark.at[3] > WR_OBJECT_PASS) {
+    if (!is_mark(mark) || (unsigned char) mark.at[3] > WR_OBJECT_PASS) {
         in->broken = true;
         return;
     }
@@ -189,7 +194,7 @@ static bool consistent(const struct wr_record *r)
     if (m->kind != WR_OBJECT_RESPONSE && (m->length != 0 || r->chunk_count != 0))
         return false;
     if (r->chunk_count == 0)
-        return true;
+        return !r->arriving;
     return r->chunk > 0 && m->length > 0 && (m->length - 1) / r->chunk + 1 == r->chunk_count;
 }
 
@@ -203,6 +208,7 @@ bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice
     in.rest.len -= 4;
     out->like.key = key;
     out->like.head = head;
+    out->arriving = meta.at[1] == 'A';
     take_meta(&in, key, head, &out->like.meta);
     out->chunk = take64(&in);
     out->chunk_count = take32(&in);
@@ -211,7 +217,7 @@ bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice
     take_texts(&in, &out->like);
     if (out->chunk_count > MOST_PIECES)
         return false;
-    out->sums = take(&in, 4 * (out->chunk_count ? out->chunk_count : 1));
+    out->sums = take(&in, out->arriving ? 0 : 4 * (out->chunk_count ? out->chunk_count : 1));
     return !in.broken && in.rest.len == 0 && consistent(out);
 }
 
@@ -221,7 +227,7 @@ bool wr_record_version(struct wr_slice meta, uint64_t *version)
     struct wr_slice mark = take(&in, 4);
     take(&in, 4 * 4 + 7 * 8 + 8);
     *version = take64(&in);
-    return !in.broken && wr_slice_starts(mark, WR_SLICE("WR")) && mark.at[2] == VERSION;
+    return !in.broken && is_mark(mark);
 }
 
 bool wr_record_fits(const struct wr_record *r, size_t n, struct wr_slice octets)

@@ -10,11 +10,12 @@ struct wr_record {
     struct wr_object like; /* all but hash, flow, host: slices into what was decoded; for wr_object_new() */
     uint64_t chunk;        /* octets of each piece of the content but the last */
     size_t chunk_count;    /* pieces in strings of their own; 0: the content lies in the hash */
-    struct wr_slice sums;  /* of the pieces (one, if chunk_count is 0) */
+    struct wr_slice sums;  /* of the pieces (one, if chunk_count is 0); empty while it is arriving */
+    bool arriving;         /* the pieces are still to come, and their sums beside the record */
 };
 
 /* Appends the record of `o`, whose content has `length` octets. sums: of each piece, wr_crc32c(); chunk_count
- * 0: of the whole, one. */
+ * 0: of the whole, one. NULL: the pieces are still to come. */
 void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t length, uint64_t chunk,
                       size_t chunk_count, const uint32_t *sums);
 /* false: not a record of ours, of another version, or broken. *out borrows from the three. */

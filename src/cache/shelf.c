@@ -1,5 +1,6 @@
 #include "cache/shelf_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct wr_shelf *wr_shelf_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link)
@@ -32,6 +33,65 @@ struct wr_span wr_shelf_patience(const struct wr_shelf *s)
     return p.us > WR_SPAN_S(2).us ? p : WR_SPAN_S(2);
 }
 
+struct wr_slice wr_shelf_decimal(char out[24], int64_t n)
+{
+    return wr_slice(out, (size_t) snprintf(out, 24, "%lld", (long long) n));
+}
+
+/* --- pieces --- */
+
+uint64_t wr_shelf_chunk(const struct wr_shelf *s)
+{
+    uint64_t chunk = s->policy->redis.chunk ? s->policy->redis.chunk : WR_SHELF_CHUNK;
+    return chunk < WR_SHELF_VALUE_MOST ? chunk : WR_SHELF_VALUE_MOST;
+}
+
+struct wr_span wr_shelf_piece_life(struct wr_span keep)
+{
+    return (struct wr_span){ keep.us + WR_SPAN_S(60).us };
+}
+
+struct wr_slice wr_shelf_read_piece(struct wr_reader *reader, char *into, size_t len)
+{
+    size_t have = 0;
+    while (have < len) {
+        struct iovec iov[16];
+        enum wr_flow_state state;
+        int n = wr_reader_peek(reader, iov, 16, len - have, &state);
+        WR_CHECK(n > 0); /* a kept flow holds all it said */
+        size_t before = have;
+        for (int i = 0; i < n; i++) {
+            memcpy(into + have, iov[i].iov_base, iov[i].iov_len);
+            have += iov[i].iov_len;
+        }
+        wr_reader_advance(reader, have - before);
+    }
+    return wr_slice(into, len);
+}
+
+enum wr_err wr_shelf_ask_pieces(struct wr_shelf *s, struct wr_call *call, struct wr_slice verb, struct wr_slice host,
+                                struct wr_hash hash, uint64_t version, size_t count)
+{
+    struct wr_slice *argv = malloc((count + 1) * sizeof *argv);
+    struct wr_buf *names = calloc(count, sizeof *names);
+    enum wr_err err = WR_OK;
+    WR_CHECK(argv != NULL && names != NULL);
+    argv[0] = verb;
+    for (size_t i = 0; i < count; i++) {
+        wr_keys_chunk(&names[i], &s->policy->redis, host, hash, version, i);
+        argv[i + 1] = wr_buf_slice(&names[i]);
+    }
+    if (call)
+        err = wr_link_send(s->link, call, s->policy->redis.timeout, count + 1, argv);
+    else
+        wr_link_tell(s->link, count + 1, argv);
+    for (size_t i = 0; i < count; i++)
+        wr_buf_fini(&names[i]);
+    free(names);
+    free(argv);
+    return err;
+}
+
 /* --- a look-up --- */
 
 static void finish(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
@@ -42,6 +102,12 @@ static void finish(struct wr_shelf_read *read, enum wr_err err, struct wr_object
     read->done(read, err, object);
 }
 
+static void begin_fill(struct wr_shelf_read *read)
+{
+    wr_shelf_fill_start(read->fill);
+    finish(read, WR_OK, read->object);
+}
+
 /* An error of Redis's own (a value of the wrong type) is a miss: the next put heals it. */
 static void on_pieces(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
@@ -50,8 +116,7 @@ static void on_pieces(struct wr_call *call, enum wr_err err, const struct wr_rep
     struct wr_shelf_fill *fill = read->fill;
     if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER &&
         wr_reply_int(reply) == (int64_t) wr_shelf_fill_count(fill)) {
-        wr_shelf_fill_start(fill);
-        finish(read, WR_OK, object);
+        begin_fill(read);
         return;
     }
     wr_shelf_fill_free(fill);
@@ -102,6 +167,10 @@ static void on_fields(struct wr_call *call, enum wr_err err, const struct wr_rep
         finish(read, WR_OK, object_of(read, &record, NULL));
         return;
     }
+    if (record.arriving && !read->early) {
+        finish(read, WR_OK, NULL);
+        return;
+    }
     if (record.chunk_count == 0) {
         struct wr_flow *flow = wr_record_fits(&record, 0, body) ? wr_flow_of(body) : NULL;
         finish(read, WR_OK, flow ? object_of(read, &record, flow) : NULL);
@@ -110,6 +179,11 @@ static void on_fields(struct wr_call *call, enum wr_err err, const struct wr_rep
     }
     read->fill = wr_shelf_fill_new(read->shelf, read->host, read->hash, &record, read->part);
     read->object = object_of(read, &record, wr_shelf_fill_flow(read->fill));
+    read->arriving = record.arriving;
+    if (record.arriving) {
+        begin_fill(read);
+        return;
+    }
     read->call = (struct wr_call){ .done = on_pieces };
     err = wr_shelf_fill_ask(read->fill, &read->call);
     if (err != WR_OK) {
@@ -153,6 +227,7 @@ enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const s
     read->hash = hash;
     read->key = key;
     read->host = host;
+    read->arriving = false;
     read->object = NULL;
     read->fill = NULL;
     enum wr_err err = read->mark ? ask_mark(read) : WR_OK;

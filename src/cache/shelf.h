@@ -1,7 +1,8 @@
 /* Stored responses in Redis: reading, writing and dropping one, as pipelined calls on a link.
  *
  * Layout (DESIGN): HASH {ns}:{ks}:cache:<host>:{<hash>} with key, meta, head, body; a content over `chunk`
- * octets lies in STRINGs ...:<version>:<n>. What is read is checked (key text, lengths, checksum, version)
+ * octets lies in STRINGs ...:<version>:<n>. While that arrives the HASH has a short life and two fields more: `arriving`, whose
+ * it is, and `sums`, the checksums of the pieces that have come. What is read is checked (key text, lengths, checksum, version)
  * before it is believed; whatever is wrong reads as a miss. Thread: the link's owner. */
 #pragma once
 
@@ -9,6 +10,7 @@
 #include "redis/link.h"
 
 struct wr_shelf; /* one per worker: link, names, limits */
+struct wr_shelf_arrival;
 
 /* Keeps a reference to the policy. The link must outlive the shelf. */
 struct wr_shelf *wr_shelf_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link);
@@ -29,6 +31,8 @@ struct wr_shelf_read {
      * large object's flow may still be arriving when this is called. */
     void (*done)(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object);
     struct wr_shelf_mark *mark; /* to be filled by the time of done(); or NULL */
+    bool early; /* what another node is still fetching will do; else that reads as a miss */
+    bool arriving; /* with done(): that is what it is; its flow breaks if the fetch fails, or if it is purged */
     bool part; /* who asks wants a part of the content: of a large one only the pieces that are read are fetched */
     /* private to the shelf from here */
     struct wr_shelf *shelf;
@@ -38,7 +42,7 @@ struct wr_shelf_read {
     struct wr_object *object;   /* found, and waiting for the news that its pieces are all there */
     struct wr_shelf_fill *fill;
 };
-/* Set read->done, mark and part first, the rest is filled in. host and key are borrowed until done. One round trip; two
+/* Set read->done, mark, early and part first, the rest is filled in. host and key are borrowed until done. One round trip; two
  * where the content lies in pieces. Refused: an error now, done never. */
 enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host,
                          struct wr_hash hash, struct wr_slice key) WR_MUST_USE;
@@ -48,12 +52,28 @@ void wr_shelf_cancel(struct wr_shelf_read *read);
 /* Writes a whole object with its TTL, or nothing: pieces first, what makes them visible last, in one script.
  * What it replaces is not touched before: its pieces go by their own TTL, so that who reads them just now can
  * finish. Fire and forget: nobody's answer depends on it; `written` (may be NULL) is called once on this loop
- * when Redis has confirmed or refused, never before this returns. CANCELLED: not for the shelf (content not
+ * when Redis has confirmed or refused, never before this returns. arrived (may be NULL): has written some of
+ * the pieces already; it is to be freed when this has ended. CANCELLED: not for the shelf (content not
  * whole, or over redis.max_object), or the shelf was freed meanwhile. PURGED: not stored, because its URL was purged since its fetch
  * began: since the mark was read (may be NULL), or else, by Redis's clock, since object->checked (0: just now); and not
  * for its own sake (object->supersedes). */
 void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, const struct wr_shelf_mark *mark,
-                  void (*written)(void *ctx, enum wr_err err), void *ctx);
+                  struct wr_shelf_arrival *arrived, void (*written)(void *ctx, enum wr_err err), void *ctx);
+/* A large response that others may read from Redis while it arrives here: its pieces are written as they become whole, one at a
+ * time, so that a slow Redis only makes it lag. */
+struct wr_shelf_lock {
+    struct wr_slice key, token; /* of the fetch: nothing becomes visible unless it still has the lock */
+    struct wr_span ttl;         /* what is arriving lives no longer than a lock, unless renewed */
+};
+/* object: as it will be put, but for its flow, which is kept and still arriving, and meta.length says how much comes. All is copied
+ * or counted. alive(ctx): others can read it by now; called again and again as long as that lasts, never before this returns,
+ * and not after it has been freed. NULL: not large enough to lie in pieces, over redis.max_object, or nothing is known of its URL's
+ * purges, or Redis is away. Whatever goes wrong later costs the sharing only. */
+struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *object, const struct wr_shelf_lock *lock,
+                                         struct wr_span keep, const struct wr_shelf_mark *mark, void (*alive)(void *ctx),
+                                         void *ctx);
+/* What is arriving goes, with its pieces unless they have been put. Before its shelf. NULL is fine. */
+void wr_shelf_arrival_free(struct wr_shelf_arrival *a);
 /* Tells Redis that `variant` has been stored under the VARY marker's key. The oldest of more than WR_MAX_VARIANTS, counted
  * over the fleet, is dropped there. keep: as the variant's. Nobody waits for it. */
 void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant,

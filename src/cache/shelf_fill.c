@@ -6,6 +6,8 @@
 
 #define IDLE_MOST WR_SPAN_S(120) /* a reader that takes nothing for so long doesn't come any more */
 #define IDLE_LOOK WR_SPAN_S(1)   /* ... nor anybody, once nobody holds the flow (who was answered with 304, or asked by HEAD) */
+#define LATER_FIRST WR_SPAN_MS(10) /* what hasn't come yet is asked for again after a pause, the next of which is twice as long */
+#define LATER_MOST WR_SPAN_MS(200)
 
 struct wr_shelf_fill {
     TAILQ_ENTRY(wr_shelf_fill) entry;
@@ -14,6 +16,10 @@ struct wr_shelf_fill {
     struct wr_note room;       /* the flow has room again */
     struct wr_call call;
     size_t next;               /* the piece to come */
+    size_t known;              /* of so many pieces the sums are known; of one that is arriving, so many have come */
+    bool damaged;              /* one that had come is not as it should be, or has been taken back */
+    struct wr_timer later;     /* the piece hasn't come yet: look again */
+    struct wr_span pause;
     struct wr_slice host;      /* into texts, as the record's sums */
     struct wr_hash hash;
     struct wr_record record;
@@ -49,25 +55,48 @@ static void on_room(struct wr_note *note)
     step(WR_CONTAINER(note, struct wr_shelf_fill, room));
 }
 
+static void on_later(struct wr_timer *timer)
+{
+    struct wr_shelf_fill *f = WR_CONTAINER(timer, struct wr_shelf_fill, later);
+    if (wr_flow_abandoned(f->flow))
+        end(f, WR_ERR_CANCELLED);
+    else
+        step(f);
+}
+
+/* The sums of as many pieces as have come. */
+static void know(struct wr_shelf_fill *f, struct wr_slice sums)
+{
+    size_t count = sums.len / 4;
+    if (count <= f->known || count > f->record.chunk_count)
+        return;
+    memcpy(f->texts, sums.at, 4 * count);
+    f->known = count;
+    f->pause = LATER_FIRST;
+}
+
 struct wr_shelf_fill *wr_shelf_fill_new(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash,
                                         const struct wr_record *record, bool part)
 {
-    struct wr_shelf_fill *f = calloc(1, sizeof *f + host.len + record->sums.len);
+    size_t sums_len = 4 * record->chunk_count;
+    struct wr_shelf_fill *f = calloc(1, sizeof *f + host.len + sums_len);
     WR_CHECK(f != NULL);
     f->shelf = s;
     f->hash = hash;
+    f->pause = LATER_FIRST;
     f->record = *record;
     f->record.like = (struct wr_object){ .meta = record->like.meta };
-    memcpy(f->texts, record->sums.at, record->sums.len);
-    f->record.sums.at = f->texts;
+    f->record.sums = wr_slice(f->texts, sums_len);
+    know(f, record->sums);
     if (host.len)
-        memcpy(f->texts + record->sums.len, host.at, host.len);
-    f->host = wr_slice(f->texts + record->sums.len, host.len);
+        memcpy(f->texts + sums_len, host.at, host.len);
+    f->host = wr_slice(f->texts + sums_len, host.len);
     uint64_t length = record->like.meta.length;
     bool keep = !part && s->policy->memory && length <= s->policy->memory_max_object;
     f->flow = wr_flow_new(length, keep, UINT64_MAX);
     wr_note_init(&f->room, s->loop, on_room);
     wr_timer_init(&f->idle, s->loop, on_idle);
+    wr_timer_init(&f->later, s->loop, on_later);
     TAILQ_INSERT_TAIL(&s->fills, f, entry);
     return f;
 }
@@ -82,29 +111,68 @@ size_t wr_shelf_fill_count(const struct wr_shelf_fill *f)
     return f->record.chunk_count;
 }
 
-static void name_of(const struct wr_shelf_fill *f, size_t n, struct wr_buf *out)
-{
-    wr_keys_chunk(out, &f->shelf->policy->redis, f->host, f->hash, f->record.like.meta.version, n);
-}
-
 enum wr_err wr_shelf_fill_ask(struct wr_shelf_fill *f, struct wr_call *call)
 {
-    size_t count = f->record.chunk_count;
-    struct wr_slice *argv = malloc((count + 1) * sizeof *argv);
-    struct wr_buf *names = calloc(count, sizeof *names);
-    WR_CHECK(argv != NULL && names != NULL);
-    argv[0] = WR_SLICE("EXISTS");
-    for (size_t i = 0; i < count; i++) {
-        name_of(f, i, &names[i]);
-        argv[i + 1] = wr_buf_slice(&names[i]);
-    }
-    enum wr_err err = wr_link_send(f->shelf->link, call, f->shelf->policy->redis.timeout, count + 1, argv);
-    for (size_t i = 0; i < count; i++)
-        wr_buf_fini(&names[i]);
-    free(names);
-    free(argv);
-    return err;
+    return wr_shelf_ask_pieces(f->shelf, call, WR_SLICE("EXISTS"), f->host, f->hash, f->record.like.meta.version,
+                               f->record.chunk_count);
 }
+
+/* --- what is arriving --- */
+
+/* Is this still the storing that is being read, be it arriving or whole by now? *sums: of the pieces that have come. */
+static bool still_the_same(const struct wr_shelf_fill *f, const struct wr_reply *reply, struct wr_slice *sums)
+{
+    struct wr_record now;
+    for (size_t i = 0; i < 3; i++)
+        if (wr_reply_kind(wr_reply_at(reply, i)) != WR_REPLY_STRING)
+            return false;
+    if (!wr_record_decode(wr_reply_slice(wr_reply_at(reply, 0)), wr_reply_slice(wr_reply_at(reply, 1)),
+                          wr_reply_slice(wr_reply_at(reply, 2)), &now))
+        return false;
+    *sums = now.arriving ? wr_reply_slice(wr_reply_at(reply, 3)) : now.sums;
+    const struct wr_meta *a = &f->record.like.meta, *b = &now.like.meta;
+    return a->version == b->version && a->length == b->length && f->record.chunk == now.chunk;
+}
+
+/* Who stores it renews what names the pieces: once that has gone, no more of them come. */
+static void on_news(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_fill *f = WR_CONTAINER(call, struct wr_shelf_fill, call);
+    struct wr_slice sums;
+    if (err == WR_OK && !still_the_same(f, reply, &sums))
+        err = WR_ERR_CANCELLED;
+    if (err == WR_OK && f->damaged) {
+        wr_shelf_drop(f->shelf, f->host, f->hash);
+        err = WR_ERR_REDIS_ERROR;
+    }
+    if (err != WR_OK) {
+        end(f, err);
+        return;
+    }
+    know(f, sums);
+    if (f->next < f->known) {
+        step(f);
+        return;
+    }
+    wr_timer_set(&f->later, f->pause);
+    f->pause.us = f->pause.us * 2 < LATER_MOST.us ? f->pause.us * 2 : LATER_MOST.us;
+}
+
+static void ask_what_has_come(struct wr_shelf_fill *f)
+{
+    struct wr_shelf *s = f->shelf;
+    struct wr_buf name = { 0 };
+    wr_keys_cache(&name, &s->policy->redis, f->host, f->hash);
+    const struct wr_slice argv[] = { WR_SLICE("HMGET"), wr_buf_slice(&name), WR_SLICE("key"),
+                                     WR_SLICE("meta"),  WR_SLICE("head"),    WR_SLICE("sums") };
+    f->call = (struct wr_call){ .done = on_news };
+    enum wr_err err = wr_link_send(s->link, &f->call, wr_shelf_patience(s), 6, argv);
+    wr_buf_fini(&name);
+    if (err != WR_OK)
+        end(f, err);
+}
+
+/* --- piece by piece --- */
 
 static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
@@ -113,6 +181,11 @@ static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_repl
     if (err == WR_OK &&
         (wr_reply_kind(reply) != WR_REPLY_STRING || !wr_record_fits(&f->record, f->next, piece)))
         err = WR_ERR_REDIS_ERROR;
+    if (err == WR_ERR_REDIS_ERROR && f->record.arriving) { /* what stands there by now may be another storing, and good */
+        f->damaged = true;
+        ask_what_has_come(f);
+        return;
+    }
     if (err == WR_ERR_REDIS_ERROR) /* it was there a moment ago: whoever asks next shall find nothing rather than this */
         wr_shelf_drop(f->shelf, f->host, f->hash);
     if (err != WR_OK) {
@@ -146,8 +219,12 @@ static void step(struct wr_shelf_fill *f)
     }
     wr_timer_clear(&f->idle);
     f->next = (size_t) (from / f->record.chunk);
+    if (f->next >= f->known) {
+        ask_what_has_come(f);
+        return;
+    }
     struct wr_buf name = { 0 };
-    name_of(f, f->next, &name);
+    wr_keys_chunk(&name, &f->shelf->policy->redis, f->host, f->hash, f->record.like.meta.version, f->next);
     const struct wr_slice argv[] = { WR_SLICE("GET"), wr_buf_slice(&name) };
     f->call = (struct wr_call){ .done = on_piece };
     enum wr_err err = wr_link_send(f->shelf->link, &f->call, wr_shelf_patience(f->shelf), 2, argv);
@@ -172,6 +249,7 @@ void wr_shelf_fill_free(struct wr_shelf_fill *f)
     }
     wr_call_cancel(&f->call);
     wr_timer_fini(&f->idle);
+    wr_timer_fini(&f->later);
     wr_note_fini(&f->room);
     TAILQ_REMOVE(&f->shelf->fills, f, entry);
     wr_flow_unref(f->flow);

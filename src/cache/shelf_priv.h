@@ -23,11 +23,30 @@ struct wr_shelf {
 
 /* For what nobody waits for: Redis may take its time. */
 struct wr_span wr_shelf_patience(const struct wr_shelf *s);
+struct wr_slice wr_shelf_decimal(char out[24], int64_t n);
+
+/* The octets of each piece but the last. */
+uint64_t wr_shelf_chunk(const struct wr_shelf *s);
+static inline size_t wr_shelf_chunk_count(uint64_t length, uint64_t chunk)
+{
+    return length > chunk ? (size_t) ((length - 1) / chunk + 1) : 0;
+}
+/* Pieces outlive what names them, so that a read that has begun can end. */
+struct wr_span wr_shelf_piece_life(struct wr_span keep);
+/* The next `len` octets, which have arrived, in one stretch at `into`. */
+struct wr_slice wr_shelf_read_piece(struct wr_reader *reader, char *into, size_t len);
+/* A command about the first `count` pieces of a content. call NULL: its reply is nobody's. */
+enum wr_err wr_shelf_ask_pieces(struct wr_shelf *s, struct wr_call *call, struct wr_slice verb, struct wr_slice host,
+                                struct wr_hash hash, uint64_t version, size_t count);
+/* The put of the whole takes over which pieces have been written, and their sums: of `object`, in pieces of `chunk`. From here on
+ * they aren't the arrival's. Gives how many; 0 also for NULL. */
+size_t wr_shelf_arrival_hand_over(struct wr_shelf_arrival *a, const struct wr_object *object, uint64_t length, uint64_t chunk,
+                                  uint32_t *sums);
 
 /* Takes down what decoding has borrowed. part: see struct wr_shelf_read. */
 struct wr_shelf_fill *wr_shelf_fill_new(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash,
                                         const struct wr_record *record, bool part);
-/* The flow it will fill; the fill's reference. */
+/* The flow it will fill; the fill's reference. Of a record that is arriving the pieces are waited for as long as Redis holds it. */
 struct wr_flow *wr_shelf_fill_flow(const struct wr_shelf_fill *f);
 /* Asks whether all pieces exist: the answer is an integer, wr_shelf_fill_count() if so. */
 enum wr_err wr_shelf_fill_ask(struct wr_shelf_fill *f, struct wr_call *call) WR_MUST_USE;

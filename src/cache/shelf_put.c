@@ -8,9 +8,6 @@
 #include "cache/variants.h"
 
 #define FETCH_MOST WR_SPAN_S(3600) /* a fetch that took longer isn't put into Redis: purges are remembered for so long */
-#define PIECES_MOST_LIVE \
-    WR_SPAN_S(60) /* pieces outlive what names them, so that a read that has begun can end */
-
 struct wr_shelf_job {
     TAILQ_ENTRY(wr_shelf_job) entry;
     struct wr_shelf *shelf;
@@ -124,11 +121,6 @@ static enum wr_err await_clock(struct wr_shelf_job *j)
     return err;
 }
 
-static struct wr_slice decimal(char out[24], int64_t n)
-{
-    return wr_slice(out, (size_t) snprintf(out, 24, "%lld", (long long) n));
-}
-
 /* A space and the name of a purge, as it stands behind the purge's instant; 0: nothing. */
 static struct wr_slice purge_name(char out[24], uint64_t name)
 {
@@ -159,8 +151,8 @@ static enum wr_err write_hash(struct wr_shelf_job *j)
     wr_keys_url_generation(&purge, &s->policy->redis, o->hash);
     wr_record_encode(&meta, o, j->length, j->chunk, j->chunk_count, j->sums);
     const struct wr_slice keys[] = { wr_buf_slice(&name), wr_buf_slice(&purge) };
-    const struct wr_slice args[] = { decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head, body,
-                                     decimal(began, clock), decimal(remembered, FETCH_MOST.us),
+    const struct wr_slice args[] = { wr_shelf_decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head, body,
+                                     wr_shelf_decimal(began, clock), wr_shelf_decimal(remembered, FETCH_MOST.us),
                                      unpurged(j, named) };
     j->call = (struct wr_call){ .done = on_put };
     enum wr_err err =
@@ -169,25 +161,6 @@ static enum wr_err write_hash(struct wr_shelf_job *j)
     wr_buf_fini(&purge);
     wr_buf_fini(&meta);
     return err;
-}
-
-/* The next `len` octets of the content in one stretch. */
-static struct wr_slice read_piece(struct wr_shelf_job *j, size_t len)
-{
-    size_t have = 0;
-    while (have < len) {
-        struct iovec iov[16];
-        enum wr_flow_state state;
-        int n = wr_reader_peek(&j->reader, iov, 16, len - have, &state);
-        WR_CHECK(n > 0); /* a whole flow holds all it said */
-        size_t before = have;
-        for (int i = 0; i < n; i++) {
-            memcpy(j->piece + have, iov[i].iov_base, iov[i].iov_len);
-            have += iov[i].iov_len;
-        }
-        wr_reader_advance(&j->reader, have - before);
-    }
-    return wr_slice(j->piece, len);
 }
 
 static enum wr_err write_next(struct wr_shelf_job *j);
@@ -209,14 +182,14 @@ static enum wr_err write_piece(struct wr_shelf_job *j)
 {
     struct wr_shelf *s = j->shelf;
     uint64_t left = j->length - j->chunk * j->next;
-    struct wr_slice piece = read_piece(j, (size_t) (left < j->chunk ? left : j->chunk));
+    struct wr_slice piece = wr_shelf_read_piece(&j->reader, j->piece, (size_t) (left < j->chunk ? left : j->chunk));
     struct wr_buf name = { 0 };
     char ttl[24];
     j->sums[j->next] = wr_crc32c(0, piece);
     wr_keys_chunk(&name, &s->policy->redis, j->object->host, j->object->hash, j->object->meta.version,
                   j->next);
     const struct wr_slice argv[] = { WR_SLICE("SET"), wr_buf_slice(&name), piece, WR_SLICE("PX"),
-                                     decimal(ttl, wr_span_ms(j->keep) + wr_span_ms(PIECES_MOST_LIVE)) };
+                                     wr_shelf_decimal(ttl, wr_span_ms(wr_shelf_piece_life(j->keep))) };
     j->call = (struct wr_call){ .done = on_piece };
     enum wr_err err = wr_link_send(s->link, &j->call, wr_shelf_patience(s), 5, argv);
     wr_buf_fini(&name);
@@ -228,19 +201,13 @@ static enum wr_err write_next(struct wr_shelf_job *j)
     if (j->next < j->chunk_count)
         return write_piece(j);
     if (j->chunk_count == 0)
-        j->sums[0] = wr_crc32c(0, read_piece(j, (size_t) j->length));
+        j->sums[0] = wr_crc32c(0, wr_shelf_read_piece(&j->reader, j->piece, (size_t) j->length));
     return write_hash(j);
 }
 
 static void on_wake(struct wr_reader *reader)
 {
     (void) reader; /* a whole flow has no news */
-}
-
-static uint64_t chunk_of(const struct wr_shelf *s)
-{
-    uint64_t chunk = s->policy->redis.chunk ? s->policy->redis.chunk : WR_SHELF_CHUNK;
-    return chunk < WR_SHELF_VALUE_MOST ? chunk : WR_SHELF_VALUE_MOST;
 }
 
 static bool fit_for_the_shelf(const struct wr_shelf *s, const struct wr_object *o, struct wr_span keep)
@@ -253,24 +220,23 @@ static bool fit_for_the_shelf(const struct wr_shelf *s, const struct wr_object *
            wr_flow_length(o->flow) <= s->policy->redis.max_object;
 }
 
-static enum wr_err start_write(struct wr_shelf_job *j)
+static enum wr_err start_write(struct wr_shelf_job *j, struct wr_shelf_arrival *arrived)
 {
     struct wr_object *o = j->object;
-    j->chunk = chunk_of(j->shelf);
-    if (o->flow) {
-        j->length = wr_flow_length(o->flow);
-        WR_CHECK(wr_reader_open(&j->reader, o->flow, j->shelf->loop, 0, on_wake));
-    }
-    if (j->length > j->chunk)
-        j->chunk_count = (size_t) ((j->length - 1) / j->chunk + 1);
+    j->chunk = wr_shelf_chunk(j->shelf);
+    j->length = o->flow ? wr_flow_length(o->flow) : 0;
+    j->chunk_count = wr_shelf_chunk_count(j->length, j->chunk);
     j->sums = calloc(j->chunk_count + 1, sizeof *j->sums);
     j->piece = malloc((size_t) (j->length < j->chunk ? j->length : j->chunk) + 1);
     WR_CHECK(j->sums != NULL && j->piece != NULL);
+    j->next = wr_shelf_arrival_hand_over(arrived, o, j->length, j->chunk, j->sums);
+    if (o->flow)
+        WR_CHECK(wr_reader_open(&j->reader, o->flow, j->shelf->loop, j->chunk * j->next, on_wake));
     return write_next(j);
 }
 
 void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, const struct wr_shelf_mark *mark,
-                  void (*written)(void *ctx, enum wr_err err), void *ctx)
+                  struct wr_shelf_arrival *arrived, void (*written)(void *ctx, enum wr_err err), void *ctx)
 {
     struct wr_shelf_job *j = job_new(s, written, ctx);
     j->keep = keep;
@@ -279,7 +245,7 @@ void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span k
         j->mark = *mark;
     enum wr_err err = WR_ERR_CANCELLED;
     if (fit_for_the_shelf(s, object, keep))
-        err = wr_link_ready(s->link) ? start_write(j) : WR_ERR_REDIS_AWAY;
+        err = wr_link_ready(s->link) ? start_write(j, arrived) : WR_ERR_REDIS_AWAY;
     if (err != WR_OK)
         end_soon(j, err);
 }
@@ -305,7 +271,7 @@ void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash has
     wr_keys_cache(&name, &s->policy->redis, host, hash);
     wr_keys_url_generation(&generation, &s->policy->redis, hash);
     const struct wr_slice keys[] = { wr_buf_slice(&name), wr_buf_slice(&generation) };
-    const struct wr_slice args[] = { decimal(at, soft.us), decimal(remembered, wr_span_ms(FETCH_MOST)),
+    const struct wr_slice args[] = { wr_shelf_decimal(at, soft.us), wr_shelf_decimal(remembered, wr_span_ms(FETCH_MOST)),
                                      purge_name(named, token) };
     j->call = (struct wr_call){ .done = on_last };
     enum wr_err err = wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_URL_PURGE, 2, keys, 3, args);
@@ -337,7 +303,8 @@ void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, co
     wr_keys_variants(&list, &s->policy->redis, marker->hash);
     wr_keys_cache(&name, &s->policy->redis, variant->host, variant->hash);
     const struct wr_slice keys[] = { wr_buf_slice(&list) };
-    const struct wr_slice args[] = { wr_buf_slice(&name), decimal(most, WR_MAX_VARIANTS), decimal(ttl, wr_span_ms(keep)) };
+    const struct wr_slice args[] = { wr_buf_slice(&name), wr_shelf_decimal(most, WR_MAX_VARIANTS),
+                                     wr_shelf_decimal(ttl, wr_span_ms(keep)) };
     struct wr_shelf_job *j = job_new(s, NULL, NULL);
     j->call = (struct wr_call){ .done = on_gone };
     enum wr_err err = wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_VARIANTS, 1, keys, 3, args);

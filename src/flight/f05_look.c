@@ -3,10 +3,11 @@
 #include "redis/keys.h"
 #include "stats/stats.h"
 
+/* What another node is still fetching isn't kept: the next look finds it whole. */
 static void remember(struct wr_flight *f, struct wr_object *object)
 {
     const struct wr_shared *shared = f->tenure->worker->shared;
-    if (shared->memory == NULL || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
+    if (shared->memory == NULL || f->read.arriving || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
         return;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, object, f->loop->now);
     if (wr_memory_put(shared->memory, object, wr_time_add(f->loop->mono, keep)) && object->vary_values.at &&
@@ -34,7 +35,8 @@ static void on_more(struct wr_reader *keeper)
 /* What comes in pieces and fits into our memory is waited for, so that the next hit finds it there. */
 static bool keep(struct wr_flight *f, struct wr_object *object)
 {
-    bool wanted = f->tenure->worker->shared->memory && wr_flow_state(object->flow) == WR_FLOW_ARRIVING && wr_flow_kept(object->flow);
+    bool wanted = f->tenure->worker->shared->memory && !f->read.arriving && wr_flow_state(object->flow) == WR_FLOW_ARRIVING &&
+                  wr_flow_kept(object->flow);
     if (!wanted || !wr_reader_open(&f->keeper, object->flow, f->loop, 0, on_more))
         return false;
     wr_flights_close(f->tenure->worker->shared->flights, f);
@@ -70,6 +72,10 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
         return miss;
     }
     enum wr_reuse reuse = wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0);
+    if (f->read.arriving && reuse != WR_REUSE_FRESH) {
+        wr_object_unref(object); /* there is nothing to validate yet */
+        return miss;
+    }
     if (reuse == WR_REUSE_NOT) { /* what this request gets instead must not take its place */
         wr_object_unref(object);
         wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
@@ -137,6 +143,7 @@ enum wr_flight_stage wr_flight_look(struct wr_flight *f)
         return WR_FLIGHT_GATE;
     f->read.done = on_read;
     f->read.mark = NULL; /* if it comes to a fetch, it looks again */
+    f->read.early = false;
     f->read.part = wr_flight_wants_part(f);
     f->look_sent = f->loop->mono;
     if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)

@@ -3,7 +3,8 @@
  * SET NX PX with a token of our own; whoever gets it looks into Redis once more (the object may have been stored between
  * the look and the lock) and fetches, renewing the lock meanwhile. Whoever doesn't get it listens on the flight's channel,
  * looks again once it is subscribed, and tries again at intervals, because a message may be lost and the owner may die.
- * Nobody waits longer than the route's lock_timeout: then it fetches without the lock. */
+ * Of a large response they hear while its pieces arrive in Redis (arrive.c), and read them. Nobody waits longer than the
+ * route's lock_timeout: then it fetches without the lock. */
 #include <stdio.h>
 
 #include "base/rand.h"
@@ -83,6 +84,8 @@ static void look_again(struct wr_flight *f)
         return;
     f->read.done = on_second_look;
     f->read.mark = &f->mark;
+    f->read.early = f->lock_state == WR_LOCK_WAITING && f->arriving_heard;
+    f->arriving_heard = false;
     f->read.part = wr_flight_wants_part(f);
     f->look_sent = f->loop->mono;
     if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)
@@ -100,6 +103,7 @@ static void on_heard(struct wr_flight *f, const char *outcome)
     } else if (strcmp(outcome, "failed") == 0) {
         fetch_without(f);
     } else {
+        f->arriving_heard = strcmp(outcome, "arriving") == 0;
         look_again(f);
     }
 }
@@ -211,16 +215,21 @@ enum wr_flight_stage wr_flight_lock(struct wr_flight *f)
     return try_lock(f) ? WR_FLIGHT_WAIT : WR_FLIGHT_ASK;
 }
 
+void wr_flight_publish(struct wr_flight *f, const char *word)
+{
+    const struct wr_slice argv[] = { WR_SLICE("PUBLISH"), wr_buf_slice(&f->channel), wr_slice_str(word) };
+    wr_link_tell(f->tenure->worker->link, 3, argv);
+}
+
 void wr_flight_unlock(struct wr_flight *f, const char *outcome)
 {
     if (!f->lock_sent)
         return;
     f->lock_sent = false;
-    struct wr_link *link = f->tenure->worker->link;
-    if (f->lock_state == WR_LOCK_HELD) {
-        const struct wr_slice argv[] = { WR_SLICE("PUBLISH"), wr_buf_slice(&f->channel), wr_slice_str(outcome) };
-        wr_link_tell(link, 3, argv);
-    }
+    wr_shelf_arrival_free(f->arrival);
+    f->arrival = NULL;
+    if (f->lock_state == WR_LOCK_HELD)
+        wr_flight_publish(f, outcome);
     release(f);
     f->lock_state = WR_LOCK_NONE;
     wr_timer_clear(&f->lock_timer);

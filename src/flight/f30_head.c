@@ -167,7 +167,8 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     f->built = wr_build_object(&key, values, meta, head, f->tenure->worker->shared->via[head->minor], flow);
     wr_flow_unref(flow);
     remember_marker(f);
-    wr_flight_ask_generations(f);
+    if (!wr_flight_ask_generations(f))
+        wr_flight_arrive(f);
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, head->status);
     news.stored = true;
     if (f->order.marker)

@@ -67,7 +67,7 @@ static bool share(struct wr_flight *f, struct wr_object *o, struct wr_span keep,
     struct wr_shelf *shelf = f->tenure->worker->shelf;
     if (shelf == NULL || keep.us <= 0)
         return false;
-    wr_shelf_put(shelf, o, keep, &f->mark, written, ctx);
+    wr_shelf_put(shelf, o, keep, &f->mark, f->arrival, written, ctx);
     if (marker_of(f, o))
         wr_shelf_add_variant(shelf, marker_of(f, o), o, keep);
     return true;
@@ -128,6 +128,8 @@ static void on_learnt(struct wr_gens_ask *ask)
     struct wr_flight *f = WR_CONTAINER(ask, struct wr_flight, gens_ask);
     if (f->stage == WR_FLIGHT_LAND)
         wr_flight_go(f, WR_FLIGHT_LAND);
+    else
+        wr_flight_arrive(f);
 }
 
 bool wr_flight_ask_generations(struct wr_flight *f)
@@ -146,7 +148,7 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
     if (wr_flow_state(f->built->flow) != WR_FLOW_WHOLE)
         return WR_FLIGHT_DONE; /* a 304 for a large object that is still coming out of Redis */
     if (!wr_flow_kept(f->built->flow)) {
-        if (!f->alone)
+        if (!f->alone && (f->order.stale == NULL || f->order.stale->flow != f->built->flow))
             wr_flight_leave_pass_marker(f); /* it grew over what a store takes */
         wr_flight_unlock(f, "pass");
         return WR_FLIGHT_DONE;

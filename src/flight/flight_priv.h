@@ -74,6 +74,7 @@ struct wr_flight {
         WR_LOCK_WAITING, /* another node has it */
     } lock_state;
     bool lock_sent;      /* the token may stand in Redis */
+    bool arriving_heard; /* WAITING: its owner lives, and what it fetches can be read already */
     char token[WR_LOCK_TOKEN + 1];
     struct wr_buf lock_key, channel;
 
@@ -82,6 +83,7 @@ struct wr_flight {
     bool ask_again;                 /* what came was no answer: once more, without conditions */
     struct wr_object *built;        /* what is being stored, or the private answer */
     struct wr_object *new_marker;   /* to be stored with it */
+    struct wr_shelf_arrival *arrival; /* what others read while it arrives; or NULL */
     struct wr_object *landed;       /* on its way to Redis */
     enum wr_storing storing;
     uint64_t superseding;           /* POST's response that is stored: see object.h's supersedes; else 0 */
@@ -155,8 +157,15 @@ static inline void wr_flight_begin_anew(struct wr_flight *f)
  * ask. */
 bool wr_flight_ask_generations(struct wr_flight *f);
 
+/* --- arrive.c --- */
+/* The head has come and the generations that it asked for: if it is large, other nodes needn't wait until it is whole. */
+void wr_flight_arrive(struct wr_flight *f);
+
 /* --- f10_lock.c --- */
-/* Says how the fetch ended to the nodes that wait ("stored", "pass", "failed") and lets the lock go. Harmless without. */
+/* Says to the nodes that wait how it stands with the fetch, whose lock is held. */
+void wr_flight_publish(struct wr_flight *f, const char *word);
+/* Says how the fetch ended ("stored", "pass", "failed") and lets the lock go; what others read of it while it arrives goes too,
+ * unless it is whole in Redis by now. Harmless without. */
 void wr_flight_unlock(struct wr_flight *f, const char *outcome);
 void wr_flight_lock_cancel(struct wr_flight *f);
 

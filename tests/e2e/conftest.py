@@ -5,6 +5,7 @@ import pathlib
 import resource
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -147,3 +148,10 @@ def fleet(weirs, origin, redis):
         return [weirs(policy.merge(base, settings)) for _ in range(count)]
 
     return start
+
+
+@pytest.fixture
+def elsewhere():
+    """Runs calls in other threads while the test goes on."""
+    with ThreadPoolExecutor(32) as pool:
+        yield pool.submit

@@ -1,10 +1,12 @@
 """Large objects in Redis: pieces of their own, of which a Range request reads those it needs."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rig import cache_status
+from rig import cache_status, policy
+from rig.answer import Answer
 from rig.monitor import Monitor
 from rig.pattern import Pattern, digest_of
 from rig.wait import until
@@ -14,6 +16,12 @@ PIECE = 512 << 10
 LENGTH = 12 << 20
 
 
+def stored(redis):
+    """The hashes of what is whole in Redis."""
+    hashes = [redis.hash(key) for key in redis.keys("weir:v1:cache:*") if redis.call("TYPE", key) == "hash"]
+    return [one for one in hashes if "arriving" not in one]
+
+
 @pytest.fixture(params=["kept in memory", "too large for it"])
 def site(request, fleet, origin, redis):
     """/large is in Redis, put there by the first node; the second has never seen it."""
@@ -21,7 +29,7 @@ def site(request, fleet, origin, redis):
     nodes = fleet(2, redis={"max_object": "64MB", "timeout": "2s"}, memory={"size": "64MB", "max_object": most})
     origin.on("/large", body=Pattern(LENGTH))
     nodes[0].ask("/large")
-    until(lambda: any(redis.call("TYPE", key) == "hash" for key in redis.keys("weir:v1:cache:*")), "the object in Redis")
+    until(lambda: stored(redis), "the object in Redis")
     return nodes
 
 
@@ -66,8 +74,7 @@ def test_what_fits_is_kept_in_memory_once_it_is_whole(fleet, origin, redis):
     for path, size in (("/fits", 4 << 20), ("/large", (4 << 20) + 1)):
         origin.on(path, body=Pattern(size))
         nodes[0].ask(path)
-        until(lambda: any(redis.hash(key)["key"].endswith(path.encode()) for key in redis.keys("weir:v1:cache:*")
-                          if redis.call("TYPE", key) == "hash"), path)
+        until(lambda: any(one["key"].endswith(path.encode()) for one in stored(redis)), path)
         for _ in range(2):
             assert nodes[1].ask(path).digest() == Pattern(size).digest()
     with Monitor(redis) as monitor:
@@ -89,7 +96,7 @@ def test_a_damaged_piece_is_met_once(fleet, origin, redis, damage):
     nodes = fleet(2, redis={"max_object": "64MB", "timeout": "2s"}, memory={"size": "64MB", "max_object": "1MB"})
     origin.on("/large", body=Pattern(LENGTH))
     nodes[0].ask("/large")
-    until(lambda: any(redis.call("TYPE", key) == "hash" for key in redis.keys("weir:v1:cache:*")), "the object in Redis")
+    until(lambda: stored(redis), "the object in Redis")
     damage(redis, next(key for key in redis.keys("weir:v1:cache:*") if key.endswith(":20")))
     try:
         nodes[1].ask("/large")      # what went out before it was met can't be called back
@@ -98,3 +105,18 @@ def test_a_damaged_piece_is_met_once(fleet, origin, redis, damage):
     for node in nodes:
         assert node.ask("/large").digest() == Pattern(LENGTH).digest()
     assert origin.calls("/large") <= 3
+
+
+def test_a_304_for_what_memory_does_not_take_leaves_it_stored(fleet, origin, redis):
+    """It is served stale out of Redis, and read to its end when the origin says that it is still good."""
+    nodes = fleet(2, policy.route(cache={**policy.CACHE, "ttl": "100ms", "grace": "1h"}), redis={"max_object": "64MB"},
+                  memory={"size": "64MB", "max_object": "1MB"})
+    gate = threading.Event()
+    origin.on("/large", Answer(body=Pattern(LENGTH), fields={"ETag": '"v"'}), Answer(status=304, fields={"ETag": '"v"'}, gate=gate))
+    nodes[0].ask("/large")
+    until(lambda: stored(redis), "the object in Redis")
+    until(lambda: "fwd=stale" in nodes[1].ask("/large").fields["Cache-Status"] or origin.calls("/large") == 2, "a refresh behind")
+    gate.set()
+    until(lambda: not redis.keys("weir:v1:lock:*"), "the refresh over")
+    assert nodes[1].ask("/large").digest() == Pattern(LENGTH).digest()
+    assert stored(redis) and cache_status.hit(nodes[1].ask("/large"), "edge-2")

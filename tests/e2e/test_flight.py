@@ -2,7 +2,6 @@
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,13 +9,6 @@ from rig import cache_status, crowd, policy
 from rig.answer import Answer
 from rig.pattern import BLOCK, Pattern
 from rig.wait import until
-
-
-@pytest.fixture
-def elsewhere():
-    """Runs calls in other threads while the test goes on."""
-    with ThreadPoolExecutor(32) as pool:
-        yield pool.submit
 
 
 def bodies(visits):

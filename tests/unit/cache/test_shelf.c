@@ -94,7 +94,7 @@ static void on_outcome(void *ctx, enum wr_err err)
 static enum wr_err put(struct wr_object *o)
 {
     struct outcome out = { 0 };
-    wr_shelf_put(shelf, o, KEEP, NULL, on_outcome, &out);
+    wr_shelf_put(shelf, o, KEEP, NULL, NULL, on_outcome, &out);
     assert_int_equal(out.ended, 0);
     wr_object_unref(o);
     turn_until(&loop, out.ended);
@@ -126,7 +126,7 @@ static void on_look(struct wr_shelf_read *read, enum wr_err err, struct wr_objec
 
 static struct wr_object *get_key(const char *key)
 {
-    struct look l = { .read.done = on_look };
+    struct look l = { .read = { .done = on_look, .early = true } };
     assert_int_equal(wr_shelf_get(shelf, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)),
                                   wr_slice_str(key)),
                      WR_OK);
@@ -399,6 +399,264 @@ static void looks_can_be_cancelled(void **state)
     }
 }
 
+/* --- while it arrives --- */
+
+#define LENGTH 250000 /* three pieces */
+
+struct arriving {
+    struct wr_object *object; /* its flow is still to be filled */
+    struct wr_shelf_arrival *arrival;
+    int alive;
+};
+
+static void on_alive(void *ctx)
+{
+    ((struct arriving *) ctx)->alive++;
+}
+
+/* Up to so many octets by now. */
+static void arrived(struct arriving *a, size_t until)
+{
+    struct wr_flow *flow = a->object->flow;
+    for (uint64_t i = wr_flow_length(flow); i < until; i++) {
+        char c = octet_at(i);
+        wr_flow_append(flow, wr_slice(&c, 1));
+    }
+    if (until == LENGTH)
+        wr_flow_end(flow, WR_OK, wr_slice(NULL, 0));
+}
+
+static long long pieces(void)
+{
+    redisReply *keys = server_ask(&server, "KEYS *}:*");
+    long long count = (long long) keys->elements;
+    freeReplyObject(keys);
+    return count;
+}
+
+/* With this token, while the fetch lock is the holder's. */
+static void begin(struct arriving *a, uint64_t version, const char *token, const char *holder)
+{
+    struct wr_object *whole = object(0, version);
+    struct wr_object like = wr_object_facts(whole);
+    struct wr_flow *flow = wr_flow_new(LENGTH, true, UINT64_MAX);
+    struct wr_shelf_mark mark = { .known = true, .hash = whole->hash };
+    struct wr_shelf_lock lock = { WR_SLICE("lock"), wr_slice_str(token), WR_SPAN_S(2) };
+    like.meta.length = LENGTH;
+    *a = (struct arriving){ .object = wr_object_new(&like, flow) };
+    wr_flow_unref(flow);
+    wr_object_unref(whole);
+    name_cache();
+    server_do(&server, "SET lock %s", holder);
+    a->arrival = wr_shelf_arrive(shelf, a->object, &lock, KEEP, &mark, on_alive, a);
+    assert_non_null(a->arrival);
+    assert_int_equal(a->alive, 0);
+}
+
+static void begin_visibly(struct arriving *a, uint64_t version)
+{
+    begin(a, version, "ours", "ours");
+    turn_until(&loop, a->alive);
+}
+
+static void end_arriving(struct arriving *a)
+{
+    wr_shelf_arrival_free(a->arrival);
+    if (wr_flow_state(a->object->flow) == WR_FLOW_ARRIVING)
+        wr_flow_end(a->object->flow, WR_ERR_CANCELLED, wr_slice(NULL, 0));
+    wr_object_unref(a->object);
+}
+
+static enum wr_err put_arrived(struct arriving *a)
+{
+    struct outcome out = { 0 };
+    wr_shelf_put(shelf, a->object, KEEP, NULL, a->arrival, on_outcome, &out);
+    turn_until(&loop, out.ended);
+    return out.err;
+}
+
+static void what_arrives_is_read_before_it_is_whole(void **state)
+{
+    (void) state;
+    struct arriving a;
+    begin_visibly(&a, 7);
+    struct look late = { .read.done = on_look }, l = { .read = { .done = on_look, .early = true } };
+    assert_int_equal(wr_shelf_get(shelf, &late.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)), WR_SLICE(KEY)), WR_OK);
+    assert_int_equal(wr_shelf_get(shelf, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)), WR_SLICE(KEY)), WR_OK);
+    turn_until(&loop, l.ended && late.ended);
+    assert_true(l.object && l.read.arriving && late.object == NULL && late.err == WR_OK);
+    arrived(&a, 200000);
+    turn_until(&loop, wr_flow_length(l.object->flow) == 200000);
+    assert_int_equal(wr_flow_state(l.object->flow), WR_FLOW_ARRIVING);
+    assert_true(still_there(l.object)); /* the same storing, arriving or whole */
+    long long ttl = server_int(&server, "PTTL %s", name);
+    assert_true(ttl > 0 && ttl <= 2000);
+    arrived(&a, LENGTH);
+    assert_int_equal(put_arrived(&a), WR_OK);
+    assert_int_equal(pieces(), 3);
+    uint64_t got;
+    assert_int_equal(read_all(l.object, &got), WR_FLOW_WHOLE);
+    assert_int_equal(got, LENGTH);
+    wr_object_unref(l.object);
+    end_arriving(&a);
+    expect_whole(LENGTH); /* ending the arrival leaves what has been put */
+    assert_int_equal(server_int(&server, "HEXISTS %s arriving", name), 0);
+    assert_true(server_int(&server, "PTTL %s", name) > 50000);
+}
+
+static void the_put_writes_only_the_pieces_that_are_missing(void **state)
+{
+    (void) state;
+    struct arriving a;
+    begin_visibly(&a, 8);
+    arrived(&a, 200001);
+    turn_until(&loop, pieces() == 2);
+    turn_for(&loop, WR_SPAN_MS(20));
+    server_do(&server, "CONFIG RESETSTAT");
+    arrived(&a, LENGTH);
+    assert_int_equal(put_arrived(&a), WR_OK);
+    redisReply *stats = server_ask(&server, "INFO commandstats");
+    assert_non_null(strstr(stats->str, "cmdstat_set:calls=1,"));
+    freeReplyObject(stats);
+    end_arriving(&a);
+    expect_whole(LENGTH);
+}
+
+/* Its flow breaks after so much. */
+static void expect_broken(struct wr_object *o, uint64_t length)
+{
+    uint64_t got;
+    assert_int_equal(read_all(o, &got), WR_FLOW_BROKEN);
+    assert_int_equal(got, length);
+    wr_object_unref(o);
+}
+
+static void who_reads_what_does_not_come_is_cut_off(void **state)
+{
+    (void) state;
+    static const char *const ends[] = { NULL, "UNLINK %s", "PEXPIRE %s 1", "HSET %s meta x" };
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        struct arriving a;
+        begin_visibly(&a, 9);
+        arrived(&a, 100000);
+        struct wr_object *o = get();
+        assert_non_null(o);
+        turn_until(&loop, wr_flow_length(o->flow) == 100000);
+        if (ends[i])
+            server_do(&server, ends[i], name);
+        else
+            wr_flow_end(a.object->flow, WR_ERR_TIMEOUT, wr_slice(NULL, 0)); /* the fetch fails */
+        expect_broken(o, 100000);
+        expect_miss();
+        end_arriving(&a);
+        turn_until(&loop, server_int(&server, "EXISTS %s", name) == 0 && pieces() == 0);
+    }
+}
+
+static void a_damaged_piece_of_it_is_not_believed(void **state)
+{
+    (void) state;
+    static const char *const damages[] = { "SETRANGE %s:0000000000000009:1 500 XXXX", "UNLINK %s:0000000000000009:1" };
+    for (size_t i = 0; i < 2; i++) {
+        struct arriving a;
+        begin_visibly(&a, 9);
+        arrived(&a, 200000);
+        turn_until(&loop, pieces() == 2);
+        server_do(&server, damages[i], name);
+        struct wr_object *o = get();
+        assert_non_null(o);
+        expect_broken(o, 100000);
+        expect_miss();
+        arrived(&a, LENGTH);
+        turn_for(&loop, WR_SPAN_MS(30)); /* what names it has gone: it gives up */
+        assert_int_equal(put_arrived(&a), WR_OK);
+        end_arriving(&a);
+        expect_whole(LENGTH);
+        server_do(&server, "FLUSHALL");
+    }
+}
+
+static void another_storing_is_never_mixed_in(void **state)
+{
+    (void) state;
+    struct arriving a;
+    begin_visibly(&a, 10);
+    arrived(&a, 100000);
+    struct wr_object *o = get();
+    turn_until(&loop, wr_flow_length(o->flow) == 100000);
+    assert_int_equal(put(object(LENGTH, 11)), WR_OK);
+    arrived(&a, 200000);
+    expect_broken(o, 100000);
+    expect_whole(LENGTH);
+    end_arriving(&a);
+    expect_whole(LENGTH); /* what isn't its own it leaves alone */
+}
+
+static void it_becomes_visible_only_where_it_may(void **state)
+{
+    (void) state;
+    struct arriving a;
+    assert_int_equal(put(object(10, 1)), WR_OK);
+    begin(&a, 12, "ours", "ours"); /* something is stored */
+    turn_for(&loop, WR_SPAN_MS(30));
+    expect_whole(10);
+    end_arriving(&a);
+    purge(0); /* later than its mark */
+    begin(&a, 13, "ours", "ours");
+    turn_for(&loop, WR_SPAN_MS(30));
+    expect_miss();
+    end_arriving(&a);
+    server_do(&server, "FLUSHALL");
+    begin(&a, 14, "ours", "another");
+    turn_for(&loop, WR_SPAN_MS(30));
+    expect_miss();
+    assert_int_equal(a.alive, 0);
+    end_arriving(&a);
+    begin_visibly(&a, 15); /* and what a dead node has left gives way */
+    struct arriving b;
+    begin(&b, 16, "another", "another");
+    turn_until(&loop, b.alive);
+    arrived(&a, 100000);
+    turn_for(&loop, WR_SPAN_MS(30));
+    assert_int_equal(pieces(), 0);
+    end_arriving(&a);
+    struct wr_object *o = get();
+    assert_int_equal(o->meta.version, 16);
+    wr_object_unref(o);
+    end_arriving(&b);
+}
+
+static void it_is_renewed_while_it_arrives(void **state)
+{
+    (void) state;
+    struct arriving a;
+    begin_visibly(&a, 17);
+    server_do(&server, "PEXPIRE %s 1500", name);
+    turn_until(&loop, server_int(&server, "PTTL %s", name) > 1600 && a.alive > 2);
+    server_do(&server, "UNLINK %s", name);
+    arrived(&a, LENGTH);
+    turn_for(&loop, WR_SPAN_MS(50));
+    int alive = a.alive;
+    turn_for(&loop, WR_SPAN_MS(600));
+    assert_int_equal(a.alive, alive); /* it isn't its own any more */
+    end_arriving(&a);
+}
+
+static void redis_may_die_while_it_arrives(void **state)
+{
+    (void) state;
+    struct arriving a;
+    begin_visibly(&a, 18);
+    arrived(&a, 100000);
+    struct wr_object *o = get();
+    turn_until(&loop, wr_flow_length(o->flow) == 100000);
+    server_kill(&server);
+    arrived(&a, LENGTH);
+    expect_broken(o, 100000);
+    assert_int_equal(put_arrived(&a), WR_ERR_REDIS_AWAY);
+    end_arriving(&a);
+}
+
 static void redis_may_die(void **state)
 {
     (void) state;
@@ -410,12 +668,12 @@ static void redis_may_die(void **state)
                                   WR_SLICE(KEY)),
                      WR_OK);
     struct wr_object *o = object(250000, 2);
-    wr_shelf_put(shelf, o, KEEP, NULL, on_outcome, &out);
+    wr_shelf_put(shelf, o, KEEP, NULL, NULL, on_outcome, &out);
     server_kill(&server);
     turn_until(&loop, l.ended && out.ended);
     assert_true(l.err != WR_OK && l.object == NULL && out.err != WR_OK);
     turn_until(&loop, !wr_link_ready(link_));
-    wr_shelf_put(shelf, o, KEEP, NULL, on_outcome, &more);
+    wr_shelf_put(shelf, o, KEEP, NULL, NULL, on_outcome, &more);
     assert_int_equal(more.ended, 0);
     turn_until(&loop, more.ended);
     assert_int_equal(more.err, WR_ERR_REDIS_AWAY);
@@ -461,6 +719,14 @@ int main(void)
         T(looks_can_be_cancelled),
         T(what_was_fetched_before_does_not_replace_what_supersedes_it),
         T(redis_may_die),
+        T(what_arrives_is_read_before_it_is_whole),
+        T(the_put_writes_only_the_pieces_that_are_missing),
+        T(who_reads_what_does_not_come_is_cut_off),
+        T(a_damaged_piece_of_it_is_not_believed),
+        T(another_storing_is_never_mixed_in),
+        T(it_becomes_visible_only_where_it_may),
+        T(it_is_renewed_while_it_arrives),
+        T(redis_may_die_while_it_arrives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,218 @@
+/* Writing the pieces of a large response while it arrives, so that other nodes can read it before it is whole. */
+#include "cache/shelf_priv.h"
+
+#include <stdlib.h>
+
+#include "cache/crc32c.h"
+
+#define BEAT WR_SPAN_MS(250) /* how long who comes later waits for a sign of life */
+
+struct wr_shelf_arrival {
+    struct wr_shelf *shelf;
+    struct wr_object *object;
+    struct wr_buf name, token;
+    struct wr_span ttl, keep;
+    void (*alive)(void *ctx);
+    void *ctx;
+    struct wr_call call;
+    struct wr_timer beat;
+    struct wr_reader reader;
+    uint64_t chunk;
+    size_t chunk_count, next; /* next: the piece to be written */
+    uint32_t *sums;
+    struct wr_buf sums_text;  /* of the pieces up to the one that is being written, as they stand in Redis */
+    char *piece;              /* where a piece is put together */
+    bool handed_over;         /* the pieces belong to the put of the whole */
+    bool stopped;             /* nothing of it is in Redis any more, as far as that depends on this */
+};
+
+static void tell_keep(struct wr_shelf_arrival *a, struct wr_span life)
+{
+    struct wr_slice key = wr_buf_slice(&a->name);
+    char ms[24];
+    const struct wr_slice args[] = { wr_buf_slice(&a->token), wr_shelf_decimal(ms, wr_span_ms(life)) };
+    wr_link_tell_script(a->shelf->link, WR_SCRIPT_ARRIVING_KEEP, 1, &key, 2, args);
+}
+
+/* Who reads it elsewhere shall not wait for what doesn't come. */
+static void stop(struct wr_shelf_arrival *a)
+{
+    const struct wr_object *o = a->object;
+    size_t begun = a->next + wr_call_pending(&a->call);
+    if (a->stopped)
+        return;
+    a->stopped = true;
+    wr_call_cancel(&a->call);
+    wr_timer_clear(&a->beat);
+    wr_reader_close(&a->reader);
+    tell_keep(a, WR_SPAN_S(0));
+    begun = begun < a->chunk_count ? begun : a->chunk_count;
+    if (begun > 0 && !a->handed_over)
+        (void) wr_shelf_ask_pieces(a->shelf, NULL, WR_SLICE("UNLINK"), o->host, o->hash, o->meta.version, begun);
+}
+
+static void live_on(struct wr_shelf_arrival *a)
+{
+    struct wr_span third = { a->ttl.us / 3 };
+    wr_timer_set(&a->beat, third.us < BEAT.us ? third : BEAT);
+    a->alive(a->ctx);
+}
+
+static void on_beat(struct wr_timer *timer)
+{
+    struct wr_shelf_arrival *a = WR_CONTAINER(timer, struct wr_shelf_arrival, beat);
+    tell_keep(a, a->ttl);
+    live_on(a);
+}
+
+/* --- piece by piece --- */
+
+static void write_next(struct wr_shelf_arrival *a);
+
+static bool granted(enum wr_err err, const struct wr_reply *reply)
+{
+    return err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER && wr_reply_int(reply) == 1;
+}
+
+static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_arrival *a = WR_CONTAINER(call, struct wr_shelf_arrival, call);
+    if (!granted(err, reply)) {
+        stop(a);
+        return;
+    }
+    a->next++;
+    write_next(a);
+}
+
+static enum wr_err write_piece(struct wr_shelf_arrival *a, struct wr_slice piece)
+{
+    const struct wr_object *o = a->object;
+    struct wr_buf name = { 0 };
+    char ttl[24];
+    uint32_t sum = wr_crc32c(0, piece);
+    a->sums[a->next] = sum;
+    for (int i = 0; i < 4; i++)
+        wr_buf_add_char(&a->sums_text, (char) (sum >> 8 * i));
+    wr_keys_chunk(&name, &a->shelf->policy->redis, o->host, o->hash, o->meta.version, a->next);
+    const struct wr_slice keys[] = { wr_buf_slice(&a->name), wr_buf_slice(&name) };
+    const struct wr_slice args[] = { wr_buf_slice(&a->token),
+                                     wr_shelf_decimal(ttl, wr_span_ms(wr_shelf_piece_life(a->keep))), piece,
+                                     wr_buf_slice(&a->sums_text) };
+    a->call = (struct wr_call){ .done = on_piece };
+    enum wr_err err = wr_link_script(a->shelf->link, &a->call, wr_shelf_patience(a->shelf), WR_SCRIPT_ARRIVING_PIECE, 2, keys, 4,
+                                     args);
+    wr_buf_fini(&name);
+    return err;
+}
+
+static void write_next(struct wr_shelf_arrival *a)
+{
+    if (a->handed_over || wr_call_pending(&a->call) || a->next == a->chunk_count)
+        return;
+    uint64_t left = a->object->meta.length - a->reader.at;
+    size_t len = (size_t) (left < a->chunk ? left : a->chunk);
+    struct wr_flow *flow = a->object->flow;
+    if (wr_flow_length(flow) - a->reader.at < len) {
+        if (wr_flow_state(flow) != WR_FLOW_ARRIVING)
+            stop(a);
+    } else if (write_piece(a, wr_shelf_read_piece(&a->reader, a->piece, len)) != WR_OK) {
+        stop(a);
+    }
+}
+
+static void on_more(struct wr_reader *reader)
+{
+    write_next(WR_CONTAINER(reader, struct wr_shelf_arrival, reader));
+}
+
+/* --- visible --- */
+
+static void on_put(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_arrival *a = WR_CONTAINER(call, struct wr_shelf_arrival, call);
+    bool open = granted(err, reply) &&
+                (a->handed_over || wr_reader_open(&a->reader, a->object->flow, a->shelf->loop, 0, on_more));
+    if (!open) {
+        stop(a);
+        return;
+    }
+    a->piece = malloc((size_t) a->chunk);
+    WR_CHECK(a->piece != NULL);
+    live_on(a);
+    write_next(a);
+}
+
+static enum wr_err put(struct wr_shelf_arrival *a, struct wr_slice lock, const struct wr_shelf_mark *mark)
+{
+    struct wr_shelf *s = a->shelf;
+    const struct wr_object *o = a->object;
+    struct wr_buf generation = { 0 }, meta = { 0 };
+    char ttl[24];
+    wr_keys_url_generation(&generation, &s->policy->redis, o->hash);
+    wr_record_encode(&meta, o, o->meta.length, a->chunk, a->chunk_count, NULL);
+    const struct wr_slice keys[] = { wr_buf_slice(&a->name), wr_buf_slice(&generation), lock };
+    const struct wr_slice args[] = { wr_buf_slice(&a->token), wr_shelf_decimal(ttl, wr_span_ms(a->ttl)), o->key,
+                                     wr_buf_slice(&meta),     o->head, wr_slice(mark->text, mark->len) };
+    a->call = (struct wr_call){ .done = on_put };
+    enum wr_err err = wr_link_script(s->link, &a->call, wr_shelf_patience(s), WR_SCRIPT_ARRIVING_PUT, 3, keys, 6, args);
+    wr_buf_fini(&generation);
+    wr_buf_fini(&meta);
+    return err;
+}
+
+static void arrival_free(struct wr_shelf_arrival *a)
+{
+    wr_timer_fini(&a->beat);
+    wr_object_unref(a->object);
+    wr_buf_fini(&a->name);
+    wr_buf_fini(&a->token);
+    wr_buf_fini(&a->sums_text);
+    free(a->sums);
+    free(a->piece);
+    free(a);
+}
+
+struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *object, const struct wr_shelf_lock *lock,
+                                         struct wr_span keep, const struct wr_shelf_mark *mark, void (*alive)(void *ctx),
+                                         void *ctx)
+{
+    uint64_t length = object->meta.length, chunk = wr_shelf_chunk(s);
+    size_t count = length <= s->policy->redis.max_object ? wr_shelf_chunk_count(length, chunk) : 0;
+    if (count == 0 || object->head.len > WR_SHELF_VALUE_MOST || wr_span_ms(keep) <= 0 || !mark->known ||
+        !wr_hash_eq(mark->hash, object->hash))
+        return NULL;
+    struct wr_shelf_arrival *a = calloc(1, sizeof *a);
+    WR_CHECK(a != NULL);
+    *a = (struct wr_shelf_arrival){ .shelf = s, .object = wr_object_ref(object), .ttl = lock->ttl, .keep = keep, .alive = alive,
+                                    .ctx = ctx, .chunk = chunk, .chunk_count = count };
+    a->sums = calloc(count, sizeof *a->sums);
+    WR_CHECK(a->sums != NULL);
+    wr_buf_add_slice(&a->token, lock->token);
+    wr_keys_cache(&a->name, &s->policy->redis, object->host, object->hash);
+    wr_timer_init(&a->beat, s->loop, on_beat);
+    if (put(a, lock->key, mark) == WR_OK)
+        return a;
+    arrival_free(a);
+    return NULL;
+}
+
+size_t wr_shelf_arrival_hand_over(struct wr_shelf_arrival *a, const struct wr_object *object, uint64_t length, uint64_t chunk,
+                                  uint32_t *sums)
+{
+    if (a == NULL || a->stopped || a->object->meta.version != object->meta.version || a->object->meta.length != length ||
+        a->chunk != chunk)
+        return 0;
+    a->handed_over = true;
+    wr_reader_close(&a->reader);
+    memcpy(sums, a->sums, a->next * sizeof *sums);
+    return a->next;
+}
+
+void wr_shelf_arrival_free(struct wr_shelf_arrival *a)
+{
+    if (a == NULL)
+        return;
+    stop(a);
+    arrival_free(a);
+}

@@ -1,0 +1,37 @@
+/* A large response that the fleet waits for: other nodes read it out of Redis while it arrives here. */
+#include "flight/flight_priv.h"
+
+/* Who waits begins to read only when it hears this, and not because of what a node may have left in Redis when it died. */
+static void on_alive(void *ctx)
+{
+    wr_flight_publish(ctx, "arriving");
+}
+
+/* Others wait for it under the very key that it is stored under, and can use it, and it comes from the origin just now. */
+static bool is_waited_for(const struct wr_flight *f)
+{
+    const struct wr_object *o = f->built;
+    return f->lock_state == WR_LOCK_HELD && f->storing == WR_STORE && f->arrival == NULL && f->new_marker == NULL &&
+           o->meta.length != UINT64_MAX && wr_hash_eq(o->hash, f->order.key.hash) && wr_rules_collapses(o) &&
+           wr_flow_state(o->flow) == WR_FLOW_ARRIVING && (f->order.stale == NULL || f->order.stale->flow != o->flow);
+}
+
+void wr_flight_arrive(struct wr_flight *f)
+{
+    struct wr_worker *worker = f->tenure->worker;
+    if (!is_waited_for(f))
+        return;
+    struct wr_buf stamp = { 0 };
+    if (wr_gens_stamp(worker->shared->gens, f->built, wr_flight_began(f), &stamp) == WR_GENS_CURRENT &&
+        !__atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE)) {
+        struct wr_object like = wr_object_facts(f->built);
+        like.generations = wr_buf_slice(&stamp);
+        struct wr_object *object = wr_object_new(&like, f->built->flow);
+        const struct wr_shelf_lock lock = { wr_buf_slice(&f->lock_key), wr_slice(f->token, WR_LOCK_TOKEN),
+                                            f->tenure->policy->redis.lock_ttl };
+        f->arrival = wr_shelf_arrive(worker->shelf, object, &lock, wr_rules_keep(&f->order.route->cache, object, f->loop->now),
+                                     &f->mark, on_alive, f);
+        wr_object_unref(object);
+    }
+    wr_buf_fini(&stamp);
+}

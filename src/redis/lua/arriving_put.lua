@@ -1,0 +1,17 @@
+-- Makes a response visible whose pieces are still to come, where nothing is stored, or what another fetch has left arriving.
+-- KEYS: the response's hash, its URL's generation, its fetch lock.  ARGV: the lock's token, milliseconds to live, key, meta, head,
+-- what its URL's generation was before the fetch began.
+-- Gives 0: the lock is somebody else's by now, its URL has been purged meanwhile, or something is stored.
+local text = redis.pcall('GET', KEYS[2])
+if type(text) ~= 'string' then
+    text = ''
+end
+if text ~= ARGV[6] or redis.pcall('GET', KEYS[3]) ~= ARGV[1] then
+    return 0
+end
+if redis.call('EXISTS', KEYS[1]) == 1 and type(redis.pcall('HGET', KEYS[1], 'arriving')) ~= 'string' then
+    return 0
+end
+redis.call('UNLINK', KEYS[1])
+redis.call('HSET', KEYS[1], 'key', ARGV[3], 'meta', ARGV[4], 'head', ARGV[5], 'body', '', 'sums', '', 'arriving', ARGV[1])
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])

@@ -1,0 +1,196 @@
+"""A large response is read by other nodes while the first still fetches and stores it."""
+
+import threading
+
+import pytest
+
+from rig import cache_status
+from rig.answer import Answer
+from rig.monitor import Monitor
+from rig.pattern import Pattern, Tally, digest_of
+from rig.wait import until
+from rig.wire import Closed
+
+BODY = Pattern(4 << 20).bytes()
+SHOWN = 1 << 20         # what the origin sends before its gate: two pieces
+
+
+class Gated:
+    """Two nodes and an origin that keeps the rest of /large back."""
+
+    def __init__(self, nodes, origin, elsewhere, fields=()):
+        self.nodes, self.origin, self.gate, self.elsewhere = nodes, origin, threading.Event(), elsewhere
+        again = Answer(body=BODY, fields=fields)
+        origin.on("/large", Answer(body=[BODY[:SHOWN], BODY[SHOWN:]], body_gate=self.gate, fields=fields), again)
+
+    def ask(self, number, seen=SHOWN, **options):
+        """The answer to come, of which so much has been seen already."""
+        tally = Tally()
+        answer = self.elsewhere(self.nodes[number].ask, "/large", sink=tally, **options)
+        until(lambda: tally.length >= seen or answer.done(), f"node {number}'s first octets")
+        assert not answer.done() and tally.length == seen and not self.gate.is_set()
+        return answer
+
+    def whole(self, number):
+        assert self.nodes[number].ask("/large").digest() == digest_of(BODY)
+
+
+@pytest.fixture(params=["kept in memory", "too large for it"])
+def memory(request):
+    return {"size": "64MB", "max_object": {"kept in memory": "32MB", "too large for it": "1MB"}[request.param]}
+
+
+@pytest.fixture
+def gated(fleet, origin, elsewhere, memory):
+    return Gated(fleet(2, memory=memory), origin, elsewhere)
+
+
+def keys_of_large(redis):
+    return redis.keys("weir:v1:cache:*")
+
+
+def hash_of_large(redis):
+    return next((key for key in keys_of_large(redis) if redis.call("TYPE", key) == "hash"), None)
+
+
+def is_cut(answer):
+    with pytest.raises(Closed):
+        answer.result()
+
+
+def test_another_node_serves_what_is_still_arriving(gated, origin, redis):
+    answers = [gated.ask(0)]
+    for fields in ({}, {"Range": "bytes=100-"}):
+        answers.append(gated.ask(1, SHOWN - (100 if fields else 0), fields=fields))
+    part = gated.nodes[1].ask("/large", fields={"Range": "bytes=600000-600099"})
+    assert part.status == 206 and part.body == BODY[600000:600100]
+    life = [redis.call("PTTL", key) for key in keys_of_large(redis)]
+    assert len(life) == 3 and min(life) > 0
+    gated.gate.set()
+    assert [answer.result().digest() for answer in answers] == [digest_of(BODY), digest_of(BODY), digest_of(BODY[100:])]
+    until(lambda: "arriving" not in redis.hash(hash_of_large(redis)), "the whole in Redis")
+    for number in (0, 1):
+        gated.whole(number)
+    assert cache_status.hit(gated.nodes[1].ask("/large"), "edge-2") and origin.calls("/large") == 1
+
+
+def test_who_waits_for_the_lock_is_served_once_it_arrives(fleet, origin, elsewhere, memory):
+    nodes, gate, body_gate = fleet(2, memory=memory), threading.Event(), threading.Event()
+    origin.on("/large", body=[BODY[:SHOWN], BODY[SHOWN:]], gate=gate, body_gate=body_gate)
+    tallies = [Tally() for _ in range(9)]
+    answers = [elsewhere(nodes[0].ask, "/large", sink=tallies[0])]
+    origin.wait_calls("/large", 1)
+    answers += [elsewhere(nodes[1].ask, "/large", sink=tally) for tally in tallies[1:]]
+    until(lambda: nodes[1].admin.metric("weir_lock_waits_total") >= 1, "the second node waiting")
+    gate.set()
+    until(lambda: all(tally.length == SHOWN for tally in tallies), "everybody's first octets")
+    body_gate.set()
+    assert {answer.result().digest() for answer in answers} == {digest_of(BODY)}
+    assert origin.calls("/large") == 1
+
+
+def test_a_node_that_dies_leaves_nothing_to_wait_for(fleet, origin, elsewhere, redis, memory):
+    gated = Gated(fleet(2, memory=memory, redis={"lock_ttl": "1s"}), origin, elsewhere)
+    answers = [gated.ask(0), gated.ask(1)]
+    gated.nodes[0].kill()
+    is_cut(answers[0])
+    is_cut(answers[1])
+    gated.whole(1)
+    assert origin.calls("/large") == 2
+
+
+@pytest.mark.parametrize("end", ["cut", "silent"])
+def test_a_fetch_that_fails_is_cut_off_everywhere(fleet, origin, elsewhere, redis, memory, end):
+    gated = Gated(fleet(2, memory=memory), origin, elsewhere)
+    answers = [gated.ask(0), gated.ask(1)]
+    if end == "cut":
+        origin.cut()
+    else:
+        redis.call("DEL", hash_of_large(redis))
+    is_cut(answers[1])
+    if end == "cut":
+        is_cut(answers[0])
+        until(lambda: keys_of_large(redis) == [], "nothing left in Redis")
+        gated.whole(1)
+    gated.gate.set()
+    if end == "silent":
+        assert answers[0].result().digest() == digest_of(BODY)
+        until(lambda: hash_of_large(redis), "the whole in Redis")
+        gated.whole(1)
+    gated.whole(0)
+    assert origin.calls("/large") == (2 if end == "cut" else 1)
+
+
+@pytest.mark.parametrize("what", [("http://test.example/large",), ("--tag", "t"), ("--host", "test.example"),
+                                  ("http://test.example/large", "--soft"), ("--tag", "t", "--soft")], ids=" ".join)
+def test_nothing_older_starts_once_a_purge_has_returned(fleet, origin, elsewhere, redis, memory, what):
+    nodes, gate = fleet(2, memory=memory), threading.Event()
+    new = Pattern(len(BODY), seed=1)
+    origin.on("/large", Answer(body=[BODY[:SHOWN], BODY[SHOWN:]], body_gate=gate, fields={"Cache-Tag": "t"}),
+              Answer(body=new, fields={"Cache-Tag": "t"}))
+    tallies = [Tally(), Tally()]
+    answers = []
+    for node, tally in zip(nodes, tallies):
+        answers.append(elsewhere(node.ask, "/large", sink=tally))
+        until(lambda: tally.length == SHOWN, "the first octets")
+    assert "2 of 2 nodes" in nodes[0].admin.ctl("purge", *what)
+    for node in (nodes[1], nodes[0]):
+        assert node.ask("/large").digest() == new.digest()
+    gate.set()
+    assert answers[0].result().digest() == digest_of(BODY)
+    try:
+        assert answers[1].result().digest() == digest_of(BODY)
+    except Closed:
+        pass
+    for node in nodes:
+        assert node.ask("/large").digest() == new.digest()
+    assert origin.calls("/large") == 2
+
+
+@pytest.mark.parametrize("trouble", ["killed", "paused", "full"])
+def test_redis_in_trouble_costs_the_sharing_only(fleet, origin, elsewhere, redis, memory, trouble):
+    gated = Gated(fleet(2, memory=memory, redis={"timeout": "200ms"}), origin, elsewhere)
+    answers = [gated.ask(0), gated.ask(1)]
+    if trouble == "killed":
+        redis.kill()
+    elif trouble == "paused":
+        redis.pause()
+    else:
+        redis.call("CONFIG", "SET", "maxmemory", "1")
+    gated.gate.set()
+    assert answers[0].result().digest() == digest_of(BODY)
+    is_cut(answers[1])
+    if trouble == "paused":
+        redis.resume()
+    gated.whole(1)      # at once: whatever has been left in Redis
+    assert origin.calls("/large") <= 2
+
+
+def test_a_variant_is_read_while_it_arrives(fleet, origin, elsewhere, memory):
+    nodes, gate = fleet(2, memory=memory), threading.Event()
+    vary = {"Vary": "X-A"}
+    origin.on("/large", Answer(body=b"small", fields=vary),
+              Answer(body=[BODY[:SHOWN], BODY[SHOWN:]], body_gate=gate, fields=vary))
+    for node in nodes:
+        until(lambda: node.ask("/large", fields={"X-A": "1"}).body == b"small", "the marker everywhere")
+    tallies, answers = [Tally(), Tally()], []
+    for node, tally in zip(nodes, tallies):
+        answers.append(elsewhere(node.ask, "/large", fields={"X-A": "2"}, sink=tally))
+        until(lambda: tally.length == SHOWN, "the first octets")
+    assert nodes[1].ask("/large", fields={"X-A": "1"}).body == b"small"
+    gate.set()
+    assert {answer.result().digest() for answer in answers} == {digest_of(BODY)}
+    assert origin.calls("/large") == 2
+
+
+def test_what_fits_into_one_value_is_stored_as_ever(fleet, origin, redis):
+    [node] = fleet(1)
+    origin.on("/small", body=Pattern(512 << 10))
+    with Monitor(redis) as monitor:
+        node.ask("/small")
+        until(lambda: redis.keys("weir:v1:cache:*") and not redis.keys("weir:v1:lock:*"), "it in Redis")
+        commands = monitor.take()
+    about = [command for command in commands if not command.by_script and any(":cache:" in word for word in command.words)]
+    assert not any("arriving" in word for command in commands for word in command.words)
+    assert len([command for command in about if "body" in command.words]) == 2       # looked, and again behind the lock
+    assert [command.words[0] for command in about].count("EVALSHA") == 1
