@@ -231,11 +231,11 @@ static void free_batches(struct batch_list *list)
 
 static void hand_over(struct wr_access *a, struct gatherer *g);
 
-void wr_access_free(struct wr_access *a)
+uint64_t wr_access_free(struct wr_access *a)
 {
     struct gatherer *g;
     if (a == NULL)
-        return;
+        return 0;
     while ((g = LIST_FIRST(&a->gatherers)) != NULL) {
         hand_over(a, g);
         LIST_REMOVE(g, entry);
@@ -248,8 +248,9 @@ void wr_access_free(struct wr_access *a)
     pthread_cond_signal(&a->filled);
     pthread_mutex_unlock(&a->lock);
     pthread_join(a->writer, NULL);
-    if (wr_access_dropped(a) > 0)
-        wr_warn("access log: %llu lines could not be written", (unsigned long long) wr_access_dropped(a));
+    uint64_t dropped = wr_access_dropped(a);
+    if (dropped > 0)
+        wr_warn("access log: %llu lines could not be written", (unsigned long long) dropped);
     free_batches(&a->spare);
     if (a->file)
         close(a->fd);
@@ -257,6 +258,7 @@ void wr_access_free(struct wr_access *a)
     pthread_cond_destroy(&a->filled);
     pthread_mutex_destroy(&a->lock);
     free(a);
+    return dropped;
 }
 
 /* --- the threads that log --- */

@@ -29,8 +29,9 @@ struct wr_access;
 /* Starts the writer. file: NULL for stderr. NULL and *why (static or strerror text) if the file can't be opened.
  * Thread: start. */
 struct wr_access *wr_access_new(enum wr_access_format format, const char *file, const char **why);
-/* Writes what is left and ends the writer. Thread: start, after the workers have ended. */
-void wr_access_free(struct wr_access *a);
+/* Writes what is left and ends the writer. How many lines could not be written in all. Thread: start, after the workers have
+ * ended. */
+uint64_t wr_access_free(struct wr_access *a);
 /* The calling thread's buffer; made on first use. Thread: any. */
 void wr_access_write(struct wr_access *a, const struct wr_access_line *line);
 /* Hands over what the calling thread has gathered; called by a timer so that lines appear within a second. Thread: any. */
