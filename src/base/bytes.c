@@ -33,6 +33,12 @@ struct wr_slice wr_slice_trim(struct wr_slice s)
     return s;
 }
 
+struct wr_slice wr_slice_unquote(struct wr_slice s)
+{
+    s = wr_slice_trim(s);
+    return s.len >= 2 && s.at[0] == '"' && s.at[s.len - 1] == '"' ? wr_slice(s.at + 1, s.len - 2) : s;
+}
+
 struct wr_slice wr_slice_cut(struct wr_slice *rest, char sep)
 {
     struct wr_slice all = *rest;

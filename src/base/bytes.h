@@ -43,6 +43,8 @@ bool wr_slice_eq_nocase(struct wr_slice a, struct wr_slice b);
 bool wr_slice_starts(struct wr_slice s, struct wr_slice prefix);
 /* Without SP and HTAB at both ends (OWS, RFC 9110 5.6.3). */
 struct wr_slice wr_slice_trim(struct wr_slice s);
+/* The same, and without the double quotes around what is left, if there are two. */
+struct wr_slice wr_slice_unquote(struct wr_slice s);
 /* Cuts at the first octet `sep`: gives what stands before it and moves *rest behind it; without one gives all and
  * leaves *rest empty. At the end of input (rest->at == NULL) gives a slice whose `at` is NULL. */
 struct wr_slice wr_slice_cut(struct wr_slice *rest, char sep);

@@ -6,10 +6,7 @@ struct wr_slice wr_forwarded_param(struct wr_slice element, struct wr_slice name
         struct wr_slice value = wr_slice_cut(&element, ';'), have = wr_slice_cut(&value, '=');
         if (value.at == NULL || !wr_slice_eq_nocase(wr_slice_trim(have), name))
             continue;
-        value = wr_slice_trim(value);
-        if (value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"')
-            value = wr_slice(value.at + 1, value.len - 2);
-        return value;
+        return wr_slice_unquote(value);
     }
     return wr_slice(NULL, 0);
 }

@@ -48,10 +48,7 @@ static struct wr_slice cookie_value(const struct wr_head *request, struct wr_sli
             struct wr_slice value = pair, key = wr_slice_trim(wr_slice_cut(&value, '='));
             if (!wr_slice_eq(key, name))
                 continue;
-            value = wr_slice_trim(value);
-            if (value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"')
-                value = wr_slice(value.at + 1, value.len - 2);
-            return value;
+            return wr_slice_unquote(value);
         }
     }
     return wr_slice(NULL, 0);

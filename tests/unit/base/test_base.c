@@ -133,9 +133,20 @@ static void random_stays_in_bounds(void **state)
     assert_int_equal(strlen(token), 32);
 }
 
+static void quotes_go_in_pairs(void **state)
+{
+    static const struct {
+        const char *quoted, *plain;
+    } cases[] = { { " \"a b\" ", "a b" }, { "\"\"", "" }, { "\"", "\"" }, { "\"a", "\"a" }, { "a", "a" }, { "", "" } };
+    (void) state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_true(wr_slice_eq(wr_slice_unquote(wr_slice_str(cases[i].quoted)), wr_slice_str(cases[i].plain)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quotes_go_in_pairs),
         cmocka_unit_test(slices_cut_trim_and_compare), cmocka_unit_test(numbers_stop_at_their_maximum),
         cmocka_unit_test(numbers_are_written_as_printf_would),
         cmocka_unit_test(units_have_one_parser_each),  cmocka_unit_test(hash_never_changes),
