@@ -13,7 +13,6 @@
 #include "stats/stats.h"
 
 #define AT_ONCE 100 /* entries */
-#define PATIENCE WR_SPAN_S(2)
 #define RETRY WR_SPAN_MS(20)
 
 /* --- names and numbers --- */
@@ -67,7 +66,7 @@ enum wr_err wr_journal_append(struct wr_purger *p, struct wr_call *call, const s
         WR_SLICE("hash"), wr_slice_str(hash),
         WR_SLICE("other"), wr_slice_str(other),
     };
-    return wr_link_script(p->link, call, PATIENCE, WR_SCRIPT_JOURNAL_ADD, 1, &key, sizeof args / sizeof args[0], args);
+    return wr_link_script(p->link, call, WR_PURGE_PATIENCE, WR_SCRIPT_JOURNAL_ADD, 1, &key, sizeof args / sizeof args[0], args);
 }
 
 /* --- reading one entry --- */
@@ -223,7 +222,7 @@ static void ask(struct wr_journal *j)
                                       wr_slice(count, (size_t) len) };
     const struct wr_slice newest[] = { WR_SLICE("XREVRANGE"), key, WR_SLICE("+"), WR_SLICE("-"), WR_SLICE("COUNT"),
                                        WR_SLICE("1") };
-    if (!wr_link_ready(p->link) || wr_link_send(p->link, &j->call, PATIENCE, 6, j->known ? range : newest) != WR_OK) {
+    if (!wr_link_ready(p->link) || wr_link_send(p->link, &j->call, WR_PURGE_PATIENCE, 6, j->known ? range : newest) != WR_OK) {
         j->behind = true;
         wr_timer_set(&j->retry, RETRY);
     }

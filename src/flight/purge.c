@@ -7,8 +7,6 @@
 #include "http/parse.h"
 #include "stats/stats.h"
 
-#define PATIENCE WR_SPAN_S(2) /* as in purger.c */
-
 /* The object softened: what was fetched before now is stale. */
 static void soften(struct wr_memory *memory, struct wr_hash hash)
 {
@@ -97,7 +95,7 @@ static unsigned tell(struct wr_worker *worker, const struct wr_purge *purge, voi
         .call.done = on_told, .gens = worker->shared->gens, .scope = purge->scope, .purged = purged, .ctx = ctx
     };
     t->name = wr_slice(wr_slice_dup(purge->name), purge->name.len);
-    if (wr_purge_send(t->gens, worker->link, &t->call, PATIENCE, purge) == WR_OK)
+    if (wr_purge_send(t->gens, worker->link, &t->call, WR_PURGE_PATIENCE, purge) == WR_OK)
         return 1;
     free((char *) (uintptr_t) t->name.at);
     free(t);
@@ -114,6 +112,8 @@ unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *w
     if (what->scope != WR_SCOPE_URL)
         return tell(worker, what, purged, ctx);
     wr_shelf_purge(worker->shelf, what->host, what->primary, (struct wr_time){ 0 }, 0, purged, ctx);
+    if (wr_hash_eq(what->primary, what->other))
+        return 1;
     wr_shelf_purge(worker->shelf, what->host, what->other, (struct wr_time){ 0 }, 0, purged, ctx);
     return 2;
 }

@@ -8,7 +8,6 @@
 #include "redis/node.h"
 #include "stats/stats.h"
 
-#define PATIENCE WR_SPAN_S(2) /* for Redis to take a purge: a second try costs more than waiting */
 #define POLL_FIRST_MS 1
 #define POLL_MOST_MS 20
 
@@ -152,7 +151,7 @@ static void ask_nodes(struct wr_purge_job *job, const struct wr_reply *names)
         n->call.done = on_node;
         wr_keys_node(&n->key, &p->policy->redis, name);
         const struct wr_slice argv[] = { WR_SLICE("HGET"), wr_buf_slice(&n->key), WR_SLICE("purges") };
-        if (wr_link_send(p->link, &n->call, PATIENCE, 3, argv) == WR_OK)
+        if (wr_link_send(p->link, &n->call, WR_PURGE_PATIENCE, 3, argv) == WR_OK)
             job->nodes_open++;
     }
     if (job->nodes_open == 0)
@@ -173,7 +172,7 @@ static void poll_nodes(struct wr_purge_job *job)
     struct wr_purger *p = job->purger;
     const struct wr_slice argv[] = { WR_SLICE("ZRANGE"), wr_buf_slice(&p->nodes_key), WR_SLICE("0"), WR_SLICE("-1") };
     job->nodes_call = (struct wr_call){ .done = on_names };
-    if (wr_link_send(p->link, &job->nodes_call, PATIENCE, 4, argv) != WR_OK)
+    if (wr_link_send(p->link, &job->nodes_call, WR_PURGE_PATIENCE, 4, argv) != WR_OK)
         poll_again(job);
 }
 
@@ -245,7 +244,7 @@ static void send_job(struct wr_purge_job *job)
         wr_shelf_purge(p->shelf, job->purge.host, job->purge.other, soft, 0, on_url_purged, job);
     } else {
         job->purge_call.done = on_purged;
-        err = wr_purge_send(p->shared->gens, p->link, &job->purge_call, PATIENCE, &job->purge);
+        err = wr_purge_send(p->shared->gens, p->link, &job->purge_call, WR_PURGE_PATIENCE, &job->purge);
         job->open += err == WR_OK;
     }
     job->journal_call.done = on_journal;
@@ -388,7 +387,7 @@ void wr_purger_list(struct wr_purger *p, unsigned most, void (*each)(void *ctx, 
         int len = snprintf(count, sizeof count, "%u", most);
         const struct wr_slice argv[] = { WR_SLICE("XREVRANGE"), wr_buf_slice(&p->journal.key), WR_SLICE("+"), WR_SLICE("-"),
                                          WR_SLICE("COUNT"), wr_slice(count, (size_t) len) };
-        l->err = wr_link_send(p->link, &l->call, PATIENCE, 6, argv);
+        l->err = wr_link_send(p->link, &l->call, WR_PURGE_PATIENCE, 6, argv);
         if (l->err == WR_OK)
             return;
     }

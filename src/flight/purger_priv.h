@@ -7,6 +7,7 @@
 #define WR_JOURNAL_MOST 10000                      /* entries kept, roughly */
 #define WR_JOURNAL_KEPT WR_SPAN_S(30 * 86400)
 #define WR_PURGE_KEPT WR_SPAN_S(30 * 86400)        /* a generation that was purged; missing it reads as purged anyway */
+#define WR_PURGE_PATIENCE WR_SPAN_S(2)               /* for Redis to take a purge: a second try costs more than waiting */
 #define WR_RECENT_MOST 100                         /* without Redis: what `weirctl purges` shows */
 
 /* A place in the journal. */

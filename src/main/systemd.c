@@ -1,6 +1,5 @@
 #include "main/systemd.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,21 +44,4 @@ void wr_systemd_notify(const char *fmt, ...)
         sendto(fd, message, (size_t) len, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *) &at, at_len);
     (void) ignored;
     close(fd);
-}
-
-void wr_systemd_reloading(void)
-{
-    wr_systemd_notify("RELOADING=1\nMONOTONIC_USEC=%" PRId64, wr_time_monotonic().us);
-}
-
-bool wr_systemd_watchdog(struct wr_span *interval)
-{
-    const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
-    uint64_t us;
-    if (usec == NULL || !wr_slice_u64(wr_slice_str(usec), INT64_MAX / 4, &us) || us < 2)
-        return false;
-    if (pid && atol(pid) != (long) getpid())
-        return false;
-    interval->us = (int64_t) us / 2;
-    return true;
 }

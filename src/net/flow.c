@@ -318,14 +318,6 @@ bool wr_flow_abandoned(const struct wr_flow *f)
     return __atomic_load_n(&f->refs, __ATOMIC_ACQUIRE) == 1;
 }
 
-void wr_flow_let_go(struct wr_flow *f)
-{
-    pthread_mutex_lock(&f->lock);
-    f->keep = false;
-    drop_passed(f);
-    pthread_mutex_unlock(&f->lock);
-}
-
 /* --- readers --- */
 
 static void on_note(struct wr_note *note)

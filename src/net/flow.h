@@ -57,8 +57,6 @@ enum wr_flow_wish { WR_FLOW_MORE, WR_FLOW_WAIT, WR_FLOW_NOTHING };
 enum wr_flow_wish wr_flow_wish(struct wr_flow *f, uint64_t grain, uint64_t *from);
 /* Does nobody but the producer hold it, so that no reader can come? */
 bool wr_flow_abandoned(const struct wr_flow *f);
-/* From now on windowed: it will not be stored, nor can anyone new start reading. */
-void wr_flow_let_go(struct wr_flow *f);
 
 /* --- readers --- */
 /* Starts at offset `at`. The caller keeps the flow until the reader is closed: one that is WHOLE is read without a reference of the

@@ -43,16 +43,23 @@ static struct wr_slice first_of(struct wr_slice list)
     return wr_slice_trim(wr_slice_cut(&list, ','));
 }
 
+/* The last element, as it stands; the list ends before it afterwards. */
+static struct wr_slice cut_last(struct wr_slice *list)
+{
+    size_t at = list->len;
+    while (at > 0 && list->at[at - 1] != ',')
+        at--;
+    struct wr_slice element = wr_slice(list->at + at, list->len - at);
+    list->len = at > 0 ? at - 1 : 0;
+    return element;
+}
+
 /* Walks the list from its end while what it names is a trusted proxy. */
 static void walk_back(struct wr_txn *t, struct wr_slice list, bool is_forwarded)
 {
     while (list.len > 0) {
-        size_t at = list.len;
-        while (at > 0 && list.at[at - 1] != ',')
-            at--;
-        struct wr_slice element = wr_slice(list.at + at, list.len - at);
+        struct wr_slice element = cut_last(&list);
         unsigned char addr[16];
-        list.len = at > 0 ? at - 1 : 0;
         if (wr_slice_trim(element).len == 0) /* RFC 9110 5.6.1.2: means nothing */
             continue;
         if (is_forwarded)
@@ -86,14 +93,6 @@ struct wr_slice wr_txn_client(struct wr_txn *t)
 /* --- X-Forwarded-*: what a trusted peer says of those before it goes on, and it is named behind them. What a stranger says
  * doesn't: the origin would believe it because it believes weir. --- */
 
-static struct wr_slice last_element(struct wr_slice list)
-{
-    size_t at = list.len;
-    while (at > 0 && list.at[at - 1] != ',')
-        at--;
-    return wr_slice_trim(wr_slice(list.at + at, list.len - at));
-}
-
 /* The field if there is one, else what the nearest proxy's Forwarded has in its place. */
 static struct wr_slice told(struct wr_txn *t, enum wr_field_id id, struct wr_slice param, struct wr_slice otherwise)
 {
@@ -102,8 +101,8 @@ static struct wr_slice told(struct wr_txn *t, enum wr_field_id id, struct wr_sli
     const struct wr_field *f = wr_head_get(&t->head, id);
     if (f)
         return f->value;
-    struct wr_slice said = last_element(wr_head_joined(&t->head, WR_F_FORWARDED, &t->arena));
-    said = wr_forwarded_param(said, param);
+    struct wr_slice list = wr_head_joined(&t->head, WR_F_FORWARDED, &t->arena);
+    struct wr_slice said = wr_forwarded_param(wr_slice_trim(cut_last(&list)), param);
     return said.len > 0 ? said : otherwise;
 }
 
