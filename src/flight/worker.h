@@ -20,6 +20,7 @@ struct wr_purger;
 struct wr_conn;
 struct wr_flight;
 struct wr_txn;
+struct wr_batch;
 
 struct wr_shared {
     struct wr_memory *memory;      /* NULL: memory: off */
@@ -61,7 +62,7 @@ struct wr_worker {
     size_t spare_flight_count;
     char *spare_buffers;    /* linked through their first octets */
     unsigned spare_buffer_count;
-    struct wr_buf staged;   /* small answers of the connection whose requests are being started: they leave in one write */
+    struct wr_batch *batch; /* what has arrived in this turn, and the answers that leave with its end */
 };
 
 /* Thread: the worker's. */
