@@ -46,9 +46,14 @@ static void add_number(struct wr_buf *out, const char *name, int64_t n)
     wr_buf_add_number(out, n);
 }
 
-void wr_cache_status_write(struct wr_buf *out, struct wr_slice server_name, const struct wr_cache_status *s)
+void wr_cache_status_name(struct wr_buf *out, struct wr_slice server_name)
 {
     write_item(out, server_name);
+}
+
+void wr_cache_status_write(struct wr_buf *out, struct wr_slice item, const struct wr_cache_status *s)
+{
+    wr_buf_add_slice(out, item);
     if (s->hit) {
         wr_buf_add_str(out, "; hit");
     } else if (s->fwd != WR_FWD_NONE) {

@@ -31,7 +31,7 @@ struct wr_shared {
     struct wr_backends *backends;
     struct wr_herald *herald;      /* NULL: no Redis */
     struct wr_access *access;      /* NULL: access: off */
-    struct wr_slice name;          /* server_name, in Cache-Status */
+    struct wr_slice name;          /* server_name, as it stands in Cache-Status */
     struct wr_slice via[2];        /* "1.0 <server_name>", "1.1 <server_name>": by the version received (RFC 9110 7.6.3) */
     bool draining;                 /* atomic */
     unsigned connections;          /* atomic: open client connections */

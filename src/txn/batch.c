@@ -14,6 +14,7 @@ struct share {
 };
 
 struct wr_batch {
+    struct wr_loop *loop;
     struct wr_note note; /* the turn is about to end */
     TAILQ_HEAD(, wr_conn) conns;
     unsigned count;
@@ -45,7 +46,8 @@ struct wr_batch *wr_batch_new(struct wr_worker *worker)
     struct wr_batch *b = calloc(1, sizeof *b);
     WR_CHECK(b != NULL);
     TAILQ_INIT(&b->conns);
-    wr_note_init(&b->note, &worker->loop, on_note);
+    b->loop = &worker->loop;
+    wr_note_init(&b->note, b->loop, on_note);
     return b;
 }
 
@@ -62,10 +64,12 @@ void wr_batch_add(struct wr_batch *b, struct wr_conn *c)
         return;
     c->in_batch = true;
     TAILQ_INSERT_TAIL(&b->conns, c, in_turn);
-    if (++b->count == 1)
+    if (++b->count == 1) {
         wr_note_post(&b->note);
-    else if (b->count == CONNS_MOST)
+    } else if (b->count == CONNS_MOST) {
+        wr_loop_tick(b->loop);
         work(b);
+    }
 }
 
 void wr_batch_remove(struct wr_batch *b, struct wr_conn *c)

@@ -412,7 +412,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     struct wr_conn *c = arg;
     (void) fd;
     WR_CHECK(c->magic == WR_CONN_MAGIC);
-    wr_loop_tick(&c->worker->loop);
+    if (c->state != WR_CONN_HEAD || c->writing) /* what is read of a head is looked at later: the batch asks the clock then */
+        wr_loop_tick(&c->worker->loop);
     c->readable |= (what & (EV_READ | EV_CLOSED)) != 0;
     c->hung_up |= (what & EV_CLOSED) != 0;
     if ((what & EV_WRITE) && c->writing)

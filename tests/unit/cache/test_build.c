@@ -359,7 +359,10 @@ static void cache_status_is_a_structured_field(void **state)
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         struct wr_buf out = { 0 };
-        wr_cache_status_write(&out, wr_slice_str(lines[i].name), &lines[i].s);
+        struct wr_buf name = { 0 };
+        wr_cache_status_name(&name, wr_slice_str(lines[i].name));
+        wr_cache_status_write(&out, wr_buf_slice(&name), &lines[i].s);
+        wr_buf_fini(&name);
         if (!wr_slice_eq(wr_buf_slice(&out), wr_slice_str(lines[i].want)))
             fail_msg("%.*s", WR_SLICE_ARG(wr_buf_slice(&out)));
         wr_buf_fini(&out);
