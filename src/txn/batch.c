@@ -100,6 +100,8 @@ bool wr_batch_stage(struct wr_batch *b, struct wr_conn *c, const struct iovec *i
         wr_buf_add(&b->octets, iov[i].iov_base, iov[i].iov_len);
     last->end = b->octets.len;
     c->staged = true;
+    if (!b->working)
+        wr_note_post(&b->note);
     return true;
 }
 
@@ -114,10 +116,4 @@ void wr_batch_flush(struct wr_batch *b)
     }
     b->share_count = 0;
     wr_buf_clear(&b->octets);
-}
-
-void wr_batch_settle(struct wr_batch *b)
-{
-    if (!b->working && b->share_count > 0)
-        wr_batch_flush(b);
 }

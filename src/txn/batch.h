@@ -19,5 +19,3 @@ void wr_batch_remove(struct wr_batch *b, struct wr_conn *c);
 bool wr_batch_stage(struct wr_batch *b, struct wr_conn *c, const struct iovec *iov, int count, size_t octets) WR_MUST_USE;
 /* Sends what has been staged: wr_conn_put_staged() for each connection, in order. */
 void wr_batch_flush(struct wr_batch *b);
-/* The same, unless it happens anyway when the batch has been worked on. */
-void wr_batch_settle(struct wr_batch *b);

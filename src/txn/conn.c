@@ -176,6 +176,11 @@ static bool proxy_done(struct wr_conn *c)
     return true;
 }
 
+static bool draining(const struct wr_conn *c)
+{
+    return __atomic_load_n(&c->worker->shared->draining, __ATOMIC_RELAXED);
+}
+
 /* Starts what is whole in the buffer, one after another: a transaction that ends within its first turn comes back through
  * wr_conn_next() and leaves the rest to this loop. While answers wait for the socket it starts nothing: new ones must not
  * overtake them, and a client that doesn't read gets no more to read. */
@@ -187,16 +192,18 @@ static void look_for_heads(struct wr_conn *c)
     while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->pending.len == 0 && c->to > c->from && wr_txn_head_ready(c))
         start_txn(c);
     c->looking = false;
-    if (c->eof && c->staged)
+    if (c->staged && (c->eof || draining(c)))
         wr_batch_flush(c->worker->batch);
-    else
-        wr_batch_settle(c->worker->batch);
     if (c->fd < 0 || c->state != WR_CONN_HEAD)
         return;
     if (c->pending.len > 0)
         return; /* go_on_sending() comes back here */
     if (c->eof) {
         wr_conn_kill(c); /* it asked for nothing more, or for half of something */
+        return;
+    }
+    if (draining(c) && c->to == c->from && c->requests > 0) {
+        linger(c);
         return;
     }
     wr_conn_want_read(c, true);
@@ -217,8 +224,7 @@ void wr_conn_look(struct wr_conn *c)
 void wr_conn_next(struct wr_conn *c, bool keep)
 {
     c->txn = NULL;
-    bool draining = __atomic_load_n(&c->worker->shared->draining, __ATOMIC_RELAXED);
-    if (!keep || (draining && c->to == c->from)) {
+    if (!keep) {
         linger(c);
         return;
     }
@@ -247,6 +253,8 @@ static void on_eof(struct wr_conn *c)
 {
     c->eof = true;
     wr_conn_want_read(c, false);
+    if (c->staged)
+        wr_batch_flush(c->worker->batch);
     if (c->state == WR_CONN_BUSY)
         wr_txn_input(c->txn); /* a body that will never be whole; else it may still want its answer */
     else if (c->pending.len == 0) /* else answers are still on their way */
@@ -365,8 +373,7 @@ void wr_conn_put_staged(struct wr_conn *c, struct wr_slice octets)
  * too, and no more is read from a client that takes nothing. */
 static bool may_stage(const struct wr_conn *c)
 {
-    return c->looking && c->pending.len == 0 && !c->txn->close &&
-           !__atomic_load_n(&c->worker->shared->draining, __ATOMIC_RELAXED);
+    return c->pending.len == 0 && !c->txn->close && !draining(c);
 }
 
 ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
