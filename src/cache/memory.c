@@ -163,6 +163,14 @@ static void make_room(struct wr_memory *m, const struct wr_object *spare)
 
 /* --- the interface --- */
 
+void wr_memory_ahead(struct wr_memory *m, struct wr_hash hash)
+{
+    struct shard *s = shard_of(m, hash);
+    pthread_mutex_lock(&s->lock);
+    wr_table_ahead(&s->table, hash.lo);
+    pthread_mutex_unlock(&s->lock);
+}
+
 struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct wr_slice key)
 {
     struct shard *s = shard_of(m, hash);

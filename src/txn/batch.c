@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "txn/txn.h"
+
 #define CONNS_MOST 16            /* then they are worked on: answers shouldn't wait long for others, nor leave the caches */
 #define ANSWER_MOST (8 * 1024)   /* larger ones aren't copied */
 #define OCTETS_MOST (64 * 1024)
@@ -18,21 +20,37 @@ struct wr_batch {
     struct wr_note note; /* the turn is about to end */
     TAILQ_HEAD(, wr_conn) conns;
     unsigned count;
-    bool working; /* a flush is to come */
+    enum { WAITS, LOOKS, ENDS } stage; /* but for WAITS a flush is to come */
+    struct wr_txn *parked[CONNS_MOST];
+    unsigned parked_count;
     struct wr_buf octets;
     struct share shares[SHARES_MOST];
     unsigned share_count;
 };
 
+/* Those that have made their keys look into the memory store, when all of what they will find is on its way. */
+static void unpark(struct wr_batch *b)
+{
+    for (unsigned i = 0; i < b->parked_count; i++)
+        if (b->parked[i])
+            wr_memory_ahead(b->parked[i]->worker->shared->memory, b->parked[i]->key.hash);
+    for (unsigned i = 0; i < b->parked_count; i++)
+        if (b->parked[i])
+            wr_txn_unpark(b->parked[i]);
+    b->parked_count = 0;
+}
+
 static void work(struct wr_batch *b)
 {
     struct wr_conn *c;
-    b->working = true;
+    b->stage = LOOKS;
     while ((c = TAILQ_FIRST(&b->conns)) != NULL) {
         wr_batch_remove(b, c);
         wr_conn_look(c);
     }
-    b->working = false;
+    b->stage = ENDS;
+    unpark(b);
+    b->stage = WAITS;
     wr_batch_flush(b);
 }
 
@@ -81,6 +99,22 @@ void wr_batch_remove(struct wr_batch *b, struct wr_conn *c)
     b->count--;
 }
 
+bool wr_batch_park(struct wr_batch *b, struct wr_txn *t)
+{
+    bool others = b->parked_count > 0 || !TAILQ_EMPTY(&b->conns);
+    if (b->stage != LOOKS || !others || b->parked_count == CONNS_MOST)
+        return false;
+    b->parked[b->parked_count++] = t;
+    return true;
+}
+
+void wr_batch_forget(struct wr_batch *b, const struct wr_txn *t)
+{
+    for (unsigned i = 0; i < b->parked_count; i++)
+        if (b->parked[i] == t)
+            b->parked[i] = NULL;
+}
+
 bool wr_batch_stage(struct wr_batch *b, struct wr_conn *c, const struct iovec *iov, int count, size_t octets)
 {
     if (octets > ANSWER_MOST)
@@ -100,7 +134,7 @@ bool wr_batch_stage(struct wr_batch *b, struct wr_conn *c, const struct iovec *i
         wr_buf_add(&b->octets, iov[i].iov_base, iov[i].iov_len);
     last->end = b->octets.len;
     c->staged = true;
-    if (!b->working)
+    if (b->stage == WAITS)
         wr_note_post(&b->note);
     return true;
 }

@@ -1,6 +1,7 @@
 /* LOOKUP: is it stored here, and may it be used? What isn't becomes a flight: alone, or with whoever else wants it. */
 #include "base/rand.h"
 #include "stats/stats.h"
+#include "txn/batch.h"
 #include "txn/txn.h"
 
 #define MAX_AGAIN 4 /* Vary that changes with every look: give up sharing */
@@ -243,12 +244,20 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
         return wr_txn_fetch_alone(t, get ? WR_FWD_BYPASS : WR_FWD_METHOD);
     }
     t->primary = t->key = wr_key_build(&t->route->cache, &t->head, &t->arena);
-    return wr_txn_look_up(t);
+    struct wr_memory *memory = t->worker->shared->memory;
+    t->parked = memory && wr_batch_park(t->worker->batch, t);
+    if (memory && !t->parked)
+        wr_memory_ahead(memory, t->key.hash);
+    return t->parked ? WR_TXN_WAIT : wr_txn_look_up(t);
 }
 
-/* A hit that waited for its limit. */
+/* Others have made their keys meanwhile; or a hit has waited for its limit. */
 enum wr_txn_stage wr_txn_lookup_resume(struct wr_txn *t)
 {
+    if (t->parked) {
+        t->parked = false;
+        return wr_txn_look_up(t);
+    }
     if (t->err != WR_OK)
         return wr_txn_refuse(t, t->err, t->why);
     if (t->limit == WR_LIMIT_PENDING)

@@ -55,6 +55,7 @@ struct wr_txn {
     enum wr_limit_state limit;   /* and `ask`, below */
 
     /* LOOKUP, FOLLOW, with `rules`, below */
+    bool parked;                 /* for the others of the batch to make their keys too */
     struct wr_key primary, key;
     struct wr_slice vary_values;
     struct wr_object *marker, *stale;
@@ -121,6 +122,8 @@ void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why);
 void wr_txn_free_spare(struct wr_txn *t);
 /* What the stage waits for has happened. */
 void wr_txn_wake(struct wr_txn *t);
+/* The batch has let it look up its key. */
+void wr_txn_unpark(struct wr_txn *t);
 /* Octets of the body have come, or the end of the client's sending. */
 void wr_txn_input(struct wr_txn *t);
 /* The connection's timer has fired. */
