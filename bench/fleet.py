@@ -49,14 +49,15 @@ def install():
             os.unlink(policy)
 
 
-def build(name):
-    """Compiles one of the two programs of the benchmark; gives its path."""
+def build(name, *parts):
+    """Compiles a program of the benchmark from its file and others; gives its path."""
     directory = os.path.join(HERE, "build")
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, name)
-    sources = [os.path.join(HERE, source) for source in (name + ".c", "loop.c", "loop.h")]
+    sources = [os.path.join(HERE, source) for source in (name + ".c", *parts)]
     if not os.path.exists(path) or os.path.getmtime(path) < max(map(os.path.getmtime, sources)):
-        subprocess.run([program("cc", "gcc"), "-O2", "-std=gnu11", "-o", path, *sources[:2]], check=True)
+        subprocess.run([program("cc", "gcc"), "-O2", "-std=gnu11", "-o", path,
+                        *(source for source in sources if source.endswith(".c"))], check=True)
     return path
 
 
