@@ -71,6 +71,7 @@ static size_t entry_bytes(struct wr_entry *e)
 static void link_in(struct wr_memory *m, struct shard *s, struct wr_entry *e)
 {
     size_t before = s->table.bytes;
+    __atomic_store_n(&e->object->stored, true, __ATOMIC_RELEASE);
     wr_table_add(&s->table, e);
     TAILQ_INSERT_HEAD(&s->queue, e, queue);
     __atomic_add_fetch(&m->bytes, e->bytes + (s->table.bytes - before), __ATOMIC_RELAXED);
@@ -87,6 +88,7 @@ static void take_out(struct wr_memory *m, struct shard *s, struct wr_entry *e, s
 {
     if (s->hand == e)
         s->hand = newer(e);
+    __atomic_store_n(&e->object->stored, false, __ATOMIC_RELEASE);
     wr_table_remove(&s->table, e);
     TAILQ_REMOVE(&s->queue, e, queue);
     __atomic_sub_fetch(&m->bytes, e->bytes, __ATOMIC_RELAXED);
@@ -298,7 +300,9 @@ bool wr_memory_swap(struct wr_memory *m, const struct wr_object *old, struct wr_
     struct wr_entry *e = wr_table_find(&s->table, object->hash);
     if (e && e->object == old) { /* of the same size */
         given_up = e->object;
+        __atomic_store_n(&given_up->stored, false, __ATOMIC_RELEASE);
         e->object = wr_object_ref(object);
+        __atomic_store_n(&object->stored, true, __ATOMIC_RELEASE);
         e->flow = object->flow;
     }
     pthread_mutex_unlock(&s->lock);

@@ -6,6 +6,7 @@
 
 #include "cache/generations.h"
 #include "cache/memory.h"
+#include "cache/near.h"
 #include "cache/shelf.h"
 #include "limit/limit.h"
 #include "log/access.h"
@@ -62,6 +63,7 @@ struct wr_worker {
     size_t spare_flight_count;
     char *spare_buffers;    /* linked through their first octets */
     unsigned spare_buffer_count;
+    struct wr_near *near;   /* what it has found in memory lately */
     struct wr_batch *batch; /* what has arrived in this turn, and the answers that leave with its end */
 };
 

@@ -76,6 +76,7 @@ static void on_tick(struct wr_timer *timer)
 {
     struct member *m = WR_CONTAINER(timer, struct member, tick);
     wr_timer_set(&m->tick, WR_SPAN_S(1));
+    wr_near_sweep(m->worker.near);
     if (m->worker.shared->access)
         wr_access_flush(m->worker.shared->access);
 }
@@ -150,6 +151,7 @@ static void member_init(struct member *m, struct wr_crew *crew, unsigned index, 
     TAILQ_INIT(&w->flights);
     WR_CHECK(wr_loop_init(&w->loop, index) == 0 && pthread_mutex_init(&m->lock, NULL) == 0);
     w->batch = wr_batch_new(w);
+    w->near = wr_near_new();
     if (policy->redis.enabled) {
         char name[160];
         snprintf(name, sizeof name, "weir:%s:%u", node_name, index);
@@ -282,8 +284,8 @@ static void member_fini(struct member *m)
         wr_accept_stop(&m->accepts[i]);
     free(m->accepts);
     wr_note_fini(&m->orders);
-    if (w->batch)
-        wr_batch_free(w->batch);
+    wr_batch_free(w->batch);
+    wr_near_free(w->near);
     wr_policy_unref(m->adopt);
     wr_tenure_unref(w->tenure);
     if (w->shelf)

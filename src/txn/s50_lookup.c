@@ -167,7 +167,16 @@ static bool trusted(const struct wr_txn *t, const struct wr_object *object)
 static struct wr_object *get(struct wr_txn *t, const struct wr_key *key)
 {
     struct wr_memory *memory = t->worker->shared->memory;
-    return memory ? wr_memory_get(memory, key->hash, key->text) : NULL;
+    if (memory == NULL)
+        return NULL;
+    struct wr_time now = t->worker->loop.mono;
+    struct wr_object *object = wr_near_get(t->worker->near, key->hash, key->text, now);
+    if (object)
+        return object;
+    object = wr_memory_get(memory, key->hash, key->text);
+    if (object)
+        wr_near_found(t->worker->near, object, now);
+    return object;
 }
 
 static void choose_variant(struct wr_txn *t, struct wr_object *marker)
@@ -208,7 +217,7 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
         return board(t, fwd, true);
     if (object->meta.kind == WR_OBJECT_PASS) {
         bool live = wr_object_freshness(object, t->worker->loop.now).us > 0 && wr_rules_passes(&t->rules, object);
-        wr_object_unref(object);
+        wr_near_give(t->worker->near, object);
         t->detail = live ? "PASS_MARKER" : NULL;
         return live ? wr_txn_fetch_alone(t, fwd) : board(t, fwd, true);
     }
@@ -245,8 +254,9 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
     }
     t->primary = t->key = wr_key_build(&t->route->cache, &t->head, &t->arena);
     struct wr_memory *memory = t->worker->shared->memory;
-    t->parked = memory && wr_batch_park(t->worker->batch, t);
-    if (memory && !t->parked)
+    bool far = memory && !wr_near_has(t->worker->near, t->key.hash, t->worker->loop.mono);
+    t->parked = far && wr_batch_park(t->worker->batch, t);
+    if (far && !t->parked)
         wr_memory_ahead(memory, t->key.hash);
     return t->parked ? WR_TXN_WAIT : wr_txn_look_up(t);
 }

@@ -72,8 +72,8 @@ static void disarm(struct wr_txn *t)
         wr_body_reader_fini(&t->body);
         t->upload = NULL;
     }
-    wr_object_unref(t->object);
-    wr_object_unref(t->marker);
+    wr_near_give(t->worker->near, t->object);
+    wr_near_give(t->worker->near, t->marker);
     wr_object_unref(t->stale);
 }
 
