@@ -4,7 +4,7 @@
 
 /* --- trying servers --- */
 
-/* The request is to go over the wire that the run has. It leaves with the others of this turn: see txn/batch.h. */
+/* The request is to go over the wire that the run has. It leaves together with the others of this turn. */
 static enum wr_err ask(struct wr_exchange_run *run)
 {
     struct wr_origins *o = run->origins;
