@@ -141,7 +141,7 @@ class Fleet:
         self.servers = {}
         beside = [program("taskset", "util-linux"), "-c", str(other_core)]
         self.origin = free_port()
-        origin = running.start(beside + [build("origin"), str(self.origin)], "bench-origin")
+        origin = running.start(beside + [build("origin", "loop.c", "loop.h"), str(self.origin)], "bench-origin")
         wait_listening(origin, ("127.0.0.1", self.origin))
         redis, self.redis = start_redis(running, "--maxmemory", "512mb")
         subprocess.run([*beside[:1], "-cp", str(other_core), str(redis.pid)], check=True, stdout=subprocess.DEVNULL)
@@ -189,7 +189,7 @@ class Fleet:
         return self.running.start(self.pin + command, name)
 
     def start_ceiling(self, name, port):
-        return [self.start([build("ceiling"), str(port), name.partition(":")[2]], name.replace(":", "-"))]
+        return [self.start([build("ceiling", "loop.c", "loop.h"), str(port), name.partition(":")[2]], name.replace(":", "-"))]
 
     def start_nginx(self, name, port):
         own(self.running.path(name + "-cache"), "www-data")

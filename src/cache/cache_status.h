@@ -23,7 +23,7 @@ struct wr_cache_status { /* zeroed says nothing */
     int64_t ttl;             /* seconds of freshness left; negative: stale since */
     bool stored, collapsed;  /* with fwd only */
     struct wr_slice key;     /* at NULL: leave out */
-    struct wr_slice detail;  /* at NULL: leave out */
+    struct wr_slice detail;  /* a token (RFC 9651 3.3.4), written as it is; at NULL: leave out */
 };
 
 /* Appends a server's name as it begins its member: a token, or a string where it isn't one. */

@@ -351,9 +351,8 @@ static void cache_status_is_a_structured_field(void **state)
           { .fwd = WR_FWD_URI_MISS, .stored = true, .collapsed = true },
           "edge-1; fwd=uri-miss; stored; collapsed" },
         { "edge-1", { .fwd = WR_FWD_STALE, .fwd_status = 304 }, "edge-1; fwd=stale; fwd-status=304" },
-        { "1edge",
-          { .fwd = WR_FWD_BYPASS, .detail = WR_SLICE("a b\\") },
-          "\"1edge\"; fwd=bypass; detail=\"a b\\\\\"" },
+        { "1edge", { .fwd = WR_FWD_BYPASS }, "\"1edge\"; fwd=bypass" },
+        { "a \"b\\", { .hit = true }, "\"a \\\"b\\\\\"; hit" },
         { "e", { .hit = true, .key = WR_SLICE("a\nb\"c") }, "e; hit; key=\"a?b\\\"c\"" },
         { "e", { .detail = WR_SLICE("none") }, "e; detail=none" },
     };
