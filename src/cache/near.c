@@ -2,16 +2,17 @@
 
 #include <stdlib.h>
 
-#define SLOTS 256                 /* a power of two */
+#define SLOTS 1024                /* a power of two */
 #define STOCK 4096                /* references taken at once: more than a worker has transactions under way with one object */
 #define LARGEST (16 * 1024)       /* of an object with its content: what has been evicted stays until the next sweep */
 #define SHOW_AGAIN WR_SPAN_MS(20) /* then the store sees again that it is used, for its eviction */
 
 struct slot {
-    uint64_t hash_lo;            /* of the object; without one: of what was found here last */
+    uint64_t hash_lo;     /* of the object */
     struct wr_object *object;
-    unsigned stock;              /* references in hand */
-    struct wr_time until;        /* monotonic */
+    unsigned stock;       /* references in hand */
+    uint32_t seen;        /* of the hash of what else was found here last */
+    struct wr_time until; /* monotonic */
 };
 
 struct wr_near {
@@ -77,20 +78,29 @@ static bool fits(const struct wr_object *object)
     return object->bytes + (object->flow ? wr_flow_bytes(object->flow) : 0) <= LARGEST;
 }
 
-/* Only what comes twice in a row takes the place of another: most of what is asked for isn't asked for soon again. */
+/* Another takes the place only if it isn't in use, and comes twice in a row: most of what is asked for isn't asked for soon again. */
+static bool may_take(struct slot *s, const struct wr_object *object, struct wr_time now)
+{
+    if (s->object && s->hash_lo == object->hash.lo)
+        return true;
+    if (s->object && wr_time_before(now, s->until))
+        return false;
+    bool again = s->seen == (uint32_t) object->hash.hi;
+    s->seen = (uint32_t) object->hash.hi;
+    return again;
+}
+
 void wr_near_found(struct wr_near *n, struct wr_object *object, struct wr_time now)
 {
     struct slot *s = slot_of(n, object->hash);
-    bool again = s->hash_lo == object->hash.lo;
-    s->hash_lo = object->hash.lo;
-    if (!again || !fits(object)) {
-        empty(s);
+    if (!may_take(s, object, now))
         return;
-    }
-    if (s->object != object) {
+    if (s->object != object)
         empty(s);
-        s->object = object;
-    }
+    if (!fits(object))
+        return;
+    s->object = object;
+    s->hash_lo = object->hash.lo;
     if (s->stock < STOCK / 2) {
         wr_object_ref_many(object, STOCK);
         s->stock += STOCK;
