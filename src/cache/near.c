@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define SLOTS 1024                /* a power of two */
+#define SLOTS 256                 /* a power of two */
 #define STOCK 4096                /* references taken at once: more than a worker has transactions under way with one object */
 #define LARGEST (16 * 1024)       /* of an object with its content: what has been evicted stays until the next sweep */
 #define SHOW_AGAIN WR_SPAN_MS(20) /* then the store sees again that it is used, for its eviction */
