@@ -49,14 +49,15 @@ def install():
             os.unlink(policy)
 
 
-def build(name):
-    """Compiles one of the two programs of the benchmark; gives its path."""
+def build(name, *parts):
+    """Compiles a program of the benchmark from its file and others; gives its path."""
     directory = os.path.join(HERE, "build")
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, name)
-    sources = [os.path.join(HERE, source) for source in (name + ".c", "loop.c", "loop.h")]
+    sources = [os.path.join(HERE, source) for source in (name + ".c", *parts)]
     if not os.path.exists(path) or os.path.getmtime(path) < max(map(os.path.getmtime, sources)):
-        subprocess.run([program("cc", "gcc"), "-O2", "-std=gnu11", "-o", path, *sources[:2]], check=True)
+        subprocess.run([program("cc", "gcc"), "-O2", "-std=gnu11", "-o", path,
+                        *(source for source in sources if source.endswith(".c"))], check=True)
     return path
 
 
@@ -140,7 +141,7 @@ class Fleet:
         self.servers = {}
         beside = [program("taskset", "util-linux"), "-c", str(other_core)]
         self.origin = free_port()
-        origin = running.start(beside + [build("origin"), str(self.origin)], "bench-origin")
+        origin = running.start(beside + [build("origin", "loop.c", "loop.h"), str(self.origin)], "bench-origin")
         wait_listening(origin, ("127.0.0.1", self.origin))
         redis, self.redis = start_redis(running, "--maxmemory", "512mb")
         subprocess.run([*beside[:1], "-cp", str(other_core), str(redis.pid)], check=True, stdout=subprocess.DEVNULL)
@@ -188,7 +189,7 @@ class Fleet:
         return self.running.start(self.pin + command, name)
 
     def start_ceiling(self, name, port):
-        return [self.start([build("ceiling"), str(port), name.partition(":")[2]], name.replace(":", "-"))]
+        return [self.start([build("ceiling", "loop.c", "loop.h"), str(port), name.partition(":")[2]], name.replace(":", "-"))]
 
     def start_nginx(self, name, port):
         own(self.running.path(name + "-cache"), "www-data")

@@ -14,6 +14,33 @@ bool wr_slice_eq_nocase(struct wr_slice a, struct wr_slice b)
     return true;
 }
 
+/* Eight octets at once: those whose low seven bits are at least 'A' but not over 'Z' carry into their highest bit. */
+static uint64_t lower_eight(uint64_t x)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+    uint64_t low = x & ~high;
+    uint64_t upper = ((low + ones * (0x80 - 'A')) ^ (low + ones * (0x7f - 'Z'))) & ~x & high;
+    return x | upper >> 2;
+}
+
+/* The last eight overlap those before. */
+void wr_lower_copy(char *to, struct wr_slice s)
+{
+    if (s.len < 8) {
+        for (size_t i = 0; i < s.len; i++)
+            to[i] = wr_lower(s.at[i]);
+        return;
+    }
+    for (size_t i = 0;; i = i + 16 <= s.len ? i + 8 : s.len - 8) {
+        uint64_t x;
+        memcpy(&x, s.at + i, 8);
+        x = lower_eight(x);
+        memcpy(to + i, &x, 8);
+        if (i + 8 == s.len)
+            return;
+    }
+}
+
 bool wr_slice_starts(struct wr_slice s, struct wr_slice prefix)
 {
     return s.len >= prefix.len && wr_slice_eq(wr_slice(s.at, prefix.len), prefix);
@@ -101,16 +128,30 @@ void wr_buf_grow(struct wr_buf *b, size_t more)
     b->cap = cap;
 }
 
+static unsigned digits_of(uint64_t n)
+{
+    unsigned count = 1;
+    for (; n >= 100; n /= 100)
+        count += 2;
+    return count + (n >= 10);
+}
+
+/* Two digits at a time: half the divisions. */
 void wr_buf_add_number(struct wr_buf *b, int64_t n)
 {
-    char digits[20], *at = digits + sizeof digits;
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+                                "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
+                                "9899";
     uint64_t left = n < 0 ? -(uint64_t) n : (uint64_t) n;
-    do
-        *--at = (char) ('0' + left % 10);
-    while ((left /= 10) > 0);
+    size_t len = digits_of(left) + (n < 0);
+    char *to = wr_buf_reserve(b, len), *at = to + len;
+    for (; left >= 10; left /= 100)
+        memcpy(at -= 2, pairs + left % 100 * 2, 2);
+    if (at > to + (n < 0))
+        *--at = (char) ('0' + left);
     if (n < 0)
-        *--at = '-';
-    wr_buf_add(b, at, (size_t) (digits + sizeof digits - at));
+        *to = '-';
+    b->len += len;
 }
 
 void wr_buf_add_hex(struct wr_buf *b, uint64_t n)

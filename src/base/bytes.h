@@ -58,6 +58,9 @@ static inline char wr_lower(char c)
     return (c >= 'A' && c <= 'Z') ? (char) (c | 0x20) : c;
 }
 
+/* Copies s in lower case; to: room for s.len octets, elsewhere than s. */
+void wr_lower_copy(char *to, struct wr_slice s);
+
 /* A growing buffer. Zeroed is empty and valid. Out of memory is a broken machine: it stops the process (WR_CHECK). */
 struct wr_buf {
     char *at;

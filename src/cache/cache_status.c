@@ -32,23 +32,23 @@ static void write_string(struct wr_buf *out, struct wr_slice s)
     wr_buf_add_char(out, '"');
 }
 
-static void write_item(struct wr_buf *out, struct wr_slice s)
-{
-    if (is_token(s))
-        wr_buf_add_slice(out, s);
-    else
-        write_string(out, s);
-}
-
 static void add_number(struct wr_buf *out, const char *name, int64_t n)
 {
     wr_buf_add_str(out, name);
     wr_buf_add_number(out, n);
 }
 
-void wr_cache_status_write(struct wr_buf *out, struct wr_slice server_name, const struct wr_cache_status *s)
+void wr_cache_status_name(struct wr_buf *out, struct wr_slice server_name)
 {
-    write_item(out, server_name);
+    if (is_token(server_name))
+        wr_buf_add_slice(out, server_name);
+    else
+        write_string(out, server_name);
+}
+
+void wr_cache_status_write(struct wr_buf *out, struct wr_slice item, const struct wr_cache_status *s)
+{
+    wr_buf_add_slice(out, item);
     if (s->hit) {
         wr_buf_add_str(out, "; hit");
     } else if (s->fwd != WR_FWD_NONE) {
@@ -71,6 +71,6 @@ void wr_cache_status_write(struct wr_buf *out, struct wr_slice server_name, cons
     }
     if (s->detail.at) {
         wr_buf_add_str(out, "; detail=");
-        write_item(out, s->detail);
+        wr_buf_add_slice(out, s->detail);
     }
 }

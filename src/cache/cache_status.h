@@ -23,9 +23,11 @@ struct wr_cache_status { /* zeroed says nothing */
     int64_t ttl;             /* seconds of freshness left; negative: stale since */
     bool stored, collapsed;  /* with fwd only */
     struct wr_slice key;     /* at NULL: leave out */
-    struct wr_slice detail;  /* at NULL: leave out */
+    struct wr_slice detail;  /* a token (RFC 9651 3.3.4), written as it is; at NULL: leave out */
 };
 
-/* Appends this cache's member: `edge-1; hit; ttl=30`. The caller writes the field's name and what earlier
- * caches said before it. */
-void wr_cache_status_write(struct wr_buf *out, struct wr_slice server_name, const struct wr_cache_status *s);
+/* Appends a server's name as it begins its member: a token, or a string where it isn't one. */
+void wr_cache_status_name(struct wr_buf *out, struct wr_slice server_name);
+/* Appends this cache's member: `edge-1; hit; ttl=30`. item: its name, as above. The caller writes the field's name and what
+ * earlier caches said before it. */
+void wr_cache_status_write(struct wr_buf *out, struct wr_slice item, const struct wr_cache_status *s);

@@ -70,8 +70,7 @@ static struct wr_slice host_of(struct wr_slice host, struct wr_arena *arena)
     else if (host.len > 0 && host.at[host.len - 1] == ':')
         host.len--;
     char *at = wr_arena_alloc(arena, host.len + 1);
-    for (size_t i = 0; i < host.len; i++)
-        at[i] = wr_lower(host.at[i]);
+    wr_lower_copy(at, host);
     return wr_slice(at, host.len);
 }
 

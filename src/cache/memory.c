@@ -71,6 +71,7 @@ static size_t entry_bytes(struct wr_entry *e)
 static void link_in(struct wr_memory *m, struct shard *s, struct wr_entry *e)
 {
     size_t before = s->table.bytes;
+    __atomic_store_n(&e->object->stored, true, __ATOMIC_RELEASE);
     wr_table_add(&s->table, e);
     TAILQ_INSERT_HEAD(&s->queue, e, queue);
     __atomic_add_fetch(&m->bytes, e->bytes + (s->table.bytes - before), __ATOMIC_RELAXED);
@@ -87,6 +88,7 @@ static void take_out(struct wr_memory *m, struct shard *s, struct wr_entry *e, s
 {
     if (s->hand == e)
         s->hand = newer(e);
+    __atomic_store_n(&e->object->stored, false, __ATOMIC_RELEASE);
     wr_table_remove(&s->table, e);
     TAILQ_REMOVE(&s->queue, e, queue);
     __atomic_sub_fetch(&m->bytes, e->bytes, __ATOMIC_RELAXED);
@@ -162,6 +164,14 @@ static void make_room(struct wr_memory *m, const struct wr_object *spare)
 }
 
 /* --- the interface --- */
+
+void wr_memory_ahead(struct wr_memory *m, struct wr_hash hash)
+{
+    struct shard *s = shard_of(m, hash);
+    pthread_mutex_lock(&s->lock);
+    wr_table_ahead(&s->table, hash.lo);
+    pthread_mutex_unlock(&s->lock);
+}
 
 struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct wr_slice key)
 {
@@ -290,7 +300,9 @@ bool wr_memory_swap(struct wr_memory *m, const struct wr_object *old, struct wr_
     struct wr_entry *e = wr_table_find(&s->table, object->hash);
     if (e && e->object == old) { /* of the same size */
         given_up = e->object;
+        __atomic_store_n(&given_up->stored, false, __ATOMIC_RELEASE);
         e->object = wr_object_ref(object);
+        __atomic_store_n(&object->stored, true, __ATOMIC_RELEASE);
         e->flow = object->flow;
     }
     pthread_mutex_unlock(&s->lock);

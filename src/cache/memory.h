@@ -10,6 +10,9 @@ struct wr_memory;
 
 struct wr_memory *wr_memory_new(uint64_t size, uint64_t max_object);
 void wr_memory_free(struct wr_memory *m);
+/* For who is about to look up several: what wr_memory_get() will read of this one is on its way into the processor's caches, and
+ * comes together with that of the others. */
+void wr_memory_ahead(struct wr_memory *m, struct wr_hash hash);
 /* A reference to the object under this key (text compared), or NULL. Freshness is the caller's question. */
 struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct wr_slice key);
 /* The same without comparing the text, and without counting as a use. */

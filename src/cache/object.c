@@ -69,12 +69,23 @@ struct wr_object *wr_object_ref(struct wr_object *o)
     return o;
 }
 
-void wr_object_unref(struct wr_object *o)
+void wr_object_ref_many(struct wr_object *o, unsigned count)
 {
-    if (o == NULL || __atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) > 0)
+    __atomic_add_fetch(&o->refs, count, __ATOMIC_RELAXED);
+}
+
+void wr_object_unref_many(struct wr_object *o, unsigned count)
+{
+    if (__atomic_sub_fetch(&o->refs, count, __ATOMIC_ACQ_REL) > 0)
         return;
     wr_flow_unref(o->flow);
     free(o);
+}
+
+void wr_object_unref(struct wr_object *o)
+{
+    if (o)
+        wr_object_unref_many(o, 1);
 }
 
 struct wr_span wr_object_age(const struct wr_object *o, struct wr_time now)

@@ -47,6 +47,7 @@ struct wr_object {
     unsigned refs;
     uint64_t gens_epoch;          /* atomic: of the generations they were last compared with and found current; 0: never */
     bool shelved;                 /* atomic: Redis has confirmed that it holds it */
+    bool stored;                  /* atomic: the memory store holds it; written behind its shard's lock */
     struct wr_hash hash;          /* of key; from here on nothing changes */
     struct wr_slice key;          /* the cache key's whole text */
     struct wr_slice host;         /* part of the Redis key's name; "" if the key has none */
@@ -82,6 +83,9 @@ struct wr_object *wr_object_new_passed(const struct wr_meta *meta, size_t room, 
 struct wr_object wr_object_facts(const struct wr_object *o);
 struct wr_object *wr_object_ref(struct wr_object *o);
 void wr_object_unref(struct wr_object *o);
+/* Several references at once. */
+void wr_object_ref_many(struct wr_object *o, unsigned count);
+void wr_object_unref_many(struct wr_object *o, unsigned count);
 
 /* current_age (RFC 9111 4.2.3), never negative. */
 struct wr_span wr_object_age(const struct wr_object *o, struct wr_time now);

@@ -56,19 +56,28 @@ void wr_table_fini(struct wr_table *t)
 __attribute__((always_inline)) static inline void fetch_ahead(const struct wr_entry *e)
 {
     const char *object = (const char *) e->object, *flow = e->flow;
+#pragma GCC unroll 8
     for (size_t at = 0; at < AHEAD_OBJECT; at += 64)
         __builtin_prefetch(object + at);
-    for (size_t at = 0; flow && at < AHEAD_FLOW; at += 64)
+    if (flow == NULL)
+        return;
+#pragma GCC unroll 10
+    for (size_t at = 0; at < AHEAD_FLOW; at += 64)
         __builtin_prefetch(flow + at);
+}
+
+void wr_table_ahead(const struct wr_table *t, uint64_t hash_lo)
+{
+    const struct wr_entry *e = *slot(t, index_of(t, hash_lo));
+    while (e && e->hash_lo != hash_lo)
+        e = e->chain;
+    if (e)
+        fetch_ahead(e);
 }
 
 struct wr_entry *wr_table_find(const struct wr_table *t, struct wr_hash hash)
 {
     struct wr_entry *e = *slot(t, index_of(t, hash.lo));
-    while (e && e->hash_lo != hash.lo)
-        e = e->chain;
-    if (e)
-        fetch_ahead(e);
     while (e && !(e->hash_lo == hash.lo && wr_hash_eq(e->object->hash, hash)))
         e = e->chain;
     return e;

@@ -37,6 +37,8 @@ struct wr_table {
 
 void wr_table_init(struct wr_table *t);
 void wr_table_fini(struct wr_table *t);
+/* See wr_memory_ahead(). */
+void wr_table_ahead(const struct wr_table *t, uint64_t hash_lo);
 struct wr_entry *wr_table_find(const struct wr_table *t, struct wr_hash hash);
 /* hash must not be in it yet. */
 void wr_table_add(struct wr_table *t, struct wr_entry *e);

@@ -6,6 +6,7 @@
 
 #include "cache/generations.h"
 #include "cache/memory.h"
+#include "cache/near.h"
 #include "cache/shelf.h"
 #include "limit/limit.h"
 #include "log/access.h"
@@ -20,6 +21,7 @@ struct wr_purger;
 struct wr_conn;
 struct wr_flight;
 struct wr_txn;
+struct wr_batch;
 
 struct wr_shared {
     struct wr_memory *memory;      /* NULL: memory: off */
@@ -30,7 +32,7 @@ struct wr_shared {
     struct wr_backends *backends;
     struct wr_herald *herald;      /* NULL: no Redis */
     struct wr_access *access;      /* NULL: access: off */
-    struct wr_slice name;          /* server_name, in Cache-Status */
+    struct wr_slice name;          /* server_name, as it stands in Cache-Status */
     struct wr_slice via[2];        /* "1.0 <server_name>", "1.1 <server_name>": by the version received (RFC 9110 7.6.3) */
     bool draining;                 /* atomic */
     unsigned connections;          /* atomic: open client connections */
@@ -61,7 +63,8 @@ struct wr_worker {
     size_t spare_flight_count;
     char *spare_buffers;    /* linked through their first octets */
     unsigned spare_buffer_count;
-    struct wr_buf staged;   /* small answers of the connection whose requests are being started: they leave in one write */
+    struct wr_near *near;   /* what it has found in memory lately */
+    struct wr_batch *batch; /* what has arrived in this turn, and the answers that leave with its end */
 };
 
 /* Thread: the worker's. */

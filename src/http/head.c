@@ -104,11 +104,6 @@ const struct wr_field *wr_head_next(const struct wr_head *h, enum wr_field_id id
     return NULL;
 }
 
-const struct wr_field *wr_head_get(const struct wr_head *h, enum wr_field_id id)
-{
-    return wr_head_next(h, id, NULL);
-}
-
 const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice name,
                                      const struct wr_field *after)
 {

@@ -86,11 +86,14 @@ static inline struct wr_slice wr_head_site(const struct wr_head *h)
 {
     return h->site.at ? h->site : h->host;
 }
-/* The first field with this id, or NULL. */
-const struct wr_field *wr_head_get(const struct wr_head *h, enum wr_field_id id);
-/* The next one behind `after` (NULL: the first). For fields that may repeat. */
+/* The next field with this id behind `after` (NULL: the first), or NULL. For fields that may repeat. */
 const struct wr_field *wr_head_next(const struct wr_head *h, enum wr_field_id id,
                                     const struct wr_field *after);
+/* The first one, or NULL. */
+static inline const struct wr_field *wr_head_get(const struct wr_head *h, enum wr_field_id id)
+{
+    return h->known >> (id % 64) & 1 ? wr_head_next(h, id, NULL) : NULL;
+}
 /* By name, for fields without an id too. */
 const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice name,
                                      const struct wr_field *after);

@@ -19,10 +19,12 @@ static bool is_regname(struct wr_slice s)
 {
     if (!wr_octets_all(s, WR_OC_REGNAME))
         return false;
-    for (size_t i = 0; i < s.len; i++)
-        if (s.at[i] == '%' &&
-            (i + 2 >= s.len || !wr_octet_is(s.at[i + 1], WR_OC_HEX) || !wr_octet_is(s.at[i + 2], WR_OC_HEX)))
+    const char *end = s.at + s.len, *percent = s.at;
+    while ((percent = memchr(percent, '%', (size_t) (end - percent))) != NULL) {
+        if (end - percent < 3 || !wr_octet_is(percent[1], WR_OC_HEX) || !wr_octet_is(percent[2], WR_OC_HEX))
             return false;
+        percent += 3;
+    }
     return true;
 }
 

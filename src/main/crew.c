@@ -7,6 +7,7 @@
 #include "flight/flight.h"
 #include "log/log.h"
 #include "stats/stats.h"
+#include "txn/batch.h"
 #include "txn/txn.h"
 
 #define OPEN_POLL_MS 5
@@ -75,6 +76,7 @@ static void on_tick(struct wr_timer *timer)
 {
     struct member *m = WR_CONTAINER(timer, struct member, tick);
     wr_timer_set(&m->tick, WR_SPAN_S(1));
+    wr_near_sweep(m->worker.near);
     if (m->worker.shared->access)
         wr_access_flush(m->worker.shared->access);
 }
@@ -148,6 +150,8 @@ static void member_init(struct member *m, struct wr_crew *crew, unsigned index, 
     TAILQ_INIT(&w->conns);
     TAILQ_INIT(&w->flights);
     WR_CHECK(wr_loop_init(&w->loop, index) == 0 && pthread_mutex_init(&m->lock, NULL) == 0);
+    w->batch = wr_batch_new(w);
+    w->near = wr_near_new();
     if (policy->redis.enabled) {
         char name[160];
         snprintf(name, sizeof name, "weir:%s:%u", node_name, index);
@@ -262,7 +266,6 @@ static void free_spares(struct wr_worker *w)
         wr_txn_free_spare(t);
     }
     wr_flights_free_spares(w);
-    wr_buf_fini(&w->staged);
     while (w->spare_buffers) {
         char *buffer = w->spare_buffers;
         memcpy(&w->spare_buffers, buffer, sizeof w->spare_buffers);
@@ -281,6 +284,8 @@ static void member_fini(struct member *m)
         wr_accept_stop(&m->accepts[i]);
     free(m->accepts);
     wr_note_fini(&m->orders);
+    wr_batch_free(w->batch);
+    wr_near_free(w->near);
     wr_policy_unref(m->adopt);
     wr_tenure_unref(w->tenure);
     if (w->shelf)

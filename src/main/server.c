@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "cache/cache_status.h"
 #include "flight/purger.h"
 #include "log/log.h"
 #include "main/changes.h"
@@ -421,7 +422,9 @@ static void fill_shared(struct server *s)
         sprintf(via, "1.%d %s", minor, p->server_name);
         s->shared.via[minor] = wr_slice_str(via);
     }
-    s->shared.name = wr_slice_str(wr_slice_dup(wr_slice_str(p->server_name)));
+    struct wr_buf name = { 0 };
+    wr_cache_status_name(&name, wr_slice_str(p->server_name));
+    s->shared.name = wr_buf_slice(&name);
     s->shared.memory = p->memory ? wr_memory_new(p->memory_size, p->memory_max_object) : NULL;
     s->shared.gens = wr_gens_new(p->redis.enabled ? &p->redis : NULL);
     s->shared.flights = wr_flights_new();

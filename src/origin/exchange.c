@@ -4,19 +4,37 @@
 
 /* --- trying servers --- */
 
-/* Sends the request over the wire that the run has. */
+/* The request is to go over the wire that the run has. It leaves together with the others of this turn. */
 static enum wr_err ask(struct wr_exchange_run *run)
 {
+    struct wr_origins *o = run->origins;
+    enum wr_err err = wr_send_start(run);
+    if (err != WR_OK)
+        return err;
     run->stage = WR_RUN_ASKING;
-    run->x->sent = run->origins->loop->now;
+    run->x->sent = o->loop->now;
     run->x->reused = run->wire->used;
     wr_socket_read(&run->wire->socket, true);
-    enum wr_err err = wr_send_start(run);
-    if (err == WR_OK)
-        err = wr_send_more(run);
-    if (err == WR_OK)
-        wr_run_wait(run);
-    return err;
+    run->asking = true;
+    TAILQ_INSERT_TAIL(&o->asking, run, entry);
+    wr_note_post(&o->ask);
+    return WR_OK;
+}
+
+static void asked(struct wr_exchange_run *run)
+{
+    if (!run->asking)
+        return;
+    run->asking = false;
+    TAILQ_REMOVE(&run->origins->asking, run, entry);
+}
+
+void wr_run_ask(struct wr_note *note)
+{
+    struct wr_origins *o = WR_CONTAINER(note, struct wr_origins, ask);
+    struct wr_exchange_run *run;
+    while ((run = TAILQ_FIRST(&o->asking)) != NULL)
+        wr_run_writable(run);
 }
 
 /* The next address of the present server. ORIGIN_REFUSED: none is left. */
@@ -197,6 +215,7 @@ void wr_run_wait(struct wr_exchange_run *run)
 
 void wr_run_writable(struct wr_exchange_run *run)
 {
+    asked(run);
     enum wr_err err = wr_send_more(run);
     if (err != WR_OK)
         wr_run_finish(run, err);
@@ -260,12 +279,13 @@ static void on_deadline(struct wr_timer *t)
  * new connection (RFC 9112 9.3.1). */
 void wr_run_lost(struct wr_exchange_run *run)
 {
-    bool again = run->stage == WR_RUN_ASKING && !run->in.begun && run->wire->used && run->x->idempotent &&
+    bool again = run->stage == WR_RUN_ASKING && !run->in.begun && run->wire->used && (run->x->idempotent || run->asking) &&
                  run->resends < run->origin->policy->retries && wr_send_rewindable(run);
     if (!again) {
         wr_run_finish(run, WR_ERR_ORIGIN_CLOSED);
         return;
     }
+    asked(run);
     run->resends++;
     run->fresh = true;
     wr_timer_clear(&run->deadline);
@@ -333,6 +353,7 @@ static void end(struct wr_exchange_run *run, enum wr_err err)
     bool reusable = err == WR_OK && in->keep && !in->excess && run->out.done && !run->origins->closing;
     if (run->stage == WR_RUN_QUEUED)
         TAILQ_REMOVE(&run->origin->queue, run, entry);
+    asked(run);
     wr_timer_clear(&run->deadline);
     wr_names_cancel(&run->query);
     wr_send_stop(run);

@@ -73,6 +73,8 @@ struct wr_origins {
     unsigned running;            /* exchanges under way */
     bool closing;                /* freed when none is */
     struct wr_run_list spare;
+    struct wr_run_list asking;   /* their requests leave together, when the turn ends */
+    struct wr_note ask;
     struct wr_corpse corpse;
     struct wr_field fields[WR_MAX_FIELDS]; /* of the head being handed over: one at a time */
     char scratch[WR_SCRATCH];
@@ -128,7 +130,8 @@ struct wr_exchange_run {
     enum wr_err last;            /* how the last server failed */
     struct wr_sending out;
     struct wr_receiving in;
-    TAILQ_ENTRY(wr_exchange_run) entry; /* spare, or queued */
+    bool asking;                 /* nothing has been sent yet */
+    TAILQ_ENTRY(wr_exchange_run) entry; /* spare, queued or asking */
 };
 
 /* --- exchange.c --- */
@@ -137,6 +140,7 @@ enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_peer *peer) WR
 /* Every one of these may end the run: nobody touches it afterwards unless its wire still says that it is the run's. */
 void wr_run_connected(struct wr_exchange_run *run, enum wr_err err); /* the wire has been made, or hasn't */
 void wr_run_writable(struct wr_exchange_run *run);
+void wr_run_ask(struct wr_note *note);                       /* for those that are asking */
 void wr_run_dequeued(struct wr_exchange_run *run);           /* its turn has come: it stands in no queue any more */
 void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head); /* the final head: calls on_head */
 void wr_run_lost(struct wr_exchange_run *run);               /* the peer closed before its answer was whole */

@@ -115,6 +115,8 @@ struct wr_origins *wr_origins_new(struct wr_loop *loop, struct wr_policy *policy
     o->list = calloc(o->count ? o->count : 1, sizeof *o->list);
     WR_CHECK(o->list != NULL);
     TAILQ_INIT(&o->spare);
+    TAILQ_INIT(&o->asking);
+    wr_note_init(&o->ask, loop, wr_run_ask);
     if (names_needed(policy))
         o->names = wr_names_new(loop, NULL);
     for (size_t i = 0; i < o->count; i++)
@@ -143,6 +145,7 @@ static void bury(struct wr_corpse *corpse)
     }
     for (size_t i = 0; i < o->count; i++)
         origin_fini(&o->list[i]);
+    wr_note_fini(&o->ask);
     wr_names_free(o->names);
     wr_policy_unref(o->policy);
     free(o->list);

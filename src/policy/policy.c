@@ -85,16 +85,17 @@ void wr_policy_unref(struct wr_policy *p)
 
 struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena)
 {
-    struct wr_slice host = wr_arena_copy(arena, authority);
-    const char *bracket = memchr(host.at, ']', host.len);
-    const char *colon = bracket ? bracket + 1 : memchr(host.at, ':', host.len);
+    struct wr_slice host = authority;
+    const char *bracket = host.len && host.at[0] == '[' ? memchr(host.at, ']', host.len) : NULL;
+    const char *colon = bracket ? bracket + 1 : host.len ? memchr(host.at, ':', host.len) : NULL;
     if (colon && colon < host.at + host.len)
         host.len = (size_t) (colon - host.at);
     if (host.len > 1 && host.at[host.len - 1] == '.') /* the root of the DNS: the same name */
         host.len--;
-    for (size_t i = 0; i < host.len; i++)
-        ((char *) host.at)[i] = wr_lower(host.at[i]);
-    return host;
+    char *at = wr_arena_alloc(arena, host.len + 1);
+    wr_lower_copy(at, host);
+    at[host.len] = '\0';
+    return wr_slice(at, host.len);
 }
 
 const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,

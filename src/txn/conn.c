@@ -10,14 +10,13 @@
 #include "net/proxy.h"
 #include "net/socket.h"
 #include "stats/stats.h"
+#include "txn/batch.h"
 #include "txn/txn.h"
 
 #define LINGER_S 2
 #define FIRST_WORDS_S 1          /* while draining, for a connection that has asked nothing yet */
 #define READS_PER_TURN 16        /* then others on the loop get their turn */
 #define SPARE_BUFFERS 256        /* of a worker: what a crowd needed beyond is given back */
-#define STAGED_ANSWER (8 * 1024) /* larger ones aren't copied to leave together with others */
-#define STAGED_MOST (64 * 1024)
 
 /* --- buffers: pooled per worker, linked through their first octets --- */
 
@@ -94,8 +93,11 @@ static void bury(struct wr_corpse *corpse)
 void wr_conn_kill(struct wr_conn *c)
 {
     struct wr_worker *w = c->worker;
+    if (c->staged) /* answers that were given before what ends it */
+        wr_batch_flush(w->batch);
     if (c->fd < 0)
         return;
+    wr_batch_remove(w->batch, c);
     c->reading = c->writing = false;
     event_del(&c->event);
     close(c->fd);
@@ -174,7 +176,10 @@ static bool proxy_done(struct wr_conn *c)
     return true;
 }
 
-static bool send_staged(struct wr_conn *c);
+static bool draining(const struct wr_conn *c)
+{
+    return __atomic_load_n(&c->worker->shared->draining, __ATOMIC_RELAXED);
+}
 
 /* Starts what is whole in the buffer, one after another: a transaction that ends within its first turn comes back through
  * wr_conn_next() and leaves the rest to this loop. While answers wait for the socket it starts nothing: new ones must not
@@ -187,28 +192,39 @@ static void look_for_heads(struct wr_conn *c)
     while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->pending.len == 0 && c->to > c->from && wr_txn_head_ready(c))
         start_txn(c);
     c->looking = false;
-    if (!send_staged(c))
-        wr_conn_kill(c);
+    if (c->staged && (c->eof || draining(c)))
+        wr_batch_flush(c->worker->batch);
     if (c->fd < 0 || c->state != WR_CONN_HEAD)
         return;
-    if (c->pending.len > 0) {
-        c->partial = false;
-        wr_timer_set(&c->timer, policy_of(c)->send_timeout);
+    if (c->pending.len > 0)
         return; /* go_on_sending() comes back here */
-    }
     if (c->eof) {
         wr_conn_kill(c); /* it asked for nothing more, or for half of something */
+        return;
+    }
+    if (draining(c) && c->to == c->from && c->requests > 0) {
+        linger(c);
         return;
     }
     wr_conn_want_read(c, true);
     become_idle(c);
 }
 
+void wr_conn_look(struct wr_conn *c)
+{
+    look_for_heads(c);
+    /* There was more than fitted into the buffer, or a FIN or a reset had come already, or a body goes on: see read_once(). */
+    bool more = c->readable || (c->txn && c->txn->body_open);
+    if (c->fd >= 0 && more) {
+        c->readable = true;
+        event_active(&c->event, EV_READ, 0);
+    }
+}
+
 void wr_conn_next(struct wr_conn *c, bool keep)
 {
     c->txn = NULL;
-    bool draining = __atomic_load_n(&c->worker->shared->draining, __ATOMIC_RELAXED);
-    if (!keep || (draining && c->to == c->from)) {
+    if (!keep) {
         linger(c);
         return;
     }
@@ -237,6 +253,8 @@ static void on_eof(struct wr_conn *c)
 {
     c->eof = true;
     wr_conn_want_read(c, false);
+    if (c->staged)
+        wr_batch_flush(c->worker->batch);
     if (c->state == WR_CONN_BUSY)
         wr_txn_input(c->txn); /* a body that will never be whole; else it may still want its answer */
     else if (c->pending.len == 0) /* else answers are still on their way */
@@ -247,7 +265,7 @@ static void on_octets(struct wr_conn *c)
 {
     switch (c->state) {
     case WR_CONN_HEAD:
-        look_for_heads(c);
+        wr_batch_add(c->worker->batch, c);
         break;
     case WR_CONN_BUSY:
         wr_txn_input(c->txn);
@@ -282,16 +300,18 @@ static bool read_once(struct wr_conn *c)
         return false;
     }
     c->to += (size_t) n;
-    on_octets(c);
-    /* It was empty then, and what comes later is an edge of its own; only a FIN or a reset that came before has had its
+    /* It is empty now, and what comes later is an edge of its own; only a FIN or a reset that came before has had its
      * edge. Sending would tell of a reset (libevent doesn't), but who waits for more of a body has to read on. */
     if ((size_t) n < room && !c->hung_up && !(c->txn && c->txn->body_open))
         c->readable = false;
-    return c->fd >= 0;
+    on_octets(c);
+    return c->fd >= 0 && !c->in_batch;
 }
 
 static void read_more(struct wr_conn *c)
 {
+    if (c->in_batch)
+        return; /* wr_conn_look() reads on */
     for (int i = 0; i < READS_PER_TURN; i++)
         if (!c->reading || !c->readable || !read_once(c))
             return;
@@ -326,30 +346,34 @@ static void send_pending(struct wr_conn *c)
         wr_buf_fini(&c->pending);
 }
 
-/* What stays over is kept with the connection: the next answer waits for it. false: the client has gone. Ends nothing, as a
- * transaction may be on the stack. */
-static bool send_staged(struct wr_conn *c)
+void wr_conn_put_staged(struct wr_conn *c, struct wr_slice octets)
 {
-    struct wr_buf *staged = &c->worker->staged;
-    if (staged->len == 0)
-        return true;
-    WR_CHECK(c->pending.len == 0); /* nothing is staged behind what waits */
-    const struct iovec all = { staged->at, staged->len };
-    ssize_t n = c->fd >= 0 ? put_out(c, &all, 1) : -1;
-    if (n >= 0 && (size_t) n < staged->len) {
-        wr_buf_add(&c->pending, staged->at + n, staged->len - (size_t) n);
-        c->writing = true;
+    size_t sent = 0;
+    if (c->pending.len == 0) {
+        const struct iovec all = { (char *) (uintptr_t) octets.at, octets.len };
+        ssize_t n = put_out(c, &all, 1);
+        if (n < 0) { /* ended in a callback of its own: a transaction may be on the stack */
+            c->readable = true;
+            event_active(&c->event, EV_READ, 0);
+            return;
+        }
+        sent = (size_t) n;
     }
-    wr_buf_clear(staged);
-    return n >= 0;
+    if (sent == octets.len)
+        return;
+    wr_buf_add(&c->pending, octets.at + sent, octets.len - sent);
+    c->writing = true;
+    if (c->txn == NULL) {
+        c->partial = false;
+        wr_timer_set(&c->timer, policy_of(c)->send_timeout);
+    }
 }
 
-/* May the answer wait for the next ones? If more requests seem to be in the buffer, and it is not the last. Not behind what
- * waits for the socket: then the transaction waits too, and no more is read from a client that takes nothing. */
-static bool may_stage(const struct wr_conn *c, size_t octets)
+/* May the answer leave together with others? Not the last one, nor behind what waits for the socket: then the transaction waits
+ * too, and no more is read from a client that takes nothing. */
+static bool may_stage(const struct wr_conn *c)
 {
-    return c->looking && c->pending.len == 0 && c->to > c->from && !c->txn->close && octets <= STAGED_ANSWER &&
-           c->worker->staged.len + octets <= STAGED_MOST;
+    return c->pending.len == 0 && !c->txn->close && !draining(c);
 }
 
 ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
@@ -357,13 +381,10 @@ ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
     size_t octets = 0;
     for (int i = 0; i < count; i++)
         octets += iov[i].iov_len;
-    if (may_stage(c, octets)) {
-        for (int i = 0; i < count; i++)
-            wr_buf_add(&c->worker->staged, iov[i].iov_base, iov[i].iov_len);
+    if (may_stage(c) && wr_batch_stage(c->worker->batch, c, iov, count, octets))
         return (ssize_t) octets;
-    }
-    if (c->looking && !send_staged(c))
-        return -1;
+    if (c->staged)
+        wr_batch_flush(c->worker->batch);
     if (c->pending.len > 0) /* then an edge is to come */
         return 0;
     ssize_t n = put_out(c, iov, count);
@@ -373,8 +394,8 @@ ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
 
 void wr_conn_send_interim(struct wr_conn *c, struct wr_slice octets)
 {
-    if (c->looking && !send_staged(c))
-        return; /* the next write finds that out too, and ends it */
+    if (c->staged)
+        wr_batch_flush(c->worker->batch);
     wr_buf_add_slice(&c->pending, octets);
     if (c->fd >= 0)
         wr_conn_yield(c);
@@ -398,7 +419,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     struct wr_conn *c = arg;
     (void) fd;
     WR_CHECK(c->magic == WR_CONN_MAGIC);
-    wr_loop_tick(&c->worker->loop);
+    if (c->state != WR_CONN_HEAD || c->writing) /* what is read of a head is looked at later: the batch asks the clock then */
+        wr_loop_tick(&c->worker->loop);
     c->readable |= (what & (EV_READ | EV_CLOSED)) != 0;
     c->hung_up |= (what & EV_CLOSED) != 0;
     if ((what & EV_WRITE) && c->writing)

@@ -1,6 +1,7 @@
 /* LOOKUP: is it stored here, and may it be used? What isn't becomes a flight: alone, or with whoever else wants it. */
 #include "base/rand.h"
 #include "stats/stats.h"
+#include "txn/batch.h"
 #include "txn/txn.h"
 
 #define MAX_AGAIN 4 /* Vary that changes with every look: give up sharing */
@@ -166,7 +167,16 @@ static bool trusted(const struct wr_txn *t, const struct wr_object *object)
 static struct wr_object *get(struct wr_txn *t, const struct wr_key *key)
 {
     struct wr_memory *memory = t->worker->shared->memory;
-    return memory ? wr_memory_get(memory, key->hash, key->text) : NULL;
+    if (memory == NULL)
+        return NULL;
+    struct wr_time now = t->worker->loop.mono;
+    struct wr_object *object = wr_near_get(t->worker->near, key->hash, key->text, now);
+    if (object)
+        return object;
+    object = wr_memory_get(memory, key->hash, key->text);
+    if (object)
+        wr_near_found(t->worker->near, object, now);
+    return object;
 }
 
 static void choose_variant(struct wr_txn *t, struct wr_object *marker)
@@ -207,7 +217,7 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
         return board(t, fwd, true);
     if (object->meta.kind == WR_OBJECT_PASS) {
         bool live = wr_object_freshness(object, t->worker->loop.now).us > 0 && wr_rules_passes(&t->rules, object);
-        wr_object_unref(object);
+        wr_near_give(t->worker->near, object);
         t->detail = live ? "PASS_MARKER" : NULL;
         return live ? wr_txn_fetch_alone(t, fwd) : board(t, fwd, true);
     }
@@ -243,12 +253,21 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
         return wr_txn_fetch_alone(t, get ? WR_FWD_BYPASS : WR_FWD_METHOD);
     }
     t->primary = t->key = wr_key_build(&t->route->cache, &t->head, &t->arena);
-    return wr_txn_look_up(t);
+    struct wr_memory *memory = t->worker->shared->memory;
+    bool far = memory && !wr_near_has(t->worker->near, t->key.hash, t->worker->loop.mono);
+    t->parked = far && wr_batch_park(t->worker->batch, t);
+    if (far && !t->parked)
+        wr_memory_ahead(memory, t->key.hash);
+    return t->parked ? WR_TXN_WAIT : wr_txn_look_up(t);
 }
 
-/* A hit that waited for its limit. */
+/* Others have made their keys meanwhile; or a hit has waited for its limit. */
 enum wr_txn_stage wr_txn_lookup_resume(struct wr_txn *t)
 {
+    if (t->parked) {
+        t->parked = false;
+        return wr_txn_look_up(t);
+    }
     if (t->err != WR_OK)
         return wr_txn_refuse(t, t->err, t->why);
     if (t->limit == WR_LIMIT_PENDING)

@@ -178,7 +178,9 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
 {
     size_t turn = 0;
     for (;;) {
-        struct load l = { .count = 0 };
+        struct load l; /* not zeroed as a whole: iov is most of it */
+        l.count = 0;
+        l.head = l.frame = l.content = 0;
         load_head(t, &l);
         load_content(t, &l);
         size_t total = l.head + l.frame + l.content;

@@ -6,6 +6,7 @@
 
 #include "net/proxy.h"
 #include "stats/stats.h"
+#include "txn/batch.h"
 
 #define SPARE_TXNS 1024 /* of a worker: what more were once under way at the same time is given back */
 
@@ -55,6 +56,8 @@ static struct wr_txn *txn_take(struct wr_conn *c)
 static void disarm(struct wr_txn *t)
 {
     t->over = true;
+    if (t->parked)
+        wr_batch_forget(t->worker->batch, t);
     if (t->limit == WR_LIMIT_PENDING)
         wr_limit_cancel(&t->ask);
     wr_audience_leave(&t->audience);
@@ -69,8 +72,8 @@ static void disarm(struct wr_txn *t)
         wr_body_reader_fini(&t->body);
         t->upload = NULL;
     }
-    wr_object_unref(t->object);
-    wr_object_unref(t->marker);
+    wr_near_give(t->worker->near, t->object);
+    wr_near_give(t->worker->near, t->marker);
     wr_object_unref(t->stale);
 }
 
@@ -149,14 +152,25 @@ static void drive(struct wr_txn *t, enum wr_txn_stage next)
         txn_end(t);
 }
 
-void wr_txn_wake(struct wr_txn *t)
+static void resume(struct wr_txn *t)
 {
     WR_CHECK(t->magic == WR_TXN_MAGIC && !t->running && !t->over);
-    t->running = t->waited = true;
+    t->running = true;
     enum wr_txn_stage next = steps[t->stage].resume(t);
     t->running = false;
     if (next != WR_TXN_WAIT || t->conn == NULL)
         drive(t, next);
+}
+
+void wr_txn_wake(struct wr_txn *t)
+{
+    t->waited = true;
+    resume(t);
+}
+
+void wr_txn_unpark(struct wr_txn *t)
+{
+    resume(t);
 }
 
 /* --- from the connection --- */

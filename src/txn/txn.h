@@ -32,14 +32,10 @@ struct wr_txn {
     struct wr_time started;      /* wall clock */
     struct wr_time started_mono;
 
-    /* READ: the request */
-    struct wr_parse parse;
-    struct wr_head head;
+    /* READ, with `parse`, `head`, `body` and `upload_room`, below */
     bool refused;                /* a refusal before there was a request: head is what wr_parse_salvage() says */
-    struct wr_body_reader body;  /* takes the framing off the request's body */
-    bool body_open;              /* octets of it are still to come */
-    struct wr_flow *upload;      /* where it goes; NULL: no body */
-    struct wr_note upload_room;  /* the upload has room again */
+    bool body_open;              /* octets of its body are still to come */
+    struct wr_flow *upload;      /* where they go; NULL: no body */
     uint64_t received;
 
     /* ROUTE */
@@ -58,8 +54,8 @@ struct wr_txn {
     /* LIMIT */
     enum wr_limit_state limit;   /* and `ask`, below */
 
-    /* LOOKUP, FOLLOW */
-    struct wr_request_rules rules;
+    /* LOOKUP, FOLLOW, with `rules`, below */
+    bool parked;                 /* for the others of the batch to make their keys too */
     struct wr_key primary, key;
     struct wr_slice vary_values;
     struct wr_object *marker, *stale;
@@ -97,6 +93,11 @@ struct wr_txn {
 
     /* What stands from here on stays between two transactions and isn't zeroed: it is warm memory, or set before it is read. */
     struct wr_arena arena;
+    struct wr_parse parse;
+    struct wr_head head;         /* the request */
+    struct wr_body_reader body;  /* takes the framing off its body; this and the next only with `upload` */
+    struct wr_note upload_room;  /* the upload has room again */
+    struct wr_request_rules rules; /* set by LOOKUP */
     struct wr_buf out;           /* what of the head is written per request */
     struct wr_buf frame;         /* chunk-size line, part header, end */
     struct wr_answer answer;
@@ -121,6 +122,8 @@ void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why);
 void wr_txn_free_spare(struct wr_txn *t);
 /* What the stage waits for has happened. */
 void wr_txn_wake(struct wr_txn *t);
+/* The batch has let it look up its key. */
+void wr_txn_unpark(struct wr_txn *t);
 /* Octets of the body have come, or the end of the client's sending. */
 void wr_txn_input(struct wr_txn *t);
 /* The connection's timer has fired. */

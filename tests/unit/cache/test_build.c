@@ -351,15 +351,17 @@ static void cache_status_is_a_structured_field(void **state)
           { .fwd = WR_FWD_URI_MISS, .stored = true, .collapsed = true },
           "edge-1; fwd=uri-miss; stored; collapsed" },
         { "edge-1", { .fwd = WR_FWD_STALE, .fwd_status = 304 }, "edge-1; fwd=stale; fwd-status=304" },
-        { "1edge",
-          { .fwd = WR_FWD_BYPASS, .detail = WR_SLICE("a b\\") },
-          "\"1edge\"; fwd=bypass; detail=\"a b\\\\\"" },
+        { "1edge", { .fwd = WR_FWD_BYPASS }, "\"1edge\"; fwd=bypass" },
+        { "a \"b\\", { .hit = true }, "\"a \\\"b\\\\\"; hit" },
         { "e", { .hit = true, .key = WR_SLICE("a\nb\"c") }, "e; hit; key=\"a?b\\\"c\"" },
         { "e", { .detail = WR_SLICE("none") }, "e; detail=none" },
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         struct wr_buf out = { 0 };
-        wr_cache_status_write(&out, wr_slice_str(lines[i].name), &lines[i].s);
+        struct wr_buf name = { 0 };
+        wr_cache_status_name(&name, wr_slice_str(lines[i].name));
+        wr_cache_status_write(&out, wr_buf_slice(&name), &lines[i].s);
+        wr_buf_fini(&name);
         if (!wr_slice_eq(wr_buf_slice(&out), wr_slice_str(lines[i].want)))
             fail_msg("%.*s", WR_SLICE_ARG(wr_buf_slice(&out)));
         wr_buf_fini(&out);

@@ -1,0 +1,24 @@
+/* What one worker has found in the memory store more than once lately: found again without a lock, and without writing
+ * to anything that other workers read. So an object that everybody asks for costs the same on every core, however many
+ * there are.
+ *
+ * For each it holds a stock of references, taken at once, which transactions draw and give back. Whether the store still holds the
+ * object is said by the object itself (`stored`), so a purge is seen as soon as by looking it up. Thread: the worker's. */
+#pragma once
+
+#include "cache/object.h"
+
+struct wr_near;
+
+struct wr_near *wr_near_new(void);
+void wr_near_free(struct wr_near *n);
+/* Will wr_near_get() find it, as far as can be told without its text? now: monotonic, as everywhere here. */
+bool wr_near_has(const struct wr_near *n, struct wr_hash hash, struct wr_time now);
+/* A reference to what the memory store holds under this key (text compared); NULL: look there. */
+struct wr_object *wr_near_get(struct wr_near *n, struct wr_hash hash, struct wr_slice key, struct wr_time now);
+/* It has just been found in the memory store. */
+void wr_near_found(struct wr_near *n, struct wr_object *object, struct wr_time now);
+/* Takes a reference back, whoever it came from. NULL: nothing. */
+void wr_near_give(struct wr_near *n, struct wr_object *object);
+/* Lets go of what the store no longer holds. Now and then. */
+void wr_near_sweep(struct wr_near *n);

@@ -1,0 +1,153 @@
+#include "txn/batch.h"
+
+#include <stdlib.h>
+
+#include "txn/txn.h"
+
+#define CONNS_MOST 16            /* then they are worked on: answers shouldn't wait long for others, nor leave the caches */
+#define ANSWER_MOST (8 * 1024)   /* larger ones aren't copied */
+#define OCTETS_MOST (64 * 1024)
+#define SHARES_MOST 64
+
+/* A run of staged octets for one connection. */
+struct share {
+    struct wr_conn *conn;
+    size_t end; /* behind its last octet */
+};
+
+struct wr_batch {
+    struct wr_loop *loop;
+    struct wr_note note; /* the turn is about to end */
+    TAILQ_HEAD(, wr_conn) conns;
+    unsigned count;
+    enum { WAITS, LOOKS, ENDS } stage; /* but for WAITS a flush is to come */
+    struct wr_txn *parked[CONNS_MOST];
+    unsigned parked_count;
+    struct wr_buf octets;
+    struct share shares[SHARES_MOST];
+    unsigned share_count;
+};
+
+/* Those that have made their keys look into the memory store, when all of what they will find is on its way. */
+static void unpark(struct wr_batch *b)
+{
+    for (unsigned i = 0; i < b->parked_count; i++)
+        if (b->parked[i])
+            wr_memory_ahead(b->parked[i]->worker->shared->memory, b->parked[i]->key.hash);
+    for (unsigned i = 0; i < b->parked_count; i++)
+        if (b->parked[i])
+            wr_txn_unpark(b->parked[i]);
+    b->parked_count = 0;
+}
+
+static void work(struct wr_batch *b)
+{
+    struct wr_conn *c;
+    b->stage = LOOKS;
+    while ((c = TAILQ_FIRST(&b->conns)) != NULL) {
+        wr_batch_remove(b, c);
+        wr_conn_look(c);
+    }
+    b->stage = ENDS;
+    unpark(b);
+    b->stage = WAITS;
+    wr_batch_flush(b);
+}
+
+static void on_note(struct wr_note *note)
+{
+    work(WR_CONTAINER(note, struct wr_batch, note));
+}
+
+struct wr_batch *wr_batch_new(struct wr_worker *worker)
+{
+    struct wr_batch *b = calloc(1, sizeof *b);
+    WR_CHECK(b != NULL);
+    TAILQ_INIT(&b->conns);
+    b->loop = &worker->loop;
+    wr_note_init(&b->note, b->loop, on_note);
+    return b;
+}
+
+void wr_batch_free(struct wr_batch *b)
+{
+    wr_note_fini(&b->note);
+    wr_buf_fini(&b->octets);
+    free(b);
+}
+
+void wr_batch_add(struct wr_batch *b, struct wr_conn *c)
+{
+    if (c->in_batch)
+        return;
+    c->in_batch = true;
+    TAILQ_INSERT_TAIL(&b->conns, c, in_turn);
+    if (++b->count == 1) {
+        wr_note_post(&b->note);
+    } else if (b->count == CONNS_MOST) {
+        wr_loop_tick(b->loop);
+        work(b);
+    }
+}
+
+void wr_batch_remove(struct wr_batch *b, struct wr_conn *c)
+{
+    if (!c->in_batch)
+        return;
+    c->in_batch = false;
+    TAILQ_REMOVE(&b->conns, c, in_turn);
+    b->count--;
+}
+
+bool wr_batch_park(struct wr_batch *b, struct wr_txn *t)
+{
+    bool others = b->parked_count > 0 || !TAILQ_EMPTY(&b->conns);
+    if (b->stage != LOOKS || !others || b->parked_count == CONNS_MOST)
+        return false;
+    b->parked[b->parked_count++] = t;
+    return true;
+}
+
+void wr_batch_forget(struct wr_batch *b, const struct wr_txn *t)
+{
+    for (unsigned i = 0; i < b->parked_count; i++)
+        if (b->parked[i] == t)
+            b->parked[i] = NULL;
+}
+
+bool wr_batch_stage(struct wr_batch *b, struct wr_conn *c, const struct iovec *iov, int count, size_t octets)
+{
+    if (octets > ANSWER_MOST)
+        return false;
+    struct share *last = b->share_count ? &b->shares[b->share_count - 1] : NULL;
+    if (b->octets.len + octets > OCTETS_MOST || (b->share_count == SHARES_MOST && last->conn != c)) {
+        wr_batch_flush(b);
+        last = NULL;
+        if (c->pending.len > 0)
+            return false;
+    }
+    if (last == NULL || last->conn != c) {
+        last = &b->shares[b->share_count++];
+        last->conn = c;
+    }
+    for (int i = 0; i < count; i++)
+        wr_buf_add(&b->octets, iov[i].iov_base, iov[i].iov_len);
+    last->end = b->octets.len;
+    c->staged = true;
+    if (b->stage == WAITS)
+        wr_note_post(&b->note);
+    return true;
+}
+
+void wr_batch_flush(struct wr_batch *b)
+{
+    size_t from = 0;
+    for (unsigned i = 0; i < b->share_count; i++) {
+        struct share *s = &b->shares[i];
+        s->conn->staged = false;
+        wr_conn_put_staged(s->conn, wr_slice(b->octets.at + from, s->end - from));
+        from = s->end;
+    }
+    b->share_count = 0;
+    wr_buf_clear(&b->octets);
+}
