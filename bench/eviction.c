@@ -90,7 +90,9 @@ static void store(struct wr_memory *m, struct wr_slice key)
 
 static bool look_up(struct wr_memory *m, struct wr_slice key)
 {
-    struct wr_object *o = wr_memory_get(m, wr_hash_of(key), key);
+    struct wr_hash hash = wr_hash_of(key);
+    wr_memory_ahead(m, hash); /* as a lone request does */
+    struct wr_object *o = wr_memory_get(m, hash, key);
     wr_object_unref(o);
     return o != NULL;
 }

@@ -179,6 +179,17 @@ static struct wr_object *get(struct wr_txn *t, const struct wr_key *key)
     return object;
 }
 
+static bool is_far(const struct wr_txn *t)
+{
+    return !wr_near_has(t->worker->near, t->key.hash, t->worker->loop.mono);
+}
+
+/* For a key that no batch does it for. */
+static void fetch_ahead(struct wr_txn *t)
+{
+    wr_memory_ahead(t->worker->shared->memory, t->key.hash);
+}
+
 static void choose_variant(struct wr_txn *t, struct wr_object *marker)
 {
     wr_object_unref(t->marker);
@@ -209,6 +220,8 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
     if (object && object->meta.kind == WR_OBJECT_VARY && trusted(t, object)) {
         choose_variant(t, object);
         fwd = WR_FWD_VARY_MISS;
+        if (is_far(t))
+            fetch_ahead(t);
         object = get(t, &t->key);
     }
     if (object)
@@ -253,12 +266,13 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
         return wr_txn_fetch_alone(t, get ? WR_FWD_BYPASS : WR_FWD_METHOD);
     }
     t->primary = t->key = wr_key_build(&t->route->cache, &t->head, &t->arena);
-    struct wr_memory *memory = t->worker->shared->memory;
-    bool far = memory && !wr_near_has(t->worker->near, t->key.hash, t->worker->loop.mono);
-    t->parked = far && wr_batch_park(t->worker->batch, t);
-    if (far && !t->parked)
-        wr_memory_ahead(memory, t->key.hash);
-    return t->parked ? WR_TXN_WAIT : wr_txn_look_up(t);
+    if (t->worker->shared->memory && is_far(t)) {
+        t->parked = wr_batch_park(t->worker->batch, t);
+        if (t->parked)
+            return WR_TXN_WAIT;
+        fetch_ahead(t);
+    }
+    return wr_txn_look_up(t);
 }
 
 /* Others have made their keys meanwhile; or a hit has waited for its limit. */

@@ -245,6 +245,7 @@ def test_a_lock_that_is_nobodys_holds_nobody_up(fleet, origin, redis):
     origin.on("/page", body=b"x")
     node.ask("/page")
     key = until(lambda: redis.keys("weir:v1:cache:*"), "the object")[0]
+    until(lambda: redis.keys("weir:v1:lock:*") == [], "its own lock is let go")
     redis.call("RPUSH", "weir:v1:lock:" + key[key.index("{"):], "garbage")
     redis.call("DEL", key)
     start = time.monotonic()
