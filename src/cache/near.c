@@ -47,27 +47,26 @@ void wr_near_free(struct wr_near *n)
     free(n);
 }
 
-/* The last reference in hand keeps the object. */
-static bool is_here(const struct slot *s, struct wr_hash hash, struct wr_time now)
-{
-    return s->hash_lo == hash.lo && s->object && s->stock > 1 && wr_time_before(now, s->until);
-}
-
 static bool is_stored(const struct slot *s)
 {
     return __atomic_load_n(&s->object->stored, __ATOMIC_ACQUIRE);
 }
 
-bool wr_near_has(const struct wr_near *n, struct wr_hash hash, struct wr_time now)
+/* The last reference in hand keeps the object. */
+static bool is_here(const struct slot *s, struct wr_hash hash, struct wr_time now)
 {
-    const struct slot *s = &n->slots[hash.lo % SLOTS];
-    return is_here(s, hash, now) && is_stored(s);
+    return s->hash_lo == hash.lo && s->object && s->stock > 1 && wr_time_before(now, s->until) && is_stored(s);
+}
+
+bool wr_near_has(struct wr_near *n, struct wr_hash hash, struct wr_time now)
+{
+    return is_here(slot_of(n, hash), hash, now);
 }
 
 struct wr_object *wr_near_get(struct wr_near *n, struct wr_hash hash, struct wr_slice key, struct wr_time now)
 {
     struct slot *s = slot_of(n, hash);
-    if (!is_here(s, hash, now) || !is_stored(s) || !wr_slice_eq(s->object->key, key))
+    if (!is_here(s, hash, now) || !wr_slice_eq(s->object->key, key))
         return NULL;
     s->stock--;
     return s->object;

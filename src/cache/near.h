@@ -13,7 +13,7 @@ struct wr_near;
 struct wr_near *wr_near_new(void);
 void wr_near_free(struct wr_near *n);
 /* Will wr_near_get() find it, as far as can be told without its text? now: monotonic, as everywhere here. */
-bool wr_near_has(const struct wr_near *n, struct wr_hash hash, struct wr_time now);
+bool wr_near_has(struct wr_near *n, struct wr_hash hash, struct wr_time now);
 /* A reference to what the memory store holds under this key (text compared); NULL: look there. */
 struct wr_object *wr_near_get(struct wr_near *n, struct wr_hash hash, struct wr_slice key, struct wr_time now);
 /* It has just been found in the memory store. */

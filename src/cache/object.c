@@ -63,15 +63,15 @@ struct wr_object *wr_object_new_passed(const struct wr_meta *meta, size_t room, 
     return o;
 }
 
-struct wr_object *wr_object_ref(struct wr_object *o)
-{
-    __atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
-    return o;
-}
-
 void wr_object_ref_many(struct wr_object *o, unsigned count)
 {
     __atomic_add_fetch(&o->refs, count, __ATOMIC_RELAXED);
+}
+
+struct wr_object *wr_object_ref(struct wr_object *o)
+{
+    wr_object_ref_many(o, 1);
+    return o;
 }
 
 void wr_object_unref_many(struct wr_object *o, unsigned count)

@@ -20,8 +20,7 @@ static int by_octets(const void *a, const void *b)
 static struct wr_slice lower(struct wr_slice s, struct wr_arena *arena)
 {
     char *at = wr_arena_alloc(arena, s.len + 1);
-    for (size_t i = 0; i < s.len; i++)
-        at[i] = wr_lower(s.at[i]);
+    wr_lower_copy(at, s);
     return wr_slice(at, s.len);
 }
 

@@ -80,6 +80,13 @@ void wr_conn_yield(struct wr_conn *c)
     event_active(&c->event, EV_WRITE, 0);
 }
 
+/* What of its answers waits for the end of the batch leaves now. */
+static void send_staged(struct wr_conn *c)
+{
+    if (c->staged)
+        wr_batch_flush(c->worker->batch);
+}
+
 /* --- end --- */
 
 static void bury(struct wr_corpse *corpse)
@@ -93,8 +100,7 @@ static void bury(struct wr_corpse *corpse)
 void wr_conn_kill(struct wr_conn *c)
 {
     struct wr_worker *w = c->worker;
-    if (c->staged) /* answers that were given before what ends it */
-        wr_batch_flush(w->batch);
+    send_staged(c); /* answers that were given before what ends it */
     if (c->fd < 0)
         return;
     wr_batch_remove(w->batch, c);
@@ -192,8 +198,8 @@ static void look_for_heads(struct wr_conn *c)
     while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->pending.len == 0 && c->to > c->from && wr_txn_head_ready(c))
         start_txn(c);
     c->looking = false;
-    if (c->staged && (c->eof || draining(c)))
-        wr_batch_flush(c->worker->batch);
+    if (c->eof || draining(c))
+        send_staged(c);
     if (c->fd < 0 || c->state != WR_CONN_HEAD)
         return;
     if (c->pending.len > 0)
@@ -253,8 +259,7 @@ static void on_eof(struct wr_conn *c)
 {
     c->eof = true;
     wr_conn_want_read(c, false);
-    if (c->staged)
-        wr_batch_flush(c->worker->batch);
+    send_staged(c);
     if (c->state == WR_CONN_BUSY)
         wr_txn_input(c->txn); /* a body that will never be whole; else it may still want its answer */
     else if (c->pending.len == 0) /* else answers are still on their way */
@@ -383,8 +388,7 @@ ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
         octets += iov[i].iov_len;
     if (may_stage(c) && wr_batch_stage(c->worker->batch, c, iov, count, octets))
         return (ssize_t) octets;
-    if (c->staged)
-        wr_batch_flush(c->worker->batch);
+    send_staged(c);
     if (c->pending.len > 0) /* then an edge is to come */
         return 0;
     ssize_t n = put_out(c, iov, count);
@@ -394,8 +398,7 @@ ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
 
 void wr_conn_send_interim(struct wr_conn *c, struct wr_slice octets)
 {
-    if (c->staged)
-        wr_batch_flush(c->worker->batch);
+    send_staged(c);
     wr_buf_add_slice(&c->pending, octets);
     if (c->fd >= 0)
         wr_conn_yield(c);
