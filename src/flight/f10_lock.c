@@ -33,10 +33,7 @@ static void poll_later(struct wr_flight *f)
 
 static void fetch_without(struct wr_flight *f)
 {
-    f->lock_state = WR_LOCK_NONE;
-    wr_timer_clear(&f->lock_timer);
-    wr_ear_close(&f->ear);
-    wr_flight_go(f, WR_FLIGHT_ASK);
+    wr_flight_wake(f, WR_FLIGHT_LOCK, WR_FLIGHT_ASK);
 }
 
 /* What is stored shows that nobody gains by waiting: what another node gets is no answer here. */
@@ -45,6 +42,8 @@ static bool to_each_his_own(const struct wr_flight *f)
     return f->order.stale && !wr_rules_collapses(f->order.stale);
 }
 
+static void wait_on(struct wr_flight *f);
+
 /* --- looking again --- */
 
 static void on_known(struct wr_flight *f, struct wr_object *object)
@@ -52,43 +51,21 @@ static void on_known(struct wr_flight *f, struct wr_object *object)
     enum wr_flight_stage next = WR_FLIGHT_ASK;
     if (object)
         next = wr_flight_found(f, object, WR_FLIGHT_ASK);
-    if (next == WR_FLIGHT_DONE || next == WR_FLIGHT_WAIT) {
-        wr_ear_close(&f->ear);
+    if (next != WR_FLIGHT_ASK)
         wr_flight_unlock(f, "stored");
-        wr_flight_go(f, next);
-    } else if (f->lock_state == WR_LOCK_HELD) {
-        wr_flight_go(f, WR_FLIGHT_ASK);
-    } else if (f->redis_late || to_each_his_own(f)) {
-        fetch_without(f);
-    } else {
-        poll_later(f);
-    }
+    bool waits = f->lock_state == WR_LOCK_WAITING && next == WR_FLIGHT_ASK && !f->redis_late && !to_each_his_own(f);
+    if (!waits)
+        wr_flight_wake(f, WR_FLIGHT_LOCK, next);
+    else
+        wait_on(f);
 }
 
-static void on_second_look(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
-{
-    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, read);
-    f->redis_late |= err == WR_ERR_TIMEOUT;
-    wr_flight_verify(f, object, on_known);
-}
-
-static bool looking(const struct wr_flight *f)
-{
-    return wr_call_pending(&f->read.call) || f->verifying;
-}
-
+/* In place of a look that began before there was reason for this one. */
 static void look_again(struct wr_flight *f)
 {
-    struct wr_shelf *shelf = f->tenure->worker->shelf;
-    if (looking(f))
-        return;
-    f->read.done = on_second_look;
-    f->read.mark = &f->mark;
-    f->read.early = f->lock_state == WR_LOCK_WAITING && f->arriving_heard;
+    bool early = f->lock_state == WR_LOCK_WAITING && f->arriving_heard;
     f->arriving_heard = false;
-    f->read.part = wr_flight_wants_part(f);
-    f->look_sent = f->loop->mono;
-    if (wr_shelf_get(shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) != WR_OK)
+    if (!wr_flight_read(f, early, true, on_known))
         fetch_without(f);
 }
 
@@ -99,11 +76,12 @@ static void on_heard(struct wr_flight *f, const char *outcome)
     wr_ear_close(&f->ear);
     if (strcmp(outcome, "pass") == 0) {
         wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
-        wr_flight_go(f, WR_FLIGHT_DONE);
+        wr_flight_wake(f, WR_FLIGHT_LOCK, WR_FLIGHT_DONE);
     } else if (strcmp(outcome, "failed") == 0) {
         fetch_without(f);
     } else {
         f->arriving_heard = strcmp(outcome, "arriving") == 0;
+        f->owner_done = !f->arriving_heard;
         look_again(f);
     }
 }
@@ -120,10 +98,18 @@ static void on_ear(struct wr_ear *ear)
         look_again(f);
         break;
     default: /* deaf for now: the timer looks, unless Redis has gone altogether */
-        if (!wr_link_ready(f->tenure->worker->link) && !looking(f) && !wr_call_pending(&f->lock_call))
+        if (!wr_link_ready(f->tenure->worker->link) && !wr_flight_reading(f) && !wr_call_pending(&f->lock_call))
             fetch_without(f);
         break;
     }
+}
+
+/* A message can't get lost behind this: it is looked again once it listens. */
+static void keep_listening(struct wr_flight *f)
+{
+    if (f->ear.channel == NULL)
+        wr_ear_open(&f->ear, f->tenure->worker->shared->herald, f->loop, wr_buf_slice(&f->channel), on_ear);
+    poll_later(f);
 }
 
 /* Ours, or one without a time to live, which no node has left. */
@@ -140,10 +126,7 @@ static void wait_for_owner(struct wr_flight *f)
         WR_COUNT(lock_waits);
         release(f); /* unless it is nobody's */
     }
-    if (f->ear.channel == NULL) {
-        wr_ear_open(&f->ear, f->tenure->worker->shared->herald, f->loop, wr_buf_slice(&f->channel), on_ear);
-    }
-    poll_later(f);
+    wait_on(f);
 }
 
 /* --- the lock itself --- */
@@ -170,6 +153,7 @@ static bool try_lock(struct wr_flight *f)
     int n = snprintf(ttl, sizeof ttl, "%lld", (long long) wr_span_ms(redis(f)->lock_ttl));
     const struct wr_slice argv[] = { WR_SLICE("SET"), wr_buf_slice(&f->lock_key), token(f),
                                      WR_SLICE("NX"),  WR_SLICE("PX"), wr_slice(ttl, (size_t) n) };
+    f->owner_done = false; /* unless it is heard after this */
     f->lock_call.done = on_lock;
     if (wr_link_send(f->tenure->worker->link, &f->lock_call, redis(f)->timeout, 6, argv) != WR_OK)
         return false;
@@ -177,6 +161,15 @@ static bool try_lock(struct wr_flight *f)
     if (f->lock_state == WR_LOCK_NONE)
         f->lock_state = WR_LOCK_ASKED;
     return true;
+}
+
+/* WAITING, and what is stored is no use. */
+static void wait_on(struct wr_flight *f)
+{
+    if (!f->owner_done)
+        keep_listening(f);
+    else if (!wr_call_pending(&f->lock_call) && !try_lock(f)) /* what is under way may have come before the owner was done */
+        fetch_without(f);
 }
 
 static void renew(struct wr_flight *f)
@@ -196,7 +189,7 @@ static void on_timer(struct wr_timer *timer)
         renew(f);
     else if (!wr_time_before(f->loop->mono, f->lock_deadline))
         fetch_without(f);
-    else if (wr_call_pending(&f->lock_call) || looking(f))
+    else if (wr_call_pending(&f->lock_call) || wr_flight_reading(f))
         poll_later(f);
     else if (!try_lock(f))
         fetch_without(f);
@@ -235,10 +228,18 @@ void wr_flight_unlock(struct wr_flight *f, const char *outcome)
     wr_timer_clear(&f->lock_timer);
 }
 
-void wr_flight_lock_cancel(struct wr_flight *f)
+/* Without the lock its timer has nothing to do, and what may have been asked for in vain is let go. */
+void wr_flight_lock_leave(struct wr_flight *f)
 {
     wr_call_cancel(&f->lock_call);
+    wr_flight_read_cancel(f);
     wr_ear_close(&f->ear);
+    if (f->lock_state != WR_LOCK_HELD)
+        wr_flight_unlock(f, "");
+}
+
+void wr_flight_lock_fini(struct wr_flight *f)
+{
     wr_timer_fini(&f->lock_timer);
     wr_buf_fini(&f->lock_key);
     wr_buf_fini(&f->channel);

@@ -30,13 +30,13 @@ static void on_end(struct wr_exchange *x, enum wr_err err)
     if (err == WR_OK) {
         enum wr_flight_stage next = f->ask_again ? WR_FLIGHT_ASK : WR_FLIGHT_LAND;
         f->ask_again = false;
-        wr_flight_go(f, next);
+        wr_flight_wake(f, WR_FLIGHT_ASK, next);
         return;
     }
     if (f->built == NULL)
         wr_flight_failed(f, err);
     wr_flight_unlock(f, "failed"); /* a broken flow tells its readers by itself */
-    wr_flight_go(f, WR_FLIGHT_DONE);
+    wr_flight_wake(f, WR_FLIGHT_ASK, WR_FLIGHT_DONE);
 }
 
 /* What has been purged is not brought back by a 304. */
@@ -89,4 +89,11 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
     }
     wr_flight_failed(f, err);
     return WR_FLIGHT_DONE;
+}
+
+void wr_flight_ask_leave(struct wr_flight *f)
+{
+    if (f->exchange_open)
+        wr_exchange_cancel(&f->exchange);
+    f->exchange_open = false;
 }

@@ -11,9 +11,7 @@ static struct wr_slice server_text(struct wr_flight *f)
 
 static void end_early(struct wr_flight *f)
 {
-    wr_exchange_cancel(&f->exchange);
-    f->exchange_open = false;
-    wr_flight_go(f, WR_FLIGHT_DONE);
+    wr_flight_wake(f, WR_FLIGHT_ASK, WR_FLIGHT_DONE);
 }
 
 static struct wr_news news_of(struct wr_flight *f, enum wr_verdict verdict, struct wr_object *object, int fwd_status)

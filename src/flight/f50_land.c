@@ -92,10 +92,8 @@ static void on_shelved(void *ctx, enum wr_err err)
     struct wr_flight *f = ctx;
     mark(f->memory, f->landed, err);
     f->landed = NULL;
-    if (!f->over) {
-        wr_flight_unlock(f, err == WR_OK ? "stored" : err == WR_ERR_CANCELLED ? "pass" : "failed");
-        wr_flight_go(f, WR_FLIGHT_DONE);
-    }
+    wr_flight_unlock(f, err == WR_OK ? "stored" : err == WR_ERR_CANCELLED ? "pass" : "failed");
+    wr_flight_wake(f, WR_FLIGHT_LAND, WR_FLIGHT_DONE);
     wr_flight_unref(f);
 }
 
@@ -127,7 +125,7 @@ static void on_learnt(struct wr_gens_ask *ask)
 {
     struct wr_flight *f = WR_CONTAINER(ask, struct wr_flight, gens_ask);
     if (f->stage == WR_FLIGHT_LAND)
-        wr_flight_go(f, WR_FLIGHT_LAND);
+        wr_flight_wake(f, WR_FLIGHT_LAND, WR_FLIGHT_LAND);
     else
         wr_flight_arrive(f);
 }

@@ -1,4 +1,4 @@
-/* The driver of flights, and their audience. Only wr_flight_go() writes the stage. */
+/* The driver of flights, and their audience. Only drive() writes the stage. */
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -9,10 +9,18 @@
 #define SPARE_HEAD (8 * 1024) /* a request head that took more room isn't what the next one needs */
 
 static enum wr_flight_stage (*const enter[])(struct wr_flight *) = {
-#define X(id, name) [WR_FLIGHT_##id] = wr_flight_##name,
+#define X(id, name, leave) [WR_FLIGHT_##id] = wr_flight_##name,
 #include "flight/stages.def"
 #undef X
 };
+
+static void (*const leave_of[])(struct wr_flight *) = {
+#define X(id, name, leave) [WR_FLIGHT_##id] = leave,
+#include "flight/stages.def"
+#undef X
+};
+
+static void end(struct wr_flight *f);
 
 /* --- birth --- */
 
@@ -39,12 +47,13 @@ static bool wanted(struct wr_flight *f)
 static void on_nudge(struct wr_note *note)
 {
     struct wr_flight *f = WR_CONTAINER(note, struct wr_flight, nudge);
-    if (f->stage >= WR_FLIGHT_ASK && __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
+    bool asks = f->stage == WR_FLIGHT_ASK || f->stage == WR_FLIGHT_LAND;
+    if (asks && __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
         wr_flight_unlock(f, "failed"); /* others needn't wait for what they may not have */
     if (f->stage == WR_FLIGHT_GATE && wr_flight_has_admitted(f))
-        wr_flight_go(f, WR_FLIGHT_GATE);
+        wr_flight_wake(f, WR_FLIGHT_GATE, WR_FLIGHT_GATE);
     else if (!wanted(f))
-        wr_flight_go(f, WR_FLIGHT_DONE);
+        end(f);
 }
 
 static void keep_order(struct wr_flight *f, const struct wr_flight_order *order)
@@ -83,6 +92,7 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, bool al
     f->loop = &order->tenure->worker->loop;
     f->alone = alone;
     f->started = f->loop->now;
+    f->stage = WR_FLIGHT_WAIT;
     wr_flight_begin_anew(f);
     TAILQ_INIT(&f->audience);
     f->rules = *order->rules;
@@ -160,15 +170,9 @@ static void bury(struct wr_corpse *corpse)
 static void end_run(struct wr_flight *f)
 {
     struct wr_worker *worker = f->tenure->worker;
-    wr_shelf_cancel(&f->read);
-    wr_reader_close(&f->keeper);
     wr_gens_cancel(&f->gens_ask);
-    wr_object_unref(f->verifying);
-    f->verifying = NULL;
-    if (f->exchange_open)
-        wr_exchange_cancel(&f->exchange);
     wr_flight_unlock(f, "failed");
-    wr_flight_lock_cancel(f);
+    wr_flight_lock_fini(f);
     wr_flights_unlist(worker->shared->flights, f);
     if (f->news.verdict == WR_VERDICT_NONE)
         wr_flight_tell_end(f, WR_VERDICT_FAILED, WR_ERR_CANCELLED);
@@ -191,17 +195,41 @@ static void end_run(struct wr_flight *f)
     wr_worker_check_idle(worker);
 }
 
-void wr_flight_go(struct wr_flight *f, enum wr_flight_stage next)
+static void leave(struct wr_flight *f)
+{
+    if (f->stage < WR_FLIGHT_WAIT && leave_of[f->stage])
+        leave_of[f->stage](f);
+    f->stage = WR_FLIGHT_WAIT;
+}
+
+/* From one stage (or none yet) to `next`, and on until one waits. */
+static void drive(struct wr_flight *f, enum wr_flight_stage next)
 {
     WR_CHECK(f->magic == WR_FLIGHT_MAGIC && !f->running && !f->over);
     f->running = true;
-    while (next < WR_FLIGHT_WAIT) {
+    while (next != WR_FLIGHT_WAIT) {
+        leave(f);
+        if (next == WR_FLIGHT_DONE)
+            break;
         f->stage = next;
         next = enter[next](f);
     }
     f->running = false;
     if (next == WR_FLIGHT_DONE)
         end_run(f);
+}
+
+void wr_flight_wake(struct wr_flight *f, enum wr_flight_stage of, enum wr_flight_stage next)
+{
+    if (f->over || f->stage != of)
+        WR_COUNT(late_answers);
+    else
+        drive(f, next);
+}
+
+static void end(struct wr_flight *f)
+{
+    drive(f, WR_FLIGHT_DONE);
 }
 
 void wr_flight_unref(struct wr_flight *f)
@@ -318,7 +346,7 @@ void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order,
         if (!order->solo && wr_flights_join(table, order, a, admitted)) {
             WR_COUNT(collapsed);
             if (f) /* another worker was faster */
-                wr_flight_go(f, WR_FLIGHT_DONE);
+                end(f);
             return;
         }
         if (f == NULL)
@@ -330,7 +358,7 @@ void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order,
     wr_flight_guard(f);
     seat_leader(f, a, admitted);
     wr_flight_release(f);
-    wr_flight_go(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_GATE);
+    drive(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_GATE);
 }
 
 void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order)
@@ -339,7 +367,7 @@ void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order)
     wr_note_init(&a->note, &order->tenure->worker->loop, on_audience_note);
     struct wr_flight *f = flight_new(order, true);
     seat_leader(f, a, true);
-    wr_flight_go(f, WR_FLIGHT_ASK);
+    drive(f, WR_FLIGHT_ASK);
 }
 
 /* Whoever saw the stale one just before a refresh landed, and came here just after, need not fetch it once more. */
@@ -363,11 +391,11 @@ void wr_flight_behind(const struct wr_flight_order *order)
     f->news.found = order->stale ? wr_object_ref(order->stale) : NULL; /* nobody else sees it yet */
     f->admitted = 1; /* whoever was served stale has been admitted */
     if (!wr_flights_list(table, f) || refreshed_already(order)) {
-        wr_flight_go(f, WR_FLIGHT_DONE);
+        end(f);
         return;
     }
     WR_COUNT(refreshes);
-    wr_flight_go(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_LOCK);
+    drive(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_LOCK);
 }
 
 void wr_audience_admit(struct wr_audience *a, bool redis_late)
@@ -426,5 +454,5 @@ void wr_flights_cut(struct wr_worker *worker)
 {
     struct wr_flight *f;
     while ((f = TAILQ_FIRST(&worker->flights)) != NULL)
-        wr_flight_go(f, WR_FLIGHT_DONE);
+        end(f);
 }

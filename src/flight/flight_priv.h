@@ -7,7 +7,7 @@
 #define WR_LOCK_TOKEN 32
 
 enum wr_flight_stage {
-#define X(id, name) WR_FLIGHT_##id,
+#define X(id, name, leave) WR_FLIGHT_##id,
 #include "flight/stages.def"
 #undef X
     WR_FLIGHT_WAIT, /* what a stage returns when it has started something that will resume it */
@@ -54,11 +54,12 @@ struct wr_flight {
     struct wr_time look_sent;       /* monotonic */
     bool redis_late;                /* it didn't answer in time: nothing else is asked of it for this flight's audience */
 
-    struct wr_reader keeper;        /* of what was found and still comes in pieces: for our memory, once it is whole */
+    struct wr_reader keeper;        /* KEEP */
 
     struct wr_gens_ask gens_ask;    /* LOOK: is it purged?  ASK, LAND: what it is to carry */
-    struct wr_object *verifying;    /* LOOK: read, and not known to be good */
+    struct wr_object *verifying;    /* LOOK, LOCK: read, and not known to be good */
     void (*verified)(struct wr_flight *f, struct wr_object *object);
+    void (*read_done)(struct wr_flight *f, struct wr_object *object);
     bool stamp_asked;               /* LAND has asked for what wasn't known */
     struct wr_buf stamp;            /* its generations */
     struct wr_memory *memory;       /* of landed */
@@ -75,6 +76,7 @@ struct wr_flight {
     } lock_state;
     bool lock_sent;      /* the token may stand in Redis */
     bool arriving_heard; /* WAITING: its owner lives, and what it fetches can be read already */
+    bool owner_done;     /* WAITING: its owner has let it go */
     char token[WR_LOCK_TOKEN + 1];
     struct wr_buf lock_key, channel;
 
@@ -108,13 +110,19 @@ static inline void wr_flight_release(struct wr_flight *f)
 }
 
 /* --- stages: each names the next, or WAIT --- */
-#define X(id, name) enum wr_flight_stage wr_flight_##name(struct wr_flight *f);
+#define X(id, name, leave) enum wr_flight_stage wr_flight_##name(struct wr_flight *f);
 #include "flight/stages.def"
 #undef X
+void wr_flight_look_leave(struct wr_flight *f);
+void wr_flight_lock_leave(struct wr_flight *f);
+void wr_flight_ask_leave(struct wr_flight *f);
+void wr_flight_keep_leave(struct wr_flight *f);
 
 /* --- flight.c: the driver --- */
-/* Goes on with stage `next`; thin trampolines of the stages end in this. */
-void wr_flight_go(struct wr_flight *f, enum wr_flight_stage next);
+/* What stage `of` was waiting for has come, and `next` (not WAIT) is what it goes on with; callbacks of the stages end in this. The
+ * stage is left: what else it has started ends unheard. If the flight has left it before, this is a late answer: it is counted, and
+ * nothing happens. Frees nothing before the end of the turn. */
+void wr_flight_wake(struct wr_flight *f, enum wr_flight_stage of, enum wr_flight_stage next);
 /* Publishes news (references in it are taken over). private: the object is only for the leader, the others hear
  * NOT_SHAREABLE. Whoever comes once there is a verdict that can't be shared finds no flight. */
 void wr_flight_tell(struct wr_flight *f, struct wr_news news, bool private);
@@ -128,18 +136,32 @@ void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object);
 bool wr_flight_has_admitted(struct wr_flight *f);
 bool wr_flight_has_audience(struct wr_flight *f);
 bool wr_flight_has_leader(struct wr_flight *f);
-/* From Redis, in the hands of LOOK or LOCK: the stage to go on with. miss: the stage if it is no use. Takes the reference. */
+/* From Redis, in the hands of LOOK or LOCK: the stage to go on with, never WAIT. miss: the stage if it is no use. Takes the
+ * reference. */
 enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss);
 
 /* --- f05_look.c --- */
-/* Does the request that it was made for ask for one part of the content? */
-bool wr_flight_wants_part(const struct wr_flight *f);
+/* Puts to Redis the question for what is stored under the flight's key, in place of one that is under way. done() gets what is
+ * there once it is known not to be purged, or NULL; f->redis_late says if Redis was late. early: what another node is still
+ * fetching will do. mark: what Redis says of the URL's purges is to be known too. false: Redis is away, and done() is never called. */
+bool wr_flight_read(struct wr_flight *f, bool early, bool mark, void (*done)(struct wr_flight *f, struct wr_object *object)) WR_MUST_USE;
+bool wr_flight_reading(const struct wr_flight *f);
+/* done() will not be called any more; harmless without. */
+void wr_flight_read_cancel(struct wr_flight *f);
+
+/* --- f60_keep.c --- */
+/* Puts what was read from Redis into our memory, if that wants it. */
+void wr_flight_remember(struct wr_flight *f, struct wr_object *object);
+/* Has all of it yet to come, and would our memory take it? */
+bool wr_flight_worth_keeping(const struct wr_flight *f, const struct wr_object *object);
 
 /* --- verify.c --- */
 /* Is what was read at f->look_sent still good, or purged? Takes the reference; known() gets it back, or NULL where it is no use
  * (NULL stays NULL); perhaps before this returns. */
 void wr_flight_verify(struct wr_flight *f, struct wr_object *object,
                       void (*known)(struct wr_flight *f, struct wr_object *object));
+/* known() will not be called, and the object goes; harmless without. */
+void wr_flight_verify_cancel(struct wr_flight *f);
 /* The monotonic time before which it knows nothing. */
 static inline struct wr_time wr_flight_began(const struct wr_flight *f)
 {
@@ -167,7 +189,7 @@ void wr_flight_publish(struct wr_flight *f, const char *word);
 /* Says how the fetch ended ("stored", "pass", "failed") and lets the lock go; what others read of it while it arrives goes too,
  * unless it is whole in Redis by now. Harmless without. */
 void wr_flight_unlock(struct wr_flight *f, const char *outcome);
-void wr_flight_lock_cancel(struct wr_flight *f);
+void wr_flight_lock_fini(struct wr_flight *f);
 
 /* --- f20_ask.c --- */
 /* The largest content either store takes. */

@@ -39,3 +39,12 @@ void wr_flight_verify(struct wr_flight *f, struct wr_object *object,
         !wr_gens_learn(worker->shared->gens, worker->link, object, WR_SPAN_S(0), (struct wr_time){ 0 }, &f->gens_ask))
         finish(f, object, state <= WR_GENS_SOFT);
 }
+
+void wr_flight_verify_cancel(struct wr_flight *f)
+{
+    if (f->verifying == NULL)
+        return;
+    wr_gens_cancel(&f->gens_ask);
+    wr_object_unref(f->verifying);
+    f->verifying = NULL;
+}

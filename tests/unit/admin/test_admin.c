@@ -302,7 +302,7 @@ static void page_is_tied_to_its_nonce(void **state)
     for (int i = 0; i < 2; i++) {
         const char *reply = ask("GET / HTTP/1.1\r\n", "");
         char tag[96];
-        status_is(reply, 200);
+        char tag[192];
         has(reply, "Content-Security-Policy: default-src 'none'; connect-src 'self'; ");
         const char *at = strstr(reply, "script-src 'nonce-");
         assert_non_null(at);

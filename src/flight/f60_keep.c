@@ -1,0 +1,51 @@
+/* KEEP: what was found in Redis comes in pieces. Once all have come it is kept in our memory, where the next hit finds it. */
+#include "flight/flight_priv.h"
+#include "redis/keys.h"
+
+/* What another node is still fetching isn't kept: the next look finds it whole. */
+void wr_flight_remember(struct wr_flight *f, struct wr_object *object)
+{
+    const struct wr_shared *shared = f->tenure->worker->shared;
+    if (shared->memory == NULL || f->read.arriving || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
+        return;
+    struct wr_span keep = wr_rules_keep(&f->order.route->cache, object, f->loop->now);
+    if (wr_memory_put(shared->memory, object, wr_time_add(f->loop->mono, keep)) && object->vary_values.at &&
+        f->order.marker)
+        wr_memory_add_variant(shared->memory, f->order.marker, object->hash);
+    struct wr_buf name = { 0 };
+    wr_keys_cache(&name, &f->tenure->policy->redis, object->host, object->hash);
+    if (wr_herald_changed_since(shared->herald, wr_buf_slice(&name), f->look_sent) ||
+        __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
+        wr_memory_drop_if(shared->memory, object); /* the news that it is old, or purged, has overtaken it */
+    wr_buf_fini(&name);
+}
+
+bool wr_flight_worth_keeping(const struct wr_flight *f, const struct wr_object *object)
+{
+    return f->tenure->worker->shared->memory && !f->read.arriving && wr_flow_state(object->flow) == WR_FLOW_ARRIVING &&
+           wr_flow_kept(object->flow);
+}
+
+static void on_more(struct wr_reader *keeper)
+{
+    struct wr_flight *f = WR_CONTAINER(keeper, struct wr_flight, keeper);
+    enum wr_flow_state state = wr_flow_state(keeper->flow);
+    if (state == WR_FLOW_ARRIVING)
+        return;
+    if (state == WR_FLOW_WHOLE)
+        wr_flight_remember(f, f->news.object);
+    wr_flight_wake(f, WR_FLIGHT_KEEP, WR_FLIGHT_DONE);
+}
+
+enum wr_flight_stage wr_flight_keep(struct wr_flight *f)
+{
+    if (!wr_reader_open(&f->keeper, f->news.object->flow, f->loop, 0, on_more))
+        return WR_FLIGHT_DONE;
+    wr_flights_close(f->tenure->worker->shared->flights, f);
+    return WR_FLIGHT_WAIT;
+}
+
+void wr_flight_keep_leave(struct wr_flight *f)
+{
+    wr_reader_close(&f->keeper);
+}
