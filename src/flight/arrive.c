@@ -4,7 +4,7 @@
 /* Who waits begins to read only when it hears this, and not because of what a node may have left in Redis when it died. */
 static void on_alive(void *ctx)
 {
-    wr_flight_publish(ctx, "arriving");
+    wr_flight_publish(ctx, WR_OUTCOME_ARRIVING);
 }
 
 /* Others wait for it under the very key that it is stored under, and can use it, and it comes from the origin just now. */

@@ -14,6 +14,17 @@
 
 #define POLL_MS 200
 
+enum then { LOOK, CONTEND, FETCH, PASS };
+
+static const struct {
+    struct wr_slice word;
+    enum then then;
+} outcomes[] = {
+#define X(id, word, then) [WR_OUTCOME_##id] = { WR_SLICE_INIT(word), then },
+#include "flight/outcomes.def"
+#undef X
+};
+
 static struct wr_slice token(const struct wr_flight *f)
 {
     return wr_slice(f->token, WR_LOCK_TOKEN);
@@ -52,7 +63,7 @@ static void on_known(struct wr_flight *f, struct wr_object *object)
     if (object)
         next = wr_flight_found(f, object, WR_FLIGHT_ASK);
     if (next != WR_FLIGHT_ASK)
-        wr_flight_unlock(f, "stored");
+        wr_flight_unlock(f, WR_OUTCOME_STORED);
     bool waits = f->lock_state == WR_LOCK_WAITING && next == WR_FLIGHT_ASK && !f->redis_late && !to_each_his_own(f);
     if (!waits)
         wr_flight_wake(f, WR_FLIGHT_LOCK, next);
@@ -71,28 +82,48 @@ static void look_again(struct wr_flight *f)
 
 /* --- another node has it --- */
 
-static void on_heard(struct wr_flight *f, const char *outcome)
+/* COUNT: a word of another version. */
+static enum wr_outcome outcome_of(const char *word)
+{
+    enum wr_outcome o = 0;
+    while (o < WR_OUTCOME_COUNT && !wr_slice_eq(outcomes[o].word, wr_slice_str(word)))
+        o++;
+    return o;
+}
+
+static void on_heard(struct wr_flight *f, enum wr_outcome outcome)
 {
     wr_ear_close(&f->ear);
-    if (strcmp(outcome, "pass") == 0) {
+    f->arriving_heard = outcome == WR_OUTCOME_ARRIVING;
+    f->owner_done = !f->arriving_heard;
+    if (outcome == WR_OUTCOME_FAILED && wr_flight_stale_instead(f, 0)) {
+        wr_flight_wake(f, WR_FLIGHT_LOCK, WR_FLIGHT_DONE);
+        return;
+    }
+    switch (outcome < WR_OUTCOME_COUNT ? outcomes[outcome].then : LOOK) {
+    case LOOK:
+        look_again(f);
+        break;
+    case CONTEND:
+        wait_on(f);
+        break;
+    case FETCH:
+        fetch_without(f);
+        break;
+    case PASS:
         wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
         wr_flight_wake(f, WR_FLIGHT_LOCK, WR_FLIGHT_DONE);
-    } else if (strcmp(outcome, "failed") == 0) {
-        fetch_without(f);
-    } else {
-        f->arriving_heard = strcmp(outcome, "arriving") == 0;
-        f->owner_done = !f->arriving_heard;
-        look_again(f);
+        break;
     }
 }
 
 static void on_ear(struct wr_ear *ear)
 {
     struct wr_flight *f = WR_CONTAINER(ear, struct wr_flight, ear);
-    char outcome[WR_EAR_TEXT + 1];
-    switch (wr_ear_state(ear, outcome)) {
+    char word[WR_EAR_TEXT + 1];
+    switch (wr_ear_state(ear, word)) {
     case WR_EAR_HEARD:
-        on_heard(f, outcome);
+        on_heard(f, outcome_of(word));
         break;
     case WR_EAR_LISTENING:
         look_again(f);
@@ -163,12 +194,12 @@ static bool try_lock(struct wr_flight *f)
     return true;
 }
 
-/* WAITING, and what is stored is no use. */
+/* WAITING, and what is stored is no use. A question for the lock that is under way may have come before its owner was done. */
 static void wait_on(struct wr_flight *f)
 {
     if (!f->owner_done)
         keep_listening(f);
-    else if (!wr_call_pending(&f->lock_call) && !try_lock(f)) /* what is under way may have come before the owner was done */
+    else if (!wr_call_pending(&f->lock_call) && !try_lock(f))
         fetch_without(f);
 }
 
@@ -208,22 +239,22 @@ enum wr_flight_stage wr_flight_lock(struct wr_flight *f)
     return try_lock(f) ? WR_FLIGHT_WAIT : WR_FLIGHT_ASK;
 }
 
-void wr_flight_publish(struct wr_flight *f, const char *word)
+void wr_flight_publish(struct wr_flight *f, enum wr_outcome outcome)
 {
-    const struct wr_slice argv[] = { WR_SLICE("PUBLISH"), wr_buf_slice(&f->channel), wr_slice_str(word) };
+    const struct wr_slice argv[] = { WR_SLICE("PUBLISH"), wr_buf_slice(&f->channel), outcomes[outcome].word };
     wr_link_tell(f->tenure->worker->link, 3, argv);
 }
 
-void wr_flight_unlock(struct wr_flight *f, const char *outcome)
+void wr_flight_unlock(struct wr_flight *f, enum wr_outcome outcome)
 {
     if (!f->lock_sent)
         return;
     f->lock_sent = false;
     wr_shelf_arrival_free(f->arrival);
     f->arrival = NULL;
+    release(f); /* before the word: who hears it finds the lock free */
     if (f->lock_state == WR_LOCK_HELD)
         wr_flight_publish(f, outcome);
-    release(f);
     f->lock_state = WR_LOCK_NONE;
     wr_timer_clear(&f->lock_timer);
 }
@@ -235,7 +266,7 @@ void wr_flight_lock_leave(struct wr_flight *f)
     wr_flight_read_cancel(f);
     wr_ear_close(&f->ear);
     if (f->lock_state != WR_LOCK_HELD)
-        wr_flight_unlock(f, "");
+        wr_flight_unlock(f, WR_OUTCOME_ABANDONED);
 }
 
 void wr_flight_lock_fini(struct wr_flight *f)

@@ -35,7 +35,7 @@ static void on_end(struct wr_exchange *x, enum wr_err err)
     }
     if (f->built == NULL)
         wr_flight_failed(f, err);
-    wr_flight_unlock(f, "failed"); /* a broken flow tells its readers by itself */
+    wr_flight_unlock(f, WR_OUTCOME_FAILED); /* a broken flow tells its readers by itself */
     wr_flight_wake(f, WR_FLIGHT_ASK, WR_FLIGHT_DONE);
 }
 

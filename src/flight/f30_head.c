@@ -38,8 +38,7 @@ void wr_flight_on_interim(struct wr_exchange *x, const struct wr_head *head)
 
 /* --- the origin failed --- */
 
-/* fwd_status: what the origin answered; 0: nothing at all. */
-static bool stale_instead(struct wr_flight *f, int fwd_status)
+bool wr_flight_stale_instead(struct wr_flight *f, int fwd_status)
 {
     struct wr_object *stale = f->order.stale;
     if (f->alone || stale == NULL)
@@ -60,7 +59,8 @@ static bool stale_instead(struct wr_flight *f, int fwd_status)
 
 void wr_flight_failed(struct wr_flight *f, enum wr_err err)
 {
-    if (stale_instead(f, 0))
+    wr_flight_unlock(f, WR_OUTCOME_FAILED);
+    if (wr_flight_stale_instead(f, 0))
         return;
     struct wr_news news = news_of(f, WR_VERDICT_FAILED, NULL, 0);
     news.err = err;
@@ -268,6 +268,13 @@ static bool asks_for_less(const struct wr_flight *f, const struct wr_head *head)
     return head->status == 200 && large && wr_head_get(&f->request, WR_F_RANGE) != NULL;
 }
 
+static enum wr_outcome unshared_outcome(const struct wr_flight *f, const struct wr_head *head)
+{
+    if (f->storing == WR_STORE_NOT)
+        return WR_OUTCOME_PRIVATE;
+    return wr_rules_is_error(head->status) ? WR_OUTCOME_ERROR : WR_OUTCOME_PERSONAL;
+}
+
 void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
 {
     struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
@@ -285,7 +292,8 @@ void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
         not_modified(f, head);
         return;
     }
-    if (wr_rules_is_error(head->status) && stale_instead(f, head->status)) {
+    if (wr_rules_is_error(head->status) && wr_flight_stale_instead(f, head->status)) {
+        wr_flight_unlock(f, WR_OUTCOME_ERROR);
         end_early(f);
         return;
     }
@@ -296,7 +304,7 @@ void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
     }
     if (f->storing == WR_STORE_NOT)
         wr_flight_leave_pass_marker(f);
-    wr_flight_unlock(f, f->storing == WR_STORE_NOT ? "pass" : "failed");
+    wr_flight_unlock(f, unshared_outcome(f, head));
     if (asks_for_less(f, head)) {
         wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
         end_early(f);

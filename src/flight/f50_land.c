@@ -92,7 +92,7 @@ static void on_shelved(void *ctx, enum wr_err err)
     struct wr_flight *f = ctx;
     mark(f->memory, f->landed, err);
     f->landed = NULL;
-    wr_flight_unlock(f, err == WR_OK ? "stored" : err == WR_ERR_CANCELLED ? "pass" : "failed");
+    wr_flight_unlock(f, err == WR_OK ? WR_OUTCOME_STORED : err == WR_ERR_PURGED ? WR_OUTCOME_PURGED : WR_OUTCOME_UNSTORED);
     wr_flight_wake(f, WR_FLIGHT_LAND, WR_FLIGHT_DONE);
     wr_flight_unref(f);
 }
@@ -115,7 +115,7 @@ static enum wr_flight_stage store(struct wr_flight *f, uint64_t epoch, bool prov
     __atomic_sub_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     wr_object_unref(final);
     f->landed = NULL;
-    wr_flight_unlock(f, "pass");
+    wr_flight_unlock(f, WR_OUTCOME_UNSTORED);
     return WR_FLIGHT_DONE;
 }
 
@@ -148,7 +148,7 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
     if (!wr_flow_kept(f->built->flow)) {
         if (!f->alone && (f->order.stale == NULL || f->order.stale->flow != f->built->flow))
             wr_flight_leave_pass_marker(f); /* it grew over what a store takes */
-        wr_flight_unlock(f, "pass");
+        wr_flight_unlock(f, WR_OUTCOME_PRIVATE);
         return WR_FLIGHT_DONE;
     }
     if (wr_gens_pending(&f->gens_ask))
@@ -162,7 +162,7 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
             return WR_FLIGHT_WAIT;
     }
     if (state == WR_GENS_GONE || __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE)) {
-        wr_flight_unlock(f, "failed");
+        wr_flight_unlock(f, WR_OUTCOME_PURGED);
         return WR_FLIGHT_DONE;
     }
     return store(f, epoch, state == WR_GENS_CURRENT);

@@ -49,7 +49,7 @@ static void on_nudge(struct wr_note *note)
     struct wr_flight *f = WR_CONTAINER(note, struct wr_flight, nudge);
     bool asks = f->stage == WR_FLIGHT_ASK || f->stage == WR_FLIGHT_LAND;
     if (asks && __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
-        wr_flight_unlock(f, "failed"); /* others needn't wait for what they may not have */
+        wr_flight_unlock(f, WR_OUTCOME_PURGED); /* others needn't wait for what they may not have */
     if (f->stage == WR_FLIGHT_GATE && wr_flight_has_admitted(f))
         wr_flight_wake(f, WR_FLIGHT_GATE, WR_FLIGHT_GATE);
     else if (!wanted(f))
@@ -171,7 +171,7 @@ static void end_run(struct wr_flight *f)
 {
     struct wr_worker *worker = f->tenure->worker;
     wr_gens_cancel(&f->gens_ask);
-    wr_flight_unlock(f, "failed");
+    wr_flight_unlock(f, WR_OUTCOME_ABANDONED);
     wr_flight_lock_fini(f);
     wr_flights_unlist(worker->shared->flights, f);
     if (f->news.verdict == WR_VERDICT_NONE)

@@ -14,6 +14,14 @@ enum wr_flight_stage {
     WR_FLIGHT_DONE,
 };
 
+/* How a fetch ended, or goes, for the other nodes. */
+enum wr_outcome {
+#define X(id, word, then) WR_OUTCOME_##id,
+#include "flight/outcomes.def"
+#undef X
+    WR_OUTCOME_COUNT
+};
+
 struct wr_flight {
     unsigned magic;
     unsigned refs; /* atomic: the table, the run, each audience */
@@ -185,10 +193,10 @@ void wr_flight_arrive(struct wr_flight *f);
 
 /* --- f10_lock.c --- */
 /* Says to the nodes that wait how it stands with the fetch, whose lock is held. */
-void wr_flight_publish(struct wr_flight *f, const char *word);
-/* Says how the fetch ended ("stored", "pass", "failed") and lets the lock go; what others read of it while it arrives goes too,
+void wr_flight_publish(struct wr_flight *f, enum wr_outcome outcome);
+/* Says how the fetch ended, if the lock is held, and lets it go; what others read of it while it arrives goes too,
  * unless it is whole in Redis by now. Harmless without. */
-void wr_flight_unlock(struct wr_flight *f, const char *outcome);
+void wr_flight_unlock(struct wr_flight *f, enum wr_outcome outcome);
 void wr_flight_lock_fini(struct wr_flight *f);
 
 /* --- f20_ask.c --- */
@@ -198,7 +206,10 @@ uint64_t wr_flight_max_object(const struct wr_flight *f);
 /* --- f30_head.c --- */
 void wr_flight_on_interim(struct wr_exchange *x, const struct wr_head *head);
 void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head);
-/* The origin failed before a head could be used: a stale response where that is allowed, else the error. */
+/* Tells of the stale response, if there is one that may be served for an origin which answered fwd_status; 0: which could not be
+ * reached. false: there is none. */
+bool wr_flight_stale_instead(struct wr_flight *f, int fwd_status) WR_MUST_USE;
+/* The origin failed before a head could be used: a stale response where that is allowed, else the error. The lock is let go. */
 void wr_flight_failed(struct wr_flight *f, enum wr_err err);
 void wr_flight_leave_pass_marker(struct wr_flight *f);
 

@@ -1,10 +1,11 @@
 """A fetch leaves a stage while questions of that stage are open: their answers come late, and nothing happens."""
 
+import threading
 import time
 
 import pytest
 
-from rig import policy
+from rig import cache_status, policy
 from rig.answer import Answer
 from rig.wait import until
 
@@ -58,3 +59,71 @@ def test_purges_and_a_slow_origin(far, elsewhere, origin):
     for one in asked:
         assert one.result().status == 200
     all_live(far)
+
+
+# How a fetch ends, and what those do who wait for it.
+
+@pytest.fixture
+def waiting(fleet, origin, elsewhere):
+    """Factory: five nodes want a path, one of them fetches it, the others wait for that."""
+    def start(path, **cache):
+        nodes = fleet(5, policy.route(cache={**policy.CACHE, "lock_timeout": "30s", **cache}))
+        asked = [elsewhere(nodes[0].ask, path)]
+        origin.wait_calls(path, 1)
+        asked += [elsewhere(node.ask, path) for node in nodes[1:]]
+        until(lambda: all(node.admin.metric("weir_lock_waits_total") == 1 for node in nodes[1:]), "four nodes waiting")
+        return nodes, asked
+    return start
+
+
+def test_a_purge_during_a_fetch_makes_one_more_fetch(waiting, origin):
+    first, second = threading.Event(), threading.Event()
+    origin.on("/", Answer(body=b"old", gate=first), Answer(body=b"new", gate=second))
+    nodes, asked = waiting("/")
+    nodes[1].admin.post("/purge", b"url=http://test.example/")
+    origin.wait_calls("/", 2)
+    first.set()
+    assert asked[0].result().body == b"old"
+    until(lambda: sum(node.admin.metric("weir_lock_waits_total") for node in nodes) >= 4, "they wait again")
+    second.set()
+    assert [one.result().body for one in asked[1:]] == [b"new"] * 4
+    assert origin.calls("/") == 2
+
+
+def test_an_origin_that_fails_is_asked_by_one_node_at_a_time(waiting, origin):
+    gates = [threading.Event() for _ in range(5)]
+    under_way, most, lock = [0], [0], threading.Lock()
+
+    def answer(_request):
+        with lock:
+            under_way[0] += 1
+            most[0] = max(most[0], under_way[0])
+            gate = gates[origin.calls("/") - 1]
+        gate.wait(20)
+        with lock:
+            under_way[0] -= 1
+        return Answer(503, body=b"no")
+
+    origin.on("/", answer)
+    _, asked = waiting("/")
+    for number, gate in enumerate(gates):
+        origin.wait_calls("/", number + 1)
+        gate.set()
+    assert [one.result().status for one in asked] == [503] * 5
+    assert most == [1] and origin.calls("/") == 5
+
+
+
+def test_who_has_something_stale_serves_it_when_another_nodes_fetch_has_failed(fleet, origin, elsewhere):
+    gate = threading.Event()
+    origin.on("/", Answer(body=b"old", fields={"Cache-Control": "max-age=1"}), Answer(raw=b"HTTP/1.1 2", gate=gate, keep=False))
+    nodes = fleet(3, policy.route(cache={**policy.CACHE, "lock_timeout": "30s"}))
+    for node in nodes:
+        until(lambda: cache_status.hit(node.ask("/"), node.name), "in every memory")
+    calls = origin.calls("/")
+    until(lambda: int(nodes[0].ask("/", fields={"Cache-Control": "max-stale=9, only-if-cached"}).fields["Age"]) >= 2, "stale")
+    asked = [elsewhere(node.ask, "/") for node in nodes]
+    until(lambda: sum(node.admin.metric("weir_lock_waits_total") for node in nodes) == 2, "two nodes waiting")
+    gate.set()
+    assert [(one.result().status, one.result().body) for one in asked] == [(200, b"old")] * 3
+    assert origin.calls("/") == calls + 1
