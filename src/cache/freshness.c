@@ -2,6 +2,7 @@
 
 #include "http/date.h"
 
+#define DATE_STEP WR_SPAN_S(1) /* Date has whole seconds */
 #define HEURISTIC_SHARE 10           /* a tenth of the time since the last change (RFC 9111 4.2.2) ... */
 #define HEURISTIC_MOST WR_SPAN_S(86400) /* ... and a day at most */
 
@@ -41,11 +42,29 @@ static struct wr_time date_value(const struct wr_head *response, struct wr_time 
     return response_time;
 }
 
+/* Has it come through a cache, which may have kept it for a while? */
+static bool through_caches(const struct wr_head *response)
+{
+    return wr_head_get(response, WR_F_AGE) || wr_head_get(response, WR_F_VIA);
+}
+
+struct wr_span wr_clock_error(const struct wr_head *response, struct wr_time request_time, struct wr_time response_time)
+{
+    struct wr_time date = date_value(response, response_time);
+    struct wr_span ahead = wr_time_since(date, response_time), behind = wr_time_since(request_time, date);
+    if (through_caches(response))
+        return WR_SPAN_S(0);
+    if (ahead.us >= DATE_STEP.us)
+        return ahead;
+    return behind.us >= DATE_STEP.us ? (struct wr_span){ -behind.us } : WR_SPAN_S(0);
+}
+
 struct wr_span wr_initial_age(const struct wr_head *response, struct wr_time request_time,
                               struct wr_time response_time)
 {
-    /* in whole seconds, as Date has no finer ones: a response of this second isn't old */
-    int64_t apparent = wr_span_s(wr_time_since(response_time, date_value(response, response_time)));
+    int64_t apparent = 0;
+    if (through_caches(response)) /* in whole seconds, as Date has no finer ones: a response of this second isn't old */
+        apparent = wr_span_s(wr_time_since(response_time, date_value(response, response_time)));
     struct wr_span delay = wr_time_since(response_time, request_time);
     struct wr_span corrected = age_value(response);
     if (delay.us > 0)

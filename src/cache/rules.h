@@ -55,6 +55,11 @@ static inline bool wr_rules_collapses(const struct wr_object *object)
 {
     return object->meta.lifetime.us > 0 && !(object->meta.flags & WR_OF_NO_CACHE);
 }
+/* Was it fresh when its origin sent it, however long it took to come? */
+static inline bool wr_rules_sent_fresh(const struct wr_object *object)
+{
+    return object->meta.lifetime.us > object->meta.initial_age.us - object->meta.fetch_time.us;
+}
 /* Does this pass marker speak of this request? */
 static inline bool wr_rules_passes(const struct wr_request_rules *asked, const struct wr_object *marker)
 {

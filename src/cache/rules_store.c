@@ -143,20 +143,25 @@ static uint64_t length_of(const struct wr_head *response)
     return response->framing == WR_FRAMING_LENGTH ? response->content_length : UINT64_MAX;
 }
 
+static bool by_operator(enum wr_lifetime_source source)
+{
+    return source == WR_LIFETIME_POLICY || source == WR_LIFETIME_OVERRIDE;
+}
+
 /* Why it would be of no use once stored; NULL: it is. */
 static const char *worthless(const struct wr_head *request, const struct wr_head *response,
                              const struct wr_response_directives *d, enum wr_lifetime_source source,
                              struct wr_span lifetime, const struct wr_meta *meta)
 {
     bool told = source == WR_LIFETIME_ORIGIN || d->is_public; /* RFC 9111 3: no-cache isn't in its list */
-    bool by_policy = source == WR_LIFETIME_POLICY || source == WR_LIFETIME_OVERRIDE;
-    if (by_policy && lifetime.us == 0)
+    if (by_operator(source) && lifetime.us == 0)
         return "the policy's ttl is 0";
-    if (!told && !by_policy &&
+    if (!told && !by_operator(source) &&
         (!wr_status_is_heuristic(response->status) || request->method == WR_METHOD_POST))
         return "no freshness information";
-    bool fresh = meta->lifetime.us > meta->initial_age.us && !(meta->flags & WR_OF_NO_CACHE);
-    if (fresh || meta->swr.us > 0 || meta->sie.us > 0 || can_be_validated(response))
+    /* what is late, and stale when it comes, is still for those who wait for it */
+    bool lives = meta->lifetime.us > 0 && !(meta->flags & WR_OF_NO_CACHE);
+    if (lives || meta->swr.us > 0 || meta->sie.us > 0 || can_be_validated(response))
         return NULL;
     return source == WR_LIFETIME_NONE ? "no freshness information" : "stale from the start";
 }
@@ -187,6 +192,8 @@ enum wr_storing wr_rules_store(const struct wr_cache_policy *policy, const struc
     enum wr_lifetime_source source = wr_lifetime(policy, response, &d, targeted, response_time, &lifetime);
     if (asked->post_for_get && (*detail = not_for_gets(request, response, source)) != NULL)
         return WR_STORE_NOT_NOW;
+    if (by_operator(source) && lifetime.us > 0)
+        lifetime.us += meta->initial_age.us; /* the operator's time begins when it comes */
     meta->lifetime = jittered(lifetime, meta->initial_age, policy->jitter * jitter01);
     meta->flags = flags_of(&d, source);
     fill_stale(policy, &d, source, meta);

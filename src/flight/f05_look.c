@@ -2,10 +2,11 @@
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
-/* Something validated since this flight began is as good as validating it ourselves. */
-static bool newer_than_flight(const struct wr_flight *f, const struct wr_object *object)
+/* It came while this flight waited, which is a share in that fetch; who wants it validated takes only what was asked for since. */
+static bool came_meanwhile(const struct wr_flight *f, const struct wr_object *object)
 {
-    return !wr_time_before(object->meta.request_time, f->started) && !f->rules.no_store;
+    struct wr_time since = f->rules.revalidate ? object->meta.request_time : object->meta.response_time;
+    return !wr_time_before(since, f->started) && !f->rules.no_store && wr_rules_collapses(object);
 }
 
 /* Is this an answer for the flight's audience, or does the origin have to be asked first? */
@@ -19,7 +20,7 @@ static bool good_enough(const struct wr_flight *f, enum wr_reuse reuse, const st
     case WR_REUSE_STALE_ASKED:
         return !f->behind;
     default:
-        return newer_than_flight(f, object) && wr_rules_collapses(object);
+        return came_meanwhile(f, object);
     }
 }
 
@@ -31,7 +32,7 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
         return miss;
     }
     enum wr_reuse reuse = wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0);
-    if (f->read.arriving && reuse != WR_REUSE_FRESH) {
+    if (f->read.arriving && reuse != WR_REUSE_FRESH && !came_meanwhile(f, object)) {
         wr_object_unref(object); /* there is nothing to validate yet */
         return miss;
     }

@@ -288,6 +288,7 @@ void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
         answer_alone(f, head, &meta);
         return;
     }
+    wr_exchange_clock(x, wr_clock_error(head, x->sent, x->answered));
     if (head->status == 304) {
         not_modified(f, head);
         return;

@@ -234,6 +234,11 @@ void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head)
     run->x->on_head(run->x, head);
 }
 
+void wr_exchange_clock(struct wr_exchange *x, struct wr_span error)
+{
+    wr_backend_clock(x->run->peer->backend, error, x->run->origins->loop->mono);
+}
+
 void wr_exchange_into(struct wr_exchange *x, struct wr_flow *flow)
 {
     struct wr_exchange_run *run = x->run;

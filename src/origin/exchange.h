@@ -65,6 +65,9 @@ struct wr_origins *wr_origins_new(struct wr_loop *loop, struct wr_policy *policy
 void wr_origins_free(struct wr_origins *o);
 
 enum wr_err wr_exchange_start(struct wr_exchange *x, struct wr_origins *origins) WR_MUST_USE;
+/* From on_head: by how much the Date of a response that it has just made is off; negative: behind. Logged when that begins or ends,
+ * once a minute at most. */
+void wr_exchange_clock(struct wr_exchange *x, struct wr_span error);
 /* Where the body goes; the exchange takes a reference, is its producer and ends it (OK or the error) before on_end. */
 void wr_exchange_into(struct wr_exchange *x, struct wr_flow *flow);
 /* No callback any more; the connection is closed; a response flow still arriving ends with CANCELLED. Harmless when ended. */

@@ -9,6 +9,9 @@
 #define LATE_IN_A_ROW 3
 #define FAILED_CHECKS 2 /* in a row: down. One good one: up */
 
+#define CLOCK_MAY_ERR WR_SPAN_S(5)
+#define CLOCK_NEWS WR_SPAN_S(60) /* at most so often */
+
 enum checked { UNCHECKED, CHECKED_UP, CHECKED_DOWN };
 
 struct wr_backend {
@@ -20,6 +23,8 @@ struct wr_backend {
     bool trying;        /* the rest is over for one, who tries it */
     unsigned checked;   /* enum checked */
     unsigned bad_checks;
+    bool clock_wrong;
+    int64_t clock_told; /* monotonic, us: when that was last logged; 0: never */
 };
 
 struct wr_backends {
@@ -134,6 +139,21 @@ void wr_backend_answered(struct wr_backend *s)
     __atomic_store_n(&s->rest_until, 0, __ATOMIC_RELAXED);
     if (__atomic_exchange_n(&s->failures, 0, __ATOMIC_RELAXED))
         wr_info("origin %s: server %s answers again", s->origin, s->server);
+}
+
+void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_time mono)
+{
+    bool wrong = error.us > CLOCK_MAY_ERR.us || error.us < -CLOCK_MAY_ERR.us;
+    int64_t told = __atomic_load_n(&s->clock_told, __ATOMIC_RELAXED);
+    if (wrong == __atomic_load_n(&s->clock_wrong, __ATOMIC_RELAXED) || (told && mono.us - told < CLOCK_NEWS.us) ||
+        !__atomic_compare_exchange_n(&s->clock_told, &told, mono.us, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        return;
+    __atomic_store_n(&s->clock_wrong, wrong, __ATOMIC_RELAXED);
+    if (wrong)
+        wr_warn("origin %s: the clock of server %s is %lld seconds %s: its Date doesn't tell how old a response is", s->origin,
+                s->server, llabs(wr_span_s(error)), error.us > 0 ? "ahead" : "behind");
+    else
+        wr_info("origin %s: the clock of server %s is right again", s->origin, s->server);
 }
 
 void wr_backend_checked(struct wr_backend *s, bool ok)

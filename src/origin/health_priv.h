@@ -24,6 +24,8 @@ void wr_backend_try(struct wr_backend *s, struct wr_time mono, struct wr_span pa
 void wr_backend_unreachable(struct wr_backend *s, struct wr_time mono);
 void wr_backend_late(struct wr_backend *s, struct wr_time mono);
 void wr_backend_answered(struct wr_backend *s);
+/* Its clock is off by so much. */
+void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_time mono);
 /* The result of an active check. */
 void wr_backend_checked(struct wr_backend *s, bool ok);
 

@@ -27,8 +27,20 @@ static enum wr_txn_stage learn_marker(struct wr_txn *t, struct wr_object *marker
     return look_up_again(t);
 }
 
-/* May it have what was fetched for somebody else (RFC 9111 4)? What it could have from the store, and what has come since it
- * asked, as that is as good as validated for it. */
+/* What isn't fresh, or not fresh enough for it: may it have that because it takes part in the fetch (RFC 9111 4)? What has come
+ * since it asked is as good as validated for it. What was fresh when it was sent and is still coming is not yet out of the store: it goes
+ * to whoever asks for nothing newer, however slow it is. */
+static bool shares(const struct wr_txn *t, const struct wr_object *o)
+{
+    const struct wr_request_rules *r = &t->rules;
+    bool asks_for_newer = r->revalidate || r->max_age.us >= 0 || r->min_fresh.us >= 0;
+    if (!wr_rules_collapses(o))
+        return false;
+    return !wr_time_before(o->meta.response_time, t->started) ||
+           (!asks_for_newer && wr_rules_sent_fresh(o) && wr_flow_state(o->flow) == WR_FLOW_ARRIVING);
+}
+
+/* May it have what was fetched for somebody else? What it could have from the store, and what it has a share in. */
 static bool suits(const struct wr_txn *t, const struct wr_news *news)
 {
     const struct wr_cache_policy *policy = &t->route->cache;
@@ -43,21 +55,32 @@ static bool suits(const struct wr_txn *t, const struct wr_news *news)
     case WR_REUSE_NOT: /* not meant for whom it knows by name */
         return false;
     case WR_REUSE_VALIDATE:
-        return wr_rules_collapses(o) && !wr_time_before(o->meta.response_time, t->started);
+        return shares(t, o);
     default:
         return true;
     }
+}
+
+/* Out of Redis: stored there before it asked, or while it waited for another node's fetch, in which it then has a share. */
+static enum wr_txn_stage take_stored(struct wr_txn *t, struct wr_object *object)
+{
+    bool waited_for = wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, 1.0) == WR_REUSE_VALIDATE &&
+                      wr_rules_collapses(object) && !wr_time_before(object->meta.response_time, t->started);
+    wr_audience_leave(&t->audience);
+    if (!waited_for)
+        return wr_txn_consider(t, object, true);
+    wr_object_unref(t->object);
+    t->object = object;
+    t->collapsed = t->from_redis = true;
+    return WR_TXN_DELIVER;
 }
 
 static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
 {
     if (!fits(t, news))
         return learn_marker(t, news->marker);
-    if (news->from_store) {
-        struct wr_object *object = wr_object_ref(news->object);
-        wr_audience_leave(&t->audience);
-        return wr_txn_consider(t, object, true);
-    }
+    if (news->from_store)
+        return take_stored(t, wr_object_ref(news->object));
     if (!suits(t, news)) {
         wr_audience_leave(&t->audience);
         t->detail = "NOT_SHAREABLE";

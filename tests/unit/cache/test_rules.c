@@ -115,7 +115,10 @@ static void ages_are_read_as_5_1_and_4_2_3_say(void **state)
         { 200, D "Cache-Control: max-age=3600\nAge: abc", FRESH },
         { 200, D "Cache-Control: max-age=3600\nAge: -7200", FRESH },
         { 200, D "Cache-Control: max-age=3600\nAge: 7200.0", FRESH },
-        { 200, "Date: {-7200}\n" E "Cache-Control: max-age=3600", STALE },  /* apparent age */
+        { 200, "Via: 1.1 cache\nDate: {-7200}\n" E "Cache-Control: max-age=3600", STALE },  /* apparent age */
+        { 200, "Age: 1\nDate: {-7200}\n" E "Cache-Control: max-age=3600", STALE },
+        { 200, "Date: {-7200}\n" E "Cache-Control: max-age=3600", FRESH }, /* nobody has kept it: the clock is wrong */
+        { 200, "Date: {-7200}\n" E "Expires: {-3600}", FRESH },
         { 200, "Date: {+7200}\n" E "Cache-Control: max-age=3600", FRESH },
         { 200, "Date: foo\n" E "Cache-Control: max-age=3600", FRESH },
     };

@@ -1,0 +1,135 @@
+"""Steadiness: no answer turns the cache off, and no crowd reaches the origin because of one."""
+
+import threading
+import time
+from email.utils import formatdate
+
+import pytest
+
+from rig import cache_status, crowd, policy
+from rig.answer import Answer
+from rig.load import Load
+from rig.rfc import settings
+
+
+class Gauge:
+    """What is under way at an origin: `most` at once, `calls` in all. `make(n)` gives the nth answer, `seconds` after its request."""
+
+    def __init__(self, origin, path, make, seconds=0.0):
+        self.calls = self.now = self.most = 0
+        self._lock, self._make, self._seconds = threading.Lock(), make, seconds
+        origin.on(path, self._answer)
+
+    def _answer(self, request):
+        with self._lock:
+            self.calls, self.now = self.calls + 1, self.now + 1
+            self.most = max(self.most, self.now)
+            number = self.calls
+        time.sleep(self._seconds)       # the page takes so long to make
+        with self._lock:
+            self.now -= 1
+        return self._make(number)
+
+
+# what takes longer to make than it is fresh
+
+LATE = [pytest.param({"Cache-Control": "max-age=1"}, {}, id="by the origin"),
+        pytest.param({}, {"ttl": "1s"}, id="by ttl"),
+        pytest.param({"Cache-Control": "no-store"}, {"ttl": "1s", "override": True}, id="by override")]
+
+
+@pytest.mark.parametrize("fields, cache", LATE)
+def test_a_page_slower_than_it_is_fresh_is_fetched_once_at_a_time(weirs, origin, fields, cache):
+    node = weirs(settings(origin, cache))
+    page = Gauge(origin, "/", lambda n: Answer(200, fields, b"page"), 1.5)
+    with Load([node.address], 40, "/") as load:
+        origin.wait_calls("/", 3)
+    assert load.failures == []
+    assert page.most == 1
+    assert node.admin.metric("weir_collapsed_total") >= 40
+
+
+def test_nodes_share_what_comes_too_late_to_be_fresh(fleet, origin):
+    nodes = fleet(2, policy.route(cache={"jitter": "0%"}))
+    page = Gauge(origin, "/", lambda n: Answer(200, {"Cache-Control": "max-age=1"}, b"page"), 1.5)
+    visits = crowd.crowd([node.address for node in nodes], 40, "/")
+    assert {v.status for v in visits} == {200}
+    assert page.calls == 1
+
+
+def test_lateness_leaves_no_marker(weirs, origin):
+    node = weirs(settings(origin))
+    Gauge(origin, "/", lambda n: Answer(200, {"Cache-Control": "max-age=1"}, b"page"), 1.2)
+    node.ask("/")
+    assert cache_status.of(node.ask("/")).get("detail") is None
+
+
+def test_what_has_no_lifetime_is_not_shared_with_those_who_waited(weirs, origin):
+    node = weirs(settings(origin))
+    Gauge(origin, "/", lambda n: Answer(200, {"Cache-Control": "max-age=0"}, b"page %d" % n), 0.3)
+    visits = crowd.crowd(node.address, 10, "/")
+    assert len({v.body for v in visits}) == 10
+
+
+@pytest.mark.parametrize("cache", [{"ttl": "60s"}, {"ttl": "60s", "override": True}])
+def test_the_operators_lifetime_begins_when_the_response_comes(weirs, origin, cache):
+    node = weirs(settings(origin, cache))
+    origin.on("/", Answer(200, {"Age": "300"}, b"page"))
+    node.ask("/")
+    answer = node.ask("/")
+    assert cache_status.hit(answer) and int(cache_status.of(answer)["ttl"]) in (59, 60)
+    assert int(answer.fields["Age"]) >= 300
+
+
+# an origin's clock
+
+def dated(seconds, **more):
+    return {"Date": formatdate(time.time() + seconds, usegmt=True), "Cache-Control": "max-age=60", **more}
+
+
+@pytest.mark.parametrize("error, word", [(-3600, "behind"), (3600, "ahead")])
+def test_a_wrong_clock_does_not_end_caching_and_is_told_once(weirs, origin, error, word):
+    node = weirs(settings(origin))
+    origin.on("/", lambda request: Answer(200, dated(error), b"page"))
+    for number in range(3):
+        node.ask(f"/?{number}")
+        assert cache_status.hit(node.ask(f"/?{number}"))
+    assert node.stderr.count(f"seconds {word}: its Date") == 1
+
+
+def test_an_old_date_behind_another_cache_is_an_age(weirs, origin):
+    node = weirs(settings(origin))
+    origin.on("/", lambda request: Answer(200, dated(-3600, Via="1.1 other"), b"page"))
+    node.ask("/")
+    assert not cache_status.hit(node.ask("/"))
+    assert "its Date" not in node.stderr
+
+
+# a body that is slower than it is fresh
+
+@pytest.mark.parametrize("directive", ["max-age=1", "s-maxage=1"])
+def test_a_body_that_outlasts_its_freshness_is_followed(weirs, origin, directive):
+    node, gate = weirs(settings(origin)), threading.Event()
+    origin.on("/", Answer(200, {"Cache-Control": directive}, [b"first", b"second"], "chunked", body_gate=gate, delay=1.2))
+    first, late = node.connect(), node.connect()
+    first.send_head("GET", "/")
+    heads = [first.read_head()]
+    late.send_head("GET", "/")
+    heads.append(late.read_head())
+    assert origin.calls() == 1
+    gate.set()
+    assert [c.read_rest(h).body for c, h in zip((first, late), heads)] == [b"firstsecond"] * 2
+    for connection in first, late:
+        connection.close()
+
+
+def test_who_wants_something_newer_does_not_follow_it(weirs, origin, elsewhere):
+    node, gate = weirs(settings(origin)), threading.Event()
+    origin.on("/", Answer(200, {"Cache-Control": "max-age=60"}, [b"first", b"second"], "chunked", body_gate=gate),
+              Answer(200, {"Cache-Control": "max-age=60"}, b"newer"))
+    with node.connect() as first:
+        first.send_head("GET", "/")
+        head = first.read_head()
+        assert node.ask("/", fields={"Cache-Control": "no-cache"}).body == b"newer"
+        gate.set()
+        assert first.read_rest(head).body == b"firstsecond"
