@@ -1,0 +1,314 @@
+#include "outside.h"
+
+struct outside outside;
+
+/* --- the link --- */
+
+static enum wr_err put_question(struct wr_call *call)
+{
+    WR_CHECK(call->wire == NULL && outside.call_count < OUTSIDE_MOST);
+    if (!outside.link_ready)
+        return WR_ERR_REDIS_AWAY;
+    call->wire = (struct wr_wire *) &outside;
+    outside.calls[outside.call_count++] = call;
+    return WR_OK;
+}
+
+static void take_question(size_t i)
+{
+    outside.calls[i]->wire = NULL;
+    outside.call_count--;
+    memmove(&outside.calls[i], &outside.calls[i + 1], (outside.call_count - i) * sizeof outside.calls[0]);
+}
+
+bool wr_link_ready(const struct wr_link *link)
+{
+    (void) link;
+    return outside.link_ready;
+}
+
+enum wr_err wr_link_send(struct wr_link *link, struct wr_call *call, struct wr_span timeout, size_t argc,
+                         const struct wr_slice *argv)
+{
+    (void) link;
+    (void) timeout;
+    (void) argc;
+    (void) argv;
+    return put_question(call);
+}
+
+enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr_span timeout, enum wr_script script,
+                           size_t key_count, const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args)
+{
+    (void) script;
+    (void) key_count;
+    (void) arg_count;
+    (void) args;
+    return wr_link_send(link, call, timeout, 0, keys);
+}
+
+void wr_link_tell(struct wr_link *link, size_t argc, const struct wr_slice *argv)
+{
+    (void) link;
+    (void) argc;
+    (void) argv;
+    outside.told++;
+}
+
+void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count, const struct wr_slice *keys,
+                         size_t arg_count, const struct wr_slice *args)
+{
+    (void) script;
+    (void) key_count;
+    (void) arg_count;
+    (void) args;
+    wr_link_tell(link, 0, keys);
+}
+
+int64_t wr_link_clock(const struct wr_link *link, struct wr_time at)
+{
+    (void) link;
+    (void) at;
+    return 0;
+}
+
+void wr_link_learn_clock(struct wr_link *link)
+{
+    (void) link;
+}
+
+void wr_call_cancel(struct wr_call *call)
+{
+    for (size_t i = 0; i < outside.call_count; i++)
+        if (outside.calls[i] == call) {
+            take_question(i);
+            return;
+        }
+}
+
+void outside_answer_call(size_t i, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_call *call = outside.calls[i];
+    take_question(i);
+    call->done(call, err, reply);
+}
+
+/* --- the channel, and what Redis reports --- */
+
+void wr_ear_open(struct wr_ear *ear, struct wr_herald *herald, struct wr_loop *loop, struct wr_slice channel,
+                 void (*changed)(struct wr_ear *))
+{
+    (void) loop;
+    (void) channel;
+    WR_CHECK(outside.ear == NULL);
+    *ear = (struct wr_ear){ .herald = herald, .channel = (struct wr_channel *) &outside, .changed = changed };
+    outside.ear = ear;
+    outside.ear_state = WR_EAR_ASKED;
+}
+
+enum wr_ear_state wr_ear_state(struct wr_ear *ear, char out[WR_EAR_TEXT + 1])
+{
+    WR_CHECK(ear == outside.ear);
+    if (out && outside.ear_state == WR_EAR_HEARD)
+        strcpy(out, outside.word);
+    return outside.ear_state;
+}
+
+void wr_ear_close(struct wr_ear *ear)
+{
+    if (ear->herald == NULL)
+        return;
+    WR_CHECK(ear == outside.ear);
+    ear->herald = NULL;
+    ear->channel = NULL;
+    outside.ear = NULL;
+}
+
+void outside_ear(enum wr_ear_state state, const char *word)
+{
+    outside.ear_state = state;
+    outside.word = word;
+    outside.ear->changed(outside.ear);
+}
+
+bool wr_herald_trusts(const struct wr_herald *herald, struct wr_time checked, struct wr_time now)
+{
+    (void) herald;
+    (void) checked;
+    (void) now;
+    return true;
+}
+
+bool wr_herald_hears(const struct wr_herald *herald)
+{
+    (void) herald;
+    return true;
+}
+
+bool wr_herald_changed_since(const struct wr_herald *herald, struct wr_slice key, struct wr_time asked)
+{
+    (void) herald;
+    (void) key;
+    (void) asked;
+    return false;
+}
+
+/* --- the shelf --- */
+
+enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host, struct wr_hash hash,
+                         struct wr_slice key)
+{
+    (void) s;
+    (void) host;
+    (void) hash;
+    (void) key;
+    WR_CHECK(outside.read == NULL && read->call.wire == NULL);
+    if (!outside.link_ready)
+        return WR_ERR_REDIS_AWAY;
+    read->call.wire = (struct wr_wire *) &outside;
+    read->arriving = false;
+    outside.read = read;
+    return WR_OK;
+}
+
+void wr_shelf_cancel(struct wr_shelf_read *read)
+{
+    read->call.wire = NULL;
+    if (outside.read == read)
+        outside.read = NULL;
+}
+
+void outside_answer_read(enum wr_err err, struct wr_object *object)
+{
+    struct wr_shelf_read *read = outside.read;
+    wr_shelf_cancel(read);
+    read->done(read, err, object);
+}
+
+void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, const struct wr_shelf_mark *mark,
+                  struct wr_shelf_arrival *arrived, void (*written)(void *ctx, enum wr_err err), void *ctx)
+{
+    (void) s;
+    (void) object;
+    (void) keep;
+    (void) mark;
+    (void) arrived;
+    WR_CHECK(outside.put_count < OUTSIDE_MOST);
+    outside.puts[outside.put_count].written = written;
+    outside.puts[outside.put_count++].ctx = ctx;
+}
+
+void outside_answer_put(size_t i, enum wr_err err)
+{
+    void (*written)(void *, enum wr_err) = outside.puts[i].written;
+    void *ctx = outside.puts[i].ctx;
+    outside.put_count--;
+    memmove(&outside.puts[i], &outside.puts[i + 1], (outside.put_count - i) * sizeof outside.puts[0]);
+    if (written)
+        written(ctx, err);
+}
+
+void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash, struct wr_time soft, uint64_t token,
+                    void (*purged)(void *ctx, enum wr_err err), void *ctx)
+{
+    (void) soft;
+    (void) token;
+    (void) host;
+    (void) hash;
+    wr_shelf_put(s, NULL, WR_SPAN_NONE, NULL, NULL, purged, ctx);
+}
+
+void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant, struct wr_span keep)
+{
+    (void) s;
+    (void) marker;
+    (void) variant;
+    (void) keep;
+}
+
+void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash)
+{
+    (void) s;
+    (void) host;
+    (void) hash;
+}
+
+struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *object, const struct wr_shelf_lock *lock,
+                                         struct wr_span keep, const struct wr_shelf_mark *mark, void (*alive)(void *ctx), void *ctx)
+{
+    (void) s;
+    (void) object;
+    (void) lock;
+    (void) keep;
+    (void) mark;
+    (void) alive;
+    (void) ctx;
+    return NULL;
+}
+
+void wr_shelf_arrival_free(struct wr_shelf_arrival *a)
+{
+    (void) a;
+}
+
+/* --- the origin --- */
+
+struct wr_origins *wr_origins_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_backends *backends)
+{
+    (void) loop;
+    (void) policy;
+    (void) backends;
+    return NULL;
+}
+
+void wr_origins_free(struct wr_origins *o)
+{
+    (void) o;
+}
+
+enum wr_err wr_exchange_start(struct wr_exchange *x, struct wr_origins *origins)
+{
+    (void) origins;
+    WR_CHECK(outside.exchange == NULL);
+    outside.exchange = x;
+    outside.exchanges++;
+    return WR_OK;
+}
+
+void wr_exchange_into(struct wr_exchange *x, struct wr_flow *flow)
+{
+    WR_CHECK(outside.exchange == x && outside.body == NULL);
+    outside.body = wr_flow_ref(flow);
+}
+
+static void close_exchange(enum wr_err err)
+{
+    outside.exchange = NULL;
+    if (outside.body)
+        wr_flow_end(outside.body, err, wr_slice(NULL, 0));
+    wr_flow_unref(outside.body);
+    outside.body = NULL;
+}
+
+void wr_exchange_cancel(struct wr_exchange *x)
+{
+    if (outside.exchange == x)
+        close_exchange(WR_ERR_CANCELLED);
+}
+
+void outside_head(const struct wr_head *head)
+{
+    struct wr_exchange *x = outside.exchange;
+    WR_CHECK(x != NULL);
+    x->sent = x->answered = wr_time_wall();
+    x->on_head(x, head);
+}
+
+void outside_end(enum wr_err err)
+{
+    struct wr_exchange *x = outside.exchange;
+    if (outside.body && err == WR_OK)
+        wr_flow_append(outside.body, WR_SLICE("content"));
+    close_exchange(err);
+    x->on_end(x, err);
+}

@@ -1,0 +1,497 @@
+/* Every order in which answers can come to a flight: each WAIT of each stage gets each of its answers, in every order that is possible,
+ * and each of them after the flight has gone on or ended. Whatever comes, no invariant breaks, only the present stage has questions
+ * open, and whoever waits gets exactly one verdict.
+ *
+ * A run is a list of choices. The first tests take all lists of a length, the last one draws long ones by seed. */
+#include "test.h"
+
+#include <hiredis.h>
+#include <stdlib.h>
+
+#include "http/parse.h"
+#include "stats/stats.h"
+#include "outside.h"
+
+#define POLICY                                                                                                      \
+    "listen: 127.0.0.1:8080\n"                                                                                       \
+    "origins: { a: { servers: 127.0.0.1:9000 } }\n"                                                                  \
+    "redis: { url: redis://127.0.0.1:1 }\n"                                                                          \
+    "routes: [{ match: {}, origin: a, cache: { ttl: 60s, jitter: 0%, grace: 0s, lock_timeout: 10m } }]\n"
+#define LONGEST 64
+
+/* --- the choices of a run --- */
+
+static struct {
+    unsigned taken[LONGEST], of[LONGEST];
+    size_t at, length; /* of those that are given */
+    bool random;
+} run;
+
+static unsigned choose(unsigned count)
+{
+    unsigned i = run.random ? (unsigned) rand() % count : run.at < run.length ? run.taken[run.at] : 0;
+    run.taken[run.at] = i;
+    run.of[run.at++] = count;
+    return i;
+}
+
+/* The next list of the same length or shorter; false: that was the last. */
+static bool next_run(void)
+{
+    size_t n = run.at;
+    while (n > 0 && run.taken[n - 1] + 1 == run.of[n - 1])
+        n--;
+    if (n == 0)
+        return false;
+    run.taken[n - 1]++;
+    run.length = n;
+    return true;
+}
+
+/* --- the world of a run --- */
+
+static struct world {
+    struct wr_worker worker;
+    struct wr_shared shared;
+    struct wr_policy *policy;
+    struct wr_arena arena;
+    struct wr_head request;
+    struct wr_request_rules rules;
+    struct wr_flight_order order;
+    struct wr_flight *flight; /* a reference, to look at it */
+    struct wr_audience audience[2];
+    unsigned verdicts[2];
+    bool left, joined, purged;
+} w;
+
+static void on_told(struct wr_audience *a)
+{
+    struct wr_news news;
+    size_t i = (size_t) (a - w.audience);
+    wr_audience_news(a, &news);
+    w.verdicts[i] |= news.verdict == WR_VERDICT_NONE ? 0 : 1u << news.verdict;
+    wr_news_fini(&news);
+}
+
+static void parse_request(const char *text)
+{
+    static struct wr_field fields[WR_MAX_FIELDS];
+    const struct wr_parse_limits limits = { 8192, 65536 };
+    struct wr_parse p = { 0 };
+    assert_int_equal(wr_parse_request(&p, text, strlen(text), &limits, fields, &w.request), WR_PARSE_DONE);
+}
+
+static const struct wr_head *response(const char *text)
+{
+    static struct wr_field fields[WR_MAX_FIELDS];
+    static struct wr_head head;
+    struct wr_parse p = { 0 };
+    assert_int_equal(wr_parse_response(&p, text, strlen(text), 65536, WR_METHOD_GET, fields, &head), WR_PARSE_DONE);
+    return &head;
+}
+
+/* With Redis's generations what is found has to be verified by another question. */
+static void world_begin(bool verified)
+{
+    const struct wr_route *route = &w.policy->routes[0];
+    outside = (struct outside){ .link_ready = true };
+    w.shared.herald = (struct wr_herald *) &outside;
+    w.shared.gens = wr_gens_new(verified ? &w.policy->redis : NULL);
+    w.shared.memory = wr_memory_new(1 << 20, 1 << 16);
+    w.shared.flights = wr_flights_new();
+    w.shared.local = wr_local_limits_new(1);
+    w.shared.via[0] = w.shared.via[1] = WR_SLICE("1.1 test");
+    w.worker.shared = &w.shared;
+    w.worker.link = (struct wr_link *) &outside;
+    w.worker.shelf = (struct wr_shelf *) &outside;
+    TAILQ_INIT(&w.worker.flights);
+    w.worker.tenure = wr_tenure_new(&w.worker, w.policy);
+    parse_request("GET /x HTTP/1.1\r\nHost: example.com\r\n\r\n");
+    wr_rules_request(&route->cache, &w.request, &w.rules);
+    struct wr_key key = wr_key_build(&route->cache, &w.request, &w.arena);
+    w.order = (struct wr_flight_order){ .tenure = w.worker.tenure, .route = route, .request = &w.request, .rules = &w.rules,
+                                        .key = key, .primary = key, .request_id = WR_SLICE("1") };
+    for (size_t i = 0; i < 2; i++)
+        w.audience[i] = (struct wr_audience){ .told = on_told };
+}
+
+static void settle(void)
+{
+    event_base_loop(w.worker.loop.base, EVLOOP_NONBLOCK);
+}
+
+static void world_end(void)
+{
+    wr_flights_cut(&w.worker);
+    settle();
+    assert_null(outside.read);
+    assert_null(outside.ear);
+    assert_null(outside.exchange);
+    assert_int_equal(outside.call_count, 0);
+    while (outside.put_count > 0) /* the one answer that can't be called off */
+        outside_answer_put(0, WR_OK);
+    for (size_t i = 0; i < 2; i++) {
+        if (w.audience[i].flight) {
+            assert_int_not_equal(w.verdicts[i], 0);
+            assert_int_equal(w.verdicts[i] & (w.verdicts[i] - 1), 0);
+        }
+        wr_audience_leave(&w.audience[i]);
+    }
+    wr_flight_unref(w.flight);
+    settle();
+    wr_flights_free_spares(&w.worker);
+    wr_tenure_unref(w.worker.tenure);
+    wr_flights_free(w.shared.flights);
+    wr_gens_free(w.shared.gens);
+    wr_memory_free(w.shared.memory);
+    wr_local_limits_free(w.shared.local);
+    wr_arena_reset(&w.arena);
+    w.left = w.joined = w.purged = false;
+    w.verdicts[0] = w.verdicts[1] = 0;
+}
+
+/* --- what can happen next --- */
+
+struct event {
+    void (*happen)(size_t arg);
+    size_t arg;
+};
+static struct event events[256];
+static size_t event_count;
+
+static void may(void (*happen)(size_t), size_t arg)
+{
+    events[event_count++] = (struct event){ happen, arg };
+}
+
+static void each(void (*happen)(size_t), size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        may(happen, i);
+}
+
+static void call_says(size_t arg)
+{
+    redisReply ok = { .type = REDIS_REPLY_STATUS, .str = (char[]){ "OK" }, .len = 2 }, nil = { .type = REDIS_REPLY_NIL },
+                      error = { .type = REDIS_REPLY_ERROR, .str = (char[]){ "ERR no" }, .len = 6 };
+    const redisReply *replies[] = { &ok, &nil, &error };
+    size_t kind = arg % 5;
+    if (kind < 3)
+        outside_answer_call(arg / 5, WR_OK, (const struct wr_reply *) replies[kind]);
+    else
+        outside_answer_call(arg / 5, kind == 3 ? WR_ERR_TIMEOUT : WR_ERR_REDIS_AWAY, NULL);
+}
+
+static struct wr_flow *coming; /* what was found in pieces */
+
+static struct wr_object *found(enum wr_object_kind kind, struct wr_span lifetime, struct wr_flow *flow)
+{
+    struct wr_object like = { .key = w.order.key.text, .head = WR_SLICE("HTTP/1.1 200 OK\r\n") };
+    struct wr_buf stamp = { 0 };
+    like.meta = (struct wr_meta){ .kind = kind, .status = 200, .lifetime = lifetime, .swr = WR_SPAN_NONE, .sie = WR_SPAN_NONE,
+                                  .version = 7, .request_time = { w.worker.loop.now.us - 2 * WR_US_PER_S } };
+    like.meta.response_time = like.meta.request_time;
+    if (kind == WR_OBJECT_VARY)
+        like.head = WR_SLICE("accept-language");
+    struct wr_object *plain = wr_object_new(&like, flow);
+    wr_gens_stamp(w.shared.gens, plain, w.worker.loop.mono, &stamp);
+    like.generations = wr_buf_slice(&stamp);
+    struct wr_object *object = wr_object_new(&like, flow);
+    wr_object_unref(plain);
+    wr_buf_fini(&stamp);
+    wr_flow_unref(flow);
+    return object;
+}
+
+enum { MISS, FRESH, STALE, VARY, PASSES, LATE, PIECES, READINGS };
+
+static void read_says(size_t arg)
+{
+    switch (arg) {
+    case FRESH:
+        outside_answer_read(WR_OK, found(WR_OBJECT_RESPONSE, WR_SPAN_S(60), wr_flow_of(WR_SLICE("content"))));
+        break;
+    case STALE:
+        outside_answer_read(WR_OK, found(WR_OBJECT_RESPONSE, WR_SPAN_S(1), wr_flow_of(WR_SLICE("content"))));
+        break;
+    case VARY:
+        outside_answer_read(WR_OK, found(WR_OBJECT_VARY, WR_SPAN_S(60), NULL));
+        break;
+    case PASSES:
+        outside_answer_read(WR_OK, found(WR_OBJECT_PASS, WR_SPAN_S(60), NULL));
+        break;
+    case PIECES:
+        coming = wr_flow_new(7, true, 1 << 20);
+        outside_answer_read(WR_OK, found(WR_OBJECT_RESPONSE, WR_SPAN_S(60), wr_flow_ref(coming)));
+        break;
+    default:
+        outside_answer_read(arg == LATE ? WR_ERR_TIMEOUT : WR_OK, NULL);
+    }
+}
+
+static void pieces_come(size_t broken)
+{
+    struct wr_flow *flow = coming;
+    coming = NULL;
+    if (!broken)
+        wr_flow_append(flow, WR_SLICE("content"));
+    wr_flow_end(flow, broken ? WR_ERR_CANCELLED : WR_OK, wr_slice(NULL, 0));
+    wr_flow_unref(flow);
+}
+
+static const char *const words[] = {
+#define X(id, word, then) word,
+#include "flight/outcomes.def"
+#undef X
+    "of another version",
+};
+#define WORDS (sizeof words / sizeof words[0])
+
+static void ear_hears(size_t arg)
+{
+    outside_ear(WR_EAR_HEARD, words[arg]);
+}
+
+static void ear_turns(size_t state)
+{
+    outside_ear((enum wr_ear_state) state, NULL);
+}
+
+static void timer_fires(size_t at_last)
+{
+    if (at_last)
+        w.flight->lock_deadline = w.worker.loop.mono;
+    wr_timer_clear(&w.flight->lock_timer);
+    w.flight->lock_timer.fire(&w.flight->lock_timer);
+}
+
+static void origin_answers(size_t arg)
+{
+    static const char *const heads[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nCache-Control: max-age=60\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nCache-Control: private\r\n\r\n",
+        "HTTP/1.1 503 No\r\nContent-Length: 7\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\n\r\n",
+    };
+    outside_head(response(heads[arg]));
+}
+#define HEADS 4
+
+static void origin_ends(size_t broken)
+{
+    outside_end(broken ? WR_ERR_ORIGIN_CLOSED : WR_OK);
+}
+
+static void put_ends(size_t arg)
+{
+    static const enum wr_err ends[] = { WR_OK, WR_ERR_PURGED, WR_ERR_CANCELLED, WR_ERR_REDIS_AWAY };
+    outside_answer_put(arg / 4, ends[arg % 4]);
+}
+
+static void leader_leaves(size_t arg)
+{
+    w.left = true;
+    wr_audience_leave(&w.audience[arg]);
+}
+
+static void another_joins(size_t admitted)
+{
+    struct wr_note *note = &w.audience[1].note;
+    w.joined = true;
+    wr_note_init(note, &w.worker.loop, w.audience[0].note.wake);
+    if (!wr_flights_join(w.shared.flights, &w.order, &w.audience[1], admitted))
+        wr_note_fini(note);
+}
+
+static void all_is_purged(size_t arg)
+{
+    (void) arg;
+    w.purged = true;
+    wr_flights_spoil(w.shared.flights, NULL);
+}
+
+static void link_dies(size_t arg)
+{
+    outside.link_ready = arg;
+    while (!outside.link_ready && outside.call_count > 0)
+        outside_answer_call(0, WR_ERR_REDIS_AWAY, NULL);
+}
+
+static void list_events(bool rare)
+{
+    struct wr_flight *f = w.flight;
+    event_count = 0;
+    each(call_says, outside.call_count * 5);
+    if (outside.read)
+        each(read_says, coming ? PIECES : READINGS);
+    if (outside.ear && outside.ear_state != WR_EAR_LISTENING)
+        may(ear_turns, WR_EAR_LISTENING);
+    if (outside.ear && outside.ear_state == WR_EAR_LISTENING)
+        each(ear_hears, WORDS);
+    if (outside.ear && outside.ear_state != WR_EAR_DEAF)
+        may(ear_turns, WR_EAR_DEAF);
+    if (f->lock_timer.due.us != 0)
+        each(timer_fires, f->lock_state == WR_LOCK_HELD ? 1 : 2);
+    if (outside.exchange && !f->built && !f->ask_again)
+        each(origin_answers, HEADS);
+    if (outside.exchange)
+        may(origin_ends, !f->built && !f->ask_again);
+    if (outside.exchange && f->built)
+        may(origin_ends, 1);
+    each(put_ends, outside.put_count * 4);
+    if (coming)
+        each(pieces_come, 2);
+    if (!rare)
+        return;
+    if (!w.left)
+        may(leader_leaves, 0);
+    if (!w.joined)
+        each(another_joins, 2);
+    if (!w.purged)
+        may(all_is_purged, 0);
+    if (outside.ear == NULL || outside.call_count > 0)
+        may(link_dies, !outside.link_ready);
+}
+
+static unsigned seen[WR_FLIGHT_DONE + 1]; /* how often a run came through each stage */
+
+/* Only the present stage has questions open. */
+static void check(void)
+{
+    const struct wr_flight *f = w.flight;
+    enum wr_flight_stage s = f->over ? WR_FLIGHT_DONE : f->stage;
+    bool looks = s == WR_FLIGHT_LOOK || s == WR_FLIGHT_LOCK;
+    seen[s]++;
+    assert_true(f->over || s < WR_FLIGHT_WAIT);
+    assert_true(outside.read == NULL || looks);
+    assert_true(f->verifying == NULL || looks);
+    assert_true(outside.ear == NULL || s == WR_FLIGHT_LOCK);
+    assert_true(!wr_call_pending(&f->lock_call) || s == WR_FLIGHT_LOCK);
+    assert_true((outside.exchange != NULL) == (s == WR_FLIGHT_ASK));
+    assert_true(f->keeper.flow == NULL || s == WR_FLIGHT_KEEP);
+    bool holds = f->lock_state == WR_LOCK_HELD && !f->over;
+    assert_true(f->lock_timer.due.us == 0 || s == WR_FLIGHT_LOCK || holds);
+    assert_true(f->lock_state == WR_LOCK_NONE || s == WR_FLIGHT_LOCK || holds);
+    /* and somebody is to go on: nothing waits for nothing */
+    bool open = outside.read || outside.call_count || outside.ear || outside.exchange || outside.put_count || coming;
+    assert_true(f->over || s == WR_FLIGHT_GATE || open);
+}
+
+static void one_run(size_t length, bool look, bool verified, bool rare)
+{
+    world_begin(verified);
+    run.at = 0;
+    w.order.look_first = look;
+    wr_flight_board(&w.audience[0], &w.order, true);
+    w.flight = w.audience[0].flight;
+    __atomic_add_fetch(&w.flight->refs, 1, __ATOMIC_RELAXED);
+    settle();
+    while (run.at < length) {
+        list_events(rare);
+        if (event_count == 0)
+            break;
+        struct event e = events[choose((unsigned) event_count)];
+        e.happen(e.arg);
+        settle();
+        check();
+    }
+    world_end();
+    if (coming)
+        pieces_come(1);
+}
+
+static size_t all_runs(size_t length, bool look, bool verified, bool rare)
+{
+    size_t count = 0;
+    run.random = false;
+    run.length = 0;
+    do {
+        one_run(length, look, verified, rare);
+        count++;
+    } while (next_run());
+    return count;
+}
+
+/* --- the tests --- */
+
+static void every_order_from_the_look_on(void **state)
+{
+    (void) state;
+    print_message("%zu runs\n", all_runs(5, true, false, false));
+    print_message("%zu runs\n", all_runs(3, true, true, true));
+}
+
+static void every_order_from_the_lock_on(void **state)
+{
+    (void) state;
+    print_message("%zu runs\n", all_runs(6, false, false, false));
+    print_message("%zu runs\n", all_runs(5, false, true, false));
+    print_message("%zu runs\n", all_runs(4, false, false, true));
+}
+
+static void long_runs_by_seed(void **state)
+{
+    (void) state;
+    run.random = true;
+    for (unsigned seed = 1; seed <= 10000; seed++) {
+        srand(seed);
+        one_run(10 + seed % 50, seed % 2, seed % 3 == 0, seed % 4 != 0);
+    }
+    for (unsigned s = 0; s < WR_FLIGHT_WAIT; s++)
+        assert_true(s == WR_FLIGHT_GATE || seen[s] > 100); /* who boards here has been admitted */
+}
+
+static void a_late_answer_is_counted_and_nothing_happens(void **state)
+{
+    (void) state;
+    world_begin(false);
+    w.order.look_first = true;
+    wr_flight_board(&w.audience[0], &w.order, true);
+    w.flight = w.audience[0].flight;
+    __atomic_add_fetch(&w.flight->refs, 1, __ATOMIC_RELAXED);
+    uint64_t before = wr_stats_sum(WR_STAT_late_answers);
+    wr_flight_wake(w.flight, WR_FLIGHT_LOCK, WR_FLIGHT_ASK);
+    assert_int_equal(w.flight->stage, WR_FLIGHT_LOOK);
+    read_says(MISS);
+    wr_flight_wake(w.flight, WR_FLIGHT_LOOK, WR_FLIGHT_GATE);
+    assert_int_equal(w.flight->stage, WR_FLIGHT_LOCK);
+    assert_int_equal(wr_stats_sum(WR_STAT_late_answers), before + 2);
+    wr_flights_cut(&w.worker);
+    wr_flight_wake(w.flight, WR_FLIGHT_LOCK, WR_FLIGHT_ASK);
+    assert_int_equal(wr_stats_sum(WR_STAT_late_answers), before + 3);
+    assert_int_equal(outside.exchanges, 0);
+    world_end();
+}
+
+static int begin(void **state)
+{
+    struct wr_buf mistakes = { 0 };
+    (void) state;
+    assert_int_equal(wr_loop_init(&w.worker.loop, 0), 0);
+    wr_loop_tick(&w.worker.loop);
+    w.policy = wr_policy_parse(WR_SLICE(POLICY), "p", &mistakes);
+    wr_buf_add_char(&mistakes, '\0');
+    assert_string_equal(mistakes.at, "");
+    wr_buf_fini(&mistakes);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void) state;
+    wr_policy_unref(w.policy);
+    wr_arena_fini(&w.arena);
+    wr_loop_fini(&w.worker.loop);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_late_answer_is_counted_and_nothing_happens),
+        cmocka_unit_test(every_order_from_the_look_on),
+        cmocka_unit_test(every_order_from_the_lock_on),
+        cmocka_unit_test(long_runs_by_seed),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
