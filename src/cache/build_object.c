@@ -9,8 +9,6 @@
 #include "http/serialise.h"
 #include "http/tags.h"
 
-#define MAX_TAGS 256
-
 /* --- fields for the first client only: private="...", no-cache="..." (RFC 9111 5.2.2.4, 5.2.2.7) --- */
 
 struct reserved {
@@ -53,26 +51,22 @@ static void write_tag(struct wr_buf *out, const char *mark, struct wr_slice tag)
     wr_buf_add_char(out, '\n');
 }
 
-static bool write_tags(struct wr_buf *out, const struct wr_head *response, struct wr_slice key)
+static void write_tags(struct wr_buf *out, const struct wr_head *response, struct wr_slice key)
 {
-    static const enum wr_field_id ids[] = { WR_F_CACHE_GROUPS, WR_F_CACHE_TAG, WR_F_SURROGATE_KEY };
-    struct wr_slice tags[MAX_TAGS];
     struct wr_arena arena = { 0 };
-    size_t count = 0, groups = 0;
-    bool all = true;
-    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
-        all = wr_tags_add(response, ids[i], &arena, tags, MAX_TAGS, &count) && all;
-        groups = i == 0 ? count : groups;
-    }
-    for (size_t i = 0; i < count; i++)
-        write_tag(out, "", tags[i]);
+    struct wr_tags tags = { .arena = &arena };
+    wr_tags_add(&tags, response, WR_F_CACHE_GROUPS);
+    size_t groups = tags.count;
+    wr_tags_add(&tags, response, WR_F_CACHE_TAG);
+    wr_tags_add(&tags, response, WR_F_SURROGATE_KEY);
+    for (size_t i = 0; i < tags.count; i++)
+        write_tag(out, "", tags.of[i]);
     for (size_t i = 0; i < groups; i++) /* RFC 9875 2: a group is one of this origin's */
-        write_tag(out, "\t", tags[i]);
+        write_tag(out, "\t", tags.of[i]);
     struct wr_slice url = wr_key_url_of_more(key);
     if (url.at)
         write_tag(out, " ", url); /* wr_key_tag() */
     wr_arena_fini(&arena);
-    return all;
 }
 
 /* --- the head --- */
@@ -149,10 +143,7 @@ static struct wr_object *finish(struct wr_object *like, const struct wr_head *re
 {
     struct wr_buf kept = { 0 }, first_only = { 0 }, tags = { 0 };
     write_head(&kept, &first_only, response, &like->meta, via);
-    /* more tags than can be held: then it could not be purged by all of them, and so it must be validated
-     * each time */
-    if (!write_tags(&tags, response, like->key))
-        like->meta.flags |= WR_OF_NO_CACHE;
+    write_tags(&tags, response, like->key);
     like->head = wr_buf_slice(&kept);
     like->first_only = wr_buf_slice(&first_only);
     like->tags = wr_buf_slice(&tags);

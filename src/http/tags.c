@@ -1,25 +1,42 @@
 #include "http/tags.h"
 
-#include "http/octets.h"
+#include "base/hash.h"
 #include "http/structured.h"
 
-struct set {
-    struct wr_slice *tags;
-    size_t max, *count;
-    bool overflown;
-};
+#define ROOM 32 /* at first */
 
-static void add(struct set *set, struct wr_slice tag)
+/* The slot of this tag: one that holds it, or the free one where it belongs. */
+static uint32_t *slot_of(const struct wr_tags *tags, struct wr_slice tag)
+{
+    size_t count = 2 * tags->room, at = wr_hash_of(tag).lo % count;
+    while (tags->slots[at] && !wr_slice_eq(tags->of[tags->slots[at] - 1], tag))
+        at = (at + 1) % count;
+    return &tags->slots[at];
+}
+
+static void grow(struct wr_tags *tags)
+{
+    struct wr_slice *old = tags->of;
+    tags->room = tags->room ? tags->room * 2 : ROOM;
+    tags->of = wr_arena_alloc(tags->arena, tags->room * sizeof *tags->of);
+    tags->slots = wr_arena_zalloc(tags->arena, 2 * tags->room * sizeof *tags->slots);
+    for (size_t i = 0; i < tags->count; i++) {
+        tags->of[i] = old[i];
+        *slot_of(tags, old[i]) = (uint32_t) i + 1;
+    }
+}
+
+static void add(struct wr_tags *tags, struct wr_slice tag)
 {
     if (tag.len == 0)
         return;
-    for (size_t i = 0; i < *set->count; i++)
-        if (wr_slice_eq(set->tags[i], tag))
-            return;
-    if (*set->count == set->max)
-        set->overflown = true;
-    else
-        set->tags[(*set->count)++] = tag;
+    if (tags->count == tags->room)
+        grow(tags);
+    uint32_t *slot = slot_of(tags, tag);
+    if (*slot)
+        return;
+    tags->of[tags->count++] = tag;
+    *slot = (uint32_t) tags->count;
 }
 
 static struct wr_slice unescape(struct wr_slice s, struct wr_arena *arena)
@@ -36,7 +53,7 @@ static struct wr_slice unescape(struct wr_slice s, struct wr_arena *arena)
     return wr_slice(at, len);
 }
 
-static void add_strings(struct set *set, struct wr_slice value, struct wr_arena *arena)
+static void add_strings(struct wr_tags *tags, struct wr_slice value)
 {
     struct wr_sf_member m;
     enum wr_sf_status status;
@@ -48,28 +65,25 @@ static void add_strings(struct set *set, struct wr_slice value, struct wr_arena 
     r = (struct wr_sf_reader){ .rest = value };
     while (wr_sf_list_next(&r, &m) == WR_SF_MEMBER)
         if (m.type == WR_SF_STRING)
-            add(set, unescape(m.text, arena));
+            add(tags, unescape(m.text, tags->arena));
 }
 
-static void add_separated(struct set *set, struct wr_slice value, char separator)
+static void add_separated(struct wr_tags *tags, struct wr_slice value, char separator)
 {
     struct wr_slice tag;
     while ((tag = wr_slice_cut(&value, separator)).at)
-        add(set, wr_slice_trim(tag));
+        add(tags, wr_slice_trim(tag));
 }
 
-bool wr_tags_add(const struct wr_head *h, enum wr_field_id id, struct wr_arena *arena, struct wr_slice *tags,
-                 size_t max, size_t *count)
+void wr_tags_add(struct wr_tags *tags, const struct wr_head *h, enum wr_field_id id)
 {
-    struct set set = { tags, max, count, false };
     const struct wr_field *f = NULL;
     while ((f = wr_head_next(h, id, f))) {
         if (id == WR_F_CACHE_TAG)
-            add_separated(&set, f->value, ',');
+            add_separated(tags, f->value, ',');
         else if (id == WR_F_SURROGATE_KEY)
-            add_separated(&set, f->value, ' ');
+            add_separated(tags, f->value, ' ');
         else
-            add_strings(&set, f->value, arena);
+            add_strings(tags, f->value);
     }
-    return !set.overflown;
 }

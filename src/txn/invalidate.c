@@ -113,17 +113,17 @@ static void drop_named(struct wr_txn *t, const struct wr_head *response, enum wr
 /* The groups of this origin that the answer names (RFC 9875 3). */
 static void drop_groups(struct wr_txn *t, const struct wr_head *response)
 {
-    struct wr_slice groups[MAX_GROUPS];
-    size_t count = 0;
+    struct wr_tags groups = { .arena = &t->arena };
     if (wr_head_get(response, WR_F_CACHE_GROUP_INVALIDATION) == NULL || t->route == NULL)
         return;
-    if (!wr_tags_add(response, WR_F_CACHE_GROUP_INVALIDATION, &t->arena, groups, MAX_GROUPS, &count))
+    wr_tags_add(&groups, response, WR_F_CACHE_GROUP_INVALIDATION);
+    if (groups.count > MAX_GROUPS)
         wr_info("more than %d groups in one Cache-Group-Invalidation: those beyond are passed over", MAX_GROUPS);
     struct wr_slice host = wr_key_build(&t->route->cache, &t->head, &t->arena).host;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < groups.count && i < MAX_GROUPS; i++) {
         const struct wr_purge purge = {
             .scope = WR_SCOPE_GROUP,
-            .name = wr_arena_printf(&t->arena, "%.*s %.*s", WR_SLICE_ARG(host), WR_SLICE_ARG(groups[i])),
+            .name = wr_arena_printf(&t->arena, "%.*s %.*s", WR_SLICE_ARG(host), WR_SLICE_ARG(groups.of[i])),
         };
         t->invalidation->open += wr_flight_invalidate(t->worker, &purge, on_purged, t->invalidation);
     }

@@ -120,14 +120,14 @@ enum wr_txn_stage wr_txn_purge(struct wr_txn *t)
 {
     static const enum wr_field_id ids[] = { WR_F_SURROGATE_KEY, WR_F_CACHE_TAG, WR_F_CACHE_GROUPS };
     const struct wr_policy *p = t->tenure->policy;
-    struct wr_slice tags[MAX_TAGS];
-    size_t count = 0;
+    struct wr_tags tags = { .arena = &t->arena };
     if (!wr_cidr_has(p->purgers, p->purger_count, t->client_addr))
         return wr_txn_refuse(t, WR_ERR_FORBIDDEN, "PURGE is not allowed from this address");
     for (size_t i = 0; i < 3; i++)
-        if (!wr_tags_add(&t->head, ids[i], &t->arena, tags, MAX_TAGS, &count))
-            return wr_txn_refuse(t, WR_ERR_BAD_REQUEST, "more than 64 tags in one PURGE");
-    return count ? purge_tags(t, tags, count) : purge_target(t);
+        wr_tags_add(&tags, &t->head, ids[i]);
+    if (tags.count > MAX_TAGS)
+        return wr_txn_refuse(t, WR_ERR_BAD_REQUEST, "more than 64 tags in one PURGE");
+    return tags.count ? purge_tags(t, tags.of, tags.count) : purge_target(t);
 }
 
 enum wr_txn_stage wr_txn_purged(struct wr_txn *t)

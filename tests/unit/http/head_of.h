@@ -8,7 +8,7 @@
 #include "http/parse.h"
 
 struct head_of {
-    char text[2048];
+    char text[80 * 1024];
     struct wr_field fields[WR_MAX_FIELDS];
     struct wr_head head;
 };
