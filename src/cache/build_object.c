@@ -100,6 +100,11 @@ static void write_head(struct wr_buf *kept, struct wr_buf *first_only, const str
     write_added(kept, response, meta, via);
 }
 
+static unsigned aged(const struct wr_head *response)
+{
+    return wr_head_get(response, WR_F_AGE) ? WR_OF_AGED : 0;
+}
+
 /* No less than the head takes: a status line, the fields with two separators each, Date and Via. */
 static size_t room_for(const struct wr_head *response, struct wr_slice via)
 {
@@ -114,6 +119,7 @@ struct wr_object *wr_build_passed(const struct wr_meta *meta, const struct wr_he
 {
     size_t room = room_for(response, via);
     struct wr_object *o = wr_object_new_passed(meta, room, flow);
+    o->meta.flags |= aged(response);
     struct wr_buf head = { .at = (char *) (o + 1), .cap = room };
     wr_head_write_status_line(&head, response->status, response->reason);
     for (size_t i = 0; i < response->field_count; i++)
@@ -144,6 +150,7 @@ static struct wr_object *finish(struct wr_object *like, const struct wr_head *re
     struct wr_buf kept = { 0 }, first_only = { 0 }, tags = { 0 };
     write_head(&kept, &first_only, response, &like->meta, via);
     write_tags(&tags, response, like->key);
+    like->meta.flags |= aged(response);
     like->head = wr_buf_slice(&kept);
     like->first_only = wr_buf_slice(&first_only);
     like->tags = wr_buf_slice(&tags);

@@ -18,7 +18,7 @@ struct shard {
 };
 
 struct wr_memory {
-    uint64_t size, max_object;
+    uint64_t size, max_object; /* atomic */
     uint64_t bytes, count;  /* atomic, of all shards */
     unsigned evict_next;    /* atomic: the shard that gives way next */
     unsigned sweep_next;    /* atomic */
@@ -40,6 +40,25 @@ struct wr_memory *wr_memory_new(uint64_t size, uint64_t max_object)
         m->bytes += s->table.bytes;
     }
     return m;
+}
+
+static uint64_t size_of(const struct wr_memory *m)
+{
+    return __atomic_load_n(&m->size, __ATOMIC_RELAXED);
+}
+
+void wr_memory_resize(struct wr_memory *m, uint64_t size, uint64_t max_object)
+{
+    __atomic_store_n(&m->size, size, __ATOMIC_RELAXED);
+    __atomic_store_n(&m->max_object, max_object, __ATOMIC_RELAXED);
+}
+
+/* A sixteenth of the whole is more than what stands around a content ever takes. */
+uint64_t wr_memory_most(const struct wr_memory *m, size_t head)
+{
+    uint64_t most = __atomic_load_n(&m->max_object, __ATOMIC_RELAXED), room = size_of(m) - size_of(m) / 16;
+    room = room > head ? room - head : 0;
+    return most < room ? most : room;
 }
 
 static struct shard *shard_of(struct wr_memory *m, struct wr_hash hash)
@@ -126,7 +145,7 @@ static void bury(struct wr_memory *m, struct wr_entry *dead)
 
 static bool over(const struct wr_memory *m)
 {
-    return __atomic_load_n(&m->bytes, __ATOMIC_RELAXED) > m->size;
+    return __atomic_load_n(&m->bytes, __ATOMIC_RELAXED) > size_of(m);
 }
 
 /* Walks the hand from old to new: what was used loses its mark and stays, the first unused one goes. Gives up
@@ -232,9 +251,9 @@ void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, 
         wr_memory_drop(m, oldest);
 }
 
-static bool fits(const struct wr_memory *m, const struct wr_flow *flow)
+static bool fits(const struct wr_memory *m, const struct wr_object *o)
 {
-    return wr_flow_kept(flow) && wr_flow_length(flow) <= m->max_object;
+    return o->flow == NULL || (wr_flow_kept(o->flow) && wr_flow_length(o->flow) <= wr_memory_most(m, o->head.len));
 }
 
 bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires)
@@ -247,7 +266,7 @@ bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time
     e->flow = object->flow;
     e->expires = expires;
     e->bytes = entry_bytes(e);
-    if (e->bytes > m->size || (object->flow && !fits(m, object->flow))) {
+    if (!fits(m, object)) {
         free(e);
         return false;
     }

@@ -10,6 +10,10 @@ struct wr_memory;
 
 struct wr_memory *wr_memory_new(uint64_t size, uint64_t max_object);
 void wr_memory_free(struct wr_memory *m);
+/* Other bounds: of a smaller size, what is too much gives way with the next put. */
+void wr_memory_resize(struct wr_memory *m, uint64_t size, uint64_t max_object);
+/* The largest content that it takes at present, with a head of that many octets. */
+uint64_t wr_memory_most(const struct wr_memory *m, size_t head);
 /* For who is about to look up several: what wr_memory_get() will read of this one is on its way into the processor's caches, and
  * comes together with that of the others. */
 void wr_memory_ahead(struct wr_memory *m, struct wr_hash hash);

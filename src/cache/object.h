@@ -23,6 +23,7 @@ enum wr_object_flag {
     WR_OF_HEURISTIC = 8,       /* its lifetime is our guess (4.2.2) */
     WR_OF_PARTIAL = 16,        /* a 206: one part of the content */
     WR_OF_OVERRIDE = 32,       /* the policy's ttl won over what the origin said */
+    WR_OF_AGED = 128,          /* it came with an Age: from another cache */
     WR_OF_FOR_AUTHORIZED = 64, /* PASS: only for requests with Authorization, others may yet find something to share */
 };
 

@@ -27,6 +27,18 @@ void wr_shelf_free(struct wr_shelf *s)
     free(s);
 }
 
+void wr_shelf_adopt(struct wr_shelf *s, struct wr_policy *policy)
+{
+    struct wr_policy *old = s->policy;
+    s->policy = wr_policy_ref(policy);
+    wr_policy_unref(old);
+}
+
+uint64_t wr_shelf_most(const struct wr_shelf *s, size_t head)
+{
+    return head <= WR_SHELF_VALUE_MOST ? s->policy->redis.max_object : 0;
+}
+
 struct wr_span wr_shelf_patience(const struct wr_shelf *s)
 {
     struct wr_span p = { s->policy->redis.timeout.us * 10 };

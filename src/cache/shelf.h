@@ -15,6 +15,10 @@ struct wr_shelf_arrival;
 /* Keeps a reference to the policy. The link must outlive the shelf. */
 struct wr_shelf *wr_shelf_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link);
 void wr_shelf_free(struct wr_shelf *s);
+/* A reload has changed max_object, chunk or what memory takes; the names are the same. Takes a reference of its own. */
+void wr_shelf_adopt(struct wr_shelf *s, struct wr_policy *policy);
+/* The largest content that it takes with a head of that many octets; 0: none. */
+uint64_t wr_shelf_most(const struct wr_shelf *s, size_t head);
 
 /* What Redis said of a URL's purges before a fetch began; zeroed: nothing. Whoever puts the fetch's result compares it with what
  * Redis says by then, which needs no clock. */

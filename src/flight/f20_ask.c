@@ -4,11 +4,10 @@
 
 uint64_t wr_flight_max_object(const struct wr_flight *f)
 {
-    const struct wr_policy *p = f->tenure->policy;
-    uint64_t most = f->tenure->worker->shared->memory ? p->memory_max_object : 0;
-    if (p->redis.enabled && p->redis.max_object > most)
-        most = p->redis.max_object;
-    return most;
+    const struct wr_worker *w = f->tenure->worker;
+    uint64_t memory = w->shared->memory ? wr_memory_most(w->shared->memory, 0) : 0;
+    uint64_t shelf = w->shelf ? wr_shelf_most(w->shelf, 0) : 0;
+    return shelf > memory ? shelf : memory;
 }
 
 /* Of the URL as it came: the same for every method and variant, whether the route caches or not. */

@@ -125,6 +125,18 @@ static void answer_privately(struct wr_flight *f, const struct wr_head *head, st
 
 /* --- it is stored, and flows to whoever waits --- */
 
+/* Is there a store that takes what is built? What comes with an unknown length may yet turn out to be too much. */
+static bool store_agrees(const struct wr_flight *f)
+{
+    const struct wr_worker *w = f->tenure->worker;
+    const struct wr_object *o = f->built;
+    uint64_t length = o->meta.length == UINT64_MAX ? 0 : o->meta.length;
+    if (wr_rules_keep(&f->order.route->cache, o, f->loop->now).us <= 0)
+        return false;
+    return (w->shared->memory && length <= wr_memory_most(w->shared->memory, o->head.len)) ||
+           (w->shelf && wr_link_ready(w->link) && length <= wr_shelf_most(w->shelf, o->head.len));
+}
+
 /* The key it is stored under: the primary key's, or the variant's that its Vary and this request choose. */
 static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta, struct wr_slice *values)
 {
@@ -168,7 +180,7 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     if (!wr_flight_ask_generations(f))
         wr_flight_arrive(f);
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, head->status);
-    news.stored = true;
+    news.stored = store_agrees(f);
     if (f->order.marker)
         news.marker = wr_object_ref(f->order.marker);
     wr_flight_tell(f, news, false);
@@ -198,14 +210,14 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     meta.length = stale->meta.length;
     meta.version = wr_rand_u64();
     f->built = wr_build_updated(stale, &meta, not_modified, f->tenure->worker->shared->via[not_modified->minor]);
-    if (storing == WR_STORE && !wr_rules_collapses(f->built) && meta.flags == stale->meta.flags && wr_build_same(f->built, stale))
+    if (storing == WR_STORE && !wr_rules_collapses(f->built) && f->built->meta.flags == stale->meta.flags && wr_build_same(f->built, stale))
         storing = WR_STORE_NOT_NOW; /* whoever uses it next has it validated too: it needn't be written anew for each of them */
     f->storing = storing;
     if (storing == WR_STORE)
         wr_flight_ask_generations(f);
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, 304);
     news.validated = true;
-    news.stored = storing == WR_STORE;
+    news.stored = storing == WR_STORE && wr_flow_state(stale->flow) == WR_FLOW_WHOLE && wr_flow_kept(stale->flow) && store_agrees(f);
     if (f->order.marker)
         news.marker = wr_object_ref(f->order.marker);
     WR_COUNT(validations);

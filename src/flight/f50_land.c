@@ -51,13 +51,15 @@ static const struct wr_object *marker_of(const struct wr_flight *f, const struct
     return o->vary_values.at ? f->order.marker : NULL;
 }
 
-static void remember(struct wr_flight *f, struct wr_object *o, struct wr_span keep)
+/* Does our memory have it now? */
+static bool remember(struct wr_flight *f, struct wr_object *o, struct wr_span keep)
 {
     struct wr_memory *memory = f->tenure->worker->shared->memory;
-    if (memory == NULL || keep.us <= 0)
-        return;
-    if (wr_memory_put(memory, o, wr_time_add(f->loop->mono, keep)) && marker_of(f, o))
+    if (memory == NULL || keep.us <= 0 || !wr_memory_put(memory, o, wr_time_add(f->loop->mono, keep)))
+        return false;
+    if (marker_of(f, o))
         wr_memory_add_variant(memory, marker_of(f, o), o->hash);
+    return true;
 }
 
 /* false: there is no Redis, or nothing to keep; then `written` is never called. */
@@ -104,8 +106,8 @@ static enum wr_flight_stage store(struct wr_flight *f, uint64_t epoch, bool prov
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, final, f->loop->now);
     if (f->new_marker)
         wr_flight_put(f, f->new_marker);
-    remember(f, final, keep);
-    WR_COUNT(stored);
+    if (remember(f, final, keep))
+        WR_COUNT(stored);
     wr_flights_unlist(f->tenure->worker->shared->flights, f); /* from here on it is found in the store */
     f->landed = final;
     f->memory = f->tenure->worker->shared->memory;

@@ -200,7 +200,7 @@ void wr_flight_unlock(struct wr_flight *f, enum wr_outcome outcome);
 void wr_flight_lock_fini(struct wr_flight *f);
 
 /* --- f20_ask.c --- */
-/* The largest content either store takes. */
+/* The largest content that either store takes. */
 uint64_t wr_flight_max_object(const struct wr_flight *f);
 
 /* --- f30_head.c --- */

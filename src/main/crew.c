@@ -84,6 +84,8 @@ static void on_tick(struct wr_timer *timer)
 static void adopt(struct member *m, struct wr_policy *policy)
 {
     struct wr_tenure *old = m->worker.tenure;
+    if (m->worker.shelf)
+        wr_shelf_adopt(m->worker.shelf, policy);
     m->worker.tenure = wr_tenure_new(&m->worker, policy);
     wr_policy_unref(policy);
     wr_tenure_unref(old);

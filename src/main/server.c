@@ -26,6 +26,7 @@
 struct server {
     struct wr_loop loop; /* the main loop */
     struct wr_policy *policy;
+    struct wr_policy *first; /* that it has started with: what takes effect at a restart only stays as it is there */
     struct wr_shared shared;
     struct wr_crew *crew;
     struct wr_listener **listeners;
@@ -138,7 +139,10 @@ static bool reload(struct server *s, struct wr_buf *mistakes)
     wr_systemd_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long) now.us);
     struct wr_policy *new = wr_load(s->policy->file, mistakes);
     if (new) {
-        wr_changes_tell(s->policy, new);
+        wr_changes_tell(s->first, new);
+        wr_policy_hold(new, s->first);
+        if (s->shared.memory)
+            wr_memory_resize(s->shared.memory, new->memory_size, new->memory_max_object);
         wr_log_level(new->log_level);
         wr_backends_watch(s->shared.backends, &s->loop, new);
         wr_crew_adopt(s->crew, new);
@@ -472,15 +476,17 @@ static void close_all(struct server *s)
         free((char *) (uintptr_t) s->shared.via[minor].at);
     free((char *) (uintptr_t) s->shared.name.at);
     wr_policy_unref(s->policy);
+    wr_policy_unref(s->first);
 }
 
 int wr_server_run(struct wr_policy *policy)
 {
-    struct server s = { .policy = policy };
+    struct server s = { .policy = policy, .first = wr_policy_ref(policy) };
     wr_log_level(policy->log_level);
     wr_stats_join();
     if (wr_loop_init(&s.loop, WR_LOOP_MAIN) < 0) {
         wr_error("cannot make an event loop: %s", strerror(errno));
+        wr_policy_unref(policy);
         wr_policy_unref(policy);
         return 1;
     }

@@ -23,6 +23,7 @@ static struct wr_policy *new_policy(const char *name)
 static void free_policy(struct wr_policy *p)
 {
     struct wr_arena *arena = p->arena; /* p itself lives in it */
+    wr_policy_unref(p->from);
     wr_arena_fini(arena);
     free(arena);
 }
@@ -81,6 +82,29 @@ void wr_policy_unref(struct wr_policy *p)
 {
     if (p && __atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL) == 0)
         free_policy(p);
+}
+
+void wr_policy_hold(struct wr_policy *p, struct wr_policy *first)
+{
+    const struct wr_policy_redis said = p->redis;
+    WR_CHECK(p->from == NULL);
+    p->from = wr_policy_ref(first);
+    p->server_name = first->server_name;
+    p->workers = first->workers;
+    p->listens = first->listens;
+    p->listen_count = first->listen_count;
+    p->has_admin = first->has_admin;
+    p->admin = first->admin;
+    p->access_format = first->access_format;
+    p->access_file = first->access_file;
+    p->memory = first->memory;
+    p->redis = first->redis;
+    if (!said.enabled)
+        return;
+    p->redis.on_failure = said.on_failure;
+    p->redis.lock_ttl = said.lock_ttl;
+    p->redis.max_object = said.max_object;
+    p->redis.chunk = said.chunk;
 }
 
 struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena)

@@ -188,7 +188,8 @@ struct wr_policy {
     struct wr_route *routes;
     size_t route_count;
     struct wr_route_index *route_index; /* host by hash, path by trie; private to route.c */
-    struct wr_arena *arena;       /* where all of the above lives */
+    struct wr_policy *from;       /* counted: the one whose arena holds what wr_policy_hold() took over; or NULL */
+    struct wr_arena *arena;       /* where the rest of the above lives */
 };
 
 /* Reads and checks the file. On success gives a snapshot with one reference. On failure gives NULL and every mistake, a
@@ -200,6 +201,10 @@ struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct
 /* Thread: any. */
 struct wr_policy *wr_policy_ref(struct wr_policy *p);
 void wr_policy_unref(struct wr_policy *p);
+
+/* A reload: what can take effect at a restart only, `p` takes over from `first`, the policy that the process has started with. So
+ * whoever reads a policy reads what is in force. p: known to nobody else yet. Thread: main. */
+void wr_policy_hold(struct wr_policy *p, struct wr_policy *first);
 
 /* What wr_policy_route() wants of an authority: without port and final dot, lower case. In the arena. Thread: any. */
 struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena);

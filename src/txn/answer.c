@@ -50,6 +50,19 @@ static struct wr_slice shown_key(struct wr_txn *t)
     return text;
 }
 
+/* What came without its length may grow over what a store takes: only once it is whole that is known. */
+static bool is_stored(const struct wr_txn *t)
+{
+    const struct wr_object *o = t->object;
+    return t->stored && (o->meta.length != UINT64_MAX || (wr_flow_state(o->flow) == WR_FLOW_WHOLE && wr_flow_kept(o->flow)));
+}
+
+/* In whole seconds, rounded up as Age is rounded down: both together are the lifetime, and what is fresh has one at least. */
+static int64_t seconds_left(struct wr_span left)
+{
+    return left.us > 0 ? (left.us - 1) / WR_US_PER_S + 1 : wr_span_s(left);
+}
+
 static void write_cache_status(struct wr_txn *t)
 {
     if (!t->route->cache.enabled) {
@@ -60,7 +73,7 @@ static void write_cache_status(struct wr_txn *t)
         .hit = t->hit && t->fwd == WR_FWD_NONE,
         .fwd = t->fwd,
         .fwd_status = t->fwd_status,
-        .stored = t->stored,
+        .stored = is_stored(t),
         .collapsed = t->collapsed,
         .key = shown_key(t),
         .detail = wr_slice_str(t->from_redis ? "REDIS" : t->detail),
@@ -71,7 +84,7 @@ static void write_cache_status(struct wr_txn *t)
         s.detail = WR_SLICE("SOFT_PURGED");
     } else if (t->hit || t->stored || t->validated) {
         s.has_ttl = true;
-        s.ttl = wr_span_s(left);
+        s.ttl = seconds_left(left);
     }
     wr_buf_add_str(&t->out, "Cache-Status: ");
     wr_cache_status_write(&t->out, t->worker->shared->name, &s);
@@ -80,8 +93,8 @@ static void write_cache_status(struct wr_txn *t)
 
 static void write_age(struct wr_txn *t)
 {
-    bool from_cache = t->hit || t->validated || t->collapsed;
-    if (from_cache || t->object->meta.initial_age.us >= WR_US_PER_S)
+    /* what the origin has made or validated for this very request has none (RFC 9111 5.1), unless a cache before us says so */
+    if (!t->own || t->object->meta.flags & WR_OF_AGED)
         wr_head_write_number(&t->out, WR_SLICE("Age"), wr_span_s(wr_object_age(t->object, t->worker->loop.now)));
 }
 

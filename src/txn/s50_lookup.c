@@ -94,6 +94,7 @@ static enum wr_txn_stage use(struct wr_txn *t, struct wr_object *object, bool st
     wr_object_unref(t->object);
     t->object = object;
     t->hit = true;
+    t->own = false;
     t->fwd = WR_FWD_NONE; /* it may have been looked for on the way to the origin */
     t->stale_hit = stale;
     t->from_redis = from_redis;

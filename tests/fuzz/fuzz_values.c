@@ -44,14 +44,12 @@ static void try_directives(const struct wr_head *h)
 static void try_tags(const struct wr_head *h)
 {
     struct wr_arena arena = { 0 };
-    struct wr_slice tags[4];
-    size_t count = 0;
-    bool fit = wr_tags_add(h, WR_F_CACHE_TAG, &arena, tags, 4, &count);
-    fit = wr_tags_add(h, WR_F_SURROGATE_KEY, &arena, tags, 4, &count) && fit;
-    fit = wr_tags_add(h, WR_F_CACHE_GROUPS, &arena, tags, 4, &count) && fit;
-    WR_CHECK(count <= 4 && (fit || count == 4));
-    for (size_t i = 0; i < count; i++)
-        WR_CHECK(tags[i].len > 0);
+    struct wr_tags tags = { .arena = &arena };
+    wr_tags_add(&tags, h, WR_F_CACHE_TAG);
+    wr_tags_add(&tags, h, WR_F_SURROGATE_KEY);
+    wr_tags_add(&tags, h, WR_F_CACHE_GROUPS);
+    for (size_t i = 0; i < tags.count; i++)
+        WR_CHECK(tags.of[i].len > 0);
     wr_arena_fini(&arena);
 }
 
