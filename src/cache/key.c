@@ -165,6 +165,25 @@ static void write_query(struct wr_text *out, const struct wr_key_policy *policy,
     }
 }
 
+struct wr_slice wr_key_query_sent(const struct wr_key_policy *policy, struct wr_slice query, struct wr_arena *arena)
+{
+    if (!policy->strip_query || query.at == NULL)
+        return query;
+    struct wr_text kept = { .arena = arena };
+    bool none = true;
+    struct wr_slice parameter;
+    while ((parameter = wr_slice_cut(&query, '&')).at != NULL) {
+        struct wr_slice rest = normalised(parameter, arena), name = wr_slice_cut(&rest, '=');
+        if (parameter.len == 0 || !counts(policy, name))
+            continue;
+        if (!none)
+            wr_text_char(&kept, '&');
+        wr_text_add(&kept, parameter);
+        none = false;
+    }
+    return none ? wr_slice(NULL, 0) : wr_text_slice(&kept);
+}
+
 /* --- fields --- */
 
 static void write_header(struct wr_text *out, const struct wr_head *request, const char *name,

@@ -28,6 +28,9 @@ struct wr_key wr_key_other_scheme(const struct wr_key *primary, struct wr_arena 
  * dots, dot segments are not resolved (the origin sees the path as sent). Texts live in the arena. */
 struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr_head *request,
                            struct wr_arena *arena);
+/* The query with which a request whose response may be stored goes to the origin: without the parameters that the key leaves out,
+ * if the policy strips them. In its own order and spelling; at NULL: none. Borrowed, or in the arena. */
+struct wr_slice wr_key_query_sent(const struct wr_key_policy *policy, struct wr_slice query, struct wr_arena *arena);
 /* The key of the variant that `request` chooses: the primary key's text, the version of the VARY marker (so
  * that a purged primary key never leads to old variants again) and the request's values of the fields that
  * the marker's head names, normalised where RFC 9111 4.1 lets us. *values: those values' canonical text.
@@ -35,14 +38,14 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
 struct wr_key wr_key_variant(const struct wr_key *primary, const struct wr_object *marker,
                              const struct wr_head *request, struct wr_arena *arena, struct wr_slice *values);
 struct wr_text;
-/* Appends "=" and the request's value of that field in canonical form; nothing if the request hasn't got the
- * field. */
+/* Appends "=" and the value of that field with which the request goes to the origin (http/onward.h), in canonical form; nothing
+ * if it goes without. */
 void wr_vary_value(struct wr_text *out, const struct wr_head *request, struct wr_slice name,
                    struct wr_arena *arena);
 /* The canonical list of a response's Vary fields (lower case, sorted, each once), in the arena; at == NULL:
  * no Vary;
  * "*" when * is among them. */
 struct wr_slice wr_vary_names(const struct wr_head *response, struct wr_arena *arena);
-/* Whether no request can be known to match: * is among the fields, or what isn't a field name, or more names
- * than anyone means. */
+/* Whether no request can be known to match: among the fields is *, or what isn't a field name, or one that is written anew for
+ * each request (wr_onward_differs()), or there are more names than anyone means. */
 bool wr_vary_any(const struct wr_head *response);

@@ -2,6 +2,7 @@
 #include "cache/rules.h"
 
 #include "http/directives.h"
+#include "http/onward.h"
 
 static bool has_cookie(const struct wr_head *request, struct wr_slice name)
 {
@@ -28,7 +29,7 @@ static bool bypassed(const struct wr_cache_policy *policy, const struct wr_head 
 {
     for (size_t i = 0; i < policy->bypass_count; i++) {
         const struct wr_bypass *b = &policy->bypasses[i];
-        if ((b->kind == WR_BYPASS_HEADER && wr_head_named(request, b->name, NULL)) ||
+        if ((b->kind == WR_BYPASS_HEADER && wr_onward_value(request, b->name).at) ||
             (b->kind == WR_BYPASS_COOKIE && has_cookie(request, b->name)) ||
             (b->kind == WR_BYPASS_QUERY && has_parameter(request, b->name)))
             return true;

@@ -5,6 +5,7 @@
 
 #include "cache/text.h"
 #include "http/octets.h"
+#include "http/onward.h"
 
 #define MAX_ITEMS 64 /* of one list value that is put in order; longer ones are compared as they are */
 
@@ -31,7 +32,8 @@ bool wr_vary_any(const struct wr_head *response)
     size_t count = 0;
     while ((f = wr_head_next(response, WR_F_VARY, f)) != NULL)
         for (rest = f->value; wr_list_next(&rest, &item);)
-            if (wr_slice_eq(item, WR_SLICE("*")) || !wr_octets_all(item, WR_OC_TOKEN) || ++count > MAX_ITEMS)
+            if (wr_slice_eq(item, WR_SLICE("*")) || !wr_octets_all(item, WR_OC_TOKEN) || ++count > MAX_ITEMS ||
+                wr_onward_differs(wr_field_id_of(item)))
                 return true;
     return false;
 }
@@ -167,11 +169,17 @@ void wr_vary_value(struct wr_text *out, const struct wr_head *request, struct wr
 {
     enum wr_field_id id = wr_field_id_of(name);
     struct wr_text joined = { .arena = arena };
-    const struct wr_field *f = wr_head_named(request, name, NULL);
+    struct wr_slice ours;
+    if (wr_onward_ours(request, id, &ours)) {
+        wr_text_char(out, '=');
+        wr_text_add(out, ours);
+        return;
+    }
+    const struct wr_field *f = wr_onward_next(request, id, name, true, NULL);
     if (f == NULL)
         return;
     wr_text_char(out, '=');
-    for (; f; f = wr_head_named(request, name, f)) {
+    for (; f; f = wr_onward_next(request, id, name, true, f)) {
         wr_text_add(&joined, f->value);
         wr_text_char(&joined, ',');
     }

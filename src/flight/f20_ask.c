@@ -56,8 +56,7 @@ static void forget_request(struct wr_flight *f)
     o->request = &f->request;
     o->key = (struct wr_key){ .hash = o->key.hash };
     o->primary = (struct wr_key){ .hash = o->primary.hash };
-    o->vary_values = o->request_id = wr_slice(NULL, 0);
-    o->forwarded_for = o->forwarded_proto = o->forwarded_host = wr_slice(NULL, 0);
+    o->vary_values = o->request_id = o->forwarded_for = wr_slice(NULL, 0);
 }
 
 enum wr_flight_stage wr_flight_ask(struct wr_flight *f)

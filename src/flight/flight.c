@@ -64,8 +64,6 @@ static void keep_order(struct wr_flight *f, const struct wr_flight_order *order)
     f->order.primary = kept_key(f, order->primary);
     f->order.vary_values = kept(f, order->vary_values);
     f->order.forwarded_for = kept(f, order->forwarded_for);
-    f->order.forwarded_proto = kept(f, order->forwarded_proto);
-    f->order.forwarded_host = kept(f, order->forwarded_host);
     f->order.request_id = kept(f, order->request_id);
 }
 

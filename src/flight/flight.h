@@ -24,8 +24,7 @@ struct wr_flight_order {
     struct wr_object *stale;    /* to be validated, or served if the origin fails; or NULL */
     bool look_first;            /* ask Redis before the origin */
     bool solo;                  /* nobody joins: `stale` is to be validated for each request by itself */
-    bool trusted;               /* the peer's word on who asks goes on */
-    struct wr_slice forwarded_for, forwarded_proto, forwarded_host; /* X-Forwarded-*; empty: none */
+    struct wr_slice forwarded_for; /* X-Forwarded-For; empty: none */
     struct wr_slice request_id;
     struct wr_flow *body;       /* private flights: the request's body, or NULL */
     bool body_chunked;          /* its length isn't known */

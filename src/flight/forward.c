@@ -1,47 +1,7 @@
 #include "flight/forward.h"
 
+#include "http/onward.h"
 #include "http/serialise.h"
-
-/* Forwarded, X-Forwarded-Port, -Prefix, X-Real-IP and the like: an origin believes these because it believes us. */
-static bool tells_who_asks(const struct wr_field *f)
-{
-    static const struct wr_slice prefix = WR_SLICE_INIT("X-Forwarded-");
-    switch (f->id) {
-    case WR_F_FORWARDED:
-    case WR_F_X_REAL_IP:
-    case WR_F_X_CLIENT_IP:
-    case WR_F_TRUE_CLIENT_IP:
-    case WR_F_CF_CONNECTING_IP:
-        return true;
-    default:
-        return f->name.len > prefix.len && wr_slice_eq_nocase(wr_slice(f->name.at, prefix.len), prefix);
-    }
-}
-
-static bool replaced_by_us(const struct wr_field *f, bool own_conditions, bool trusted)
-{
-    if (!trusted && tells_who_asks(f))
-        return true;
-    switch (f->id) {
-    case WR_F_HOST:
-    case WR_F_CONTENT_LENGTH:
-    case WR_F_VIA:
-    case WR_F_X_FORWARDED_FOR:
-    case WR_F_X_FORWARDED_PROTO:
-    case WR_F_X_FORWARDED_HOST:
-    case WR_F_X_REQUEST_ID:
-        return true;
-    case WR_F_IF_MATCH:
-    case WR_F_IF_NONE_MATCH:
-    case WR_F_IF_MODIFIED_SINCE:
-    case WR_F_IF_UNMODIFIED_SINCE:
-    case WR_F_IF_RANGE:
-    case WR_F_RANGE:
-        return own_conditions;
-    default:
-        return f->hidden;
-    }
-}
 
 /* What earlier hops said, then our own element. */
 static void write_via(struct wr_buf *out, const struct wr_head *request, struct wr_slice via)
@@ -73,14 +33,20 @@ static void write_line_and_host(struct wr_buf *out, const struct wr_flight_order
     wr_head_write_field(out, WR_SLICE("Host"), theirs ? r->host : wr_slice_str(origin->servers[0].address.text));
 }
 
+static void write_ours(struct wr_buf *out, const struct wr_head *request, enum wr_field_id id)
+{
+    struct wr_slice value;
+    if (wr_onward_ours(request, id, &value) && value.len)
+        wr_head_write_field(out, wr_field_name(id), value);
+}
+
 static void write_about_us(struct wr_buf *out, const struct wr_flight_order *order, struct wr_slice via)
 {
     write_via(out, order->request, via);
     if (order->forwarded_for.len)
         wr_head_write_field(out, WR_SLICE("X-Forwarded-For"), order->forwarded_for);
-    wr_head_write_field(out, WR_SLICE("X-Forwarded-Proto"), order->forwarded_proto);
-    if (order->forwarded_host.len)
-        wr_head_write_field(out, WR_SLICE("X-Forwarded-Host"), order->forwarded_host);
+    write_ours(out, order->request, WR_F_X_FORWARDED_PROTO);
+    write_ours(out, order->request, WR_F_X_FORWARDED_HOST);
     wr_head_write_field(out, WR_SLICE("X-Request-ID"), order->request_id);
 }
 
@@ -92,9 +58,8 @@ void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, s
     write_line_and_host(out, order, own_conditions);
     for (size_t i = 0; i < r->field_count; i++) {
         const struct wr_field *f = &r->fields[i];
-        if (replaced_by_us(f, own_conditions, order->trusted) || (counts && f->id == WR_F_MAX_FORWARDS))
-            continue;
-        wr_head_write_field(out, f->name, f->value);
+        if (wr_onward(r, f, own_conditions) == WR_ONWARD_SENT && !(counts && f->id == WR_F_MAX_FORWARDS))
+            wr_head_write_field(out, f->name, f->value);
     }
     write_about_us(out, order, via);
     if (counts) /* which is not 0: that ended with us */

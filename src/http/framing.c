@@ -77,7 +77,7 @@ static void hide_nominated(struct wr_head *h, struct wr_slice name)
     if (wr_field_id_of(name) != WR_F_OTHER)
         return; /* hop-by-hop ones are hidden by their flag, all others are meant for everyone */
     for (size_t i = 0; i < h->field_count; i++)
-        if (h->fields[i].id == WR_F_OTHER && wr_slice_eq_nocase(h->fields[i].name, name))
+        if (h->fields[i].id == WR_F_OTHER && wr_field_name_alike(h->fields[i].name, name))
             h->fields[i].hidden = 1;
 }
 

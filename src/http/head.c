@@ -81,6 +81,44 @@ enum wr_field_id wr_field_id_of(struct wr_slice name)
     return WR_F_OTHER;
 }
 
+static bool plain(char c)
+{
+    return (unsigned char) ((c | 0x20) - 'a') < 26 || (unsigned char) (c - '0') < 10 || c == '-';
+}
+
+bool wr_field_name_plain(struct wr_slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (!plain(name.at[i]))
+            return false;
+    return true;
+}
+
+static char as_variable(char c)
+{
+    return plain(c) ? wr_lower(c) : '-';
+}
+
+bool wr_field_name_alike(struct wr_slice a, struct wr_slice b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (as_variable(a.at[i]) != as_variable(b.at[i]))
+            return false;
+    return true;
+}
+
+enum wr_field_id wr_field_id_alike(struct wr_slice odd)
+{
+    char name[NAME_ROOM];
+    if (odd.len >= sizeof name)
+        return WR_F_OTHER;
+    for (size_t i = 0; i < odd.len; i++)
+        name[i] = as_variable(odd.at[i]);
+    return wr_field_id_of(wr_slice(name, odd.len));
+}
+
 struct wr_slice wr_field_name(enum wr_field_id id)
 {
     WR_CHECK(id > WR_F_OTHER && id < WR_F_COUNT);

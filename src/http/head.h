@@ -27,7 +27,8 @@ struct wr_field {
     struct wr_slice name;  /* as sent */
     struct wr_slice value; /* trimmed */
     uint16_t id;           /* enum wr_field_id */
-    uint16_t hidden;       /* not to be forwarded: hop-by-hop, or named by Connection */
+    uint8_t hidden;        /* not to be forwarded: hop-by-hop, named by Connection, or a name that passes for a known one */
+    uint8_t odd;           /* its name holds more than letters, digits and hyphens */
 };
 
 enum wr_method {
@@ -63,6 +64,7 @@ struct wr_head {
     uint64_t content_length; /* with WR_FRAMING_LENGTH */
     bool keep_alive;         /* what version and Connection say, of this hop */
     bool upgrade;            /* Connection: upgrade was sent */
+    bool odd;                /* a field has an odd name */
 
     /* request */
     enum wr_method method;
@@ -71,8 +73,11 @@ struct wr_head {
     struct wr_slice host;   /* authority without userinfo: from an absolute-form target, else Host; as sent */
     struct wr_slice path;   /* starts with '/', or "*" for OPTIONS * ; without query */
     struct wr_slice query;  /* behind '?', without it; at == NULL: there was no '?' */
-    bool secure;            /* https, as a proxy says that is believed; for whoever knows which one is */
-    struct wr_slice site;   /* likewise the host that the client named; at == NULL: `host` */
+    /* These four for whoever knows which peer is believed: false and NULL for one who isn't. */
+    bool trusted;           /* what it says of the way here goes on to the origin */
+    bool odd_kept;          /* so do fields with odd names */
+    bool secure;            /* https, as a proxy says that is believed */
+    struct wr_slice site;   /* the host that the client named; at == NULL: `host` */
     bool expect_continue;
     bool trailers_wanted; /* TE: trailers was sent: trailers may be passed back (RFC 9110 6.5.1) */
 
@@ -103,6 +108,13 @@ bool wr_head_max_forwards(const struct wr_head *h, uint64_t *left);
 bool wr_method_is_idempotent(enum wr_method method);
 /* The id of a field name in any case; WR_F_OTHER if it has none. */
 enum wr_field_id wr_field_id_of(struct wr_slice name);
+/* Does it consist of letters, digits and hyphens? All others are odd: gateways write '_' for what they can't put into the name of
+ * a variable, so that an application can't tell X_Real_IP from X-Real-IP (RFC 3875 4.1.18). */
+bool wr_field_name_plain(struct wr_slice name);
+/* Could an application take the one name for the other? Odd characters compare as hyphens, letters in any case. */
+bool wr_field_name_alike(struct wr_slice a, struct wr_slice b);
+/* The id of the known name that an odd one could be taken for; WR_F_OTHER: none. */
+enum wr_field_id wr_field_id_alike(struct wr_slice odd);
 /* The name in its usual spelling ("Content-Length") and the flags of an id other than WR_F_OTHER. Static
  * memory. */
 struct wr_slice wr_field_name(enum wr_field_id id);

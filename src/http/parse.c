@@ -4,6 +4,7 @@
 
 #include "http/framing.h"
 #include "http/octets.h"
+#include "http/onward.h"
 #include "http/scan.h"
 #include "http/target.h"
 
@@ -14,6 +15,7 @@
 
 struct reading {
     struct wr_head *head;
+    bool request;
     bool named, complete; /* a name waits for its value; the empty line was read */
     const char *why;
 };
@@ -35,9 +37,11 @@ static int on_name(http_parser *hp, const char *at, size_t len)
     struct wr_field *f = &h->fields[h->field_count];
     f->name = wr_slice(at, len);
     f->id = (uint16_t) wr_field_id_of(f->name);
-    if (f->id == WR_F_OTHER && !wr_octets_all(f->name, WR_OC_TOKEN))
+    f->odd = f->id == WR_F_OTHER && !wr_field_name_plain(f->name);
+    if (f->odd && !wr_octets_all(f->name, WR_OC_TOKEN))
         return stop(r, "a space in a field name or before its colon");
-    f->hidden = (wr_field_flags(f->id) & WR_FF_HOP) != 0;
+    f->hidden = (wr_field_flags(f->id) & WR_FF_HOP) != 0 || (r->request && f->odd && wr_onward_forged(f->name));
+    h->odd |= f->odd;
     h->known |= UINT64_C(1) << (f->id % 64);
     r->named = true;
     return 0;
@@ -81,7 +85,7 @@ __attribute__((constructor)) static void prepare_parser(void)
  * wrong. */
 static const char *read_fields(struct wr_head *h, const char *at, size_t len)
 {
-    struct reading r = { .head = h };
+    struct reading r = { .head = h, .request = h->status == 0 };
     http_parser hp = behind_first_line;
     hp.data = &r;
     size_t eaten = http_parser_execute(&hp, &settings, at, len);
@@ -279,7 +283,7 @@ void wr_parse_salvage(const char *at, size_t len, struct wr_field *fields, struc
         if (value.at == NULL || !wr_octets_all(name, WR_OC_TOKEN))
             continue;
         enum wr_field_id id = wr_field_id_of(name);
-        fields[head->field_count++] = (struct wr_field){ name, wr_slice_trim(value), (uint16_t) id, 0 };
+        fields[head->field_count++] = (struct wr_field){ .name = name, .value = wr_slice_trim(value), .id = (uint16_t) id };
         head->known |= UINT64_C(1) << (id % 64);
         if (id == WR_F_HOST)
             head->host = wr_slice_trim(value);
@@ -343,9 +347,10 @@ bool wr_parse_trailers(struct wr_slice raw, struct wr_field *fields, size_t *cou
         if (value.at == NULL || !wr_octets_all(name, WR_OC_TOKEN) ||
             wr_octet_span(value, WR_OC_FIELD) != value.len)
             return false;
-        enum wr_field_id id = wr_field_id_of(name);
-        bool hidden = wr_field_flags(id) & (WR_FF_HOP | WR_FF_NO_TRAILER);
-        fields[(*count)++] = (struct wr_field){ name, wr_slice_trim(value), (uint16_t) id, hidden };
+        struct wr_field *f = &fields[(*count)++];
+        *f = (struct wr_field){ .name = name, .value = wr_slice_trim(value), .id = (uint16_t) wr_field_id_of(name) };
+        f->odd = f->id == WR_F_OTHER && !wr_field_name_plain(name);
+        f->hidden = !wr_onward_as_trailer(f);
     }
     return true;
 }

@@ -75,14 +75,14 @@ void wr_head_write_framing(struct wr_buf *b, enum wr_framing framing, uint64_t c
         wr_head_write_number(b, WR_SLICE("Content-Length"), (int64_t) content_length);
 }
 
-bool wr_trailers_clean(struct wr_slice raw, struct wr_buf *out)
+bool wr_trailers_clean(struct wr_slice raw, bool odd_kept, struct wr_buf *out)
 {
     struct wr_field fields[WR_MAX_FIELDS];
     size_t count = 0;
     if (raw.len > 0 && !wr_parse_trailers(raw, fields, &count))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!fields[i].hidden)
+        if (!fields[i].hidden && (odd_kept || !fields[i].odd))
             wr_head_write_field(out, fields[i].name, fields[i].value);
     return true;
 }

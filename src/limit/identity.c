@@ -1,4 +1,5 @@
 #include "base/hash.h"
+#include "http/onward.h"
 #include "limit/limit.h"
 
 static int hex_digit(char c)
@@ -57,11 +58,9 @@ static struct wr_slice cookie_value(const struct wr_head *request, struct wr_sli
 static struct wr_slice part_value(const struct wr_identity_part *part, const struct wr_head *request,
                                   struct wr_arena *arena)
 {
-    const struct wr_field *field;
     switch (part->kind) {
-    case WR_IDENTITY_HEADER:
-        field = wr_head_named(request, part->name, NULL);
-        return field ? field->value : wr_slice(NULL, 0);
+    case WR_IDENTITY_HEADER: /* as the origin knows it: what it never sees would let a client count as many */
+        return wr_onward_value(request, part->name);
     case WR_IDENTITY_COOKIE:
         return cookie_value(request, part->name);
     case WR_IDENTITY_QUERY:

@@ -133,6 +133,13 @@ static void print_limit(struct explanation *e, const struct wr_limit_policy *lim
     }
 }
 
+static void print_query_sent(struct explanation *e)
+{
+    const struct wr_slice came = e->head.query, sent = wr_key_query_sent(&e->route->cache.key, came, &e->arena);
+    if (!wr_slice_eq(came, sent))
+        printf("          the origin gets %.*s%s%.*s\n", WR_SLICE_ARG(e->head.path), sent.at ? "?" : "", WR_SLICE_ARG(sent));
+}
+
 /* The text of a key has a line for each header and cookie in it. */
 static void print_key(struct explanation *e)
 {
@@ -204,6 +211,7 @@ static void print_cache(struct explanation *e)
            e->policy->memory && e->policy->redis.enabled ? ", " : "",
            e->policy->redis.enabled ? "in Redis" : "");
     print_key(e);
+    print_query_sent(e);
     print_lifetime(e, cache);
     print_staleness(e, cache);
 }

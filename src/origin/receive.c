@@ -21,7 +21,7 @@ static bool nothing_now(ssize_t got)
 static void whole(struct wr_exchange_run *run)
 {
     struct wr_buf trailers = { 0 };
-    bool good = wr_trailers_clean(wr_buf_slice(&run->in.body.trailers), &trailers);
+    bool good = wr_trailers_clean(wr_buf_slice(&run->in.body.trailers), true, &trailers);
     if (good)
         wr_flow_end(run->in.flow, WR_OK, wr_buf_slice(&trailers));
     wr_buf_fini(&trailers);

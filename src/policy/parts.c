@@ -1,5 +1,19 @@
 /* Readers of what is looked at in a request: its parts (a header, a cookie ...) and what a route matches. */
+#include "http/onward.h"
 #include "policy/reader.h"
+
+/* Notes a field by which no origin's answer can differ. whole: in requests that the cache answers. */
+static void check_field(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item, struct wr_slice name, bool whole)
+{
+    enum wr_field_id id = wr_field_id_of(name);
+    if (wr_onward_reaches(id, whole))
+        return;
+    if (id == WR_F_X_FORWARDED_FOR)
+        wr_reader_mistake(r, o, item, "what a client writes into %.*s never reaches the origin: weir writes it anew for each client",
+                          WR_SLICE_ARG(name));
+    else
+        wr_reader_mistake(r, o, item, "%.*s never reaches the origin as the client sends it, and so makes no difference", WR_SLICE_ARG(name));
+}
 
 /* "header:NAME" and the like. Gives which word of `words` stands before the colon, and what behind; -1:
  * noted. */
@@ -19,6 +33,8 @@ static int read_part(struct wr_reader *r, const struct wr_option *o, const struc
         wr_reader_mistake(r, o, item, "\"%.*s\" is not the name of a %.*s", WR_SLICE_ARG(rest),
                           WR_SLICE_ARG(kind));
     else {
+        if (wr_slice_eq(kind, WR_SLICE("header")))
+            check_field(r, o, item, rest, false);
         *name = rest.at ? wr_arena_copy(r->arena, rest) : rest;
         return i;
     }
@@ -41,6 +57,13 @@ void wr_read_identity(struct wr_reader *r, const struct wr_option *o, const stru
         part->kind = (enum wr_identity_kind) kind;
         limit->part_count++;
     }
+}
+
+void wr_read_fields(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+{
+    wr_read_tokens(r, o, node, at);
+    for (size_t i = 0; i < wr_node_items(node); i++)
+        check_field(r, o, wr_node_item(node, i), wr_node_item(node, i)->text, true);
 }
 
 void wr_read_bypasses(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)

@@ -29,6 +29,8 @@ struct wr_listen {
     bool proxy_protocol;
 };
 
+enum wr_odd_names { WR_ODD_NAMES_DROP, WR_ODD_NAMES_KEEP };
+
 enum wr_on_failure { WR_ON_FAILURE_LOCAL, WR_ON_FAILURE_OPEN, WR_ON_FAILURE_CLOSED };
 
 struct wr_policy_redis {
@@ -97,6 +99,7 @@ struct wr_key_policy {
     bool sort_query;
     char **query_keep;            /* patterns, NULL-ended; NULL: keep all */
     char **query_drop;            /* patterns such as utm_* */
+    bool strip_query;             /* what these leave out doesn't go to the origin either */
     char **headers;               /* names, NULL-ended */
     char **cookies;
 };
@@ -180,6 +183,7 @@ struct wr_policy {
     /* client: */
     struct wr_span header_timeout, idle_timeout, send_timeout, body_timeout, drain_timeout;
     uint64_t max_head, max_target, max_body; /* max_body 0: no limit */
+    enum wr_odd_names odd_names;  /* of request fields from strangers */
     unsigned max_connections;     /* over all workers; beyond it 503 */
     struct wr_origin_policy *origins;
     size_t origin_count;

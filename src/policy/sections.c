@@ -29,7 +29,11 @@ void wr_read_access(struct wr_reader *r, const struct wr_option *o, const struct
 
 void wr_read_query(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
 {
-    ((struct wr_key_policy *) at)->no_query = !read_switched(r, o, node, at);
+    struct wr_key_policy *key = at;
+    key->no_query = !read_switched(r, o, node, at);
+    if (key->strip_query && !key->query_keep && !key->query_drop)
+        wr_mistake(r->mistakes, wr_node_get(node, "strip")->place,
+                   "strip: nothing is left out: name the parameters in keep or drop beside it");
 }
 
 void wr_read_admin(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)

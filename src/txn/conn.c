@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/proxy.h"
 #include "net/socket.h"
 #include "stats/stats.h"
 #include "txn/batch.h"
@@ -166,8 +165,8 @@ static void start_txn(struct wr_conn *c)
 /* false: the connection has ended, or the header has not come whole. */
 static bool proxy_done(struct wr_conn *c)
 {
-    size_t length = 0;
-    switch (wr_proxy_parse(wr_conn_input(c), &c->peer.local, c->peer.addr, &c->peer.port, &length)) {
+    struct wr_proxy header;
+    switch (wr_proxy_parse(wr_conn_input(c), &header)) {
     case WR_PROXY_MORE:
         return false;
     case WR_PROXY_BAD:
@@ -178,7 +177,14 @@ static bool proxy_done(struct wr_conn *c)
         break;
     }
     c->wants_proxy = false;
-    wr_conn_eat(c, length);
+    c->peer.who = header.who;
+    c->peer.secure = header.secure;
+    if (header.who == WR_PROXY_CLIENT) {
+        c->peer.local = false;
+        memcpy(c->peer.addr, header.addr, sizeof c->peer.addr);
+        c->peer.port = header.port;
+    }
+    wr_conn_eat(c, header.length);
     return true;
 }
 

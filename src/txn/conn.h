@@ -11,6 +11,7 @@
 
 #include "flight/worker.h"
 #include "http/body.h"
+#include "net/proxy.h"
 
 #define WR_CONN_BUFFER (64 * 1024)
 #define WR_CONN_MAGIC 0x636f6e6eu
@@ -27,6 +28,8 @@ struct wr_peer {
     unsigned char addr[16]; /* IPv4 mapped; zero for a Unix socket */
     bool local;             /* a Unix socket */
     uint16_t port;
+    enum wr_proxy_who who;  /* CLIENT where no header comes first, too */
+    bool secure;            /* the header says that the client spoke TLS */
 };
 
 struct wr_conn {

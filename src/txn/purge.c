@@ -121,7 +121,8 @@ enum wr_txn_stage wr_txn_purge(struct wr_txn *t)
     static const enum wr_field_id ids[] = { WR_F_SURROGATE_KEY, WR_F_CACHE_TAG, WR_F_CACHE_GROUPS };
     const struct wr_policy *p = t->tenure->policy;
     struct wr_tags tags = { .arena = &t->arena };
-    if (!wr_cidr_has(p->purgers, p->purger_count, t->client_addr))
+    bool known = t->conn->peer.who != WR_PROXY_UNKNOWN;
+    if (!known || !wr_cidr_has(p->purgers, p->purger_count, t->client_addr))
         return wr_txn_refuse(t, WR_ERR_FORBIDDEN, "PURGE is not allowed from this address");
     for (size_t i = 0; i < 3; i++)
         wr_tags_add(&tags, &t->head, ids[i]);

@@ -34,7 +34,8 @@ static void break_off(struct wr_txn *t, enum wr_err err, const char *why)
 static void finish_body(struct wr_txn *t)
 {
     struct wr_buf trailers = { 0 };
-    if (wr_trailers_clean(wr_buf_slice(&t->body.trailers), &trailers))
+    bool odd_kept = wr_txn_peer_trusted(t) || t->tenure->policy->odd_names == WR_ODD_NAMES_KEEP;
+    if (wr_trailers_clean(wr_buf_slice(&t->body.trailers), odd_kept, &trailers))
         end_upload(t, WR_OK, wr_buf_slice(&trailers));
     else
         break_off(t, WR_ERR_BAD_REQUEST, "malformed trailers");

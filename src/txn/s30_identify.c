@@ -96,8 +96,6 @@ struct wr_slice wr_txn_client(struct wr_txn *t)
 /* The field if there is one, else what the nearest proxy's Forwarded has in its place. */
 static struct wr_slice told(struct wr_txn *t, enum wr_field_id id, struct wr_slice param, struct wr_slice otherwise)
 {
-    if (!t->trusted_peer)
-        return otherwise;
     const struct wr_field *f = wr_head_get(&t->head, id);
     if (f)
         return f->value;
@@ -111,7 +109,8 @@ static struct wr_slice told(struct wr_txn *t, enum wr_field_id id, struct wr_sli
 static void learn_site(struct wr_txn *t)
 {
     struct wr_slice host = first_of(told(t, WR_F_X_FORWARDED_HOST, WR_SLICE("host"), WR_SLICE("")));
-    t->head.secure = wr_slice_eq_nocase(first_of(told(t, WR_F_X_FORWARDED_PROTO, WR_SLICE("proto"), WR_SLICE(""))), WR_SLICE("https"));
+    struct wr_slice scheme = t->head.secure ? WR_SLICE("https") : WR_SLICE("http");
+    t->head.secure = wr_slice_eq_nocase(first_of(told(t, WR_F_X_FORWARDED_PROTO, WR_SLICE("proto"), scheme)), WR_SLICE("https"));
     if (wr_authority_valid(host))
         t->head.site = host;
 }
@@ -133,10 +132,7 @@ static struct wr_slice forwarded_for(struct wr_txn *t)
 
 void wr_txn_forwarded(struct wr_txn *t, struct wr_flight_order *order)
 {
-    order->trusted = t->trusted_peer;
     order->forwarded_for = forwarded_for(t);
-    order->forwarded_proto = told(t, WR_F_X_FORWARDED_PROTO, WR_SLICE("proto"), WR_SLICE("http"));
-    order->forwarded_host = wr_head_site(&t->head);
 }
 
 static bool is_token(struct wr_slice s)
@@ -160,11 +156,20 @@ struct wr_slice wr_txn_request_id(struct wr_txn *t)
     return t->request_id = wr_slice(text, WR_HASH_HEX);
 }
 
+/* What comes in through a balancer that doesn't say from whom is written by anybody. */
+bool wr_txn_peer_trusted(const struct wr_txn *t)
+{
+    const struct wr_peer *peer = &t->conn->peer;
+    return peer->who == WR_PROXY_CLIENT && (peer->local || trusted(t, peer->addr));
+}
+
 void wr_txn_identify(struct wr_txn *t)
 {
     const struct wr_peer *peer = &t->conn->peer;
     memcpy(t->client_addr, peer->addr, 16);
-    t->trusted_peer = peer->local || trusted(t, peer->addr);
+    t->head.trusted = t->trusted_peer = wr_txn_peer_trusted(t);
+    t->head.odd_kept = t->trusted_peer || t->tenure->policy->odd_names == WR_ODD_NAMES_KEEP;
+    t->head.secure = peer->secure;
     if (t->trusted_peer) {
         struct wr_slice list = wr_head_joined(&t->head, WR_F_X_FORWARDED_FOR, &t->arena);
         bool is_forwarded = list.at == NULL;

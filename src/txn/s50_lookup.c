@@ -266,6 +266,7 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
             t->primary = t->key = key_of_get(t);
         return wr_txn_fetch_alone(t, get ? WR_FWD_BYPASS : WR_FWD_METHOD);
     }
+    t->head.query = wr_key_query_sent(&t->route->cache.key, t->head.query, &t->arena);
     t->primary = t->key = wr_key_build(&t->route->cache, &t->head, &t->arena);
     if (t->worker->shared->memory && is_far(t)) {
         t->parked = wr_batch_park(t->worker->batch, t);

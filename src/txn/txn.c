@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "net/proxy.h"
 #include "stats/stats.h"
 #include "txn/batch.h"
 
@@ -202,11 +201,8 @@ void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why)
 /* The balancer before us and the policy disagree: hard to guess from what a parser of HTTP says. */
 static bool is_proxy_header(struct wr_slice in)
 {
-    unsigned char addr[16];
-    bool local;
-    uint16_t port;
-    size_t length;
-    return wr_proxy_parse(in, &local, addr, &port, &length) == WR_PROXY_DONE;
+    struct wr_proxy header;
+    return wr_proxy_parse(in, &header) == WR_PROXY_DONE;
 }
 
 enum wr_txn_stage wr_txn_refuse_unread(struct wr_txn *t, enum wr_err err, const char *why)

@@ -150,6 +150,8 @@ enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd);
  * neither. Empty before IDENTIFY. In the arena. */
 struct wr_slice wr_txn_client(struct wr_txn *t);
 struct wr_slice wr_txn_request_id(struct wr_txn *t);
+/* s30: is what the peer says of others believed? Before IDENTIFY too. */
+bool wr_txn_peer_trusted(const struct wr_txn *t);
 /* s30: fills in what the order says of who asks. In the arena. */
 void wr_txn_forwarded(struct wr_txn *t, struct wr_flight_order *order);
 /* s40: Redis was waited for in vain to know its limit: it has waited enough. */

@@ -9,6 +9,7 @@
 #include "http/range.h"
 #include "http/tags.h"
 #include "http/target.h"
+#include "net/proxy.h"
 
 const char fuzz_corpus[] = "values";
 
@@ -91,17 +92,29 @@ static void try_ranges(struct wr_slice value)
         WR_CHECK(c.range.first <= c.range.last && (!c.length_known || c.range.last < c.length));
 }
 
+/* Every beginning of a PROXY header is one, and what stands behind it doesn't matter. */
+static void try_proxy(struct wr_slice in)
+{
+    struct wr_proxy header, again;
+    if (wr_proxy_parse(in, &header) != WR_PROXY_DONE)
+        return;
+    WR_CHECK(header.length <= in.len);
+    WR_CHECK(wr_proxy_parse(wr_slice(in.at, header.length), &again) == WR_PROXY_DONE && again.length == header.length);
+    WR_CHECK(wr_proxy_parse(wr_slice(in.at, header.length - 1), &again) == WR_PROXY_MORE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct wr_slice value = wr_slice_trim(wr_slice((const char *) data, size));
     struct wr_field fields[FIELDS];
     struct wr_head h = { .fields = fields, .field_count = FIELDS, .known = UINT64_MAX, .minor = 1 };
     for (size_t i = 0; i < FIELDS; i++)
-        fields[i] = (struct wr_field){ wr_field_name(ids[i]), value, (uint16_t) ids[i], 0 };
+        fields[i] = (struct wr_field){ .name = wr_field_name(ids[i]), .value = value, .id = (uint16_t) ids[i] };
     try_directives(&h);
     try_tags(&h);
     try_conditions(&h, value);
     try_ranges(value);
+    try_proxy(wr_slice((const char *) data, size));
     struct wr_head target = { .method = WR_METHOD_GET, .target = value };
     WR_CHECK(wr_target_split(&target) || (target.path.len > 0 && target.path.at[0] == '/'));
     if (wr_authority_valid(value))

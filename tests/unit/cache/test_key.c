@@ -97,6 +97,36 @@ static void query_parameters_as_the_policy_says(void **state)
     CHECK_PAIRS(&none, ignored);
 }
 
+static void what_the_key_leaves_out_may_be_stripped(void **state)
+{
+    (void) state;
+    char *drop[] = { "utm_*", "fbclid", NULL }, *keep[] = { "page", "q*", NULL }, *nothing[] = { NULL };
+    const struct wr_key_policy dropping = { .query_drop = drop, .strip_query = true },
+                               keeping = { .query_keep = keep, .strip_query = true, .sort_query = true },
+                               all = { .query_keep = nothing, .strip_query = true }, not = { .query_drop = drop };
+    const struct {
+        const struct wr_key_policy *policy;
+        const char *came, *sent;
+    } cases[] = {
+        { &dropping, NULL, NULL },
+        { &dropping, "", NULL },
+        { &dropping, "a=1", "a=1" },
+        { &dropping, "b=%7e&utm_x=1&a=%41&fbclid", "b=%7e&a=%41" },
+        { &dropping, "%75tm_x=1&%66bclid=2", NULL },
+        { &dropping, "&&a&", "a" },
+        { &keeping, "x=1&query=%20&page=2&q", "query=%20&page=2&q" },
+        { &all, "a=1&b", NULL },
+        { &not, "utm_x=1&&", "utm_x=1&&" },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct wr_slice sent = wr_key_query_sent(cases[i].policy, wr_slice_str(cases[i].came), &arena);
+        if (!wr_slice_eq(sent, wr_slice_str(cases[i].sent)) || (sent.at == NULL) != (cases[i].sent == NULL))
+            fail_msg("%zu: %.*s", i, WR_SLICE_ARG(sent));
+    }
+    wr_arena_fini(&arena);
+}
+
 static void headers_cookies_and_no_host(void **state)
 {
     (void) state;
@@ -130,6 +160,10 @@ static void vary_names_are_canonical(void **state)
         { "Vary: Foo, *", "*" },
         { "Vary: Foo\nVary: *", "*" },
         { "Vary: foo bar", "*" },
+        { "Vary: Accept, X-Forwarded-For", "*" },
+        { "Vary: via", "*" },
+        { "Vary: x-request-id", "*" },
+        { "Vary: X-Forwarded-Proto, Host", "host,x-forwarded-proto" },
         { "Vary: ", NULL },
     };
     struct wr_arena arena = { 0 };
@@ -247,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(host_and_path_by_default),
         cmocka_unit_test(query_parameters_as_the_policy_says),
+        cmocka_unit_test(what_the_key_leaves_out_may_be_stripped),
         cmocka_unit_test(headers_cookies_and_no_host),
         cmocka_unit_test(vary_names_are_canonical),
         cmocka_unit_test(variants_are_chosen_by_what_fields_mean),
