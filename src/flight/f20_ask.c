@@ -1,6 +1,11 @@
-/* ASK: the request goes to the origin. What comes back is f30_head.c's; the content flows by itself. */
+/* ASK: the request goes to the origin. What comes back is f30_head.c's; the content flows by itself.
+ *
+ * An origin that says nothing for lock_timeout is waited for no longer than need be: whoever may have something stale gets it, while
+ * the fetch goes on behind; else the request is sent once more, to another server, and the first head counts. What is known to
+ * hang isn't asked at all while something stale will do, but by one request now and then. */
 #include "flight/flight_priv.h"
 #include "flight/forward.h"
+#include "stats/stats.h"
 
 uint64_t wr_flight_max_object(const struct wr_flight *f)
 {
@@ -22,14 +27,29 @@ static uint64_t balance_hash(struct wr_flight *f)
     return wr_hash_of(url).lo;
 }
 
-static void on_end(struct wr_exchange *x, enum wr_err err)
+/* --- what comes of it --- */
+
+/* This one counts. The other, if there is one, is of no use any more. */
+static void settle(struct wr_flight *f, struct wr_exchange *x)
 {
-    struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
-    f->exchange_open = false;
+    f->exchange = x;
+    wr_timer_clear(&f->silence);
+    wr_exchange_cancel(x == &f->first ? &f->hedge : &f->first);
+    if (x == &f->hedge)
+        WR_COUNT(hedges_won);
+}
+
+static void ended(struct wr_flight *f, struct wr_exchange *x, enum wr_err err)
+{
+    struct wr_exchange *other = x == &f->first ? &f->hedge : &f->first;
     if (err == WR_OK) {
         enum wr_flight_stage next = f->ask_again ? WR_FLIGHT_ASK : WR_FLIGHT_LAND;
         f->ask_again = false;
         wr_flight_wake(f, WR_FLIGHT_ASK, next);
+        return;
+    }
+    if (wr_exchange_is_open(other)) { /* there was no head yet, and that one may still bring it */
+        f->exchange = other;
         return;
     }
     if (f->built == NULL)
@@ -37,6 +57,60 @@ static void on_end(struct wr_exchange *x, enum wr_err err)
     wr_flight_unlock(f, WR_OUTCOME_FAILED); /* a broken flow tells its readers by itself */
     wr_flight_wake(f, WR_FLIGHT_ASK, WR_FLIGHT_DONE);
 }
+
+static void on_interim(struct wr_exchange *x, const struct wr_head *head)
+{
+    wr_flight_take_interim(WR_CONTAINER(x, struct wr_flight, first), head);
+}
+
+static void on_head(struct wr_exchange *x, const struct wr_head *head)
+{
+    struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, first);
+    settle(f, x);
+    wr_flight_take_head(f, head);
+}
+
+static void on_end(struct wr_exchange *x, enum wr_err err)
+{
+    ended(WR_CONTAINER(x, struct wr_flight, first), x, err);
+}
+
+static void on_hedge_head(struct wr_exchange *x, const struct wr_head *head)
+{
+    struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, hedge);
+    settle(f, x);
+    wr_flight_take_head(f, head);
+}
+
+static void on_hedge_end(struct wr_exchange *x, enum wr_err err)
+{
+    ended(WR_CONTAINER(x, struct wr_flight, hedge), x, err);
+}
+
+/* --- an origin that says nothing --- */
+
+/* To the same server only if somebody waits for somebody else's request: that one may have been lost alone. */
+static void send_hedge(struct wr_flight *f)
+{
+    f->hedge = f->first;
+    f->hedge.run = NULL;
+    f->hedge.on_interim = NULL;
+    f->hedge.on_head = on_hedge_head;
+    f->hedge.on_end = on_hedge_end;
+    if (wr_exchange_start_beside(&f->hedge, f->tenure->origins, &f->first, wr_flight_audience_count(f) > 1) == WR_OK)
+        WR_COUNT(hedges);
+}
+
+static void on_silence(struct wr_timer *timer)
+{
+    struct wr_flight *f = WR_CONTAINER(timer, struct wr_flight, silence);
+    if (!wr_exchange_silent(&f->first)) /* it waits for a connection, which has its own bound, or something has come */
+        wr_timer_set(timer, f->order.route->cache.lock_timeout);
+    else if (!wr_flight_stale_instead(f, 0))
+        send_hedge(f);
+}
+
+/* --- asking --- */
 
 /* What has been purged is not brought back by a 304. */
 static void drop_purged_stale(struct wr_flight *f)
@@ -59,39 +133,50 @@ static void forget_request(struct wr_flight *f)
     o->vary_values = o->request_id = o->forwarded_for = wr_slice(NULL, 0);
 }
 
+static void prepare(struct wr_flight *f, struct wr_exchange *x)
+{
+    x->balance_hash = balance_hash(f);
+    x->on_interim = on_interim;
+    x->on_head = on_head;
+    x->on_end = on_end;
+    x->origin = f->order.route->origin;
+    x->method = f->alone ? f->order.request->method : WR_METHOD_GET;
+    x->head = wr_buf_slice(&f->head);
+    x->request = f->order.body;
+    x->request_chunked = f->order.body_chunked;
+    x->idempotent = wr_method_is_idempotent(x->method);
+    x->careful = wr_flight_can_wait(f, 0);
+}
+
 enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
 {
-    struct wr_exchange *x = &f->exchange;
+    struct wr_exchange *x = f->exchange = &f->first;
     drop_purged_stale(f);
     if (f->tenure->worker->link)
         wr_link_learn_clock(f->tenure->worker->link); /* for when it lands */
     wr_flight_begin_anew(f);
     wr_buf_clear(&f->head);
     wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->order.request->minor], !f->alone);
-    x->balance_hash = balance_hash(f);
+    prepare(f, x);
     if (f->brief)
         forget_request(f);
-    x->on_interim = wr_flight_on_interim;
-    x->on_head = wr_flight_on_head;
-    x->on_end = on_end;
-    x->origin = f->order.route->origin;
-    x->method = f->alone ? f->request.method : WR_METHOD_GET;
-    x->head = wr_buf_slice(&f->head);
-    x->request = f->order.body;
-    x->request_chunked = f->order.body_chunked;
-    x->idempotent = wr_method_is_idempotent(x->method);
     enum wr_err err = wr_exchange_start(x, f->tenure->origins);
-    if (err == WR_OK) {
-        f->exchange_open = true;
-        return WR_FLIGHT_WAIT;
+    if (err != WR_OK) {
+        wr_flight_failed(f, err);
+        return WR_FLIGHT_DONE;
     }
-    wr_flight_failed(f, err);
-    return WR_FLIGHT_DONE;
+    if (x->trial && x->careful && wr_flight_stale_instead(f, 0))
+        return WR_FLIGHT_WAIT; /* it only shows whether the server is well again */
+    if (!f->alone) {
+        wr_timer_init(&f->silence, f->loop, on_silence);
+        wr_timer_set(&f->silence, f->order.route->cache.lock_timeout);
+    }
+    return WR_FLIGHT_WAIT;
 }
 
 void wr_flight_ask_leave(struct wr_flight *f)
 {
-    if (f->exchange_open)
-        wr_exchange_cancel(&f->exchange);
-    f->exchange_open = false;
+    wr_timer_fini(&f->silence);
+    wr_exchange_cancel(&f->first);
+    wr_exchange_cancel(&f->hedge);
 }

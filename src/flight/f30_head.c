@@ -6,7 +6,7 @@
 
 static struct wr_slice server_text(struct wr_flight *f)
 {
-    return wr_arena_copy(&f->arena, wr_slice_str(f->exchange.server));
+    return wr_arena_copy(&f->arena, wr_slice_str(f->exchange->server));
 }
 
 static void end_early(struct wr_flight *f)
@@ -23,12 +23,11 @@ static struct wr_news news_of(struct wr_flight *f, enum wr_verdict verdict, stru
                              .fwd_status = fwd_status,
                              .held = held != NULL,
                              .held_fresh = fresh,
-                             .server = f->exchange.server ? server_text(f).at : NULL };
+                             .server = f->exchange->server ? server_text(f).at : NULL };
 }
 
-void wr_flight_on_interim(struct wr_exchange *x, const struct wr_head *head)
+void wr_flight_take_interim(struct wr_flight *f, const struct wr_head *head)
 {
-    struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
     wr_flight_guard(f);
     struct wr_audience *leader = f->leader; /* of this loop: it can't leave meanwhile */
     wr_flight_release(f);
@@ -38,17 +37,23 @@ void wr_flight_on_interim(struct wr_exchange *x, const struct wr_head *head)
 
 /* --- the origin failed --- */
 
-bool wr_flight_stale_instead(struct wr_flight *f, int fwd_status)
+bool wr_flight_can_wait(const struct wr_flight *f, int fwd_status)
 {
-    struct wr_object *stale = f->order.stale;
+    const struct wr_cache_policy *policy = &f->order.route->cache;
+    const struct wr_object *stale = f->order.stale;
     if (f->alone || stale == NULL)
         return false;
-    const struct wr_cache_policy *policy = &f->order.route->cache;
-    bool may = fwd_status ? wr_rules_stale_if_error(policy, &f->rules, stale, f->loop->now)
-                          : wr_rules_stale_if_unreachable(policy, &f->rules, stale, f->loop->now);
-    if (!may)
+    return fwd_status ? wr_rules_stale_if_error(policy, &f->rules, stale, f->loop->now)
+                      : wr_rules_stale_if_unreachable(policy, &f->rules, stale, f->loop->now);
+}
+
+bool wr_flight_stale_instead(struct wr_flight *f, int fwd_status)
+{
+    if (!wr_flight_can_wait(f, fwd_status))
         return false;
-    struct wr_news news = news_of(f, WR_VERDICT_OBJECT, stale, fwd_status);
+    if (f->news.stale && fwd_status == 0)
+        return true; /* that is what they have been told */
+    struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->order.stale, fwd_status);
     news.stale = true;
     if (f->order.marker)
         news.marker = wr_object_ref(f->order.marker);
@@ -64,7 +69,7 @@ void wr_flight_failed(struct wr_flight *f, enum wr_err err)
         return;
     struct wr_news news = news_of(f, WR_VERDICT_FAILED, NULL, 0);
     news.err = err;
-    news.why = err == WR_ERR_ORIGIN_BROKEN ? f->exchange.why : NULL;
+    news.why = err == WR_ERR_ORIGIN_BROKEN ? f->exchange->why : NULL;
     wr_flight_tell(f, news, false);
 }
 
@@ -92,7 +97,7 @@ static uint64_t announced_length(const struct wr_flight *f, const struct wr_head
         return UINT64_MAX;
     const struct wr_field *cl = wr_head_get(head, WR_F_CONTENT_LENGTH);
     uint64_t length;
-    bool bodiless = f->exchange.method == WR_METHOD_HEAD || head->status == 304;
+    bool bodiless = f->exchange->method == WR_METHOD_HEAD || head->status == 304;
     if (!bodiless)
         return 0;
     return cl && wr_slice_u64(cl->value, INT64_MAX, &length) ? length : UINT64_MAX;
@@ -104,7 +109,7 @@ static struct wr_flow *flow_for(struct wr_flight *f, const struct wr_head *head,
         return wr_flow_of(wr_slice("", 0));
     uint64_t expected = head->framing == WR_FRAMING_LENGTH ? head->content_length : UINT64_MAX;
     struct wr_flow *flow = wr_flow_new(expected, keep, keep ? wr_flight_max_object(f) : 0);
-    wr_exchange_into(&f->exchange, flow);
+    wr_exchange_into(f->exchange, flow);
     return flow;
 }
 
@@ -203,7 +208,7 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     struct wr_head merged;
     wr_build_merged_head(stale, not_modified, &f->arena, &merged);
     enum wr_storing storing =
-        wr_rules_store(&f->order.route->cache, &f->request, &f->rules, &merged, f->exchange.sent, f->exchange.answered,
+        wr_rules_store(&f->order.route->cache, &f->request, &f->rules, &merged, f->exchange->sent, f->exchange->answered,
                        wr_rand_unit(), &meta, &detail);
     if (!wr_flight_same_choice(f, stale, &merged))
         storing = WR_STORE_NOT_NOW;
@@ -238,7 +243,7 @@ static void not_modified(struct wr_flight *f, const struct wr_head *head)
         f->ask_again = true;
         return;
     }
-    f->exchange.why = "304 although it was not asked whether anything was modified";
+    f->exchange->why = "304 although it was not asked whether anything was modified";
     wr_flight_failed(f, WR_ERR_ORIGIN_BROKEN);
     end_early(f);
 }
@@ -248,7 +253,7 @@ static void not_modified(struct wr_flight *f, const struct wr_head *head)
 /* Also whether there is a store for so much. */
 static enum wr_storing judge(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta)
 {
-    const struct wr_exchange *x = &f->exchange;
+    const struct wr_exchange *x = f->exchange;
     const char *detail;
     enum wr_storing storing = wr_rules_store(&f->order.route->cache, &f->request, &f->rules, head, x->sent, x->answered,
                                              wr_rand_unit(), meta, &detail);
@@ -287,9 +292,9 @@ static enum wr_outcome unshared_outcome(const struct wr_flight *f, const struct 
     return wr_rules_is_error(head->status) ? WR_OUTCOME_ERROR : WR_OUTCOME_PERSONAL;
 }
 
-void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head)
+void wr_flight_take_head(struct wr_flight *f, const struct wr_head *head)
 {
-    struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, exchange);
+    struct wr_exchange *x = f->exchange;
     struct wr_meta meta = { .kind = WR_OBJECT_RESPONSE,
                             .status = head->status,
                             .request_time = x->sent,

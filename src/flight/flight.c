@@ -88,6 +88,7 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, bool al
     f->refs = 1;
     f->tenure = wr_tenure_ref(order->tenure);
     f->loop = &order->tenure->worker->loop;
+    f->exchange = &f->first;
     f->alone = alone;
     f->started = f->loop->now;
     f->stage = WR_FLIGHT_WAIT;
@@ -306,6 +307,17 @@ bool wr_flight_has_audience(struct wr_flight *f)
     bool any = !TAILQ_EMPTY(&f->audience);
     wr_flight_release(f);
     return any;
+}
+
+size_t wr_flight_audience_count(struct wr_flight *f)
+{
+    struct wr_audience *a;
+    size_t count = 0;
+    wr_flight_guard(f);
+    TAILQ_FOREACH(a, &f->audience, entry)
+        count++;
+    wr_flight_release(f);
+    return count;
 }
 
 bool wr_flight_has_leader(struct wr_flight *f)

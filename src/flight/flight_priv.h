@@ -88,8 +88,10 @@ struct wr_flight {
     char token[WR_LOCK_TOKEN + 1];
     struct wr_buf lock_key, channel;
 
-    struct wr_exchange exchange;    /* ASK */
-    bool exchange_open;
+    struct wr_exchange first;       /* ASK */
+    struct wr_exchange hedge;       /* beside it, when its server says nothing */
+    struct wr_exchange *exchange;   /* that of the two which counts */
+    struct wr_timer silence;        /* until a head comes */
     bool ask_again;                 /* what came was no answer: once more, without conditions */
     struct wr_object *built;        /* what is being stored, or the private answer */
     struct wr_object *new_marker;   /* to be stored with it */
@@ -143,6 +145,7 @@ void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object);
 /* Owner's loop; learns whether Redis was late with their limits. */
 bool wr_flight_has_admitted(struct wr_flight *f);
 bool wr_flight_has_audience(struct wr_flight *f);
+size_t wr_flight_audience_count(struct wr_flight *f);
 bool wr_flight_has_leader(struct wr_flight *f);
 /* From Redis, in the hands of LOOK or LOCK: the stage to go on with, never WAIT. miss: the stage if it is no use. Takes the
  * reference. */
@@ -204,8 +207,11 @@ void wr_flight_lock_fini(struct wr_flight *f);
 uint64_t wr_flight_max_object(const struct wr_flight *f);
 
 /* --- f30_head.c --- */
-void wr_flight_on_interim(struct wr_exchange *x, const struct wr_head *head);
-void wr_flight_on_head(struct wr_exchange *x, const struct wr_head *head);
+/* A 1xx of the origin's; its answer's head, from f->exchange. */
+void wr_flight_take_interim(struct wr_flight *f, const struct wr_head *head);
+void wr_flight_take_head(struct wr_flight *f, const struct wr_head *head);
+/* May something stale be served in place of what the origin doesn't give? fwd_status: as below. */
+bool wr_flight_can_wait(const struct wr_flight *f, int fwd_status);
 /* Tells of the stale response, if there is one that may be served for an origin which answered fwd_status; 0: which could not be
  * reached. false: there is none. */
 bool wr_flight_stale_instead(struct wr_flight *f, int fwd_status) WR_MUST_USE;

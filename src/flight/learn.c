@@ -19,7 +19,7 @@ static struct wr_object *updated(struct wr_flight *f, struct wr_object *stored, 
     const char *detail;
     get.method = WR_METHOD_GET;
     wr_build_merged_head(stored, head, &f->arena, &merged);
-    if (wr_rules_store(&f->order.route->cache, &get, &f->rules, &merged, f->exchange.sent, f->exchange.answered,
+    if (wr_rules_store(&f->order.route->cache, &get, &f->rules, &merged, f->exchange->sent, f->exchange->answered,
                        wr_rand_unit(), &meta, &detail) != WR_STORE ||
         !wr_flight_same_choice(f, stored, &merged))
         return NULL;

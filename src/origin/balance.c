@@ -86,8 +86,9 @@ enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out)
     struct wr_time mono = o->origins->loop->mono;
     struct wr_peer **fit = o->fit;
     size_t count = 0, down = 0, full = 0;
+    enum wr_health most = run->careful ? WR_HEALTH_TRIAL : WR_HEALTH_SHUNNED;
     /* The shunned ones only when nobody better is left, busy or not. */
-    for (enum wr_health worst = WR_HEALTH_TRIAL; worst <= WR_HEALTH_SHUNNED && count + full == 0; worst++) {
+    for (enum wr_health worst = WR_HEALTH_TRIAL; worst <= most && count + full == 0; worst++) {
         down = 0;
         for (size_t i = 0; i < o->count; i++) {
             struct wr_peer *p = &o->peers[i];

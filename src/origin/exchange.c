@@ -13,6 +13,7 @@ static enum wr_err ask(struct wr_exchange_run *run)
         return err;
     run->stage = WR_RUN_ASKING;
     run->x->sent = o->loop->now;
+    run->asked_at = o->loop->mono;
     run->x->reused = run->wire->used;
     wr_socket_read(&run->wire->socket, true);
     run->asking = true;
@@ -69,6 +70,13 @@ static enum wr_err connect_first(struct wr_exchange_run *run)
     return connect_next(run);
 }
 
+/* By then it is known whether a server that is tried answers. */
+static struct wr_span longest_try(const struct wr_exchange_run *run)
+{
+    const struct wr_origin_policy *p = run->origin->policy;
+    return (struct wr_span){ p->connect_timeout.us + p->response_timeout.us };
+}
+
 static enum wr_err try_peer(struct wr_exchange_run *run, struct wr_peer *peer)
 {
     struct wr_origins *o = run->origins;
@@ -79,7 +87,7 @@ static enum wr_err try_peer(struct wr_exchange_run *run, struct wr_peer *peer)
     run->x->why = NULL;
     if (run->x->attempts++ > 0)
         WR_COUNT(origin_retries);
-    wr_backend_try(peer->backend, o->loop->mono, run->origin->policy->connect_timeout);
+    run->x->trial = wr_backend_try(peer->backend, o->loop->mono, longest_try(run));
     if (!run->fresh && wr_pool_take(peer, run)) {
         WR_COUNT(origin_reused);
         return ask(run);
@@ -102,16 +110,22 @@ static enum wr_err try_peer(struct wr_exchange_run *run, struct wr_peer *peer)
     return connect_first(run);
 }
 
-/* The present server can't be reached: remembered by the process, and by this run, which won't try it again. */
-static void give_up_peer(struct wr_exchange_run *run, enum wr_err err)
+/* This run won't try it, again or at all. */
+static void avoid(struct wr_exchange_run *run, const struct wr_peer *peer)
 {
-    wr_backend_unreachable(run->peer->backend, run->origins->loop->mono);
-    run->last = err;
     if (run->tried.len == 0) {
         memset(wr_buf_reserve(&run->tried, run->origin->count), 0, run->origin->count);
         run->tried.len = run->origin->count;
     }
-    run->tried.at[run->peer->index] = 1;
+    run->tried.at[peer->index] = 1;
+}
+
+/* The present server can't be reached: remembered by the process too. */
+static void give_up_peer(struct wr_exchange_run *run, enum wr_err err)
+{
+    wr_backend_unreachable(run->peer->backend, run->origins->loop->mono);
+    run->last = err;
+    avoid(run, run->peer);
 }
 
 static enum wr_pick choose(struct wr_exchange_run *run, struct wr_peer **peer)
@@ -228,7 +242,7 @@ void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head)
     run->stage = WR_RUN_BODY;
     run->in.keep = head->keep_alive && head->framing != WR_FRAMING_CLOSE;
     run->x->answered = run->origins->loop->now;
-    wr_backend_answered(run->peer->backend);
+    wr_backend_answered(run->peer->backend, run->origins->loop->mono);
     if (run->out.refused)
         wr_send_stop(run);
     run->x->on_head(run->x, head);
@@ -245,6 +259,30 @@ void wr_exchange_into(struct wr_exchange *x, struct wr_flow *flow)
     WR_CHECK(run != NULL && run->stage == WR_RUN_BODY && run->in.flow == NULL);
     run->in.flow = wr_flow_ref(flow);
     wr_flow_producer(flow, &run->room);
+}
+
+/* May the request leave once more? */
+static bool may_resend(const struct wr_exchange_run *run)
+{
+    return run->stage == WR_RUN_ASKING && !run->in.begun && (run->x->idempotent || run->asking) &&
+           run->resends < run->origin->policy->retries && wr_send_rewindable(run);
+}
+
+/* response_timeout has gone by: another server that is well may do better. */
+static void unanswered(struct wr_exchange_run *run)
+{
+    wr_backend_silent(run->peer->backend, run->asked_at, run->origins->loop->mono);
+    run->last = WR_ERR_ORIGIN_TIMEOUT;
+    run->careful = true;
+    avoid(run, run->peer);
+    if (run->pinned || !may_resend(run) || wr_balance_pick(run, NULL) != WR_PICK_PEER) {
+        wr_run_finish(run, WR_ERR_ORIGIN_TIMEOUT);
+        return;
+    }
+    asked(run);
+    run->resends++;
+    wr_wire_close(run->wire);
+    go_on(run, NULL);
 }
 
 /* A note that was posted for an exchange which has ended since finds another one, or none: then it does no harm. */
@@ -271,6 +309,8 @@ static void on_deadline(struct wr_timer *t)
         next_address(run, WR_ERR_ORIGIN_TIMEOUT);
         break;
     case WR_RUN_ASKING:
+        unanswered(run);
+        break;
     case WR_RUN_BODY:
         wr_backend_late(run->peer->backend, t->loop->mono);
         wr_run_finish(run, WR_ERR_ORIGIN_TIMEOUT);
@@ -284,9 +324,7 @@ static void on_deadline(struct wr_timer *t)
  * new connection (RFC 9112 9.3.1). */
 void wr_run_lost(struct wr_exchange_run *run)
 {
-    bool again = run->stage == WR_RUN_ASKING && !run->in.begun && run->wire->used && (run->x->idempotent || run->asking) &&
-                 run->resends < run->origin->policy->retries && wr_send_rewindable(run);
-    if (!again) {
+    if (!run->wire->used || !may_resend(run)) {
         wr_run_finish(run, WR_ERR_ORIGIN_CLOSED);
         return;
     }
@@ -320,19 +358,23 @@ void wr_run_free(struct wr_exchange_run *run)
     free(run);
 }
 
-static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct wr_peer *pinned)
+/* not: the server that another exchange waits for, or NULL. */
+static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct wr_peer *pinned, const struct wr_peer *not)
 {
     struct wr_exchange_run *run = wr_origins_run(origin->origins);
     WR_CHECK(x->run == NULL && x->origin == origin->policy);
     x->run = run;
     x->sent = x->answered = (struct wr_time){ 0 };
     x->attempts = 0;
-    x->reused = false;
+    x->reused = x->trial = false;
     x->server = x->why = NULL;
     run->x = x;
     run->origin = origin;
     run->pinned = pinned;
     run->fresh = pinned != NULL;
+    run->careful = x->careful;
+    if (not)
+        avoid(run, not);
     enum wr_err err = try_servers(run, pinned);
     if (err != WR_OK) {
         wr_origins_count(err);
@@ -343,12 +385,29 @@ static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct
 
 enum wr_err wr_exchange_start(struct wr_exchange *x, struct wr_origins *origins)
 {
-    return start(x, &origins->list[x->origin->index], NULL);
+    return start(x, &origins->list[x->origin->index], NULL, NULL);
+}
+
+enum wr_err wr_exchange_start_beside(struct wr_exchange *x, struct wr_origins *origins, const struct wr_exchange *first, bool same)
+{
+    struct wr_peer *silent = first->run->peer;
+    x->careful = true;
+    enum wr_err err = start(x, &origins->list[x->origin->index], NULL, silent);
+    return err != WR_OK && same && !wr_pool_full(silent) ? start(x, silent->origin, silent, NULL) : err;
+}
+
+bool wr_exchange_silent(struct wr_exchange *x)
+{
+    struct wr_exchange_run *run = x->run;
+    if (run == NULL || run->stage != WR_RUN_ASKING || run->in.begun)
+        return false;
+    wr_backend_silent(run->peer->backend, run->asked_at, run->origins->loop->mono);
+    return true;
 }
 
 enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_peer *peer)
 {
-    return start(x, peer->origin, peer);
+    return start(x, peer->origin, peer, NULL);
 }
 
 /* Undoes what the run has begun; it is spare from now on. */
@@ -359,6 +418,8 @@ static void end(struct wr_exchange_run *run, enum wr_err err)
     if (run->stage == WR_RUN_QUEUED)
         TAILQ_REMOVE(&run->origin->queue, run, entry);
     asked(run);
+    if (run->x->trial)
+        wr_backend_untried(run->peer->backend, run->origins->loop->mono);
     wr_timer_clear(&run->deadline);
     wr_names_cancel(&run->query);
     wr_send_stop(run);
@@ -376,7 +437,7 @@ static void end(struct wr_exchange_run *run, enum wr_err err)
     wr_buf_clear(&run->tried);
     run->last = WR_OK;
     run->resends = 0;
-    run->fresh = run->dequeued = false;
+    run->fresh = run->dequeued = run->careful = false;
     run->x->run = NULL;
     run->x = NULL;
     run->stage = WR_RUN_SPARE;

@@ -10,7 +10,8 @@
  *
  * A server that can't be reached gives way to the next, each at most once: nothing has been sent, so that needs no
  * idempotence. The request goes out a second time (`retries` times) only when a connection that had carried others dies
- * without an octet of an answer, the request is idempotent, and its body is still there from the first octet.
+ * without an octet of an answer, or nothing comes within response_timeout and another server is well; if the request is
+ * idempotent and its body is still there from the first octet.
  *
  * Errors: ORIGIN_REFUSED nobody could be reached; ORIGIN_TIMEOUT connecting, the head, or the next piece of the body took
  * too long (slow clients don't count); ORIGIN_CLOSED the connection ended before the response was whole; ORIGIN_BROKEN
@@ -41,11 +42,14 @@ struct wr_exchange {
     bool request_chunked;      /* send it chunked (its length isn't in the head) */
     bool idempotent;           /* may be sent again to another connection if not an octet of an answer came (RFC 9110 9.2.2) */
     uint64_t balance_hash;     /* for balance: hash */
+    bool careful;              /* its owner can do without: servers that have just failed are left alone, and when there is no other the
+                                * start is refused. A server whose rest is over may be tried */
 
     /* to be read by the owner once on_head or on_end ran */
     struct wr_time sent, answered; /* wall clock: request_time and response_time of RFC 9111 4.2.3 */
     unsigned attempts;
     bool reused;
+    bool trial;                /* also after the start: the server had failed, and this shows whether it is well again */
     const char *server;        /* the server's text in the policy */
     const char *why;           /* with ORIGIN_BROKEN (perhaps ORIGIN_REFUSED): what was wrong; static text, else NULL */
 
@@ -68,7 +72,19 @@ enum wr_err wr_exchange_start(struct wr_exchange *x, struct wr_origins *origins)
 /* From on_head: by how much the Date of a response that it has just made is off; negative: behind. Logged when that begins or ends,
  * once a minute at most. */
 void wr_exchange_clock(struct wr_exchange *x, struct wr_span error);
+/* A second start beside `first`, whose server says nothing: at another server that is well, or, if `same`, else at the same one over
+ * another connection. x is filled in as for wr_exchange_start(). ORIGIN_REFUSED: there is no such server. */
+enum wr_err wr_exchange_start_beside(struct wr_exchange *x, struct wr_origins *origins, const struct wr_exchange *first,
+                                     bool same) WR_MUST_USE;
+/* The owner has waited for long enough. true: a server has the request and says nothing. If it has answered nobody meanwhile,
+ * it is taken to hang, and is left alone like one that can't be reached. */
+bool wr_exchange_silent(struct wr_exchange *x);
 /* Where the body goes; the exchange takes a reference, is its producer and ends it (OK or the error) before on_end. */
 void wr_exchange_into(struct wr_exchange *x, struct wr_flow *flow);
+/* Has it started and not ended? */
+static inline bool wr_exchange_is_open(const struct wr_exchange *x)
+{
+    return x->run != NULL;
+}
 /* No callback any more; the connection is closed; a response flow still arriving ends with CANCELLED. Harmless when ended. */
 void wr_exchange_cancel(struct wr_exchange *x);

@@ -9,6 +9,7 @@
 #define LATE_IN_A_ROW 3
 #define FAILED_CHECKS 2 /* in a row: down. One good one: up */
 
+#define ANSWER_GRAIN WR_SPAN_MS(100) /* so that a busy server's answers don't make a cache line travel each time */
 #define CLOCK_MAY_ERR WR_SPAN_S(5)
 #define CLOCK_NEWS WR_SPAN_S(60) /* at most so often */
 
@@ -19,6 +20,7 @@ struct wr_backend {
     struct wr_backend *next;
     unsigned failures;  /* in a row; atomic, like all below */
     unsigned late;      /* in a row */
+    int64_t answered_at; /* monotonic, us: when a request to it was answered last, to within ANSWER_GRAIN */
     int64_t rest_until; /* monotonic, us; 0: it is well */
     bool trying;        /* the rest is over for one, who tries it */
     unsigned checked;   /* enum checked */
@@ -98,13 +100,21 @@ enum wr_health wr_backend_health(struct wr_backend *s, struct wr_time mono)
     return mono.us < until ? WR_HEALTH_SHUNNED : WR_HEALTH_TRIAL;
 }
 
-void wr_backend_try(struct wr_backend *s, struct wr_time mono, struct wr_span patience)
+bool wr_backend_try(struct wr_backend *s, struct wr_time mono, struct wr_span patience)
 {
     int64_t until = __atomic_load_n(&s->rest_until, __ATOMIC_RELAXED);
-    if (until != 0 && until <= mono.us &&
-        __atomic_compare_exchange_n(&s->rest_until, &until, mono.us + patience.us, false, __ATOMIC_RELAXED,
-                                    __ATOMIC_RELAXED))
-        __atomic_store_n(&s->trying, true, __ATOMIC_RELAXED);
+    if (until == 0 || until > mono.us ||
+        !__atomic_compare_exchange_n(&s->rest_until, &until, mono.us + patience.us, false, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED))
+        return false;
+    __atomic_store_n(&s->trying, true, __ATOMIC_RELAXED);
+    return true;
+}
+
+void wr_backend_untried(struct wr_backend *s, struct wr_time mono)
+{
+    if (__atomic_exchange_n(&s->trying, false, __ATOMIC_RELAXED))
+        __atomic_store_n(&s->rest_until, mono.us, __ATOMIC_RELAXED);
 }
 
 void wr_backend_unreachable(struct wr_backend *s, struct wr_time mono)
@@ -128,7 +138,15 @@ void wr_backend_late(struct wr_backend *s, struct wr_time mono)
         wr_backend_unreachable(s, mono);
 }
 
-void wr_backend_answered(struct wr_backend *s)
+void wr_backend_silent(struct wr_backend *s, struct wr_time since, struct wr_time mono)
+{
+    if (__atomic_load_n(&s->answered_at, __ATOMIC_RELAXED) + ANSWER_GRAIN.us >= since.us)
+        wr_backend_late(s, mono); /* others have been answered: it may be that request alone */
+    else
+        wr_backend_unreachable(s, mono);
+}
+
+static void recover(struct wr_backend *s)
 {
     /* The common case only reads: no cache line travels between workers. */
     if (__atomic_load_n(&s->late, __ATOMIC_RELAXED))
@@ -139,6 +157,13 @@ void wr_backend_answered(struct wr_backend *s)
     __atomic_store_n(&s->rest_until, 0, __ATOMIC_RELAXED);
     if (__atomic_exchange_n(&s->failures, 0, __ATOMIC_RELAXED))
         wr_info("origin %s: server %s answers again", s->origin, s->server);
+}
+
+void wr_backend_answered(struct wr_backend *s, struct wr_time mono)
+{
+    if (mono.us - __atomic_load_n(&s->answered_at, __ATOMIC_RELAXED) > ANSWER_GRAIN.us)
+        __atomic_store_n(&s->answered_at, mono.us, __ATOMIC_RELAXED);
+    recover(s);
 }
 
 void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_time mono)
@@ -166,7 +191,7 @@ void wr_backend_checked(struct wr_backend *s, bool ok)
     else if (bad >= FAILED_CHECKS)
         is = CHECKED_DOWN;
     if (ok)
-        wr_backend_answered(s);
+        recover(s);
     if (is == was)
         return;
     __atomic_store_n(&s->checked, is, __ATOMIC_RELAXED);

@@ -1,7 +1,7 @@
 /* What the process knows of each server's health, shared by all workers; by name, so that it outlives a reload.
  *
- * Passive: a server that can't be reached, or is late three times in a row, is shunned for a while that doubles up to
- * half a minute; then one request tries it while the others still keep away. Active: the checks of probe.c say up or
+ * Passive: a server that can't be reached, that says nothing to anybody, or is late three times in a row, is shunned for a while
+ * that doubles up to half a minute; then one request tries it while the others still keep away. Active: the checks of probe.c say up or
  * down. Entries are never removed: there are as many as servers were ever named. Thread: any. */
 #pragma once
 
@@ -19,11 +19,15 @@ struct wr_backend;
 /* The entry of this server of this origin; holds as long as `b`. */
 struct wr_backend *wr_backend_of(struct wr_backends *b, const char *origin, const char *server);
 enum wr_health wr_backend_health(struct wr_backend *s, struct wr_time mono);
-/* It is being tried: the others keep away for so long. */
-void wr_backend_try(struct wr_backend *s, struct wr_time mono, struct wr_span patience);
+/* Its rest is over and it is to be asked: the others keep away for so long. true: it is this request that tries it. */
+bool wr_backend_try(struct wr_backend *s, struct wr_time mono, struct wr_span patience);
+/* The request that tried it has ended before anything was known. Harmless where something is. */
+void wr_backend_untried(struct wr_backend *s, struct wr_time mono);
 void wr_backend_unreachable(struct wr_backend *s, struct wr_time mono);
 void wr_backend_late(struct wr_backend *s, struct wr_time mono);
-void wr_backend_answered(struct wr_backend *s);
+/* It has said nothing to a request that was sent at `since`. If it has answered nobody since then, it hangs: it is shunned at once. */
+void wr_backend_silent(struct wr_backend *s, struct wr_time since, struct wr_time mono);
+void wr_backend_answered(struct wr_backend *s, struct wr_time mono);
 /* Its clock is off by so much. */
 void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_time mono);
 /* The result of an active check. */

@@ -115,6 +115,8 @@ struct wr_exchange_run {
     struct wr_origins *origins;
     struct wr_origin *origin;
     struct wr_peer *pinned;      /* this server and no other: active checks */
+    bool careful;                /* no server that has just failed */
+    struct wr_time asked_at;     /* monotonic: when the request left */
     struct wr_peer *peer;        /* the present try's */
     struct wr_wire *wire;
     struct wr_timer deadline;

@@ -10,6 +10,7 @@ from rig import cache_status, crowd, policy
 from rig.answer import Answer
 from rig.load import Load
 from rig.rfc import settings
+from rig.wait import until
 
 
 class Gauge:
@@ -133,3 +134,121 @@ def test_who_wants_something_newer_does_not_follow_it(weirs, origin, elsewhere):
         assert node.ask("/", fields={"Cache-Control": "no-cache"}).body == b"newer"
         gate.set()
         assert first.read_rest(head).body == b"firstsecond"
+
+
+# a server that takes requests and says nothing
+
+HUNG = Answer(body=b"too late", delay=600)
+
+
+def two_servers(origins):
+    """The first one hangs; the only worker asks it first."""
+    hung, well = origins(), origins()
+    hung.on("/", HUNG)
+    well.on("/", body=b"well")
+    return hung, well
+
+
+def node_before(weirs, servers, cache, **origin):
+    return weirs({"workers": 1, "origins": {"app": policy.origin(*servers, **origin)}, "routes": [policy.route(cache=cache)]})
+
+
+def test_who_waits_for_a_hung_server_is_answered_by_another(weirs, origins):
+    hung, well = two_servers(origins)
+    node = node_before(weirs, (hung, well), {"ttl": "60s", "lock_timeout": "300ms"})
+    visits = crowd.crowd(node.address, 20, "/")
+    assert {v.body for v in visits} == {b"well"}
+    assert (hung.calls(), well.calls()) == (1, 1)
+    assert node.admin.metric("weir_hedges_total") == node.admin.metric("weir_hedges_won_total") == 1
+
+
+def test_nodes_wait_for_a_hung_server_no_longer_than_lock_timeout(fleet, origins):
+    hung, well = two_servers(origins)
+    nodes = fleet(2, policy.route(cache={"ttl": "60s", "lock_timeout": "500ms"}), workers=1,
+                  origins={"app": policy.origin(hung, well)})
+    visits = crowd.crowd([node.address for node in nodes], 20, "/")
+    assert {v.body for v in visits} == {b"well"}
+    assert hung.calls() <= 2 and well.calls() <= 2
+
+
+def test_a_hung_server_is_left_alone(weirs, origins):
+    hung, well = two_servers(origins)
+    node = node_before(weirs, (hung, well), {"ttl": "60s", "lock_timeout": "300ms"})
+    for number in range(20):
+        assert node.ask(f"/?{number}").body == b"well"
+    assert hung.calls() < 5
+
+
+def test_a_timeout_passes_to_another_server(weirs, origins):
+    hung, well = two_servers(origins)
+    node = node_before(weirs, (hung, well), "off", response_timeout="300ms")
+    assert {node.ask("/").body for _ in range(3)} == {b"well"}
+
+
+def test_a_post_that_times_out_is_not_sent_twice(weirs, origins):
+    hung, well = two_servers(origins)
+    node = node_before(weirs, (hung, well), "off", response_timeout="300ms")
+    assert node.ask("/", "POST", body=b"x").status == 504
+    assert (hung.calls(), well.calls()) == (1, 0)
+
+
+def test_one_of_those_who_wait_asks_once_more_where_there_is_one_server(weirs, origin):
+    node = node_before(weirs, [origin], {"ttl": "60s", "lock_timeout": "300ms"})
+    origin.on("/", HUNG, Answer(body=b"well"))
+    visits = crowd.crowd(node.address, 20, "/")
+    assert {v.body for v in visits} == {b"well"} and origin.calls() == 2
+
+
+def test_who_waits_for_nobody_is_not_asked_for_twice(weirs, origin):
+    node = node_before(weirs, [origin], {"ttl": "60s", "lock_timeout": "100ms"})
+    origin.on("/", body=b"slow", delay=0.6)
+    assert node.ask("/").body == b"slow" and origin.calls() == 1
+
+
+def test_the_first_head_counts(weirs, origins):
+    slow, slower = origins(), origins()
+    gate = threading.Event()
+    slow.on("/", body=b"slow", gate=gate)
+    slower.on("/", HUNG)
+    node = node_before(weirs, (slow, slower), {"ttl": "60s", "lock_timeout": "100ms"})
+    with node.connect() as client:
+        client.send_head("GET", "/")
+        slower.wait_calls("/", 1)
+        gate.set()
+        assert client.read().body == b"slow"
+    assert node.admin.metric("weir_hedges_won_total") == 0
+
+
+STALE = {"Cache-Control": "max-age=10", "Age": "20"}
+
+
+def test_stale_is_served_at_once_while_an_origin_hangs(weirs, origin):
+    node = node_before(weirs, [origin], {"stale_if_error": "1h"}, response_timeout="800ms")
+    gate = threading.Event()
+    origin.on("/", Answer(200, STALE, b"old"), Answer(200, {"Cache-Control": "max-age=60"}, b"new", gate=gate))
+    assert node.ask("/").body == b"old"
+    assert node.ask("/").body == b"old"                 # waited for response_timeout
+    calls = origin.calls()
+    visits = crowd.crowd(node.address, 20, "/")
+    assert {v.body for v in visits} == {b"old"}
+    assert origin.calls() <= calls + 1                  # nobody asks; or one does, if a second has passed
+    gate.set()
+    assert {v.body for v in crowd.crowd(node.address, 20, "/")} <= {b"old", b"new"}
+    until(lambda: node.ask("/").body == b"new", "the origin probed")
+
+
+def test_an_origin_that_hangs_is_probed_by_one(weirs, origin):
+    node = node_before(weirs, [origin], {"stale_if_error": "1h", "lock_timeout": "200ms"})
+    gate = threading.Event()
+    for path in "/a", "/b", "/c":
+        origin.on(path, Answer(200, STALE, b"old"), Answer(200, {"Cache-Control": "max-age=60"}, b"new", gate=gate))
+        assert node.ask(path).body == b"old"
+    calls = origin.calls()
+    assert {v.body for v in crowd.crowd(node.address, 10, "/a")} == {b"old"}     # after lock_timeout
+    until(lambda: node.ask("/b").body == b"old" and origin.calls() == calls + 2, "the probe")
+    for path in "/a", "/b", "/c":
+        assert {v.body for v in crowd.crowd(node.address, 10, path)} == {b"old"}
+    assert origin.calls() == calls + 2
+    gate.set()
+    until(lambda: node.ask("/b").body == b"new", "the probe's answer")
+    assert node.ask("/c").body == b"new"

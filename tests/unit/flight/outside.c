@@ -287,6 +287,22 @@ void wr_exchange_clock(struct wr_exchange *x, struct wr_span error)
     (void) error;
 }
 
+bool wr_exchange_silent(struct wr_exchange *x)
+{
+    (void) x;
+    return true;
+}
+
+/* There is one server. */
+enum wr_err wr_exchange_start_beside(struct wr_exchange *x, struct wr_origins *origins, const struct wr_exchange *first, bool same)
+{
+    (void) x;
+    (void) origins;
+    (void) first;
+    (void) same;
+    return WR_ERR_ORIGIN_REFUSED;
+}
+
 static void close_exchange(enum wr_err err)
 {
     outside.exchange = NULL;

@@ -101,17 +101,39 @@ static void a_failing_server_rests_longer_and_longer(void **state)
         wr_backend_try(s, at(now), WR_SPAN_MS(500)); /* one goes, the others keep away */
         assert_int_equal(wr_backend_health(s, at(now)), WR_HEALTH_SHUNNED);
     }
-    wr_backend_answered(s);
+    wr_backend_answered(s, at(now));
     assert_int_equal(wr_backend_health(s, at(now)), WR_HEALTH_UP);
     assert_int_equal(wr_backend_health(other, at(now)), WR_HEALTH_UP);
     wr_backend_late(s, at(now));
     wr_backend_late(s, at(now));
-    wr_backend_answered(s);
+    wr_backend_answered(s, at(now));
     wr_backend_late(s, at(now));
     wr_backend_late(s, at(now));
     assert_int_equal(wr_backend_health(s, at(now)), WR_HEALTH_UP);
     wr_backend_late(s, at(now));
     assert_int_equal(wr_backend_health(s, at(now)), WR_HEALTH_SHUNNED);
+    wr_backends_free(b);
+}
+
+static void who_says_nothing_to_anybody_hangs(void **state)
+{
+    (void) state;
+    struct wr_backends *b = wr_backends_new();
+    struct wr_backend *s = wr_backend_of(b, "app", "one");
+    wr_backend_answered(s, at(2000));
+    wr_backend_silent(s, at(1000), at(11000)); /* another request was answered meanwhile */
+    assert_int_equal(wr_backend_health(s, at(11000)), WR_HEALTH_UP);
+    wr_backend_silent(s, at(3000), at(13000));
+    assert_int_equal(wr_backend_health(s, at(13000)), WR_HEALTH_SHUNNED);
+    assert_false(wr_backend_try(s, at(13000), WR_SPAN_MS(500)));
+    assert_true(wr_backend_try(s, at(14000), WR_SPAN_MS(500)));
+    assert_false(wr_backend_try(s, at(14000), WR_SPAN_MS(500)));
+    wr_backend_untried(s, at(14100)); /* its request was cancelled: the next one may try */
+    assert_int_equal(wr_backend_health(s, at(14100)), WR_HEALTH_TRIAL);
+    assert_true(wr_backend_try(s, at(14100), WR_SPAN_MS(500)));
+    wr_backend_answered(s, at(14200));
+    wr_backend_untried(s, at(14300));
+    assert_int_equal(wr_backend_health(s, at(14300)), WR_HEALTH_UP);
     wr_backends_free(b);
 }
 
@@ -204,6 +226,7 @@ int main(void)
         cmocka_unit_test(the_least_busy_for_its_weight_comes_next),
         cmocka_unit_test(a_hash_stays_with_its_server),
         cmocka_unit_test(a_failing_server_rests_longer_and_longer),
+        cmocka_unit_test(who_says_nothing_to_anybody_hangs),
         cmocka_unit_test(checks_overrule),
         cmocka_unit_test(a_server_that_fails_its_checks_gets_no_requests),
     };
