@@ -261,9 +261,9 @@ void wr_gens_walk_end(struct wr_gens_walk *w)
 
 /* --- comparing --- */
 
-static bool trusted(const struct wr_gens *g, const struct wr_gens_entry *e, struct wr_time now)
+static bool counts(const struct wr_gens_entry *e, struct wr_time from)
 {
-    return !e->suspect && (g->herald == NULL || wr_herald_trusts(g->herald, e->known.checked, now));
+    return !e->suspect && !wr_time_before(e->known.checked, from);
 }
 
 static void lower(struct wr_time *known, struct wr_time to)
@@ -272,7 +272,7 @@ static void lower(struct wr_time *known, struct wr_time to)
         *known = to;
 }
 
-static enum wr_gens_state state_of(struct wr_gens *g, struct wr_slice key, uint64_t v, struct wr_time now, struct wr_time *known)
+static enum wr_gens_state state_of(struct wr_gens *g, struct wr_slice key, uint64_t v, struct wr_time from, struct wr_time *known)
 {
     struct wr_gens_entry e;
     if (!look(g, key, &e)) {
@@ -282,7 +282,7 @@ static enum wr_gens_state state_of(struct wr_gens *g, struct wr_slice key, uint6
         return wr_generation_state((struct wr_generation){ floor, floor }, v);
     }
     if (g->shared) {
-        if (!trusted(g, &e, now))
+        if (!counts(&e, from))
             return WR_GENS_UNKNOWN;
         lower(known, e.known.checked);
     }
@@ -303,7 +303,7 @@ static enum wr_gens_state worse(enum wr_gens_state a, enum wr_gens_state b)
     return a > b ? a : b;
 }
 
-enum wr_gens_state wr_gens_compare(struct wr_gens *g, struct wr_object *o, struct wr_time now, struct wr_time *known)
+enum wr_gens_state wr_gens_compare(struct wr_gens *g, struct wr_object *o, struct wr_time from, struct wr_time *known)
 {
     uint64_t epoch = wr_gens_epoch(g), v;
     struct wr_slice left = o->generations;
@@ -312,10 +312,10 @@ enum wr_gens_state wr_gens_compare(struct wr_gens *g, struct wr_object *o, struc
         return WR_GENS_CURRENT;
     if (!take(&left, &v))
         return WR_GENS_GONE; /* it carries none */
-    enum wr_gens_state state = wr_prefixes_compare(&g->prefixes, o, v, g->herald, now, known);
+    enum wr_gens_state state = wr_prefixes_compare(&g->prefixes, o, v, from, known);
     wr_gens_walk_begin(&walk, g, o);
     while (state != WR_GENS_GONE && wr_gens_walk_next(&walk))
-        state = take(&left, &v) ? worse(state, state_of(g, wr_buf_slice(&walk.key), v, now, known)) : WR_GENS_GONE;
+        state = take(&left, &v) ? worse(state, state_of(g, wr_buf_slice(&walk.key), v, from, known)) : WR_GENS_GONE;
     wr_gens_walk_end(&walk);
     if (state == WR_GENS_CURRENT)
         __atomic_store_n(&o->gens_epoch, epoch, __ATOMIC_RELAXED);
@@ -364,7 +364,7 @@ bool wr_gens_wanting(struct wr_gens *g, struct wr_slice key, struct wr_time now,
         return true;
     if (since.us != 0) /* to stamp with */
         return e.known.value.hard == UINT64_MAX || (e.suspect && wr_time_before(e.known.checked, since));
-    return !trusted(g, &e, now);
+    return !counts(&e, g->herald ? wr_herald_horizon(g->herald, now) : (struct wr_time){ 0 });
 }
 
 /* --- purging here --- */

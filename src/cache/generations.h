@@ -49,18 +49,19 @@ void wr_gens_listen(struct wr_gens *g, const struct wr_herald *herald);
 
 /* The slow way of wr_gens_check(). known (may be NULL): the earliest moment of which all that was compared is known; lowered
  * only. */
-enum wr_gens_state wr_gens_compare(struct wr_gens *g, struct wr_object *o, struct wr_time now, struct wr_time *known);
+enum wr_gens_state wr_gens_compare(struct wr_gens *g, struct wr_object *o, struct wr_time from, struct wr_time *known);
 /* The present epoch: grows with every change of a generation. */
 static inline uint64_t wr_gens_epoch(const struct wr_gens *g)
 {
     return __atomic_load_n((const uint64_t *) (const void *) g, __ATOMIC_ACQUIRE); /* its first field */
 }
-/* Has it been purged? Only responses carry generations; of anything else the answer is CURRENT. now: monotonic. */
-static inline enum wr_gens_state wr_gens_check(struct wr_gens *g, struct wr_object *o, struct wr_time now)
+/* Has it been purged? Only responses carry generations; of anything else the answer is CURRENT. from (monotonic): what was read
+ * from Redis at this moment or later counts (wr_worker_horizon()). */
+static inline enum wr_gens_state wr_gens_check(struct wr_gens *g, struct wr_object *o, struct wr_time from)
 {
     if (o->meta.kind != WR_OBJECT_RESPONSE || __atomic_load_n(&o->gens_epoch, __ATOMIC_RELAXED) == wr_gens_epoch(g))
         return WR_GENS_CURRENT;
-    return wr_gens_compare(g, o, now, NULL);
+    return wr_gens_compare(g, o, from, NULL);
 }
 
 /* Appends the generations that `o`, whose fetch began at `began` (monotonic), is to carry. GONE: something it belongs to has
@@ -74,6 +75,9 @@ void wr_gens_purge(struct wr_gens *g, enum wr_scope scope, struct wr_slice name,
 void wr_gens_key(const struct wr_gens *g, enum wr_scope scope, struct wr_slice name, struct wr_buf *out);
 /* Does a key's text lie below a prefix? without_host: the key was made without one. */
 bool wr_prefix_covers(struct wr_slice prefix, struct wr_slice key_text, bool without_host) WR_MUST_USE;
+
+/* Something has changed, or may have: every object is compared anew. Thread: any. */
+void wr_gens_turn(struct wr_gens *g);
 
 /* --- learning from Redis --- */
 
@@ -101,7 +105,7 @@ static inline bool wr_gens_pending(const struct wr_gens_ask *ask)
 
 /* The herald's news, for keys of generations: what is known of it is read anew over `link`, and until then the old value
  * stands; if Redis can't be asked it is forgotten. at == NULL: all is forgotten. Others' keys: nothing happens.
- * Thread: main (these three). */
+ * Thread: main (from here on). */
 void wr_gens_changed(struct wr_gens *g, struct wr_link *link, struct wr_slice key);
 /* Learns what every object needs. */
 void wr_gens_warm(struct wr_gens *g, struct wr_link *link);

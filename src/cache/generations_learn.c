@@ -220,6 +220,7 @@ void wr_gens_cancel(struct wr_gens_ask *ask)
 
 struct wr_gens_refresh {
     LIST_ENTRY(wr_gens_refresh) entry;
+    bool changed; /* what is known is known to be old */
     struct wr_gens_question question;
 };
 
@@ -237,17 +238,20 @@ static void on_refreshed(struct wr_call *call, enum wr_err err, const struct wr_
     struct wr_gens *g = q->gens;
     if (!learn(q, err, reply))
         return;
-    if (err != WR_OK)
+    struct wr_gens_refresh *r = WR_CONTAINER(q, struct wr_gens_refresh, question);
+    if (err != WR_OK && r->changed)
         forget(g, wr_buf_slice(&q->key), q->prefixes);
-    refresh_free(WR_CONTAINER(q, struct wr_gens_refresh, question));
+    refresh_free(r);
     if (--g->unsettled == 0 && g->settled)
         g->settled(g->settled_ctx);
 }
 
-static void refresh(struct wr_gens *g, struct wr_link *link, struct wr_slice key, bool prefixes, struct wr_span keep)
+static void refresh(struct wr_gens *g, struct wr_link *link, struct wr_slice key, bool prefixes, bool changed)
 {
     struct wr_gens_refresh *r = calloc(1, sizeof *r);
+    struct wr_span keep = changed || prefixes ? WR_SPAN_S(0) : WR_GENS_KEPT;
     WR_CHECK(r != NULL);
+    r->changed = changed;
     r->question = (struct wr_gens_question){ .call = { .done = on_refreshed }, .gens = g, .link = link, .prefixes = prefixes,
                                              .keep = keep };
     wr_buf_add_slice(&r->question.key, key);
@@ -256,7 +260,8 @@ static void refresh(struct wr_gens *g, struct wr_link *link, struct wr_slice key
         g->unsettled++;
         return;
     }
-    forget(g, key, prefixes);
+    if (changed)
+        forget(g, key, prefixes);
     refresh_free(r);
 }
 
@@ -274,9 +279,9 @@ void wr_gens_changed(struct wr_gens *g, struct wr_link *link, struct wr_slice ke
     if (key.at == NULL)
         wr_gens_forget_all(g);
     else if (is_prefixes(g, key))
-        refresh(g, link, key, true, WR_SPAN_S(0));
+        refresh(g, link, key, true, true);
     else if (wr_gens_knows(g, key))
-        refresh(g, link, key, false, WR_SPAN_S(0));
+        refresh(g, link, key, false, true);
 }
 
 void wr_gens_warm(struct wr_gens *g, struct wr_link *link)
@@ -284,8 +289,8 @@ void wr_gens_warm(struct wr_gens *g, struct wr_link *link)
     struct wr_buf prefixes = { 0 }, all = { 0 };
     wr_keys_prefixes(&prefixes, &g->redis);
     wr_gens_key(g, WR_SCOPE_ALL, wr_slice("", 0), &all);
-    refresh(g, link, wr_buf_slice(&prefixes), true, WR_SPAN_S(0));
-    refresh(g, link, wr_buf_slice(&all), false, WR_GENS_KEPT);
+    refresh(g, link, wr_buf_slice(&prefixes), true, false);
+    refresh(g, link, wr_buf_slice(&all), false, false);
     wr_buf_fini(&prefixes);
     wr_buf_fini(&all);
 }

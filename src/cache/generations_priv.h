@@ -43,8 +43,8 @@ struct wr_prefixes {
 
 void wr_prefixes_init(struct wr_prefixes *p);
 void wr_prefixes_fini(struct wr_prefixes *p);
-enum wr_gens_state wr_prefixes_compare(struct wr_prefixes *p, const struct wr_object *o, uint64_t v, const struct wr_herald *herald,
-                                       struct wr_time now, struct wr_time *known);
+enum wr_gens_state wr_prefixes_compare(struct wr_prefixes *p, const struct wr_object *o, uint64_t v, struct wr_time from,
+                                       struct wr_time *known);
 enum wr_gens_state wr_prefixes_stamp(struct wr_prefixes *p, const struct wr_object *o, struct wr_time began, uint64_t *v);
 void wr_prefixes_forget(struct wr_prefixes *p);
 /* Without Redis: begins, purges. */
@@ -76,8 +76,6 @@ struct wr_gens {
     struct wr_gens_shard shards[WR_GENS_SHARDS];
 };
 
-/* Something has changed: every object is compared anew. */
-void wr_gens_turn(struct wr_gens *g);
 /* Writes what Redis said into the table; turns the epoch where it is other than before. suspect: it may be old already. */
 void wr_gens_set(struct wr_gens *g, struct wr_slice key, const struct wr_gens_news *news, bool suspect);
 /* Not known any more. */

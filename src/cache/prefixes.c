@@ -40,16 +40,16 @@ static bool covers(const struct wr_prefix *e, const struct wr_object *o)
     return wr_prefix_covers(wr_slice(e->text, e->len), o->key, o->host.len == 0);
 }
 
-enum wr_gens_state wr_prefixes_compare(struct wr_prefixes *p, const struct wr_object *o, uint64_t v, const struct wr_herald *herald,
-                                       struct wr_time now, struct wr_time *known)
+enum wr_gens_state wr_prefixes_compare(struct wr_prefixes *p, const struct wr_object *o, uint64_t v, struct wr_time from,
+                                       struct wr_time *known)
 {
     enum wr_gens_state state = WR_GENS_CURRENT;
     pthread_mutex_lock(&p->lock);
-    if (!p->known || (herald && !wr_herald_trusts(herald, p->checked, now)))
+    if (!p->known || wr_time_before(p->checked, from))
         state = WR_GENS_UNKNOWN;
     else if (v < p->base || v > p->latest)
         state = WR_GENS_GONE;
-    else if (known && herald && wr_time_before(p->checked, *known))
+    else if (known && p->checked.us != 0 && wr_time_before(p->checked, *known))
         *known = p->checked;
     for (size_t i = 0; i < p->count && state < WR_GENS_UNKNOWN && v < p->latest; i++)
         if (p->list[i].value.soft > v && covers(&p->list[i], o))

@@ -120,12 +120,20 @@ static void begin_fill(struct wr_shelf_read *read)
     finish(read, WR_OK, read->object);
 }
 
-/* An error of Redis's own (a value of the wrong type) is a miss: the next put heals it. */
+/* An error of Redis's own says nothing about what it holds, but for a value of the wrong type: that is a miss, which the next put
+ * heals. */
+static enum wr_err heed(enum wr_err err, const struct wr_reply *reply)
+{
+    bool refuses = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_ERROR && !wr_reply_is_error(reply, "WRONGTYPE");
+    return refuses ? WR_ERR_REDIS_ERROR : err;
+}
+
 static void on_pieces(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_shelf_read *read = WR_CONTAINER(call, struct wr_shelf_read, call);
     struct wr_object *object = read->object;
     struct wr_shelf_fill *fill = read->fill;
+    err = heed(err, reply);
     if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER &&
         wr_reply_int(reply) == (int64_t) wr_shelf_fill_count(fill)) {
         begin_fill(read);
@@ -170,6 +178,7 @@ static void on_fields(struct wr_call *call, enum wr_err err, const struct wr_rep
     struct wr_shelf_read *read = WR_CONTAINER(call, struct wr_shelf_read, call);
     struct wr_record record;
     struct wr_slice body;
+    err = heed(err, reply);
     if (err != WR_OK || !read_fields(read, reply, &record, &body)) {
         finish(read, err, NULL);
         return;

@@ -80,7 +80,7 @@ enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *obje
 static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
 {
     struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, read);
-    /* away or late reads as a miss: it costs sharing, not the answer */
+    f->unanswered = err != WR_OK;
     f->redis_late |= err == WR_ERR_TIMEOUT;
     wr_flight_verify(f, object, f->read_done);
 }
@@ -117,16 +117,33 @@ bool wr_flight_read(struct wr_flight *f, bool early, bool mark, void (*done)(str
 
 /* --- the stages --- */
 
+/* Redis doesn't answer. That reads as a miss, unless there is a copy which Redis should only have confirmed and of which nothing
+ * else is known: it costs sharing, not the answer, and it costs the origin nothing. */
+static enum wr_flight_stage unanswered(struct wr_flight *f)
+{
+    struct wr_object *copy = f->order.copy;
+    const struct wr_time ever = { 0 };
+    if (copy == NULL || f->tenure->policy->redis.away != WR_REDIS_AWAY_SERVE ||
+        wr_gens_check(f->tenure->worker->shared->gens, copy, ever) > WR_GENS_SOFT)
+        return WR_FLIGHT_GATE;
+    return found_response(f, wr_object_ref(copy), WR_FLIGHT_GATE);
+}
+
 static void on_known(struct wr_flight *f, struct wr_object *object)
 {
-    wr_flight_wake(f, WR_FLIGHT_LOOK, object ? wr_flight_found(f, object, WR_FLIGHT_GATE) : WR_FLIGHT_GATE);
+    enum wr_flight_stage next = WR_FLIGHT_GATE;
+    if (object)
+        next = wr_flight_found(f, object, WR_FLIGHT_GATE);
+    else if (f->unanswered)
+        next = unanswered(f);
+    wr_flight_wake(f, WR_FLIGHT_LOOK, next);
 }
 
 enum wr_flight_stage wr_flight_look(struct wr_flight *f)
 {
     if (f->tenure->worker->shelf == NULL)
         return WR_FLIGHT_GATE;
-    return wr_flight_read(f, false, false, on_known) ? WR_FLIGHT_WAIT : WR_FLIGHT_GATE; /* if it comes to a fetch, it looks again */
+    return wr_flight_read(f, false, false, on_known) ? WR_FLIGHT_WAIT : unanswered(f); /* if it comes to a fetch, it looks again */
 }
 
 void wr_flight_look_leave(struct wr_flight *f)

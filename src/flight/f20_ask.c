@@ -116,7 +116,8 @@ static void on_silence(struct wr_timer *timer)
 static void drop_purged_stale(struct wr_flight *f)
 {
     struct wr_object *stale = f->order.stale;
-    if (stale == NULL || wr_gens_check(f->tenure->worker->shared->gens, stale, f->loop->mono) != WR_GENS_GONE)
+    const struct wr_worker *worker = f->tenure->worker;
+    if (stale == NULL || wr_gens_check(worker->shared->gens, stale, wr_worker_horizon(worker)) != WR_GENS_GONE)
         return;
     wr_object_unref(stale);
     f->order.stale = NULL;

@@ -102,6 +102,8 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, bool al
         keep_order(f, order);
     if (order->stale)
         wr_object_ref(order->stale);
+    if (order->copy)
+        wr_object_ref(order->copy);
     if (order->marker)
         wr_object_ref(order->marker);
     if (order->body)
@@ -182,6 +184,7 @@ static void end_run(struct wr_flight *f)
     wr_object_unref(f->built);
     wr_object_unref(f->new_marker);
     wr_object_unref(f->order.stale);
+    wr_object_unref(f->order.copy);
     wr_object_unref(f->order.marker);
     wr_flow_unref(f->order.body);
     wr_buf_fini(&f->stamp);

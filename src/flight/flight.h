@@ -22,6 +22,8 @@ struct wr_flight_order {
     struct wr_slice vary_values; /* of a variant's key */
     struct wr_object *marker;   /* the VARY marker key came from, or NULL */
     struct wr_object *stale;    /* to be validated, or served if the origin fails; or NULL */
+    struct wr_object *copy;     /* from memory, about which Redis has to be asked: where it doesn't answer, redis.away decides; or
+                                   NULL */
     bool look_first;            /* ask Redis before the origin */
     bool solo;                  /* nobody joins: `stale` is to be validated for each request by itself */
     struct wr_slice forwarded_for; /* X-Forwarded-For; empty: none */
@@ -47,7 +49,7 @@ struct wr_news {
     struct wr_object *found;   /* what is stored at present: not good enough for the flight, but it may do for others who
                                   take something stale. A reference likewise; or NULL */
     bool leader;               /* the flight asked with this audience's own request */
-    bool from_store;           /* it came from Redis */
+    bool from_store;           /* it came from Redis, or is the copy that Redis should have confirmed */
     bool stale;                /* the origin failed: a stale response instead */
     bool validated;            /* the origin said 304 */
     bool stored;               /* it goes into the store */

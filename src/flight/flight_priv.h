@@ -60,6 +60,7 @@ struct wr_flight {
     struct wr_shelf_read read;      /* LOOK, and again behind the lock */
     struct wr_shelf_mark mark;      /* what was known of its URL's purges then */
     struct wr_time look_sent;       /* monotonic */
+    bool unanswered;                /* by Redis: the last reading failed */
     bool redis_late;                /* it didn't answer in time: nothing else is asked of it for this flight's audience */
 
     struct wr_reader keeper;        /* KEEP */

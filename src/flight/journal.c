@@ -101,6 +101,16 @@ bool wr_journal_entry(const struct wr_reply *reply, struct wr_journal_id *id, st
 
 /* --- following --- */
 
+/* It was cut off: that it changed wasn't heard. */
+static void learn_generation(struct wr_journal *j, const struct wr_purge *purge)
+{
+    struct wr_gens *gens = j->purger->shared->gens;
+    struct wr_buf key = { 0 };
+    wr_gens_key(gens, purge->scope, purge->name, &key);
+    wr_gens_changed(gens, j->purger->link, wr_buf_slice(&key));
+    wr_buf_fini(&key);
+}
+
 static void follow(struct wr_journal *j, const struct wr_reply *reply)
 {
     struct wr_purge_entry e;
@@ -117,7 +127,10 @@ static void follow(struct wr_journal *j, const struct wr_reply *reply)
     purge.name = e.name;
     purge.soft = e.soft;
     wr_flights_spoil(j->purger->shared->flights, &purge);
-    if (purge.scope == WR_SCOPE_URL && j->purger->shared->memory) {
+    if (purge.scope != WR_SCOPE_URL) {
+        if (j->unheard)
+            learn_generation(j, &purge);
+    } else if (j->purger->shared->memory) {
         wr_memory_drop(j->purger->shared->memory, purge.primary);
         wr_memory_drop(j->purger->shared->memory, purge.other);
     }
@@ -147,8 +160,10 @@ static void ask(struct wr_journal *j);
 
 static void lost_track(struct wr_journal *j)
 {
-    wr_warn("the journal of purges does not reach back to what this node knows: no fetch under way is stored");
+    wr_warn("the journal of purges does not reach back to what this node knows: no fetch under way is stored, and no copy is used "
+            "before Redis or its origin has been asked");
     wr_flights_spoil(j->purger->shared->flights, NULL);
+    wr_gens_changed(j->purger->shared->gens, j->purger->link, wr_slice(NULL, 0));
     j->last = (struct wr_journal_id){ 0, 0 };
 }
 
@@ -195,10 +210,12 @@ static void on_answer(struct wr_call *call, enum wr_err err, const struct wr_rep
         on_first(j, reply);
     else
         on_entries(j, reply);
-    if (more || j->behind || j->gap)
+    if (more || j->behind || j->gap) {
         ask(j);
-    else
-        tell(j);
+        return;
+    }
+    j->unheard = false;
+    tell(j);
 }
 
 static void ask(struct wr_journal *j)
@@ -236,6 +253,7 @@ static void on_retry(struct wr_timer *timer)
 void wr_journal_look(struct wr_journal *j, bool anything)
 {
     j->gap = j->gap || (anything && j->known);
+    j->unheard |= anything;
     ask(j);
 }
 

@@ -31,6 +31,7 @@ struct wr_journal {
     bool behind;                 /* there is, or may be, more to read */
     bool gap;                    /* whether `last` is still there has to be looked at */
     bool asked_gap;              /* ... and this question does */
+    bool unheard;                /* what Redis reports as changed may not have been heard since */
     bool untold;                 /* last has not been written into the node's entry */
     struct wr_timer retry;
 };

@@ -59,8 +59,7 @@ static void take_off(struct chain *chain, struct wr_flight *f)
  * such a copy would be served. */
 static bool joinable(const struct wr_flight *f, const struct wr_worker *worker)
 {
-    const struct wr_herald *herald = worker->shared->herald;
-    return herald == NULL || wr_herald_trusts(herald, wr_flight_began(f), worker->loop.mono);
+    return !wr_time_before(wr_flight_began(f), wr_worker_horizon(worker));
 }
 
 static struct wr_flight *find(struct shard *s, const struct wr_key *key)

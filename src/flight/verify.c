@@ -13,7 +13,8 @@ static void finish(struct wr_flight *f, struct wr_object *object, bool good)
 static enum wr_gens_state compare(struct wr_flight *f, struct wr_object *object)
 {
     object->checked = f->look_sent;
-    return wr_gens_compare(f->tenure->worker->shared->gens, object, f->loop->mono, &object->checked);
+    const struct wr_worker *worker = f->tenure->worker;
+    return wr_gens_compare(worker->shared->gens, object, wr_worker_horizon(worker), &object->checked);
 }
 
 static void on_learnt(struct wr_gens_ask *ask)

@@ -15,7 +15,7 @@ static bool same_tls(const struct wr_policy_redis *a, const struct wr_policy_red
            same_text(a->tls_key, b->tls_key) && same_text(a->tls_server_name, b->tls_server_name);
 }
 
-/* on_failure, lock_ttl, max_object and chunk take effect at once. */
+/* on_failure, away, lock_ttl, max_object and chunk take effect at once. */
 static bool redis_differs(const struct wr_policy_redis *a, const struct wr_policy_redis *b)
 {
     return a->enabled != b->enabled || !same_text(a->address.text, b->address.text) || !same_text(a->user, b->user) ||

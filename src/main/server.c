@@ -73,21 +73,12 @@ static void check_own(struct server *s, struct wr_object *object)
         on_checked(&c->ask, false);
 }
 
-static void on_change(void *ctx, struct wr_slice key)
+static void on_key(struct server *s, struct wr_slice key)
 {
-    struct server *s = ctx;
     struct wr_hash hash;
     wr_gens_changed(s->shared.gens, s->link, key);
-    if (key.at == NULL)
-        wr_gens_warm(s->shared.gens, s->link);
     wr_purger_heard(s->shared.purger, key);
-    if (s->shared.memory == NULL)
-        return;
-    if (key.at == NULL) {
-        wr_memory_clear(s->shared.memory);
-        return;
-    }
-    if (!wr_keys_cache_hash(&s->policy->redis, key, &hash))
+    if (s->shared.memory == NULL || !wr_keys_cache_hash(&s->policy->redis, key, &hash))
         return;
     struct wr_object *object = wr_memory_peek(s->shared.memory, hash);
     if (object && object->own)
@@ -96,6 +87,28 @@ static void on_change(void *ctx, struct wr_slice key)
         wr_memory_drop(s->shared.memory, hash);
         wr_object_unref(object);
     }
+}
+
+/* When it hears again, copies from before aren't trusted, but they stay: Redis is asked for each, as soon as a worker can. The journal
+ * goes first, so that what was purged meanwhile is gone before it could be validated. */
+static void on_change(void *ctx, enum wr_herald_news news, struct wr_slice key)
+{
+    struct server *s = ctx;
+    switch (news) {
+    case WR_HERALD_KEY:
+        on_key(s, key);
+        return;
+    case WR_HERALD_FLUSH:
+        wr_gens_changed(s->shared.gens, s->link, key);
+        if (s->shared.memory)
+            wr_memory_clear(s->shared.memory);
+        break;
+    case WR_HERALD_BACK:
+        wr_gens_turn(s->shared.gens);
+        break;
+    }
+    wr_purger_heard(s->shared.purger, key);
+    wr_gens_warm(s->shared.gens, s->link);
 }
 
 static void on_nodes(void *ctx, unsigned nodes)

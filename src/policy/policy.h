@@ -32,6 +32,7 @@ struct wr_listen {
 enum wr_odd_names { WR_ODD_NAMES_DROP, WR_ODD_NAMES_KEEP };
 
 enum wr_on_failure { WR_ON_FAILURE_LOCAL, WR_ON_FAILURE_OPEN, WR_ON_FAILURE_CLOSED };
+enum wr_redis_away { WR_REDIS_AWAY_SERVE, WR_REDIS_AWAY_VALIDATE };
 
 struct wr_policy_redis {
     bool enabled;
@@ -44,6 +45,7 @@ struct wr_policy_redis {
     char *namespace_, *keyspace;
     struct wr_span timeout;
     enum wr_on_failure on_failure;
+    enum wr_redis_away away;
     struct wr_span max_staleness;
     uint64_t max_object;       /* larger bodies aren't stored in Redis; default 64MB */
     uint64_t chunk;            /* bodies above are cut into chunks of this size; default 512KB */

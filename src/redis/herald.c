@@ -35,15 +35,13 @@ static void write_us(_Atomic int64_t *at, int64_t us)
     atomic_store_explicit(at, us, memory_order_release);
 }
 
-bool wr_herald_trusts(const struct wr_herald *herald, struct wr_time checked, struct wr_time now)
+struct wr_time wr_herald_horizon(const struct wr_herald *herald, struct wr_time now)
 {
-    int64_t most = herald->policy->redis.max_staleness.us;
-    if (now.us - checked.us <= most)
-        return true;
+    struct wr_time recent = { now.us - herald->policy->redis.max_staleness.us };
     /* proved is written after since: who sees a proof sees what it proves. */
     int64_t proved = read_us(&herald->proved_us);
     int64_t since = read_us(&herald->since_us);
-    return since != 0 && checked.us >= since && now.us - proved <= most;
+    return since != 0 && proved >= recent.us ? (struct wr_time){ since } : recent;
 }
 
 bool wr_herald_hears(const struct wr_herald *herald)
@@ -69,20 +67,20 @@ static void tell_key(struct wr_herald *h, struct wr_slice key)
 {
     WR_COUNT(redis_invalidations);
     write_us(&h->mark_us[mark_of(key)], h->loop->mono.us);
-    h->on_change(h->ctx, key);
+    h->on_change(h->ctx, WR_HERALD_KEY, key);
 }
 
-static void tell_all(struct wr_herald *h)
+static void tell_all(struct wr_herald *h, enum wr_herald_news news)
 {
     write_us(&h->all_us, h->loop->mono.us);
-    h->on_change(h->ctx, wr_slice(NULL, 0));
+    h->on_change(h->ctx, news, wr_slice(NULL, 0));
 }
 
 static void on_invalidate(struct wr_herald *h, const struct wr_reply *keys)
 {
     size_t count = wr_reply_count(keys);
     if (wr_reply_kind(keys) != WR_REPLY_ARRAY)
-        tell_all(h); /* FLUSHALL or FLUSHDB: nil in place of keys */
+        tell_all(h, WR_HERALD_FLUSH); /* FLUSHALL or FLUSHDB: nil in place of keys */
     for (size_t i = 0; i < count; i++) {
         struct wr_slice key = wr_reply_slice(wr_reply_at(keys, i));
         if (key.at)
@@ -90,14 +88,15 @@ static void on_invalidate(struct wr_herald *h, const struct wr_reply *keys)
     }
 }
 
-/* What was in memory before may have changed unheard: gone, before anything is trusted anew. */
+/* What was known before may have changed unheard, and isn't trusted any more. Not before Redis answers commands: while it is loading
+ * its data it takes subscriptions, and nothing could be read from it anew. */
 static void begin_to_flow(struct wr_herald *h)
 {
-    if (h->flowing)
+    if (h->flowing || !h->reporting)
         return;
     h->flowing = true;
     WR_GAUGE_UP(redis_flowing);
-    tell_all(h);
+    tell_all(h, WR_HERALD_BACK);
     write_us(&h->since_us, h->loop->mono.us);
 }
 
@@ -132,6 +131,7 @@ static void on_pong(struct wr_herald *h, struct wr_slice number)
     uint64_t n;
     if (h->ping_sent.us == 0 || !wr_slice_u64(number, UINT64_MAX, &n) || n != h->ping)
         return;
+    begin_to_flow(h);
     if (h->flowing)
         write_us(&h->proved_us, h->ping_sent.us);
     h->ping_sent.us = 0;
@@ -181,11 +181,16 @@ static void begin_to_hear(struct wr_herald *h, bool tracking)
     wr_timer_set(&h->heart, WR_SPAN_MS(0));
 }
 
-/* Only SUBSCRIBE can be refused by now, for want of a permission. Invalidations are asked for first; after
- * them any refusal means that ears hear nothing on this connection: they look again on their deadlines. */
+/* SUBSCRIBE is refused for want of a permission. Invalidations are asked for first; after them any refusal means that ears hear
+ * nothing on this connection: they look again on their deadlines. PING, unlike SUBSCRIBE, is refused by a server that is loading its
+ * data or has lost its master: asked again with the next heartbeat. */
 static void on_refusal(struct wr_herald *h, const struct wr_reply *reply)
 {
-    if (h->tracking && !h->flowing) {
+    if (wr_reply_is_error(reply, "LOADING") || wr_reply_is_error(reply, "MASTERDOWN")) {
+        h->ping_sent.us = 0;
+        return;
+    }
+    if (h->tracking && !h->reporting) {
         h->tracking = false;
         log_refusal(h, reply, NOT_TRACKED);
         return;
@@ -213,7 +218,7 @@ static void on_news(struct wr_herald *h, const struct wr_reply *reply)
     else if (wr_slice_eq(kind, WR_SLICE("message")))
         wr_ears_heard(h, channel, wr_reply_slice(content));
     else if (wr_slice_eq(kind, WR_SLICE("subscribe")) && invalidate)
-        begin_to_flow(h);
+        h->reporting = true;
     else if (wr_slice_eq(kind, WR_SLICE("subscribe")) || wr_slice_eq(kind, WR_SLICE("unsubscribe")))
         wr_ears_confirmed(h, channel);
     else if (wr_reply_kind(reply) == WR_REPLY_ERROR)
@@ -264,7 +269,7 @@ static void fall_silent(struct wr_herald *h)
     wr_timer_clear(&h->heart);
     if (h->flowing)
         WR_GAUGE_DOWN(redis_flowing);
-    h->flowing = h->tracking = false;
+    h->flowing = h->reporting = h->tracking = false;
     wr_ears_down(h);
 }
 
@@ -274,7 +279,7 @@ static void on_closed(struct wr_pipe *pipe)
 }
 
 struct wr_herald *wr_herald_new(struct wr_loop *main_loop, struct wr_policy *policy, const char *name,
-                                void (*on_change)(void *ctx, struct wr_slice key), void *ctx)
+                                void (*on_change)(void *ctx, enum wr_herald_news news, struct wr_slice key), void *ctx)
 {
     struct wr_herald *h = calloc(1, sizeof *h);
     WR_CHECK(h != NULL);

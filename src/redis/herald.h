@@ -37,11 +37,15 @@ struct wr_ear {
     TAILQ_ENTRY(wr_ear) entry;
 };
 
-/* on_change is called on the main loop for every key under those prefixes that changed in Redis (whoever
- * changed it, this process too), with the key; or with at == NULL when anything may have changed (FLUSHALL;
- * the connection was lost and is back). Thread: main. */
+enum wr_herald_news {
+    WR_HERALD_KEY,   /* this key has changed, whoever changed it, this process too */
+    WR_HERALD_FLUSH, /* everything has gone from Redis */
+    WR_HERALD_BACK,  /* it hears again: what changed meanwhile isn't known */
+};
+/* on_change is called on the main loop for every key under those prefixes that changed in Redis, and for what concerns all of
+ * them (then key.at is NULL). Thread: main. */
 struct wr_herald *wr_herald_new(struct wr_loop *main_loop, struct wr_policy *policy, const char *name,
-                                void (*on_change)(void *ctx, struct wr_slice key), void *ctx);
+                                void (*on_change)(void *ctx, enum wr_herald_news news, struct wr_slice key), void *ctx);
 /* Every ear must be closed. Thread: main, or start after the loop ended. */
 void wr_herald_free(struct wr_herald *herald);
 
@@ -55,12 +59,15 @@ enum wr_ear_state wr_ear_state(struct wr_ear *ear, char out[WR_EAR_TEXT + 1]);
 /* Stops listening; harmless twice or on a zeroed ear. Thread: the owner's. */
 void wr_ear_close(struct wr_ear *ear);
 
-/* Whether a copy in memory that was last known equal to Redis at `checked` (monotonic: when the question to
- * Redis was *sent*, not when its answer came) may be used at `now` without asking Redis: invalidations have
- * been flowing since before `checked` and a heartbeat sent within max_staleness proves it, or `checked` is no
- * longer than max_staleness ago. So a copy is never used later than max_staleness after it changed in Redis.
- * Thread: any, no lock. */
-bool wr_herald_trusts(const struct wr_herald *herald, struct wr_time checked, struct wr_time now);
+/* What was last known equal to Redis at this moment or later (monotonic: when the question to Redis was *sent*, not when its
+ * answer came) may be used at `now` without asking Redis: since then invalidations have been flowing, as a heartbeat sent within
+ * max_staleness proves; or, where they don't, it is no longer than max_staleness ago. So a copy is never used later than
+ * max_staleness after it changed in Redis. Thread: any, no lock. */
+struct wr_time wr_herald_horizon(const struct wr_herald *herald, struct wr_time now);
+static inline bool wr_herald_trusts(const struct wr_herald *herald, struct wr_time checked, struct wr_time now)
+{
+    return !wr_time_before(checked, wr_herald_horizon(herald, now));
+}
 /* Whether invalidations are flowing. Thread: any, no lock. */
 bool wr_herald_hears(const struct wr_herald *herald);
 /* Whether Redis has reported this key (full name) as changed since `asked` (monotonic: when the question that

@@ -34,10 +34,11 @@ struct wr_herald {
     struct wr_loop *loop;
     struct wr_policy *policy;
     struct wr_pipe pipe;
-    void (*on_change)(void *ctx, struct wr_slice key);
+    void (*on_change)(void *ctx, enum wr_herald_news news, struct wr_slice key);
     void *ctx;
     enum wr_herald_phase phase;
-    bool tracking;               /* Redis reports changes to this connection */
+    bool tracking;               /* Redis has agreed to report changes to this connection */
+    bool reporting;              /* ... and does: they are subscribed to */
     bool flowing;                /* ... and we hear them */
     bool refusal_logged;         /* that Redis refuses tracking, or a channel */
     struct wr_timer heart;

@@ -71,6 +71,7 @@ static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_firs
     t->alone = false;
     struct wr_flight_order order = order_of(t);
     order.look_first = look_first;
+    order.copy = look_first ? t->copy : NULL;
     order.solo = !look_first && t->stale && !wr_rules_collapses(t->stale);
     order.body = NULL;
     t->audience.told = on_told;
@@ -112,7 +113,7 @@ static bool softened(struct wr_txn *t, struct wr_object *object)
 {
     struct wr_time fetched = object->meta.request_time;
     return wr_time_before(fetched, object->softened) || (t->marker && wr_time_before(fetched, t->marker->softened)) ||
-           wr_gens_check(t->worker->shared->gens, object, t->worker->loop.mono) == WR_GENS_SOFT;
+           wr_gens_check(t->worker->shared->gens, object, wr_worker_horizon(t->worker)) == WR_GENS_SOFT;
 }
 
 /* What was softly purged is served while it is refreshed behind, unless its origin has forbidden to serve anything stale. */
@@ -151,18 +152,16 @@ enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bo
 
 /* --- looking --- */
 
-/* A copy that Redis may have changed meanwhile is only a candidate for validation. */
+/* Is it known that Redis hasn't changed it? */
 static bool trusted(const struct wr_txn *t, const struct wr_object *object)
 {
-    const struct wr_herald *herald = t->worker->shared->herald;
-    struct wr_time now = t->worker->loop.mono;
-    if (herald == NULL)
+    struct wr_time horizon = wr_worker_horizon(t->worker);
+    if (wr_time_before(object->checked, horizon))
+        return false;
+    if (horizon.us == 0 || !object->own || __atomic_load_n(&object->shelved, __ATOMIC_RELAXED))
         return true;
-    if (object->own && !__atomic_load_n(&object->shelved, __ATOMIC_RELAXED)) {
-        /* what Redis doesn't hold can't be reported as changed */
-        return wr_time_since(now, object->checked).us <= t->tenure->policy->redis.max_staleness.us;
-    }
-    return wr_herald_trusts(herald, object->checked, now);
+    /* what Redis doesn't hold can't be reported as changed */
+    return wr_time_since(t->worker->loop.mono, object->checked).us <= t->tenure->policy->redis.max_staleness.us;
 }
 
 static struct wr_object *get(struct wr_txn *t, const struct wr_key *key)
@@ -198,16 +197,26 @@ static void choose_variant(struct wr_txn *t, struct wr_object *marker)
     t->key = wr_key_variant(&t->primary, marker, &t->head, &t->arena, &t->vary_values);
 }
 
+static void forget_candidates(struct wr_txn *t)
+{
+    wr_object_unref(t->stale);
+    wr_object_unref(t->copy);
+    t->stale = t->copy = NULL;
+}
+
 /* What has been purged is no longer there. What may have been is looked for in Redis, and not validated: a purge isn't undone by
  * a 304. */
 static struct wr_object *unpurged(struct wr_txn *t, struct wr_object *object)
 {
     struct wr_shared *shared = t->worker->shared;
-    enum wr_gens_state state = wr_gens_check(shared->gens, object, t->worker->loop.mono);
+    enum wr_gens_state state = wr_gens_check(shared->gens, object, wr_worker_horizon(t->worker));
     if (state <= WR_GENS_SOFT)
         return object;
-    if (state == WR_GENS_GONE)
-        wr_memory_drop_if(shared->memory, object);
+    if (state == WR_GENS_UNKNOWN) {
+        t->copy = object;
+        return NULL;
+    }
+    wr_memory_drop_if(shared->memory, object);
     wr_object_unref(object);
     return NULL;
 }
@@ -215,6 +224,7 @@ static struct wr_object *unpurged(struct wr_txn *t, struct wr_object *object)
 enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
 {
     enum wr_fwd fwd = t->marker ? WR_FWD_VARY_MISS : WR_FWD_URI_MISS;
+    forget_candidates(t); /* of another key, perhaps */
     if (t->again > MAX_AGAIN)
         return wr_txn_fetch_alone(t, fwd);
     struct wr_object *object = get(t, &t->key);
@@ -239,8 +249,8 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
         if (t->rules.authorized && object->meta.kind == WR_OBJECT_RESPONSE && !(object->meta.flags & WR_OF_SHARED_AUTH))
             return wr_txn_consider(t, object, false); /* of no use to it either way */
         if (object->meta.kind == WR_OBJECT_RESPONSE) {
-            wr_object_unref(t->stale);
             t->stale = object;
+            t->copy = wr_object_ref(object);
         } else {
             wr_object_unref(object);
         }

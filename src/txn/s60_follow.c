@@ -68,7 +68,7 @@ static enum wr_txn_stage take_stored(struct wr_txn *t, struct wr_object *object)
                       wr_rules_collapses(object) && !wr_time_before(object->meta.response_time, t->started);
     wr_audience_leave(&t->audience);
     if (!waited_for)
-        return wr_txn_consider(t, object, true);
+        return wr_txn_consider(t, object, object != t->copy); /* Redis wasn't there to confirm the copy in memory */
     wr_object_unref(t->object);
     t->object = object;
     t->collapsed = t->from_redis = true;

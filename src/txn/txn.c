@@ -74,6 +74,7 @@ static void disarm(struct wr_txn *t)
     wr_near_give(t->worker->near, t->object);
     wr_near_give(t->worker->near, t->marker);
     wr_object_unref(t->stale);
+    wr_object_unref(t->copy);
 }
 
 static void recycle(struct wr_txn *t)

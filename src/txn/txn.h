@@ -59,6 +59,7 @@ struct wr_txn {
     struct wr_key primary, key;
     struct wr_slice vary_values;
     struct wr_object *marker, *stale;
+    struct wr_object *copy;      /* found in memory, and Redis has to say whether it is still right */
     struct wr_audience audience;
     unsigned again;              /* how often it has been looked up anew */
     bool alone;                  /* a flight of its own */

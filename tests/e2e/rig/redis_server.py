@@ -17,14 +17,16 @@ class RedisServer:
         self._process, self._options = None, options
         self.start()
 
-    def start(self):
+    def start(self, *more, wait=True):
+        """more: options for this time only. wait: until it answers; False: while it loads its data it may still refuse to."""
         with open(self.directory / "redis.out", "ab") as log:
             self._process = subprocess.Popen(
                 ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket),
                  "--save", "", "--appendonly", "no", "--dir", str(self.directory), "--daemonize", "no",
-                 *self._options],
+                 *self._options, *more],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until(self._ready, "redis-server answering PING")
+        if wait:
+            until(self._ready, "redis-server answering PING")
 
     def _ready(self):
         if self._process.poll() is not None:
@@ -33,6 +35,13 @@ class RedisServer:
             return self.call("PING") == "PONG"
         except (OSError, RedisError):
             return False
+
+    def loading(self):
+        """Whether it is still reading its data, or hasn't begun to listen yet."""
+        try:
+            return b"loading:1" in self.call("INFO", "persistence")
+        except OSError:
+            return self.alive()
 
     def call(self, *words):
         """One command on a connection of its own."""

@@ -18,10 +18,11 @@ static struct wr_herald *herald;
 static char changes[64][80];
 static size_t change_count, all_count;
 
-static void on_change(void *ctx, struct wr_slice key)
+static void on_change(void *ctx, enum wr_herald_news news, struct wr_slice key)
 {
     assert_ptr_equal(ctx, &loop);
-    if (key.at == NULL)
+    assert_int_equal(news == WR_HERALD_KEY, key.at != NULL);
+    if (news != WR_HERALD_KEY)
         all_count++;
     else if (change_count < 64)
         snprintf(changes[change_count++], sizeof changes[0], "%.*s", WR_SLICE_ARG(key));
