@@ -123,11 +123,21 @@ static void drop_purged_stale(struct wr_flight *f)
     f->order.stale = NULL;
 }
 
-/* What was borrowed ends with the call that started the flight: from here on only what is copied by value is there. */
+static struct wr_slice kept(struct wr_flight *f, struct wr_slice s)
+{
+    return s.len ? wr_arena_copy(&f->arena, s) : wr_slice(NULL, 0);
+}
+
+/* What was borrowed ends with the call that started the flight: from here on only what is copied is there. */
 static void forget_request(struct wr_flight *f)
 {
     struct wr_flight_order *o = &f->order;
-    f->request = (struct wr_head){ .method = o->request->method, .minor = o->request->minor };
+    const struct wr_head *r = o->request;
+    f->request = (struct wr_head){ .method = r->method, .minor = r->minor, .secure = r->secure };
+    if (o->route->origin->rewrite_location) {
+        f->request.host = kept(f, r->host);
+        f->request.site = kept(f, r->site);
+    }
     o->request = &f->request;
     o->key = (struct wr_key){ .hash = o->key.hash };
     o->primary = (struct wr_key){ .hash = o->primary.hash };

@@ -2,6 +2,7 @@
 #include "base/rand.h"
 #include "cache/freshness.h"
 #include "flight/flight_priv.h"
+#include "flight/location.h"
 #include "stats/stats.h"
 
 static struct wr_slice server_text(struct wr_flight *f)
@@ -292,9 +293,11 @@ static enum wr_outcome unshared_outcome(const struct wr_flight *f, const struct 
     return wr_rules_is_error(head->status) ? WR_OUTCOME_ERROR : WR_OUTCOME_PERSONAL;
 }
 
-void wr_flight_take_head(struct wr_flight *f, const struct wr_head *head)
+void wr_flight_take_head(struct wr_flight *f, const struct wr_head *came)
 {
     struct wr_exchange *x = f->exchange;
+    struct wr_head room;
+    const struct wr_head *head = wr_location_right(came, f->order.route, &f->request, &f->arena, &room);
     struct wr_meta meta = { .kind = WR_OBJECT_RESPONSE,
                             .status = head->status,
                             .request_time = x->sent,

@@ -71,6 +71,7 @@ struct wr_origin_policy {
     struct wr_span idle_timeout; /* of a pooled connection */
     char *health_path;        /* NULL: no active checks */
     struct wr_span health_interval;
+    bool rewrite_location;    /* what names one of its servers in a response is put right (default true) */
     bool pass_host;           /* forward the client's Host (default true); else the server's own name */
 };
 
