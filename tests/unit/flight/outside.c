@@ -217,13 +217,6 @@ void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash has
     wr_shelf_put(s, NULL, WR_SPAN_NONE, NULL, NULL, purged, ctx);
 }
 
-uint64_t wr_shelf_most(const struct wr_shelf *s, size_t head)
-{
-    (void) s;
-    (void) head;
-    return 64 << 20;
-}
-
 void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant, struct wr_span keep)
 {
     (void) s;
