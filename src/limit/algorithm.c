@@ -52,7 +52,7 @@ struct wr_limit_rule wr_limit_rule_of(const struct wr_limit_policy *limit, unsig
 }
 
 static struct wr_limit_decision fixed_window(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
-                                             int64_t now, int64_t cost)
+                                             int64_t now, int64_t cost, bool spend)
 {
     struct wr_limit_decision d = { 0 };
     int64_t end = min64(state->fixed.end_us, now + rule->window_us), used = state->fixed.used;
@@ -61,8 +61,12 @@ static struct wr_limit_decision fixed_window(const struct wr_limit_rule *rule, s
         used = 0;
     }
     d.allowed = used + cost <= rule->count;
-    if (d.allowed)
+    if (d.allowed && spend)
         used += cost;
+    if (used == 0) { /* it hasn't opened one */
+        d.remaining = rule->count;
+        return d;
+    }
     d.remaining = max64(rule->count - used, 0);
     d.reset_us = end - now;
     d.retry_after_us = d.allowed ? 0 : d.reset_us;
@@ -103,19 +107,18 @@ static void log_settle(struct wr_limit_log *log, int64_t now, int64_t window)
 }
 
 static struct wr_limit_decision sliding_window(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
-                                               int64_t now, int64_t cost)
+                                               int64_t now, int64_t cost, bool spend)
 {
     struct wr_limit_decision d = { 0 };
     struct wr_limit_log *log = &state->log;
     log_settle(log, now, rule->window_us);
     d.allowed = log->len + cost <= rule->count;
-    if (d.allowed)
-        for (int64_t i = 0; i < cost; i++)
-            log_push(log, now);
-    else /* so many of the oldest must leave first */
+    for (int64_t i = 0; d.allowed && spend && i < cost; i++)
+        log_push(log, now);
+    if (!d.allowed) /* so many of the oldest must leave first */
         d.retry_after_us = *log_at(log, (uint32_t) (log->len + cost - rule->count - 1)) + rule->window_us - now;
     d.remaining = max64(rule->count - log->len, 0);
-    d.reset_us = *log_at(log, log->len - 1) + rule->window_us - now;
+    d.reset_us = log->len > 0 ? *log_at(log, log->len - 1) + rule->window_us - now : 0;
     return d;
 }
 
@@ -127,7 +130,7 @@ static int64_t flow_time(const struct wr_limit_rule *rule, int64_t tokens, int64
 }
 
 static struct wr_limit_decision token_bucket(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
-                                             int64_t now, int64_t cost)
+                                             int64_t now, int64_t cost, bool spend)
 {
     struct wr_limit_decision d = { 0 };
     int64_t used = state->bucket.used, part = min64(state->bucket.part, rule->window_us - 1);
@@ -149,14 +152,14 @@ static struct wr_limit_decision token_bucket(const struct wr_limit_rule *rule, s
     }
     int64_t over = used + cost - rule->burst;
     d.allowed = over < 0 || (over == 0 && part == 0);
-    if (d.allowed)
-        used += cost;
-    else
+    if (!d.allowed)
         d.retry_after_us = flow_time(rule, over, part);
+    else if (spend)
+        used += cost;
     d.remaining = rule->burst - used - (part > 0);
     d.reset_us = flow_time(rule, used, part);
-    /* A refusal needs no note: what flowed back is exact from the older instant too. */
-    if (d.allowed || now < state->bucket.at_us) {
+    /* What isn't counted needs no note: what flowed back is exact from the older instant too. */
+    if ((d.allowed && spend) || now < state->bucket.at_us) {
         state->bucket.at_us = now;
         state->bucket.used = used;
         state->bucket.part = part;
@@ -192,7 +195,7 @@ static struct exact exact_time(const struct wr_limit_rule *rule, int64_t n)
 }
 
 static struct wr_limit_decision gcra(const struct wr_limit_rule *rule, struct wr_limit_tally *state, int64_t now,
-                                     int64_t cost)
+                                     int64_t cost, bool spend)
 {
     struct wr_limit_decision d = { 0 };
     const struct exact none = { 0, 0 }, whole = exact_time(rule, rule->burst);
@@ -200,20 +203,23 @@ static struct wr_limit_decision gcra(const struct wr_limit_rule *rule, struct wr
     if (ahead.us < 0)
         ahead = none;
     struct exact room = exact_add(whole, ahead, -1, rule->count);
-    if (room.us < 0) {
+    bool drawn = room.us < 0;
+    if (drawn) {
         ahead = whole;
         room = none;
     }
     struct exact left = exact_add(room, exact_time(rule, cost), -1, rule->count);
     d.allowed = left.us >= 0;
-    if (d.allowed) {
+    if (!d.allowed) { /* -left, rounded up: left = us + part/count with us < 0 <= part */
+        d.retry_after_us = -left.us;
+    } else if (spend) {
         room = left;
         ahead = exact_add(whole, room, -1, rule->count);
-    } else { /* -left, rounded up: left = us + part/count with us < 0 <= part */
-        d.retry_after_us = -left.us;
     }
-    state->gcra.due_us = now + ahead.us;
-    state->gcra.part = ahead.part;
+    if ((d.allowed && spend) || drawn) {
+        state->gcra.due_us = now + ahead.us;
+        state->gcra.part = ahead.part;
+    }
     int64_t rest;
     d.remaining = mul_div(room.us, rule->count, rule->window_us, &rest);
     d.remaining += (rest + room.part) / rule->window_us;
@@ -222,20 +228,20 @@ static struct wr_limit_decision gcra(const struct wr_limit_rule *rule, struct wr
 }
 
 struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
-                                         struct wr_time now, int64_t cost)
+                                         struct wr_time now, int64_t cost, bool spend)
 {
     cost = min64(max64(cost, 1), rule->burst);
     switch (rule->algorithm) {
     case WR_FIXED_WINDOW:
-        return fixed_window(rule, state, now.us, cost);
+        return fixed_window(rule, state, now.us, cost, spend);
     case WR_SLIDING_WINDOW:
-        return sliding_window(rule, state, now.us, cost);
+        return sliding_window(rule, state, now.us, cost, spend);
     case WR_TOKEN_BUCKET:
-        return token_bucket(rule, state, now.us, cost);
+        return token_bucket(rule, state, now.us, cost, spend);
     case WR_GCRA:
         break;
     }
-    return gcra(rule, state, now.us, cost);
+    return gcra(rule, state, now.us, cost, spend);
 }
 
 void wr_limit_tally_fini(const struct wr_limit_rule *rule, struct wr_limit_tally *state)

@@ -59,10 +59,11 @@ struct wr_limit_decision {
 struct wr_limit_rule wr_limit_rule_of(const struct wr_limit_policy *limit, unsigned nodes);
 
 /* Counts an admitted request of `cost` (at least 1; more than the whole quota counts as the whole quota)
- * into *state; a refused one changes nothing but what time changed anyway. sliding_window may grow the log
- * on the heap. Thread: any, the caller holds the state's lock. */
+ * into *state; a refused one changes nothing but what time changed anyway, and so does any if `spend` is false: then the decision says
+ * whether it would be admitted, and how things stand without it. sliding_window may grow the log on the heap. Thread: any, the caller
+ * holds the state's lock. */
 struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
-                                         struct wr_time now, int64_t cost);
+                                         struct wr_time now, int64_t cost, bool spend);
 
 /* Gives back what the state holds on the heap and zeroes it. */
 void wr_limit_tally_fini(const struct wr_limit_rule *rule, struct wr_limit_tally *state);

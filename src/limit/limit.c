@@ -57,23 +57,25 @@ static void decided(struct wr_limit_ask *ask, size_t i, const struct wr_limit_de
         WR_COUNT(limit_refused);
 }
 
-static void ask_local(struct wr_limiter *l, struct wr_limit_ask *ask, size_t i)
+static void all_decided(struct wr_limit_ask *ask, const struct wr_limit_decision *decisions)
 {
-    struct wr_limit_decision d = wr_local_limits_decide(l->local, ask->limits[i], ask->identities[i], l->loop->mono);
-    WR_COUNT(limit_local);
-    decided(ask, i, &d);
+    for (size_t i = 0; i < ask->count; i++)
+        decided(ask, i, &decisions[i]);
 }
 
-/* Redis did not say: what on_failure says. Without counting, all that is known is the policy. */
-static void understudy(struct wr_limiter *l, struct wr_limit_ask *ask, size_t i)
+static void ask_local(struct wr_limiter *l, struct wr_limit_ask *ask)
+{
+    struct wr_limit_decision decisions[WR_MAX_ROUTE_LIMITS];
+    wr_local_limits_decide(l->local, ask->count, ask->limits, ask->identities, l->loop->mono, decisions);
+    WR_COUNT_N(limit_local, ask->count);
+    all_decided(ask, decisions);
+}
+
+/* Without counting, all that is known is the policy. */
+static void not_checked(struct wr_limit_ask *ask, size_t i, bool closes)
 {
     const struct wr_limit_policy *limit = ask->limits[i];
-    enum wr_on_failure on_failure = l->policy->redis.on_failure;
-    if (on_failure == WR_ON_FAILURE_LOCAL) {
-        ask_local(l, ask, i);
-        return;
-    }
-    bool closed = on_failure == WR_ON_FAILURE_CLOSED && !limit->observe;
+    bool closed = closes && !limit->observe;
     ask->verdicts[i] = (struct wr_limit_verdict){
         .allowed = !closed,
         .quota = limit->rate.count,
@@ -84,20 +86,28 @@ static void understudy(struct wr_limiter *l, struct wr_limit_ask *ask, size_t i)
     WR_COUNT(limit_unchecked);
 }
 
+/* Redis did not say: what on_failure says. */
+static void understudy(struct wr_limiter *l, struct wr_limit_ask *ask)
+{
+    enum wr_on_failure on_failure = l->policy->redis.on_failure;
+    if (on_failure == WR_ON_FAILURE_LOCAL) {
+        ask_local(l, ask);
+        return;
+    }
+    for (size_t i = 0; i < ask->count; i++)
+        not_checked(ask, i, on_failure == WR_ON_FAILURE_CLOSED);
+}
+
 static void on_reply(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
-    struct wr_limit_call *mine = WR_CONTAINER(call, struct wr_limit_call, call);
-    struct wr_limit_ask *ask = mine->ask;
+    struct wr_limit_ask *ask = WR_CONTAINER(call, struct wr_limit_ask, call);
     struct wr_limiter *l = ask->limiter;
-    size_t i = (size_t) (mine - ask->calls);
-    struct wr_limit_decision d;
-    ask->late |= err == WR_ERR_TIMEOUT;
-    if (err == WR_OK && wr_shared_limit_read(reply, &d))
-        decided(ask, i, &d);
+    struct wr_limit_decision decisions[WR_MAX_ROUTE_LIMITS];
+    ask->late = err == WR_ERR_TIMEOUT;
+    if (err == WR_OK && wr_shared_limits_read(reply, ask->count, decisions))
+        all_decided(ask, decisions);
     else
-        understudy(l, ask, i);
-    if (--ask->open_calls > 0)
-        return;
+        understudy(l, ask);
     ask->limiter = NULL;
     unref(l);
     ask->done(ask);
@@ -105,21 +115,20 @@ static void on_reply(struct wr_call *call, enum wr_err err, const struct wr_repl
 
 enum wr_limit_answer wr_limiter_ask(struct wr_limiter *l, struct wr_limit_ask *ask)
 {
-    WR_CHECK(ask->count <= WR_MAX_ROUTE_LIMITS && ask->open_calls == 0);
+    WR_CHECK(ask->count <= WR_MAX_ROUTE_LIMITS && ask->limiter == NULL);
     ask->closed = ask->late = false;
-    bool ready = l->link != NULL && wr_link_ready(l->link);
-    for (size_t i = 0; i < ask->count; i++) {
-        ask->calls[i] = (struct wr_limit_call){ .call.done = on_reply, .ask = ask };
-        if (l->link == NULL)
-            ask_local(l, ask, i);
-        else if (ready && wr_shared_limit_ask(l->link, &ask->calls[i].call, &l->policy->redis, ask->limits[i],
-                                              ask->identities[i]) == WR_OK)
-            ask->open_calls++;
-        else
-            understudy(l, ask, i);
-    }
-    if (ask->open_calls == 0)
+    ask->call = (struct wr_call){ .done = on_reply };
+    if (ask->count == 0)
         return WR_LIMIT_NOW;
+    if (l->link == NULL) {
+        ask_local(l, ask);
+        return WR_LIMIT_NOW;
+    }
+    if (!wr_link_ready(l->link) ||
+        wr_shared_limits_ask(l->link, &ask->call, &l->policy->redis, ask->count, ask->limits, ask->identities) != WR_OK) {
+        understudy(l, ask);
+        return WR_LIMIT_NOW;
+    }
     ask->limiter = l;
     l->refs++;
     return WR_LIMIT_LATER;
@@ -127,11 +136,9 @@ enum wr_limit_answer wr_limiter_ask(struct wr_limiter *l, struct wr_limit_ask *a
 
 void wr_limit_cancel(struct wr_limit_ask *ask)
 {
-    if (ask->open_calls == 0)
+    if (ask->limiter == NULL)
         return;
-    for (size_t i = 0; i < ask->count; i++)
-        wr_call_cancel(&ask->calls[i].call);
-    ask->open_calls = 0;
+    wr_call_cancel(&ask->call);
     unref(ask->limiter);
     ask->limiter = NULL;
 }

@@ -29,11 +29,6 @@ enum wr_limit_answer {
 struct wr_limiter; /* one per worker */
 struct wr_local_limits; /* one per process: the understudy's counters, sharded */
 
-struct wr_limit_call { /* private to limit/ */
-    struct wr_call call;
-    struct wr_limit_ask *ask;
-};
-
 struct wr_limit_ask { /* zeroed before its first use */
     void (*done)(struct wr_limit_ask *ask);
     size_t count;
@@ -43,9 +38,8 @@ struct wr_limit_ask { /* zeroed before its first use */
     bool closed; /* Redis is away and on_failure is closed: refuse with 503 */
     bool late;   /* Redis did not answer in time */
     /* private to limit/ */
-    struct wr_limiter *limiter;
-    size_t open_calls;
-    struct wr_limit_call calls[WR_MAX_ROUTE_LIMITS];
+    struct wr_limiter *limiter; /* NULL: not under way */
+    struct wr_call call;
 };
 
 /* At most about max_entries quotas are remembered (local.h says which one goes first). Thread: start. */
@@ -60,9 +54,8 @@ struct wr_limiter *wr_limiter_new(struct wr_loop *loop, struct wr_policy *policy
                                   struct wr_local_limits *local) WR_MUST_USE;
 /* Asks under way are still answered. */
 void wr_limiter_free(struct wr_limiter *l);
-/* Fill count, limits, identities and done first; limits and identities hold until the answer. One script
- * call a limit, all posted in this turn: one round trip. Each limit counts for itself: what one refuses,
- * another has counted. */
+/* Fill count, limits, identities and done first; limits and identities hold until the answer. All are decided together, by one script
+ * call: what one of them refuses none has counted, observed ones neither. */
 enum wr_limit_answer wr_limiter_ask(struct wr_limiter *l, struct wr_limit_ask *ask) WR_MUST_USE;
 /* done() will not be called. Harmless on an ask that is zeroed, answered or cancelled. */
 void wr_limit_cancel(struct wr_limit_ask *ask);

@@ -8,7 +8,7 @@
 #include "stats/stats.h"
 
 #define SHARD_BITS 5
-#define SHARDS (1 << SHARD_BITS)
+#define SHARDS (1 << SHARD_BITS) /* a set of them is the bits of a uint32_t */
 #define NONE UINT32_MAX
 #define SWEPT_PER_ASK 2 /* one more than an ask can add: the sweep gains on the newcomers */
 #define WEIGHED 8       /* candidates for eviction */
@@ -20,6 +20,7 @@ struct entry {
     struct wr_limit_tally state;
     int64_t whole_at_us; /* from here on it is worth nothing; 0: a free entry */
     double spent;        /* the share of the quota, 0..1, when last asked */
+    bool pinned;         /* being decided: it may not go */
     uint32_t next;       /* in its bucket, or in the list of free entries */
 };
 
@@ -54,7 +55,7 @@ struct wr_local_limits *wr_local_limits_new(size_t max_entries)
     WR_CHECK(per_shard < NONE / 2);
     for (struct shard *s = l->shards; s < l->shards + SHARDS; s++) {
         WR_CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
-        s->cap = per_shard ? (uint32_t) per_shard : 1;
+        s->cap = per_shard > WR_MAX_ROUTE_LIMITS ? (uint32_t) per_shard : WR_MAX_ROUTE_LIMITS;
         s->free = NONE;
         uint32_t buckets = 1;
         while (buckets < s->cap)
@@ -159,26 +160,26 @@ static bool worth_less(const struct entry *a, const struct entry *b)
     return a->spent < b->spent || (a->spent == b->spent && a->whole_at_us < b->whole_at_us);
 }
 
-/* A random entry in use, or the next one behind it; never `keep`. NONE: there is no other. */
-static uint32_t draw(const struct shard *s, uint32_t keep)
+/* A random entry in use that isn't pinned, or the next one behind it. NONE: there is none. */
+static uint32_t draw(const struct shard *s)
 {
     uint32_t index = (uint32_t) wr_rand_below(s->fresh);
     for (uint32_t seen = 0; seen < s->fresh; seen++) {
-        if (index != keep && s->entries[index].whole_at_us != 0)
+        if (!s->entries[index].pinned && s->entries[index].whole_at_us != 0)
             return index;
         index = index + 1 < s->fresh ? index + 1 : 0;
     }
     return NONE;
 }
 
-/* Drops the least valuable of a few other than `keep`. false: there is no other. */
-static bool evict(const struct wr_local_limits *l, struct shard *s, uint32_t keep)
+/* Drops the least valuable of a few that aren't pinned. false: all are. */
+static bool evict(const struct wr_local_limits *l, struct shard *s)
 {
-    uint32_t victim = draw(s, keep);
+    uint32_t victim = draw(s);
     if (victim == NONE)
         return false;
     for (int weighed = 1; weighed < WEIGHED; weighed++) {
-        uint32_t other = draw(s, keep);
+        uint32_t other = draw(s);
         if (worth_less(&s->entries[other], &s->entries[victim]))
             victim = other;
     }
@@ -199,7 +200,7 @@ static uint32_t find(const struct wr_local_limits *l, struct shard *s, struct wr
 static uint32_t add(const struct wr_local_limits *l, struct shard *s, struct wr_hash id)
 {
     if (s->free == NONE && s->fresh == s->cap)
-        WR_CHECK(evict(l, s, NONE));
+        WR_CHECK(evict(l, s)); /* there is room for more than one request can pin */
     uint32_t index = s->free;
     if (index != NONE)
         s->free = s->entries[index].next;
@@ -212,14 +213,33 @@ static uint32_t add(const struct wr_local_limits *l, struct shard *s, struct wr_
     return index;
 }
 
-struct wr_limit_decision wr_local_limits_decide(struct wr_local_limits *l, const struct wr_limit_policy *limit,
-                                                struct wr_slice identity, struct wr_time now)
-{
-    struct wr_hash id = id_of(limit, identity);
-    struct wr_limit_rule rule = wr_limit_rule_of(limit, __atomic_load_n(&l->nodes, __ATOMIC_RELAXED));
-    struct shard *s = &l->shards[salted(l, id) >> (64 - SHARD_BITS)];
+/* One limit of a request under decision. */
+struct part {
+    struct shard *shard;
+    struct entry *entry;
+};
 
-    pthread_mutex_lock(&s->lock);
+static size_t shard_of(const struct wr_local_limits *l, struct wr_hash id)
+{
+    return salted(l, id) >> (64 - SHARD_BITS);
+}
+
+/* All shards of a set, in one order for everybody. */
+static void lock_all(struct wr_local_limits *l, uint32_t shards)
+{
+    for (uint32_t rest = shards; rest; rest &= rest - 1)
+        pthread_mutex_lock(&l->shards[__builtin_ctz(rest)].lock);
+}
+
+static void unlock_all(struct wr_local_limits *l, uint32_t shards)
+{
+    for (uint32_t rest = shards; rest; rest &= rest - 1)
+        pthread_mutex_unlock(&l->shards[__builtin_ctz(rest)].lock);
+}
+
+static struct part pin(struct wr_local_limits *l, const struct wr_limit_policy *limit, struct wr_hash id, struct wr_time now)
+{
+    struct shard *s = &l->shards[shard_of(l, id)];
     if (now.us > s->now_us)
         s->now_us = now.us;
     sweep(l, s);
@@ -227,14 +247,46 @@ struct wr_limit_decision wr_local_limits_decide(struct wr_local_limits *l, const
     if (index == NONE)
         index = add(l, s, id);
     struct entry *e = &s->entries[index];
-    e->rule = rule;
+    e->rule = wr_limit_rule_of(limit, __atomic_load_n(&l->nodes, __ATOMIC_RELAXED));
+    e->pinned = true;
+    return (struct part){ s, e };
+}
+
+static struct wr_limit_decision decide(struct part p, bool spend)
+{
+    struct entry *e = p.entry;
     uint64_t slots = log_slots(e);
-    struct wr_limit_decision d = wr_limit_decide(&rule, &e->state, (struct wr_time){ s->now_us }, 1);
-    s->log_slots += log_slots(e) - slots;
-    e->whole_at_us = s->now_us + d.reset_us;
-    e->spent = 1.0 - (double) d.remaining / (double) rule.burst;
-    while (s->log_slots > s->max_log_slots && evict(l, s, index))
-        ;
-    pthread_mutex_unlock(&s->lock);
+    struct wr_limit_decision d = wr_limit_decide(&e->rule, &e->state, (struct wr_time){ p.shard->now_us }, 1, spend);
+    p.shard->log_slots += log_slots(e) - slots;
+    e->whole_at_us = p.shard->now_us + d.reset_us;
+    e->spent = 1.0 - (double) d.remaining / (double) e->rule.burst;
     return d;
+}
+
+void wr_local_limits_decide(struct wr_local_limits *l, size_t count, const struct wr_limit_policy *const *limits,
+                            const struct wr_slice *identities, struct wr_time now, struct wr_limit_decision *out)
+{
+    struct wr_hash ids[WR_MAX_ROUTE_LIMITS];
+    struct part parts[WR_MAX_ROUTE_LIMITS];
+    uint32_t shards = 0;
+    bool refused = false;
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = id_of(limits[i], identities[i]);
+        shards |= UINT32_C(1) << shard_of(l, ids[i]);
+    }
+    lock_all(l, shards);
+    for (size_t i = 0; i < count; i++)
+        parts[i] = pin(l, limits[i], ids[i], now);
+    for (size_t i = 0; i < count && count > 1; i++) {
+        out[i] = decide(parts[i], false);
+        refused |= !out[i].allowed && !limits[i]->observe;
+    }
+    for (size_t i = 0; i < count && !refused; i++)
+        out[i] = decide(parts[i], true);
+    for (size_t i = 0; i < count; i++)
+        while (parts[i].shard->log_slots > parts[i].shard->max_log_slots && evict(l, parts[i].shard))
+            ;
+    for (size_t i = 0; i < count; i++)
+        parts[i].entry->pinned = false;
+    unlock_all(l, shards);
 }

@@ -2,45 +2,68 @@
 
 #include "redis/keys.h"
 
-static const enum wr_script script_of[] = {
-    [WR_FIXED_WINDOW] = WR_SCRIPT_LIMIT_FIXED_WINDOW,
-    [WR_SLIDING_WINDOW] = WR_SCRIPT_LIMIT_SLIDING_WINDOW,
-    [WR_TOKEN_BUCKET] = WR_SCRIPT_LIMIT_TOKEN_BUCKET,
-    [WR_GCRA] = WR_SCRIPT_LIMIT_GCRA,
-};
+#define ARGS_PER_LIMIT 5 /* see limit.lua */
 
-enum wr_err wr_shared_limit_ask(struct wr_link *link, struct wr_call *call, const struct wr_policy_redis *redis,
-                                const struct wr_limit_policy *limit, struct wr_slice identity)
+static struct wr_slice name_of(enum wr_algorithm algorithm)
 {
-    struct wr_limit_rule rule = wr_limit_rule_of(limit, 1);
-    const int64_t numbers[] = { rule.count, rule.window_us, rule.burst, 1 };
-    char octets[256];
-    struct wr_buf text = { .at = octets, .cap = sizeof octets }, key = { 0 };
-    struct wr_slice args[4];
-    for (int i = 0; i < 4; i++) {
-        size_t start = text.len;
-        wr_buf_add_number(&text, numbers[i]); /* 20 characters at most: it never grows */
-        args[i] = wr_slice(octets + start, text.len - start);
+    switch (algorithm) {
+    case WR_FIXED_WINDOW:
+        return WR_SLICE("fixed_window");
+    case WR_SLIDING_WINDOW:
+        return WR_SLICE("sliding_window");
+    case WR_TOKEN_BUCKET:
+        return WR_SLICE("token_bucket");
+    case WR_GCRA:
+        break;
     }
-    wr_keys_limit(&key, redis, wr_slice_str(limit->name), identity);
-    struct wr_slice keys[] = { wr_buf_slice(&key) };
-    enum wr_err err = wr_link_script(link, call, redis->timeout, script_of[limit->algorithm], 1, keys, 4, args);
-    wr_buf_fini(&key);
+    return WR_SLICE("gcra");
+}
+
+/* The octets behind `start`. */
+static struct wr_slice behind(const struct wr_buf *b, size_t start)
+{
+    return wr_slice(b->at + start, b->len - start);
+}
+
+enum wr_err wr_shared_limits_ask(struct wr_link *link, struct wr_call *call, const struct wr_policy_redis *redis, size_t count,
+                                 const struct wr_limit_policy *const *limits, const struct wr_slice *identities)
+{
+    char digits[WR_MAX_ROUTE_LIMITS * 3 * 20]; /* of an int64_t at most 20: it never grows */
+    struct wr_buf text = { .at = digits, .cap = sizeof digits }, names[WR_MAX_ROUTE_LIMITS] = { 0 };
+    struct wr_slice keys[WR_MAX_ROUTE_LIMITS] = { 0 }, args[1 + WR_MAX_ROUTE_LIMITS * ARGS_PER_LIMIT] = { WR_SLICE("1") };
+    size_t n = 1;
+    for (size_t i = 0; i < count; i++) {
+        struct wr_limit_rule rule = wr_limit_rule_of(limits[i], 1);
+        const int64_t numbers[] = { rule.count, rule.window_us, rule.burst };
+        args[n++] = name_of(rule.algorithm);
+        args[n++] = limits[i]->observe ? WR_SLICE("1") : WR_SLICE("0");
+        for (int k = 0; k < 3; k++) {
+            size_t start = text.len;
+            wr_buf_add_number(&text, numbers[k]);
+            args[n++] = behind(&text, start);
+        }
+        wr_keys_limit(&names[i], redis, wr_slice_str(limits[i]->name), identities[i]);
+        keys[i] = wr_buf_slice(&names[i]);
+    }
+    enum wr_err err = wr_link_script(link, call, redis->timeout, WR_SCRIPT_LIMIT, count, keys, n, args);
+    for (size_t i = 0; i < count; i++)
+        wr_buf_fini(&names[i]);
     return err;
 }
 
-bool wr_shared_limit_read(const struct wr_reply *reply, struct wr_limit_decision *out)
+bool wr_shared_limits_read(const struct wr_reply *reply, size_t count, struct wr_limit_decision *out)
 {
-    int64_t numbers[4];
-    if (wr_reply_kind(reply) != WR_REPLY_ARRAY || wr_reply_count(reply) != 4)
+    if (wr_reply_kind(reply) != WR_REPLY_ARRAY || wr_reply_count(reply) != count * 4)
         return false;
-    for (size_t i = 0; i < 4; i++) {
-        if (wr_reply_kind(wr_reply_at(reply, i)) != WR_REPLY_INTEGER)
-            return false;
-        numbers[i] = wr_reply_int(wr_reply_at(reply, i));
-        if (numbers[i] < 0)
-            return false;
+    for (size_t i = 0; i < count; i++) {
+        int64_t numbers[4];
+        for (size_t k = 0; k < 4; k++) {
+            const struct wr_reply *number = wr_reply_at(reply, i * 4 + k);
+            numbers[k] = wr_reply_int(number);
+            if (wr_reply_kind(number) != WR_REPLY_INTEGER || numbers[k] < 0)
+                return false;
+        }
+        out[i] = (struct wr_limit_decision){ numbers[0] == 1, numbers[1], numbers[2], numbers[3] };
     }
-    *out = (struct wr_limit_decision){ numbers[0] == 1, numbers[1], numbers[2], numbers[3] };
     return true;
 }

@@ -194,3 +194,37 @@ def test_a_limit_is_not_passed_by_writing_the_path_differently(weirs, origin, pa
 def test_the_origin_gets_the_path_as_it_came(proxy, origin):
     proxy.ask("/a/../%62//c%2Fd")
     assert origin.requests[-1].target == "/a/../%62//c%2Fd"
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["redis", "memory"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_who_one_limit_refuses_costs_the_others_nothing(weirs, origin, request, algorithm, shared):
+    """One user asks 300 times, 20 are allowed; the site's 200 are for all: 60 others with three requests each get every one."""
+    limits = {"user": limit(algorithm, "20/h", "header:X-User"), "site": limit(algorithm, "200/h", "header:X-Site")}
+    settings = {"origins": {"app": policy.origin(origin)}, "limits": limits,
+                "routes": [policy.route(limits=["user", "site"])], "workers": 1}
+    if shared:
+        settings["redis"] = {"url": request.getfixturevalue("redis").url, "timeout": policy.PATIENT}
+    node = weirs(settings)
+    origin.on("/", body=b"x")
+
+    def ask(user):
+        return node.ask("/", fields={"X-User": user, "X-Site": "shop"})
+
+    assert [ask("abuser").status for _ in range(300)].count(200) == 20
+    refused = ask("abuser")
+    assert re.fullmatch(r'"user";r=0;t=\d+, "site";r=180;t=\d+', refused.fields["RateLimit"])
+    assert {ask(f"user-{n % 60}").status for n in range(180)} == {200}
+    last = ask("user-1")                # now the site's quota is used up, and user-1 still has 17
+    assert last.status == 429 and re.fullmatch(r'"user";r=17;t=\d+, "site";r=0;t=\d+', last.fields["RateLimit"])
+
+
+def test_a_limit_that_only_observes_neither_refuses_nor_counts_who_is_refused(weirs, origin, redis):
+    limits = {"user": limit("gcra", "2/h", "header:X-User"), "watch": limit("gcra", "5/h", "header:X-Site", mode="observe")}
+    node = weirs({"origins": {"app": policy.origin(origin)}, "limits": limits, "routes": [policy.route(limits=["watch", "user"])],
+                  "redis": {"url": redis.url, "timeout": policy.PATIENT}})
+    origin.on("/", body=b"x")
+    got = [node.ask("/", fields={"X-User": f"{n // 4}", "X-Site": "shop"}).status for n in range(12)]
+    assert got == [200, 200, 429, 429] * 3      # six are admitted, of whom five are within the watched quota
+    assert node.admin.metric("weir_limit_answers_total") == 24
+    assert node.admin.metrics()['weir_limit_answers_total{answer="observed"}'] == 3

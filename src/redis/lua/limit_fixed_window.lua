@@ -1,17 +1,21 @@
 -- fixed_window: STRING "window:<its end in us>:<used>". The first request opens the window.
---@include limit_common.lua
-expect('string')
-local last, spent = string.match(redis.call('GET', key) or '', '^window:(%d+):(%d+)$')
-last = number(last, 0)
-local ends, used = math.min(last, now + window), number(spent, 0)
-if now >= ends then
-    ends, used = now + window, 0
+local function fixed_window(key, count, window, burst, cost)
+    local last, spent = string.match(ask(key, 'GET') or '', '^window:(%d+):(%d+)$')
+    last = tonumber(last) or 0
+    local ends, used = math.min(last, now + window), tonumber(spent) or 0
+    if now >= ends then
+        ends, used = now + window, 0
+    end
+    local allowed = used + cost <= count
+    return allowed, function(spend)
+        if spend then
+            used = used + cost
+        elseif used == 0 then -- it hasn't opened one
+            return count, 0, 0
+        end
+        if spend or ends ~= last then
+            redis.call('SET', key, 'window:' .. int(ends) .. ':' .. int(used), 'PX', ms(ends - now))
+        end
+        return math.max(count - used, 0), ends - now, allowed and 0 or ends - now
+    end
 end
-local allowed = used + cost <= count
-if allowed then
-    used = used + cost
-end
-if allowed or ends ~= last then
-    redis.call('SET', key, 'window:' .. int(ends) .. ':' .. int(used), 'PX', ms(ends - now))
-end
-return answer(allowed, math.max(count - used, 0), ends - now, allowed and 0 or ends - now)

@@ -143,6 +143,54 @@ static const struct limit_case limit_cases[] = {
         { 0, 1, { false, 0, 1 * S, 1 * S } } } },
 };
 
+/* Several limits of one request: what one refuses none has counted. */
+struct several_step {
+    int64_t at;
+    struct wr_limit_decision want[3];
+};
+
+struct several_case {
+    const char *name;
+    size_t count;
+    struct wr_limit_rule rules[3];
+    bool observe[3];
+    size_t step_count;
+    struct several_step steps[8];
+};
+
+static const struct several_case several_cases[] = {
+    { "what the first refuses the second hasn't counted, and the other way round",
+      2,
+      { { WR_FIXED_WINDOW, 1, 10 * S, 1 }, { WR_SLIDING_WINDOW, 2, 60 * S, 2 } },
+      { false, false },
+      5,
+      { { 0, { { true, 0, 10 * S, 0 }, { true, 1, 60 * S, 0 } } },
+        { 1 * S, { { false, 0, 9 * S, 9 * S }, { true, 1, 59 * S, 0 } } },
+        { 2 * S, { { false, 0, 8 * S, 8 * S }, { true, 1, 58 * S, 0 } } },
+        { 10 * S, { { true, 0, 10 * S, 0 }, { true, 0, 60 * S, 0 } } },
+        { 30 * S, { { true, 1, 0, 0 }, { false, 0, 40 * S, 30 * S } } } } },
+    { "a window isn't opened, nor a quota touched, by who is refused",
+      3,
+      { { WR_TOKEN_BUCKET, 1, 1 * S, 1 }, { WR_GCRA, 2, 10 * S, 2 }, { WR_FIXED_WINDOW, 9, 10 * S, 9 } },
+      { false, false, false },
+      5,
+      { { 0, { { true, 0, 1 * S, 0 }, { true, 1, 5 * S, 0 }, { true, 8, 10 * S, 0 } } },
+        { 1, { { false, 0, S - 1, S - 1 }, { true, 1, 5 * S - 1, 0 }, { true, 8, 10 * S - 1, 0 } } },
+        { 1 * S, { { true, 0, 1 * S, 0 }, { true, 0, 9 * S, 0 }, { true, 7, 9 * S, 0 } } },
+        { 3 * S, { { true, 1, 0, 0 }, { false, 0, 7 * S, 2 * S }, { true, 7, 7 * S, 0 } } },
+        { 12 * S, { { true, 0, 1 * S, 0 }, { true, 1, 5 * S, 0 }, { true, 8, 10 * S, 0 } } } } },
+    { "one that observes never refuses, and counts what is admitted only",
+      2,
+      { { WR_FIXED_WINDOW, 1, 100 * S, 1 }, { WR_TOKEN_BUCKET, 1, 10 * S, 2 } },
+      { true, false },
+      4,
+      { { 0, { { true, 0, 100 * S, 0 }, { true, 1, 10 * S, 0 } } },
+        { 0, { { false, 0, 100 * S, 100 * S }, { true, 0, 20 * S, 0 } } },
+        { 0, { { false, 0, 100 * S, 100 * S }, { false, 0, 20 * S, 10 * S } } },
+        { 100 * S, { { true, 0, 100 * S, 0 }, { true, 1, 10 * S, 0 } } } } },
+};
+
+#define SEVERAL_CASES (sizeof several_cases / sizeof several_cases[0])
 #define LIMIT_CASES (sizeof limit_cases / sizeof limit_cases[0])
 #undef S
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/rand.h"
+#include "cases.h"
 #include "limit/local.h"
 #include "stats/stats.h"
 
@@ -20,7 +21,10 @@ static struct wr_limit_policy limit_of(enum wr_algorithm algorithm, uint64_t cou
 static struct wr_limit_decision ask(struct wr_local_limits *l, const struct wr_limit_policy *limit, const char *who,
                                     int64_t now)
 {
-    return wr_local_limits_decide(l, limit, wr_slice_str(who), (struct wr_time){ now });
+    struct wr_limit_decision d;
+    struct wr_slice identity = wr_slice_str(who);
+    wr_local_limits_decide(l, 1, &limit, &identity, (struct wr_time){ now }, &d);
+    return d;
 }
 
 static void each_limit_algorithm_and_client_has_its_own_quota(void **state)
@@ -38,6 +42,55 @@ static void each_limit_algorithm_and_client_has_its_own_quota(void **state)
         assert_true(ask(l, limits[i], "", START).allowed);
     }
     assert_int_equal(wr_local_limits_count(l), 9);
+    wr_local_limits_free(l);
+}
+
+static void several_limits_count_together_or_not_at_all(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < SEVERAL_CASES; i++) {
+        const struct several_case *c = &several_cases[i];
+        struct wr_local_limits *l = wr_local_limits_new(1000);
+        struct wr_limit_policy policies[3];
+        const struct wr_limit_policy *limits[3];
+        const struct wr_slice identities[3] = { WR_SLICE_INIT("a"), WR_SLICE_INIT("b"), WR_SLICE_INIT("c") };
+        for (size_t k = 0; k < c->count; k++) {
+            policies[k] = limit_of(c->rules[k].algorithm, (uint64_t) c->rules[k].count, c->rules[k].window_us);
+            policies[k].burst = (uint64_t) c->rules[k].burst;
+            policies[k].observe = c->observe[k];
+            limits[k] = &policies[k];
+        }
+        for (size_t n = 0; n < c->step_count; n++) {
+            struct wr_limit_decision got[3];
+            wr_local_limits_decide(l, c->count, limits, identities, (struct wr_time){ START + c->steps[n].at }, got);
+            for (size_t k = 0; k < c->count; k++)
+                decisions_equal(&got[k], &c->steps[n].want[k], c->name, n);
+        }
+        wr_local_limits_free(l);
+    }
+}
+
+/* Every shard full, every request with as many limits as there may be, most of them in the same few shards: nothing that is being
+ * decided goes. */
+static void many_limits_in_a_full_table(void **state)
+{
+    (void) state;
+    struct wr_local_limits *l = wr_local_limits_new(1);
+    struct wr_limit_policy policy = limit_of(WR_SLIDING_WINDOW, 3, 1000000);
+    const struct wr_limit_policy *limits[WR_MAX_ROUTE_LIMITS];
+    struct wr_slice identities[WR_MAX_ROUTE_LIMITS];
+    char who[WR_MAX_ROUTE_LIMITS][32];
+    for (int i = 0; i < 20000; i++) {
+        struct wr_limit_decision got[WR_MAX_ROUTE_LIMITS];
+        for (size_t k = 0; k < WR_MAX_ROUTE_LIMITS; k++) {
+            snprintf(who[k], sizeof who[k], "%d %zu", i, k);
+            limits[k] = &policy;
+            identities[k] = wr_slice_str(who[k]);
+        }
+        wr_local_limits_decide(l, WR_MAX_ROUTE_LIMITS, limits, identities, (struct wr_time){ START + i }, got);
+        for (size_t k = 0; k < WR_MAX_ROUTE_LIMITS; k++)
+            assert_true(got[k].allowed && got[k].remaining == 2);
+    }
     wr_local_limits_free(l);
 }
 
@@ -170,7 +223,7 @@ static void threads_together_get_one_quota(void **state)
     for (int round = 0; round < 8; round++) {
         int a = round % 4;
         bool roomy = round < 4;
-        struct crowd c = { wr_local_limits_new(roomy ? 8000 : 64), limit_of((enum wr_algorithm) a, 100, 10000), START, 0 };
+        struct crowd c = { wr_local_limits_new(roomy ? 8000 : 256), limit_of((enum wr_algorithm) a, 100, 10000), START, 0 };
         pthread_t threads[THREADS];
         for (int i = 0; i < THREADS; i++)
             assert_int_equal(pthread_create(&threads[i], NULL, one_of_the_crowd, &c), 0);
@@ -181,7 +234,7 @@ static void threads_together_get_one_quota(void **state)
         if (roomy) /* else it may have been forgotten on the way */
             assert_in_range(c.admitted, most - 120, most);
         else
-            assert_in_range(wr_local_limits_count(c.l), 1, 64);
+            assert_in_range(wr_local_limits_count(c.l), 1, 256);
         wr_local_limits_free(c.l);
     }
 }
@@ -190,6 +243,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_limit_algorithm_and_client_has_its_own_quota),
+        cmocka_unit_test(several_limits_count_together_or_not_at_all),
+        cmocka_unit_test(many_limits_in_a_full_table),
         cmocka_unit_test(nodes_share_a_limit),
         cmocka_unit_test(the_idle_are_forgotten),
         cmocka_unit_test(a_flood_of_newcomers_does_not_free_the_refused),

@@ -13,24 +13,24 @@
  * long, because fake hours pass here in real milliseconds. */
 static const char fake_clock[] =
     "local real, fake = redis, table.remove(ARGV)\n"
-    "local function ttl(ms) real.call('SET', KEYS[1] .. ':ttl', ms) return '600000' end\n"
+    "local function ttl(key, ms) real.call('SET', key .. ':ttl', ms) return '600000' end\n"
     "local redis = setmetatable({ call = function(name, ...)\n"
     "    local args = { ... }\n"
     "    if name == 'TIME' then return { string.sub(fake, 1, -7), string.sub(fake, -6) } end\n"
-    "    if name == 'SET' then assert(args[3] == 'PX') args[4] = ttl(args[4]) end\n"
-    "    if name == 'PEXPIRE' then args[2] = ttl(args[2]) end\n"
+    "    if name == 'SET' then assert(args[3] == 'PX') args[4] = ttl(args[1], args[4]) end\n"
+    "    if name == 'PEXPIRE' then args[2] = ttl(args[1], args[2]) end\n"
     "    return real.call(name, unpack(args))\n"
     "end }, { __index = real })\n";
 
 static struct redis_server server;
 static redisContext *redis;
-static char real_sha[4][41], fake_sha[4][41];
+static char real_sha[41], fake_sha[41];
 
-static const enum wr_script script_of[] = {
-    [WR_FIXED_WINDOW] = WR_SCRIPT_LIMIT_FIXED_WINDOW,
-    [WR_SLIDING_WINDOW] = WR_SCRIPT_LIMIT_SLIDING_WINDOW,
-    [WR_TOKEN_BUCKET] = WR_SCRIPT_LIMIT_TOKEN_BUCKET,
-    [WR_GCRA] = WR_SCRIPT_LIMIT_GCRA,
+static const char *const names[] = {
+    [WR_FIXED_WINDOW] = "fixed_window",
+    [WR_SLIDING_WINDOW] = "sliding_window",
+    [WR_TOKEN_BUCKET] = "token_bucket",
+    [WR_GCRA] = "gcra",
 };
 
 static void load(struct wr_slice prefix, struct wr_slice text, char sha[41])
@@ -53,10 +53,8 @@ static int start(void **state)
     redis_server_start(&server);
     redis = redisConnectUnix(server.socket);
     assert_true(redis != NULL && redis->err == 0);
-    for (int a = 0; a < 4; a++) {
-        load(wr_slice(NULL, 0), wr_script_text(script_of[a]), real_sha[a]);
-        load(wr_slice_str(fake_clock), wr_script_text(script_of[a]), fake_sha[a]);
-    }
+    load(wr_slice(NULL, 0), wr_script_text(WR_SCRIPT_LIMIT), real_sha);
+    load(wr_slice_str(fake_clock), wr_script_text(WR_SCRIPT_LIMIT), fake_sha);
     return 0;
 }
 
@@ -68,25 +66,44 @@ static int stop(void **state)
     return 0;
 }
 
-/* now: 0 is Redis's own clock. */
-static struct wr_limit_decision ask(const struct wr_limit_rule *rule, int64_t now, int64_t cost)
+/* The limits of one request, each with a key of its own: KEY, KEY2... now: 0 is Redis's own clock. */
+static void ask_all(size_t count, const struct wr_limit_rule *rules, const bool *observe, int64_t now, int64_t cost,
+                    struct wr_limit_decision *out)
 {
-    char text[5][24];
-    const char *argv[9] = { "EVALSHA", now ? fake_sha[rule->algorithm] : real_sha[rule->algorithm], "1", KEY };
-    const int64_t numbers[] = { rule->count, rule->window_us, rule->burst, cost, now };
-    int argc = now ? 9 : 8;
-    for (int i = 0; i < argc - 4; i++) {
-        snprintf(text[i], sizeof text[i], "%lld", (long long) numbers[i]);
-        argv[4 + i] = text[i];
+    const char *argv[40] = { "EVALSHA", now ? fake_sha : real_sha };
+    char text[40][32];
+    int argc = 2;
+#define ADD(...) (snprintf(text[argc], sizeof text[argc], __VA_ARGS__), argv[argc] = text[argc], argc++)
+    ADD("%zu", count);
+    for (size_t i = 0; i < count; i++)
+        i == 0 ? ADD("%s", KEY) : ADD("%s%zu", KEY, i + 1);
+    ADD("%lld", (long long) cost);
+    for (size_t i = 0; i < count; i++) {
+        ADD("%s", names[rules[i].algorithm]);
+        ADD("%d", observe && observe[i]);
+        ADD("%lld", (long long) rules[i].count);
+        ADD("%lld", (long long) rules[i].window_us);
+        ADD("%lld", (long long) rules[i].burst);
     }
+    if (now)
+        ADD("%lld", (long long) now);
+#undef ADD
     redisReply *r = redisCommandArgv(redis, argc, argv, NULL);
     assert_non_null(r);
     if (r->type == REDIS_REPLY_ERROR)
         fail_msg("%s", r->str);
-    assert_true(r->type == REDIS_REPLY_ARRAY && r->elements == 4);
-    struct wr_limit_decision d = { r->element[0]->integer == 1, r->element[1]->integer, r->element[2]->integer,
-                                   r->element[3]->integer };
+    assert_true(r->type == REDIS_REPLY_ARRAY && r->elements == 4 * count);
+    for (size_t i = 0; i < count; i++) {
+        redisReply **e = r->element + 4 * i;
+        out[i] = (struct wr_limit_decision){ e[0]->integer == 1, e[1]->integer, e[2]->integer, e[3]->integer };
+    }
     freeReplyObject(r);
+}
+
+static struct wr_limit_decision ask(const struct wr_limit_rule *rule, int64_t now, int64_t cost)
+{
+    struct wr_limit_decision d;
+    ask_all(1, rule, NULL, now, cost, &d);
     return d;
 }
 
@@ -137,7 +154,6 @@ static struct wr_limit_rule random_rule(enum wr_algorithm algorithm)
 static void random_sequences_agree(void **state)
 {
     (void) state;
-    static const char *names[] = { "fixed_window", "sliding_window", "token_bucket", "gcra" };
     for (int round = 0; round < 160; round++) {
         struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % 4));
         struct wr_limit_tally mine = { 0 };
@@ -153,10 +169,65 @@ static void random_sequences_agree(void **state)
                 now += (int64_t) wr_rand_below((uint64_t) rule.window_us);
             int64_t cost = 1 + (int64_t) wr_rand_below((uint64_t) rule.burst / 3 + 1);
             struct wr_limit_decision there = ask(&rule, now, cost);
-            struct wr_limit_decision here = wr_limit_decide(&rule, &mine, (struct wr_time){ now }, cost);
+            struct wr_limit_decision here = wr_limit_decide(&rule, &mine, (struct wr_time){ now }, cost, true);
             decisions_equal(&there, &here, names[rule.algorithm], step);
         }
         wr_limit_tally_fini(&rule, &mine);
+    }
+}
+
+static void several_limits_count_together_or_not_at_all(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < SEVERAL_CASES; i++) {
+        const struct several_case *c = &several_cases[i];
+        forget();
+        for (size_t n = 0; n < c->step_count; n++) {
+            struct wr_limit_decision got[3];
+            ask_all(c->count, c->rules, c->observe, START + c->steps[n].at, 1, got);
+            for (size_t k = 0; k < c->count; k++)
+                decisions_equal(&got[k], &c->steps[n].want[k], c->name, n);
+        }
+    }
+}
+
+/* As local.c does it. */
+static void decide_several(const struct wr_limit_rule *rules, const bool *observe, struct wr_limit_tally *states, int64_t now,
+                           int64_t cost, struct wr_limit_decision *out)
+{
+    bool refused = false;
+    for (int k = 0; k < 2; k++) {
+        out[k] = wr_limit_decide(&rules[k], &states[k], (struct wr_time){ now }, cost, false);
+        refused |= !out[k].allowed && !observe[k];
+    }
+    for (int k = 0; k < 2 && !refused; k++)
+        out[k] = wr_limit_decide(&rules[k], &states[k], (struct wr_time){ now }, cost, true);
+}
+
+static void random_sequences_of_two_limits_agree(void **state)
+{
+    (void) state;
+    for (int round = 0; round < 320; round++) {
+        const struct wr_limit_rule rules[2] = { random_rule((enum wr_algorithm) (round % 4)),
+                                                random_rule((enum wr_algorithm) (round / 4 % 4)) };
+        const bool observe[2] = { wr_rand_below(4) == 0, wr_rand_below(4) == 0 };
+        struct wr_limit_tally mine[2] = { 0 };
+        int64_t now = START;
+        forget();
+        for (size_t step = 0; step < 40; step++) {
+            const struct wr_limit_rule *r = &rules[wr_rand_below(2)];
+            now += (int64_t) wr_rand_below((uint64_t) r->window_us * (1 + wr_rand_below(3)) / (uint64_t) r->count + 2);
+            if (wr_rand_below(12) == 0)
+                now -= (int64_t) wr_rand_below((uint64_t) r->window_us);
+            int64_t cost = 1 + (int64_t) wr_rand_below((uint64_t) r->burst / 3 + 1);
+            struct wr_limit_decision there[2], here[2];
+            ask_all(2, rules, observe, now, cost, there);
+            decide_several(rules, observe, mine, now, cost, here);
+            for (int k = 0; k < 2; k++)
+                decisions_equal(&there[k], &here[k], names[rules[k].algorithm], step);
+        }
+        for (int k = 0; k < 2; k++)
+            wr_limit_tally_fini(&rules[k], &mine[k]);
     }
 }
 
@@ -288,6 +359,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_case_of_the_table),
         cmocka_unit_test(random_sequences_agree),
+        cmocka_unit_test(several_limits_count_together_or_not_at_all),
+        cmocka_unit_test(random_sequences_of_two_limits_agree),
         cmocka_unit_test(on_rediss_own_clock_fifty_of_150),
         cmocka_unit_test(a_lost_ttl_heals),
         cmocka_unit_test(whatever_stands_at_the_key_a_limit_starts_anew),

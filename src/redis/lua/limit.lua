@@ -1,0 +1,33 @@
+-- Decides all limits of one request together: it counts for all of them, or, if one refuses, for none.
+--
+-- KEYS: the clients' quotas.  ARGV: cost, then for each key: algorithm, 1 if it only observes or 0, count, window in microseconds, burst,
+-- as limit/algorithm.h means them, already brought within its maxima.  Answers for each key: allowed, remaining, reset_us,
+-- retry_after_us, the same numbers as limit/algorithm.c.
+--
+-- An algorithm gives whether it allows, and a function that counts if told so and gives the three numbers.
+--@include limit_common.lua
+--@include limit_fixed_window.lua
+--@include limit_sliding_window.lua
+--@include limit_token_bucket.lua
+--@include limit_gcra.lua
+local allowed, finish, refused, answers = { 0 }, { 0 }, false, { 0, 0, 0, 0 } -- with room for one limit, as most often there is
+for i = 1, #KEYS do
+    local a = i * 5 - 3
+    local burst = tonumber(ARGV[a + 4])
+    local cost = math.min(math.max(tonumber(ARGV[1]), 1), burst)
+    local weigh = ARGV[a] == 'gcra' and gcra or ARGV[a] == 'token_bucket' and token_bucket or
+        ARGV[a] == 'fixed_window' and fixed_window or sliding_window
+    allowed[i], finish[i] = weigh(KEYS[i], tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3]), burst, cost)
+    refused = refused or not (allowed[i] or ARGV[a + 1] == '1')
+end
+for i = 1, #KEYS do
+    local n, reset = i * 4, nil
+    answers[n - 3] = allowed[i] and 1 or 0
+    answers[n - 2], reset, answers[n] = finish[i](allowed[i] and not refused)
+    answers[n - 1] = reset
+    -- A refusal writes nothing, so it is what must notice that the key lost its time to live.
+    if not allowed[i] and redis.call('PTTL', KEYS[i]) < 0 then
+        redis.call('PEXPIRE', KEYS[i], ms(reset))
+    end
+end
+return answers
