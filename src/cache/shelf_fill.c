@@ -39,6 +39,12 @@ static void end(struct wr_shelf_fill *f, enum wr_err err)
     wr_shelf_fill_free(f);
 }
 
+static void wait_for_room(struct wr_shelf_fill *f)
+{
+    struct wr_span look = wr_flow_hurry(f->flow, f->shelf->loop->mono);
+    wr_timer_set(&f->idle, look.us > 0 ? look : IDLE_LOOK);
+}
+
 static void on_idle(struct wr_timer *timer)
 {
     struct wr_shelf_fill *f = WR_CONTAINER(timer, struct wr_shelf_fill, idle);
@@ -47,12 +53,14 @@ static void on_idle(struct wr_timer *timer)
     else if (wr_time_since(f->shelf->loop->mono, f->idle_since).us >= IDLE_MOST.us)
         end(f, WR_ERR_TIMEOUT);
     else
-        wr_timer_set(&f->idle, IDLE_LOOK);
+        wait_for_room(f);
 }
 
 static void on_room(struct wr_note *note)
 {
-    step(WR_CONTAINER(note, struct wr_shelf_fill, room));
+    struct wr_shelf_fill *f = WR_CONTAINER(note, struct wr_shelf_fill, room);
+    wr_flow_hurry(f->flow, f->shelf->loop->mono);
+    step(f);
 }
 
 static void on_later(struct wr_timer *timer)
@@ -209,7 +217,7 @@ static void step(struct wr_shelf_fill *f)
     switch (wr_flow_wish(f->flow, f->record.chunk, &from)) {
     case WR_FLOW_WAIT:
         f->idle_since = f->shelf->loop->mono;
-        wr_timer_set(&f->idle, IDLE_LOOK);
+        wait_for_room(f);
         return;
     case WR_FLOW_NOTHING:
         end(f, WR_ERR_CANCELLED);

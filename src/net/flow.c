@@ -7,6 +7,10 @@ struct piece {
     char octets[];
 };
 
+#define HURRY_AFTER WR_SPAN_S(1) /* so long, ... */
+#define HURRY_SHARE 10           /* ... and a tenth of the time, others wait for who is slower */
+#define HURRY_LOOK WR_SPAN_MS(100)
+
 #define INLINE_MOST (16 * 1024) /* a body known to be so short lives behind its flow, in the same allocation */
 
 struct wr_flow {
@@ -28,6 +32,8 @@ struct wr_flow {
     size_t inline_room; /* octets behind the struct that wait to become the first piece */
     pthread_mutex_t lock;
     struct wr_note *producer;
+    struct wr_time paced_since;   /* since when the readers' held_up is counted; 0: not yet */
+    struct wr_time held_up_since; /* who has read all waits for who hasn't; 0: nobody does */
     struct wr_buf trailers;
     TAILQ_HEAD(, wr_reader) readers;
     _Alignas(struct piece) char inline_piece[];
@@ -312,6 +318,55 @@ void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers)
     pthread_mutex_unlock(&f->lock);
 }
 
+/* --- who is too slow for the others --- */
+
+static bool is_full(const struct wr_flow *f)
+{
+    return room_now(f) == 0;
+}
+
+static bool holds_others_up(const struct wr_flow *f)
+{
+    const struct wr_reader *r;
+    TAILQ_FOREACH(r, &f->readers, entry)
+        if (r->at >= f->length && r->at < r->until && !r->behind)
+            return is_full(f);
+    return false;
+}
+
+/* For `more` others have waited for each who lags by half the window. Who is left behind closes on its own loop; what it is sending
+ * just now stays until then. */
+static void count_waiting(struct wr_flow *f, struct wr_span more, struct wr_span most)
+{
+    struct wr_reader *r;
+    TAILQ_FOREACH(r, &f->readers, entry) {
+        if (r->behind || r->at + WR_FLOW_WINDOW / 2 > f->length)
+            continue;
+        r->held_up.us += more.us;
+        if (r->held_up.us <= most.us)
+            continue;
+        r->behind = true;
+        wr_note_post(&r->note);
+    }
+}
+
+struct wr_span wr_flow_hurry(struct wr_flow *f, struct wr_time now)
+{
+    pthread_mutex_lock(&f->lock);
+    drop_passed(f);
+    if (f->paced_since.us == 0)
+        f->paced_since = now;
+    if (f->held_up_since.us)
+        count_waiting(f, wr_time_since(now, f->held_up_since),
+                      (struct wr_span){ HURRY_AFTER.us + wr_time_since(now, f->paced_since).us / HURRY_SHARE });
+    f->held_up_since.us = holds_others_up(f) ? now.us : 0;
+    struct wr_reader *first = TAILQ_FIRST(&f->readers);
+    bool shared = first && TAILQ_NEXT(first, entry);
+    struct wr_span again = { is_full(f) && shared ? HURRY_LOOK.us : 0 };
+    pthread_mutex_unlock(&f->lock);
+    return again;
+}
+
 /* The last reference is the producer's own: nobody is left to take another. */
 bool wr_flow_abandoned(const struct wr_flow *f)
 {
@@ -342,6 +397,10 @@ static bool enlist(struct wr_flow *f, struct wr_reader *r)
     r->listed = true;
     f->begun = true;
     drop_passed(f);
+    if (f->producer && f->starved && is_full(f)) { /* for it to see who waits for whom */
+        f->starved = false;
+        wr_note_post(f->producer);
+    }
     wake_producer(f);
     return true;
 }
@@ -353,7 +412,8 @@ bool wr_reader_open_part(struct wr_reader *r, struct wr_flow *f, struct wr_loop 
     r->at = at;
     r->until = length < UINT64_MAX - at ? at + length : UINT64_MAX;
     r->wake = wake;
-    r->listed = false;
+    r->listed = r->behind = false;
+    r->held_up = WR_SPAN_S(0);
     wr_note_init(&r->note, loop, on_note);
     if (settled(f)) {
         r->flow = f;
@@ -403,8 +463,8 @@ int wr_reader_peek(struct wr_reader *r, struct iovec *iov, int max, uint64_t lim
         return peek(f, r->at, iov, max, limit);
     }
     pthread_mutex_lock(&f->lock);
-    int n = peek(f, r->at, iov, max, limit);
-    *state = (enum wr_flow_state) f->state;
+    int n = r->behind ? 0 : peek(f, r->at, iov, max, limit);
+    *state = r->behind ? WR_FLOW_BEHIND : (enum wr_flow_state) f->state;
     pthread_mutex_unlock(&f->lock);
     return n;
 }

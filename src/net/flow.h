@@ -2,8 +2,9 @@
  *
  * The producer appends; readers send what has arrived and wait for more. A *kept* flow holds everything (it is being
  * stored, and late readers start at the front). A *windowed* flow frees what every reader has passed and tells the
- * producer to pause when the slowest lags too far: memory stays bounded by the window, not by the body. It carries
- * responses to clients and requests to origins alike; it knows nothing of HTTP.
+ * producer to pause when the slowest lags too far: memory stays bounded by the window, not by the body. Where others wait
+ * because of the slowest, it is left behind after a while: see wr_flow_hurry(). It carries responses to clients and requests
+ * to origins alike; it knows nothing of HTTP.
  *
  * Once WHOLE, a kept flow never changes again and is read without its lock. */
 #pragma once
@@ -16,7 +17,12 @@
 #define WR_FLOW_WINDOW (256 * 1024)
 #define WR_FLOW_PIECE (64 * 1024)
 
-enum wr_flow_state { WR_FLOW_ARRIVING, WR_FLOW_WHOLE, WR_FLOW_BROKEN };
+enum wr_flow_state {
+    WR_FLOW_ARRIVING,
+    WR_FLOW_WHOLE,
+    WR_FLOW_BROKEN,
+    WR_FLOW_BEHIND, /* to one reader only: the others no longer wait for it, and it gets nothing more here */
+};
 
 struct wr_flow;
 
@@ -28,6 +34,8 @@ struct wr_reader {
     uint64_t at;                            /* how far it has read */
     uint64_t until;                         /* it wants nothing from here on */
     bool listed;
+    bool behind;                            /* this and the next behind the flow's lock */
+    struct wr_span held_up;                 /* how long others have waited for it */
     TAILQ_ENTRY(wr_reader) entry;
 };
 
@@ -55,6 +63,10 @@ void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers);
  * read it has what they wanted. A kept flow wants everything. */
 enum wr_flow_wish { WR_FLOW_MORE, WR_FLOW_WAIT, WR_FLOW_NOTHING };
 enum wr_flow_wish wr_flow_wish(struct wr_flow *f, uint64_t grain, uint64_t *from);
+/* For a producer that waits for room, and again when it has got some: does a reader hold up others who have read all there is? Who
+ * has done so for more than a second, and a tenth of the time besides, is left behind. Gives when to ask again if nothing happens
+ * before; 0: never. now: monotonic. */
+struct wr_span wr_flow_hurry(struct wr_flow *f, struct wr_time now);
 /* Does nobody but the producer hold it, so that no reader can come? */
 bool wr_flow_abandoned(const struct wr_flow *f);
 
@@ -68,8 +80,8 @@ bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop
 bool wr_reader_open_part(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at, uint64_t length,
                          void (*wake)(struct wr_reader *)) WR_MUST_USE;
 /* Up to max iovecs of what has arrived from r->at on (limit: at most so many octets); gives their count and in *state how
- * the flow stood at that moment. 0 and ARRIVING: wake() will be called. 0 and WHOLE: that was all. The octets hold until
- * wr_reader_advance() or close. */
+ * the flow stood at that moment. 0 and ARRIVING: wake() will be called. 0 and WHOLE: that was all. 0 and BEHIND: close it, and look
+ * elsewhere for what comes from r->at on. The octets hold until wr_reader_advance() or close. */
 int wr_reader_peek(struct wr_reader *r, struct iovec *iov, int max, uint64_t limit, enum wr_flow_state *state);
 void wr_reader_advance(struct wr_reader *r, uint64_t octets);
 /* Harmless on a zeroed or closed reader. */

@@ -221,7 +221,12 @@ void wr_run_wait(struct wr_exchange_run *run)
 {
     /* Nothing left to send just now but not all sent: the client is waited for, which is not the origin's fault. */
     bool on_client = !run->out.done && !run->out.refused && !run->wire->socket.writing;
-    if (on_client || run->in.paused)
+    struct wr_span look = { 0 };
+    if (run->in.paused)
+        look = wr_flow_hurry(run->in.flow, run->origins->loop->mono);
+    if (look.us > 0)
+        wr_timer_set(&run->deadline, look);
+    else if (on_client || run->in.paused)
         wr_timer_clear(&run->deadline);
     else
         wr_timer_set(&run->deadline, run->origin->policy->response_timeout);
@@ -312,6 +317,10 @@ static void on_deadline(struct wr_timer *t)
         unanswered(run);
         break;
     case WR_RUN_BODY:
+        if (run->in.paused) {
+            wr_run_wait(run);
+            break;
+        }
         wr_backend_late(run->peer->backend, t->loop->mono);
         wr_run_finish(run, WR_ERR_ORIGIN_TIMEOUT);
         break;

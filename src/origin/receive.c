@@ -130,6 +130,7 @@ static void read_body(struct wr_exchange_run *run)
 void wr_receive_resume(struct wr_exchange_run *run)
 {
     run->in.paused = false;
+    wr_flow_hurry(run->in.flow, run->origins->loop->mono);
     wr_socket_read(&run->wire->socket, true);
     read_body(run);
 }

@@ -6,7 +6,7 @@
 
 #define MAX_AGAIN 4 /* Vary that changes with every look: give up sharing */
 
-static struct wr_flight_order order_of(struct wr_txn *t)
+struct wr_flight_order wr_txn_order(struct wr_txn *t)
 {
     struct wr_flight_order order = {
         .tenure = t->tenure,
@@ -26,7 +26,7 @@ static struct wr_flight_order order_of(struct wr_txn *t)
     return order;
 }
 
-static void on_told(struct wr_audience *a)
+void wr_txn_on_told(struct wr_audience *a)
 {
     wr_txn_wake(WR_CONTAINER(a, struct wr_txn, audience));
 }
@@ -48,8 +48,8 @@ enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd)
     t->alone = true;
     if (t->limit == WR_LIMIT_PENDING)
         return WR_TXN_FOLLOW; /* which lets it go once the limit has said yes */
-    struct wr_flight_order order = order_of(t);
-    t->audience.told = on_told;
+    struct wr_flight_order order = wr_txn_order(t);
+    t->audience.told = wr_txn_on_told;
     t->audience.interim = on_interim;
     wr_flight_alone(&t->audience, &order);
     return WR_TXN_FOLLOW;
@@ -69,12 +69,12 @@ static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_firs
         return wr_txn_fetch_alone(t, fwd);
     t->fwd = fwd;
     t->alone = false;
-    struct wr_flight_order order = order_of(t);
+    struct wr_flight_order order = wr_txn_order(t);
     order.look_first = look_first;
     order.copy = look_first ? t->copy : NULL;
     order.solo = !look_first && t->stale && !wr_rules_collapses(t->stale);
     order.body = NULL;
-    t->audience.told = on_told;
+    t->audience.told = wr_txn_on_told;
     t->audience.interim = on_interim;
     wr_flight_board(&t->audience, &order, t->limit != WR_LIMIT_PENDING && wr_txn_may_fetch(t));
     return WR_TXN_FOLLOW;
@@ -82,7 +82,7 @@ static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_firs
 
 static void refresh_behind(struct wr_txn *t, struct wr_object *object)
 {
-    struct wr_flight_order order = order_of(t);
+    struct wr_flight_order order = wr_txn_order(t);
     order.stale = object;
     order.body = NULL;
     wr_flight_behind(&order);

@@ -37,7 +37,7 @@ static void frame_last_chunk(struct wr_txn *t)
     begin_frame(t);
     wr_buf_add_str(&t->frame, t->sent ? "\r\n0\r\n" : "0\r\n");
     if (t->wants_trailers)
-        wr_buf_add_slice(&t->frame, wr_flow_trailers(t->object->flow));
+        wr_buf_add_slice(&t->frame, wr_flow_trailers(wr_txn_flow(t)));
     wr_buf_add_str(&t->frame, "\r\n");
     t->last_frame = true;
 }
@@ -157,7 +157,7 @@ static bool complete(struct wr_txn *t, const struct load *l)
     if (t->chunked)
         return false;
     if (t->left == UINT64_MAX)
-        return l->flow == WR_FLOW_WHOLE && t->sent == wr_flow_length(t->object->flow);
+        return l->flow == WR_FLOW_WHOLE && t->sent == t->rest_from + wr_flow_length(wr_txn_flow(t));
     return t->left == 0 && !next_part(t);
 }
 
@@ -183,12 +183,14 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
         l.head = l.frame = l.content = 0;
         load_head(t, &l);
         load_content(t, &l);
+        if (l.flow == WR_FLOW_BEHIND)
+            return wr_txn_ask_rest(t) ? WR_TXN_WAIT : give_up(t, WR_ERR_TOO_SLOW);
         size_t total = l.head + l.frame + l.content;
         if (total == 0) {
             if (complete(t, &l))
                 return WR_TXN_LOG;
             if (l.flow == WR_FLOW_BROKEN)
-                return give_up(t, wr_flow_err(t->object->flow));
+                return give_up(t, wr_flow_err(wr_txn_flow(t)));
             if (l.flow == WR_FLOW_WHOLE && t->left != UINT64_MAX && t->left > 0 && !t->chunked)
                 return give_up(t, WR_ERR_ORIGIN_CLOSED); /* shorter than announced */
             if (frame_left(t).len > 0)
@@ -261,9 +263,24 @@ enum wr_txn_stage wr_txn_deliver_enter(struct wr_txn *t)
     return begin(t);
 }
 
+/* What is still to come of the content is fetched for this one alone. */
+static enum wr_txn_stage go_on_elsewhere(struct wr_txn *t)
+{
+    switch (wr_txn_take_rest(t, on_more)) {
+    case WR_FLOW_ARRIVING:
+        return WR_TXN_WAIT;
+    case WR_FLOW_WHOLE:
+        return send_on(t);
+    default:
+        return give_up(t, WR_ERR_TOO_SLOW);
+    }
+}
+
 enum wr_txn_stage wr_txn_deliver_resume(struct wr_txn *t)
 {
     if (t->invalidation)
         return WR_TXN_WAIT;
+    if (t->rest_asked)
+        return go_on_elsewhere(t);
     return t->head_done ? send_on(t) : begin(t);
 }

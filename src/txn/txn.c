@@ -62,6 +62,7 @@ static void disarm(struct wr_txn *t)
     wr_audience_leave(&t->audience);
     wr_txn_purge_cancel(t);
     wr_txn_leave_invalidation(t);
+    wr_txn_leave_rest(t);
     wr_reader_close(&t->reader);
     if (t->upload) {
         if (t->body_open)
@@ -71,6 +72,7 @@ static void disarm(struct wr_txn *t)
         wr_body_reader_fini(&t->body);
         t->upload = NULL;
     }
+    wr_object_unref(t->rest);
     wr_near_give(t->worker->near, t->object);
     wr_near_give(t->worker->near, t->marker);
     wr_object_unref(t->stale);

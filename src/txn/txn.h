@@ -81,6 +81,10 @@ struct wr_txn {
     struct wr_slice stored_head; /* what of it goes out as stored, before `out` */
     size_t head_sent, part;
     struct wr_reader reader;
+    struct wr_object *rest;      /* where the content goes on, for one whom its flow has left behind; or NULL */
+    struct wr_txn_reread *reread; /* Redis is asked for it; in the arena; or NULL */
+    bool rest_asked;             /* who is to bring it hasn't said yet */
+    uint64_t rest_from;          /* what offset in the content its flow begins at */
     uint64_t left;               /* octets of content still to send of this part; UINT64_MAX: until the end */
     bool chunked, no_content, close, head_done, wants_trailers;
     size_t frame_sent;
@@ -155,6 +159,21 @@ struct wr_slice wr_txn_request_id(struct wr_txn *t);
 bool wr_txn_peer_trusted(const struct wr_txn *t);
 /* s30: fills in what the order says of who asks. In the arena. */
 void wr_txn_forwarded(struct wr_txn *t, struct wr_flight_order *order);
+/* s50: what a flight for it would be told. Borrows from the transaction. */
+struct wr_flight_order wr_txn_order(struct wr_txn *t);
+void wr_txn_on_told(struct wr_audience *a);
+/* rest.c: the flow has left its reader behind: asks for what is still to come of just this content. false: that can't be
+ * had, and the answer has to be cut. */
+bool wr_txn_ask_rest(struct wr_txn *t) WR_MUST_USE;
+/* rest.c: what has come of that. ARRIVING: nothing yet. WHOLE: the reader goes on. BROKEN: the answer has to be cut. */
+enum wr_flow_state wr_txn_take_rest(struct wr_txn *t, void (*wake)(struct wr_reader *));
+/* rest.c: doesn't wait for Redis any more; harmless when it doesn't. */
+void wr_txn_leave_rest(struct wr_txn *t);
+/* The flow it reads by now. */
+static inline struct wr_flow *wr_txn_flow(const struct wr_txn *t)
+{
+    return t->rest ? t->rest->flow : t->object->flow;
+}
 /* s40: Redis was waited for in vain to know its limit: it has waited enough. */
 static inline bool wr_txn_redis_was_late(const struct wr_txn *t)
 {

@@ -402,6 +402,58 @@ static void a_producer_is_told_what_is_wanted(void **state)
     wr_loop_fini(&loop);
 }
 
+static enum wr_flow_state state_of(struct wr_reader *r)
+{
+    enum wr_flow_state state;
+    struct iovec iov[8];
+    wr_reader_peek(r, iov, 8, UINT64_MAX, &state);
+    return state;
+}
+
+/* Others wait a second for a slow one, and a tenth of the time besides; whoever reads alone is waited for as long as it takes. */
+static void who_holds_others_up_is_left_behind(void **state)
+{
+    (void) state;
+    static char octets[WR_FLOW_WINDOW];
+    struct wr_loop loop;
+    struct wr_note note;
+    struct wr_reader fast, slow;
+    struct wr_time at = { WR_SPAN_S(1000).us };
+    assert_int_equal(wr_loop_init(&loop, 0), 0);
+    struct wr_flow *f = wr_flow_new(UINT64_MAX, false, 0);
+    wr_note_init(&note, &loop, on_room_news);
+    wr_flow_producer(f, &note);
+    room_news = 0;
+    assert_true(wr_reader_open(&slow, f, &loop, 0, no_wake));
+    wr_flow_append(f, wr_slice(octets, sizeof octets));
+    assert_int_equal(wr_flow_room(f), 0);
+    assert_int_equal(wr_flow_hurry(f, at).us, 0);
+    assert_int_equal(wr_flow_hurry(f, wr_time_add(at, WR_SPAN_S(600))).us, 0);
+    assert_true(wr_reader_open(&fast, f, &loop, 0, no_wake));
+    event_base_loop(loop.base, EVLOOP_NONBLOCK);
+    assert_int_equal(room_news, 1); /* for the producer to look who waits for whom */
+    at = wr_time_add(at, WR_SPAN_S(600));
+    assert_true(wr_flow_hurry(f, at).us > 0); /* there are two, and neither waits yet */
+    at = wr_time_add(at, WR_SPAN_S(5));
+    wr_reader_advance(&fast, sizeof octets);
+    assert_true(wr_flow_hurry(f, at).us > 0);
+    at = wr_time_add(at, WR_SPAN_S(61)); /* a tenth of 666 s and a second are more */
+    wr_flow_hurry(f, at);
+    assert_int_equal(state_of(&slow), WR_FLOW_ARRIVING);
+    at = wr_time_add(at, WR_SPAN_S(10));
+    wr_flow_hurry(f, at);
+    assert_int_equal(state_of(&slow), WR_FLOW_BEHIND);
+    assert_int_equal(state_of(&fast), WR_FLOW_ARRIVING);
+    assert_int_equal(wr_flow_room(f), 0); /* what it is sending stays until it has closed */
+    wr_reader_close(&slow);
+    assert_true(wr_flow_room(f) > 0);
+    wr_flow_end(f, WR_OK, wr_slice(NULL, 0));
+    wr_reader_close(&fast);
+    wr_note_fini(&note);
+    wr_flow_unref(f);
+    wr_loop_fini(&loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +466,7 @@ int main(void)
         cmocka_unit_test(empty_flow_is_whole),
         cmocka_unit_test(a_producer_is_told_what_is_wanted),
         cmocka_unit_test(compact_copy_is_tight_and_equal),
+        cmocka_unit_test(who_holds_others_up_is_left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

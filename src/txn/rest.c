@@ -1,0 +1,189 @@
+/* The rest of a content, for one who was too slow to share it with others: their flow has left it behind in the middle.
+ *
+ * What has been sent can't be unsent, so only the very same content may go on there. What came out of Redis is read there again, if it
+ * is still the same storing. Else the origin is asked for the part that is missing, on condition that its strong entity tag is still
+ * the one that was sent (RFC 9110 13.1.5, 14.2). An origin that sends the whole instead, under the same tag, is read from there on. */
+#include "http/conditional.h"
+#include "http/range.h"
+#include "txn/txn.h"
+
+static bool is_strong(struct wr_slice etag)
+{
+    return etag.at && wr_etag_equal_strong(etag, etag);
+}
+
+static bool is_condition(const struct wr_field *f)
+{
+    switch (f->id) {
+    case WR_F_RANGE:
+    case WR_F_IF_RANGE:
+    case WR_F_IF_MATCH:
+    case WR_F_IF_NONE_MATCH:
+    case WR_F_IF_MODIFIED_SINCE:
+    case WR_F_IF_UNMODIFIED_SINCE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void add(struct wr_head *h, enum wr_field_id id, struct wr_slice name, struct wr_slice value)
+{
+    h->fields[h->field_count++] = (struct wr_field){ .name = name, .value = value, .id = (uint16_t) id };
+    h->known |= UINT64_C(1) << (id % 64);
+}
+
+/* The request once more, for the rest only. */
+static struct wr_head ask_of(struct wr_txn *t)
+{
+    struct wr_head ask = t->head;
+    ask.fields = wr_arena_alloc(&t->arena, (t->head.field_count + 2) * sizeof *ask.fields);
+    ask.field_count = 0;
+    for (size_t i = 0; i < t->head.field_count; i++)
+        if (!is_condition(&t->head.fields[i]))
+            ask.fields[ask.field_count++] = t->head.fields[i];
+    uint64_t from = t->reader.at, until = t->reader.until;
+    struct wr_slice range = until == UINT64_MAX
+                                ? wr_arena_printf(&t->arena, "bytes=%llu-", (unsigned long long) from)
+                                : wr_arena_printf(&t->arena, "bytes=%llu-%llu", (unsigned long long) from,
+                                                  (unsigned long long) until - 1);
+    add(&ask, WR_F_RANGE, WR_SLICE("Range"), range);
+    add(&ask, WR_F_IF_RANGE, WR_SLICE("If-Range"), t->object->etag);
+    return ask;
+}
+
+static bool ask_origin(struct wr_txn *t)
+{
+    if (t->head.method != WR_METHOD_GET || t->object->meta.status != 200 || !is_strong(t->object->etag))
+        return false;
+    struct wr_head ask = ask_of(t);
+    struct wr_flight_order order = wr_txn_order(t);
+    order.request = &ask;
+    order.stale = NULL;
+    order.marker = NULL;
+    order.body = NULL;
+    t->audience.told = wr_txn_on_told;
+    t->audience.interim = NULL;
+    wr_flight_alone(&t->audience, &order);
+    return true;
+}
+
+/* --- out of Redis --- */
+
+struct wr_txn_reread {
+    struct wr_shelf_read read;
+    struct wr_txn *txn;
+    bool done;
+    struct wr_object *object;
+};
+
+static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
+{
+    struct wr_txn_reread *again = WR_CONTAINER(read, struct wr_txn_reread, read);
+    (void) err;
+    again->done = true;
+    again->object = object;
+    wr_txn_wake(again->txn);
+}
+
+static bool ask_redis(struct wr_txn *t)
+{
+    if (!t->from_redis || t->worker->shelf == NULL)
+        return false;
+    struct wr_txn_reread *again = wr_arena_zalloc(&t->arena, sizeof *again);
+    again->txn = t;
+    again->read.done = on_read;
+    again->read.early = again->read.part = true;
+    if (wr_shelf_get(t->worker->shelf, &again->read, t->object->host, t->object->hash, t->object->key) != WR_OK)
+        return false;
+    t->reread = again;
+    return true;
+}
+
+void wr_txn_leave_rest(struct wr_txn *t)
+{
+    struct wr_txn_reread *again = t->reread;
+    if (again == NULL)
+        return;
+    t->reread = NULL;
+    if (!again->done)
+        wr_shelf_cancel(&again->read);
+    wr_object_unref(again->object);
+}
+
+/* --- what is said --- */
+
+bool wr_txn_ask_rest(struct wr_txn *t)
+{
+    uint64_t at = t->reader.at, until = t->reader.until;
+    wr_reader_close(&t->reader);
+    t->reader.at = at; /* where it goes on */
+    t->reader.until = until;
+    wr_audience_leave(&t->audience);
+    wr_timer_clear(&t->conn->timer);
+    t->rest_asked = t->rest == NULL && (ask_redis(t) || ask_origin(t));
+    return t->rest_asked;
+}
+
+/* The reader goes on at `at` of this one's flow. */
+static enum wr_flow_state go_on(struct wr_txn *t, struct wr_object *o, uint64_t at, void (*wake)(struct wr_reader *))
+{
+    uint64_t from = t->reader.at, until = t->reader.until;
+    uint64_t length = until == UINT64_MAX ? UINT64_MAX : until - from;
+    if (!wr_reader_open_part(&t->reader, o->flow, &t->worker->loop, at, length, wake))
+        return WR_FLOW_BROKEN;
+    t->rest = wr_object_ref(o);
+    t->rest_from = from - at;
+    return WR_FLOW_WHOLE;
+}
+
+/* Where in its flow the rest begins. false: it is another content, or another part of it. */
+static bool place_of(struct wr_txn *t, const struct wr_object *o, uint64_t *at)
+{
+    struct wr_head head;
+    wr_build_head(o, &t->arena, &head);
+    const struct wr_field *etag = wr_head_get(&head, WR_F_ETAG), *range = wr_head_get(&head, WR_F_CONTENT_RANGE);
+    struct wr_content_range part;
+    *at = t->reader.at;
+    if (etag == NULL || !wr_etag_equal_strong(etag->value, t->object->etag))
+        return false;
+    if (o->meta.status == 200)
+        return true;
+    *at = 0;
+    return o->meta.status == 206 && range && wr_content_range_parse(range->value, &part) && part.satisfied &&
+           part.range.first == t->reader.at;
+}
+
+static enum wr_flow_state take_from_origin(struct wr_txn *t, void (*wake)(struct wr_reader *))
+{
+    struct wr_news news;
+    uint64_t at;
+    enum wr_flow_state result = WR_FLOW_ARRIVING;
+    wr_audience_news(&t->audience, &news);
+    if (news.verdict == WR_VERDICT_OBJECT && place_of(t, news.object, &at))
+        result = go_on(t, news.object, at, wake);
+    else if (news.verdict != WR_VERDICT_NONE)
+        result = WR_FLOW_BROKEN;
+    wr_news_fini(&news);
+    return result;
+}
+
+/* If it isn't there any more, the origin may have it. */
+static enum wr_flow_state take_from_redis(struct wr_txn *t, void (*wake)(struct wr_reader *))
+{
+    struct wr_object *o = t->reread->object;
+    if (!t->reread->done)
+        return WR_FLOW_ARRIVING;
+    enum wr_flow_state result = WR_FLOW_BROKEN;
+    if (o && o->flow && o->meta.version == t->object->meta.version)
+        result = go_on(t, o, t->reader.at, wake);
+    wr_txn_leave_rest(t);
+    return result == WR_FLOW_BROKEN && ask_origin(t) ? WR_FLOW_ARRIVING : result;
+}
+
+enum wr_flow_state wr_txn_take_rest(struct wr_txn *t, void (*wake)(struct wr_reader *))
+{
+    enum wr_flow_state result = t->reread ? take_from_redis(t, wake) : take_from_origin(t, wake);
+    t->rest_asked = result == WR_FLOW_ARRIVING;
+    return result;
+}
