@@ -14,7 +14,6 @@ struct wr_object *wr_build_passed(const struct wr_meta *meta, const struct wr_he
                                   struct wr_flow *flow);
 struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names,
                                 const struct wr_meta *of);
-struct wr_object *wr_build_pass(const struct wr_key *key, struct wr_time now, struct wr_span ttl);
 /* The fields of `stored` as `not_modified` leaves them (RFC 9111 3.2): for judging the updated response anew.
  * In the arena. */
 void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified,

@@ -186,17 +186,6 @@ struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice na
     return wr_object_new(&like, NULL);
 }
 
-struct wr_object *wr_build_pass(const struct wr_key *key, struct wr_time now, struct wr_span ttl)
-{
-    struct wr_object like = {
-        .key = key->text,
-        .host = key->host,
-        .meta = { .kind = WR_OBJECT_PASS, .request_time = now, .response_time = now, .lifetime = ttl,
-                  .swr = WR_SPAN_NONE, .sie = WR_SPAN_NONE, .version = wr_rand_u64() },
-    };
-    return wr_object_new(&like, NULL);
-}
-
 /* --- a 304 --- */
 
 static bool never_updated(const struct wr_field *f)

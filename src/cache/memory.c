@@ -256,7 +256,7 @@ static bool fits(const struct wr_memory *m, const struct wr_object *o)
     return o->flow == NULL || (wr_flow_kept(o->flow) && wr_flow_length(o->flow) <= wr_memory_most(m, o->head.len));
 }
 
-bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires)
+static bool put(struct wr_memory *m, struct wr_object *object, struct wr_time expires, bool only_new)
 {
     WR_CHECK(object->flow == NULL || wr_flow_state(object->flow) == WR_FLOW_WHOLE);
     struct wr_entry *e = calloc(1, sizeof *e);
@@ -275,6 +275,12 @@ bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time
     struct wr_entry *dead = NULL;
     pthread_mutex_lock(&s->lock);
     struct wr_entry *old = wr_table_find(&s->table, object->hash);
+    if (old && only_new) {
+        pthread_mutex_unlock(&s->lock);
+        wr_object_unref(object);
+        free(e);
+        return false;
+    }
     if (old) {
         e->visited = old->visited; /* a refreshed response is as wanted as it was */
         take_out(m, s, old, &dead);
@@ -285,6 +291,16 @@ bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time
     bury(m, dead);
     make_room(m, object);
     return true;
+}
+
+bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires)
+{
+    return put(m, object, expires, false);
+}
+
+bool wr_memory_put_new(struct wr_memory *m, struct wr_object *object, struct wr_time expires)
+{
+    return put(m, object, expires, true);
 }
 
 static bool drop(struct wr_memory *m, struct wr_hash hash, const struct wr_object *only)

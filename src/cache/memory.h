@@ -24,6 +24,8 @@ struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash);
 /* Takes a reference of its own; replaces what was there. The flow must be WHOLE. A content larger than
  * max_object is refused. expires: monotonic, when it is worth nothing any more. */
 bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires);
+/* The same, unless something is there: false then, too. */
+bool wr_memory_put_new(struct wr_memory *m, struct wr_object *object, struct wr_time expires);
 /* `variant`, which has been put, is found through this VARY marker: it is dropped with the marker, and when too many came
  * after it. Nothing happens if the marker isn't here. */
 void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, struct wr_hash variant);

@@ -13,7 +13,6 @@
 enum wr_object_kind {
     WR_OBJECT_RESPONSE, /* a stored response */
     WR_OBJECT_VARY,     /* under the primary key: which request fields choose among its variants */
-    WR_OBJECT_PASS,     /* pass marker: what lies here may not be shared, don't queue for it */
 };
 
 enum wr_object_flag {
@@ -64,7 +63,7 @@ struct wr_object {
     struct wr_slice first_only;   /* field lines that only the request that fetched it may see
                                      (private="...", no-cache="..."): not written to Redis */
     struct wr_slice generations;  /* of its tags, host and the whole cache when it was stored: opaque here */
-    struct wr_flow *flow;         /* NULL: no content (VARY, PASS) */
+    struct wr_flow *flow;         /* NULL: no content (VARY) */
     struct wr_time softened;      /* wall clock, beside the record: what was fetched before is stale; 0: nothing is */
     struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
     bool own;                     /* this process has fetched it, and stores it in Redis */

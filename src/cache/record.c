@@ -138,7 +138,7 @@ static bool is_mark(struct wr_slice mark)
 static void take_meta(struct input *in, struct wr_slice key, struct wr_slice head, struct wr_meta *m)
 {
     struct wr_slice mark = take(in, 4);
-    if (!is_mark(mark) || (unsigned char) mark.at[3] > WR_OBJECT_PASS) {
+    if (!is_mark(mark) || (unsigned char) mark.at[3] > WR_OBJECT_VARY) {
         in->broken = true;
         return;
     }

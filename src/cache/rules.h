@@ -29,8 +29,8 @@ void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head
  * the caller draws `jitter01` from [0,1) and it only shortens), swr, sie. detail: why not. */
 enum wr_storing {
     WR_STORE,
-    WR_STORE_NOT,      /* not shareable: leave a pass marker */
-    WR_STORE_NOT_NOW,  /* an error or such: don't store, but don't mark either */
+    WR_STORE_NOT,      /* the response itself forbids it: a pass marker may be due (passes.h) */
+    WR_STORE_NOT_NOW,  /* it says nothing of the next one */
 };
 enum wr_storing wr_rules_store(const struct wr_cache_policy *policy, const struct wr_head *request,
                                const struct wr_request_rules *asked, const struct wr_head *response,
@@ -60,10 +60,15 @@ static inline bool wr_rules_sent_fresh(const struct wr_object *object)
 {
     return object->meta.lifetime.us > object->meta.initial_age.us - object->meta.fetch_time.us;
 }
-/* Does this pass marker speak of this request? */
-static inline bool wr_rules_passes(const struct wr_request_rules *asked, const struct wr_object *marker)
+/* What sets this request apart from others, as flags: 0 or FOR_AUTHORIZED. */
+static inline unsigned wr_rules_apart(const struct wr_request_rules *asked)
 {
-    return asked->authorized || !(marker->meta.flags & WR_OF_FOR_AUTHORIZED);
+    return asked->authorized ? (unsigned) WR_OF_FOR_AUTHORIZED : 0;
+}
+/* Does it concern this request that nothing could be shared of the answer to one that was set apart so? */
+static inline bool wr_rules_concerns(unsigned apart, const struct wr_request_rules *asked)
+{
+    return apart == 0 || (apart & wr_rules_apart(asked)) != 0;
 }
 /* May it be served although stale, because the origin failed (RFC 5861 4 and RFC 9111 4.2.4)? */
 bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,

@@ -80,8 +80,6 @@ struct wr_span wr_rules_keep(const struct wr_cache_policy *policy, const struct 
 {
     const struct wr_meta *m = &object->meta;
     struct wr_span left = wr_object_freshness(object, now);
-    if (m->kind == WR_OBJECT_PASS)
-        return left;
     /* a stale response is good for a 304 instead of a body, and for when the origin can't be reached */
     bool validator = object->etag.at || object->last_modified.at;
     struct wr_span beyond = clamp(m->lifetime, WR_SPAN_S(validator ? 3600 : 300), WR_SPAN_S(86400));

@@ -56,18 +56,10 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
 
 enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
-    bool passes;
     wr_flight_remember(f, object);
     switch (object->meta.kind) {
     case WR_OBJECT_VARY:
         wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_AGAIN, .object = object }, false);
-        return WR_FLIGHT_DONE;
-    case WR_OBJECT_PASS:
-        passes = wr_rules_passes(&f->rules, object);
-        wr_object_unref(object);
-        if (!passes)
-            return miss;
-        wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
         return WR_FLIGHT_DONE;
     default:
         WR_COUNT(redis_hits);

@@ -1,6 +1,7 @@
 /* The origin's head has come: what is it to the audience and to the stores? */
 #include "base/rand.h"
 #include "cache/freshness.h"
+#include "cache/passes.h"
 #include "flight/flight_priv.h"
 #include "flight/location.h"
 #include "stats/stats.h"
@@ -76,20 +77,6 @@ void wr_flight_failed(struct wr_flight *f, enum wr_err err)
 
 /* --- it may not be shared --- */
 
-void wr_flight_leave_pass_marker(struct wr_flight *f)
-{
-    struct wr_span ttl = f->order.route->cache.pass_ttl;
-    if (ttl.us <= 0)
-        return;
-    struct wr_object *marker = wr_build_pass(&f->order.key, f->loop->now, ttl);
-    if (f->rules.authorized)
-        marker->meta.flags |= WR_OF_FOR_AUTHORIZED;
-    marker->checked = wr_flight_began(f);
-    marker->own = f->tenure->worker->shelf != NULL;
-    wr_flight_put(f, marker);
-    wr_object_unref(marker);
-}
-
 static uint64_t announced_length(const struct wr_flight *f, const struct wr_head *head)
 {
     if (head->framing == WR_FRAMING_LENGTH)
@@ -164,6 +151,13 @@ static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head,
     return wr_key_variant(&f->order.primary, f->order.marker, &f->request, &f->arena, values);
 }
 
+static void end_passes(struct wr_flight *f)
+{
+    struct wr_passes *passes = f->tenure->worker->shared->passes;
+    wr_passes_end(passes, f->order.key.hash);
+    wr_passes_end(passes, f->built->hash);
+}
+
 static void remember_marker(struct wr_flight *f)
 {
     struct wr_memory *memory = f->tenure->worker->shared->memory;
@@ -182,6 +176,7 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     struct wr_flow *flow = flow_for(f, head, true);
     f->built = wr_build_object(&key, values, meta, head, f->tenure->worker->shared->via[head->minor], flow);
     wr_flow_unref(flow);
+    end_passes(f);
     remember_marker(f);
     if (!wr_flight_ask_generations(f))
         wr_flight_arrive(f);
@@ -221,6 +216,10 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     f->storing = storing;
     if (storing == WR_STORE)
         wr_flight_ask_generations(f);
+    else
+        wr_flight_leave_pass_marker(f, &merged);
+    if (wr_rules_collapses(f->built) && storing == WR_STORE)
+        end_passes(f);
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, 304);
     news.validated = true;
     news.stored = storing == WR_STORE && wr_flow_state(stale->flow) == WR_FLOW_WHOLE && wr_flow_kept(stale->flow) && store_agrees(f);
@@ -286,9 +285,9 @@ static bool asks_for_less(const struct wr_flight *f, const struct wr_head *head)
     return head->status == 200 && large && wr_head_get(&f->request, WR_F_RANGE) != NULL;
 }
 
-static enum wr_outcome unshared_outcome(const struct wr_flight *f, const struct wr_head *head)
+static enum wr_outcome unshared_outcome(const struct wr_head *head, bool marked)
 {
-    if (f->storing == WR_STORE_NOT)
+    if (marked)
         return WR_OUTCOME_PRIVATE;
     return wr_rules_is_error(head->status) ? WR_OUTCOME_ERROR : WR_OUTCOME_PERSONAL;
 }
@@ -319,13 +318,14 @@ void wr_flight_take_head(struct wr_flight *f, const struct wr_head *came)
         return;
     }
     f->storing = judge(f, head, &meta);
-    if (f->storing == WR_STORE) {
+    if (f->storing == WR_STORE && wr_flight_claims(f, &meta)) {
         store(f, head, &meta);
         return;
     }
-    if (f->storing == WR_STORE_NOT)
-        wr_flight_leave_pass_marker(f);
-    wr_flight_unlock(f, unshared_outcome(f, head));
+    bool marked = wr_flight_leave_pass_marker(f, head);
+    if (f->storing == WR_STORE)
+        f->storing = WR_STORE_NOT_NOW;
+    wr_flight_unlock(f, unshared_outcome(head, marked));
     if (asks_for_less(f, head)) {
         wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
         end_early(f);

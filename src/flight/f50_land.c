@@ -149,7 +149,7 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
         return WR_FLIGHT_DONE; /* a 304 for a large object that is still coming out of Redis */
     if (!wr_flow_kept(f->built->flow)) {
         if (!f->alone && (f->order.stale == NULL || f->order.stale->flow != f->built->flow))
-            wr_flight_leave_pass_marker(f); /* it grew over what a store takes */
+            wr_flight_mark_too_large(f);
         wr_flight_unlock(f, WR_OUTCOME_PRIVATE);
         return WR_FLIGHT_DONE;
     }

@@ -25,7 +25,8 @@ struct wr_flight_order {
     struct wr_object *copy;     /* from memory, about which Redis has to be asked: where it doesn't answer, redis.away decides; or
                                    NULL */
     bool look_first;            /* ask Redis before the origin */
-    bool solo;                  /* nobody joins: `stale` is to be validated for each request by itself */
+    bool solo;                  /* it waits for nobody, and nobody joins: under a pass marker, or `stale` is to be validated for each
+                                 * request by itself */
     struct wr_slice forwarded_for; /* X-Forwarded-For; empty: none */
     struct wr_slice request_id;
     struct wr_flow *body;       /* private flights: the request's body, or NULL */

@@ -218,7 +218,15 @@ bool wr_flight_can_wait(const struct wr_flight *f, int fwd_status);
 bool wr_flight_stale_instead(struct wr_flight *f, int fwd_status) WR_MUST_USE;
 /* The origin failed before a head could be used: a stale response where that is allowed, else the error. The lock is let go. */
 void wr_flight_failed(struct wr_flight *f, enum wr_err err);
-void wr_flight_leave_pass_marker(struct wr_flight *f);
+
+/* --- passes.c --- */
+/* After f->storing: leaves a pass marker if one is due (cache/passes.h), or renews it. false: none was. */
+bool wr_flight_leave_pass_marker(struct wr_flight *f, const struct wr_head *head);
+/* What was to be stored has outgrown the stores. */
+void wr_flight_mark_too_large(struct wr_flight *f);
+/* Is it for this flight to store what has been judged so? Of those that fetch the same by themselves at the same time one does, and is
+ * joined from here on: the others keep nothing. */
+bool wr_flight_claims(struct wr_flight *f, const struct wr_meta *meta);
 
 /* Does an updated response vary on just what the key it is stored under was made of? */
 bool wr_flight_same_choice(struct wr_flight *f, const struct wr_object *stored, const struct wr_head *updated);
@@ -244,6 +252,8 @@ struct wr_flight *wr_flights_join(struct wr_flights *table, const struct wr_flig
                                   bool admitted);
 bool wr_flights_list(struct wr_flights *table, struct wr_flight *f);
 void wr_flights_unlist(struct wr_flights *table, struct wr_flight *f);
+/* A solo flight is to be stored, and from here on it is joined like any other. false: one of its key is stored already. */
+bool wr_flights_open(struct wr_flights *table, struct wr_flight *f);
 /* Nobody joins it any more; who asks for its key begins another one. Purges still reach it. */
 void wr_flights_close(struct wr_flights *table, struct wr_flight *f);
 void wr_flight_unref(struct wr_flight *f);

@@ -115,6 +115,26 @@ bool wr_flights_list(struct wr_flights *t, struct wr_flight *f)
     return first;
 }
 
+static bool is_storing(struct wr_flight *f)
+{
+    pthread_mutex_lock(&f->lock);
+    bool is = f->news.verdict == WR_VERDICT_OBJECT && f->news.stored;
+    pthread_mutex_unlock(&f->lock);
+    return is;
+}
+
+bool wr_flights_open(struct wr_flights *t, struct wr_flight *f)
+{
+    struct shard *s = shard_of(t, f->order.key.hash);
+    pthread_mutex_lock(&s->lock);
+    struct wr_flight *other = find(s, &f->order.key);
+    bool first = other == NULL || !is_storing(other);
+    if (first)
+        f->order.solo = false;
+    pthread_mutex_unlock(&s->lock);
+    return first;
+}
+
 void wr_flights_close(struct wr_flights *t, struct wr_flight *f)
 {
     struct shard *s = shard_of(t, f->order.key.hash);

@@ -17,6 +17,7 @@
 #include "redis/link.h"
 
 struct wr_flights;
+struct wr_passes;
 struct wr_purger;
 struct wr_conn;
 struct wr_flight;
@@ -27,6 +28,7 @@ struct wr_shared {
     struct wr_memory *memory;      /* NULL: memory: off */
     struct wr_gens *gens;          /* what has been purged */
     struct wr_flights *flights;
+    struct wr_passes *passes;      /* for what nobody queues */
     struct wr_purger *purger;
     struct wr_local_limits *local; /* the understudy of the limits */
     struct wr_backends *backends;

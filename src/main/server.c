@@ -10,6 +10,7 @@
 
 #include "admin/admin.h"
 #include "cache/cache_status.h"
+#include "cache/passes.h"
 #include "flight/purger.h"
 #include "log/log.h"
 #include "main/changes.h"
@@ -78,7 +79,10 @@ static void on_key(struct server *s, struct wr_slice key)
     struct wr_hash hash;
     wr_gens_changed(s->shared.gens, s->link, key);
     wr_purger_heard(s->shared.purger, key);
-    if (s->shared.memory == NULL || !wr_keys_cache_hash(&s->policy->redis, key, &hash))
+    if (!wr_keys_cache_hash(&s->policy->redis, key, &hash))
+        return;
+    wr_passes_end(s->shared.passes, hash);
+    if (s->shared.memory == NULL)
         return;
     struct wr_object *object = wr_memory_peek(s->shared.memory, hash);
     if (object && object->own)
@@ -443,6 +447,7 @@ static void fill_shared(struct server *s)
     wr_cache_status_name(&name, wr_slice_str(p->server_name));
     s->shared.name = wr_buf_slice(&name);
     s->shared.memory = p->memory ? wr_memory_new(p->memory_size, p->memory_max_object) : NULL;
+    s->shared.passes = wr_passes_new();
     s->shared.gens = wr_gens_new(p->redis.enabled ? &p->redis : NULL);
     s->shared.flights = wr_flights_new();
     s->shared.local = wr_local_limits_new(LOCAL_LIMITS);
@@ -466,6 +471,7 @@ static void close_all(struct server *s)
         wr_shelf_free(s->shelf);
     wr_purger_free(s->shared.purger);
     wr_gens_free(s->shared.gens);
+    wr_passes_free(s->shared.passes);
     if (s->link)
         wr_link_free(s->link);
     wr_backends_free(s->shared.backends);

@@ -135,7 +135,7 @@ struct wr_cache_policy {
     struct wr_bypass *bypasses;
     size_t bypass_count;
     char *target;                 /* targeted field besides CDN-Cache-Control (RFC 9213), NULL: none */
-    struct wr_span pass_ttl;      /* how long a pass marker is remembered; default 5s */
+    struct wr_span pass_ttl;      /* how long a pass marker is remembered; default 2m */
     struct wr_span lock_timeout;  /* the longest wait for another node's fetch; default 10s */
     bool show_key;                /* Cache-Status tells the key */
     bool ignore_client;           /* don't obey request Cache-Control/Pragma */

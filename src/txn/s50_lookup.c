@@ -1,5 +1,6 @@
 /* LOOKUP: is it stored here, and may it be used? What isn't becomes a flight: alone, or with whoever else wants it. */
 #include "base/rand.h"
+#include "cache/passes.h"
 #include "stats/stats.h"
 #include "txn/batch.h"
 #include "txn/txn.h"
@@ -61,23 +62,58 @@ bool wr_txn_may_fetch(const struct wr_txn *t)
     return t->head.method != WR_METHOD_HEAD && !t->rules.only_if_cached;
 }
 
-static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_first)
+static enum wr_txn_stage embark(struct wr_txn *t, enum wr_fwd fwd, bool look_first, bool solo)
 {
-    if (!wr_txn_may_fetch(t) && !(look_first && t->worker->shelf))
-        return wr_txn_fetch_alone(t, fwd);
-    if (t->rules.no_store && wr_head_get(&t->head, WR_F_RANGE)) /* no store gains by fetching more than it wants */
-        return wr_txn_fetch_alone(t, fwd);
     t->fwd = fwd;
     t->alone = false;
     struct wr_flight_order order = wr_txn_order(t);
     order.look_first = look_first;
     order.copy = look_first ? t->copy : NULL;
-    order.solo = !look_first && t->stale && !wr_rules_collapses(t->stale);
+    order.solo = solo;
     order.body = NULL;
     t->audience.told = wr_txn_on_told;
     t->audience.interim = on_interim;
     wr_flight_board(&t->audience, &order, t->limit != WR_LIMIT_PENDING && wr_txn_may_fetch(t));
     return WR_TXN_FOLLOW;
+}
+
+/* A part can't be stored, and what is asked on a condition may be answered in fewer octets: such a request is sent as it came. */
+static bool asks_for_all(const struct wr_head *request)
+{
+    static const enum wr_field_id ids[] = { WR_F_RANGE,    WR_F_IF_NONE_MATCH,       WR_F_IF_MODIFIED_SINCE,
+                                            WR_F_IF_MATCH, WR_F_IF_UNMODIFIED_SINCE, WR_F_IF_RANGE };
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+        if (wr_head_get(request, ids[i]))
+            return false;
+    return true;
+}
+
+static enum wr_txn_stage fetch_apart(struct wr_txn *t, enum wr_fwd fwd, bool look_first)
+{
+    if (!wr_txn_may_fetch(t) || t->rules.no_store || !asks_for_all(&t->head))
+        return wr_txn_fetch_alone(t, fwd);
+    t->apart = true;
+    return embark(t, fwd, look_first, true);
+}
+
+enum wr_txn_stage wr_txn_fetch_apart(struct wr_txn *t, enum wr_fwd fwd)
+{
+    return fetch_apart(t, fwd, false);
+}
+
+static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_first)
+{
+    bool may_fetch = wr_txn_may_fetch(t);
+    if (!may_fetch && !(look_first && t->worker->shelf))
+        return wr_txn_fetch_alone(t, fwd);
+    if (t->rules.no_store && wr_head_get(&t->head, WR_F_RANGE)) /* no store gains by fetching more than it wants */
+        return wr_txn_fetch_alone(t, fwd);
+    enum wr_pass pass = wr_passes_find(t->worker->shared->passes, t->key.hash, &t->rules, t->stale, t->worker->loop.now);
+    if (pass != WR_PASS_NONE && may_fetch) {
+        t->detail = "PASS_MARKER";
+        return fetch_apart(t, fwd, look_first && pass == WR_PASS_BESIDE);
+    }
+    return embark(t, fwd, look_first, !look_first && t->stale && !wr_rules_collapses(t->stale));
 }
 
 static void refresh_behind(struct wr_txn *t, struct wr_object *object)
@@ -239,12 +275,6 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
         object = unpurged(t, object);
     if (object == NULL)
         return board(t, fwd, true);
-    if (object->meta.kind == WR_OBJECT_PASS) {
-        bool live = wr_object_freshness(object, t->worker->loop.now).us > 0 && wr_rules_passes(&t->rules, object);
-        wr_near_give(t->worker->near, object);
-        t->detail = live ? "PASS_MARKER" : NULL;
-        return live ? wr_txn_fetch_alone(t, fwd) : board(t, fwd, true);
-    }
     if (!trusted(t, object)) {
         if (t->rules.authorized && object->meta.kind == WR_OBJECT_RESPONSE && !(object->meta.flags & WR_OF_SHARED_AUTH))
             return wr_txn_consider(t, object, false); /* of no use to it either way */

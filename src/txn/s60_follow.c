@@ -84,7 +84,7 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
     if (!suits(t, news)) {
         wr_audience_leave(&t->audience);
         t->detail = "NOT_SHAREABLE";
-        return wr_txn_fetch_alone(t, t->rules.authorized ? WR_FWD_REQUEST : t->fwd);
+        return t->rules.authorized ? wr_txn_fetch_alone(t, WR_FWD_REQUEST) : wr_txn_fetch_apart(t, t->fwd);
     }
     wr_object_unref(t->object);
     t->object = wr_object_ref(news->object);
@@ -147,7 +147,9 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
     case WR_VERDICT_NOT_SHAREABLE:
         wr_audience_leave(&t->audience);
         t->detail = "NOT_SHAREABLE";
-        return wr_txn_fetch_alone(t, t->fwd);
+        if (t->stale == NULL && news->found)
+            t->stale = wr_object_ref(news->found);
+        return wr_txn_fetch_apart(t, t->fwd);
     case WR_VERDICT_FAILED:
         if (news->server)
             t->server = wr_arena_copy(&t->arena, wr_slice_str(news->server));

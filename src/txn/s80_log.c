@@ -2,6 +2,12 @@
 #include "stats/stats.h"
 #include "txn/txn.h"
 
+/* Not for the cache: it is known beforehand, or nothing of what came by itself was kept. */
+static bool passed(const struct wr_txn *t)
+{
+    return t->alone || (t->apart && !t->stored);
+}
+
 static const char *cache_word(const struct wr_txn *t)
 {
     if (t->route == NULL || !t->route->cache.enabled)
@@ -14,14 +20,14 @@ static const char *cache_word(const struct wr_txn *t)
         return "validated";
     if (t->collapsed)
         return "collapsed";
-    return t->alone ? "pass" : "miss";
+    return passed(t) ? "pass" : "miss";
 }
 
 static void count(const struct wr_txn *t)
 {
     if (t->hit)
         WR_COUNT(hits);
-    else if (t->route && t->route->cache.enabled && !t->alone)
+    else if (t->route && t->route->cache.enabled && !passed(t))
         WR_COUNT(misses);
     else
         WR_COUNT(passes);

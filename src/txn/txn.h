@@ -63,6 +63,7 @@ struct wr_txn {
     struct wr_audience audience;
     unsigned again;              /* how often it has been looked up anew */
     bool alone;                  /* a flight of its own */
+    bool apart;                  /* it waits for nobody: a pass marker stands there, or what came was for somebody else */
 
     /* the answer */
     struct wr_object *object;    /* from here, ... */
@@ -149,7 +150,9 @@ enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bo
 enum wr_txn_stage wr_txn_look_up(struct wr_txn *t);
 /* May a shared flight fetch on its behalf? */
 bool wr_txn_may_fetch(const struct wr_txn *t);
-/* A fetch of its own. */
+/* A fetch that waits for nobody; what it brings is judged, and stored if it may be. */
+enum wr_txn_stage wr_txn_fetch_apart(struct wr_txn *t, enum wr_fwd fwd);
+/* A fetch of its own, of which nothing is kept. */
 enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd);
 /* s30: who asks, as text, and the request's id: both made when first asked for, as a hit without an access log needs
  * neither. Empty before IDENTIFY. In the arena. */

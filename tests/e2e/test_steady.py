@@ -252,3 +252,200 @@ def test_an_origin_that_hangs_is_probed_by_one(weirs, origin):
     gate.set()
     until(lambda: node.ask("/b").body == b"new", "the probe's answer")
     assert node.ask("/c").body == b"new"
+
+
+# pass markers
+
+PRIVATE = {"Cache-Control": "private"}
+FRESH = {"Cache-Control": "max-age=60"}
+ODD = [pytest.param(Answer(400, body=b"odd"), id="400"), pytest.param(Answer(403, body=b"odd"), id="403"),
+       pytest.param(Answer(429, {"Cache-Control": "no-store"}, b"odd"), id="429"),
+       pytest.param(Answer(503, {"Cache-Control": "no-store"}, b"odd"), id="503"),
+       pytest.param(Answer(200, PRIVATE, b"odd"), id="private")]
+RELOAD = {"Cache-Control": "no-cache"}
+
+
+def by_query(origin, answer, then):
+    """`answer` to a reload, `then` to all others."""
+    origin.on("/", lambda request: answer if request.fields.get("Cache-Control") == "no-cache" else then)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_answer_to_a_reload_takes_nothing_away(weirs, origin, odd):
+    node = weirs(settings(origin))
+    by_query(origin, odd, Answer(200, FRESH, b"page"))
+    node.ask("/")
+    assert node.ask("/", fields=RELOAD).body == b"odd"
+    visits = crowd.crowd(node.address, 40, "/")
+    assert {v.body for v in visits} == {b"page"}
+    assert origin.calls() == 2
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_nor_on_other_nodes(fleet, origin, odd):
+    one, two = fleet(2, policy.route(cache={"jitter": "0%"}))
+    by_query(origin, odd, Answer(200, FRESH, b"page"))
+    for node in one, two:
+        node.ask("/")
+    assert one.ask("/", fields=RELOAD).body == b"odd"
+    visits = crowd.crowd([one.address, two.address], 40, "/")
+    assert {v.body for v in visits} == {b"page"}
+    assert origin.calls() == 2
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_answer_to_a_refresh_leaves_the_stale_copy(weirs, origin, odd):
+    node = weirs(settings(origin, {"stale_if_error": "1h"}))
+    origin.on("/", Answer(200, {**STALE, "ETag": '"1"'}, b"page"), odd)
+    node.ask("/")
+    odd_status = node.ask("/").status
+    assert odd_status == (200 if odd.status == 503 else odd.status)
+    assert origin.last().fields["If-None-Match"] == '"1"'
+    origin.stop()
+    assert node.ask("/").body == b"page"
+
+
+@pytest.mark.parametrize("odd", ODD[:-1])
+def test_an_error_leaves_no_marker(weirs, origin, odd):
+    node = weirs(settings(origin))
+    origin.on("/", odd, Answer(200, FRESH, b"page", delay=0.5))
+    node.ask("/")
+    visits = crowd.crowd(node.address, 20, "/")
+    assert {v.body for v in visits} == {b"page"} and origin.calls() == 2
+
+
+def test_load_shedding_does_not_keep_a_site_down(weirs, origin):
+    """An origin that answers four at a time and refuses all others: once it has refused, it gets no more than it can take."""
+    node = weirs(settings(origin))
+    under_way, most = [], 4
+
+    def answer(request):
+        under_way.append(1)
+        try:
+            if request.fields.get("X-First") or len(under_way) > most:
+                return Answer(503, {"Cache-Control": "no-store"}, b"later")
+            time.sleep(0.2)
+            return Answer(200, {"Cache-Control": "max-age=1"}, b"page")
+        finally:
+            under_way.pop()
+
+    origin.on("/", answer)
+    node.ask("/", fields={"X-First": "1"})
+    with Load([node.address], 30, "/", fine=(200, 503)) as load:
+        until(lambda: node.ask("/").body == b"page", "a page")
+        origin.wait_calls("/", origin.calls() + 3)
+    assert load.failures == []
+    with Load([node.address], 30, "/") as load:
+        origin.wait_calls("/", origin.calls() + 3)
+    assert load.failures == []
+
+
+@pytest.mark.parametrize("fields", [PRIVATE, {"Cache-Control": "no-store"}, {"Cache-Control": "max-age=0"}])
+def test_what_may_not_be_shared_waits_for_nobody(weirs, origin, fields):
+    node = weirs(settings(origin))
+    barrier = threading.Barrier(10)
+
+    def answer(request):
+        if origin.calls("/") > 1:
+            barrier.wait(10)        # all ten are at the origin at once
+        return Answer(200, fields, b"own")
+
+    origin.on("/", answer)
+    node.ask("/")
+    for _ in range(2):
+        visits = crowd.crowd(node.address, 10, "/")
+        assert {v.body for v in visits} == {b"own"}
+
+
+def test_what_may_be_shared_ends_the_marker(weirs, origin):
+    node = weirs(settings(origin))
+    origin.on("/", Answer(200, PRIVATE, b"own"), Answer(200, PRIVATE, b"own"), Answer(200, FRESH, b"page"))
+    details = [cache_status.of(node.ask("/")) for _ in range(4)]
+    assert [d.get("detail") for d in details] == [None, "PASS_MARKER", "PASS_MARKER", None]
+    assert "stored" in details[2] and "hit" in details[3]
+
+
+def test_of_many_that_pass_at_once_one_is_stored(weirs, origin):
+    node = weirs(settings(origin))
+    barrier = threading.Barrier(10)
+
+    def answer(request):
+        if origin.calls("/") == 1:
+            return Answer(200, PRIVATE, b"own")
+        barrier.wait(10)
+        return Answer(200, FRESH, b"page")
+
+    origin.on("/", answer)
+    node.ask("/")
+    visits = crowd.crowd(node.address, 10, "/")
+    assert {v.body for v in visits} == {b"page"}
+    assert node.admin.metric("weir_stored_total") == 1
+    assert cache_status.hit(node.ask("/"))
+
+
+def test_a_purge_reaches_what_passes(weirs, origin, elsewhere):
+    node = weirs(settings(origin, purge_from=["127.0.0.1"]))
+    gate = threading.Event()
+    origin.on("/", Answer(200, PRIVATE, b"own"), Answer(200, FRESH, b"old", gate=gate), Answer(200, FRESH, b"new"))
+    node.ask("/")
+    answer = elsewhere(node.ask, "/")
+    origin.wait_calls("/", 2)
+    node.ask("/", "PURGE")
+    gate.set()
+    assert answer.result().body == b"old"
+    assert node.ask("/").body == b"new"
+
+
+def test_a_marker_is_renewed_by_what_passes(weirs, origin):
+    node = weirs(settings(origin, {"pass_ttl": "1s"}))
+    origin.on("/", Answer(200, PRIVATE, b"own"))
+    start = time.monotonic()
+    node.ask("/")
+    while time.monotonic() - start < 2.5:
+        assert cache_status.of(node.ask("/"))["detail"] == "PASS_MARKER"
+
+
+def test_a_marker_concerns_the_variant_that_left_it(weirs, origin):
+    node = weirs(settings(origin))
+
+    def answer(request):
+        vary = {"Vary": "X-Lang"}
+        if request.fields["X-Lang"] == "de":
+            return Answer(200, {**PRIVATE, **vary}, b"own")
+        time.sleep(0.3)
+        return Answer(200, {**FRESH, **vary}, b"page")
+
+    origin.on("/", answer)
+    for _ in range(2):
+        node.ask("/", fields={"X-Lang": "de"})
+    calls = origin.calls()
+    visits = crowd.crowd(node.address, 20, "/", fields={"X-Lang": "en"})
+    assert {v.body for v in visits} == {b"page"} and origin.calls() == calls + 1
+    assert cache_status.of(node.ask("/", fields={"X-Lang": "de"}))["detail"] == "PASS_MARKER"
+    assert cache_status.hit(node.ask("/", fields={"X-Lang": "en"}))
+
+
+def test_a_marker_concerns_those_who_ask_alike(weirs, origin):
+    node = weirs(settings(origin))
+
+    def answer(request):
+        time.sleep(0.3)
+        return Answer(200, {"Cache-Control": "max-age=60"}, b"page")
+
+    origin.on("/", answer)
+    for _ in range(2):
+        node.ask("/", fields={"Authorization": "Basic eDp5"})
+    calls = origin.calls()
+    visits = crowd.crowd(node.address, 20, "/")
+    assert {v.body for v in visits} == {b"page"} and origin.calls() == calls + 1
+
+
+@pytest.mark.parametrize("fields", [{"Range": "bytes=0-1"}, {"If-None-Match": '"own"'}])
+def test_parts_and_conditions_pass_as_they_came(weirs, origin, fields):
+    node = weirs(settings(origin))
+    origin.on("/", Answer(200, {**PRIVATE, "ETag": '"own"'}, b"own"))
+    node.ask("/")
+    answer = node.ask("/", fields=fields)
+    assert cache_status.of(answer)["detail"] == "PASS_MARKER"
+    [(name, value)] = fields.items()
+    assert origin.last().fields[name] == value

@@ -81,7 +81,7 @@ static void markers_without_content_are_kept_too(void **state)
 {
     (void) state;
     struct wr_memory *m = wr_memory_new(1 << 20, 1 << 18);
-    struct wr_object like = { .key = WR_SLICE("m"), .meta.kind = WR_OBJECT_PASS };
+    struct wr_object like = { .key = WR_SLICE("m"), .meta.kind = WR_OBJECT_VARY };
     struct wr_object *o = wr_object_new(&like, NULL);
     assert_true(wr_memory_put(m, o, FAR));
     wr_object_unref(o);

@@ -545,9 +545,6 @@ static void kept_as_long_as_it_may_be_of_use(void **state)
         }
         wr_object_unref(o);
     }
-    struct wr_object *pass = wr_build_pass(&no_key, NOW, WR_SPAN_S(5));
-    assert_int_equal(wr_span_s(wr_rules_keep(&plain, pass, after(1))), 4);
-    wr_object_unref(pass);
     wr_arena_fini(&arena);
 }
 

@@ -8,6 +8,7 @@
 #include <hiredis.h>
 #include <stdlib.h>
 
+#include "cache/passes.h"
 #include "http/parse.h"
 #include "stats/stats.h"
 #include "outside.h"
@@ -96,6 +97,7 @@ static void world_begin(bool verified)
     const struct wr_route *route = &w.policy->routes[0];
     outside = (struct outside){ .link_ready = true };
     w.shared.herald = (struct wr_herald *) &outside;
+    w.shared.passes = wr_passes_new();
     w.shared.gens = wr_gens_new(verified ? &w.policy->redis : NULL);
     w.shared.memory = wr_memory_new(1 << 20, 1 << 16);
     w.shared.flights = wr_flights_new();
@@ -143,6 +145,7 @@ static void world_end(void)
     wr_tenure_unref(w.worker.tenure);
     wr_flights_free(w.shared.flights);
     wr_gens_free(w.shared.gens);
+    wr_passes_free(w.shared.passes);
     wr_memory_free(w.shared.memory);
     wr_local_limits_free(w.shared.local);
     wr_arena_reset(&w.arena);
@@ -203,7 +206,7 @@ static struct wr_object *found(enum wr_object_kind kind, struct wr_span lifetime
     return object;
 }
 
-enum { MISS, FRESH, STALE, VARY, PASSES, LATE, PIECES, READINGS };
+enum { MISS, FRESH, STALE, VARY, LATE, PIECES, READINGS };
 
 static void read_says(size_t arg)
 {
@@ -216,9 +219,6 @@ static void read_says(size_t arg)
         break;
     case VARY:
         outside_answer_read(WR_OK, found(WR_OBJECT_VARY, WR_SPAN_S(60), NULL));
-        break;
-    case PASSES:
-        outside_answer_read(WR_OK, found(WR_OBJECT_PASS, WR_SPAN_S(60), NULL));
         break;
     case PIECES:
         coming = wr_flow_new(7, true, 1 << 20);

@@ -76,7 +76,7 @@ static void the_smallest_policy_has_all_defaults(void **state)
     assert_null(cache->key.cookies);
     assert_int_equal(cache->status_ttl_count + cache->bypass_count, 0);
     assert_null(cache->target);
-    assert_int_equal(cache->pass_ttl.us, 5000000);
+    assert_int_equal(cache->pass_ttl.us, 120000000);
     assert_int_equal(cache->lock_timeout.us, 10000000);
     assert_false(cache->ignore_client || cache->methods_post || cache->show_key);
     wr_policy_unref(p);
@@ -318,7 +318,7 @@ static void switches_turn_sections_off(void **state)
     assert_true(p->redis.enabled);
     assert_false(p->routes[0].cache.enabled);
     assert_true(p->routes[1].cache.enabled);
-    assert_int_equal(p->routes[1].cache.pass_ttl.us, 5000000);
+    assert_int_equal(p->routes[1].cache.pass_ttl.us, 120000000);
     assert_true(p->routes[2].cache.key.no_query);
     wr_policy_unref(p);
     p = right(LISTEN ORIGINS "memory: off\nroutes: [{ match: {}, origin: a, cache: off }]\n");

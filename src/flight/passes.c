@@ -1,0 +1,79 @@
+/* Fetches that wait for nobody: what they leave behind, and which of them stores. */
+#include "cache/passes.h"
+#include "flight/flight_priv.h"
+
+/* --- the key that a marker stands under --- */
+
+/* The VARY marker that the answer's Vary asks for, where one may be put: nothing stands there that it would hide. It is this node's
+ * own, as it leads to nothing that is stored. One reference, or NULL. */
+static struct wr_object *vary_of(struct wr_flight *f, struct wr_slice names)
+{
+    struct wr_memory *memory = f->tenure->worker->shared->memory;
+    if (memory == NULL)
+        return NULL;
+    const struct wr_meta meta = { .request_time = f->exchange->sent, .response_time = f->exchange->answered };
+    struct wr_object *marker = wr_build_vary(&f->order.primary, names, &meta);
+    marker->checked = wr_flight_began(f);
+    struct wr_span keep = wr_rules_keep(&f->order.route->cache, marker, f->loop->now);
+    if (wr_memory_put_new(memory, marker, wr_time_add(f->loop->mono, keep)))
+        return marker;
+    wr_object_unref(marker);
+    marker = wr_memory_get(memory, f->order.primary.hash, f->order.primary.text);
+    if (marker && marker->meta.kind == WR_OBJECT_VARY && wr_slice_eq(marker->head, names))
+        return marker;
+    wr_object_unref(marker);
+    return NULL;
+}
+
+/* Of those that the answer is for by its Vary. false: what is stored says otherwise of who chooses, and it stays. */
+static bool choose_key(struct wr_flight *f, const struct wr_head *head, struct wr_hash *key)
+{
+    struct wr_slice names = wr_vary_names(head, &f->arena), values;
+    *key = f->order.key.hash;
+    if (names.at == NULL || wr_slice_eq(names, WR_SLICE("*")) || (f->order.marker && wr_slice_eq(f->order.marker->head, names)))
+        return true;
+    if (f->order.marker || f->order.stale)
+        return false;
+    struct wr_object *marker = vary_of(f, names);
+    if (marker)
+        *key = wr_key_variant(&f->order.primary, marker, &f->request, &f->arena, &values).hash;
+    wr_object_unref(marker);
+    return marker != NULL;
+}
+
+bool wr_flight_leave_pass_marker(struct wr_flight *f, const struct wr_head *head)
+{
+    struct wr_hash key;
+    const struct wr_object *held = f->order.stale;
+    if (!wr_pass_is_due(f->storing, head->status, held, f->loop->now))
+        return false;
+    if (choose_key(f, head, &key))
+        wr_passes_leave(f->tenure->worker->shared->passes, key, &f->rules, held, f->loop->now, f->order.route->cache.pass_ttl);
+    return true;
+}
+
+void wr_flight_mark_too_large(struct wr_flight *f)
+{
+    wr_passes_leave(f->tenure->worker->shared->passes, f->built->hash, &f->rules, f->order.stale, f->loop->now,
+                    f->order.route->cache.pass_ttl);
+}
+
+/* --- one of many stores --- */
+
+/* Another one that asked no earlier has been stored while this one was away. */
+static bool overtaken(const struct wr_flight *f)
+{
+    struct wr_memory *memory = f->tenure->worker->shared->memory;
+    struct wr_object *o = memory ? wr_memory_peek(memory, f->order.key.hash) : NULL;
+    bool is = o && o->meta.kind == WR_OBJECT_RESPONSE && !wr_time_before(o->meta.response_time, f->exchange->sent);
+    wr_object_unref(o);
+    return is;
+}
+
+bool wr_flight_claims(struct wr_flight *f, const struct wr_meta *meta)
+{
+    struct wr_object judged = { .meta = *meta };
+    if (!f->order.solo || !wr_rules_collapses(&judged))
+        return true;
+    return !overtaken(f) && wr_flights_open(f->tenure->worker->shared->flights, f);
+}
