@@ -81,22 +81,19 @@ enum wr_field_id wr_field_id_of(struct wr_slice name)
     return WR_F_OTHER;
 }
 
-static bool plain(char c)
-{
-    return (unsigned char) ((c | 0x20) - 'a') < 26 || (unsigned char) (c - '0') < 10 || c == '-';
-}
+static const bool plain[256] = { ['-'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true };
 
 bool wr_field_name_plain(struct wr_slice name)
 {
     for (size_t i = 0; i < name.len; i++)
-        if (!plain(name.at[i]))
+        if (!plain[(unsigned char) name.at[i]])
             return false;
-    return true;
+    return name.len > 0;
 }
 
 static char as_variable(char c)
 {
-    return plain(c) ? wr_lower(c) : '-';
+    return plain[(unsigned char) c] ? wr_lower(c) : '-';
 }
 
 bool wr_field_name_alike(struct wr_slice a, struct wr_slice b)

@@ -26,6 +26,14 @@ static int stop(struct reading *r, const char *why)
     return -1;
 }
 
+/* false: it is no name. */
+static bool take_odd_name(struct reading *r, struct wr_field *f)
+{
+    f->odd = r->head->odd = true;
+    f->hidden = r->request && wr_onward_forged(f->name);
+    return wr_octets_all(f->name, WR_OC_TOKEN);
+}
+
 static int on_name(http_parser *hp, const char *at, size_t len)
 {
     struct reading *r = hp->data;
@@ -37,11 +45,10 @@ static int on_name(http_parser *hp, const char *at, size_t len)
     struct wr_field *f = &h->fields[h->field_count];
     f->name = wr_slice(at, len);
     f->id = (uint16_t) wr_field_id_of(f->name);
-    f->odd = f->id == WR_F_OTHER && !wr_field_name_plain(f->name);
-    if (f->odd && !wr_octets_all(f->name, WR_OC_TOKEN))
+    f->hidden = (wr_field_flags(f->id) & WR_FF_HOP) != 0;
+    f->odd = false;
+    if (f->id == WR_F_OTHER && !wr_field_name_plain(f->name) && !take_odd_name(r, f))
         return stop(r, "a space in a field name or before its colon");
-    f->hidden = (wr_field_flags(f->id) & WR_FF_HOP) != 0 || (r->request && f->odd && wr_onward_forged(f->name));
-    h->odd |= f->odd;
     h->known |= UINT64_C(1) << (f->id % 64);
     r->named = true;
     return 0;

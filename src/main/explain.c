@@ -16,6 +16,7 @@ struct explanation {
     const char *file;
     const struct wr_policy *policy;
     const struct wr_route *route;
+    unsigned char address[16];
     char client[WR_CIDR_TEXT];
     struct wr_head head;
     struct wr_field fields[WR_MAX_FIELDS];
@@ -66,7 +67,8 @@ static bool parse_request(struct explanation *e, const struct wr_buf *text)
 
 static bool parse_client(struct explanation *e, const char *address)
 {
-    unsigned char octets[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+    unsigned char *octets = e->address;
+    memcpy(octets, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
     if (inet_pton(AF_INET, address, octets + 12) != 1 && inet_pton(AF_INET6, address, octets) != 1) {
         fprintf(stderr, "%s is not an IP address\n", address);
         return false;
@@ -220,6 +222,8 @@ static int explain(struct explanation *e)
 {
     struct wr_slice host = wr_policy_host(e->head.host, &e->arena);
     e->route = wr_policy_route(e->policy, host, wr_policy_path(e->head.path, &e->arena), e->head.method_text);
+    e->head.trusted = wr_cidr_has(e->policy->trusted, e->policy->trusted_count, e->address);
+    e->head.odd_kept = e->head.trusted || e->policy->odd_names == WR_ODD_NAMES_KEEP;
     e->head.secure = wr_slice_starts(e->head.target, WR_SLICE("https:"));
     printf("request   %.*s %s://%.*s%.*s%s%.*s\n", WR_SLICE_ARG(e->head.method_text),
            e->head.secure ? "https" : "http", WR_SLICE_ARG(e->head.host), WR_SLICE_ARG(e->head.path), e->head.query.at ? "?" : "",

@@ -302,6 +302,8 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
     wr_rules_request(&t->route->cache, &t->head, &t->rules);
     if (t->rules.ask == WR_ASK_PASS || t->upload) {
         bool get = t->head.method == WR_METHOD_GET || t->head.method == WR_METHOD_HEAD;
+        if (t->rules.post_for_get) /* unless a GET of it would be asked otherwise */
+            t->rules.post_for_get = wr_slice_eq(wr_key_query_sent(&t->route->cache.key, t->head.query, &t->arena), t->head.query);
         if (t->rules.post_for_get)
             t->primary = t->key = key_of_get(t);
         return wr_txn_fetch_alone(t, get ? WR_FWD_BYPASS : WR_FWD_METHOD);

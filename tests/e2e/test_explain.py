@@ -93,3 +93,26 @@ def test_a_wrong_policy_and_wrong_usage(explain, place):
     (place / "wrong.yaml").write_text(POLICY.replace("shop:", "shpo:"))
     done = daemon.run("explain", "-c", place / "wrong.yaml", "GET", "http://x/")
     assert done.returncode == 1 and 'did you mean "shpo"?' in done.stderr
+
+
+def test_the_key_is_made_of_what_the_origin_gets(place):
+    file = place / "weir.yaml"
+    file.write_text("""\
+listen: 127.0.0.1:8080
+trusted_proxies: [10.0.0.0/8]
+origins: {app: {servers: [127.0.0.1:9000]}}
+routes:
+  - match: {}
+    origin: app
+    cache: {key: {headers: [X-Real-IP, X-Lang], query: {drop: ["utm_*"], strip: on}}}
+""")
+
+    def key(*fields, address="192.0.2.1", query="?utm_a=1&b=%7e"):
+        done = daemon.run("explain", "-c", file, "-a", address, *(word for field in fields for word in ("-H", field)), "GET",
+                          "http://a.example/p" + query)
+        return (done.returncode, done.stdout, done.stderr)
+
+    told(key("X-Real-IP: 1", "X-Lang: de", "Connection: X-Lang"), "header:x-real-ip\n", "header:x-lang\n",
+         "a.example/p?b=~", "the origin gets /p?b=%7e")
+    told(key("X-Real-IP: 1", "X_Lang: de", address="10.0.0.1"), "header:x-real-ip=1", "header:x-lang=de")
+    assert "the origin gets" not in key(query="?b=1")[1]

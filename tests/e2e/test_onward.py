@@ -183,6 +183,14 @@ def test_parameters_that_do_not_count_need_not_reach_the_origin(node_of, origin)
     assert node.ask("/p?new&fbclid=3", "POST", body=b"x").text == "/p?new&fbclid=3"
 
 
+def test_an_answer_to_a_post_is_no_gets_if_the_origin_was_asked_with_more(node_of, origin):
+    node = node_of({"key": {"query": {"drop": ["utm_*"], "strip": True}}})
+    origin.on("/p", lambda r: Answer(200, {"Cache-Control": "max-age=60", "Content-Location": r.target}, f"{r.method} {r.target}".encode()))
+    for target, found in (("/p?a=1&utm_x=evil", "GET /p?a=1"), ("/p?a=2", "POST /p?a=2")):
+        node.ask(target, "POST", body=b"x")
+        assert node.ask(target).text == found
+
+
 def test_of_the_query_only_what_is_named_may_reach_the_origin(node_of, origin):
     node = node_of({"key": {"query": {"keep": ["page", "q*"], "sort": True, "strip": True}}})
     origin.on("/p", lambda r: Answer(200, (), r.target.encode()))
