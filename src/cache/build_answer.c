@@ -67,7 +67,7 @@ static void read_validators(const struct wr_object *object, struct validators *v
     struct wr_time now = object->meta.response_time; /* decides two-digit years only */
     struct wr_slice rest = object->head, line;
     *v = (struct validators){ .date = now };
-    if (object->etag.at && wr_etag_valid(object->etag))
+    if (object->etag.at)
         v->etag = object->etag;
     if (object->last_modified.at)
         v->has_last_modified = wr_date_parse(object->last_modified, now, &v->last_modified);

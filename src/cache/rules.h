@@ -78,7 +78,7 @@ bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct 
  * more than one client. The policy's stale_if_error bounds the time where it is set. */
 bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                                    const struct wr_object *object, struct wr_time now);
-/* Is a response of this status such a failure (500, 502, 503, 504)? */
+/* Is a response of this status such a failure (500, 502, 503, 504, or none that HTTP knows: over 599)? */
 bool wr_rules_is_error(int status);
 /* How long the object is worth keeping in a store: lifetime + the longer of swr and sie, and a while for
  * validation. */

@@ -67,7 +67,7 @@ bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const s
 
 bool wr_rules_is_error(int status)
 {
-    return status == 500 || status == 502 || status == 503 || status == 504;
+    return status == 500 || status == 502 || status == 503 || status == 504 || status > 599;
 }
 
 static struct wr_span clamp(struct wr_span s, struct wr_span least, struct wr_span most)

@@ -5,6 +5,7 @@
  * hang isn't asked at all while something stale will do, but by one request now and then. */
 #include "flight/flight_priv.h"
 #include "flight/forward.h"
+#include "http/conditional.h"
 #include "stats/stats.h"
 
 uint64_t wr_flight_max_object(const struct wr_flight *f)
@@ -169,6 +170,7 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
     wr_buf_clear(&f->head);
     wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->order.request->minor], !f->alone);
     prepare(f, x);
+    f->conditional = f->alone && wr_asks_whether_modified(f->order.request);
     if (f->brief)
         forget_request(f);
     enum wr_err err = wr_exchange_start(x, f->tenure->origins);

@@ -229,6 +229,14 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     wr_flight_tell(f, news, storing != WR_STORE);
 }
 
+/* Nobody could do anything with it: it has no content, and nobody said that he has any. */
+static void unasked(struct wr_flight *f)
+{
+    f->exchange->why = "304 although it was not asked whether anything was modified";
+    wr_flight_failed(f, WR_ERR_ORIGIN_BROKEN);
+    end_early(f);
+}
+
 /* 304 about something else than what is stored must not freshen that (RFC 9111 4.3.4): once it is over, the request is sent
  * again without conditions. And where there were none, 304 is no answer. */
 static void not_modified(struct wr_flight *f, const struct wr_head *head)
@@ -243,9 +251,7 @@ static void not_modified(struct wr_flight *f, const struct wr_head *head)
         f->ask_again = true;
         return;
     }
-    f->exchange->why = "304 although it was not asked whether anything was modified";
-    wr_flight_failed(f, WR_ERR_ORIGIN_BROKEN);
-    end_early(f);
+    unasked(f);
 }
 
 /* --- which of these is it? --- */
@@ -301,6 +307,10 @@ void wr_flight_take_head(struct wr_flight *f, const struct wr_head *came)
                             .status = head->status,
                             .request_time = x->sent,
                             .response_time = x->answered };
+    if (f->alone && head->status == 304 && !f->conditional) {
+        unasked(f);
+        return;
+    }
     if (f->alone) {
         if (wr_head_get(head, WR_F_AGE)) /* of a cache before us, and not for us to take away (RFC 9111 5.1) */
             meta.initial_age = wr_initial_age(head, x->sent, x->answered);

@@ -93,6 +93,7 @@ struct wr_flight {
     struct wr_exchange hedge;       /* beside it, when its server says nothing */
     struct wr_exchange *exchange;   /* that of the two which counts */
     struct wr_timer silence;        /* until a head comes */
+    bool conditional;               /* alone, and its request may be answered with 304 */
     bool ask_again;                 /* what came was no answer: once more, without conditions */
     struct wr_object *built;        /* what is being stored, or the private answer */
     struct wr_object *new_marker;   /* to be stored with it */

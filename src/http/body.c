@@ -12,6 +12,8 @@ enum chunk_state {
     SIZE,
     SIZE_BLANK, /* white space behind the size: only an extension may follow (RFC 9112 7.1.1) */
     EXTENSION,
+    EXTENSION_QUOTED,  /* in a quoted string, ... */
+    EXTENSION_ESCAPED, /* ... behind its backslash */
     SIZE_LF,
     DATA,
     DATA_CR,
@@ -70,6 +72,8 @@ static int in_size_blank(struct wr_body_reader *r, char c)
 {
     if (c == ' ' || c == '\t')
         return SIZE_BLANK;
+    if (c == '\r' && r->of_origin)
+        return SIZE_LF;
     return c == ';' ? EXTENSION : broken(r, "white space behind a chunk size");
 }
 
@@ -77,21 +81,20 @@ static int in_extension(struct wr_body_reader *r, char c)
 {
     if (c == '\r')
         return SIZE_LF;
+    if (c == '"')
+        return EXTENSION_QUOTED;
     return wr_octet_is(c, WR_OC_FIELD) ? EXTENSION : broken(r, "a control character in a chunk extension");
 }
 
-static int in_trailer_name(struct wr_body_reader *r, char c)
-{
-    if (wr_octet_is(c, WR_OC_TOKEN))
-        return TRAILER_NAME;
-    return c == ':' && r->line > 1 ? TRAILER_VALUE : broken(r, "a malformed field name in the trailers");
-}
-
-static int in_trailer_value(struct wr_body_reader *r, char c)
+static int in_quoted(struct wr_body_reader *r, char c)
 {
     if (c == '\r')
-        return TRAILER_LF;
-    return wr_octet_is(c, WR_OC_FIELD) ? TRAILER_VALUE : broken(r, "a control character in the trailers");
+        return broken(r, "a quoted string in a chunk extension that does not end");
+    if (!wr_octet_is(c, WR_OC_FIELD))
+        return broken(r, "a control character in a chunk extension");
+    if (r->state == EXTENSION_ESCAPED)
+        return EXTENSION_QUOTED;
+    return c == '"' ? EXTENSION : c == '\\' ? EXTENSION_ESCAPED : EXTENSION_QUOTED;
 }
 
 static int line_end(struct wr_body_reader *r, char c, int next)
@@ -102,6 +105,29 @@ static int line_end(struct wr_body_reader *r, char c, int next)
     return next;
 }
 
+static int in_trailer_name(struct wr_body_reader *r, char c)
+{
+    if (wr_octet_is(c, WR_OC_TOKEN))
+        return TRAILER_NAME;
+    return c == ':' && r->line > 1 ? TRAILER_VALUE : broken(r, "a malformed field name in the trailers");
+}
+
+static int in_trailer_start(struct wr_body_reader *r, char c)
+{
+    if (c == '\r')
+        return LAST_LF;
+    return c == '\n' && r->of_origin ? ENDED : in_trailer_name(r, c);
+}
+
+static int in_trailer_value(struct wr_body_reader *r, char c)
+{
+    if (c == '\r')
+        return TRAILER_LF;
+    if (c == '\n' && r->of_origin)
+        return line_end(r, c, TRAILER_START);
+    return wr_octet_is(c, WR_OC_FIELD) ? TRAILER_VALUE : broken(r, "a control character in the trailers");
+}
+
 /* One octet of the coding itself (never of content) gives the next state. RFC 9112 7.1. */
 static int step(struct wr_body_reader *r, char c)
 {
@@ -109,10 +135,12 @@ static int step(struct wr_body_reader *r, char c)
     case SIZE: return in_size(r, c);
     case SIZE_BLANK: return in_size_blank(r, c);
     case EXTENSION: return in_extension(r, c);
+    case EXTENSION_QUOTED:
+    case EXTENSION_ESCAPED: return in_quoted(r, c);
     case SIZE_LF: return line_end(r, c, r->left ? DATA : TRAILER_START);
     case DATA_CR: return c == '\r' ? DATA_LF : broken(r, "a chunk that is longer than its size says");
     case DATA_LF: return line_end(r, c, SIZE);
-    case TRAILER_START: return c == '\r' ? LAST_LF : in_trailer_name(r, c);
+    case TRAILER_START: return in_trailer_start(r, c);
     case TRAILER_NAME: return in_trailer_name(r, c);
     case TRAILER_VALUE: return in_trailer_value(r, c);
     case TRAILER_LF: return line_end(r, c, TRAILER_START);
@@ -129,6 +157,11 @@ static bool is_trailer(int state)
     return state == TRAILER_NAME || state == TRAILER_VALUE || state == TRAILER_LF;
 }
 
+static bool is_extension(int state)
+{
+    return state == SIZE_BLANK || state == EXTENSION || state == EXTENSION_QUOTED || state == EXTENSION_ESCAPED;
+}
+
 /* Eats the coding up to the next content, the end or a mistake. */
 static void eat_coding(struct wr_body_reader *r, struct wr_slice *in)
 {
@@ -138,13 +171,16 @@ static void eat_coding(struct wr_body_reader *r, struct wr_slice *in)
         int before = r->state;
         r->line++;
         r->state = step(r, c);
-        bool trailer = is_trailer(r->state) || before == TRAILER_LF;
-        if (trailer || r->state == EXTENSION || r->state == SIZE_BLANK)
+        bool trailer = is_trailer(r->state) || is_trailer(before);
+        if (trailer || is_extension(r->state))
             r->overhead++;
         if (r->line > MAX_LINE || r->overhead > MAX_OVERHEAD + r->total / OVERHEAD_SHARE)
             r->state = broken(r, "chunk extensions or trailers that are too large");
-        if (trailer && r->keep_trailers && r->state != BROKEN)
+        if (trailer && r->keep_trailers && r->state != BROKEN) {
+            if (before == TRAILER_VALUE && c == '\n')
+                wr_buf_add_char(&r->trailers, '\r');
             wr_buf_add_char(&r->trailers, c);
+        }
     }
 }
 

@@ -3,8 +3,9 @@
  * The chunked coding is decoded here and not by http-parser, which takes sizes with rubbish behind them, any
  * two octets for the end of a chunk, a CR with any octet behind it for the end of a line, and extensions
  * without a total: each of them lets a message end at different places for different readers. Here a line
- * ends in CR LF and in nothing else, extensions are read over, and what isn't content is bounded by a fixed
- * amount and a share of the content. No I/O, no memory of its own but for trailers. Thread: the owner's. */
+ * ends in CR LF and in nothing else, extensions are read over (a quoted string in them must end), and what isn't
+ * content is bounded by a fixed amount and a share of the content. Of an origin two things more are taken, which no
+ * reader mistakes: white space behind a chunk size, and LF alone behind a trailer. No I/O, no memory of its own but for trailers. Thread: the owner's. */
 #pragma once
 
 #include "http/head.h"
@@ -26,6 +27,7 @@ struct wr_body_reader {
     const char *why;        /* ERROR */
     struct wr_buf trailers; /* the raw trailer section, when `keep_trailers` */
     bool keep_trailers;
+    bool of_origin;
 };
 
 void wr_body_reader_init(struct wr_body_reader *r, enum wr_framing framing, uint64_t content_length);

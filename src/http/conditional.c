@@ -20,6 +20,11 @@ bool wr_etag_valid(struct wr_slice tag)
            wr_octet_span(wr_slice(o.at + 1, o.len - 2), WR_OC_ETAG) == o.len - 2;
 }
 
+bool wr_asks_whether_modified(const struct wr_head *request)
+{
+    return wr_head_get(request, WR_F_IF_NONE_MATCH) || wr_head_get(request, WR_F_IF_MODIFIED_SINCE);
+}
+
 bool wr_etag_equal_strong(struct wr_slice a, struct wr_slice b)
 {
     return !is_weak(a) && !is_weak(b) && wr_slice_eq(a, b);
@@ -50,7 +55,7 @@ static bool next_tag(struct wr_slice *rest, struct wr_slice *tag)
 
 typedef bool equal_fn(struct wr_slice a, struct wr_slice b);
 
-/* Whether the field lists the tag, or says *. */
+/* Whether the field lists the tag, or says *. What an origin writes without quotes is compared as it wrote it. */
 static bool lists(const struct wr_head *h, enum wr_field_id id, struct wr_slice etag, equal_fn *equal)
 {
     for (const struct wr_field *f = wr_head_get(h, id); f; f = wr_head_next(h, id, f)) {
@@ -58,7 +63,7 @@ static bool lists(const struct wr_head *h, enum wr_field_id id, struct wr_slice 
         if (wr_slice_eq(rest, WR_SLICE("*")))
             return true;
         while (next_tag(&rest, &tag))
-            if (etag.at && wr_etag_valid(tag) && equal(tag, etag))
+            if (etag.at && equal(tag, etag))
                 return true;
     }
     return false;
@@ -118,7 +123,7 @@ enum wr_condition wr_if_range(const struct wr_head *request, struct wr_slice eta
         return WR_CONDITION_NONE;
     if (wr_head_next(request, WR_F_IF_RANGE, f))
         return WR_CONDITION_FALSE;
-    if (wr_etag_valid(f->value))
+    if (wr_etag_valid(f->value) || (etag.at && wr_slice_eq(f->value, etag)))
         return condition(etag.at && wr_etag_equal_strong(f->value, etag));
     if (!last_modified || !date || !wr_date_parse(f->value, now, &asked))
         return WR_CONDITION_FALSE;

@@ -6,6 +6,8 @@
 
 /* An entity tag as the grammar has it: W/"..." or "...". */
 bool wr_etag_valid(struct wr_slice tag) WR_MUST_USE;
+/* Has it a condition that 304 can be the answer to (RFC 9110 13.1.2, 13.1.3)? */
+bool wr_asks_whether_modified(const struct wr_head *request) WR_MUST_USE;
 /* 8.8.3.2: strong needs both to be strong and equal, weak compares what is between the quotes. Both must be
  * valid. */
 bool wr_etag_equal_strong(struct wr_slice a, struct wr_slice b);

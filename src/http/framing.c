@@ -2,6 +2,26 @@
 
 #include "http/octets.h"
 
+const char wr_framing_unknown_coding[] = "a transfer coding that is not implemented: chunked alone is";
+
+/* Is it codings that could be implemented, and then chunked? "identity" is none. */
+static bool ends_in_chunked(struct wr_slice codings)
+{
+    unsigned others = 0;
+    bool chunked = false;
+    struct wr_slice coding;
+    while (wr_list_next(&codings, &coding)) {
+        struct wr_slice name = wr_slice_trim(wr_slice_cut(&coding, ';'));
+        if (chunked || !wr_octets_all(name, WR_OC_TOKEN) || wr_slice_eq_nocase(name, WR_SLICE("identity")))
+            return false;
+        chunked = wr_slice_eq_nocase(name, WR_SLICE("chunked"));
+        if (chunked && coding.at) /* it has no parameters */
+            return false;
+        others += !chunked;
+    }
+    return chunked && others > 0;
+}
+
 /* What Content-Length and Transfer-Encoding say together, for both kinds of message. */
 static const char *read_lengths(struct wr_head *h, bool *chunked, bool *has_length, uint64_t *length)
 {
@@ -17,7 +37,7 @@ static const char *read_lengths(struct wr_head *h, bool *chunked, bool *has_leng
         if (wr_head_next(h, WR_F_TRANSFER_ENCODING, coding))
             return "more than one Transfer-Encoding field";
         if (!wr_slice_eq_nocase(coding->value, WR_SLICE("chunked")))
-            return "a transfer coding other than one final chunked";
+            return ends_in_chunked(coding->value) ? wr_framing_unknown_coding : "a transfer coding other than one final chunked";
         coding->hidden = 1;
     }
     if (field) {
@@ -39,6 +59,8 @@ const char *wr_framing_of_request(struct wr_head *h)
         return why;
     h->framing = chunked ? WR_FRAMING_CHUNKED : has_length ? WR_FRAMING_LENGTH : WR_FRAMING_NONE;
     h->content_length = length;
+    if (h->method == WR_METHOD_TRACE && (chunked || length > 0))
+        return "TRACE with content"; /* RFC 9110 9.3.8 */
     return NULL;
 }
 

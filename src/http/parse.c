@@ -1,6 +1,8 @@
 #include "http/parse.h"
 
 #include <http_parser.h>
+#include <stddef.h>
+#include <stdlib.h>
 
 #include "http/framing.h"
 #include "http/octets.h"
@@ -8,13 +10,14 @@
 #include "http/scan.h"
 #include "http/target.h"
 
-#define MAX_EMPTY_LINES 4 /* before a request line (RFC 9112 2.2 asks for one) */
+#define MAX_EMPTY_LINES 4 /* before a request line (RFC 9112 2.2 asks for one) or a status line */
 
 /* --- http-parser: gives us the fields
  * -------------------------------------------------------------------------- */
 
 struct reading {
     struct wr_head *head;
+    ptrdiff_t moved;      /* from what is read to where it stays */
     bool request;
     bool named, complete; /* a name waits for its value; the empty line was read */
     const char *why;
@@ -43,7 +46,7 @@ static int on_name(http_parser *hp, const char *at, size_t len)
     if (h->field_count == WR_MAX_FIELDS)
         return stop(r, "too many fields");
     struct wr_field *f = &h->fields[h->field_count];
-    f->name = wr_slice(at, len);
+    f->name = wr_slice(at + r->moved, len);
     f->id = (uint16_t) wr_field_id_of(f->name);
     f->hidden = (wr_field_flags(f->id) & WR_FF_HOP) != 0;
     f->odd = false;
@@ -59,7 +62,7 @@ static int on_value(http_parser *hp, const char *at, size_t len)
     struct reading *r = hp->data;
     if (!r->named)
         return stop(r, "a value without a field");
-    r->head->fields[r->head->field_count++].value = wr_slice_trim(wr_slice(at, len));
+    r->head->fields[r->head->field_count++].value = wr_slice_trim(wr_slice(at + r->moved, len));
     r->named = false;
     return 0;
 }
@@ -88,28 +91,62 @@ __attribute__((constructor)) static void prepare_parser(void)
     WR_CHECK(http_parser_execute(&behind_first_line, &none, line, sizeof line - 1) == sizeof line - 1);
 }
 
+/* The fields in at[0..len), of which *r says where they stay. */
+static const char *read_from(struct reading *r, const char *at, size_t len)
+{
+    http_parser hp = behind_first_line;
+    hp.data = r;
+    r->head->field_count = 0;
+    r->head->known = 0;
+    size_t eaten = http_parser_execute(&hp, &settings, at, len);
+    if (r->why)
+        return r->why;
+    enum http_errno no = HTTP_PARSER_ERRNO(&hp);
+    if (no != HPE_OK)
+        return http_errno_description(no);
+    return r->complete && !r->named && eaten == len ? NULL : "the end of the head can be read in two ways";
+}
+
+/* http-parser takes spaces for white space behind a Content-Length or a Transfer-Encoding, but not HTAB, which is the same
+ * (RFC 9110 5.6.3). */
+static bool untab(char *at, size_t len)
+{
+    bool any = false;
+    for (size_t i = len; i > 0; i--) {
+        bool ends = at[i - 1] == '\r' || at[i - 1] == '\n';
+        for (; ends && i > 1 && (at[i - 2] == '\t' || at[i - 2] == ' '); i--) {
+            any |= at[i - 2] == '\t';
+            at[i - 2] = ' ';
+        }
+    }
+    return any;
+}
+
 /* Reads the fields of a scanned head: at[0..len) is what stands behind its first line. NULL, or what is
  * wrong. */
 static const char *read_fields(struct wr_head *h, const char *at, size_t len)
 {
-    struct reading r = { .head = h, .request = h->status == 0 };
-    http_parser hp = behind_first_line;
-    hp.data = &r;
-    size_t eaten = http_parser_execute(&hp, &settings, at, len);
-    if (r.why)
-        return r.why;
-    enum http_errno no = HTTP_PARSER_ERRNO(&hp);
-    if (no != HPE_OK)
-        return http_errno_description(no);
-    return r.complete && !r.named && eaten == len ? NULL : "the end of the head can be read in two ways";
+    struct reading r = { .head = h };
+    const char *why = read_from(&r, at, len);
+    if (why == NULL || r.why || memchr(at, '\t', len) == NULL)
+        return why;
+    char *spaced = malloc(len);
+    WR_CHECK(spaced != NULL);
+    memcpy(spaced, at, len);
+    if (untab(spaced, len)) {
+        r = (struct reading){ .head = h, .moved = at - spaced };
+        why = read_from(&r, spaced, len);
+    }
+    free(spaced);
+    return why;
 }
 
-/* The first line of a scanned head, without CR LF; *fields is what stands behind it. */
+/* The first line of a scanned head, without its end; *fields is what stands behind it. */
 static struct wr_slice first_line(const char *at, size_t len, struct wr_slice *fields)
 {
-    size_t line = (size_t) ((const char *) memchr(at, '\r', len) - at);
-    *fields = wr_slice(at + line + 2, len - line - 2);
-    return wr_slice(at, line);
+    size_t line = (size_t) ((const char *) memchr(at, '\n', len) - at);
+    *fields = wr_slice(at + line + 1, len - line - 1);
+    return wr_slice(at, line > 0 && at[line - 1] == '\r' ? line - 1 : line);
 }
 
 /* --- the request line
@@ -130,15 +167,15 @@ static enum wr_method method_of(struct wr_slice text)
     return WR_METHOD_OTHER;
 }
 
-/* The minor version of "HTTP/1.x"; -1: some other version; -2: none (RFC 9112 2.3: exactly eight octets). */
+/* The minor version of "HTTP/1.x", of which 2 to 9 are read as 1 (RFC 9110 2.5); -1: some other version; -2: none (RFC 9112 2.3: exactly eight octets). */
 static int minor_of(struct wr_slice version)
 {
     if (version.len != 8 || !wr_slice_starts(version, WR_SLICE("HTTP/")) || version.at[6] != '.' ||
         !wr_octet_is(version.at[5], WR_OC_DIGIT) || !wr_octet_is(version.at[7], WR_OC_DIGIT))
         return -2;
-    if (version.at[5] != '1' || version.at[7] > '1')
+    if (version.at[5] != '1')
         return -1;
-    return version.at[7] - '0';
+    return version.at[7] > '0';
 }
 
 static enum wr_err wrong(struct wr_parse *p, enum wr_err err, const char *why)
@@ -165,7 +202,7 @@ static enum wr_err read_request_line(struct wr_parse *p, struct wr_slice line, s
     if (h->minor == -2)
         return wrong(p, WR_ERR_BAD_REQUEST, "the request line does not end in a version of HTTP");
     if (h->minor < 0)
-        return wrong(p, WR_ERR_VERSION, "a version of HTTP other than 1.0 and 1.1");
+        return wrong(p, WR_ERR_VERSION, "a version of HTTP other than 1.x");
     h->method = method_of(h->method_text);
     if (h->method == WR_METHOD_CONNECT)
         return wrong(p, WR_ERR_NOT_IMPLEMENTED, "CONNECT: this proxy makes no tunnels");
@@ -208,17 +245,25 @@ static enum wr_err read_request(struct wr_parse *p, const char *at, size_t len, 
         why = wr_connection_settle(h);
     if (!why)
         why = wr_framing_of_request(h);
+    if (why == wr_framing_unknown_coding)
+        return wrong(p, WR_ERR_NOT_IMPLEMENTED, why); /* RFC 9112 6.1 */
     if (!why)
         why = wr_host_settle(h);
     return why ? wrong(p, WR_ERR_BAD_REQUEST, why) : read_expectation(p, h);
 }
 
 /* How many octets of empty lines there are at the front. */
-static size_t skip_empty_lines(const char *at, size_t len)
+static size_t skip_empty_lines(const char *at, size_t len, enum wr_line_ends ends)
 {
     size_t i = 0;
-    while (i + 1 < len && i < 2 * MAX_EMPTY_LINES && at[i] == '\r' && at[i + 1] == '\n')
-        i += 2;
+    for (unsigned n = 0; n < MAX_EMPTY_LINES; n++) {
+        if (i + 1 < len && at[i] == '\r' && at[i + 1] == '\n')
+            i += 2;
+        else if (ends == WR_LINES_LF && i < len && at[i] == '\n')
+            i++;
+        else
+            break;
+    }
     return i;
 }
 
@@ -230,12 +275,12 @@ static enum wr_parse_status done(struct wr_parse *p, enum wr_err err)
 
 /* Looks for the end of the head that begins at `start`. DONE: p->length is set. */
 static enum wr_parse_status find_end(struct wr_parse *p, const char *at, size_t start, size_t len, size_t max,
-                                     enum wr_err bad)
+                                     enum wr_line_ends ends, enum wr_err bad)
 {
     size_t scanned = p->scanned > start ? p->scanned - start : 0, visible = len < max ? len : max;
     enum wr_scan_status found = WR_SCAN_MORE;
     if (visible > start)
-        found = wr_scan_head(at + start, visible - start, &scanned, &p->why);
+        found = wr_scan_head(at + start, visible - start, ends, &scanned, &p->why);
     p->scanned = start + scanned;
     if (found == WR_SCAN_BAD)
         return done(p, bad);
@@ -252,8 +297,8 @@ enum wr_parse_status wr_parse_request(struct wr_parse *p, const char *at, size_t
                                       const struct wr_parse_limits *limits, struct wr_field *fields,
                                       struct wr_head *head)
 {
-    size_t start = skip_empty_lines(at, len);
-    enum wr_parse_status end = find_end(p, at, start, len, limits->head, WR_ERR_BAD_REQUEST);
+    size_t start = skip_empty_lines(at, len, WR_LINES_CRLF);
+    enum wr_parse_status end = find_end(p, at, start, len, limits->head, WR_LINES_CRLF, WR_ERR_BAD_REQUEST);
     if (end == WR_PARSE_ERROR && p->err == WR_ERR_HEAD_TOO_LARGE && limits->head > start &&
         !memchr(at + start, '\r', limits->head - start)) {
         p->err = WR_ERR_TARGET_TOO_LONG; /* all of it is one line */
@@ -273,7 +318,7 @@ static struct wr_slice cut_line(struct wr_slice *rest)
 
 void wr_parse_salvage(const char *at, size_t len, struct wr_field *fields, struct wr_head *head)
 {
-    size_t start = skip_empty_lines(at, len);
+    size_t start = skip_empty_lines(at, len, WR_LINES_CRLF);
     struct wr_slice rest = wr_slice(at + start, len - start), line = cut_line(&rest), value;
     struct wr_parse unused = { 0 };
     struct wr_head first = { 0 };
@@ -307,9 +352,9 @@ static const char *read_status_line(struct wr_slice line, struct wr_head *h)
     uint64_t code;
     h->minor = minor_of(version);
     if (h->minor < 0)
-        return "the response does not begin with HTTP/1.0 or HTTP/1.1";
-    if (status.len != 3 || !wr_slice_u64(status, 599, &code) || code < 100)
-        return "the status is not a number from 100 to 599";
+        return "the response does not begin with HTTP/1.x";
+    if (status.len != 3 || !wr_slice_u64(status, 999, &code) || code < 100)
+        return "the status is not a number from 100 to 999";
     h->status = (int) code;
     h->reason = rest.at ? rest : wr_slice("", 0);
     return NULL;
@@ -331,11 +376,12 @@ static const char *read_response(const char *at, size_t len, enum wr_method meth
 enum wr_parse_status wr_parse_response(struct wr_parse *p, const char *at, size_t len, size_t max_head,
                                        enum wr_method method, struct wr_field *fields, struct wr_head *head)
 {
-    enum wr_parse_status end = find_end(p, at, 0, len, max_head, WR_ERR_ORIGIN_BROKEN);
+    size_t start = skip_empty_lines(at, len, WR_LINES_LF);
+    enum wr_parse_status end = find_end(p, at, start, len, max_head, WR_LINES_LF, WR_ERR_ORIGIN_BROKEN);
     if (end != WR_PARSE_DONE)
         return end;
     *head = (struct wr_head){ .fields = fields };
-    p->why = read_response(at, p->length, method, head);
+    p->why = read_response(at + start, p->length - start, method, head);
     return done(p, p->why ? WR_ERR_ORIGIN_BROKEN : WR_OK);
 }
 

@@ -32,36 +32,51 @@ static enum wr_scan_status bad(const char **why, const char *text)
     return WR_SCAN_BAD;
 }
 
-enum wr_scan_status wr_scan_head(const char *at, size_t len, size_t *scanned, const char **why)
+/* The line end at at[i], a control octet: its length. 0: it isn't one, and *why says why; -1: more is needed. */
+static int line_end(const char *at, size_t i, size_t len, enum wr_line_ends ends, const char **why)
 {
+    if (at[i] == '\n') {
+        *why = "a bare LF in the head";
+        return ends == WR_LINES_LF;
+    }
+    *why = at[i] == '\r' ? "a bare CR in the head" : "a control character in the head";
+    if (at[i] != '\r')
+        return 0;
+    if (i + 1 == len)
+        return -1;
+    return at[i + 1] == '\n' ? 2 : 0;
+}
+
+enum wr_scan_status wr_scan_head(const char *at, size_t len, enum wr_line_ends ends, size_t *scanned, const char **why)
+{
+    const char *wrong = NULL;
     size_t i = *scanned;
     for (;;) {
         i = *scanned = next_control(at, i, len);
         if (i == len)
             return WR_SCAN_MORE;
-        if (at[i] == '\n')
-            return bad(why, "a bare LF in the head");
-        if (at[i] != '\r')
-            return bad(why, "a control character in the head");
-        /* Behind CR LF stands a line, or CR LF again. Until that much has arrived, come back to this CR. */
-        if (i + 1 == len)
+        /* Behind a line's end stands a line, or another end. Until that much has arrived, come back to this one. */
+        int end = line_end(at, i, len, ends, &wrong), last;
+        if (end < 0)
             return WR_SCAN_MORE;
-        if (at[i + 1] != '\n')
-            return bad(why, "a bare CR in the head");
+        if (end == 0)
+            return bad(why, wrong);
         if (i == 0)
             return bad(why, "an empty line before the head");
-        if (i + 2 == len)
+        size_t next = i + (size_t) end;
+        if (next == len)
             return WR_SCAN_MORE;
-        if (at[i + 2] == ' ' || at[i + 2] == '\t')
+        if (at[next] == ' ' || at[next] == '\t')
             return bad(why, "a line of the head begins with white space (folded, or before the first field)");
-        if (at[i + 2] == '\r') {
-            if (i + 3 == len)
+        if (at[next] == '\r' || at[next] == '\n') {
+            last = line_end(at, next, len, ends, &wrong);
+            if (last < 0)
                 return WR_SCAN_MORE;
-            if (at[i + 3] != '\n')
-                return bad(why, "a bare CR in the head");
-            *scanned = i + 4;
+            if (last == 0)
+                return bad(why, wrong);
+            *scanned = next + (size_t) last;
             return WR_SCAN_FOUND;
         }
-        i += 2;
+        i = next;
     }
 }

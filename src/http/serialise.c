@@ -29,7 +29,7 @@ void wr_head_write_request_line(struct wr_buf *b, const struct wr_head *h)
 
 void wr_head_write_status_line(struct wr_buf *b, int status, struct wr_slice reason)
 {
-    WR_CHECK(status >= 100 && status <= 599);
+    WR_CHECK(status >= 100 && status <= 999);
     char code[3] = { (char) ('0' + status / 100), (char) ('0' + status / 10 % 10),
                      (char) ('0' + status % 10) };
     wr_buf_add_slice(b, WR_SLICE("HTTP/1.1 "));

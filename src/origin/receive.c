@@ -154,6 +154,7 @@ static void begin_body(struct wr_exchange_run *run, const struct wr_head *head, 
     WR_CHECK(in->flow != NULL);
     wr_body_reader_init(&in->body, framing, length);
     in->body.keep_trailers = true;
+    in->body.of_origin = true;
     if (eat(run, rest, false))
         return;
     wr_buf_fini(&in->partial);

@@ -41,10 +41,11 @@ static void count(const struct wr_txn *t)
     case 4:
         WR_COUNT(status_4xx);
         break;
-    case 5:
-        WR_COUNT(status_5xx);
+    case 0: /* no answer was sent */
+    case 1:
         break;
-    default:
+    default: /* an origin's status above 599 is one of the server's faults, too (RFC 9110 15) */
+        WR_COUNT(status_5xx);
         break;
     }
 }

@@ -101,11 +101,13 @@ REQUESTS = {
     "lower case version": b"GET / http/1.1\r\nHost: a\r\n\r\n",
     "bracket in the method": b"GE(T / HTTP/1.1\r\nHost: a\r\n\r\n",
     "leading space": b" GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "TRACE with a length": head(b"Content-Length: 3", start=b"TRACE / HTTP/1.1") + b"abc",
+    "TRACE with chunks": head(b"Transfer-Encoding: chunked", start=b"TRACE / HTTP/1.1") + b"3\r\nabc\r\n0\r\n\r\n",
     "TLS hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40) + b"\r\n\r\n",
 }
 
 # A version we don't speak: 400 or 505, and closed.
-VERSIONS = [b"HTTP/0.9", b"HTTP/1.2", b"HTTP/2.0", b"HTTP/3.0", b"HTTP/9.9", b"HTTP/11.1", b"HTTP/1.10", b"HTTP/1"]
+VERSIONS = [b"HTTP/0.9", b"HTTP/2.0", b"HTTP/3.0", b"HTTP/9.9", b"HTTP/11.1", b"HTTP/1.10", b"HTTP/1"]
 
 # The head is right, the body is not: 400 and closed, and the origin never sees the request as whole.
 BODIES = {
@@ -124,6 +126,10 @@ BODIES = {
     "any two octets after the data": chunked(b"3\r\nabcXX0\r\n\r\n"),
     "bare LF in an extension": chunked(b"3;a\nb\r\nabc\r\n0\r\n\r\n"),
     "bare CR in an extension": chunked(b"3;a\rb\r\nabc\r\n0\r\n\r\n"),
+    "a quote in an extension that does not end": chunked(b"3;a=\"b\r\nabc\r\n0\r\n\r\n"),
+    "a quote that hides a line's end": chunked(b"3;a=\"\r\nabc\r\n0\r\n\r\n\"\r\n"),
+    "an escaped quote in an extension": chunked(b"3;a=\"b\\\"\r\nabc\r\n0\r\n\r\n"),
+    "padding behind the size": chunked(b"3 \r\nabc\r\n0\r\n\r\n"),
     "NUL in an extension": chunked(b"3;a\0b\r\nabc\r\n0\r\n\r\n"),
     "extensions without end": chunked(b"".join(b"1;" + b"x" * 60_000 + b"\r\na\r\n" for _ in range(20)) + b"0\r\n\r\n"),
     "bare LF ends the body": chunked(b"3\r\nabc\r\n0\r\n\n"),
@@ -156,10 +162,12 @@ RESPONSES = {
     "chunked, identity": ok(b"Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"),
     "gzip until close": ok(b"Transfer-Encoding: gzip"),
     "chunked by 1.0": ok(b"Transfer-Encoding: chunked", body=b"0\r\n\r\n", start=b"HTTP/1.0 200 OK"),
-    "bare LF after the status line": b"HTTP/1.1 200 OK\nContent-Length: 3\r\n\r\nabc",
-    "bare LF after a field": b"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 3\r\n\r\nabc",
     "CR ends the status line": b"HTTP/1.1 200 OK\rX: a\r\nContent-Length: 3\r\n\r\nabc",
     "obs-fold": ok(b"X: a", b" b", b"Content-Length: 3"),
+    "obs-fold after a bare LF": b"HTTP/1.1 200 OK\nX: a\n b\nContent-Length: 3\n\nabc",
+    "length and chunked after bare LF": b"HTTP/1.1 200 OK\nContent-Length: 3\nTransfer-Encoding: chunked\n\n0\r\n\r\n",
+    "bare CR among bare LF": b"HTTP/1.1 200 OK\nX: a\rY: b\nContent-Length: 3\n\nabc",
+    "five leading empty lines": b"\r\n" * 5 + ok(b"Content-Length: 3"),
     "space before the colon": ok(b"Content-Length : 3"),
     "space before the first field": ok(b" Content-Length: 3"),
     "space in a name": ok(b"X Y: a", b"Content-Length: 3"),
@@ -174,10 +182,106 @@ RESPONSES = {
     "version 2.0": ok(b"Content-Length: 3", start=b"HTTP/2.0 200 OK"),
     "version 9.9": ok(b"Content-Length: 3", start=b"HTTP/9.9 200 OK"),
     "another protocol": b"220 mail.example ESMTP\r\n",
-    "leading empty line": b"\r\n" + ok(b"Content-Length: 3"),
     "nothing at all": b"",
     "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
 }
+
+
+# What an origin may do that no reader can misunderstand; the client gets it in one form.
+ODD_ORIGINS = {
+    "LF after the status line": b"HTTP/1.1 200 OK\nContent-Length: 3\r\n\r\nabc",
+    "LF after a field": b"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 3\r\n\r\nabc",
+    "LF everywhere": b"HTTP/1.0 200 OK\nX: a\nContent-Length: 3\n\nabc",
+    "LF until close": b"HTTP/1.0 200 OK\nX: a\n\nabc",
+    "LF before chunked": b"HTTP/1.1 200 OK\r\nX: x\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "LF in the trailers": ok(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\nX: a\n\n"),
+    "a leading empty line": b"\r\n" + ok(b"Content-Length: 3"),
+    "padding behind a chunk size": ok(b"Transfer-Encoding: chunked", body=b"3  \t\r\nabc\r\n0 \r\n\r\n"),
+    "tabs around the length": ok(b"Content-Length:\t3\t"),
+    "tabs around the coding": ok(b"Transfer-Encoding:\tchunked\t", body=b"3\r\nabc\r\n0\r\n\r\n"),
+    "HTTP/1.2": ok(b"Content-Length: 3", start=b"HTTP/1.2 200 OK"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_ORIGINS)
+def test_odd_answers_arrive_in_one_form(proxy, origin, name):
+    origin.on("/", raw=ODD_ORIGINS[name], keep=False).on("/next", body=b"next")
+    with proxy.connect() as connection:
+        answer = connection.ask("/")
+        assert (answer.status, answer.body) == (200, b"abc")
+        assert connection.ask("/next").body == b"next"
+
+
+@pytest.mark.parametrize("status", [600, 999])
+def test_a_status_http_does_not_know_is_a_fault_of_the_server(cache, origin, status):
+    origin.on("/", raw=ok(b"Content-Length: 3", b"Cache-Control: max-age=60", start=b"HTTP/1.1 %d Odd" % status))
+    assert [cache.ask("/").status for _ in range(2)] == [status] * 2
+    assert origin.calls("/") == 2 and cache.admin.metric('weir_responses_total{class="5xx"}') == 2
+
+
+RAW = [bytes([octet]) for octet in b"|{}^\\\"<>`[]"] + ["\u00e4\u20ac".encode(), b"\xff", b"\x80"]
+
+
+@pytest.mark.parametrize("octets", RAW, ids=repr)
+def test_what_browsers_send_raw_goes_on_as_it_came(cache, origin, octets):
+    target = (b"/a" + octets + b"b?q=" + octets).decode("latin-1")
+    origin.on(target, body=b"x")
+    for _ in range(2):
+        answer, _ = exchange(cache.address, b"GET " + target.encode("latin-1") + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert answer.status == 200
+    assert origin.calls() == 1 and origin.last().target == target
+    encoded = "".join(f"%{octet:02X}" for octet in octets)
+    cache.ask(f"/a{encoded}b?q={encoded}")     # an origin may tell them apart: another key
+    assert origin.calls() == 2
+    purged = cache.admin.ctl("purge", b"http://a" + target.encode("latin-1"))
+    assert purged == "purged: 1 of 1 nodes\n"
+    exchange(cache.address, b"GET " + target.encode("latin-1") + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert origin.calls() == 3
+
+
+def test_later_versions_of_http_1_are_served_as_1_1(proxy, origin):
+    origin.on("/", body=b"x")
+    answer, _ = exchange(proxy.address, b"GET / HTTP/1.9\r\nHost: a\r\nTE: gzip, chunked\r\nConnection: close\r\n\r\n")
+    assert (answer.status, answer.version, origin.last().version) == (200, "HTTP/1.1", "HTTP/1.1")
+
+
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"br;q=1,\tchunked"])
+def test_a_coding_that_is_not_known_is_501(proxy, origin, coding):
+    answer, closed = exchange(proxy.address, head(b"Transfer-Encoding: " + coding) + b"0\r\n\r\n" + SMUGGLED)
+    assert answer.status == 501 and closed
+    assert origin.calls() == 0
+
+
+@pytest.mark.parametrize("lines", [[b"Content-Length:\t3\t"], [b"Content-Length: 3 \t "]])
+def test_tabs_are_white_space(proxy, origin, lines):
+    origin.on("/", body=b"x")
+    answer, _ = exchange(proxy.address, head(*lines, b"X:\ta\tb\t", b"Connection: close") + b"abc")
+    assert (answer.status, origin.last().body, origin.last().fields["X"]) == (200, b"abc", "a\tb")
+
+
+@pytest.mark.parametrize("fields", [{}, {"Range": "bytes=0-1"}, {"If-Range": '"1"', "Range": "bytes=0-1"}, {"Cookie": "a=b"}])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_304_goes_to_nobody_who_did_not_ask(weirs, origin, method, fields):
+    from rig import policy
+    for cached in (True, "off"):
+        node = weirs({"origins": {"app": policy.origin(origin)}, "routes": [policy.route(cache=cached)]})
+        origin.on("/", raw=b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\n')
+        assert node.ask("/", method, fields=fields).status == 502
+        if method == "GET":
+            assert node.ask("/", fields={"If-None-Match": '"1"', "Cache-Control": "no-store"} if cached is True else
+                            {"If-None-Match": '"1"'}).status in (304, 502)
+
+
+def test_an_etag_without_quotes_validates_as_it_was_written(cache, origin):
+    from rig.answer import Answer
+    origin.on("/", lambda r: Answer(304, fields={"ETag": "abc-1"}) if r.fields.get("If-None-Match") == "abc-1" else
+              Answer(body=b"x", fields={"ETag": "abc-1", "Cache-Control": "max-age=60"}))
+    assert cache.ask("/").body == b"x"
+    assert cache.ask("/", fields={"If-None-Match": "abc-1"}).status == 304
+    assert cache.ask("/", fields={"If-None-Match": '"abc-1"'}).status == 200
+    assert cache.ask("/", fields={"If-None-Match": '"y", abc-1'}).status == 304
+    assert cache.ask("/", fields={"Cache-Control": "no-cache"}).body == b"x"
+    assert origin.calls() == 2 and origin.last().fields["If-None-Match"] == "abc-1"
 
 
 @pytest.mark.parametrize("name", REQUESTS)

@@ -12,12 +12,13 @@ struct outcome {
     struct wr_buf content, trailers;
 };
 
-static struct outcome feed(const char *at, size_t len, size_t piece)
+static struct outcome feed(bool origin, const char *at, size_t len, size_t piece)
 {
     struct outcome o = { .status = WR_BODY_MORE };
     struct wr_body_reader r;
     wr_body_reader_init(&r, WR_FRAMING_CHUNKED, 0);
     r.keep_trailers = true;
+    r.of_origin = origin;
     while (o.eaten < len && o.status == WR_BODY_MORE) {
         size_t n = len - o.eaten < piece ? len - o.eaten : piece;
         struct wr_slice in = wr_slice(at + o.eaten, n), out;
@@ -31,9 +32,9 @@ static struct outcome feed(const char *at, size_t len, size_t piece)
     return o;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void try(bool origin, const char *at, size_t size)
 {
-    struct outcome a = feed((const char *) data, size, size), b = feed((const char *) data, size, 1);
+    struct outcome a = feed(origin, at, size, size), b = feed(origin, at, size, 1);
     struct wr_field fields[WR_MAX_FIELDS];
     size_t count;
     WR_CHECK(a.status == b.status && a.eaten == b.eaten);
@@ -45,5 +46,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wr_buf_fini(&a.trailers);
     wr_buf_fini(&b.content);
     wr_buf_fini(&b.trailers);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    try(false, (const char *) data, size);
+    try(true, (const char *) data, size);
     return 0;
 }

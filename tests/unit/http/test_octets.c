@@ -14,8 +14,8 @@ static unsigned classes_of(int c)
     unsigned classes = 0;
     if (digit || alpha || among(c, "!#$%&'*+-.^_`|~"))
         classes |= WR_OC_TOKEN;
-    /* RFC 3986: unreserved, gen-delims but '#', sub-delims, '%' */
-    if (digit || alpha || among(c, "-._~:/?[]@!$&'()*+,;=%"))
+    /* RFC 3986: unreserved, gen-delims but '#', sub-delims, '%'; and what browsers send raw */
+    if (digit || alpha || among(c, "-._~:/?[]@!$&'()*+,;=%\"<>\\^`{|}") || c >= 0x80)
         classes |= WR_OC_TARGET;
     if (digit || alpha || among(c, "-._~!$&'()*+,;=%"))
         classes |= WR_OC_REGNAME;
