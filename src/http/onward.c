@@ -103,11 +103,14 @@ bool wr_onward_differs(enum wr_field_id id)
     return id == WR_F_X_FORWARDED_FOR || id == WR_F_X_REQUEST_ID || id == WR_F_VIA;
 }
 
-bool wr_onward_reaches(enum wr_field_id id, bool whole)
+bool wr_onward_reaches(struct wr_slice name, bool whole)
 {
     static const struct wr_head none;
+    enum wr_field_id id = wr_field_id_of(name);
     struct wr_slice value;
-    if (id == WR_F_OTHER || wr_onward_ours(&none, id, &value))
+    if (id == WR_F_OTHER)
+        return wr_field_name_plain(name) || !wr_onward_forged(name);
+    if (wr_onward_ours(&none, id, &value))
         return true;
     return !(wr_field_flags(id) & WR_FF_HOP) && way(id, wr_field_name(id), true, whole) == WR_ONWARD_SENT;
 }

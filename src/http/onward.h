@@ -31,7 +31,7 @@ struct wr_slice wr_onward_value(const struct wr_head *request, struct wr_slice n
  * common? */
 bool wr_onward_differs(enum wr_field_id id);
 /* Can a client's field of this name reach an origin at all? whole: as above. */
-bool wr_onward_reaches(enum wr_field_id id, bool whole);
+bool wr_onward_reaches(struct wr_slice name, bool whole);
 /* Is this odd name (wr_field_name_plain()) one that an origin could take for a field which weir drops, trusts, frames by or
  * writes? It goes on from nobody. */
 bool wr_onward_forged(struct wr_slice odd);

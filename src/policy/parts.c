@@ -5,10 +5,10 @@
 /* Notes a field by which no origin's answer can differ. whole: in requests that the cache answers. */
 static void check_field(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item, struct wr_slice name, bool whole)
 {
-    enum wr_field_id id = wr_field_id_of(name);
-    if (wr_onward_reaches(id, whole))
+    bool pattern = name.len > 0 && memchr(name.at, '*', name.len);
+    if (name.len == 0 || pattern || wr_onward_reaches(name, whole))
         return;
-    if (id == WR_F_X_FORWARDED_FOR)
+    if (wr_field_id_of(name) == WR_F_X_FORWARDED_FOR)
         wr_reader_mistake(r, o, item, "what a client writes into %.*s never reaches the origin: weir writes it anew for each client",
                           WR_SLICE_ARG(name));
     else

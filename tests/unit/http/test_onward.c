@@ -118,18 +118,18 @@ static void values(void **state)
 
 static void what_a_policy_may_look_at(void **state)
 {
-    static const char *const never[] = { "Connection", "TE", "Content-Length", "X-Forwarded-For", "Via", "X-Request-ID" },
+    static const char *const never[] = { "Connection", "TE", "Content-Length", "X-Forwarded-For", "Via", "X-Request-ID", "X_Real_IP" },
                              *const alone[] = { "Range", "If-Match" },
-                             *const always[] = { "X-Lang", "Host", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded" };
+                             *const always[] = { "X-Lang", "X_Lang", "Host", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded" };
     (void) state;
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
-        assert_false(wr_onward_reaches(wr_field_id_of(wr_slice_str(never[i])), false));
+        assert_false(wr_onward_reaches(wr_slice_str(never[i]), false));
     for (size_t i = 0; i < sizeof alone / sizeof alone[0]; i++) {
-        assert_true(wr_onward_reaches(wr_field_id_of(wr_slice_str(alone[i])), false));
-        assert_false(wr_onward_reaches(wr_field_id_of(wr_slice_str(alone[i])), true));
+        assert_true(wr_onward_reaches(wr_slice_str(alone[i]), false));
+        assert_false(wr_onward_reaches(wr_slice_str(alone[i]), true));
     }
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
-        assert_true(wr_onward_reaches(wr_field_id_of(wr_slice_str(always[i])), true));
+        assert_true(wr_onward_reaches(wr_slice_str(always[i]), true));
 }
 
 static void trailers(void **state)
