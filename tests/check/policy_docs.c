@@ -78,6 +78,19 @@ static void sample_section(struct wr_buf *out, enum wr_section section, int inde
     }
 }
 
+/* The end of the sample. tests/e2e/test_applications.py compares it with weir-apps(7). */
+static const char APPLICATIONS[] =
+    "# Applications by name: the cache of their route. weir-apps(7) has the whole policies, and what to set in the "
+    "application.\n"
+    "#   WordPress: { ttl: 10m, grace: 1m, stale_if_error: 1d, cookies: [\"wordpress_logged_in_*\", "
+    "\"wordpress_sec_*\", \"wp-postpass_*\",\n"
+    "#                \"comment_author_*\", \"woocommerce_*\", \"wp_woocommerce_session_*\", \"edd_*\"] }\n"
+    "#   MediaWiki: { grace: 1m, stale_if_error: 1d, cookies: [\"*_session\", \"*UserID\", \"*UserName\", "
+    "\"*Token\", \"*LoggedOut\"] }\n"
+    "#   Drupal:    { grace: 1m, stale_if_error: 1d, cookies: [\"SESS*\", \"SSESS*\", NO_CACHE] }\n"
+    "#   Django:    { ttl: 1m, grace: 30s, stale_if_error: 1d, cookies: [sessionid, csrftoken, messages] }\n"
+    "#   Express:   { ttl: 1m, grace: 30s, stale_if_error: 1d, cookies: [connect.sid] }\n";
+
 static void make_sample(struct wr_buf *out)
 {
     wr_buf_add_str(
@@ -86,7 +99,7 @@ static void make_sample(struct wr_buf *out)
         "where the\n"
         "# default is nothing. weir.yaml(5) explains each of them. To check a file:  weir -t -c FILE\n\n");
     sample_section(out, WR_SECTION_policy, 0, true, false);
-    out->len--; /* the gap behind the last section */
+    wr_buf_add_str(out, APPLICATIONS);
 }
 
 /* --- the manual --- */

@@ -1,0 +1,1 @@
+"""Real applications, as Debian and npm ship them, and what a test has to know of each."""

@@ -1,0 +1,121 @@
+"""Random origins, visitors and mishaps, for some seconds: with a seed that never changes, and with one that is printed. tests/random
+has the programs that do it for as long as one likes."""
+
+import random
+import sys
+
+import pytest
+
+from rig.daemon import TREE
+from rig.wire import Fields
+
+sys.path.insert(0, str(TREE / "tests" / "random"))
+
+import may_ask  # noqa: E402
+import may_see  # noqa: E402
+import steadiness  # noqa: E402
+import visitors  # noqa: E402
+import world  # noqa: E402
+from history import Got, History, Made, mark  # noqa: E402
+from may_ask import ERROR, OWN, SHARED, Fetch  # noqa: E402
+
+SEEDS = [1, 2, random.SystemRandom().randrange(10, 10**6)]
+
+
+@pytest.mark.slow
+def test_nobody_gets_what_was_made_for_another():
+    played, faults = world.play(visitors.Visitors, SEEDS, 6)
+    assert not faults, "\n".join(faults)
+    assert all(w.asked > 50 and w.shared > 0 for w in played), "too little was asked to show anything"
+
+
+@pytest.mark.slow
+def test_the_origin_is_never_asked_more_than_it_must_be():
+    played, faults = world.play(steadiness.Steadiness, [3, 4, SEEDS[-1]], 7)
+    assert not faults, "\n".join(faults)
+    assert all(w.asked > 50 and w.origin.fetches for w in played), "too little was asked to show anything"
+
+
+# The oracles themselves: what they must call a fault, and what they must not.
+
+ALICE, BOB = {"cookie": "sid=alice"}, {"cookie": "sid=bob"}
+
+
+def told(cache, fields, made_for, asked_by, status=200, method="GET", after=1.0, proof=None, how=(), got=()):
+    """What may_see says when an answer with `fields`, made for the request `made_for`, is given to `asked_by` so much later. proof:
+    (fields, request) of a 304 meanwhile; how: fields of the asking client; got: fields of its answer."""
+    history = History()
+    history.add(Made(1000001, "first", method, "/p/x", made_for, status, Fields(fields), 0.0, 0.1, 0.1))
+    if proof:
+        history.add(Made(1000002, proof[1], "GET", "/p/x", asked_by, 304, Fields(proof[0]), after, after, after, [1000001]))
+    judge = may_see.Judge(history, {"p": may_see.Policy(cache)})
+    asked = [(name.title(), value) for name, value in asked_by.items()] + list(dict(how).items())
+    return judge.faults(Got("second", "GET", "/p/x", Fields(asked), after, "edge", 200, Fields(got), mark(1000001)))
+
+
+HOUR, TTL = [("Cache-Control", "max-age=3600")], {"ttl": "60s"}
+TAGGED = [("ETag", '"1000001"')]
+
+
+@pytest.mark.rig
+@pytest.mark.parametrize("case", [
+    dict(cache={}, fields=HOUR, made_for=ALICE, asked_by=BOB),
+    dict(cache=TTL, fields=[], made_for={}, asked_by={}),
+    dict(cache={**TTL, "cookies": ["sid"]}, fields=[], made_for={}, asked_by={"cookie": "_ga=1"}),
+    dict(cache={}, fields=TAGGED, made_for={}, asked_by={}, proof=([], "second")),
+    dict(cache={}, fields=[("Cache-Control", "max-age=1")], made_for={}, asked_by={}, after=90.0, how={"Cache-Control": "max-stale"}),
+    dict(cache={"grace": "100s"}, fields=[("Cache-Control", "max-age=1")], made_for={}, asked_by={}, after=90.0),
+    dict(cache={"set_cookie": "store"}, fields=[*HOUR, ("Set-Cookie", "sid=1000001")], made_for={}, asked_by={},
+         got=[("Set-Cookie", "sid=1000001")]),
+], ids=lambda case: str(case.get("fields")))
+def test_what_may_be_shared_is_no_fault(case):
+    assert told(**case) == []
+
+
+@pytest.mark.rig
+@pytest.mark.parametrize("case", [
+    dict(cache={}, fields=[("Cache-Control", "private, max-age=60")], made_for=ALICE, asked_by=BOB),
+    dict(cache={}, fields=[("Cache-Control", "no-store")], made_for={}, asked_by={}),
+    dict(cache=TTL, fields=[], made_for=ALICE, asked_by={}),
+    dict(cache=TTL, fields=[], made_for={}, asked_by=BOB),
+    dict(cache=TTL, fields=[("Set-Cookie", "sid=1000001")], made_for={}, asked_by={}),
+    dict(cache={}, fields=HOUR, made_for={"authorization": "x"}, asked_by={}),
+    dict(cache={}, fields=HOUR, made_for={}, asked_by={}, status=429),
+    dict(cache={}, fields=TAGGED, made_for={}, asked_by={}, how={"Cache-Control": "max-stale, only-if-cached"}),
+    dict(cache={"grace": "100s"}, fields=[("Cache-Control", "max-age=0")], made_for={}, asked_by={}, after=9.0),
+    dict(cache={}, fields=[("Cache-Control", "max-age=1")], made_for={}, asked_by={}, after=90.0),
+    dict(cache={}, fields=[*HOUR, ("Vary", "X-Lang")], made_for={"x-lang": "de"}, asked_by={}),
+    dict(cache={}, fields=[*HOUR, ("Vary", "X-Lang")], made_for={}, asked_by={"x-lang": "de"}),
+    dict(cache={}, fields=[*HOUR, ("Vary", "X-Lang")], made_for={"x-lang": "de"}, asked_by={"x-lang": "de"}, how={"Connection": "X-Lang"}),
+    dict(cache={}, fields=HOUR, made_for={}, asked_by={}, got=[("Set-Cookie", "sid=1000001")]),
+    dict(cache={}, fields=TAGGED, made_for={}, asked_by={}, proof=([("Set-Cookie", "sid=1000002")], "third")),
+    dict(cache={}, fields=[("Cache-Control", 'private="X-Secret", max-age=60')], made_for={}, asked_by={}, got=[("X-Secret", "1000001")]),
+    dict(cache={"key": {"headers": ["X-Lang"]}}, fields=HOUR, made_for={"x-lang": "de"}, asked_by={}),
+    dict(cache={"bypass": ["cookie:s*"]}, fields=HOUR, made_for={}, asked_by=BOB),
+    dict(cache={}, fields=HOUR, made_for={}, asked_by={}, after=9.0, how={"Cache-Control": "no-cache"}),
+], ids=lambda case: str(case.get("fields")))
+def test_what_must_not_be_shared_is_a_fault(case):
+    assert told(**case) != []
+
+
+def fetch(asked, began, done, kind=SHARED, lifetime=60.0, **more):
+    return Fetch(("/", ), asked, more.pop("reload", False), began, kind, lifetime, done=done, **more)
+
+
+@pytest.mark.rig
+@pytest.mark.parametrize("fetches, fault", [
+    ([fetch(0, 0, 1), fetch(5, 5, 6)], "fresh answer"),
+    ([fetch(0, 0, 1), fetch(5, 5, 6, reload=True)], None),
+    ([fetch(0, 0, 1), fetch(5, 5, 5.1, OWN, reload=True), fetch(7, 7, 8)], "fresh answer"),
+    ([fetch(0, 0, 4, lifetime=1), fetch(2, 2, 6, lifetime=1)], None),                              # the one before is silent: hedged
+    ([fetch(0, 0, 4, lifetime=1), fetch(0.1, 0.1, 4)], "others were under way"),
+    ([fetch(0, 0, 4, lifetime=1), fetch(2, 2, 6, lifetime=1), fetch(2.1, 2.1, 6)], "others were under way"),
+    ([fetch(0, 0, 2, OWN), fetch(5, 5, 6), fetch(5.1, 5.1, 6)], None),                             # nobody else's: everybody asks
+    ([fetch(0, 0, 2, OWN), fetch(2.1, 2.1, 3, lifetime=2), fetch(9, 9, 10), fetch(9.1, 9.1, 10)], "others were under way"),
+    ([fetch(0, 0, 2, ERROR), fetch(1, 2.1, 3), fetch(1, 2.1, 3)], None),                           # they have waited in vain
+    ([fetch(0, 0, 2, ERROR), fetch(5, 5, 6), fetch(5.1, 5.1, 6)], "others were under way"),
+    ([fetch(0, 0, 1, lifetime=2, grace=30.0), fetch(5, 5, 5.1, OWN), fetch(8, 8, 9), fetch(8.1, 8.1, 9)], "others were under way"),
+])
+def test_what_may_be_asked(fetches, fault):
+    found = may_ask.excess(fetches, silent_after=0.5)
+    assert (fault in found[0][1]) if fault else not found, found

@@ -1,0 +1,96 @@
+"""What random worlds have in common: nodes before an origin, clients that ask until the time is over, seeds, and the command line."""
+
+import argparse
+import os
+import pathlib
+import random
+import sys
+import tempfile
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+sys.dont_write_bytecode = True
+
+
+class World:
+    """One seed's origin, nodes and clients: one node with memory only, or two that share a Redis. Who inherits sets `origin` and
+    `routes`, has `client(number, rng, node, end)`, which asks until the time `end`, and `faults()`, as text."""
+
+    clients, patience = 6, "5s"
+
+    def __init__(self, seed, with_redis):
+        self.seed, self.with_redis, self.asked = seed, with_redis, 0
+        self._lock = threading.Lock()
+
+    def run(self, directory, seconds):
+        """Lets all clients ask for so long. Gives the faults."""
+        from rig.daemon import Weir         # after WEIR_BIN is known
+        from rig.redis_server import RedisServer
+        redis = RedisServer(directory / "redis") if self.with_redis else None
+        settings = {"origins": {"app": {"servers": [self.origin.address], "response_timeout": self.patience, "retries": 0}},
+                    "routes": [{"match": {"path": path}, "origin": "app", "cache": cache} for path, cache in self.routes.items()]}
+        if redis:
+            settings["redis"] = {"url": redis.url, "timeout": "2s"}
+        nodes = [Weir(directory / f"edge-{n}", settings, name=f"edge-{n}") for n in range(2 if redis else 1)]
+        try:
+            for node in nodes:
+                node.start()
+            end = time.monotonic() + seconds
+            threads = [threading.Thread(target=self.client, args=(n, random.Random(f"{self.seed}/{n}"), nodes[n % len(nodes)], end),
+                                        daemon=True) for n in range(self.clients)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            for node in nodes:
+                node.terminate()
+            self.origin.stop()
+            if redis:
+                redis.stop()
+        return self.faults()
+
+    def count(self, responses=1):
+        with self._lock:
+            self.asked += responses
+
+
+def play(world, seeds, seconds_each, redis=None, say=print):
+    """Plays `world(seed, with_redis)` for each seed, and stops at the first with faults. redis: True, False or None (every other
+    one). Gives (worlds, faults)."""
+    played = []
+    for seed in seeds:
+        played.append(world(seed, bool(seed % 2) if redis is None else redis))
+        with tempfile.TemporaryDirectory(prefix="weir-random-") as directory:
+            faults = played[-1].run(pathlib.Path(directory), seconds_each)
+        say(f"seed {seed}, {'two nodes and Redis' if played[-1].with_redis else 'memory'}: {played[-1].summary()}")
+        if faults:
+            return played, faults
+    return played, []
+
+
+def command_line(what, world, each):
+    """A program that plays worlds for as long as one likes. Gives its exit status."""
+    parser = argparse.ArgumentParser(description=what, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weir", default=os.environ.get("WEIR_BIN", str(HERE.parents[1] / "src" / "weir")), help="the daemon")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="the first world (default: any)")
+    parser.add_argument("--seconds", type=float, default=0, help="go on with the next worlds for so long (default: one world)")
+    parser.add_argument("--each", type=float, default=each, help="seconds in one world")
+    parser.add_argument("--redis", choices=["on", "off"], help="always, or never (default: every other world)")
+    options = parser.parse_args()
+    os.environ["WEIR_BIN"] = options.weir
+    end = time.monotonic() + options.seconds
+
+    def seeds():
+        seed = options.seed
+        yield seed
+        while time.monotonic() < end:
+            seed += 1
+            yield seed
+
+    played, faults = play(world, seeds(), options.each, options.redis and options.redis == "on")
+    print("\n".join(faults))
+    print(f"{len(played)} worlds, {sum(w.asked for w in played)} requests,", "faults" if faults else "no fault")
+    return 1 if faults else 0
