@@ -46,6 +46,28 @@ bool wr_slice_starts(struct wr_slice s, struct wr_slice prefix)
     return s.len >= prefix.len && wr_slice_eq(wr_slice(s.at, prefix.len), prefix);
 }
 
+bool wr_slice_matches(struct wr_slice s, struct wr_slice pattern, char (*fold)(char))
+{
+    size_t i = 0, p = 0, star = SIZE_MAX, retry = 0; /* a later star makes earlier ones settled */
+    while (i < s.len) {
+        if (p < pattern.len && pattern.at[p] == '*') {
+            star = ++p;
+            retry = i;
+        } else if (p < pattern.len && (s.at[i] == pattern.at[p] || (fold && fold(s.at[i]) == fold(pattern.at[p])))) {
+            i++;
+            p++;
+        } else if (star != SIZE_MAX) {
+            p = star;
+            i = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.len && pattern.at[p] == '*')
+        p++;
+    return p == pattern.len;
+}
+
 static bool is_ows(char c)
 {
     return c == ' ' || c == '\t';

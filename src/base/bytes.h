@@ -41,6 +41,9 @@ static inline bool wr_slice_eq(struct wr_slice a, struct wr_slice b)
 /* ASCII letters fold, nothing else does (RFC 9110 5.1: field names, tokens). */
 bool wr_slice_eq_nocase(struct wr_slice a, struct wr_slice b);
 bool wr_slice_starts(struct wr_slice s, struct wr_slice prefix);
+/* Does `pattern` match the whole of s? A '*' in it stands for any octets, none among them; others are compared as `fold` gives them
+ * (NULL: as they are). Takes s.len * pattern.len steps at most. */
+bool wr_slice_matches(struct wr_slice s, struct wr_slice pattern, char (*fold)(char));
 /* Without SP and HTAB at both ends (OWS, RFC 9110 5.6.3). */
 struct wr_slice wr_slice_trim(struct wr_slice s);
 /* The same, and without the double quotes around what is left, if there are two. */

@@ -14,8 +14,8 @@ struct wr_object *wr_build_passed(const struct wr_meta *meta, const struct wr_he
                                   struct wr_flow *flow);
 struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names,
                                 const struct wr_meta *of);
-/* The fields of `stored` as `not_modified` leaves them (RFC 9111 3.2): for judging the updated response anew.
- * In the arena. */
+/* The fields of `stored` as `not_modified` leaves them (RFC 9111 3.2): for judging the updated response anew, by what everybody may
+ * have of it, and so without Set-Cookie and the like. In the arena. */
 void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified,
                           struct wr_arena *arena, struct wr_head *out);
 /* Is this 304 about what is stored (RFC 9111 4.3.4)? Entity tags are compared weakly: an origin that calls what it has compressed
@@ -23,7 +23,8 @@ void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *
 bool wr_build_confirms(const struct wr_head *not_modified, const struct wr_object *stored);
 /* Is what a 200 to HEAD says of the response's validators and length what is stored (RFC 9111 4.3.5)? */
 bool wr_build_describes(const struct wr_head *head, const struct wr_object *stored);
-/* The stored response updated by a 304 or a HEAD (RFC 9111 3.2, 4.3.4), sharing its flow. */
+/* The stored response updated by a 304 (RFC 9111 3.2, 4.3.4), sharing its flow. What describes the content stays as it is stored; the
+ * 304's Set-Cookie and the like go into first_only, unless meta has SET_COOKIE. */
 struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta,
                                    const struct wr_head *not_modified, struct wr_slice via);
 /* Do both stored heads say the same, but for when? */

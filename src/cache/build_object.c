@@ -9,13 +9,18 @@
 #include "http/serialise.h"
 #include "http/tags.h"
 
-/* --- fields for the first client only: private="...", no-cache="..." (RFC 9111 5.2.2.4, 5.2.2.7) --- */
+/* --- fields for the first client only: private="...", no-cache="..." (RFC 9111 5.2.2.4, 5.2.2.7), Set-Cookie and the like --- */
 
 struct reserved {
     struct wr_response_directives of[3];
     size_t count;
-    bool set_cookie;
+    bool shared_client; /* what changes a client's state is for everybody */
 };
+
+static unsigned flags_of(const struct wr_field *f)
+{
+    return f->id == WR_F_OTHER ? 0 : wr_field_flags((enum wr_field_id) f->id);
+}
 
 /* Whichever of the fields names it: to share less than one may is never wrong. */
 static void find_reserved(const struct wr_head *response, const struct wr_meta *meta, struct reserved *r)
@@ -26,14 +31,13 @@ static void find_reserved(const struct wr_head *response, const struct wr_meta *
     for (size_t i = 0; i < 2; i++)
         if (wr_directives_of_targeted(response, targeted[i], &r->of[r->count]))
             r->count++;
-    /* the policy may override what an origin says of time, but no origin ever meant to hand one session to
-     * all */
-    r->set_cookie = meta->flags & WR_OF_OVERRIDE;
+    r->shared_client = meta->flags & WR_OF_SET_COOKIE;
 }
 
 static bool is_reserved(const struct reserved *r, const struct wr_field *f)
 {
-    if (r->set_cookie && f->id == WR_F_SET_COOKIE)
+    unsigned flags = flags_of(f);
+    if ((flags & WR_FF_EXCHANGE) || ((flags & WR_FF_CLIENT) && !r->shared_client))
         return true;
     for (size_t i = 0; i < r->count; i++)
         if (wr_directive_names(r->of[i].private_fields, f->name) ||
@@ -86,11 +90,25 @@ static void write_added(struct wr_buf *kept, const struct wr_head *response, con
     }
 }
 
+/* Does anything that changes a client's state stand in what is kept? */
+static bool keeps_client_field(const struct wr_head *response, const struct reserved *r)
+{
+    for (size_t i = 0; i < response->field_count; i++) {
+        const struct wr_field *f = &response->fields[i];
+        if ((flags_of(f) & WR_FF_CLIENT) && wr_field_is_stored(f) && !is_reserved(r, f))
+            return true;
+    }
+    return false;
+}
+
+/* meta: SET_COOKIE is taken away where there is no such field. */
 static void write_head(struct wr_buf *kept, struct wr_buf *first_only, const struct wr_head *response,
-                       const struct wr_meta *meta, struct wr_slice via)
+                       struct wr_meta *meta, struct wr_slice via)
 {
     struct reserved reserved;
     find_reserved(response, meta, &reserved);
+    if (!keeps_client_field(response, &reserved))
+        meta->flags &= ~(unsigned) WR_OF_SET_COOKIE;
     wr_head_write_status_line(kept, response->status, response->reason);
     for (size_t i = 0; i < response->field_count; i++) {
         const struct wr_field *f = &response->fields[i];
@@ -188,27 +206,31 @@ struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice na
 
 /* --- a 304 --- */
 
-static bool never_updated(const struct wr_field *f)
-{
-    return f->id != WR_F_OTHER && (wr_field_flags((enum wr_field_id) f->id) & WR_FF_NO_UPDATE);
-}
+/* What becomes of fields that change a client's state. */
+enum client_fields {
+    CLIENT_NONE, /* none: what is judged is what everybody may have */
+    CLIENT_NEWS, /* those of the 304: for the one whose request it answers */
+    CLIENT_ALL,  /* the stored ones too, where the 304 has none */
+};
 
 /* A field of the stored response stays if the 304 doesn't bring it anew. Date goes in any case: it says when
  * the response was last confirmed. */
-static bool survives(const struct wr_field *f, const struct wr_head *not_modified)
+static bool survives(const struct wr_field *f, const struct wr_head *not_modified, enum client_fields clients)
 {
-    return never_updated(f) || (f->id != WR_F_DATE && wr_head_named(not_modified, f->name, NULL) == NULL);
-}
-
-static bool is_news(const struct wr_field *f, const struct wr_head *old)
-{
-    if (f->hidden || f->id == WR_F_CONTENT_LENGTH)
+    unsigned flags = flags_of(f);
+    if ((flags & WR_FF_CLIENT) && clients != CLIENT_ALL)
         return false;
-    return !(never_updated(f) && wr_head_get(old, (enum wr_field_id) f->id));
+    return (flags & WR_FF_NO_UPDATE) || (f->id != WR_F_DATE && wr_head_named(not_modified, f->name, NULL) == NULL);
 }
 
-void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified,
-                          struct wr_arena *arena, struct wr_head *out)
+static bool is_news(const struct wr_field *f, enum client_fields clients)
+{
+    unsigned flags = flags_of(f);
+    return !f->hidden && !(flags & WR_FF_NO_UPDATE) && !((flags & WR_FF_CLIENT) && clients == CLIENT_NONE);
+}
+
+static void merge(const struct wr_object *stored, const struct wr_head *not_modified, enum client_fields clients,
+                  struct wr_arena *arena, struct wr_head *out)
 {
     struct wr_head old;
     wr_build_head(stored, arena, &old);
@@ -216,15 +238,21 @@ void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *
     out->fields = wr_arena_alloc(arena, (old.field_count + not_modified->field_count) * sizeof *out->fields);
     out->field_count = 0;
     for (size_t i = 0; i < old.field_count; i++)
-        if (survives(&old.fields[i], not_modified))
+        if (survives(&old.fields[i], not_modified, clients))
             out->fields[out->field_count++] = old.fields[i];
     for (size_t i = 0; i < not_modified->field_count; i++) {
         const struct wr_field *f = &not_modified->fields[i];
-        if (!is_news(f, &old))
+        if (!is_news(f, clients))
             continue;
         out->fields[out->field_count++] = *f;
         out->known |= UINT64_C(1) << (f->id % 64);
     }
+}
+
+void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified,
+                          struct wr_arena *arena, struct wr_head *out)
+{
+    merge(stored, not_modified, CLIENT_NONE, arena, out);
 }
 
 /* A field that isn't received agrees with anything. */
@@ -277,7 +305,7 @@ struct wr_object *wr_build_updated(const struct wr_object *stored, const struct 
 {
     struct wr_arena arena = { 0 };
     struct wr_head merged;
-    wr_build_merged_head(stored, not_modified, &arena, &merged);
+    merge(stored, not_modified, meta->flags & WR_OF_SET_COOKIE ? CLIENT_ALL : CLIENT_NEWS, &arena, &merged);
     struct wr_object like = {
         .key = stored->key, .host = stored->host, .meta = *meta, .vary_values = stored->vary_values,
         .generations = stored->generations,

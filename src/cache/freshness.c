@@ -3,8 +3,7 @@
 #include "http/date.h"
 
 #define DATE_STEP WR_SPAN_S(1) /* Date has whole seconds */
-#define HEURISTIC_SHARE 10           /* a tenth of the time since the last change (RFC 9111 4.2.2) ... */
-#define HEURISTIC_MOST WR_SPAN_S(86400) /* ... and a day at most */
+#define HEURISTIC_MOST WR_SPAN_S(86400) /* what is guessed is a day at most (RFC 9111 4.2.2 leaves it to us) */
 
 bool wr_effective_directives(const struct wr_cache_policy *policy, const struct wr_head *response,
                              struct wr_response_directives *out)
@@ -153,17 +152,17 @@ bool wr_policy_overrides(const struct wr_cache_policy *policy, int status)
     return policy->override && by_policy(policy, status, &ttl);
 }
 
-static bool by_heuristic(const struct wr_head *response, const struct wr_response_directives *d,
-                         struct wr_time response_time, struct wr_span *out)
+static bool by_heuristic(const struct wr_cache_policy *policy, const struct wr_head *response,
+                         const struct wr_response_directives *d, struct wr_time response_time, struct wr_span *out)
 {
     const struct wr_field *f = wr_head_get(response, WR_F_LAST_MODIFIED);
     struct wr_time modified;
-    if (f == NULL || !(d->is_public || wr_status_is_heuristic(response->status)))
+    if (policy->heuristic <= 0 || f == NULL || !(d->is_public || wr_status_is_heuristic(response->status)))
         return false;
     if (!wr_date_parse(f->value, response_time, &modified))
         return false;
     struct wr_span since = wr_time_since(date_value(response, response_time), modified);
-    out->us = since.us > 0 ? since.us / HEURISTIC_SHARE : 0;
+    out->us = since.us > 0 ? (int64_t) ((double) since.us * policy->heuristic) : 0;
     if (out->us > HEURISTIC_MOST.us)
         *out = HEURISTIC_MOST;
     return out->us > 0;
@@ -180,13 +179,11 @@ enum wr_lifetime_source wr_lifetime(const struct wr_cache_policy *policy, const 
     *out = WR_SPAN_S(0);
     if (by_origin(response, d, targeted, response_time, out))
         return WR_LIFETIME_ORIGIN;
-    /* To share a cookie, or what is to be validated every time, takes the origin's own word
-     * (RFC 9111 7.3). */
-    if (d->no_cache || wr_head_get(response, WR_F_SET_COOKIE))
+    if (d->no_cache)
         return WR_LIFETIME_NONE;
     if (by_policy(policy, status, out))
         return WR_LIFETIME_POLICY;
-    if (by_heuristic(response, d, response_time, out))
+    if (by_heuristic(policy, response, d, response_time, out))
         return WR_LIFETIME_HEURISTIC;
     *out = WR_SPAN_S(0);
     return WR_LIFETIME_NONE;

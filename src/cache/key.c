@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 
+#include "cache/cookies.h"
 #include "cache/text.h"
 #include "http/octets.h"
+#include "http/onward.h"
 
 /* The text is lines, none of which a request can forge, as no field value and no target holds a line feed:
  *
@@ -76,34 +78,10 @@ static struct wr_slice host_of(struct wr_slice host, struct wr_arena *arena)
 
 /* --- query --- */
 
-/* pattern: '*' stands for any octets. */
-static bool matches(const char *pattern, struct wr_slice s)
-{
-    const char *star = NULL;
-    size_t i = 0, retry = 0;
-    while (i < s.len) {
-        if (*pattern == '*') {
-            star = ++pattern;
-            retry = i;
-        } else if (*pattern == s.at[i]) {
-            pattern++;
-            i++;
-        } else if (star) {
-            pattern = star;
-            i = ++retry;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
-}
-
 static bool any_matches(char *const *patterns, struct wr_slice s)
 {
     for (; *patterns; patterns++)
-        if (matches(*patterns, s))
+        if (wr_slice_matches(s, wr_slice_str(*patterns), NULL))
             return true;
     return false;
 }
@@ -186,32 +164,64 @@ struct wr_slice wr_key_query_sent(const struct wr_key_policy *policy, struct wr_
 
 /* --- fields --- */
 
-static void write_header(struct wr_text *out, const struct wr_head *request, const char *name,
-                         struct wr_arena *arena)
+static bool is_pattern(const char *name)
 {
-    wr_text_add(out, WR_SLICE("\nheader:"));
-    for (const char *c = name; *c; c++)
-        wr_text_char(out, wr_lower(*c));
-    wr_vary_value(out, request, wr_slice_str(name), arena);
+    return strchr(name, '*') != NULL;
 }
 
-/* Each cookie of that name, in the order in which they came: which of two an application takes isn't ours to
- * know. */
-static void write_cookie(struct wr_text *out, const struct wr_head *request, const char *name)
+static void write_header_line(struct wr_text *out, struct wr_slice name)
 {
+    wr_text_add(out, WR_SLICE("\nheader:"));
+    for (size_t i = 0; i < name.len; i++)
+        wr_text_char(out, wr_lower(name.at[i]));
+}
+
+static int by_field_name(const void *a, const void *b)
+{
+    const struct wr_slice *x = a, *y = b;
+    for (size_t i = 0; i < x->len && i < y->len; i++) {
+        int order = wr_lower(x->at[i]) - wr_lower(y->at[i]);
+        if (order)
+            return order;
+    }
+    return (x->len > y->len) - (x->len < y->len);
+}
+
+/* The fields that a pattern matches, each with its name, in an order that isn't the client's to choose. */
+static void write_matching_headers(struct wr_text *out, const struct wr_cache_policy *policy, const struct wr_head *request,
+                                   struct wr_slice pattern, struct wr_arena *arena)
+{
+    struct wr_slice *names = wr_arena_alloc(arena, (request->field_count + 1) * sizeof *names);
+    const struct wr_field *f = NULL;
+    size_t count = 0;
+    while ((f = wr_onward_matching(request, pattern, true, f)) != NULL)
+        names[count++] = f->name;
+    if (count > 0)
+        qsort(names, count, sizeof *names, by_field_name);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && wr_slice_eq_nocase(names[i], names[i - 1]))
+            continue;
+        write_header_line(out, names[i]);
+        wr_vary_value(out, policy, request, names[i], arena);
+    }
+}
+
+static void write_header(struct wr_text *out, const struct wr_cache_policy *policy, const struct wr_head *request,
+                         const char *name, struct wr_arena *arena)
+{
+    write_header_line(out, wr_slice_str(name));
+    if (is_pattern(name))
+        write_matching_headers(out, policy, request, wr_slice_str(name), arena);
+    else
+        wr_vary_value(out, policy, request, wr_slice_str(name), arena);
+}
+
+static void write_cookie(struct wr_text *out, const struct wr_head *request, char *name, struct wr_arena *arena)
+{
+    char *const one[] = { name, NULL };
     wr_text_add(out, WR_SLICE("\ncookie:"));
     wr_text_add(out, wr_slice_str(name));
-    const struct wr_field *f = NULL;
-    while ((f = wr_head_next(request, WR_F_COOKIE, f)) != NULL) {
-        struct wr_slice rest = f->value, pair;
-        while ((pair = wr_slice_cut(&rest, ';')).at != NULL) {
-            struct wr_slice value = wr_slice_trim(pair), cookie = wr_slice_cut(&value, '=');
-            if (!wr_slice_eq(wr_slice_trim(cookie), wr_slice_str(name)))
-                continue;
-            wr_text_char(out, '=');
-            wr_text_add(out, value);
-        }
-    }
+    wr_cookies_write(out, request, one, is_pattern(name), arena);
 }
 
 /* --- keys --- */
@@ -236,9 +246,9 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
     wr_text_add(&text, normalised(request->path, arena));
     write_query(&text, p, request->query, arena);
     for (char **name = p->headers; name && *name; name++)
-        write_header(&text, request, *name, arena);
+        write_header(&text, policy, request, *name, arena);
     for (char **name = p->cookies; name && *name; name++)
-        write_cookie(&text, request, *name);
+        write_cookie(&text, request, *name, arena);
     if (request->secure) /* another URI (RFC 9111 2): an origin redirects the one to the other */
         wr_text_add(&text, secure_line);
     return finish(&text, host);
@@ -285,15 +295,16 @@ struct wr_slice wr_key_tag(const struct wr_key *primary, struct wr_arena *arena)
     return wr_arena_printf(arena, " %.*s", WR_SLICE_ARG(url_of(primary->text)));
 }
 
-struct wr_key wr_key_variant(const struct wr_key *primary, const struct wr_object *marker,
-                             const struct wr_head *request, struct wr_arena *arena, struct wr_slice *values)
+struct wr_key wr_key_variant(const struct wr_cache_policy *policy, const struct wr_key *primary,
+                             const struct wr_object *marker, const struct wr_head *request, struct wr_arena *arena,
+                             struct wr_slice *values)
 {
     struct wr_text chosen = { .arena = arena };
     struct wr_slice names = marker->head, name;
     while ((name = wr_slice_cut(&names, ',')).at != NULL) {
         wr_text_char(&chosen, '\n');
         wr_text_add(&chosen, name);
-        wr_vary_value(&chosen, request, name, arena);
+        wr_vary_value(&chosen, policy, request, name, arena);
     }
     struct wr_text text = { .arena = arena };
     wr_text_add(&text, primary->text);

@@ -35,13 +35,14 @@ struct wr_slice wr_key_query_sent(const struct wr_key_policy *policy, struct wr_
  * that a purged primary key never leads to old variants again) and the request's values of the fields that
  * the marker's head names, normalised where RFC 9111 4.1 lets us. *values: those values' canonical text.
  * Texts live in the arena. */
-struct wr_key wr_key_variant(const struct wr_key *primary, const struct wr_object *marker,
-                             const struct wr_head *request, struct wr_arena *arena, struct wr_slice *values);
+struct wr_key wr_key_variant(const struct wr_cache_policy *policy, const struct wr_key *primary,
+                             const struct wr_object *marker, const struct wr_head *request, struct wr_arena *arena,
+                             struct wr_slice *values);
 struct wr_text;
 /* Appends "=" and the value of that field with which the request goes to the origin (http/onward.h), in canonical form; nothing
- * if it goes without. */
-void wr_vary_value(struct wr_text *out, const struct wr_head *request, struct wr_slice name,
-                   struct wr_arena *arena);
+ * if it goes without. Of Cookie only what counts by the policy: nothing if none of it does. */
+void wr_vary_value(struct wr_text *out, const struct wr_cache_policy *policy, const struct wr_head *request,
+                   struct wr_slice name, struct wr_arena *arena);
 /* The canonical list of a response's Vary fields (lower case, sorted, each once), in the arena; at == NULL:
  * no Vary;
  * "*" when * is among them. */

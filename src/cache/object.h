@@ -23,8 +23,14 @@ enum wr_object_flag {
     WR_OF_PARTIAL = 16,        /* a 206: one part of the content */
     WR_OF_OVERRIDE = 32,       /* the policy's ttl won over what the origin said */
     WR_OF_AGED = 128,          /* it came with an Age: from another cache */
-    WR_OF_FOR_AUTHORIZED = 64, /* PASS: only for requests with Authorization, others may yet find something to share */
+    WR_OF_FOR_AUTHORIZED = 64, /* of a pass marker: for requests with Authorization; others may yet find something to share */
+    WR_OF_BY_POLICY = 1024,    /* its lifetime is the policy's word: ttl, statuses, with OVERRIDE whatever the origin says */
+    WR_OF_SET_COOKIE = 256,    /* its head holds fields that change a client's state, for everybody: set_cookie: store */
+    WR_OF_FOR_COOKIE = 512,    /* likewise: for requests with a cookie that counts */
 };
+
+/* Fresh because we think so, not because its origin said so: for requests without cookies, and from them. */
+#define WR_OF_GUESSED (WR_OF_HEURISTIC | WR_OF_BY_POLICY)
 
 #define WR_SPAN_NONE ((struct wr_span){ -1 })
 

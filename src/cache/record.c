@@ -11,7 +11,7 @@
  *
  * A length of NONE says that the slice is not there at all. While the content is arriving the mark is "WA" and the sums of
  * the pieces are missing. */
-#define VERSION 1
+#define VERSION 2 /* 1: may hold Set-Cookie for everybody */
 #define NONE 0xffffffffu
 #define MOST_PIECES 65536u
 

@@ -20,6 +20,7 @@ struct wr_request_rules {
     bool only_if_cached;
     struct wr_span max_age, min_fresh, max_stale; /* -1: not given; max_stale may be WR_SPAN_MAX */
     bool authorized;           /* carries Authorization */
+    bool cookie;               /* carries a cookie that counts by the policy: nothing that is fresh by a guess is for it, or from it */
     bool post_for_get;         /* a POST that passes: its response may be stored for GETs (RFC 9110 9.3.3) */
 };
 void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head *request,
@@ -44,14 +45,19 @@ enum wr_reuse {
     WR_REUSE_STALE_SERVE, /* serve stale, refresh behind (stale-while-revalidate) */
     WR_REUSE_STALE_ASKED, /* serve stale, as the client's max-stale allows */
     WR_REUSE_VALIDATE,    /* ask the origin first */
-    WR_REUSE_NOT,         /* not for this request (Authorization): as a miss */
+    WR_REUSE_NOT,         /* not for this request (wr_rules_is_for()): as a miss */
 };
 /* unit01: a random number from [0,1) for early refresh; 1: none. */
 enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_object *object, struct wr_time now, double unit01);
-/* May those have it together who asked before it came, although it may be too old for whoever comes later (RFC 9111 4)? Not what
- * is never fresh: no-cache, max-age=0, or a validator alone has each of them ask the origin with his own request (5.2.2.4). */
-static inline bool wr_rules_collapses(const struct wr_object *object)
+/* Is it for this request at all? Not what Authorization or a counting cookie keeps apart, whatever its age: then what the request gets
+ * instead doesn't take its place. */
+bool wr_rules_is_for(const struct wr_cache_policy *policy, const struct wr_request_rules *asked, const struct wr_object *object);
+/* Is there a time in which it answers without validation? What has none (no-cache, max-age=0, a date in the past, a validator alone) is
+ * stored to be validated for each request by itself, and nobody else's word changes that: neither a client's max-stale nor the
+ * policy's grace and stale_if_error, nor an origin that fails. Only its own origin can, by stale-while-revalidate and
+ * stale-if-error (RFC 5861), which stand in meta. */
+static inline bool wr_rules_has_life(const struct wr_object *object)
 {
     return object->meta.lifetime.us > 0 && !(object->meta.flags & WR_OF_NO_CACHE);
 }
@@ -60,14 +66,22 @@ static inline bool wr_rules_sent_fresh(const struct wr_object *object)
 {
     return object->meta.lifetime.us > object->meta.initial_age.us - object->meta.fetch_time.us;
 }
-/* What sets this request apart from others, as flags: 0 or FOR_AUTHORIZED. */
+/* Is it ever for more than the one it was fetched for, without being validated for each? Then those have it together who asked
+ * before it came, although it may be too old for whoever comes later (RFC 9111 4). */
+static inline bool wr_rules_collapses(const struct wr_object *object)
+{
+    return wr_rules_has_life(object) || (object->meta.swr.us > 0 && !(object->meta.flags & WR_OF_NO_CACHE));
+}
+/* What sets this request apart from others, as flags: 0, FOR_AUTHORIZED, FOR_COOKIE or both. */
 static inline unsigned wr_rules_apart(const struct wr_request_rules *asked)
 {
-    return asked->authorized ? (unsigned) WR_OF_FOR_AUTHORIZED : 0;
+    return (asked->authorized ? (unsigned) WR_OF_FOR_AUTHORIZED : 0) | (asked->cookie ? (unsigned) WR_OF_FOR_COOKIE : 0);
 }
-/* Does it concern this request that nothing could be shared of the answer to one that was set apart so? */
+/* Does it concern this request that nothing could be shared of the answer to one that was set apart so?
+ * What nothing set apart concerns all. */
 static inline bool wr_rules_concerns(unsigned apart, const struct wr_request_rules *asked)
 {
+    apart &= WR_OF_FOR_AUTHORIZED | WR_OF_FOR_COOKIE;
     return apart == 0 || (apart & wr_rules_apart(asked)) != 0;
 }
 /* May it be served although stale, because the origin failed (RFC 5861 4 and RFC 9111 4.2.4)? */

@@ -1,26 +1,15 @@
 /* What a request lets the cache do (RFC 9111 3, 5.2.1). */
 #include "cache/rules.h"
 
+#include "cache/cookies.h"
 #include "http/directives.h"
 #include "http/onward.h"
 
-static bool has_cookie(const struct wr_head *request, struct wr_slice name)
-{
-    const struct wr_field *f = NULL;
-    while ((f = wr_head_next(request, WR_F_COOKIE, f)) != NULL) {
-        struct wr_slice rest = f->value, pair;
-        while ((pair = wr_slice_cut(&rest, ';')).at != NULL)
-            if (wr_slice_eq(wr_slice_trim(wr_slice_cut(&pair, '=')), name))
-                return true;
-    }
-    return false;
-}
-
-static bool has_parameter(const struct wr_head *request, struct wr_slice name)
+static bool has_parameter(const struct wr_head *request, struct wr_slice pattern)
 {
     struct wr_slice rest = request->query, pair;
     while ((pair = wr_slice_cut(&rest, '&')).at != NULL)
-        if (wr_slice_eq(wr_slice_cut(&pair, '='), name))
+        if (wr_slice_matches(wr_slice_cut(&pair, '='), pattern, NULL))
             return true;
     return false;
 }
@@ -30,7 +19,7 @@ static bool bypassed(const struct wr_cache_policy *policy, const struct wr_head 
     for (size_t i = 0; i < policy->bypass_count; i++) {
         const struct wr_bypass *b = &policy->bypasses[i];
         if ((b->kind == WR_BYPASS_HEADER && wr_onward_value(request, b->name).at) ||
-            (b->kind == WR_BYPASS_COOKIE && has_cookie(request, b->name)) ||
+            (b->kind == WR_BYPASS_COOKIE && wr_cookies_have(request, b->name)) ||
             (b->kind == WR_BYPASS_QUERY && has_parameter(request, b->name)))
             return true;
     }
@@ -88,6 +77,7 @@ void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head
         .min_fresh = span_of(d.min_fresh),
         .max_stale = span_of(d.max_stale),
         .authorized = wr_head_get(request, WR_F_AUTHORIZATION) != NULL,
+        .cookie = wr_cookies_count(policy, request),
         .post_for_get = may_answer_gets(policy, request),
     };
     out->ask = out->detail ? WR_ASK_PASS : WR_ASK_LOOKUP;

@@ -16,12 +16,22 @@ static bool refresh_early(const struct wr_cache_policy *policy, const struct wr_
     return (double) left.us <= gap;
 }
 
+bool wr_rules_is_for(const struct wr_cache_policy *policy, const struct wr_request_rules *asked, const struct wr_object *object)
+{
+    unsigned flags = object->meta.flags;
+    if (asked->authorized && !(flags & WR_OF_SHARED_AUTH))
+        return false;
+    if (asked->cookie && (flags & WR_OF_GUESSED))
+        return false;
+    return !(flags & WR_OF_SET_COOKIE) || policy->set_cookie == WR_SET_COOKIE_STORE; /* the policy has changed since */
+}
+
 enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_object *object, struct wr_time now, double unit01)
 {
     const struct wr_meta *m = &object->meta;
     struct wr_span left = wr_object_freshness(object, now);
-    if (asked->authorized && !(m->flags & WR_OF_SHARED_AUTH))
+    if (!wr_rules_is_for(policy, asked, object))
         return WR_REUSE_NOT;
     if ((m->flags & WR_OF_NO_CACHE) || asked->revalidate)
         return WR_REUSE_VALIDATE;
@@ -35,24 +45,23 @@ enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct 
     bool wants_fresh = asked->max_age.us >= 0 && asked->max_stale.us < 0;
     if (m->swr.us >= 0 && -left.us < m->swr.us && !wants_fresh)
         return WR_REUSE_STALE_SERVE;
-    if (asked->max_stale.us >= 0 && -left.us <= asked->max_stale.us && !(m->flags & WR_OF_MUST_REVALIDATE))
+    if (asked->max_stale.us >= 0 && -left.us <= asked->max_stale.us && wr_rules_has_life(object) &&
+        !(m->flags & WR_OF_MUST_REVALIDATE))
         return WR_REUSE_STALE_ASKED;
     return WR_REUSE_VALIDATE;
 }
 
-/* What neither kind of failure lets pass: the client or the origin insists on validation. */
-static bool insists(const struct wr_request_rules *asked, const struct wr_object *object)
+/* What neither kind of failure lets pass: the client or the origin insists on validation, or it is somebody else's. */
+static bool insists(const struct wr_cache_policy *policy, const struct wr_request_rules *asked, const struct wr_object *object)
 {
-    return (object->meta.flags & WR_OF_NO_CACHE) || asked->revalidate ||
-           (asked->authorized && !(object->meta.flags & WR_OF_SHARED_AUTH));
+    return (object->meta.flags & WR_OF_NO_CACHE) || asked->revalidate || !wr_rules_is_for(policy, asked, object);
 }
 
 bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_object *object, struct wr_time now)
 {
-    (void) policy; /* its stale_if_error went into meta.sie when the response was stored */
     int64_t stale = -wr_object_freshness(object, now).us;
-    return !insists(asked, object) &&
+    return !insists(policy, asked, object) &&
            (stale < 0 || (object->meta.sie.us >= 0 && stale <= object->meta.sie.us));
 }
 
@@ -62,7 +71,7 @@ bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const s
     if (wr_rules_stale_if_error(policy, asked, object, now))
         return true;
     bool bounded = object->meta.sie.us >= 0 || policy->has_stale_if_error;
-    return !insists(asked, object) && !(object->meta.flags & WR_OF_MUST_REVALIDATE) && !bounded && wr_rules_collapses(object);
+    return !insists(policy, asked, object) && !(object->meta.flags & WR_OF_MUST_REVALIDATE) && !bounded && wr_rules_has_life(object);
 }
 
 bool wr_rules_is_error(int status)

@@ -30,9 +30,8 @@ static bool understood(int status)
     case 421:
     case 422:
     case 426:
-    case 428:
-    case 429: case 431: case 451:
-    case 500: case 501: case 502: case 503: case 504: case 505: case 511:
+    case 451:
+    case 500: case 501: case 502: case 503: case 504: case 505:
         return true;
     default:
         return false;
@@ -43,6 +42,23 @@ static bool understood(int status)
 static bool allows_shared_auth(const struct wr_response_directives *d)
 {
     return d->is_public || d->must_revalidate || d->s_maxage != WR_DELTA_NONE;
+}
+
+/* They speak of one client's requests (RFC 6585 3 to 6). */
+static bool never_stored(int status)
+{
+    return status == 428 || status == 429 || status == 431 || status == 511;
+}
+
+/* Does it change the state of the client that gets it, as Set-Cookie does? */
+static bool changes_client(const struct wr_head *response)
+{
+    for (size_t i = 0; i < response->field_count; i++) {
+        uint16_t id = response->fields[i].id;
+        if (id != WR_F_OTHER && (wr_field_flags((enum wr_field_id) id) & WR_FF_CLIENT))
+            return true;
+    }
+    return false;
 }
 
 /* What the response itself forbids, whatever its lifetime. */
@@ -104,15 +120,14 @@ static struct wr_span stale_for(int64_t directive, bool from_policy, struct wr_s
 
 /* How long it may be served stale. must-revalidate, proxy-revalidate and no-cache forbid it (RFC 9111 4.2.4),
  * and so does s-maxage, but for the times that the origin itself names beside it (RFC 5861 is the more
- * special rule). The policy's times prolong a life; what has none, as nobody says how long it is fresh, is not for others. */
-static void fill_stale(const struct wr_cache_policy *policy, const struct wr_response_directives *d,
-                       enum wr_lifetime_source source, struct wr_meta *meta)
+ * special rule). The policy's times prolong a life; what has none, because nobody gives it one or because it is 0, is not for others. */
+static void fill_stale(const struct wr_cache_policy *policy, const struct wr_response_directives *d, struct wr_meta *meta)
 {
     meta->swr = meta->sie = WR_SPAN_NONE;
     if (!(meta->flags & WR_OF_OVERRIDE)) {
         if (d->must_revalidate || d->proxy_revalidate || d->no_cache)
             return;
-        bool by_policy = d->s_maxage == WR_DELTA_NONE && source != WR_LIFETIME_NONE;
+        bool by_policy = d->s_maxage == WR_DELTA_NONE && meta->lifetime.us > 0;
         meta->swr = stale_for(d->stale_while_revalidate, by_policy && policy->has_grace, policy->grace);
         meta->sie =
             stale_for(d->stale_if_error, by_policy && policy->has_stale_if_error, policy->stale_if_error);
@@ -122,18 +137,43 @@ static void fill_stale(const struct wr_cache_policy *policy, const struct wr_res
     meta->sie = stale_for(d->stale_if_error, policy->has_stale_if_error, policy->stale_if_error);
 }
 
-static unsigned flags_of(const struct wr_response_directives *d, enum wr_lifetime_source source)
+/* Has the origin itself said that everybody may have it, and for how long? */
+static bool is_shared_by_origin(const struct wr_response_directives *d, enum wr_lifetime_source source, struct wr_span lifetime)
+{
+    return source == WR_LIFETIME_ORIGIN && lifetime.us > 0 && !d->no_cache;
+}
+
+static unsigned flags_of(const struct wr_cache_policy *policy, const struct wr_response_directives *d,
+                         enum wr_lifetime_source source, struct wr_span lifetime)
 {
     unsigned flags = allows_shared_auth(d) ? WR_OF_SHARED_AUTH : 0;
     if (source == WR_LIFETIME_OVERRIDE)
-        return flags | WR_OF_OVERRIDE;
+        return flags | WR_OF_OVERRIDE | WR_OF_BY_POLICY;
     if (d->must_revalidate || d->proxy_revalidate || d->s_maxage != WR_DELTA_NONE)
         flags |= WR_OF_MUST_REVALIDATE;
     if (d->no_cache)
         flags |= WR_OF_NO_CACHE;
     if (source == WR_LIFETIME_HEURISTIC)
         flags |= WR_OF_HEURISTIC;
+    if (source == WR_LIFETIME_POLICY)
+        flags |= WR_OF_BY_POLICY;
+    if (policy->set_cookie == WR_SET_COOKIE_STORE && is_shared_by_origin(d, source, lifetime))
+        flags |= WR_OF_SET_COOKIE;
     return flags;
+}
+
+/* What is one visitor's own, as far as anybody can tell; NULL: it isn't. An origin that sets a cookie has probably made the page for
+ * that session, unless it says itself that everybody may have it; and nobody knows what a page depends on that was made
+ * for a request with cookies. */
+static const char *personal(const struct wr_request_rules *asked, const struct wr_head *response,
+                            const struct wr_response_directives *d, enum wr_lifetime_source source, struct wr_span lifetime,
+                            unsigned flags)
+{
+    if (asked->cookie && (flags & WR_OF_GUESSED))
+        return "answers a Cookie";
+    if (source != WR_LIFETIME_OVERRIDE && changes_client(response) && !is_shared_by_origin(d, source, lifetime))
+        return "Set-Cookie";
+    return NULL;
 }
 
 static uint64_t length_of(const struct wr_head *response)
@@ -186,6 +226,10 @@ enum wr_storing wr_rules_store(const struct wr_cache_policy *policy, const struc
         *detail = asked->no_store ? "the request says no-store" : "the request passes the cache";
         return WR_STORE_NOT_NOW;
     }
+    if (never_stored(response->status)) {
+        *detail = "status is not stored";
+        return WR_STORE_NOT_NOW;
+    }
     if ((*detail = forbidden(policy, asked, response, &d)) != NULL)
         return WR_STORE_NOT;
     struct wr_span lifetime;
@@ -195,12 +239,14 @@ enum wr_storing wr_rules_store(const struct wr_cache_policy *policy, const struc
     if (by_operator(source) && lifetime.us > 0)
         lifetime.us += meta->initial_age.us; /* the operator's time begins when it comes */
     meta->lifetime = jittered(lifetime, meta->initial_age, policy->jitter * jitter01);
-    meta->flags = flags_of(&d, source);
-    fill_stale(policy, &d, source, meta);
+    meta->flags = flags_of(policy, &d, source, lifetime);
+    fill_stale(policy, &d, meta);
     if (source == WR_LIFETIME_NONE && response->status >= 500) {
         *detail = "an error";
         return WR_STORE_NOT_NOW;
     }
-    *detail = worthless(request, response, &d, source, lifetime, meta);
+    *detail = personal(asked, response, &d, source, lifetime, meta->flags);
+    if (*detail == NULL)
+        *detail = worthless(request, response, &d, source, lifetime, meta);
     return *detail ? WR_STORE_NOT : WR_STORE;
 }

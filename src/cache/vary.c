@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "cache/cookies.h"
 #include "cache/text.h"
 #include "http/octets.h"
 #include "http/onward.h"
@@ -164,10 +165,14 @@ static void write_plain(struct wr_text *out, struct wr_slice value)
     }
 }
 
-void wr_vary_value(struct wr_text *out, const struct wr_head *request, struct wr_slice name,
-                   struct wr_arena *arena)
+void wr_vary_value(struct wr_text *out, const struct wr_cache_policy *policy, const struct wr_head *request,
+                   struct wr_slice name, struct wr_arena *arena)
 {
     enum wr_field_id id = wr_field_id_of(name);
+    if (id == WR_F_COOKIE && policy->cookies != WR_COOKIES_PASS) {
+        wr_cookies_write(out, request, policy->cookie_names, true, arena);
+        return;
+    }
     struct wr_text joined = { .arena = arena };
     struct wr_slice ours;
     if (wr_onward_ours(request, id, &ours)) {

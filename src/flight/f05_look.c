@@ -32,14 +32,14 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
         return miss;
     }
     enum wr_reuse reuse = wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0);
+    if (reuse == WR_REUSE_NOT) { /* what this request gets instead must not take its place */
+        wr_object_unref(object);
+        wr_flight_tell_not_shareable(f, wr_rules_apart(&f->rules));
+        return WR_FLIGHT_DONE;
+    }
     if (f->read.arriving && reuse != WR_REUSE_FRESH && !came_meanwhile(f, object)) {
         wr_object_unref(object); /* there is nothing to validate yet */
         return miss;
-    }
-    if (reuse == WR_REUSE_NOT) { /* what this request gets instead must not take its place */
-        wr_object_unref(object);
-        wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
-        return WR_FLIGHT_DONE;
     }
     if (!good_enough(f, reuse, object)) {
         wr_object_unref(f->order.stale);

@@ -111,7 +111,7 @@ static void on_heard(struct wr_flight *f, enum wr_outcome outcome)
         fetch_without(f);
         break;
     case PASS:
-        wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
+        wr_flight_tell_not_shareable(f, 0);
         wr_flight_wake(f, WR_FLIGHT_LOCK, WR_FLIGHT_DONE);
         break;
     }

@@ -25,6 +25,7 @@ static struct wr_news news_of(struct wr_flight *f, enum wr_verdict verdict, stru
                              .fwd_status = fwd_status,
                              .held = held != NULL,
                              .held_fresh = fresh,
+                             .apart = wr_rules_apart(&f->rules),
                              .server = f->exchange->server ? server_text(f).at : NULL };
 }
 
@@ -148,7 +149,7 @@ static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head,
         f->order.marker->supersedes = f->superseding;
         f->new_marker = wr_object_ref(f->order.marker);
     }
-    return wr_key_variant(&f->order.primary, f->order.marker, &f->request, &f->arena, values);
+    return wr_key_variant(&f->order.route->cache, &f->order.primary, f->order.marker, &f->request, &f->arena, values);
 }
 
 static void end_passes(struct wr_flight *f)
@@ -291,9 +292,10 @@ static bool asks_for_less(const struct wr_flight *f, const struct wr_head *head)
     return head->status == 200 && large && wr_head_get(&f->request, WR_F_RANGE) != NULL;
 }
 
-static enum wr_outcome unshared_outcome(const struct wr_head *head, bool marked)
+/* Of what one with a cookie or a password got nobody can tell what others will get. */
+static enum wr_outcome unshared_outcome(const struct wr_flight *f, const struct wr_head *head, bool marked)
 {
-    if (marked)
+    if (marked && wr_rules_apart(&f->rules) == 0)
         return WR_OUTCOME_PRIVATE;
     return wr_rules_is_error(head->status) ? WR_OUTCOME_ERROR : WR_OUTCOME_PERSONAL;
 }
@@ -335,9 +337,9 @@ void wr_flight_take_head(struct wr_flight *f, const struct wr_head *came)
     bool marked = wr_flight_leave_pass_marker(f, head);
     if (f->storing == WR_STORE)
         f->storing = WR_STORE_NOT_NOW;
-    wr_flight_unlock(f, unshared_outcome(head, marked));
+    wr_flight_unlock(f, unshared_outcome(f, head, marked));
     if (asks_for_less(f, head)) {
-        wr_flight_tell_end(f, WR_VERDICT_NOT_SHAREABLE, WR_OK);
+        wr_flight_tell_not_shareable(f, 0);
         end_early(f);
         return;
     }

@@ -275,6 +275,11 @@ void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_er
     wr_flight_tell(f, (struct wr_news){ .verdict = verdict, .err = err }, false);
 }
 
+void wr_flight_tell_not_shareable(struct wr_flight *f, unsigned apart)
+{
+    wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_NOT_SHAREABLE, .apart = apart }, false);
+}
+
 void wr_flight_tell_looked(struct wr_flight *f)
 {
     wr_flight_guard(f);

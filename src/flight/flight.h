@@ -49,6 +49,7 @@ struct wr_news {
     bool looked;               /* Redis has been asked and knows nothing: the origin is next */
     struct wr_object *found;   /* what is stored at present: not good enough for the flight, but it may do for others who
                                   take something stale. A reference likewise; or NULL */
+    unsigned apart;            /* NOT_SHAREABLE: whom it concerns, for wr_rules_concerns(); others look up again */
     bool leader;               /* the flight asked with this audience's own request */
     bool from_store;           /* it came from Redis, or is the copy that Redis should have confirmed */
     bool stale;                /* the origin failed: a stale response instead */

@@ -140,6 +140,8 @@ void wr_flight_wake(struct wr_flight *f, enum wr_flight_stage of, enum wr_flight
 void wr_flight_tell(struct wr_flight *f, struct wr_news news, bool private);
 /* The same for a bare verdict. */
 void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_err err);
+/* NOT_SHAREABLE, as far as it concerns requests that are set apart so (wr_rules_apart()). */
+void wr_flight_tell_not_shareable(struct wr_flight *f, unsigned apart);
 /* LOOK missed: whoever waits for a limit or may not cause a fetch gets to know. */
 void wr_flight_tell_looked(struct wr_flight *f);
 /* This is stored at present, and isn't good enough for the flight. */

@@ -36,7 +36,7 @@ static bool choose_key(struct wr_flight *f, const struct wr_head *head, struct w
         return false;
     struct wr_object *marker = vary_of(f, names);
     if (marker)
-        *key = wr_key_variant(&f->order.primary, marker, &f->request, &f->arena, &values).hash;
+        *key = wr_key_variant(&f->order.route->cache, &f->order.primary, marker, &f->request, &f->arena, &values).hash;
     wr_object_unref(marker);
     return marker != NULL;
 }

@@ -106,6 +106,11 @@ bool wr_field_name_alike(struct wr_slice a, struct wr_slice b)
     return true;
 }
 
+bool wr_field_name_matches(struct wr_slice name, struct wr_slice pattern)
+{
+    return wr_slice_matches(name, pattern, as_variable);
+}
+
 enum wr_field_id wr_field_id_alike(struct wr_slice odd)
 {
     char name[NAME_ROOM];

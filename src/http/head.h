@@ -20,7 +20,9 @@ enum wr_field_id {
 enum wr_field_flag {
     WR_FF_HOP = 1,        /* concerns one connection only and is never forwarded (RFC 9110 7.6.1) */
     WR_FF_NO_TRAILER = 2, /* must not stand in trailers (RFC 9110 6.5.1) */
-    WR_FF_NO_UPDATE = 4,  /* not replaced in a stored response by a 304 (RFC 9111 3.2) */
+    WR_FF_NO_UPDATE = 4,  /* describes the stored content: a 304 neither replaces nor adds it (RFC 9111 3.2) */
+    WR_FF_CLIENT = 8,     /* changes the state of the client that gets it, and was made for that one */
+    WR_FF_EXCHANGE = 16,  /* belongs to one client's authentication: never for another */
 };
 
 struct wr_field {
@@ -113,6 +115,8 @@ enum wr_field_id wr_field_id_of(struct wr_slice name);
 bool wr_field_name_plain(struct wr_slice name);
 /* Could an application take the one name for the other? Odd characters compare as hyphens, letters in any case. */
 bool wr_field_name_alike(struct wr_slice a, struct wr_slice b);
+/* Is it like what the pattern says, in which a '*' stands for any octets? */
+bool wr_field_name_matches(struct wr_slice name, struct wr_slice pattern);
 /* The id of the known name that an odd one could be taken for; WR_F_OTHER: none. */
 enum wr_field_id wr_field_id_alike(struct wr_slice odd);
 /* The name in its usual spelling ("Content-Length") and the flags of an id other than WR_F_OTHER. Static

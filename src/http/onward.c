@@ -88,10 +88,23 @@ bool wr_onward_ours(const struct wr_head *request, enum wr_field_id id, struct w
     }
 }
 
+const struct wr_field *wr_onward_matching(const struct wr_head *request, struct wr_slice pattern, bool whole,
+                                          const struct wr_field *after)
+{
+    for (const struct wr_field *f = after ? after + 1 : request->fields; f < request->fields + request->field_count; f++)
+        if (wr_field_name_matches(f->name, pattern) && wr_onward(request, f, whole) == WR_ONWARD_SENT)
+            return f;
+    return NULL;
+}
+
 struct wr_slice wr_onward_value(const struct wr_head *request, struct wr_slice name)
 {
     enum wr_field_id id = wr_field_id_of(name);
     struct wr_slice value;
+    if (memchr(name.at, '*', name.len)) {
+        const struct wr_field *matching = wr_onward_matching(request, name, false, NULL);
+        return matching ? matching->value : wr_slice(NULL, 0);
+    }
     if (wr_onward_ours(request, id, &value))
         return value;
     const struct wr_field *f = wr_onward_next(request, id, name, false, NULL);

@@ -23,8 +23,12 @@ const struct wr_field *wr_onward_next(const struct wr_head *request, enum wr_fie
 /* Is this one of those in weir's own words that follow from the request's host and scheme? Then *value is what is sent (len 0: no
  * such field is sent). */
 bool wr_onward_ours(const struct wr_head *request, enum wr_field_id id, struct wr_slice *value);
+/* The next field behind `after` (NULL: the first) that goes on as it came and whose name the pattern matches (a '*' stands for any
+ * octets, in any case of letters, '_' as '-'), or NULL. */
+const struct wr_field *wr_onward_matching(const struct wr_head *request, struct wr_slice pattern, bool whole,
+                                          const struct wr_field *after);
 /* The value that the origin gets, of the first if there are several; at == NULL: none that says anything of the request. Of a
- * request that is forwarded by itself. */
+ * request that is forwarded by itself. name: or a pattern, with a '*' in it. */
 struct wr_slice wr_onward_value(const struct wr_head *request, struct wr_slice name);
 
 /* Is it written anew for each request or each client (X-Forwarded-For, X-Request-ID, Via), so that no two requests have it in

@@ -33,7 +33,7 @@ static struct wr_slice query_value(const struct wr_head *request, struct wr_slic
     struct wr_slice rest = request->query, pair;
     while ((pair = wr_slice_cut(&rest, '&')).at != NULL) {
         struct wr_slice value = pair, key = wr_slice_cut(&value, '=');
-        if (wr_slice_eq(decode(key, arena), name))
+        if (wr_slice_matches(decode(key, arena), name, NULL))
             return decode(value, arena);
     }
     return wr_slice(NULL, 0);
@@ -47,7 +47,7 @@ static struct wr_slice cookie_value(const struct wr_head *request, struct wr_sli
         struct wr_slice rest = field->value, pair;
         while ((pair = wr_slice_cut(&rest, ';')).at != NULL) {
             struct wr_slice value = pair, key = wr_slice_trim(wr_slice_cut(&value, '='));
-            if (!wr_slice_eq(key, name))
+            if (!wr_slice_matches(key, name, NULL))
                 continue;
             return wr_slice_unquote(value);
         }
@@ -55,6 +55,7 @@ static struct wr_slice cookie_value(const struct wr_head *request, struct wr_sli
     return wr_slice(NULL, 0);
 }
 
+/* A name may be a pattern: the first that it matches counts. */
 static struct wr_slice part_value(const struct wr_identity_part *part, const struct wr_head *request,
                                   struct wr_arena *arena)
 {

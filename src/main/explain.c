@@ -176,8 +176,19 @@ static void print_lifetime(struct explanation *e, const struct wr_cache_policy *
     }
     if (cache->has_ttl)
         printf("          else %s\n", span_text(e, cache->ttl));
+    else if (cache->heuristic > 0)
+        printf("          else %.0f%% of the time since Last-Modified, a day at most\n", cache->heuristic * 100);
     else
-        printf("          else what RFC 9111 allows to guess\n");
+        printf("          else none: validated before each use\n");
+}
+
+/* rules: of the request. */
+static void print_visitor(const struct wr_cache_policy *cache, const struct wr_request_rules *rules)
+{
+    if (rules->cookie)
+        printf("cookies   it has one that counts: only what the origin itself declares fresh is stored or used for it\n");
+    printf("          Set-Cookie goes to the client that fetched the response%s\n",
+           cache->set_cookie == WR_SET_COOKIE_STORE ? ", and to all where the origin declares that fresh" : "");
 }
 
 static void print_staleness(struct explanation *e, const struct wr_cache_policy *cache)
@@ -216,6 +227,7 @@ static void print_cache(struct explanation *e)
     print_query_sent(e);
     print_lifetime(e, cache);
     print_staleness(e, cache);
+    print_visitor(cache, &rules);
 }
 
 static int explain(struct explanation *e)

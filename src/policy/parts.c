@@ -75,7 +75,7 @@ void wr_read_bypasses(struct wr_reader *r, const struct wr_option *o, const stru
         struct wr_bypass *bypass = &cache->bypasses[cache->bypass_count];
         const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
         int kind = item ? read_part(r, o, item, "header|cookie|query", &bypass->name) : -1;
-        if (kind < 0)
+        if (kind < 0 || (kind == WR_BYPASS_QUERY && !wr_reader_parameter(r, o, item, bypass->name)))
             continue;
         bypass->kind = (enum wr_bypass_kind) kind;
         cache->bypass_count++;
@@ -113,6 +113,8 @@ void wr_read_statuses(struct wr_reader *r, const struct wr_option *o, const stru
         if (status == 0)
             wr_reader_mistake(r, o, key, "\"%.*s\" is not a status from 200 to 599, or a class such as 5xx",
                               WR_SLICE_ARG(key->text));
+        else if (status == 428 || status == 429 || status == 431 || status == 511)
+            wr_reader_mistake(r, o, key, "%d speaks of one client's requests and is never stored (RFC 6585): remove it", status);
         else if (has_status(cache, status))
             wr_reader_mistake(r, o, key, "%.*s stands here twice", WR_SLICE_ARG(key->text));
         else if (value) {
@@ -208,7 +210,9 @@ void wr_read_match_methods(struct wr_reader *r, const struct wr_option *o, const
         char upper[32];
         if (item == NULL)
             continue;
-        if (!wr_reader_is_token(item->text) || item->text.len > sizeof upper)
+        if (memchr(item->text.at, '*', item->text.len))
+            wr_reader_mistake(r, o, item, "a method is written in full: leave the list out to match any method");
+        else if (!wr_reader_is_token(item->text) || item->text.len > sizeof upper)
             wr_reader_mistake(r, o, item, "\"%.*s\" is not a method", WR_SLICE_ARG(item->text));
         else if (!same_but_case(item->text, upper))
             wr_reader_mistake(r, o, item, "methods are written in capitals (did you mean \"%.*s\"?)",

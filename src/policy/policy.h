@@ -103,8 +103,8 @@ struct wr_key_policy {
     char **query_keep;            /* patterns, NULL-ended; NULL: keep all */
     char **query_drop;            /* patterns such as utm_* */
     bool strip_query;             /* what these leave out doesn't go to the origin either */
-    char **headers;               /* names, NULL-ended */
-    char **cookies;
+    char **headers;               /* patterns of names, NULL-ended */
+    char **cookies;               /* likewise */
 };
 
 struct wr_status_ttl {
@@ -116,7 +116,19 @@ enum wr_bypass_kind { WR_BYPASS_HEADER, WR_BYPASS_COOKIE, WR_BYPASS_QUERY };
 
 struct wr_bypass {
     enum wr_bypass_kind kind;
-    struct wr_slice name;
+    struct wr_slice name; /* pattern */
+};
+
+/* Whose cookies a response may depend on: what is fresh only by the policy's word or a guess isn't for requests with those. */
+enum wr_cookies {
+    WR_COOKIES_PASS,   /* any cookie */
+    WR_COOKIES_IGNORE, /* none; */
+    WR_COOKIES_NAMED,  /* those of cookie_names; in both cases Vary: Cookie is answered by those alone */
+};
+
+enum wr_set_cookie {
+    WR_SET_COOKIE_FIRST, /* Set-Cookie is for the request that fetched it */
+    WR_SET_COOKIE_STORE, /* stored where the origin itself says that the response may be shared */
 };
 
 struct wr_cache_policy {
@@ -132,6 +144,10 @@ struct wr_cache_policy {
     bool methods_post;            /* reserved to GET and HEAD unless named */
     struct wr_status_ttl *status_ttls;
     size_t status_ttl_count;
+    enum wr_cookies cookies;
+    char **cookie_names;          /* patterns, NULL-ended; NULL without NAMED */
+    enum wr_set_cookie set_cookie;
+    double heuristic;             /* share of the time since Last-Modified (RFC 9111 4.2.2); 0: no guesses */
     struct wr_bypass *bypasses;
     size_t bypass_count;
     char *target;                 /* targeted field besides CDN-Cache-Control (RFC 9213), NULL: none */

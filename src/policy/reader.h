@@ -33,6 +33,8 @@ int wr_reader_choice(struct wr_reader *r, const struct wr_option *o, const struc
 int wr_reader_switch(const struct wr_node *node);
 /* The text as a NUL-ended string in the policy's arena. */
 char *wr_reader_copy(struct wr_reader *r, struct wr_slice text);
+/* May a parameter of a query be called so, or match it as a pattern? If not, a mistake is noted at the node. */
+bool wr_reader_parameter(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, struct wr_slice name);
 /* At most 64 letters, digits, '.', '-' and '_': what the operator's own names are made of. */
 bool wr_reader_is_label(struct wr_slice s);
 /* A token of HTTP (RFC 9110 5.6.2). */

@@ -208,6 +208,10 @@ void wr_read_share(struct wr_reader *r, const struct wr_option *o, const struct 
 {
     struct wr_slice least, most;
     double share, low, high, plain;
+    if (strstr(o->kind->word, "off") && wr_node_is(node, "off")) {
+        *(double *) at = 0;
+        return;
+    }
     const char *reason = wr_share_parse(node->text, &share);
     if (reason && parse_decimal(node->text, &plain) && plain <= 100) {
         int percent = (int) (plain < 1 ? plain * 100 + 0.5 : plain);

@@ -66,20 +66,44 @@ void wr_read_tokens(struct wr_reader *r, const struct wr_option *o, const struct
     *(char ***) at = names;
 }
 
+bool wr_reader_parameter(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, struct wr_slice name)
+{
+    bool good = name.len > 0;
+    for (size_t i = 0; i < name.len; i++)
+        good = good && (unsigned char) name.at[i] > ' ' && name.at[i] != 0x7f && strchr("&=#", name.at[i]) == NULL;
+    if (!good)
+        wr_reader_mistake(r, o, node, "\"%.*s\" is not the name of a parameter as it stands in a query: no spaces, \"&\", \"=\" or \"#\"",
+                          WR_SLICE_ARG(name));
+    return good;
+}
+
 void wr_read_patterns(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
 {
     size_t count = wr_node_items(node), used = 0;
     char **patterns = wr_arena_zalloc(r->arena, (count + 1) * sizeof *patterns);
     for (size_t i = 0; i < count; i++) {
         const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
-        if (item &&
-            (memchr(item->text.at, '&', item->text.len) || memchr(item->text.at, '=', item->text.len)))
-            wr_reader_mistake(r, o, item, "\"%.*s\" is not the name of a parameter",
-                              WR_SLICE_ARG(item->text));
-        else if (item)
+        if (item && wr_reader_parameter(r, o, item, item->text))
             patterns[used++] = wr_reader_copy(r, item->text);
     }
     *(char ***) at = patterns;
+}
+
+/* A word that is neither of the two isn't taken for a name: what is misspelt would let all other cookies count for nothing. */
+void wr_read_cookies(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+{
+    struct wr_cache_policy *cache = at;
+    if (node->kind == WR_NODE_SCALAR) {
+        int which = wr_reader_choice(r, o, node, node->text, "pass|ignore");
+        if (which >= 0)
+            cache->cookies = which == 0 ? WR_COOKIES_PASS : WR_COOKIES_IGNORE;
+        cache->cookie_names = NULL;
+        return;
+    }
+    if (wr_node_items(node) == 0)
+        wr_reader_mistake(r, o, node, "an empty list names no cookie that counts: write ignore, if that is meant");
+    cache->cookies = WR_COOKIES_NAMED;
+    wr_read_tokens(r, o, node, &cache->cookie_names);
 }
 
 void wr_read_log_to(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)

@@ -230,7 +230,7 @@ static void choose_variant(struct wr_txn *t, struct wr_object *marker)
 {
     wr_object_unref(t->marker);
     t->marker = marker;
-    t->key = wr_key_variant(&t->primary, marker, &t->head, &t->arena, &t->vary_values);
+    t->key = wr_key_variant(&t->route->cache, &t->primary, marker, &t->head, &t->arena, &t->vary_values);
 }
 
 static void forget_candidates(struct wr_txn *t)
@@ -276,7 +276,7 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
     if (object == NULL)
         return board(t, fwd, true);
     if (!trusted(t, object)) {
-        if (t->rules.authorized && object->meta.kind == WR_OBJECT_RESPONSE && !(object->meta.flags & WR_OF_SHARED_AUTH))
+        if (object->meta.kind == WR_OBJECT_RESPONSE && !wr_rules_is_for(&t->route->cache, &t->rules, object))
             return wr_txn_consider(t, object, false); /* of no use to it either way */
         if (object->meta.kind == WR_OBJECT_RESPONSE) {
             t->stale = object;

@@ -15,7 +15,7 @@ static bool fits(struct wr_txn *t, const struct wr_news *news)
     if (news->leader || news->object->vary_values.at == NULL || news->marker == NULL)
         return true;
     struct wr_slice values;
-    struct wr_key key = wr_key_variant(&t->primary, news->marker, &t->head, &t->arena, &values);
+    struct wr_key key = wr_key_variant(&t->route->cache, &t->primary, news->marker, &t->head, &t->arena, &values);
     return wr_slice_eq(key.text, news->object->key);
 }
 
@@ -23,7 +23,7 @@ static enum wr_txn_stage learn_marker(struct wr_txn *t, struct wr_object *marker
 {
     wr_object_unref(t->marker);
     t->marker = wr_object_ref(marker);
-    t->key = wr_key_variant(&t->primary, marker, &t->head, &t->arena, &t->vary_values);
+    t->key = wr_key_variant(&t->route->cache, &t->primary, marker, &t->head, &t->arena, &t->vary_values);
     return look_up_again(t);
 }
 
@@ -84,7 +84,9 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
     if (!suits(t, news)) {
         wr_audience_leave(&t->audience);
         t->detail = "NOT_SHAREABLE";
-        return t->rules.authorized ? wr_txn_fetch_alone(t, WR_FWD_REQUEST) : wr_txn_fetch_apart(t, t->fwd);
+        if (!wr_rules_is_for(&t->route->cache, &t->rules, news->object))
+            return wr_txn_fetch_alone(t, WR_FWD_REQUEST);
+        return wr_txn_fetch_apart(t, t->fwd);
     }
     wr_object_unref(t->object);
     t->object = wr_object_ref(news->object);
@@ -145,6 +147,8 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
     case WR_VERDICT_AGAIN:
         return learn_marker(t, news->object);
     case WR_VERDICT_NOT_SHAREABLE:
+        if (!news->leader && !wr_rules_concerns(news->apart, &t->rules))
+            return look_up_again(t); /* it was somebody's with a cookie or a password: the next fetch may be for all */
         wr_audience_leave(&t->audience);
         t->detail = "NOT_SHAREABLE";
         if (t->stale == NULL && news->found)

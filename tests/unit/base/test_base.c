@@ -21,6 +21,25 @@ static void slices_cut_trim_and_compare(void **state)
     assert_false(wr_slice_eq_nocase(WR_SLICE("@"), WR_SLICE("`")));
 }
 
+static void patterns_match_the_whole(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *pattern, *text;
+        bool fold, want;
+    } lines[] = {
+        { "", "", false, true },        { "", "a", false, false },          { "*", "", false, true },
+        { "*", "abc", false, true },    { "abc", "abc", false, true },      { "abc", "abcd", false, false },
+        { "abc", "ABC", false, false }, { "abc", "ABC", true, true },       { "a*", "a", false, true },
+        { "a*", "ba", false, false },   { "*a", "aba", false, true },       { "*a", "ab", false, false },
+        { "a*c", "abbc", false, true }, { "a*b*c", "axxbxbc", false, true }, { "a*b*c", "axxcxb", false, false },
+        { "**a**", "xa", false, true }, { "A*Z", "a-z", true, true },       { "utm_*", "utm", false, false },
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        if (wr_slice_matches(wr_slice_str(lines[i].text), wr_slice_str(lines[i].pattern), lines[i].fold ? wr_lower : NULL) != lines[i].want)
+            fail_msg("%s against %s", lines[i].text, lines[i].pattern);
+}
+
 static void numbers_are_written_as_printf_would(void **state)
 {
     (void) state;
@@ -146,6 +165,7 @@ static void quotes_go_in_pairs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(patterns_match_the_whole),
         cmocka_unit_test(quotes_go_in_pairs),
         cmocka_unit_test(slices_cut_trim_and_compare), cmocka_unit_test(numbers_stop_at_their_maximum),
         cmocka_unit_test(numbers_are_written_as_printf_would),

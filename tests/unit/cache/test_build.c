@@ -35,14 +35,13 @@ static void keeps_end_to_end_fields_only(void **state)
         object(&arena, 200,
                "Date: {-5}\nContent-Length: 10\nConnection: a, b\na: 1\nb: 2\nc: 3\nAge: 7\n"
                "Keep-Alive: x\nProxy-Authenticate: x\nUpgrade: x\nTE: x\nETag: \"v\"\n"
-               "Last-Modified: {-100}\nCache-Status: up; hit\nVia: 1.1 up\nSet-Cookie: d=e");
+               "Last-Modified: {-100}\nCache-Status: up; hit\nVia: 1.1 up");
     assert_true(wr_slice_starts(o->head, WR_SLICE("HTTP/1.1 200 Some Reason\r\n")));
     static const char *gone[] = { "\na:",   "\nb:",    "Age:", "Content-Length", "Connection", "Keep-Alive",
                                   "Proxy-", "Upgrade", "TE:" };
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
         assert_false(head_has(o, gone[i]));
-    static const char *kept[] = { "\nc: 3\r\n",      "ETag: \"v\"",       "Cache-Status: up; hit",
-                                  "Via: 1.1 up\r\n", "Via: 1.1 edge\r\n", "Set-Cookie: d=e" };
+    static const char *kept[] = { "\nc: 3\r\n", "ETag: \"v\"", "Cache-Status: up; hit", "Via: 1.1 up\r\n", "Via: 1.1 edge\r\n" };
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         assert_true(head_has(o, kept[i]));
     assert_true(wr_slice_eq(o->etag, WR_SLICE("\"v\"")));
@@ -85,6 +84,61 @@ static void reserved_fields_are_for_the_first_client(void **state)
         assert_true(head_has(o, "X-Other: 2"));
         wr_object_unref(o);
     }
+    wr_arena_fini(&arena);
+}
+
+/* Everything that changes a client's state, or belongs to its log-in, unless the rules have said that it is for all. */
+static void set_cookie_and_its_like_are_for_the_first_client(void **state)
+{
+    (void) state;
+    struct wr_arena arena = { 0 };
+    static const char fields[] = "Set-Cookie: a=b\nX-Other: 2\nset-cookie2: c=d\nClear-Site-Data: \"cookies\"\nSet-Login: logged-in\n"
+                                 "Authentication-Info: nextnonce=\"n\"\nSet-Cookie: e=f";
+    struct wr_object *o = object(&arena, 200, fields);
+    assert_true(wr_slice_eq(o->first_only, WR_SLICE("Set-Cookie: a=b\r\nset-cookie2: c=d\r\nClear-Site-Data: \"cookies\"\r\n"
+                                                    "Set-Login: logged-in\r\nAuthentication-Info: nextnonce=\"n\"\r\nSet-Cookie: e=f\r\n")));
+    assert_true(head_has(o, "X-Other: 2"));
+    wr_object_unref(o);
+
+    struct wr_head response;
+    struct wr_meta meta = { .status = 200, .response_time = NOW, .length = 10, .flags = WR_OF_SET_COOKIE };
+    response_of(&arena, 200, fields, &response);
+    o = wr_build_object(&key, wr_slice(NULL, 0), &meta, &response, WR_SLICE("1.1 edge"), NULL);
+    assert_true(wr_slice_eq(o->first_only, WR_SLICE("Authentication-Info: nextnonce=\"n\"\r\n")));
+    assert_true(o->meta.flags & WR_OF_SET_COOKIE);
+    wr_object_unref(o);
+    response_of(&arena, 200, "X-Other: 2", &response); /* then the flag says nothing */
+    o = wr_build_object(&key, wr_slice(NULL, 0), &meta, &response, WR_SLICE("1.1 edge"), NULL);
+    assert_false(o->meta.flags & WR_OF_SET_COOKIE);
+    wr_object_unref(o);
+    wr_arena_fini(&arena);
+}
+
+static void set_cookie_of_a_304_is_for_whom_it_answers(void **state)
+{
+    (void) state;
+    struct wr_arena arena = { 0 };
+    struct wr_meta meta = { .status = 200, .response_time = NOW, .length = 10, .flags = WR_OF_SET_COOKIE };
+    struct wr_head response, news, merged;
+    response_of(&arena, 200, "ETag: \"v\"\nSet-Cookie: a=1\nX-A: 1", &response);
+    struct wr_object *shared = wr_build_object(&key, wr_slice(NULL, 0), &meta, &response, WR_SLICE(""), NULL);
+    response_of(&arena, 304, "ETag: \"v\"\nSet-Cookie: b=2", &news);
+    wr_build_merged_head(shared, &news, &arena, &merged); /* judged without */
+    assert_null(wr_head_get(&merged, WR_F_SET_COOKIE));
+
+    struct wr_object *o = wr_build_updated(shared, &meta, &news, WR_SLICE("")); /* set_cookie: store */
+    assert_true(head_has(o, "Set-Cookie: b=2") && !head_has(o, "a=1"));
+    wr_object_unref(o);
+    meta.flags = 0; /* the origin doesn't declare it fresh any more: nobody gets what was stored */
+    o = wr_build_updated(shared, &meta, &news, WR_SLICE(""));
+    assert_false(head_has(o, "Set-Cookie"));
+    assert_true(wr_slice_eq(o->first_only, WR_SLICE("Set-Cookie: b=2\r\n")));
+    wr_object_unref(o);
+    response_of(&arena, 304, "ETag: \"v\"", &news);
+    o = wr_build_updated(shared, &meta, &news, WR_SLICE(""));
+    assert_false(head_has(o, "Set-Cookie") || o->first_only.len);
+    wr_object_unref(o);
+    wr_object_unref(shared);
     wr_arena_fini(&arena);
 }
 
@@ -131,7 +185,7 @@ static void a_304_updates_what_it_may(void **state)
     response_of(&arena, 304,
                 "ETag: W/\"v\"\nX-A: 3\nX-C: 1\nContent-Length: 99\nContent-Encoding: br\nCache-Control: "
                 "max-age=3600\n"
-                "Content-Type: text/html\nConnection: X-D\nX-D: 1",
+                "Content-Type: text/html\nConnection: X-D\nX-D: 1\nContent-Digest: sha-256=:AA==:",
                 &news);
     wr_build_merged_head(o, &news, &arena, &merged);
     assert_int_equal(merged.status, 200);
@@ -154,7 +208,7 @@ static void a_304_updates_what_it_may(void **state)
                                   "\nX-B: 1\r\n",
                                   "\nX-C: 1\r\n",
                                   "Content-Encoding: gzip",
-                                  "Content-Type: text/html",
+                                  "Content-Type: text/plain",
                                   "max-age=3600",
                                   "ETag: \"v\"",
                                   "HTTP/1.1 200 Some Reason",
@@ -162,7 +216,7 @@ static void a_304_updates_what_it_may(void **state)
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
         if (!head_has(updated, want[i]))
             fail_msg("%s is not in %.*s", want[i], WR_SLICE_ARG(updated->head));
-    static const char *gone[] = { "X-A: 1", "X-A: 2", "X-D", "Content-Length", "gzip, br", "text/plain" };
+    static const char *gone[] = { "X-A: 1", "X-A: 2", "X-D", "Content-Length", "gzip, br", "text/html", "Content-Digest" };
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
         assert_false(head_has(updated, gone[i]));
     /* one Via element of ours, however often it is validated */
@@ -373,6 +427,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_end_to_end_fields_only),
         cmocka_unit_test(reserved_fields_are_for_the_first_client),
+        cmocka_unit_test(set_cookie_and_its_like_are_for_the_first_client),
+        cmocka_unit_test(set_cookie_of_a_304_is_for_whom_it_answers),
         cmocka_unit_test(what_passes_has_its_whole_head_and_no_key),
         cmocka_unit_test(tags_are_gathered),
         cmocka_unit_test(a_304_updates_what_it_may),

@@ -3,6 +3,8 @@
 
 #include "heads.h"
 
+static const struct wr_cache_policy plain = { .enabled = true };
+
 static struct wr_key key_of(struct wr_arena *arena, const struct wr_cache_policy *policy, const char *line,
                             const char *lines)
 {
@@ -146,6 +148,29 @@ static void headers_cookies_and_no_host(void **state)
     CHECK_PAIRS(&policy, pairs);
 }
 
+static void names_in_keys_may_be_patterns(void **state)
+{
+    (void) state;
+    char *headers[] = { "X-Exp-*", NULL }, *cookies[] = { "ab_*", NULL };
+    struct wr_cache_policy policy = { .key = { .headers = headers, .cookies = cookies } };
+    static const struct pair pairs[] = {
+        { "GET /a", "X-Exp-A: 1\nX-Other: 2", "GET /a", "x-exp-a: 1", true },
+        { "GET /a", "X-Exp-A: 1\nX-Exp-B: 2", "GET /a", "X-Exp-B: 2\nX-Exp-A: 1", true },
+        { "GET /a", "X-Exp-A: 1", "GET /a", "X-Exp-B: 1", false },
+        { "GET /a", "X-Exp-A: 1", "GET /a", "", false },
+        { "GET /a", "Cookie: ab_x=1; b=2", "GET /a", "Cookie: ab_x=1", true },
+        { "GET /a", "Cookie: ab_x=1; ab_y=2", "GET /a", "Cookie: ab_y=2; ab_x=1", true },
+        { "GET /a", "Cookie: ab_x=1", "GET /a", "Cookie: ab_y=1", false },
+        { "GET /a", "Cookie: ab_x=1; ab_y=2", "GET /a", "Cookie: ab_x=1=ab_y=2", false },
+        { "GET /a", "Cookie: ab_x=1", "GET /a", "Cookie: AB_x=1", false },
+    };
+    CHECK_PAIRS(&policy, pairs);
+    struct wr_arena arena = { 0 }; /* and what lies under such a key is found by its URL's tag */
+    struct wr_key key = key_of(&arena, &policy, "GET /a", "");
+    assert_true(wr_slice_eq(wr_key_url_of_more(key.text), WR_SLICE("example.com/a")));
+    wr_arena_fini(&arena);
+}
+
 static void vary_names_are_canonical(void **state)
 {
     (void) state;
@@ -216,18 +241,63 @@ static void variants_are_chosen_by_what_fields_mean(void **state)
         struct wr_object *marker = wr_build_vary(&primary, wr_slice_str(lines[i].names), &of);
         get_with(&arena, lines[i].a, &a);
         get_with(&arena, lines[i].b, &b);
-        struct wr_key key_a = wr_key_variant(&primary, marker, &a, &arena, &values_a);
-        struct wr_key key_b = wr_key_variant(&primary, marker, &b, &arena, &values_b);
+        struct wr_key key_a = wr_key_variant(&plain, &primary, marker, &a, &arena, &values_a);
+        struct wr_key key_b = wr_key_variant(&plain, &primary, marker, &b, &arena, &values_b);
         if (wr_slice_eq(key_a.text, key_b.text) != lines[i].same ||
             wr_slice_eq(values_a, values_b) != lines[i].same)
             fail_msg("%s: %s | %s: %.*s", lines[i].names, lines[i].a, lines[i].b, WR_SLICE_ARG(values_a));
         struct wr_object *again = wr_build_vary(&primary, wr_slice_str(lines[i].names), &of);
-        key_b = wr_key_variant(&primary, again, &a, &arena, &values_b);
+        key_b = wr_key_variant(&plain, &primary, again, &a, &arena, &values_b);
         assert_false(wr_slice_eq(key_a.text, key_b.text)); /* another marker leads to other variants */
         wr_object_unref(marker);
         wr_object_unref(again);
         wr_arena_reset(&arena);
     }
+    wr_arena_fini(&arena);
+}
+
+/* Vary: Cookie is answered by the cookies that count. */
+static void vary_cookie_asks_for_those_that_count(void **state)
+{
+    (void) state;
+    char *names[] = { "sid", "wp_*", NULL };
+    const struct wr_cache_policy named = { .enabled = true, .cookies = WR_COOKIES_NAMED, .cookie_names = names },
+                                 ignoring = { .enabled = true, .cookies = WR_COOKIES_IGNORE };
+    static const struct {
+        const char *a, *b;
+        bool same, same_named;
+    } lines[] = {
+        { "", "Cookie: _ga=1", false, true },
+        { "Cookie: _ga=2; x", "Cookie: _ga=1", false, true },
+        { "Cookie: sid=1; _ga=1", "Cookie: _ga=2; sid=1", false, true },
+        { "Cookie: sid=1", "Cookie: sid=2", false, false },
+        { "Cookie: sid=1", "", false, false },
+        { "Cookie: sid=1; wp_a=2", "Cookie: wp_a=2\nCookie: sid=1", false, true },
+        { "Cookie: sid=1; sid=2", "Cookie: sid=2; sid=1", false, false },
+        { "Cookie: sid=", "Cookie: _ga=1", false, false },
+        { "Cookie: sid=1", "Cookie: sid = 1", false, true },
+        { "Cookie: sid=1", "Cookie: sid=1", true, true },
+    };
+    struct wr_arena arena = { 0 };
+    const struct wr_key primary = { .text = WR_SLICE("example.com/x") };
+    struct wr_meta of = { .status = 200 };
+    struct wr_object *marker = wr_build_vary(&primary, WR_SLICE("cookie"), &of);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        const struct wr_cache_policy *const policies[] = { &plain, &named, &ignoring };
+        const bool same[] = { lines[i].same, lines[i].same_named, true };
+        struct wr_head a, b;
+        get_with(&arena, lines[i].a, &a);
+        get_with(&arena, lines[i].b, &b);
+        for (size_t j = 0; j < 3; j++) {
+            struct wr_slice values;
+            struct wr_key key_a = wr_key_variant(policies[j], &primary, marker, &a, &arena, &values);
+            struct wr_key key_b = wr_key_variant(policies[j], &primary, marker, &b, &arena, &values);
+            if (wr_slice_eq(key_a.text, key_b.text) != same[j])
+                fail_msg("%s | %s by policy %zu", lines[i].a, lines[i].b, j);
+        }
+        wr_arena_reset(&arena);
+    }
+    wr_object_unref(marker);
     wr_arena_fini(&arena);
 }
 
@@ -283,6 +353,8 @@ int main(void)
         cmocka_unit_test(query_parameters_as_the_policy_says),
         cmocka_unit_test(what_the_key_leaves_out_may_be_stripped),
         cmocka_unit_test(headers_cookies_and_no_host),
+        cmocka_unit_test(names_in_keys_may_be_patterns),
+        cmocka_unit_test(vary_cookie_asks_for_those_that_count),
         cmocka_unit_test(vary_names_are_canonical),
         cmocka_unit_test(variants_are_chosen_by_what_fields_mean),
         cmocka_unit_test(the_scheme_tells_keys_apart_and_each_knows_the_other),

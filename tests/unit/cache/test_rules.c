@@ -163,30 +163,35 @@ static void expires_is_a_date_or_the_past(void **state)
 static void guesses_only_where_4_2_2_lets_it(void **state)
 {
     (void) state;
+    static const struct wr_cache_policy guessing = { .enabled = true, .heuristic = 0.1 };
     static const int may[] = { 200, 203, 300, 301, 308, 404, 405, 410, 414, 501 };
     static const int may_not[] = { 201, 202, 302, 303, 307, 400, 403, 499, 500, 502, 503, 504, 599 };
     struct line line = { .response = D OLD, .want = FRESH };
     for (size_t i = 0; i < sizeof may / sizeof may[0]; i++) {
         line.status = may[i];
-        check_lines(&plain, &line, 1);
+        check_lines(&guessing, &line, 1);
     }
     for (size_t i = 0; i < sizeof may_not / sizeof may_not[0]; i++) {
         line = (struct line){ may_not[i], D OLD, NOT_STORED };
-        check_lines(&plain, &line, 1);
+        check_lines(&guessing, &line, 1);
         line = (struct line){ may_not[i], D OLD "Cache-Control: public", FRESH };
-        check_lines(&plain, &line, 1);
+        check_lines(&guessing, &line, 1);
         line = (struct line){ may_not[i], D "Cache-Control: max-age=100", FRESH };
-        check_lines(&plain, &line, 1);
+        check_lines(&guessing, &line, 1);
         line = (struct line){ may_not[i], D OLD "Expires: {-5000}", STALE };
-        check_lines(&plain, &line, 1);
+        check_lines(&guessing, &line, 1);
     }
     struct wr_arena arena = { 0 };
-    struct wr_object *o = stored(&plain, &arena, 200, "", D OLD, 0);
+    struct wr_object *o = stored(&guessing, &arena, 200, "", D OLD, 0);
     assert_int_equal(wr_span_s(o->meta.lifetime), 10000);
     assert_true(o->meta.flags & WR_OF_HEURISTIC);
     wr_object_unref(o);
-    o = stored(&plain, &arena, 200, "", D "Last-Modified: {-100000000}", 0);
+    o = stored(&guessing, &arena, 200, "", D "Last-Modified: {-100000000}", 0);
     assert_int_equal(wr_span_s(o->meta.lifetime), 86400);
+    wr_object_unref(o);
+    o = stored(&plain, &arena, 200, "", D OLD, 0); /* unless it is told to */
+    assert_int_equal(o->meta.lifetime.us, 0);
+    assert_int_equal(reused(&plain, &arena, o, "", 1), WR_REUSE_VALIDATE);
     wr_object_unref(o);
     wr_arena_fini(&arena);
 }
@@ -212,8 +217,22 @@ static void stores_what_3_lets_it_store(void **state)
         { 200, D "Cache-Control: max-age=3600\nVary: \nVary: *", NOT_STORED },
         { 200, D "Cache-Control: max-age=3600\nVary: Foo", FRESH },
         { 200, D "Cache-Control: max-age=3600\nSet-Cookie: a=b", FRESH }, /* the origin's own word: 7.3 */
-        { 200, D OLD "Set-Cookie: a=b", STALE },
+        { 200, D "Expires: {+100}\nSet-Cookie: a=b", FRESH },
+        { 200, D OLD "Set-Cookie: a=b", NOT_STORED },
         { 200, D "Set-Cookie: a=b", NOT_STORED },
+        { 200, D E "Set-Cookie: a=b", NOT_STORED },
+        { 200, D E "Set-Cookie: a=b\nCache-Control: no-cache", NOT_STORED },
+        { 200, D E "Set-Cookie: a=b\nCache-Control: public", NOT_STORED },
+        { 200, D E "Set-Cookie: a=b\nCache-Control: max-age=0", NOT_STORED },
+        { 200, D E "Set-Cookie: a=b\nCache-Control: s-maxage=0, max-age=60", NOT_STORED },
+        { 200, D E "Set-Cookie: a=b\nCache-Control: max-age=60, no-cache", NOT_STORED },
+        { 200, D E "Set-Cookie: a=b\nCache-Control: max-age=60\nCDN-Cache-Control: max-age=0", NOT_STORED },
+        { 200, D E "Set-Cookie2: a=b", NOT_STORED },
+        { 200, D E "Clear-Site-Data: \"*\"", NOT_STORED },
+        { 428, D "Cache-Control: max-age=3600", NOT_STORED }, /* RFC 6585 */
+        { 429, D "Cache-Control: max-age=3600, public", NOT_STORED },
+        { 431, D "Cache-Control: max-age=3600, must-understand", NOT_STORED },
+        { 511, D "Cache-Control: s-maxage=3600", NOT_STORED },
         { 503, D E, NOT_STORED },
         { 200, D E, STALE },
     };
@@ -268,6 +287,7 @@ static void policy_speaks_where_the_origin_is_silent(void **state)
         { 200, D "Cache-Control: no-store", NOT_STORED },
         { 200, D E "Cache-Control: no-cache", STALE },
         { 200, D "Set-Cookie: a=b", NOT_STORED },
+        { 200, D E "Set-Cookie: a=b", NOT_STORED },
         { 302, D, NOT_STORED },
         { 403, D, NOT_STORED },
         { 404, D, FRESH },
@@ -284,6 +304,7 @@ static void policy_speaks_where_the_origin_is_silent(void **state)
         { 200, D "Set-Cookie: a=b", FRESH },
         { 200, D "Vary: *", NOT_STORED },
         { 403, D "Cache-Control: no-store", NOT_STORED },
+        { 511, D, NOT_STORED },
     };
     CHECK_LINES(&policy, overridden);
     struct wr_arena arena = { 0 };
@@ -414,8 +435,11 @@ static void requests_that_pass_the_cache_by(void **state)
     (void) state;
     struct wr_bypass bypasses[] = { { WR_BYPASS_COOKIE, WR_SLICE("session") },
                                     { WR_BYPASS_HEADER, WR_SLICE("X-Raw") },
-                                    { WR_BYPASS_QUERY, WR_SLICE("preview") } };
-    struct wr_cache_policy off = { 0 }, policy = { .enabled = true, .bypasses = bypasses, .bypass_count = 3 },
+                                    { WR_BYPASS_QUERY, WR_SLICE("preview") },
+                                    { WR_BYPASS_COOKIE, WR_SLICE("wp_logged_in_*") },
+                                    { WR_BYPASS_HEADER, WR_SLICE("X-Debug-*") },
+                                    { WR_BYPASS_QUERY, WR_SLICE("no*cache") } };
+    struct wr_cache_policy off = { 0 }, policy = { .enabled = true, .bypasses = bypasses, .bypass_count = 6 },
                            posts = { .enabled = true, .methods_post = true };
     const struct {
         const struct wr_cache_policy *policy;
@@ -434,6 +458,13 @@ static void requests_that_pass_the_cache_by(void **state)
         { &policy, "GET /", "x-raw: 1\n", "bypass" },
         { &policy, "GET /?a=1&preview", "", "bypass" },
         { &policy, "GET /?a=preview", "", NULL },
+        { &policy, "GET /", "Cookie: a=b; wp_logged_in_5f=1\n", "bypass" },
+        { &policy, "GET /", "Cookie: wp_logged_in=1; x=wp_logged_in_5f\n", NULL },
+        { &policy, "GET /", "X-DEBUG-level: 1\n", "bypass" },
+        { &policy, "GET /", "X-Debug: 1\n", NULL },
+        { &policy, "GET /?no_cache=1", "", "bypass" },
+        { &policy, "GET /?nocache&x", "", "bypass" },
+        { &policy, "GET /?xnocache", "", NULL },
     };
     struct wr_arena arena = { 0 };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -566,6 +597,123 @@ static void early_refresh_is_near_the_end_only(void **state)
     wr_arena_fini(&arena);
 }
 
+/* What has no lifetime, or 0, is for nobody without validation, whoever asks for it and whatever the policy prolongs. */
+static void nothing_lives_that_has_no_life(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *response;
+        enum wr_reuse at_1, max_stale;
+        bool on_error, unreachable;
+    } lines[] = {
+        { E, WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, false, false },
+        { E "Cache-Control: public", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, false, false },
+        { E "Cache-Control: max-age=0", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, false, false },
+        { E "Cache-Control: no-cache", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, false, false },
+        { E "Expires: {-100}", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, false, false },
+        { E "Expires: 0", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, false, false },
+        { E "Cache-Control: max-age=60\nCDN-Cache-Control: max-age=0", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, false, false },
+        /* the origin's own word (RFC 5861), for as long as it says */
+        { E "Cache-Control: max-age=0, stale-while-revalidate=3", WR_REUSE_STALE_SERVE, WR_REUSE_VALIDATE, false, false },
+        { E "Cache-Control: max-age=0, stale-if-error=30", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, true, true },
+        /* what had a life is another matter */
+        { E "Cache-Control: max-age=1\nAge: 5", WR_REUSE_STALE_SERVE, WR_REUSE_STALE_ASKED, true, true },
+    };
+    struct wr_cache_policy policy = { .enabled = true, .has_grace = true, .grace = WR_SPAN_S(8), .has_stale_if_error = true,
+                                      .stale_if_error = WR_SPAN_S(60), .early_refresh = 10 };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char response[200];
+        snprintf(response, sizeof response, D "%s", lines[i].response);
+        struct wr_object *o = stored(&policy, &arena, 200, "", response, 0);
+        struct wr_head request;
+        struct wr_request_rules asked;
+        get_with(&arena, "Cache-Control: max-stale, only-if-cached", &request);
+        wr_rules_request(&policy, &request, &asked);
+        if (reused(&policy, &arena, o, "", 1) != lines[i].at_1 ||
+            reused(&policy, &arena, o, "Cache-Control: max-stale, only-if-cached", 20) != lines[i].max_stale ||
+            wr_rules_stale_if_error(&policy, &asked, o, after(20)) != lines[i].on_error ||
+            wr_rules_stale_if_unreachable(&policy, &asked, o, after(20)) != lines[i].unreachable)
+            fail_msg("%s", lines[i].response);
+        wr_object_unref(o);
+    }
+    wr_arena_fini(&arena);
+}
+
+/* With a cookie nothing is stored, or used, that is fresh by the policy or a guess; what the origin says holds for all. */
+static void a_cookie_takes_no_part_in_guesses(void **state)
+{
+    (void) state;
+    char *names[] = { "sid", "wp_*", NULL }, *in_key[] = { "tier", NULL }, *fields[] = { "x-*", "cookie", NULL };
+    const struct wr_cache_policy passes = { .enabled = true, .has_ttl = true, .ttl = WR_SPAN_S(60), .heuristic = 0.1 };
+    struct wr_cache_policy ignores = passes, named = passes, keyed = passes, whole = passes, guesses = passes, over = passes;
+    ignores.cookies = WR_COOKIES_IGNORE;
+    named.cookies = WR_COOKIES_NAMED;
+    named.cookie_names = names;
+    keyed.key.cookies = in_key;
+    whole.key.headers = fields;
+    guesses.has_ttl = false;
+    over.override = true;
+    const struct {
+        const struct wr_cache_policy *policy;
+        const char *request;
+        bool shares;
+    } lines[] = {
+        { &passes, "", true },
+        { &passes, "Cookie: a=b", false },
+        { &passes, "Cookie: a", false },
+        { &passes, "Cookie: ", true },
+        { &passes, "Cookie: ; ;", true },
+        { &guesses, "Cookie: a=b", false },
+        { &over, "Cookie: a=b", false },
+        { &ignores, "Cookie: a=b", true },
+        { &named, "Cookie: _ga=1; other=2", true },
+        { &named, "Cookie: _ga=1; sid=2", false },
+        { &named, "Cookie: _ga=1\nCookie: wp_logged_in_1=2", false },
+        { &named, "Cookie: xsid=1; SID=2; wp-x=3", true },
+        { &keyed, "Cookie: tier=gold", true },
+        { &keyed, "Cookie: tier=gold; sid=1", false },
+        { &whole, "Cookie: a=b", true },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        const struct wr_cache_policy *p = lines[i].policy;
+        struct wr_object *from = stored(p, &arena, 200, lines[i].request, D OLD, 0), *o = stored(p, &arena, 200, "", D OLD, 0);
+        if ((from != NULL) != lines[i].shares ||
+            reused(p, &arena, o, lines[i].request, 1) != (lines[i].shares ? WR_REUSE_FRESH : WR_REUSE_NOT))
+            fail_msg("%zu: %s", i, lines[i].request);
+        wr_object_unref(from);
+        wr_object_unref(o);
+        struct wr_object *told = stored(p, &arena, 200, lines[i].request, D "Cache-Control: max-age=60", 0);
+        if (told == NULL || (p != &over && reused(p, &arena, told, lines[i].request, 1) != WR_REUSE_FRESH))
+            if (p != &over)
+                fail_msg("%zu, told: %s", i, lines[i].request);
+        wr_object_unref(told);
+    }
+    wr_arena_fini(&arena);
+}
+
+static void stored_cookies_need_a_policy_that_stores_them(void **state)
+{
+    (void) state;
+    const struct wr_cache_policy storing = { .enabled = true, .set_cookie = WR_SET_COOKIE_STORE, .has_ttl = true, .ttl = WR_SPAN_S(60) };
+    struct wr_arena arena = { 0 };
+    struct wr_object *o = stored(&storing, &arena, 200, "", D "Cache-Control: max-age=60\nSet-Cookie: a=b", 0);
+    assert_true(o->meta.flags & WR_OF_SET_COOKIE);
+    assert_int_equal(reused(&storing, &arena, o, "", 1), WR_REUSE_FRESH);
+    assert_int_equal(reused(&plain, &arena, o, "", 1), WR_REUSE_NOT); /* after a reload */
+    wr_object_unref(o);
+    o = stored(&storing, &arena, 200, "", D "Cache-Control: max-age=60", 0);
+    assert_int_equal(reused(&plain, &arena, o, "", 1), WR_REUSE_FRESH);
+    wr_object_unref(o);
+    o = stored(&plain, &arena, 200, "", D "Cache-Control: max-age=60\nSet-Cookie: a=b", 0);
+    assert_null(memmem(o->head.at, o->head.len, "Set-Cookie", 10));
+    assert_true(wr_slice_eq(o->first_only, WR_SLICE("Set-Cookie: a=b\r\n")));
+    wr_object_unref(o);
+    assert_null(stored(&storing, &arena, 200, "", D "Set-Cookie: a=b", 0)); /* the ttl is the policy's word */
+    wr_arena_fini(&arena);
+}
+
 static void unsafe_methods_invalidate_unless_they_failed(void **state)
 {
     (void) state;
@@ -650,6 +798,9 @@ int main(void)
         cmocka_unit_test(grace_comes_from_the_policy_where_the_origin_is_silent),
         cmocka_unit_test(kept_as_long_as_it_may_be_of_use),
         cmocka_unit_test(early_refresh_is_near_the_end_only),
+        cmocka_unit_test(nothing_lives_that_has_no_life),
+        cmocka_unit_test(a_cookie_takes_no_part_in_guesses),
+        cmocka_unit_test(stored_cookies_need_a_policy_that_stores_them),
         cmocka_unit_test(unsafe_methods_invalidate_unless_they_failed),
         cmocka_unit_test(a_post_answers_gets_only_if_it_says_so),
     };

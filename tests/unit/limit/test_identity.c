@@ -70,6 +70,8 @@ static void fields_cookies_and_parameters(void **state)
     is_hash_of(identity(&cookie_part, request("/", "Cookie: a=b; sid=xyz; sid=other\r\n")), "xyz");
     is_hash_of(identity(&cookie_part, request("/", "Cookie: xsid=1; sid2=2\r\nCookie: sid = \"q\" \r\n")), "q");
     is(identity(&cookie_part, request("/", "Cookie: SID=xyz; sid\r\n")), "~,192.0.2.7");
+    struct wr_identity_part pattern = { WR_IDENTITY_COOKIE, WR_SLICE_INIT("wp_*") }; /* the first that it matches */
+    is_hash_of(identity(&pattern, request("/", "Cookie: a=b; wp_1=x; wp_2=y\r\n")), "x");
     is_hash_of(identity(&query_part, request("/p?a=1&key=v&key=w", "")), "v");
     is_hash_of(identity(&query_part, request("/p?%6Bey=%76+%zz%", "")), "v %zz%");
     is(identity(&query_part, request("/p?keys=1&akey=2&key", "")), "~,192.0.2.7");

@@ -183,6 +183,20 @@ static void words_and_references_are_suggested(void **state)
           "p:4:21: key: client stands alone: it is the client's address\n" },
         { MINIMAL "limits: { l: { key: \"header:a b\", rate: 1/s } }\n",
           "p:4:21: key: \"a b\" is not the name of a header\n" },
+        { LISTEN ORIGINS "routes: [{ match: { method: [GET, \"P*\"] }, origin: a }]\n",
+          "p:3:35: method: a method is written in full: leave the list out to match any method\n" },
+        { LISTEN ORIGINS "routes: [{ match: {}, origin: a, cache: { bypass: [\"query:a=b\", \"cookie:a[0-9]\"] } }]\n",
+          "p:3:52: bypass: \"a=b\" is not the name of a parameter as it stands in a query: no spaces, \"&\", \"=\" or \"#\"\n"
+          "p:3:65: bypass: \"a[0-9]\" is not the name of a cookie\n" },
+        { LISTEN ORIGINS "routes: [{ match: {}, origin: a, cache: { cookies: ignor, heuristic: 0.1 } }]\n",
+          "p:3:52: cookies: \"ignor\" is not pass or ignore (did you mean \"ignore\"?)\n"
+          "p:3:70: heuristic: a share is a whole number from 0 to 100 and a percent sign, such as 10% (did you mean \"10%\"?)\n" },
+        { LISTEN ORIGINS "routes: [{ match: {}, origin: a, cache: { cookies: [], set_cookie: all } }]\n",
+          "p:3:52: cookies: an empty list names no cookie that counts: write ignore, if that is meant\n"
+          "p:3:68: set_cookie: \"all\" is not first or store\n" },
+        { LISTEN ORIGINS "routes: [{ match: {}, origin: a, cache: { cookies: [\"a b\"], statuses: { 429: 1s, 4xx: 1s } } }]\n",
+          "p:3:53: cookies: \"a b\" is not a name that HTTP allows: no spaces, quotes, colons or brackets\n"
+          "p:3:73: statuses: 429 speaks of one client's requests and is never stored (RFC 6585): remove it\n" },
         { MINIMAL "limits: { l: { key: [], rate: 1/s } }\n",
           "p:4:21: key: at least one part is needed, such as client\n" },
     };
@@ -291,7 +305,7 @@ static void options_that_contradict_each_other_are_told(void **state)
         { MINIMAL "limits: { l: { key: \"header:X-Forwarded-For\", rate: 1/s } }\n",
           "p:4:21: key: what a client writes into X-Forwarded-For never reaches the origin: weir writes it anew for each client\n" },
         { CACHE("key: { query: { drop: \"a=b\" } }"),
-          "p:3:65: drop: \"a=b\" is not the name of a parameter\n" },
+          "p:3:65: drop: \"a=b\" is not the name of a parameter as it stands in a query: no spaces, \"&\", \"=\" or \"#\"\n" },
         { MINIMAL "limits: { l: { key: client, rate: 1/s, algorithm: fixed_window, burst: 2 } }\n",
           "p:4:72: burst: only token_bucket and gcra have one, not fixed_window\n" },
         { MINIMAL "memory: off\n",

@@ -75,6 +75,7 @@ static void the_smallest_policy_has_all_defaults(void **state)
     assert_null(cache->key.headers);
     assert_null(cache->key.cookies);
     assert_int_equal(cache->status_ttl_count + cache->bypass_count, 0);
+    assert_true(cache->cookies == WR_COOKIES_PASS && cache->set_cookie == WR_SET_COOKIE_FIRST && cache->heuristic == 0);
     assert_null(cache->target);
     assert_int_equal(cache->pass_ttl.us, 120000000);
     assert_int_equal(cache->lock_timeout.us, 10000000);
@@ -180,6 +181,9 @@ static void every_other_option_is_read(void **state)
         "      statuses: { 404: 1m, 5xx: 0s }\n"
         "      bypass: [\"header:Authorization\", \"cookie:s\", \"query:nocache\"]\n"
         "      target: Weir-Cache-Control\n"
+        "      cookies: [sid, \"wp_*\"]\n"
+        "      set_cookie: store\n"
+        "      heuristic: 20%\n"
         "      pass_ttl: 1s\n"
         "      lock_timeout: 2s\n"
         "      ignore_client: true\n"
@@ -234,6 +238,10 @@ static void every_other_option_is_read(void **state)
     assert_int_equal(cache->bypass_count, 3);
     assert_int_equal(cache->bypasses[0].kind, WR_BYPASS_HEADER);
     is_text(cache->bypasses[2].name, "nocache");
+    assert_int_equal(cache->cookies, WR_COOKIES_NAMED);
+    assert_string_equal(cache->cookie_names[1], "wp_*");
+    assert_null(cache->cookie_names[2]);
+    assert_true(cache->set_cookie == WR_SET_COOKIE_STORE && cache->heuristic == 0.2);
     assert_string_equal(cache->target, "Weir-Cache-Control");
     assert_int_equal(cache->pass_ttl.us, 1000000);
     assert_int_equal(cache->lock_timeout.us, 2000000);

@@ -1,0 +1,121 @@
+#include "cache/cookies.h"
+
+#include <stdlib.h>
+
+#include "cache/text.h"
+
+/* One after another over all Cookie fields: zeroed it stands before the first. */
+struct pairs {
+    const struct wr_field *field;
+    struct wr_slice rest;
+};
+
+/* text: the pair; name: what stands before its '=', or all of it. Empty pairs are left out. false: there are no more. */
+static bool next(struct pairs *p, const struct wr_head *request, struct wr_slice *text, struct wr_slice *name)
+{
+    for (;;) {
+        while (p->rest.at == NULL) {
+            p->field = wr_head_next(request, WR_F_COOKIE, p->field);
+            if (p->field == NULL)
+                return false;
+            p->rest = p->field->value;
+        }
+        *text = wr_slice_trim(wr_slice_cut(&p->rest, ';'));
+        struct wr_slice value = *text;
+        *name = wr_slice_trim(wr_slice_cut(&value, '='));
+        if (text->len > 0)
+            return true;
+    }
+}
+
+static bool any_matches(char *const *patterns, struct wr_slice name)
+{
+    for (; patterns && *patterns; patterns++)
+        if (wr_slice_matches(name, wr_slice_str(*patterns), NULL))
+            return true;
+    return false;
+}
+
+bool wr_cookies_have(const struct wr_head *request, struct wr_slice pattern)
+{
+    struct pairs pairs = { 0 };
+    struct wr_slice text, name;
+    while (next(&pairs, request, &text, &name))
+        if (wr_slice_matches(name, pattern, NULL))
+            return true;
+    return false;
+}
+
+static bool key_has_field(const struct wr_key_policy *key)
+{
+    for (char **name = key->headers; name && *name; name++)
+        if (wr_field_name_matches(WR_SLICE("Cookie"), wr_slice_str(*name)))
+            return true;
+    return false;
+}
+
+bool wr_cookies_count(const struct wr_cache_policy *policy, const struct wr_head *request)
+{
+    struct pairs pairs = { 0 };
+    struct wr_slice text, name;
+    if (wr_head_get(request, WR_F_COOKIE) == NULL || policy->cookies == WR_COOKIES_IGNORE || key_has_field(&policy->key))
+        return false;
+    while (next(&pairs, request, &text, &name))
+        if ((policy->cookies == WR_COOKIES_PASS || any_matches(policy->cookie_names, name)) &&
+            !any_matches(policy->key.cookies, name))
+            return true;
+    return false;
+}
+
+struct cookie {
+    struct wr_slice name, text;
+    size_t place; /* among those of the request */
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct cookie *x = a, *y = b;
+    size_t len = x->name.len < y->name.len ? x->name.len : y->name.len;
+    int order = memcmp(x->name.at, y->name.at, len);
+    if (order == 0)
+        order = (x->name.len > y->name.len) - (x->name.len < y->name.len);
+    return order ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+/* One array for all that match, in the arena. */
+static size_t matching(const struct wr_head *request, char *const *patterns, struct wr_arena *arena, struct cookie **out)
+{
+    struct pairs pairs = { 0 };
+    struct wr_slice text, name;
+    size_t count = 0, most = 0;
+    while (next(&pairs, request, &text, &name))
+        most += any_matches(patterns, name);
+    struct cookie *found = wr_arena_alloc(arena, (most + 1) * sizeof *found);
+    pairs = (struct pairs){ 0 };
+    while (next(&pairs, request, &text, &name))
+        if (any_matches(patterns, name)) {
+            found[count] = (struct cookie){ name, text, count };
+            count++;
+        }
+    *out = found;
+    return count;
+}
+
+void wr_cookies_write(struct wr_text *out, const struct wr_head *request, char *const *patterns, bool named,
+                      struct wr_arena *arena)
+{
+    struct cookie *cookies;
+    size_t count = wr_head_get(request, WR_F_COOKIE) ? matching(request, patterns, arena, &cookies) : 0;
+    if (count == 0)
+        return;
+    qsort(cookies, count, sizeof *cookies, by_name);
+    for (size_t i = 0; i < count; i++) {
+        struct wr_slice value = cookies[i].text, name = wr_slice_cut(&value, '=');
+        wr_text_char(out, i == 0 ? '=' : ';'); /* which none of them can hold */
+        if (named) {
+            wr_text_add(out, wr_slice_trim(name));
+            wr_text_char(out, '=');
+        }
+        wr_text_add(out, wr_slice_trim(value));
+    }
+}
