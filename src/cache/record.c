@@ -41,11 +41,11 @@ static uint32_t whole_sum(struct wr_slice key, struct wr_slice head, struct wr_s
 }
 
 void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t length, uint64_t chunk,
-                      size_t chunk_count, const uint32_t *sums)
+                      size_t chunk_count, const uint32_t *sums, struct wr_span ahead)
 {
     const struct wr_meta *m = &o->meta;
-    const int64_t times[] = { m->request_time.us, m->response_time.us, m->initial_age.us, m->lifetime.us,
-                              m->swr.us,          m->sie.us,           m->fetch_time.us };
+    const struct wr_time asked = wr_time_add(m->request_time, ahead), answered = wr_time_add(m->response_time, ahead);
+    const int64_t times[] = { asked.us, answered.us, m->initial_age.us, m->lifetime.us, m->swr.us, m->sie.us, m->fetch_time.us };
     const struct wr_slice texts[] = { o->vary_values, o->tags, o->generations };
     size_t start = out->len;
     wr_buf_add(out, sums ? "WR" : "WA", 2);
@@ -198,7 +198,7 @@ static bool consistent(const struct wr_record *r)
     return r->chunk > 0 && m->length > 0 && (m->length - 1) / r->chunk + 1 == r->chunk_count;
 }
 
-bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice head, struct wr_record *out)
+bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice head, struct wr_span ahead, struct wr_record *out)
 {
     struct input in = { .rest = meta };
     memset(out, 0, sizeof *out);
@@ -210,6 +210,8 @@ bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice
     out->like.head = head;
     out->arriving = meta.at[1] == 'A';
     take_meta(&in, key, head, &out->like.meta);
+    out->like.meta.request_time.us -= ahead.us;
+    out->like.meta.response_time.us -= ahead.us;
     out->chunk = take64(&in);
     out->chunk_count = take32(&in);
     out->like.etag = take_inner(&in, head);

@@ -153,7 +153,8 @@ static bool read_fields(const struct wr_shelf_read *read, const struct wr_reply 
     struct wr_slice key = wr_reply_slice(wr_reply_at(reply, 0));
     *body = wr_reply_slice(wr_reply_at(reply, 3));
     return wr_slice_eq(key, read->key) && wr_record_decode(read->key, wr_reply_slice(wr_reply_at(reply, 1)),
-                                                           wr_reply_slice(wr_reply_at(reply, 2)), record);
+                                                           wr_reply_slice(wr_reply_at(reply, 2)),
+                                                           wr_link_ahead(read->shelf->link), record);
 }
 
 /* The field that a soft purge leaves. What isn't an instant softens everything. */
@@ -251,6 +252,7 @@ enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const s
     read->arriving = false;
     read->object = NULL;
     read->fill = NULL;
+    wr_link_learn_clock(s->link); /* for the record's instants */
     enum wr_err err = read->mark ? ask_mark(read) : WR_OK;
     if (err != WR_OK)
         return err;

@@ -150,7 +150,7 @@ static enum wr_err put(struct wr_shelf_arrival *a, struct wr_slice lock, const s
     struct wr_buf generation = { 0 }, meta = { 0 };
     char ttl[24];
     wr_keys_url_generation(&generation, &s->policy->redis, o->hash);
-    wr_record_encode(&meta, o, o->meta.length, a->chunk, a->chunk_count, NULL);
+    wr_record_encode(&meta, o, o->meta.length, a->chunk, a->chunk_count, NULL, wr_link_ahead(s->link));
     const struct wr_slice keys[] = { wr_buf_slice(&a->name), wr_buf_slice(&generation), lock };
     const struct wr_slice args[] = { wr_buf_slice(&a->token), wr_shelf_decimal(ttl, wr_span_ms(a->ttl)), o->key,
                                      wr_buf_slice(&meta),     o->head, wr_slice(mark->text, mark->len) };

@@ -135,7 +135,7 @@ static bool still_the_same(const struct wr_shelf_fill *f, const struct wr_reply 
         if (wr_reply_kind(wr_reply_at(reply, i)) != WR_REPLY_STRING)
             return false;
     if (!wr_record_decode(wr_reply_slice(wr_reply_at(reply, 0)), wr_reply_slice(wr_reply_at(reply, 1)),
-                          wr_reply_slice(wr_reply_at(reply, 2)), &now))
+                          wr_reply_slice(wr_reply_at(reply, 2)), (struct wr_span){ 0 }, &now))
         return false;
     *sums = now.arriving ? wr_reply_slice(wr_reply_at(reply, 3)) : now.sums;
     const struct wr_meta *a = &f->record.like.meta, *b = &now.like.meta;

@@ -149,7 +149,7 @@ static enum wr_err write_hash(struct wr_shelf_job *j)
         return await_clock(j);
     wr_keys_cache(&name, &s->policy->redis, o->host, o->hash);
     wr_keys_url_generation(&purge, &s->policy->redis, o->hash);
-    wr_record_encode(&meta, o, j->length, j->chunk, j->chunk_count, j->sums);
+    wr_record_encode(&meta, o, j->length, j->chunk, j->chunk_count, j->sums, wr_link_ahead(s->link));
     const struct wr_slice keys[] = { wr_buf_slice(&name), wr_buf_slice(&purge) };
     const struct wr_slice args[] = { wr_shelf_decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head, body,
                                      wr_shelf_decimal(began, clock), wr_shelf_decimal(remembered, FETCH_MOST.us),

@@ -457,6 +457,13 @@ int64_t wr_link_clock(const struct wr_link *link, struct wr_time at)
     return wr_time_before(at, link->pipe.opened_at) ? 0 : wr_clock_at(&link->clock, at);
 }
 
+struct wr_span wr_link_ahead(const struct wr_link *link)
+{
+    const struct wr_loop *loop = link->loop;
+    int64_t there = wr_clock_at(&link->clock, loop->wall_read); /* when the wall clock showed loop->now */
+    return (struct wr_span){ there ? there - loop->now.us : 0 };
+}
+
 void wr_link_learn_clock(struct wr_link *link)
 {
     if (wr_link_ready(link) && wr_time_since(link->loop->mono, link->clock_asked).us >= CLOCK_EVERY.us)

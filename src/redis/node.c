@@ -1,14 +1,17 @@
 #include "redis/node.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/rand.h"
+#include "log/log.h"
 #include "redis/keys.h"
 #include "stats/stats.h"
 
 #define BEAT_US INT64_C(1000000)
 #define FIRST_RETRY WR_SPAN_MS(5) /* who begins to serve is to be counted */
+#define CLOCK_MAY_ERR WR_SPAN_S(1)
 #define RETRY WR_SPAN_MS(100) /* Redis is away: the first beat comes soon after it is back */
 
 struct wr_node {
@@ -22,6 +25,7 @@ struct wr_node {
     struct wr_buf name, set_key, hash_key;
     struct wr_time started;
     unsigned last; /* 0: not known yet */
+    bool clock_wrong;
 };
 
 /* A number as an argument of a command. */
@@ -83,6 +87,25 @@ static void tell_figures(struct wr_node *node)
         wr_link_tell(node->link, 3, (struct wr_slice[]){ WR_SLICE("PEXPIRE"), key, lifetime.slice });
 }
 
+/* Ages of what other nodes have stored are told on Redis's clock, so they stay right; Date and Expires are read off our own. */
+static void watch_clock(struct wr_node *node)
+{
+    struct wr_span ahead = wr_link_ahead(node->link);
+    bool wrong = ahead.us > CLOCK_MAY_ERR.us || ahead.us < -CLOCK_MAY_ERR.us;
+    wr_link_learn_clock(node->link);
+    if (wrong == node->clock_wrong)
+        return;
+    node->clock_wrong = wrong;
+    if (wrong) {
+        WR_GAUGE_UP(clock_wrong);
+        wr_warn("this node's clock is %.1f seconds %s Redis's: one of the two is wrong", fabs((double) ahead.us / WR_US_PER_S),
+                ahead.us < 0 ? "ahead of" : "behind");
+    } else {
+        WR_GAUGE_DOWN(clock_wrong);
+        wr_info("this node's clock is within a second of Redis's again");
+    }
+}
+
 static void on_beat(struct wr_timer *timer)
 {
     struct wr_node *node = WR_CONTAINER(timer, struct wr_node, timer);
@@ -96,6 +119,7 @@ static void on_beat(struct wr_timer *timer)
     enum wr_err err = wr_link_script(node->link, &node->call, WR_SPAN_S(1), WR_SCRIPT_NODES, 1, &key, 2,
                                      (struct wr_slice[]){ wr_buf_slice(&node->name), lifetime.slice });
     tell_figures(node);
+    watch_clock(node);
     /* Nodes that started together don't beat together. */
     int64_t spread = (int64_t) wr_rand_below((uint64_t) BEAT_US / 5);
     wr_timer_set(timer, err == WR_OK ? (struct wr_span){ BEAT_US * 9 / 10 + spread } : RETRY);

@@ -42,7 +42,7 @@ static struct wr_buf encoded(const struct wr_object *o)
 {
     struct wr_buf b = { 0 };
     uint32_t sum = wr_crc32c(0, WR_SLICE("0123456789"));
-    wr_record_encode(&b, o, 10, 0, 0, &sum);
+    wr_record_encode(&b, o, 10, 0, 0, &sum, WR_SPAN_S(0));
     return b;
 }
 
@@ -61,7 +61,7 @@ static void comes_back_as_it_went_in(void **state)
     struct wr_object *o = sample();
     struct wr_buf meta = encoded(o);
     struct wr_record r;
-    assert_true(wr_record_decode(o->key, wr_buf_slice(&meta), o->head, &r));
+    assert_true(wr_record_decode(o->key, wr_buf_slice(&meta), o->head, WR_SPAN_S(0), &r));
     const struct wr_meta *got = &r.like.meta, *want = &o->meta;
     assert_true(got->kind == want->kind && got->flags == want->flags && got->status == want->status);
     assert_true(got->request_time.us == want->request_time.us &&
@@ -83,7 +83,7 @@ static void comes_back_as_it_went_in(void **state)
     assert_false(wr_record_fits(&r, 0, WR_SLICE("0123456788")));
     assert_false(wr_record_fits(&r, 0, WR_SLICE("012345678")));
     assert_false(wr_record_fits(&r, 1, WR_SLICE("0123456789")));
-    assert_false(wr_record_decode(WR_SLICE("example.com/y"), wr_buf_slice(&meta), o->head, &r));
+    assert_false(wr_record_decode(WR_SLICE("example.com/y"), wr_buf_slice(&meta), o->head, WR_SPAN_S(0), &r));
     wr_buf_fini(&meta);
     wr_object_unref(o);
 }
@@ -98,15 +98,15 @@ static void pieces_have_their_own_sums(void **state)
         sums[i] = wr_crc32c(0, pieces[i]);
     struct wr_buf meta = { 0 };
     struct wr_record r;
-    wr_record_encode(&meta, o, 10, 4, 3, sums);
-    assert_true(wr_record_decode(o->key, wr_buf_slice(&meta), o->head, &r));
+    wr_record_encode(&meta, o, 10, 4, 3, sums, WR_SPAN_S(0));
+    assert_true(wr_record_decode(o->key, wr_buf_slice(&meta), o->head, WR_SPAN_S(0), &r));
     assert_int_equal(r.chunk_count, 3);
     for (size_t i = 0; i < 3; i++)
         for (size_t k = 0; k < 3; k++)
             assert_int_equal(wr_record_fits(&r, i, pieces[k]), i == k);
     wr_buf_clear(&meta);
-    wr_record_encode(&meta, o, 10, 4, 2, sums); /* two pieces of 4 are not 10 octets */
-    assert_false(wr_record_decode(o->key, wr_buf_slice(&meta), o->head, &r));
+    wr_record_encode(&meta, o, 10, 4, 2, sums, WR_SPAN_S(0)); /* two pieces of 4 are not 10 octets */
+    assert_false(wr_record_decode(o->key, wr_buf_slice(&meta), o->head, WR_SPAN_S(0), &r));
     wr_buf_fini(&meta);
     wr_object_unref(o);
 }
@@ -114,7 +114,7 @@ static void pieces_have_their_own_sums(void **state)
 static bool believed(struct wr_slice key, struct wr_slice meta, struct wr_slice h)
 {
     struct wr_record r;
-    return wr_record_decode(key, meta, h, &r);
+    return wr_record_decode(key, meta, h, WR_SPAN_S(0), &r);
 }
 
 static void no_broken_record_is_believed(void **state)
@@ -160,7 +160,7 @@ static void lies_with_the_right_sum_do_no_harm(void **state)
         for (int i = 0; i < 4; i++)
             lie[len - 4 + (size_t) i] = (char) (sum >> 8 * i);
         struct wr_record r;
-        if (wr_record_decode(o->key, wr_slice(lie, len), o->head, &r)) {
+        if (wr_record_decode(o->key, wr_slice(lie, len), o->head, WR_SPAN_S(0), &r)) {
             struct wr_object *again = wr_object_new(&r.like, NULL);
             (void) wr_object_freshness(again, (struct wr_time){ INT64_C(1768046400000009) });
             fits += wr_record_fits(&r, wr_rand_below(4), WR_SLICE("0123456789"));
@@ -201,17 +201,35 @@ static void what_is_arriving_has_no_sums_yet(void **state)
     struct wr_buf b = { 0 };
     struct wr_record r;
     uint64_t version;
-    wr_record_encode(&b, o, 10, 4, 3, NULL);
-    assert_true(wr_record_decode(o->key, wr_buf_slice(&b), o->head, &r));
+    wr_record_encode(&b, o, 10, 4, 3, NULL, WR_SPAN_S(0));
+    assert_true(wr_record_decode(o->key, wr_buf_slice(&b), o->head, WR_SPAN_S(0), &r));
     assert_true(r.arriving && r.chunk == 4 && r.chunk_count == 3 && r.sums.len == 0 && r.like.meta.length == 10);
     assert_true(wr_record_version(wr_buf_slice(&b), &version) && version == o->meta.version);
     wr_buf_clear(&b);
-    wr_record_encode(&b, o, 10, 0, 0, NULL); /* not in pieces: nothing could arrive */
-    assert_false(wr_record_decode(o->key, wr_buf_slice(&b), o->head, &r));
+    wr_record_encode(&b, o, 10, 0, 0, NULL, WR_SPAN_S(0)); /* not in pieces: nothing could arrive */
+    assert_false(wr_record_decode(o->key, wr_buf_slice(&b), o->head, WR_SPAN_S(0), &r));
     wr_buf_fini(&b);
     b = encoded(o);
-    assert_true(wr_record_decode(o->key, wr_buf_slice(&b), o->head, &r) && !r.arriving);
+    assert_true(wr_record_decode(o->key, wr_buf_slice(&b), o->head, WR_SPAN_S(0), &r) && !r.arriving);
     wr_buf_fini(&b);
+    wr_object_unref(o);
+}
+
+/* Two nodes whose clocks are half a minute apart, each of them away from Redis's. */
+static void instants_are_told_on_rediss_clock(void **state)
+{
+    (void) state;
+    const struct wr_span writer = WR_SPAN_S(-20), reader = WR_SPAN_S(10);
+    struct wr_object *o = sample();
+    struct wr_buf meta = { 0 };
+    struct wr_record r;
+    uint32_t sum = 1;
+    wr_record_encode(&meta, o, 10, 0, 0, &sum, writer);
+    assert_true(wr_record_decode(o->key, wr_buf_slice(&meta), o->head, reader, &r));
+    assert_int_equal(r.like.meta.request_time.us, o->meta.request_time.us - 30 * WR_US_PER_S);
+    assert_int_equal(r.like.meta.response_time.us, o->meta.response_time.us - 30 * WR_US_PER_S);
+    assert_int_equal(r.like.meta.lifetime.us, o->meta.lifetime.us);
+    wr_buf_fini(&meta);
     wr_object_unref(o);
 }
 
@@ -221,7 +239,7 @@ int main(void)
         cmocka_unit_test(the_sum_is_castagnolis),       cmocka_unit_test(comes_back_as_it_went_in),
         cmocka_unit_test(pieces_have_their_own_sums),   cmocka_unit_test(no_broken_record_is_believed),
         cmocka_unit_test(lies_with_the_right_sum_do_no_harm), cmocka_unit_test(a_head_must_be_one),
-        cmocka_unit_test(what_is_arriving_has_no_sums_yet),
+        cmocka_unit_test(what_is_arriving_has_no_sums_yet), cmocka_unit_test(instants_are_told_on_rediss_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
