@@ -256,6 +256,11 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
 
 /* --- all keys of a URL --- */
 
+struct wr_slice wr_key_prefix(struct wr_slice host, struct wr_slice path, struct wr_arena *arena)
+{
+    return wr_arena_printf(arena, "%.*s%.*s", WR_SLICE_ARG(host_of(host, arena)), WR_SLICE_ARG(normalised(path, arena)));
+}
+
 struct wr_key wr_key_other_scheme(const struct wr_key *primary, struct wr_arena *arena)
 {
     struct wr_slice text = primary->text;

@@ -24,6 +24,9 @@ struct wr_slice wr_key_tag(const struct wr_key *primary, struct wr_arena *arena)
 struct wr_slice wr_key_url_of_more(struct wr_slice text);
 /* The primary key of the same URL with the other scheme, http or https. In the arena. */
 struct wr_key wr_key_other_scheme(const struct wr_key *primary, struct wr_arena *arena);
+/* How the keys of all URLs of this host that begin with this path begin, whatever else they hold. path: of visible octets; may be
+ * empty. In the arena. */
+struct wr_slice wr_key_prefix(struct wr_slice host, struct wr_slice path, struct wr_arena *arena);
 /* HEAD asks for GET's key. Percent-encoding of unreserved characters is normalised (RFC 3986 6.2.2) but for
  * dots, dot segments are not resolved (the origin sees the path as sent). Texts live in the arena. */
 struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr_head *request,

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "flight/purger_priv.h"
+#include "http/octets.h"
 #include "http/parse.h"
+#include "http/target.h"
 #include "stats/stats.h"
 
 /* The object softened: what was fetched before now is stale. */
@@ -146,6 +148,10 @@ static bool purge_url(const struct wr_policy *policy, struct wr_slice url, struc
         *why = "a whole URL is needed: http://host/path";
         return false;
     }
+    if (url.at[url.len - 1] == '*') {
+        *why = "* stands for nothing in a URL: purge a prefix, without it";
+        return false;
+    }
     if (wr_parse_request(&parse, text.at, text.len, &limits, fields, head) != WR_PARSE_DONE) {
         *why = parse.why ? parse.why : "not a URL";
         return false;
@@ -160,18 +166,72 @@ static bool purge_url(const struct wr_policy *policy, struct wr_slice url, struc
     return true;
 }
 
-/* "http://Host/path" or "host/path" -> "host/path", as keys begin. */
-static struct wr_slice prefix_of(struct wr_slice text, struct wr_arena *arena)
+/* "http://Host/path" or "host/path" -> "host" and "/path"; at NULL: no path. */
+static struct wr_slice without_scheme(struct wr_slice text)
 {
     static const struct wr_slice schemes[] = { WR_SLICE_INIT("http://"), WR_SLICE_INIT("https://") };
     for (size_t i = 0; i < 2; i++)
-        if (wr_slice_starts(text, schemes[i]))
-            text = wr_slice(text.at + schemes[i].len, text.len - schemes[i].len);
-    struct wr_slice copy = wr_arena_copy(arena, text);
-    char *at = (char *) (uintptr_t) copy.at;
-    for (size_t i = 0; i < copy.len && at[i] != '/'; i++)
-        at[i] = wr_lower(at[i]);
-    return copy;
+        if (text.len >= schemes[i].len && wr_slice_eq_nocase(wr_slice(text.at, schemes[i].len), schemes[i]))
+            return wr_slice(text.at + schemes[i].len, text.len - schemes[i].len);
+    return text;
+}
+
+/* NULL: it may be part of a key. */
+static const char *wrong_host(struct wr_slice host)
+{
+    if (host.len && memchr(host.at, '*', host.len))
+        return "* stands for nothing in a host: purge one host at a time";
+    return wr_authority_valid(host) ? NULL : "there is no such host";
+}
+
+static const char *wrong_prefix(struct wr_slice host, struct wr_slice path)
+{
+    if (path.at == NULL || host.len == 0)
+        return "a host and a path are needed: host/path (purge the host to purge all of it)";
+    if (memchr(path.at, '*', path.len))
+        return "a prefix ends without *: all that begins so is purged";
+    if (!wr_octets_all(path, WR_OC_TARGET))
+        return "no URL holds a space, a control character or #";
+    return wrong_host(host);
+}
+
+/* As fields and people write them. A group, or a tag of another server's, may hold more than that: PURGE takes those in its fields. */
+static const char *wrong_tag(struct wr_slice tag)
+{
+    for (size_t i = 0; i < tag.len; i++)
+        if (tag.at[i] == ' ' || tag.at[i] == ',' || tag.at[i] == '\x7f')
+            return "a tag holds no space and no comma: purge one tag at a time";
+    return memchr(tag.at, '*', tag.len) ? "* stands for nothing in a tag" : NULL;
+}
+
+/* Of a scope that isn't a URL's; NULL, or what is wrong with it. */
+static const char *read_name(struct wr_slice name, struct wr_arena *arena, struct wr_purge *out)
+{
+    struct wr_slice host = without_scheme(name), path = wr_slice(NULL, 0);
+    const char *slash = host.len ? memchr(host.at, '/', host.len) : NULL;
+    const char *why = NULL;
+    if (slash) {
+        path = wr_slice(slash, host.len - (size_t) (slash - host.at));
+        host.len -= path.len;
+    }
+    switch (out->scope) {
+    case WR_SCOPE_TAG:
+    case WR_SCOPE_GROUP:
+        return wrong_tag(name);
+    case WR_SCOPE_PREFIX:
+        if ((why = wrong_prefix(host, path)) == NULL)
+            out->name = wr_key_prefix(host, path, arena);
+        return why;
+    case WR_SCOPE_HOST:
+        if (path.at)
+            return "a host is needed, without a path";
+        if ((why = wrong_host(host)) == NULL)
+            out->name = wr_key_prefix(host, WR_SLICE(""), arena);
+        return why;
+    default:
+        out->name = wr_slice("", 0);
+        return NULL;
+    }
 }
 
 bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name, struct wr_arena *arena,
@@ -188,28 +248,10 @@ bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct w
         *why = "it is empty";
         return false;
     }
-    switch (scope) {
-    case WR_SCOPE_URL:
+    if (scope == WR_SCOPE_URL)
         return purge_url(policy, out->name, arena, out, why);
-    case WR_SCOPE_PREFIX:
-        out->name = prefix_of(out->name, arena);
-        if (memchr(out->name.at, '/', out->name.len) == NULL || out->name.at[0] == '/') {
-            *why = "a host and a path are needed: host/path (purge the host to purge all of it)";
-            return false;
-        }
-        break;
-    case WR_SCOPE_HOST:
-        out->name = prefix_of(out->name, arena);
-        if (memchr(out->name.at, '/', out->name.len)) {
-            *why = "a host is needed, without a path";
-            return false;
-        }
-        break;
-    case WR_SCOPE_ALL:
-        out->name = wr_slice("", 0);
-        break;
-    default:
-        break;
-    }
-    return true;
+    const char *wrong = read_name(out->name, arena, out);
+    if (wrong)
+        *why = wrong;
+    return wrong == NULL;
 }

@@ -1,4 +1,4 @@
-/* PURGE: a word for us only where the policy says from whom; else it is a method like any other.
+/* PURGE: a word for us, never for the origin; 403 from whom the policy does not name.
  *
  *   PURGE /path                                      that URL, all its variants
  *   PURGE /path*                                     all that begins so
@@ -123,7 +123,7 @@ enum wr_txn_stage wr_txn_purge(struct wr_txn *t)
     struct wr_tags tags = { .arena = &t->arena };
     bool known = t->conn->peer.who != WR_PROXY_UNKNOWN;
     if (!known || !wr_cidr_has(p->purgers, p->purger_count, t->client_addr))
-        return wr_txn_refuse(t, WR_ERR_FORBIDDEN, "PURGE is not allowed from this address");
+        return wr_txn_refuse(t, WR_ERR_FORBIDDEN, "PURGE is not allowed from this address (purge_from)");
     for (size_t i = 0; i < 3; i++)
         wr_tags_add(&tags, &t->head, ids[i]);
     if (tags.count > MAX_TAGS)

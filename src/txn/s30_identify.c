@@ -184,7 +184,7 @@ void wr_txn_identify(struct wr_txn *t)
 enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
 {
     wr_txn_identify(t);
-    if (t->head.method == WR_METHOD_PURGE && t->tenure->policy->purger_count > 0)
+    if (t->head.method == WR_METHOD_PURGE)
         return wr_txn_purge(t);
     uint64_t left;
     if (wr_head_max_forwards(&t->head, &left) && left == 0)

@@ -10,6 +10,8 @@ static bool passed(const struct wr_txn *t)
 
 static const char *cache_word(const struct wr_txn *t)
 {
+    if (t->head.method == WR_METHOD_PURGE)
+        return "purge";
     if (t->route == NULL || !t->route->cache.enabled)
         return "off";
     if (t->stale_hit)
@@ -23,9 +25,18 @@ static const char *cache_word(const struct wr_txn *t)
     return passed(t) ? "pass" : "miss";
 }
 
+/* What is answered in our own name with 200 is no error. */
+static const char *error_word(const struct wr_txn *t)
+{
+    const struct wr_err_info *info = wr_err_info(t->err);
+    return t->err == WR_OK || info->status == 200 ? NULL : info->name;
+}
+
 static void count(const struct wr_txn *t)
 {
-    if (t->hit)
+    if (t->head.method == WR_METHOD_PURGE)
+        ; /* neither of these */
+    else if (t->hit)
         WR_COUNT(hits);
     else if (t->route && t->route->cache.enabled && !passed(t))
         WR_COUNT(misses);
@@ -74,7 +85,7 @@ static void write_line(struct wr_txn *t, struct wr_span total)
         .received = t->received,
         .cache = cache_word(t),
         .server = t->server,
-        .error = t->err != WR_OK ? wr_err_info(t->err)->name : NULL,
+        .error = error_word(t),
         .total = total,
         .first = t->first,
     };

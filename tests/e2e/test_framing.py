@@ -4,6 +4,7 @@ import pytest
 
 from rig.client import exchange
 from rig.pattern import BLOCK
+from rig.wire import Closed, WireError
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -378,3 +379,59 @@ def test_large_chunks_split_anywhere_arrive_whole(proxy, origin):
             connection.send(message[start:start + 7001])
         assert connection.read("POST").status == 200
     assert origin.last("/").length == BLOCK
+
+
+# The manual's table: what, from a client, from an origin; None: the manual says nothing (-).
+MANUAL = {
+    "A target with a space, a control character or #": (REQUESTS["fragment"], None),
+    "A target with other visible octets, or octets above 127, raw": (b"GET /?|\xff HTTP/1.1\r\nHost: a\r\n\r\n", None),
+    "HTTP/1.2 to 1.9, read as 1.1": (b"GET / HTTP/1.2\r\nHost: a\r\n\r\n", ODD_ORIGINS["HTTP/1.2"]),
+    "Another version of HTTP": (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", RESPONSES["version 2.0"]),
+    "LF without CR in the head or the trailers": (REQUESTS["bare LF after a field"], ODD_ORIGINS["LF everywhere"]),
+    "CR without LF, a control character": (REQUESTS["bare CR in a value"], RESPONSES["CR ends the status line"]),
+    "A folded line, a space before a colon": (REQUESTS["obs-fold"], RESPONSES["obs-fold"]),
+    "HTAB or space around a value, a length or a coding": (head(b"Content-Length:\t3\t") + b"abc", ODD_ORIGINS["tabs around the length"]),
+    "An empty line before the first one": (b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", ODD_ORIGINS["a leading empty line"]),
+    "Content-Length with Transfer-Encoding, or twice": (REQUESTS["length and chunked"], RESPONSES["length and chunked"]),
+    "A transfer coding beside chunked": (head(b"Transfer-Encoding: gzip, chunked") + b"0\r\n\r\n", RESPONSES["gzip, chunked"]),
+    "White space behind a chunk size": (BODIES["padding behind the size"], ODD_ORIGINS["padding behind a chunk size"]),
+    "A quoted string in a chunk extension that does not end": (BODIES["a quote in an extension that does not end"],
+                                                               ok(b"Transfer-Encoding: chunked", body=b'3;a="b\r\nabc\r\n0\r\n\r\n')),
+    "LF without CR elsewhere in the chunked coding": (BODIES["bare LF after the size"],
+                                                      ok(b"Transfer-Encoding: chunked", body=b"3\nabc\r\n0\r\n\r\n")),
+    "TRACE with content": (REQUESTS["TRACE with a length"], None),
+    "A status from 600 to 999, one of the server's faults": (None, ok(b"Content-Length: 3", start=b"HTTP/1.1 600 Odd")),
+    "304 that no condition has asked for": (None, b"HTTP/1.1 304 Not Modified\r\n\r\n"),
+}
+
+
+def manual_rows():
+    from rig.daemon import TREE
+    text = (TREE / "man" / "weir.8").read_text()
+    table = text[text.index(".SH WHAT IS REFUSED"):].split(".TS\n", 1)[1].split(".TE\n", 1)[0]
+    clean = table.replace("\\-", "-").replace("\\(aq", "'")
+    return [line.split("\t") for line in clean.splitlines()[2:]]
+
+
+@pytest.mark.parametrize("what, client, from_origin", manual_rows(), ids=lambda text: text[:40])
+def test_the_manual_says_what_is_refused(proxy, origin, what, client, from_origin):
+    request, response = MANUAL[what]
+    assert (request is None, response is None) == (client == "-", from_origin == "-")
+    if request:
+        origin.on("/", body=b"x")
+        answer, _ = exchange(proxy.address, request.replace(b"Host: a\r\n", b"Host: a\r\nConnection: close\r\n"))
+        assert answer.status == (200 if client == "taken" else int(client))
+    if response:
+        origin.on("/", raw=response, keep=False)
+        with proxy.connect() as connection:
+            if from_origin == "taken":
+                assert connection.ask("/").status in (200, 600)
+            elif "chunk" in what and "beside" not in what:      # the head has gone by then: cut short
+                with pytest.raises((OSError, Closed, WireError)):
+                    connection.ask("/")
+            else:
+                assert connection.ask("/").status == int(from_origin)
+
+
+def test_the_manual_has_every_row():
+    assert {row[0] for row in manual_rows()} == set(MANUAL)
