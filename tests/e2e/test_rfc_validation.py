@@ -237,3 +237,18 @@ def test_a_refresh_behind_brings_the_clients_fields_and_the_next_answer(node, or
     assert stale.body == b"old" and int(cache_status.of(stale)["ttl"]) < 0
     until(lambda: node.ask("/").body == b"new", "the refreshed response")
     assert origin.last("/").fields["X-Mine"] == "1"
+
+
+@pytest.mark.parametrize("fields", [{"Cache-Control": "private"}, {"Cache-Control": "no-store"}, {"Set-Cookie": "sid=1"}], ids=str)
+def test_a_head_that_is_nobody_elses_alters_and_drops_nothing(weirs, origin, fields):
+    def answer(request):
+        if request.method == "HEAD":
+            return Answer(200, {**fields, "X-Whose": "alice", "Content-Length": "6"})
+        return Answer(200, {"ETag": '"v1"', "X-Whose": "all"}, b"call %d" % origin.calls("/"))
+    origin.on("/", answer)
+    node = weirs(rfc.settings(origin, {"ttl": "60s"}))
+    assert node.ask("/").body == b"call 1"
+    assert node.ask("/", "HEAD", fields={"Cache-Control": "no-cache", "Cookie": "sid=alice"}).fields["X-Whose"] == "alice"
+    origin.wait_calls("/", 2)
+    again = node.ask("/")
+    assert (again.body, again.fields["X-Whose"]) == (b"call 1", "all") and origin.calls("/") == 2
