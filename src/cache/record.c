@@ -1,6 +1,7 @@
 #include "cache/record.h"
 
 #include "cache/crc32c.h"
+#include "policy/policy.h"
 
 /* meta, all numbers little-endian:
  *
@@ -13,7 +14,6 @@
  * the pieces are missing. */
 #define VERSION 2 /* 1: may hold Set-Cookie for everybody */
 #define NONE 0xffffffffu
-#define MOST_PIECES 65536u
 
 /* --- writing --- */
 
@@ -217,7 +217,7 @@ bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice
     out->like.etag = take_inner(&in, head);
     out->like.last_modified = take_inner(&in, head);
     take_texts(&in, &out->like);
-    if (out->chunk_count > MOST_PIECES)
+    if (out->chunk_count > WR_MAX_PIECES)
         return false;
     out->sums = take(&in, out->arriving ? 0 : 4 * (out->chunk_count ? out->chunk_count : 1));
     return !in.broken && in.rest.len == 0 && consistent(out);

@@ -36,6 +36,18 @@ static void check_within(struct wr_reader *r, const struct wr_node *section, con
     *part_size = whole_size;
 }
 
+/* What lies in more pieces than a record may name could be written to Redis and never be read. */
+static void check_pieces(struct wr_reader *r, const struct wr_node *section)
+{
+    const struct wr_policy_redis *redis = &r->policy->redis;
+    const struct wr_node *given = wr_node_get(section, "max_object");
+    if (given == NULL || (redis->max_object - 1) / redis->chunk < WR_MAX_PIECES)
+        return;
+    wr_mistake(r->mistakes, given->place, "max_object: %.*s makes more than %u pieces of one chunk: chunk has to be %lluKB at least",
+               WR_SLICE_ARG(given->text), WR_MAX_PIECES,
+               (unsigned long long) ((redis->max_object + WR_MAX_PIECES * 1024ull - 1) / (WR_MAX_PIECES * 1024ull)));
+}
+
 static bool same_address(const struct wr_address *a, const struct wr_address *b)
 {
     return a->host && b->host && a->kind == b->kind && a->port == b->port && strcmp(a->host, b->host) == 0;
@@ -82,6 +94,7 @@ void wr_reader_finish(struct wr_reader *r, const struct wr_node *root)
         p->server_name = host_name(r);
     check_listeners(r, root);
     check_store(r, root);
+    check_pieces(r, wr_node_get(root, "redis"));
     check_within(r, wr_node_get(root, "client"), "max_target", &p->max_target, "max_head", p->max_head);
     check_within(r, wr_node_get(root, "memory"), "max_object", &p->memory_max_object, "size", p->memory_size);
 }

@@ -160,6 +160,7 @@ struct wr_cache_policy {
 enum wr_match_path_kind { WR_MATCH_ANY, WR_MATCH_EXACT, WR_MATCH_PREFIX };
 
 #define WR_MAX_ROUTE_LIMITS 8
+#define WR_MAX_PIECES 65536u /* of one body in Redis */
 
 struct wr_match {
     struct wr_slice host;         /* lower case; at NULL: any; "*.example.com": any name below */

@@ -313,6 +313,8 @@ static void options_that_contradict_each_other_are_told(void **state)
           "route on line 3 stores\n" },
         { MINIMAL "memory: { size: 1MB, max_object: 2MB }\n",
           "p:4:34: max_object: 2MB is more than size allows\n" },
+        { MINIMAL "redis: { url: \"redis://h:1\", max_object: 16GB, chunk: 16KB }\n",
+          "p:4:42: max_object: 16GB makes more than 65536 pieces of one chunk: chunk has to be 256KB at least\n" },
         { MINIMAL "client: { max_target: 17KB }\n",
           "p:4:23: max_target: 17KB is more than max_head allows\n" },
         { "listen: [{ address: 1.2.3.4:80, proxy_protocol: on }]\n" ORIGINS ROUTES,
