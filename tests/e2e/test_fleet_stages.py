@@ -1,5 +1,6 @@
 """A fetch leaves a stage while questions of that stage are open: their answers come late, and nothing happens."""
 
+import signal
 import threading
 import time
 
@@ -127,3 +128,24 @@ def test_who_has_something_stale_serves_it_when_another_nodes_fetch_has_failed(f
     gate.set()
     assert [(one.result().status, one.result().body) for one in asked] == [(200, b"old")] * 3
     assert origin.calls("/") == calls + 1
+
+
+# A lock has an end, its owner may not know.
+
+def test_an_owner_that_was_stopped_does_not_replace_what_was_fetched_later(fleet, origin, elsewhere, redis):
+    gate = threading.Event()
+    origin.on("/", Answer(body=b"old", gate=gate), Answer(body=b"new"))
+    nodes = fleet(2, redis={"url": redis.url, "timeout": policy.PATIENT, "lock_ttl": "500ms"})
+    asked = elsewhere(nodes[0].ask, "/")
+    origin.wait_calls("/", 1)
+    nodes[0].signal(signal.SIGSTOP)
+    until(lambda: not redis.keys("weir:v1:lock:*"), "the lock's end")
+    assert nodes[1].ask("/").body == b"new"
+    until(lambda: redis.keys("weir:v1:cache:*"), "stored")
+    gate.set()
+    nodes[0].signal(signal.SIGCONT)
+    assert asked.result().body == b"old"
+    until(lambda: nodes[0].ask("/").body == b"new", "the newer one everywhere")
+    for _ in range(20):
+        assert {node.ask("/").body for node in nodes} == {b"new"}
+    assert origin.calls("/") == 2
