@@ -12,8 +12,9 @@ struct wr_object *wr_build_object(const struct wr_key *key, struct wr_slice vary
 /* A response for one client only, on its way to it: its head as it goes out, and nothing of what the stores need. */
 struct wr_object *wr_build_passed(const struct wr_meta *meta, const struct wr_head *response, struct wr_slice via,
                                   struct wr_flow *flow);
+/* A VARY marker. before: one that this takes the place of, and whose variants it leads to as well; or NULL. */
 struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names,
-                                const struct wr_meta *of);
+                                const struct wr_meta *of, const struct wr_object *before);
 /* The fields of `stored` as `not_modified` leaves them (RFC 9111 3.2): for judging the updated response anew, by what everybody may
  * have of it, and so without Set-Cookie and the like. In the arena. */
 void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified,

@@ -195,13 +195,23 @@ struct wr_object *wr_build_object(const struct wr_key *key, struct wr_slice vary
     return finish(&like, response, via, flow);
 }
 
-struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names, const struct wr_meta *of)
+struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names, const struct wr_meta *of,
+                                const struct wr_object *before)
 {
-    struct wr_object like = { .key = primary->text, .host = primary->host, .meta = *of, .head = names };
+    struct wr_buf head = { 0 };
+    if (before)
+        wr_buf_add_slice(&head, wr_vary_lineage(before));
+    else
+        wr_buf_printf(&head, "%016llx", (unsigned long long) wr_rand_u64());
+    wr_buf_add_char(&head, ' ');
+    wr_buf_add_slice(&head, names);
+    struct wr_object like = { .key = primary->text, .host = primary->host, .meta = *of, .head = wr_buf_slice(&head) };
     like.meta.kind = WR_OBJECT_VARY;
     like.meta.length = 0;
     like.meta.version = wr_rand_u64();
-    return wr_object_new(&like, NULL);
+    struct wr_object *marker = wr_object_new(&like, NULL);
+    wr_buf_fini(&head);
+    return marker;
 }
 
 /* --- a 304 --- */

@@ -13,8 +13,8 @@
  *     header:accept-language=de
  *     cookie:tier=gold
  *     scheme:https                  (http has no line)
- *     vary:9f3c...                  of a variant: its marker's version, then the fields that choose
- *     accept-encoding=gzip          (a name without "=": the request hasn't got it)
+ *     vary:9f3c...                  of a variant: its marker's lineage, then the fields that choose
+ *     accept-encoding=gzip          (no line: the request hasn't got it)
  */
 
 /* --- URI --- */
@@ -305,16 +305,23 @@ struct wr_key wr_key_variant(const struct wr_cache_policy *policy, const struct 
                              struct wr_slice *values)
 {
     struct wr_text chosen = { .arena = arena };
-    struct wr_slice names = marker->head, name;
-    while ((name = wr_slice_cut(&names, ',')).at != NULL) {
-        wr_text_char(&chosen, '\n');
-        wr_text_add(&chosen, name);
-        wr_vary_value(&chosen, policy, request, name, arena);
-    }
+    struct wr_slice names = wr_vary_marked(marker), name;
     struct wr_text text = { .arena = arena };
     wr_text_add(&text, primary->text);
-    wr_text_add(&text, wr_arena_printf(arena, "\nvary:%016llx", (unsigned long long) marker->meta.version));
-    wr_text_add(&text, wr_text_slice(&chosen));
+    wr_text_add(&text, WR_SLICE("\nvary:"));
+    wr_text_add(&text, wr_vary_lineage(marker));
+    while (names.len > 0 && (name = wr_slice_cut(&names, ',')).at != NULL) {
+        struct wr_text line = { .arena = arena };
+        wr_text_char(&line, '\n');
+        wr_text_add(&line, name);
+        wr_vary_value(&line, policy, request, name, arena);
+        struct wr_slice whole = wr_text_slice(&line);
+        wr_text_add(&chosen, whole);
+        if (whole.len > name.len + 1)
+            wr_text_add(&text, whole);
+    }
     *values = wr_text_slice(&chosen);
+    if (values->at == NULL)
+        *values = WR_SLICE("");
     return finish(&text, primary->host);
 }

@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "cache/key.h"
 #include "cache/table.h"
 
 #define SHARDS 64           /* a power of two */
@@ -222,10 +223,10 @@ static size_t variants_bytes(const struct wr_entry *e)
     return e->variants ? heap_bytes(e->variants) : 0;
 }
 
-/* The same marker, stored anew, leads to the same variants; another one doesn't. */
+/* A marker of the same lineage leads to the same variants; another one doesn't. */
 static void inherit_variants(struct wr_entry *e, struct wr_entry *old)
 {
-    if (!is_marker(e) || !is_marker(old) || e->object->meta.version != old->object->meta.version)
+    if (!is_marker(e) || !is_marker(old) || !wr_slice_eq(wr_vary_lineage(e->object), wr_vary_lineage(old->object)))
         return;
     e->variants = old->variants;
     e->bytes += variants_bytes(e);
@@ -239,7 +240,7 @@ void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, 
     bool full = false;
     pthread_mutex_lock(&s->lock);
     struct wr_entry *e = wr_table_find(&s->table, marker->hash);
-    if (e && is_marker(e) && e->object->meta.version == marker->meta.version) {
+    if (e && is_marker(e) && wr_slice_eq(wr_vary_lineage(e->object), wr_vary_lineage(marker))) {
         size_t before = variants_bytes(e);
         full = wr_variants_add(&e->variants, variant, &oldest);
         size_t more = variants_bytes(e) - before;

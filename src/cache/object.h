@@ -60,7 +60,7 @@ struct wr_object {
     struct wr_meta meta;
     struct wr_slice head;         /* status line and end-to-end fields, each with CR LF; without Age,
                                      Content-Length, Connection, Transfer-Encoding, our Cache-Status and
-                                     the empty line. VARY: the lower-case names, comma between them */
+                                     the empty line. VARY: see wr_vary_lineage() and wr_vary_marked() */
     struct wr_slice etag, last_modified; /* inside head; at NULL: none */
     struct wr_slice vary_values;  /* of a variant: what its selecting fields were, for its key (at NULL:
                                      none) */

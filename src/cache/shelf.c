@@ -171,7 +171,9 @@ static struct wr_object *object_of(const struct wr_shelf_read *read, struct wr_r
 {
     record->like.host = read->host;
     record->like.checked = read->shelf->loop->mono;
-    return wr_object_new(&record->like, flow);
+    struct wr_object *o = wr_object_new(&record->like, flow);
+    o->shelved = true;
+    return o;
 }
 
 static void on_fields(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)

@@ -66,6 +66,65 @@ struct wr_slice wr_vary_names(const struct wr_head *response, struct wr_arena *a
     return wr_slice(at, (size_t) (to - at));
 }
 
+bool wr_vary_covers(struct wr_slice marked, struct wr_slice names)
+{
+    struct wr_slice name, one;
+    while (names.len > 0 && (name = wr_slice_cut(&names, ',')).at != NULL) {
+        struct wr_slice rest = marked;
+        bool found = false;
+        while (!found && rest.len > 0 && (one = wr_slice_cut(&rest, ',')).at != NULL)
+            found = wr_slice_eq(one, name);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+/* The first name of either list, which both are in order; at NULL: there is none. */
+static struct wr_slice next_name(struct wr_slice *a, struct wr_slice *b)
+{
+    struct wr_slice rest_a = *a, rest_b = *b;
+    struct wr_slice x = rest_a.len ? wr_slice_cut(&rest_a, ',') : wr_slice(NULL, 0);
+    struct wr_slice y = rest_b.len ? wr_slice_cut(&rest_b, ',') : wr_slice(NULL, 0);
+    int order = x.at == NULL ? 1 : y.at == NULL ? -1 : by_octets(&x, &y);
+    if (order <= 0 && x.at)
+        *a = rest_a;
+    if (order >= 0 && y.at)
+        *b = rest_b;
+    return order <= 0 ? x : y;
+}
+
+struct wr_slice wr_vary_union(struct wr_slice a, struct wr_slice b, struct wr_arena *arena)
+{
+    struct wr_text out = { .arena = arena };
+    struct wr_slice name;
+    bool first = true;
+    while ((name = next_name(&a, &b)).at != NULL) {
+        if (!first)
+            wr_text_char(&out, ',');
+        wr_text_add(&out, name);
+        first = false;
+    }
+    return wr_text_slice(&out);
+}
+
+bool wr_vary_fits(const struct wr_cache_policy *policy, struct wr_slice values, const struct wr_head *request,
+                  struct wr_arena *arena)
+{
+    struct wr_slice line;
+    while (values.len > 0 && (line = wr_slice_cut(&values, '\n')).at != NULL) {
+        struct wr_slice rest = line, name = wr_slice_cut(&rest, '=');
+        struct wr_text have = { .arena = arena };
+        if (line.len == 0)
+            continue;
+        wr_text_add(&have, name);
+        wr_vary_value(&have, policy, request, name, arena);
+        if (!wr_slice_eq(wr_text_slice(&have), line))
+            return false;
+    }
+    return true;
+}
+
 /* --- the values --- */
 
 struct choice {
@@ -106,46 +165,121 @@ static bool choice_of(struct wr_slice item, struct wr_arena *arena, struct choic
 static int by_text(const void *a, const void *b)
 {
     const struct choice *x = a, *y = b;
-    return by_octets(&x->text, &y->text);
+    int order = by_octets(&x->text, &y->text);
+    return order ? order : (x->weight < y->weight) - (x->weight > y->weight);
 }
 
 /* The list in an order that doesn't depend on how the client wrote it. Position carries no meaning where
- * weights do (RFC 9110 12.5.3, 12.5.4). Returns how many, or 0 when the value isn't such a list. */
+ * weights do (RFC 9110 12.5.3, 12.5.4). What is no choice says nothing: else nonsense would make a variant of its own. Returns how
+ * many. */
 static size_t choices_of(struct wr_slice value, struct wr_arena *arena, struct choice *out)
 {
     struct wr_slice item;
     size_t count = 0;
-    while (wr_list_next(&value, &item)) {
-        if (count == MAX_ITEMS || !choice_of(item, arena, &out[count]))
-            return 0;
-        count++;
-    }
+    while (count < MAX_ITEMS && wr_list_next(&value, &item))
+        count += choice_of(item, arena, &out[count]);
     qsort(out, count, sizeof *out, by_text);
     return count;
 }
 
+enum coding {
+    CODING_BR = 1,
+    CODING_DCB = 2,
+    CODING_DCZ = 4,
+    CODING_DEFLATE = 8,
+    CODING_GZIP = 16,
+    CODING_ZSTD = 32,
+    CODING_ANY = 64,          /* * */
+    CODING_NOT_IDENTITY = 128, /* it must be coded */
+};
+static const struct {
+    const char *name;
+    enum coding bit;
+} codings[] = { { "*", CODING_ANY },         { "br", CODING_BR },     { "dcb", CODING_DCB },
+                { "dcz", CODING_DCZ },       { "deflate", CODING_DEFLATE }, { "gzip", CODING_GZIP },
+                { "identity;q=0", CODING_NOT_IDENTITY }, { "zstd", CODING_ZSTD } };
+#define CODINGS (sizeof codings / sizeof codings[0])
+
+/* 0: none that anybody sends. */
+static unsigned coding_of(struct wr_slice name)
+{
+    if (wr_slice_eq_nocase(name, WR_SLICE("x-gzip"))) /* RFC 9110 8.4.1.3 */
+        return CODING_GZIP;
+    for (size_t i = 0; i < CODINGS; i++)
+        if (wr_slice_eq_nocase(name, wr_slice_str(codings[i].name)))
+            return codings[i].bit;
+    return 0;
+}
+
+/* Which codings are accepted: what that isn't known by name is no coding. Whoever takes gzip needs no deflate. */
+static unsigned accepted(const struct choice *choices, size_t count)
+{
+    unsigned set = 0, refused = 0;
+    bool identity = false;
+    for (size_t i = 0; i < count; i++) {
+        unsigned bit = coding_of(choices[i].text);
+        bool plain = wr_slice_eq(choices[i].text, WR_SLICE("identity"));
+        if (choices[i].weight > 0)
+            set |= bit;
+        else
+            refused |= plain ? CODING_NOT_IDENTITY : bit;
+        identity |= plain && choices[i].weight > 0;
+    }
+    if ((refused & CODING_NOT_IDENTITY) || ((refused & CODING_ANY) && !identity))
+        set |= CODING_NOT_IDENTITY; /* RFC 9110 12.5.3 */
+    if (set & CODING_GZIP)
+        set &= ~(unsigned) CODING_DEFLATE;
+    return set;
+}
+
 /* Codings: only whether one is accepted counts, not how much (which to prefer among accepted ones is the
  * server's to say, and every client that would get this variant takes it). */
-static void write_codings(struct wr_text *out, const struct choice *choices, size_t count)
+static void write_codings(struct wr_text *out, unsigned set)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct wr_slice text = choices[i].text;
-        if (wr_slice_eq(text, WR_SLICE("x-gzip"))) /* RFC 9110 8.4.1.3 */
-            text = WR_SLICE("gzip");
-        if (i > 0)
+    bool first = true;
+    for (size_t i = 0; i < CODINGS; i++) {
+        if (!(set & codings[i].bit))
+            continue;
+        if (!first)
             wr_text_char(out, ',');
-        wr_text_add(out, text);
-        if (choices[i].weight == 0)
-            wr_text_add(out, WR_SLICE(";q=0"));
+        wr_text_add(out, wr_slice_str(codings[i].name));
+        first = false;
     }
+}
+
+static bool is_letter(char c)
+{
+    return wr_lower(c) >= 'a' && wr_lower(c) <= 'z';
+}
+
+/* A language range (RFC 4647 2.1): subtags of 1 to 8 letters, from the second on also digits. */
+static bool is_language(struct wr_slice s)
+{
+    struct wr_slice tag;
+    if (wr_slice_eq(s, WR_SLICE("*")))
+        return true;
+    if (s.len == 0 || s.len > 35)
+        return false;
+    for (bool first = true; (tag = wr_slice_cut(&s, '-')).at != NULL; first = false) {
+        if (tag.len == 0 || tag.len > 8)
+            return false;
+        for (size_t i = 0; i < tag.len; i++)
+            if (!is_letter(tag.at[i]) && (first || !wr_octet_is(tag.at[i], WR_OC_DIGIT)))
+                return false;
+    }
+    return true;
 }
 
 static void write_languages(struct wr_text *out, const struct choice *choices, size_t count,
                             struct wr_arena *arena)
 {
+    bool first = true;
     for (size_t i = 0; i < count; i++) {
-        if (i > 0)
+        if (!is_language(choices[i].text) || (i > 0 && wr_slice_eq(choices[i].text, choices[i - 1].text)))
+            continue;
+        if (!first)
             wr_text_char(out, ',');
+        first = false;
         wr_text_add(out, choices[i].text);
         if (choices[i].weight < 1000)
             wr_text_add(out, wr_arena_printf(arena, ";q=0.%03u", choices[i].weight));
@@ -190,12 +324,30 @@ void wr_vary_value(struct wr_text *out, const struct wr_cache_policy *policy, co
     }
     struct wr_slice value = wr_text_slice(&joined);
     struct choice choices[MAX_ITEMS];
-    size_t count =
-        id == WR_F_ACCEPT_ENCODING || id == WR_F_ACCEPT_LANGUAGE ? choices_of(value, arena, choices) : 0;
-    if (count == 0)
-        write_plain(out, value);
-    else if (id == WR_F_ACCEPT_ENCODING)
-        write_codings(out, choices, count);
+    if (id == WR_F_ACCEPT_ENCODING)
+        write_codings(out, accepted(choices, choices_of(value, arena, choices)));
+    else if (id == WR_F_ACCEPT_LANGUAGE)
+        write_languages(out, choices, choices_of(value, arena, choices), arena);
     else
-        write_languages(out, choices, count, arena);
+        write_plain(out, value);
+}
+
+bool wr_vary_tells_coding(const struct wr_cache_policy *policy, const struct wr_head *request, const struct wr_head *response,
+                          struct wr_arena *arena)
+{
+    const struct wr_field *f = wr_head_get(response, WR_F_CONTENT_ENCODING);
+    struct wr_slice names = wr_vary_names(response, arena), rest, coding;
+    struct wr_text form = { .arena = arena };
+    struct choice choices[MAX_ITEMS];
+    if (f == NULL || !wr_vary_covers(names, WR_SLICE("accept-encoding")))
+        return true;
+    wr_vary_value(&form, policy, request, WR_SLICE("Accept-Encoding"), arena);
+    struct wr_slice value = wr_text_slice(&form);
+    size_t count = value.len > 1 ? choices_of(wr_slice(value.at + 1, value.len - 1), arena, choices) : 0;
+    unsigned set = accepted(choices, count);
+    for (; f; f = wr_head_next(response, WR_F_CONTENT_ENCODING, f))
+        for (rest = f->value; wr_list_next(&rest, &coding);)
+            if (!wr_slice_eq_nocase(coding, WR_SLICE("identity")) && !(set & CODING_ANY) && !(set & coding_of(coding)))
+                return false;
+    return true;
 }

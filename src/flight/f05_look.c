@@ -31,6 +31,10 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
         wr_object_unref(object); /* it is to be refreshed: only another one is news */
         return miss;
     }
+    if (!wr_vary_fits(&f->order.route->cache, object->vary_values, &f->request, &f->arena)) {
+        wr_object_unref(object); /* stored when its marker named other fields */
+        return miss;
+    }
     enum wr_reuse reuse = wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0);
     if (reuse == WR_REUSE_NOT) { /* what this request gets instead must not take its place */
         wr_object_unref(object);

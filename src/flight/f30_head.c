@@ -6,6 +6,8 @@
 #include "flight/location.h"
 #include "stats/stats.h"
 
+#define MARKED_MOST WR_SPAN_S(600) /* a marker that names more than answers do is begun anew then */
+
 static struct wr_slice server_text(struct wr_flight *f)
 {
     return wr_arena_copy(&f->arena, wr_slice_str(f->exchange->server));
@@ -131,24 +133,61 @@ static bool store_agrees(const struct wr_flight *f)
            (w->shelf && wr_link_ready(w->link) && length <= wr_shelf_most(w->shelf, o->head.len));
 }
 
+/* Another flight may have learnt since it was boarded which fields choose. */
+static void learn_marker(struct wr_flight *f)
+{
+    struct wr_memory *memory = f->tenure->worker->shared->memory;
+    if (f->order.marker || memory == NULL || f->superseding)
+        return;
+    struct wr_object *o = wr_memory_peek(memory, f->order.primary.hash);
+    if (o && o->meta.kind == WR_OBJECT_VARY && wr_slice_eq(o->key, f->order.primary.text) &&
+        !wr_time_before(o->checked, wr_worker_horizon(f->tenure->worker)))
+        f->order.marker = o;
+    else
+        wr_object_unref(o);
+}
+
+/* Answers of one URL may name different fields: then all of them choose, and who was stored by fewer is still found. But one answer
+ * that names what no other does shall not split what is stored for good: after a while it is begun anew. */
+static bool names_too_much(const struct wr_flight *f, struct wr_slice names)
+{
+    const struct wr_object *marker = f->order.marker;
+    return wr_time_since(f->loop->now, marker->meta.response_time).us > MARKED_MOST.us && !wr_vary_covers(names, wr_vary_marked(marker));
+}
+
+/* One that leads to nothing stored (passes.c), or that could not be written, has to be. */
+static bool is_unknown_to_fleet(const struct wr_flight *f)
+{
+    return f->tenure->worker->shelf && !__atomic_load_n(&f->order.marker->shelved, __ATOMIC_RELAXED);
+}
+
+static void mark(struct wr_flight *f, struct wr_slice names, const struct wr_meta *meta)
+{
+    struct wr_object *before = f->order.marker;
+    if (before)
+        names = wr_vary_union(wr_vary_marked(before), names, &f->arena);
+    f->order.marker = wr_build_vary(&f->order.primary, names, meta, before);
+    f->order.marker->checked = wr_flight_began(f);
+    f->order.marker->own = f->tenure->worker->shelf != NULL;
+    f->order.marker->supersedes = f->superseding;
+    f->new_marker = wr_object_ref(f->order.marker);
+    wr_object_unref(before);
+}
+
 /* The key it is stored under: the primary key's, or the variant's that its Vary and this request choose. */
 static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta, struct wr_slice *values)
 {
     struct wr_slice names = wr_vary_names(head, &f->arena);
     *values = wr_slice(NULL, 0);
-    if (names.at == NULL) {
+    learn_marker(f);
+    if (f->order.marker && names_too_much(f, names)) {
         wr_object_unref(f->order.marker);
         f->order.marker = NULL;
+    }
+    if (f->order.marker == NULL && names.at == NULL)
         return f->order.primary;
-    }
-    if (f->order.marker == NULL || !wr_slice_eq(f->order.marker->head, names)) {
-        wr_object_unref(f->order.marker);
-        f->order.marker = wr_build_vary(&f->order.primary, names, meta);
-        f->order.marker->checked = wr_flight_began(f);
-        f->order.marker->own = f->tenure->worker->shelf != NULL;
-        f->order.marker->supersedes = f->superseding;
-        f->new_marker = wr_object_ref(f->order.marker);
-    }
+    if (f->order.marker == NULL || !wr_vary_covers(wr_vary_marked(f->order.marker), names) || is_unknown_to_fleet(f))
+        mark(f, names, meta);
     return wr_key_variant(&f->order.route->cache, &f->order.primary, f->order.marker, &f->request, &f->arena, values);
 }
 
@@ -178,6 +217,7 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     f->built = wr_build_object(&key, values, meta, head, f->tenure->worker->shared->via[head->minor], flow);
     wr_flow_unref(flow);
     end_passes(f);
+    wr_flights_list_too(f->tenure->worker->shared->flights, f, &key);
     remember_marker(f);
     if (!wr_flight_ask_generations(f))
         wr_flight_arrive(f);
@@ -194,7 +234,7 @@ bool wr_flight_same_choice(struct wr_flight *f, const struct wr_object *stored, 
 {
     struct wr_slice names = wr_vary_names(updated, &f->arena);
     bool variant = stored->vary_values.at && f->order.marker;
-    return wr_slice_eq(names, variant ? f->order.marker->head : wr_slice(NULL, 0));
+    return variant ? wr_vary_covers(wr_vary_marked(f->order.marker), names) : names.at == NULL;
 }
 
 static void validated(struct wr_flight *f, const struct wr_head *not_modified)
@@ -265,6 +305,8 @@ static enum wr_storing judge(struct wr_flight *f, const struct wr_head *head, st
     enum wr_storing storing = wr_rules_store(&f->order.route->cache, &f->request, &f->rules, head, x->sent, x->answered,
                                              wr_rand_unit(), meta, &detail);
     bool too_large = head->framing == WR_FRAMING_LENGTH && head->content_length > wr_flight_max_object(f);
+    if (storing == WR_STORE && !wr_vary_tells_coding(&f->order.route->cache, &f->request, head, &f->arena))
+        return WR_STORE_NOT_NOW;
     return storing == WR_STORE && too_large ? WR_STORE_NOT : storing;
 }
 

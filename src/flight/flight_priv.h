@@ -45,6 +45,9 @@ struct wr_flight {
     bool listed;
     bool closed;            /* nobody joins it any more, but purges reach it */
     TAILQ_ENTRY(wr_flight) table_entry;
+    bool listed_too;        /* ... of the shard of `too` */
+    struct wr_key too;      /* its response's own key, once that is known to be another: in the arena */
+    TAILQ_ENTRY(wr_flight) too_entry;
     TAILQ_ENTRY(wr_flight) worker_entry;
 
     /* owner's loop only from here; the order is a deep copy in the arena, unless brief */
@@ -254,6 +257,8 @@ void wr_flight_put(struct wr_flight *f, struct wr_object *o);
 struct wr_flight *wr_flights_join(struct wr_flights *table, const struct wr_flight_order *order, struct wr_audience *a,
                                   bool admitted);
 bool wr_flights_list(struct wr_flights *table, struct wr_flight *f);
+/* Its response is a variant: who asks for that finds it under its own key as well. The key is in the flight's arena. */
+void wr_flights_list_too(struct wr_flights *table, struct wr_flight *f, const struct wr_key *key);
 void wr_flights_unlist(struct wr_flights *table, struct wr_flight *f);
 /* A solo flight is to be stored, and from here on it is joined like any other. false: one of its key is stored already. */
 bool wr_flights_open(struct wr_flights *table, struct wr_flight *f);

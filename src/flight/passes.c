@@ -12,14 +12,14 @@ static struct wr_object *vary_of(struct wr_flight *f, struct wr_slice names)
     if (memory == NULL)
         return NULL;
     const struct wr_meta meta = { .request_time = f->exchange->sent, .response_time = f->exchange->answered };
-    struct wr_object *marker = wr_build_vary(&f->order.primary, names, &meta);
+    struct wr_object *marker = wr_build_vary(&f->order.primary, names, &meta, NULL);
     marker->checked = wr_flight_began(f);
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, marker, f->loop->now);
     if (wr_memory_put_new(memory, marker, wr_time_add(f->loop->mono, keep)))
         return marker;
     wr_object_unref(marker);
     marker = wr_memory_get(memory, f->order.primary.hash, f->order.primary.text);
-    if (marker && marker->meta.kind == WR_OBJECT_VARY && wr_slice_eq(marker->head, names))
+    if (marker && marker->meta.kind == WR_OBJECT_VARY && wr_vary_covers(wr_vary_marked(marker), names))
         return marker;
     wr_object_unref(marker);
     return NULL;
@@ -30,7 +30,8 @@ static bool choose_key(struct wr_flight *f, const struct wr_head *head, struct w
 {
     struct wr_slice names = wr_vary_names(head, &f->arena), values;
     *key = f->order.key.hash;
-    if (names.at == NULL || wr_slice_eq(names, WR_SLICE("*")) || (f->order.marker && wr_slice_eq(f->order.marker->head, names)))
+    if (names.at == NULL || wr_slice_eq(names, WR_SLICE("*")) ||
+        (f->order.marker && wr_vary_covers(wr_vary_marked(f->order.marker), names)))
         return true;
     if (f->order.marker || f->order.stale)
         return false;

@@ -13,6 +13,7 @@ struct wr_flights {
     struct shard {
         _Alignas(64) pthread_mutex_t lock;
         struct chain chains[CHAINS];
+        struct chain too[CHAINS]; /* by their response's key, through too_entry */
     } shards[SHARDS];
 };
 
@@ -22,8 +23,10 @@ struct wr_flights *wr_flights_new(void)
     WR_CHECK(t != NULL);
     for (int i = 0; i < SHARDS; i++) {
         WR_CHECK(pthread_mutex_init(&t->shards[i].lock, NULL) == 0);
-        for (int j = 0; j < CHAINS; j++)
+        for (int j = 0; j < CHAINS; j++) {
             TAILQ_INIT(&t->shards[i].chains[j]);
+            TAILQ_INIT(&t->shards[i].too[j]);
+        }
     }
     return t;
 }
@@ -32,7 +35,7 @@ void wr_flights_free(struct wr_flights *t)
 {
     for (int i = 0; i < SHARDS; i++) {
         for (int j = 0; j < CHAINS; j++)
-            WR_CHECK(TAILQ_EMPTY(&t->shards[i].chains[j]));
+            WR_CHECK(TAILQ_EMPTY(&t->shards[i].chains[j]) && TAILQ_EMPTY(&t->shards[i].too[j]));
         pthread_mutex_destroy(&t->shards[i].lock);
     }
     free(t);
@@ -52,7 +55,17 @@ static struct chain *chain_of(struct shard *s, struct wr_hash h)
 static void take_off(struct chain *chain, struct wr_flight *f)
 {
     TAILQ_REMOVE(chain, f, table_entry);
-    f->listed = false;
+    __atomic_store_n(&f->listed, false, __ATOMIC_RELEASE);
+}
+
+static struct chain *too_of(struct shard *s, struct wr_hash h)
+{
+    return &s->too[(h.lo / SHARDS) % CHAINS];
+}
+
+static bool same_key(const struct wr_key *a, const struct wr_key *b)
+{
+    return wr_hash_eq(a->hash, b->hash) && wr_slice_eq(a->text, b->text);
 }
 
 /* While changes in Redis can't be heard, a flight may have missed a purge like a copy in memory: it is joined no longer than
@@ -62,11 +75,22 @@ static bool joinable(const struct wr_flight *f, const struct wr_worker *worker)
     return !wr_time_before(wr_flight_began(f), wr_worker_horizon(worker));
 }
 
-static struct wr_flight *find(struct shard *s, const struct wr_key *key)
+static struct wr_flight *find_own(struct shard *s, const struct wr_key *key)
 {
     struct wr_flight *f;
     TAILQ_FOREACH(f, chain_of(s, key->hash), table_entry)
-        if (!f->closed && !f->order.solo && wr_hash_eq(f->order.key.hash, key->hash) && wr_slice_eq(f->order.key.text, key->text))
+        if (!f->closed && !f->order.solo && same_key(&f->order.key, key))
+            return f;
+    return NULL;
+}
+
+static struct wr_flight *find(struct shard *s, const struct wr_key *key)
+{
+    struct wr_flight *f = find_own(s, key);
+    if (f)
+        return f;
+    TAILQ_FOREACH(f, too_of(s, key->hash), too_entry) /* what a purge has taken off is no longer listed, and soon not here either */
+        if (__atomic_load_n(&f->listed, __ATOMIC_ACQUIRE) && same_key(&f->too, key))
             return f;
     return NULL;
 }
@@ -78,9 +102,11 @@ struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_o
     pthread_mutex_lock(&s->lock);
     struct wr_flight *f = find(s, &order->key), *old = NULL;
     if (f && !joinable(f, order->tenure->worker)) {
-        old = f;
+        bool here = same_key(&f->order.key, &order->key);
+        old = here ? f : NULL;
         f = NULL;
-        take_off(chain_of(s, order->key.hash), old);
+        if (here)
+            take_off(chain_of(s, order->key.hash), old);
     }
     if (f && a) {
         __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
@@ -105,10 +131,10 @@ bool wr_flights_list(struct wr_flights *t, struct wr_flight *f)
 {
     struct shard *s = shard_of(t, f->order.key.hash);
     pthread_mutex_lock(&s->lock);
-    bool first = f->order.solo || find(s, &f->order.key) == NULL;
+    bool first = f->order.solo || find_own(s, &f->order.key) == NULL;
     if (first) {
         TAILQ_INSERT_TAIL(chain_of(s, f->order.key.hash), f, table_entry);
-        f->listed = true;
+        __atomic_store_n(&f->listed, true, __ATOMIC_RELEASE);
         __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&s->lock);
@@ -143,10 +169,38 @@ void wr_flights_close(struct wr_flights *t, struct wr_flight *f)
     pthread_mutex_unlock(&s->lock);
 }
 
+void wr_flights_list_too(struct wr_flights *t, struct wr_flight *f, const struct wr_key *key)
+{
+    struct shard *s = shard_of(t, key->hash);
+    if (f->alone || f->order.solo || f->listed_too || same_key(key, &f->order.key))
+        return;
+    pthread_mutex_lock(&s->lock);
+    if (find(s, key) == NULL) {
+        f->too = *key;
+        f->listed_too = true;
+        TAILQ_INSERT_TAIL(too_of(s, key->hash), f, too_entry);
+        __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void unlist_too(struct wr_flights *t, struct wr_flight *f)
+{
+    if (!f->listed_too) /* which only its own loop writes */
+        return;
+    struct shard *s = shard_of(t, f->too.hash);
+    pthread_mutex_lock(&s->lock);
+    TAILQ_REMOVE(too_of(s, f->too.hash), f, too_entry);
+    f->listed_too = false;
+    pthread_mutex_unlock(&s->lock);
+    wr_flight_unref(f);
+}
+
 void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
 {
     if (f->alone) /* never was */
         return;
+    unlist_too(t, f);
     struct shard *s = shard_of(t, f->order.key.hash);
     pthread_mutex_lock(&s->lock);
     bool was = f->listed;

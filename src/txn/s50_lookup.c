@@ -233,6 +233,16 @@ static void choose_variant(struct wr_txn *t, struct wr_object *marker)
     t->key = wr_key_variant(&t->route->cache, &t->primary, marker, &t->head, &t->arena, &t->vary_values);
 }
 
+/* Under the same key may lie what was stored when the marker named fewer fields, or more: by its own it must fit. */
+static struct wr_object *chosen(struct wr_txn *t, struct wr_object *object)
+{
+    if (object == NULL || wr_slice_eq(object->vary_values, t->vary_values) ||
+        wr_vary_fits(&t->route->cache, object->vary_values, &t->head, &t->arena))
+        return object;
+    wr_object_unref(object);
+    return NULL;
+}
+
 static void forget_candidates(struct wr_txn *t)
 {
     wr_object_unref(t->stale);
@@ -269,7 +279,7 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
         fwd = WR_FWD_VARY_MISS;
         if (is_far(t))
             fetch_ahead(t);
-        object = get(t, &t->key);
+        object = chosen(t, get(t, &t->key));
     }
     if (object)
         object = unpurged(t, object);

@@ -12,11 +12,8 @@ static enum wr_txn_stage look_up_again(struct wr_txn *t)
 /* A variant is ours only if our own request chooses it. */
 static bool fits(struct wr_txn *t, const struct wr_news *news)
 {
-    if (news->leader || news->object->vary_values.at == NULL || news->marker == NULL)
-        return true;
-    struct wr_slice values;
-    struct wr_key key = wr_key_variant(&t->route->cache, &t->primary, news->marker, &t->head, &t->arena, &values);
-    return wr_slice_eq(key.text, news->object->key);
+    return news->leader || news->marker == NULL ||
+           wr_vary_fits(&t->route->cache, news->object->vary_values, &t->head, &t->arena);
 }
 
 static enum wr_txn_stage learn_marker(struct wr_txn *t, struct wr_object *marker)

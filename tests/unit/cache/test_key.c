@@ -230,7 +230,16 @@ static void variants_are_chosen_by_what_fields_mean(void **state)
         { "accept-language", "Accept-Language: eN, De", "Accept-Language:  en ,   de", true },
         { "accept-language", "Accept-Language: en;q=0.5, de", "Accept-Language: de;q=1.0, en;q=0.50", true },
         { "accept-language", "Accept-Language: en;q=0.5, de", "Accept-Language: en, de", false },
-        { "accept-language", "Accept-Language: en;q=5, de", "Accept-Language: de, en;q=5", false },
+        { "accept-language", "Accept-Language: en;q=5, de", "Accept-Language: de, en;q=5", true },
+        { "accept-encoding", "Accept-Encoding: gzip", "Accept-Encoding: deflate, gzip", true },
+        { "accept-encoding", "Accept-Encoding: gzip", "Accept-Encoding: gzip, nonsense-17, x;y=z", true },
+        { "accept-encoding", "Accept-Encoding: gzip", "Accept-Encoding: gzip, identity;q=0", false },
+        { "accept-encoding", "Accept-Encoding: gzip", "Accept-Encoding: gzip, *;q=0", false },
+        { "accept-encoding", "Accept-Encoding: gzip", "Accept-Encoding: gzip, identity, *;q=0", true },
+        { "accept-encoding", "Accept-Encoding: deflate", "Accept-Encoding: nonsense", false },
+        { "accept-language", "Accept-Language: de", "Accept-Language: de, nonsense9, 17, madeupnonsense", true },
+        { "accept-language", "Accept-Language: de, en;q=0.5", "Accept-Language: en;q=0.5, en;q=0.1, de", true },
+        { "accept-language", "Accept-Language: de-CH", "Accept-Language: de", false },
     };
     struct wr_arena arena = { 0 };
     const struct wr_key primary = { .text = WR_SLICE("example.com/x") };
@@ -238,7 +247,7 @@ static void variants_are_chosen_by_what_fields_mean(void **state)
         struct wr_head a, b;
         struct wr_slice values_a, values_b;
         struct wr_meta of = { .status = 200 };
-        struct wr_object *marker = wr_build_vary(&primary, wr_slice_str(lines[i].names), &of);
+        struct wr_object *marker = wr_build_vary(&primary, wr_slice_str(lines[i].names), &of, NULL);
         get_with(&arena, lines[i].a, &a);
         get_with(&arena, lines[i].b, &b);
         struct wr_key key_a = wr_key_variant(&plain, &primary, marker, &a, &arena, &values_a);
@@ -246,7 +255,7 @@ static void variants_are_chosen_by_what_fields_mean(void **state)
         if (wr_slice_eq(key_a.text, key_b.text) != lines[i].same ||
             wr_slice_eq(values_a, values_b) != lines[i].same)
             fail_msg("%s: %s | %s: %.*s", lines[i].names, lines[i].a, lines[i].b, WR_SLICE_ARG(values_a));
-        struct wr_object *again = wr_build_vary(&primary, wr_slice_str(lines[i].names), &of);
+        struct wr_object *again = wr_build_vary(&primary, wr_slice_str(lines[i].names), &of, NULL);
         key_b = wr_key_variant(&plain, &primary, again, &a, &arena, &values_b);
         assert_false(wr_slice_eq(key_a.text, key_b.text)); /* another marker leads to other variants */
         wr_object_unref(marker);
@@ -281,7 +290,7 @@ static void vary_cookie_asks_for_those_that_count(void **state)
     struct wr_arena arena = { 0 };
     const struct wr_key primary = { .text = WR_SLICE("example.com/x") };
     struct wr_meta of = { .status = 200 };
-    struct wr_object *marker = wr_build_vary(&primary, WR_SLICE("cookie"), &of);
+    struct wr_object *marker = wr_build_vary(&primary, WR_SLICE("cookie"), &of, NULL);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         const struct wr_cache_policy *const policies[] = { &plain, &named, &ignoring };
         const bool same[] = { lines[i].same, lines[i].same_named, true };

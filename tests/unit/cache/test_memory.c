@@ -93,9 +93,10 @@ static void markers_without_content_are_kept_too(void **state)
 
 static struct wr_object *marker(const char *key, uint64_t version)
 {
-    struct wr_object like = {
-        .key = wr_slice_str(key), .head = WR_SLICE("foo"), .meta = { .kind = WR_OBJECT_VARY, .version = version }
-    };
+    char head[32]; /* its lineage, and a name */
+    int len = snprintf(head, sizeof head, "%016llx foo", (unsigned long long) version);
+    struct wr_object like = { .key = wr_slice_str(key), .head = wr_slice(head, (size_t) len),
+                              .meta = { .kind = WR_OBJECT_VARY, .version = version } };
     return wr_object_new(&like, NULL);
 }
 

@@ -570,7 +570,7 @@ static void kept_as_long_as_it_may_be_of_use(void **state)
         struct wr_object *o = stored(&plain, &arena, 200, "", lines[i].response, 0);
         assert_int_equal(wr_span_s(wr_rules_keep(&plain, o, after(1))), lines[i].want);
         if (i == 0) {
-            struct wr_object *marker = wr_build_vary(&no_key, WR_SLICE("foo"), &o->meta);
+            struct wr_object *marker = wr_build_vary(&no_key, WR_SLICE("foo"), &o->meta, NULL);
             assert_int_equal(wr_span_s(wr_rules_keep(&plain, marker, after(1))), 9 + 86400);
             wr_object_unref(marker);
         }

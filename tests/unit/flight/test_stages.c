@@ -195,7 +195,7 @@ static struct wr_object *found(enum wr_object_kind kind, struct wr_span lifetime
                                   .version = 7, .request_time = { w.worker.loop.now.us - 2 * WR_US_PER_S } };
     like.meta.response_time = like.meta.request_time;
     if (kind == WR_OBJECT_VARY)
-        like.head = WR_SLICE("accept-language");
+        like.head = WR_SLICE("0123456789abcdef accept-language");
     struct wr_object *plain = wr_object_new(&like, flow);
     wr_gens_stamp(w.shared.gens, plain, w.worker.loop.mono, &stamp);
     like.generations = wr_buf_slice(&stamp);

@@ -1,0 +1,109 @@
+"""Variants (RFC 9111 4.1): who shares a fetch, answers that name different fields, and values that mean nothing."""
+
+import random
+import threading
+
+import pytest
+
+from rig import cache_status, policy, rfc
+from rig.answer import Answer
+from rig.wait import until
+
+FRESH = {"Cache-Control": "max-age=100"}
+
+
+@pytest.fixture(params=["memory", "redis"])
+def nodes(weirs, origin, request):
+    more = {"redis": {"url": request.getfixturevalue("redis").url, "timeout": policy.PATIENT}} if request.param == "redis" else {}
+    return [weirs(rfc.settings(origin, **more)) for _ in range(2 if more else 1)]
+
+
+def varying(origin, names):
+    """names(request): what this answer's Vary says; the body tells them and their values."""
+    def answer(request):
+        named = names(request)
+        vary = {"Vary": ", ".join(named)} if named else {}
+        return Answer(200, {**FRESH, **vary}, "|".join(f"{n}={request.fields.get(n)}" for n in named).encode())
+    origin.on("/", answer)
+
+
+@pytest.mark.parametrize("memory", ["64MB", "off"])
+def test_who_comes_while_a_variant_arrives_shares_it(weirs, origin, redis, memory):
+    gate = threading.Event()
+    settings = rfc.settings(origin, memory={"size": memory} if memory != "off" else "off",
+                            redis={"url": redis.url, "timeout": policy.PATIENT})
+    node = weirs(settings)
+    origin.on("/", lambda r: Answer(200, {**FRESH, "Vary": "Accept-Encoding"}, [r.fields["Accept-Encoding"].encode(), b"."],
+                                    framing="chunked", body_gate=gate))
+    first, same, other, another = (node.connect() for _ in range(4))
+    heads = []
+    for client, codings in ((first, "gzip, br"), (same, "br;q=0.9, GZIP"), (other, "zstd"), (another, "zstd, nonsense")):
+        client.send_head("GET", "/", {"Accept-Encoding": codings})
+        heads.append(client.read_head())
+    gate.set()
+    bodies = [client.read_rest(head).body for client, head in zip((first, same, other, another), heads)]
+    assert bodies == [b"gzip, br."] * 2 + [b"zstd."] * 2
+    assert origin.calls() == 2
+    for client in (first, same, other, another):
+        client.close()
+
+
+def test_answers_that_name_different_fields_leave_each_other(nodes, origin):
+    varying(origin, lambda r: ["Accept-Language"] + (["Cookie"] if r.fields["Accept-Language"] == "en" else []))
+    for n in range(20):
+        language = ("de", "en")[n % 2]
+        body = nodes[n % len(nodes)].ask("/", fields={"Accept-Language": language}).body.decode()
+        assert body.startswith(f"Accept-Language={language}")
+        if n < 4:       # both nodes know by then
+            for node in nodes:
+                until(lambda: cache_status.hit(node.ask("/", fields={"Accept-Language": language}), node.name), "stored")
+    assert origin.calls() == 2
+
+
+def test_an_answer_without_vary_leaves_the_variants(nodes, origin):
+    """Many origins send Vary only with what they have compressed."""
+    varying(origin, lambda r: ["Accept-Encoding"] if "Accept-Encoding" in r.fields else [])
+    for _ in range(10):
+        for fields in ({"Accept-Encoding": "gzip"}, {}):
+            for node in nodes:
+                until(lambda: cache_status.hit(node.ask("/", fields=fields), node.name), "stored")
+    assert origin.calls() == 2
+
+
+@pytest.mark.parametrize("name, real, nonsense", [
+    ("Accept-Encoding", "gzip", "gzip, x{}"), ("Accept-Encoding", "gzip", "gzip, deflate, y;q=0.{:03}"),
+    ("Accept-Language", "de", "de, {}"), ("Accept-Language", "de", "de, en{0}nonsense{0}"), ("Accept-Language", "de", "de, en;q={}"),
+])
+def test_values_that_mean_nothing_make_no_variants(nodes, origin, name, real, nonsense):
+    varying(origin, lambda r: [name])
+    nodes[0].ask("/", fields={name: real})
+    for n in range(10, 60):
+        assert cache_status.hit(nodes[0].ask("/", fields={name: nonsense.format(n)}), nodes[0].name), n
+    assert origin.calls() == 1
+
+
+def test_a_coding_that_only_one_of_them_takes_is_not_for_the_others(nodes, origin):
+    """The canonical form leaves deflate out beside gzip; an origin may send it all the same."""
+    def answer(request):
+        coding = "deflate" if "deflate" in request.fields["Accept-Encoding"] else "gzip"
+        return Answer(200, {**FRESH, "Vary": "Accept-Encoding", "Content-Encoding": coding}, coding.encode())
+    origin.on("/", answer)
+    for _ in range(3):
+        assert nodes[0].ask("/", fields={"Accept-Encoding": "deflate, gzip"}).body in (b"deflate", b"gzip")
+        assert nodes[-1].ask("/", fields={"Accept-Encoding": "gzip"}).body == b"gzip"
+    assert origin.calls() <= 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nobody_gets_what_its_own_vary_would_not_choose(nodes, origin, seed):
+    draw = random.Random(seed)
+    sets = [[], ["Accept-Language"], ["X-A"], ["Accept-Language", "X-A"], ["X-A", "X-B"], ["Accept-Language", "X-A", "X-B"]]
+    varying(origin, lambda r: draw.choice(sets))
+    for n in range(400):
+        fields = {name: draw.choice(values) for name, values in
+                  (("Accept-Language", ["de", "en"]), ("X-A", ["1", "2"]), ("X-B", ["1", "2"])) if draw.random() < 0.7}
+        body = draw.choice(nodes).ask("/", fields=fields).body.decode()
+        for pair in filter(None, body.split("|")):
+            name, value = pair.split("=")
+            assert str(fields.get(name)) == value, (n, fields, body)
+    assert origin.calls() < 150
