@@ -71,7 +71,7 @@ static void ask_all(size_t count, const struct wr_limit_rule *rules, const bool 
                     struct wr_limit_decision *out)
 {
     const char *argv[40] = { "EVALSHA", now ? fake_sha : real_sha };
-    char text[40][32];
+    char text[40][64];
     int argc = 2;
 #define ADD(...) (snprintf(text[argc], sizeof text[argc], __VA_ARGS__), argv[argc] = text[argc], argc++)
     ADD("%zu", count);
