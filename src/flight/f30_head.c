@@ -230,7 +230,8 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
 
 /* --- 304: the stored response is good for longer --- */
 
-bool wr_flight_same_choice(struct wr_flight *f, const struct wr_object *stored, const struct wr_head *updated)
+/* Does an updated response vary on just what the key it is stored under was made of? */
+static bool same_choice(struct wr_flight *f, const struct wr_object *stored, const struct wr_head *updated)
 {
     struct wr_slice names = wr_vary_names(updated, &f->arena);
     bool variant = stored->vary_values.at && f->order.marker;
@@ -247,7 +248,7 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     enum wr_storing storing =
         wr_rules_store(&f->order.route->cache, &f->request, &f->rules, &merged, f->exchange->sent, f->exchange->answered,
                        wr_rand_unit(), &meta, &detail);
-    if (!wr_flight_same_choice(f, stale, &merged))
+    if (!same_choice(f, stale, &merged))
         storing = WR_STORE_NOT_NOW;
     meta.length = stale->meta.length;
     meta.version = wr_rand_u64();

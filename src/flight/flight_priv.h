@@ -234,14 +234,9 @@ void wr_flight_mark_too_large(struct wr_flight *f);
  * joined from here on: the others keep nothing. */
 bool wr_flight_claims(struct wr_flight *f, const struct wr_meta *meta);
 
-/* Does an updated response vary on just what the key it is stored under was made of? */
-bool wr_flight_same_choice(struct wr_flight *f, const struct wr_object *stored, const struct wr_head *updated);
-
 /* --- learn.c --- */
 /* What a 200 to HEAD says of the stored response that the order brought along, if it did (RFC 9111 4.3.5). */
 void wr_flight_learn(struct wr_flight *f, const struct wr_head *head);
-/* Drops what the stores hold under this key; what is being fetched is not touched. */
-void wr_flight_forget(struct wr_flight *f, struct wr_slice host, struct wr_hash hash);
 
 /* --- purge.c --- */
 /* The answer to an unsafe method is about to be stored for its URL: what is stored there goes, and what is being fetched for it

@@ -126,6 +126,13 @@ static bool found_is_for_each(const struct wr_txn *t, const struct wr_news *news
     return news->found && !news->leader && !t->alone && !wr_rules_collapses(news->found);
 }
 
+/* For a fetch by itself: to serve if the origin fails, or for what a HEAD tells of it. */
+static void keep_found(struct wr_txn *t, const struct wr_news *news)
+{
+    if (t->stale == NULL && news->found)
+        t->stale = wr_object_ref(news->found);
+}
+
 static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
 {
     learn_fwd(t, news);
@@ -137,7 +144,8 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
         }
         if (t->alone || !news->looked || wr_txn_may_fetch(t))
             return WR_TXN_WAIT;
-        wr_audience_leave(&t->audience); /* Redis doesn't have it either */
+        wr_audience_leave(&t->audience); /* Redis doesn't have it either, or nothing that will do */
+        keep_found(t, news);
         return wr_txn_fetch_alone(t, t->fwd);
     case WR_VERDICT_OBJECT:
         return take_object(t, news);
@@ -148,8 +156,7 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
             return look_up_again(t); /* it was somebody's with a cookie or a password: the next fetch may be for all */
         wr_audience_leave(&t->audience);
         t->detail = "NOT_SHAREABLE";
-        if (t->stale == NULL && news->found)
-            t->stale = wr_object_ref(news->found);
+        keep_found(t, news);
         return wr_txn_fetch_apart(t, t->fwd);
     case WR_VERDICT_FAILED:
         if (news->server)
