@@ -126,7 +126,7 @@ static bool untab(char *at, size_t len)
  * wrong. */
 static const char *read_fields(struct wr_head *h, const char *at, size_t len)
 {
-    struct reading r = { .head = h };
+    struct reading r = { .head = h, .request = h->status == 0 };
     const char *why = read_from(&r, at, len);
     if (why == NULL || r.why || memchr(at, '\t', len) == NULL)
         return why;
@@ -134,7 +134,7 @@ static const char *read_fields(struct wr_head *h, const char *at, size_t len)
     WR_CHECK(spaced != NULL);
     memcpy(spaced, at, len);
     if (untab(spaced, len)) {
-        r = (struct reading){ .head = h, .moved = at - spaced };
+        r = (struct reading){ .head = h, .request = h->status == 0, .moved = at - spaced };
         why = read_from(&r, spaced, len);
     }
     free(spaced);
