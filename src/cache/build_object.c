@@ -318,7 +318,7 @@ struct wr_object *wr_build_updated(const struct wr_object *stored, const struct 
     merge(stored, not_modified, meta->flags & WR_OF_SET_COOKIE ? CLIENT_ALL : CLIENT_NEWS, &arena, &merged);
     struct wr_object like = {
         .key = stored->key, .host = stored->host, .meta = *meta, .vary_values = stored->vary_values,
-        .generations = stored->generations,
+        .began = stored->began,
     };
     like.meta.length = stored->meta.length;
     /* the Via that is stored has our own element already, unless the 304 brought another one */

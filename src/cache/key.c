@@ -300,6 +300,14 @@ struct wr_slice wr_key_tag(const struct wr_key *primary, struct wr_arena *arena)
     return wr_arena_printf(arena, " %.*s", WR_SLICE_ARG(url_of(primary->text)));
 }
 
+#define VARY_LINE "\nvary:"
+
+struct wr_slice wr_key_primary_text(struct wr_slice variant)
+{
+    const char *line = variant.len ? memmem(variant.at, variant.len, VARY_LINE, sizeof VARY_LINE - 1) : NULL;
+    return wr_slice(variant.at, line ? (size_t) (line - variant.at) : variant.len);
+}
+
 struct wr_key wr_key_variant(const struct wr_cache_policy *policy, const struct wr_key *primary,
                              const struct wr_object *marker, const struct wr_head *request, struct wr_arena *arena,
                              struct wr_slice *values)
@@ -308,7 +316,7 @@ struct wr_key wr_key_variant(const struct wr_cache_policy *policy, const struct 
     struct wr_slice names = wr_vary_marked(marker), name;
     struct wr_text text = { .arena = arena };
     wr_text_add(&text, primary->text);
-    wr_text_add(&text, WR_SLICE("\nvary:"));
+    wr_text_add(&text, WR_SLICE(VARY_LINE));
     wr_text_add(&text, wr_vary_lineage(marker));
     while (names.len > 0 && (name = wr_slice_cut(&names, ',')).at != NULL) {
         struct wr_text line = { .arena = arena };

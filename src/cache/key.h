@@ -22,6 +22,8 @@ bool wr_key_holds_more(const struct wr_cache_policy *policy);
 struct wr_slice wr_key_tag(const struct wr_key *primary, struct wr_arena *arena);
 /* The same of a key's text by itself; at NULL: it holds no more than a URL and its scheme. Borrowed. */
 struct wr_slice wr_key_url_of_more(struct wr_slice text);
+/* Of a variant's key the text of its primary key, which it begins with. */
+struct wr_slice wr_key_primary_text(struct wr_slice variant);
 /* The primary key of the same URL with the other scheme, http or https. In the arena. */
 struct wr_key wr_key_other_scheme(const struct wr_key *primary, struct wr_arena *arena);
 /* How the keys of all URLs of this host that begin with this path begin, whatever else they hold. path: of visible octets; may be

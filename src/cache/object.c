@@ -33,7 +33,7 @@ struct wr_object wr_object_facts(const struct wr_object *o)
 struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *flow)
 {
     size_t texts = like->key.len + like->host.len + like->head.len + like->vary_values.len + like->tags.len +
-                   like->first_only.len + like->generations.len;
+                   like->first_only.len;
     struct wr_object *o = malloc(sizeof *o + texts + 1);
     WR_CHECK(o != NULL);
     *o = wr_object_facts(like);
@@ -46,7 +46,6 @@ struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *fl
     o->vary_values = put(&at, like->vary_values);
     o->tags = put(&at, like->tags);
     o->first_only = put(&at, like->first_only);
-    o->generations = put(&at, like->generations);
     o->etag = moved(like->etag, like->head, o->head);
     o->last_modified = moved(like->last_modified, like->head, o->head);
     o->hash = wr_hash_of(o->key);

@@ -7,8 +7,8 @@
 #pragma once
 
 #include "base/hash.h"
+#include "base/instant.h"
 #include "net/flow.h"
-#include "base/units.h"
 
 enum wr_object_kind {
     WR_OBJECT_RESPONSE, /* a stored response */
@@ -51,7 +51,8 @@ struct wr_meta {
 
 struct wr_object {
     unsigned refs;
-    uint64_t gens_epoch;          /* atomic: of the generations they were last compared with and found current; 0: never */
+    uint64_t purge_epoch;         /* atomic: of the purges it was last compared with and found current; 0: never */
+    int64_t shown_us;             /* atomic, monotonic: when Redis was shown last that it is used */
     bool shelved;                 /* atomic: Redis has confirmed that it holds it */
     bool stored;                  /* atomic: the memory store holds it; written behind its shard's lock */
     struct wr_hash hash;          /* of key; from here on nothing changes */
@@ -68,13 +69,10 @@ struct wr_object {
                                      behind a tab, as those of this host */
     struct wr_slice first_only;   /* field lines that only the request that fetched it may see
                                      (private="...", no-cache="..."): not written to Redis */
-    struct wr_slice generations;  /* of its tags, host and the whole cache when it was stored: opaque here */
     struct wr_flow *flow;         /* NULL: no content (VARY) */
-    struct wr_time softened;      /* wall clock, beside the record: what was fetched before is stale; 0: nothing is */
+    struct wr_instant began;      /* when its fetch began: a purge with a later instant concerns it */
     struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
     bool own;                     /* this process has fetched it, and stores it in Redis */
-    uint64_t supersedes;          /* the answer to an unsafe method, which has purged its URL under this name, and is itself welcome
-                                     there; 0: none */
     size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides
                                      the flow */
 };

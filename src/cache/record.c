@@ -6,13 +6,13 @@
 /* meta, all numbers little-endian:
  *
  *     "WR" version kind | length of key u32, of head u32 | flags u32 | status u32 | seven times i64 | length
- * u64 | version u64 | chunk u64 | chunk_count u32 etag, last_modified: offset in head u32, length u32 |
- * vary_values, tags, generations: length u32 the three texts | a sum u32 for each piece | the sum u32 of key,
+ * u64 | version u64 | began u64 | chunk u64 | chunk_count u32 etag, last_modified: offset in head u32, length u32 |
+ * vary_values, tags: length u32 the two texts | a sum u32 for each piece | the sum u32 of key,
  * head and all that stands before it
  *
  * A length of NONE says that the slice is not there at all. While the content is arriving the mark is "WA" and the sums of
  * the pieces are missing. */
-#define VERSION 2 /* 1: may hold Set-Cookie for everybody */
+#define VERSION 3 /* 1: may hold Set-Cookie for everybody; 2: doesn't know when its fetch began */
 #define NONE 0xffffffffu
 
 /* --- writing --- */
@@ -46,7 +46,7 @@ void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t le
     const struct wr_meta *m = &o->meta;
     const struct wr_time asked = wr_time_add(m->request_time, ahead), answered = wr_time_add(m->response_time, ahead);
     const int64_t times[] = { asked.us, answered.us, m->initial_age.us, m->lifetime.us, m->swr.us, m->sie.us, m->fetch_time.us };
-    const struct wr_slice texts[] = { o->vary_values, o->tags, o->generations };
+    const struct wr_slice texts[] = { o->vary_values, o->tags };
     size_t start = out->len;
     wr_buf_add(out, sums ? "WR" : "WA", 2);
     wr_buf_add_char(out, VERSION);
@@ -59,13 +59,14 @@ void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t le
         put64(out, (uint64_t) times[i]);
     put64(out, length);
     put64(out, m->version);
+    put64(out, o->began.n);
     put64(out, chunk);
     put32(out, (uint32_t) chunk_count);
     put_inner(out, o->etag, o->head);
     put_inner(out, o->last_modified, o->head);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 2; i++)
         put32(out, texts[i].at ? (uint32_t) texts[i].len : NONE);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 2; i++)
         wr_buf_add_slice(out, texts[i]);
     for (size_t i = 0; sums && i < (chunk_count ? chunk_count : 1); i++)
         put32(out, sums[i]);
@@ -160,11 +161,11 @@ static void take_meta(struct input *in, struct wr_slice key, struct wr_slice hea
 
 static void take_texts(struct input *in, struct wr_object *o)
 {
-    struct wr_slice *texts[] = { &o->vary_values, &o->tags, &o->generations };
-    uint32_t lengths[3];
-    for (size_t i = 0; i < 3; i++)
+    struct wr_slice *texts[] = { &o->vary_values, &o->tags };
+    uint32_t lengths[2];
+    for (size_t i = 0; i < 2; i++)
         lengths[i] = take32(in);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 2; i++)
         *texts[i] = lengths[i] == NONE ? wr_slice(NULL, 0) : take(in, lengths[i]);
 }
 
@@ -212,6 +213,7 @@ bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice
     take_meta(&in, key, head, &out->like.meta);
     out->like.meta.request_time.us -= ahead.us;
     out->like.meta.response_time.us -= ahead.us;
+    out->like.began.n = take64(&in);
     out->chunk = take64(&in);
     out->chunk_count = take32(&in);
     out->like.etag = take_inner(&in, head);

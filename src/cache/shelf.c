@@ -104,11 +104,39 @@ enum wr_err wr_shelf_ask_pieces(struct wr_shelf *s, struct wr_call *call, struct
     return err;
 }
 
+/* --- eviction --- */
+
+#define SHOW_EVERY WR_SPAN_S(5)
+#define SHOW_MOST 1000 /* in a second */
+
+void wr_shelf_show(struct wr_shelf *s, struct wr_object *o)
+{
+    struct wr_time now = s->loop->mono, shown = { __atomic_load_n(&o->shown_us, __ATOMIC_RELAXED) };
+    if (wr_time_since(now, shown).us < SHOW_EVERY.us)
+        return;
+    if (wr_time_since(now, s->showing).us >= WR_US_PER_S) {
+        s->showing = now;
+        s->shown = 0;
+    }
+    if (s->shown == SHOW_MOST)
+        return;
+    s->shown++;
+    __atomic_store_n(&o->shown_us, now.us, __ATOMIC_RELAXED);
+    if (shown.us == 0)
+        return; /* it has only just come from there */
+    struct wr_buf name = { 0 };
+    wr_keys_cache(&name, &s->policy->redis, o->host, o->hash);
+    wr_link_tell(s->link, 2, (struct wr_slice[]){ WR_SLICE("TOUCH"), wr_buf_slice(&name) });
+    wr_buf_fini(&name);
+    size_t pieces = o->flow ? wr_shelf_chunk_count(o->meta.length, wr_shelf_chunk(s)) : 0;
+    if (pieces > 0)
+        (void) wr_shelf_ask_pieces(s, NULL, WR_SLICE("TOUCH"), o->host, o->hash, o->meta.version, pieces);
+}
+
 /* --- a look-up --- */
 
 static void finish(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
 {
-    wr_call_cancel(&read->mark_call);
     read->object = NULL;
     read->fill = NULL;
     read->done(read, err, object);
@@ -157,15 +185,6 @@ static bool read_fields(const struct wr_shelf_read *read, const struct wr_reply 
                                                            wr_link_ahead(read->shelf->link), record);
 }
 
-/* The field that a soft purge leaves. What isn't an instant softens everything. */
-static struct wr_time softened(const struct wr_reply *field)
-{
-    uint64_t us = 0;
-    if (wr_reply_kind(field) == WR_REPLY_STRING && !wr_slice_u64(wr_reply_slice(field), INT64_MAX, &us))
-        us = INT64_MAX;
-    return (struct wr_time){ (int64_t) us };
-}
-
 static struct wr_object *object_of(const struct wr_shelf_read *read, struct wr_record *record,
                                    struct wr_flow *flow)
 {
@@ -186,7 +205,6 @@ static void on_fields(struct wr_call *call, enum wr_err err, const struct wr_rep
         finish(read, err, NULL);
         return;
     }
-    record.like.softened = softened(wr_reply_at(reply, 4));
     if (record.like.meta.kind != WR_OBJECT_RESPONSE) {
         finish(read, WR_OK, object_of(read, &record, NULL));
         return;
@@ -217,37 +235,11 @@ static void on_fields(struct wr_call *call, enum wr_err err, const struct wr_rep
     }
 }
 
-/* What is no generation reads as none, as in cache_put.lua. */
-static void on_mark(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
-{
-    struct wr_shelf_read *read = WR_CONTAINER(call, struct wr_shelf_read, mark_call);
-    struct wr_slice text = wr_reply_kind(reply) == WR_REPLY_STRING ? wr_reply_slice(reply) : wr_slice("", 0);
-    if (err != WR_OK || text.len > sizeof read->mark->text)
-        return;
-    read->mark->known = true;
-    read->mark->len = text.len;
-    memcpy(read->mark->text, text.at, text.len);
-}
-
-/* It leaves in one write with the look-up, before it. */
-static enum wr_err ask_mark(struct wr_shelf_read *read)
-{
-    struct wr_shelf *s = read->shelf;
-    struct wr_buf name = { 0 };
-    *read->mark = (struct wr_shelf_mark){ .hash = read->hash };
-    wr_keys_url_generation(&name, &s->policy->redis, read->hash);
-    enum wr_err err = wr_link_send(s->link, &read->mark_call, s->policy->redis.timeout, 2,
-                                   (struct wr_slice[]){ WR_SLICE("GET"), wr_buf_slice(&name) });
-    wr_buf_fini(&name);
-    return err;
-}
-
 enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host,
                          struct wr_hash hash, struct wr_slice key)
 {
     read->shelf = s;
     read->call = (struct wr_call){ .done = on_fields };
-    read->mark_call = (struct wr_call){ .done = on_mark };
     read->hash = hash;
     read->key = key;
     read->host = host;
@@ -255,18 +247,12 @@ enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const s
     read->object = NULL;
     read->fill = NULL;
     wr_link_learn_clock(s->link); /* for the record's instants */
-    enum wr_err err = read->mark ? ask_mark(read) : WR_OK;
-    if (err != WR_OK)
-        return err;
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &s->policy->redis, host, hash);
     const struct wr_slice argv[] = { WR_SLICE("HMGET"), wr_buf_slice(&name), WR_SLICE("key"),
-                                     WR_SLICE("meta"),  WR_SLICE("head"),    WR_SLICE("body"),
-                                     WR_SLICE("soft") };
-    err = wr_link_send(s->link, &read->call, s->policy->redis.timeout, 7, argv);
+                                     WR_SLICE("meta"),  WR_SLICE("head"),    WR_SLICE("body") };
+    enum wr_err err = wr_link_send(s->link, &read->call, s->policy->redis.timeout, 6, argv);
     wr_buf_fini(&name);
-    if (err != WR_OK)
-        wr_call_cancel(&read->mark_call);
     return err;
 }
 
@@ -275,7 +261,6 @@ void wr_shelf_cancel(struct wr_shelf_read *read)
     if (read->shelf == NULL)
         return;
     wr_call_cancel(&read->call);
-    wr_call_cancel(&read->mark_call);
     wr_shelf_fill_free(read->fill);
     wr_object_unref(read->object);
     read->fill = NULL;
@@ -288,9 +273,8 @@ static void on_meta(struct wr_call *call, enum wr_err err, const struct wr_reply
 {
     struct wr_shelf_check *check = WR_CONTAINER(call, struct wr_shelf_check, call);
     uint64_t version;
-    const struct wr_reply *meta = wr_reply_at(reply, 0), *soft = wr_reply_at(reply, 1);
-    bool same = err == WR_OK && wr_reply_kind(meta) == WR_REPLY_STRING && wr_reply_kind(soft) == WR_REPLY_NIL &&
-                wr_record_version(wr_reply_slice(meta), &version) && version == check->version;
+    bool same = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING &&
+                wr_record_version(wr_reply_slice(reply), &version) && version == check->version;
     check->done(check, same);
 }
 
@@ -300,8 +284,8 @@ enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check, c
     check->version = object->meta.version;
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &s->policy->redis, object->host, object->hash);
-    const struct wr_slice argv[] = { WR_SLICE("HMGET"), wr_buf_slice(&name), WR_SLICE("meta"), WR_SLICE("soft") };
-    enum wr_err err = wr_link_send(s->link, &check->call, s->policy->redis.timeout, 4, argv);
+    const struct wr_slice argv[] = { WR_SLICE("HGET"), wr_buf_slice(&name), WR_SLICE("meta") };
+    enum wr_err err = wr_link_send(s->link, &check->call, s->policy->redis.timeout, 3, argv);
     wr_buf_fini(&name);
     return err;
 }

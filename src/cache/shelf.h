@@ -20,33 +20,23 @@ void wr_shelf_adopt(struct wr_shelf *s, struct wr_policy *policy);
 /* The largest content that it takes with a head of that many octets; 0: none. */
 uint64_t wr_shelf_most(const struct wr_shelf *s, size_t head);
 
-/* What Redis said of a URL's purges before a fetch began; zeroed: nothing. Whoever puts the fetch's result compares it with what
- * Redis says by then, which needs no clock. */
-struct wr_shelf_mark {
-    bool known;
-    struct wr_hash hash; /* of the response's key */
-    size_t len;
-    char text[48]; /* an instant, and maybe a name */
-};
-
 /* A look-up under way; embedded in the asker. */
 struct wr_shelf_read {
     /* object: one reference to the callee, or NULL with OK (miss) or with an error (Redis away, late). A
      * large object's flow may still be arriving when this is called. */
     void (*done)(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object);
-    struct wr_shelf_mark *mark; /* to be filled by the time of done(); or NULL */
     bool early; /* what another node is still fetching will do; else that reads as a miss */
     bool arriving; /* with done(): that is what it is; its flow breaks if the fetch fails, or if it is purged */
     bool part; /* who asks wants a part of the content: of a large one only the pieces that are read are fetched */
     /* private to the shelf from here */
     struct wr_shelf *shelf;
-    struct wr_call call, mark_call;
+    struct wr_call call;
     struct wr_hash hash;
     struct wr_slice key, host;  /* borrowed until done */
     struct wr_object *object;   /* found, and waiting for the news that its pieces are all there */
     struct wr_shelf_fill *fill;
 };
-/* Set read->done, mark, early and part first, the rest is filled in. host and key are borrowed until done. One round trip; two
+/* Set read->done, early and part first, the rest is filled in. host and key are borrowed until done. One round trip; two
  * where the content lies in pieces. Refused: an error now, done never. */
 enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host,
                          struct wr_hash hash, struct wr_slice key) WR_MUST_USE;
@@ -58,11 +48,10 @@ void wr_shelf_cancel(struct wr_shelf_read *read);
  * finish. Fire and forget: nobody's answer depends on it; `written` (may be NULL) is called once on this loop
  * when Redis has confirmed or refused, never before this returns. arrived (may be NULL): has written some of
  * the pieces already; it is to be freed when this has ended. CANCELLED: not for the shelf (content not
- * whole, or over redis.max_object), or the shelf was freed meanwhile. PURGED: not stored, because its URL was purged since its fetch
- * began: since the mark was read (may be NULL), or else, by Redis's clock, since object->checked (0: just now); and not
- * for its own sake (object->supersedes). */
-void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, const struct wr_shelf_mark *mark,
-                  struct wr_shelf_arrival *arrived, void (*written)(void *ctx, enum wr_err err), void *ctx);
+ * whole, or over redis.max_object), or the shelf was freed meanwhile. PURGED: not stored, because what is there was fetched later
+ * (object->began). Whether it has been purged is the question of who reads it. */
+void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, struct wr_shelf_arrival *arrived,
+                  void (*written)(void *ctx, enum wr_err err), void *ctx);
 /* A large response that others may read from Redis while it arrives here: its pieces are written as they become whole, one at a
  * time, so that a slow Redis only makes it lag. */
 struct wr_shelf_lock {
@@ -71,25 +60,21 @@ struct wr_shelf_lock {
 };
 /* object: as it will be put, but for its flow, which is kept and still arriving, and meta.length says how much comes. All is copied
  * or counted. alive(ctx): others can read it by now; called again and again as long as that lasts, never before this returns,
- * and not after it has been freed. NULL: not large enough to lie in pieces, over redis.max_object, or nothing is known of its URL's
- * purges, or Redis is away. Whatever goes wrong later costs the sharing only. */
+ * and not after it has been freed. NULL: not large enough to lie in pieces, over redis.max_object, or Redis is away. Whatever goes wrong later costs the sharing only. */
 struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *object, const struct wr_shelf_lock *lock,
-                                         struct wr_span keep, const struct wr_shelf_mark *mark, void (*alive)(void *ctx),
-                                         void *ctx);
+                                         struct wr_span keep, void (*alive)(void *ctx), void *ctx);
 /* What is arriving goes, with its pieces unless they have been put. Before its shelf. NULL is fine. */
 void wr_shelf_arrival_free(struct wr_shelf_arrival *a);
 /* Tells Redis that `variant` has been stored under the VARY marker's key. The oldest of more than WR_MAX_VARIANTS, counted
  * over the fleet, is dropped there. keep: as the variant's. Nobody waits for it. */
 void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant,
                           struct wr_span keep);
-/* UNLINKs one key: what is put there next is welcome, whenever its fetch began. Nobody waits for it. */
+/* Shows Redis that it is used (TOUCH), with its pieces: it may evict what it hasn't been asked for in a long time, and what is served
+ * from memory never is. At most once in a few seconds for each object, and not for more of them than Redis notices. */
+void wr_shelf_show(struct wr_shelf *s, struct wr_object *object);
+/* UNLINKs one key. Nobody waits for it. */
 void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash);
-/* Purges one URL by its primary key: its variants, chosen through it, go with it. soft: the wall clock, and what was fetched
- * before is stale; 0: it is gone. Nothing of a fetch that has begun before can be put there any more, but for what supersedes
- * it under the name `token` (0: nothing). `purged` as `written`. */
-void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash, struct wr_time soft, uint64_t token,
-                    void (*purged)(void *ctx, enum wr_err err), void *ctx);
-/* Does Redis still hold this very storing of it (meta.version), and no soft purge of it? Embedded in the asker. */
+/* Does Redis still hold this very storing of it (meta.version)? Embedded in the asker. */
 struct wr_shelf_check {
     void (*done)(struct wr_shelf_check *check, bool same);
     struct wr_call call;

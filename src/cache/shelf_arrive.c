@@ -143,20 +143,18 @@ static void on_put(struct wr_call *call, enum wr_err err, const struct wr_reply 
     write_next(a);
 }
 
-static enum wr_err put(struct wr_shelf_arrival *a, struct wr_slice lock, const struct wr_shelf_mark *mark)
+static enum wr_err put(struct wr_shelf_arrival *a, struct wr_slice lock)
 {
     struct wr_shelf *s = a->shelf;
     const struct wr_object *o = a->object;
-    struct wr_buf generation = { 0 }, meta = { 0 };
+    struct wr_buf meta = { 0 };
     char ttl[24];
-    wr_keys_url_generation(&generation, &s->policy->redis, o->hash);
     wr_record_encode(&meta, o, o->meta.length, a->chunk, a->chunk_count, NULL, wr_link_ahead(s->link));
-    const struct wr_slice keys[] = { wr_buf_slice(&a->name), wr_buf_slice(&generation), lock };
+    const struct wr_slice keys[] = { wr_buf_slice(&a->name), lock };
     const struct wr_slice args[] = { wr_buf_slice(&a->token), wr_shelf_decimal(ttl, wr_span_ms(a->ttl)), o->key,
-                                     wr_buf_slice(&meta),     o->head, wr_slice(mark->text, mark->len) };
+                                     wr_buf_slice(&meta),     o->head };
     a->call = (struct wr_call){ .done = on_put };
-    enum wr_err err = wr_link_script(s->link, &a->call, wr_shelf_patience(s), WR_SCRIPT_ARRIVING_PUT, 3, keys, 6, args);
-    wr_buf_fini(&generation);
+    enum wr_err err = wr_link_script(s->link, &a->call, wr_shelf_patience(s), WR_SCRIPT_ARRIVING_PUT, 2, keys, 5, args);
     wr_buf_fini(&meta);
     return err;
 }
@@ -174,13 +172,11 @@ static void arrival_free(struct wr_shelf_arrival *a)
 }
 
 struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *object, const struct wr_shelf_lock *lock,
-                                         struct wr_span keep, const struct wr_shelf_mark *mark, void (*alive)(void *ctx),
-                                         void *ctx)
+                                         struct wr_span keep, void (*alive)(void *ctx), void *ctx)
 {
     uint64_t length = object->meta.length, chunk = wr_shelf_chunk(s);
     size_t count = length <= s->policy->redis.max_object ? wr_shelf_chunk_count(length, chunk) : 0;
-    if (count == 0 || object->head.len > WR_SHELF_VALUE_MOST || wr_span_ms(keep) <= 0 || !mark->known ||
-        !wr_hash_eq(mark->hash, object->hash))
+    if (count == 0 || object->head.len > WR_SHELF_VALUE_MOST || wr_span_ms(keep) <= 0)
         return NULL;
     struct wr_shelf_arrival *a = calloc(1, sizeof *a);
     WR_CHECK(a != NULL);
@@ -191,7 +187,7 @@ struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *o
     wr_buf_add_slice(&a->token, lock->token);
     wr_keys_cache(&a->name, &s->policy->redis, object->host, object->hash);
     wr_timer_init(&a->beat, s->loop, on_beat);
-    if (put(a, lock->key, mark) == WR_OK)
+    if (put(a, lock->key) == WR_OK)
         return a;
     arrival_free(a);
     return NULL;

@@ -1,13 +1,13 @@
 /* Writing and dropping: jobs that nobody waits for. */
 #include "cache/shelf_priv.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cache/crc32c.h"
 #include "cache/variants.h"
 
-#define FETCH_MOST WR_SPAN_S(3600) /* a fetch that took longer isn't put into Redis: purges are remembered for so long */
 struct wr_shelf_job {
     TAILQ_ENTRY(wr_shelf_job) entry;
     struct wr_shelf *shelf;
@@ -19,12 +19,10 @@ struct wr_shelf_job {
     /* a write's */
     struct wr_object *object;
     struct wr_span keep;
-    struct wr_shelf_mark mark;
     struct wr_reader reader;
     uint64_t length, chunk;
     size_t chunk_count, next;  /* next: the piece to be written */
     uint32_t *sums;
-    bool clock_awaited;
     char *piece;               /* where a piece is put together */
 };
 
@@ -83,56 +81,13 @@ static void on_last(struct wr_call *call, enum wr_err err, const struct wr_reply
 
 /* --- a write --- */
 
-/* 0: its URL has been purged since the fetch began. */
+/* 0: what is there was fetched later. */
 static void on_put(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER && wr_reply_int(reply) == 0)
         end(WR_CONTAINER(call, struct wr_shelf_job, call), WR_ERR_PURGED);
     else
         on_last(call, err, reply);
-}
-
-static enum wr_err write_hash(struct wr_shelf_job *j);
-
-static void on_clock(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
-{
-    struct wr_shelf_job *j = WR_CONTAINER(call, struct wr_shelf_job, call);
-    (void) reply;
-    if (err == WR_OK)
-        err = write_hash(j);
-    if (err != WR_OK)
-        end(j, err);
-}
-
-/* The link has only just come up: whatever is asked now is answered behind what it asked first. If that doesn't help, the fetch began
- * before: a purge of the URL that it should have met may have gone with the server that knew of it. */
-static enum wr_err await_clock(struct wr_shelf_job *j)
-{
-    struct wr_shelf *s = j->shelf;
-    struct wr_buf purge = { 0 };
-    if (j->clock_awaited)
-        return WR_ERR_REDIS_AWAY;
-    j->clock_awaited = true;
-    wr_keys_url_generation(&purge, &s->policy->redis, j->object->hash);
-    j->call = (struct wr_call){ .done = on_clock };
-    enum wr_err err = wr_link_send(s->link, &j->call, wr_shelf_patience(s), 2,
-                                   (struct wr_slice[]){ WR_SLICE("GET"), wr_buf_slice(&purge) });
-    wr_buf_fini(&purge);
-    return err;
-}
-
-/* A space and the name of a purge, as it stands behind the purge's instant; 0: nothing. */
-static struct wr_slice purge_name(char out[24], uint64_t name)
-{
-    return wr_slice(out, name ? (size_t) snprintf(out, 24, " %llx", (unsigned long long) name) : 0);
-}
-
-/* By what the script knows that its URL has not been purged since its fetch began. */
-static struct wr_slice unpurged(const struct wr_shelf_job *j, char named[24])
-{
-    if (j->object->supersedes)
-        return purge_name(named, j->object->supersedes);
-    return j->mark.known ? wr_slice(j->mark.text, j->mark.len) : WR_SLICE("?");
 }
 
 /* What makes it visible. */
@@ -142,23 +97,16 @@ static enum wr_err write_hash(struct wr_shelf_job *j)
     struct wr_shelf *s = j->shelf;
     const struct wr_object *o = j->object;
     struct wr_buf name = { 0 }, meta = { 0 };
-    struct wr_buf purge = { 0 };
-    int64_t clock = wr_link_clock(s->link, o->checked.us ? o->checked : s->loop->mono);
-    char ttl[24], began[24], remembered[24], named[24];
-    if (clock == 0)
-        return await_clock(j);
+    char ttl[24], began[24];
+    int began_len = snprintf(began, sizeof began, "%016" PRIx64, o->began.n);
     wr_keys_cache(&name, &s->policy->redis, o->host, o->hash);
-    wr_keys_url_generation(&purge, &s->policy->redis, o->hash);
     wr_record_encode(&meta, o, j->length, j->chunk, j->chunk_count, j->sums, wr_link_ahead(s->link));
-    const struct wr_slice keys[] = { wr_buf_slice(&name), wr_buf_slice(&purge) };
+    const struct wr_slice key = wr_buf_slice(&name);
     const struct wr_slice args[] = { wr_shelf_decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head, body,
-                                     wr_shelf_decimal(began, clock), wr_shelf_decimal(remembered, FETCH_MOST.us),
-                                     unpurged(j, named) };
+                                     wr_slice(began, (size_t) began_len) };
     j->call = (struct wr_call){ .done = on_put };
-    enum wr_err err =
-        wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_CACHE_PUT, 2, keys, 8, args);
+    enum wr_err err = wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_CACHE_PUT, 1, &key, 6, args);
     wr_buf_fini(&name);
-    wr_buf_fini(&purge);
     wr_buf_fini(&meta);
     return err;
 }
@@ -235,14 +183,12 @@ static enum wr_err start_write(struct wr_shelf_job *j, struct wr_shelf_arrival *
     return write_next(j);
 }
 
-void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, const struct wr_shelf_mark *mark,
-                  struct wr_shelf_arrival *arrived, void (*written)(void *ctx, enum wr_err err), void *ctx)
+void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, struct wr_shelf_arrival *arrived,
+                  void (*written)(void *ctx, enum wr_err err), void *ctx)
 {
     struct wr_shelf_job *j = job_new(s, written, ctx);
     j->keep = keep;
     j->object = wr_object_ref(object);
-    if (mark && wr_hash_eq(mark->hash, object->hash))
-        j->mark = *mark;
     enum wr_err err = WR_ERR_CANCELLED;
     if (fit_for_the_shelf(s, object, keep))
         err = wr_link_ready(s->link) ? start_write(j, arrived) : WR_ERR_REDIS_AWAY;
@@ -258,27 +204,6 @@ void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash
     wr_keys_cache(&name, &s->policy->redis, host, hash);
     wr_link_tell(s->link, 2, (struct wr_slice[]){ WR_SLICE("UNLINK"), wr_buf_slice(&name) });
     wr_buf_fini(&name);
-}
-
-/* --- a purge --- */
-
-void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash, struct wr_time soft, uint64_t token,
-                    void (*purged)(void *ctx, enum wr_err err), void *ctx)
-{
-    struct wr_shelf_job *j = job_new(s, purged, ctx);
-    struct wr_buf name = { 0 }, generation = { 0 };
-    char at[24], remembered[24], named[24];
-    wr_keys_cache(&name, &s->policy->redis, host, hash);
-    wr_keys_url_generation(&generation, &s->policy->redis, hash);
-    const struct wr_slice keys[] = { wr_buf_slice(&name), wr_buf_slice(&generation) };
-    const struct wr_slice args[] = { wr_shelf_decimal(at, soft.us), wr_shelf_decimal(remembered, wr_span_ms(FETCH_MOST)),
-                                     purge_name(named, token) };
-    j->call = (struct wr_call){ .done = on_last };
-    enum wr_err err = wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_URL_PURGE, 2, keys, 3, args);
-    wr_buf_fini(&name);
-    wr_buf_fini(&generation);
-    if (err != WR_OK)
-        end_soon(j, err);
 }
 
 /* --- the bound of variants --- */

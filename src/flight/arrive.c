@@ -21,17 +21,10 @@ void wr_flight_arrive(struct wr_flight *f)
     struct wr_worker *worker = f->tenure->worker;
     if (!is_waited_for(f))
         return;
-    struct wr_buf stamp = { 0 };
-    if (wr_gens_stamp(worker->shared->gens, f->built, wr_flight_began(f), &stamp) == WR_GENS_CURRENT &&
-        !__atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE)) {
-        struct wr_object like = wr_object_facts(f->built);
-        like.generations = wr_buf_slice(&stamp);
-        struct wr_object *object = wr_object_new(&like, f->built->flow);
-        const struct wr_shelf_lock lock = { wr_buf_slice(&f->lock_key), wr_slice(f->token, WR_LOCK_TOKEN),
-                                            f->tenure->policy->redis.lock_ttl };
-        f->arrival = wr_shelf_arrive(worker->shelf, object, &lock, wr_rules_keep(&f->order.route->cache, object, f->loop->now),
-                                     &f->mark, on_alive, f);
-        wr_object_unref(object);
-    }
-    wr_buf_fini(&stamp);
+    if (wr_flight_is_purged(f) || __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
+        return;
+    const struct wr_shelf_lock lock = { wr_buf_slice(&f->lock_key), wr_slice(f->token, WR_LOCK_TOKEN),
+                                        f->tenure->policy->redis.lock_ttl };
+    f->arrival = wr_shelf_arrive(worker->shelf, f->built, &lock, wr_rules_keep(&f->order.route->cache, f->built, f->loop->now),
+                                 on_alive, f);
 }

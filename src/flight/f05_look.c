@@ -99,12 +99,11 @@ void wr_flight_read_cancel(struct wr_flight *f)
     wr_flight_verify_cancel(f);
 }
 
-bool wr_flight_read(struct wr_flight *f, bool early, bool mark, void (*done)(struct wr_flight *f, struct wr_object *object))
+bool wr_flight_read(struct wr_flight *f, bool early, void (*done)(struct wr_flight *f, struct wr_object *object))
 {
     wr_flight_read_cancel(f);
     f->read_done = done;
     f->read.done = on_read;
-    f->read.mark = mark ? &f->mark : NULL;
     f->read.early = early;
     f->read.part = wants_part(f);
     f->look_sent = f->loop->mono;
@@ -118,9 +117,8 @@ bool wr_flight_read(struct wr_flight *f, bool early, bool mark, void (*done)(str
 static enum wr_flight_stage unanswered(struct wr_flight *f)
 {
     struct wr_object *copy = f->order.copy;
-    const struct wr_time ever = { 0 };
     if (copy == NULL || f->tenure->policy->redis.away != WR_REDIS_AWAY_SERVE ||
-        wr_gens_check(f->tenure->worker->shared->gens, copy, ever) > WR_GENS_SOFT)
+        wr_purges_check(f->tenure->worker->shared->purges, copy) > WR_PURGE_SOFT)
         return WR_FLIGHT_GATE;
     return found_response(f, wr_object_ref(copy), WR_FLIGHT_GATE);
 }
@@ -139,7 +137,7 @@ enum wr_flight_stage wr_flight_look(struct wr_flight *f)
 {
     if (f->tenure->worker->shelf == NULL)
         return WR_FLIGHT_GATE;
-    return wr_flight_read(f, false, false, on_known) ? WR_FLIGHT_WAIT : unanswered(f); /* if it comes to a fetch, it looks again */
+    return wr_flight_read(f, false, on_known) ? WR_FLIGHT_WAIT : unanswered(f); /* if it comes to a fetch, it looks again */
 }
 
 void wr_flight_look_leave(struct wr_flight *f)

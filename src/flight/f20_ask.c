@@ -117,8 +117,7 @@ static void on_silence(struct wr_timer *timer)
 static void drop_purged_stale(struct wr_flight *f)
 {
     struct wr_object *stale = f->order.stale;
-    const struct wr_worker *worker = f->tenure->worker;
-    if (stale == NULL || wr_gens_check(worker->shared->gens, stale, wr_worker_horizon(worker)) != WR_GENS_GONE)
+    if (stale == NULL || wr_purges_check(f->tenure->worker->shared->purges, stale) != WR_PURGE_GONE)
         return;
     wr_object_unref(stale);
     f->order.stale = NULL;
@@ -165,8 +164,9 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
     struct wr_exchange *x = f->exchange = &f->first;
     drop_purged_stale(f);
     if (f->tenure->worker->link)
-        wr_link_learn_clock(f->tenure->worker->link); /* for when it lands */
+        wr_link_learn_clock(f->tenure->worker->link); /* for the record, when it lands */
     wr_flight_begin_anew(f);
+    wr_flights_reopen(f->tenure->worker->shared->flights, f);
     wr_buf_clear(&f->head);
     wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->order.request->minor], !f->alone);
     prepare(f, x);

@@ -54,7 +54,8 @@ bool wr_flight_can_wait(const struct wr_flight *f, int fwd_status)
 
 bool wr_flight_stale_instead(struct wr_flight *f, int fwd_status)
 {
-    if (!wr_flight_can_wait(f, fwd_status))
+    if (!wr_flight_can_wait(f, fwd_status) ||
+        wr_purges_check(f->tenure->worker->shared->purges, f->order.stale) > WR_PURGE_SOFT)
         return false;
     if (f->news.stale && fwd_status == 0)
         return true; /* that is what they have been told */
@@ -169,7 +170,7 @@ static void mark(struct wr_flight *f, struct wr_slice names, const struct wr_met
     f->order.marker = wr_build_vary(&f->order.primary, names, meta, before);
     f->order.marker->checked = wr_flight_began(f);
     f->order.marker->own = f->tenure->worker->shelf != NULL;
-    f->order.marker->supersedes = f->superseding;
+    f->order.marker->began = wr_flight_instant(f);
     f->new_marker = wr_object_ref(f->order.marker);
     wr_object_unref(before);
 }
@@ -216,16 +217,19 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     struct wr_flow *flow = flow_for(f, head, true);
     f->built = wr_build_object(&key, values, meta, head, f->tenure->worker->shared->via[head->minor], flow);
     wr_flow_unref(flow);
+    f->built->began = wr_flight_instant(f);
     end_passes(f);
     wr_flights_list_too(f->tenure->worker->shared->flights, f, &key);
     remember_marker(f);
-    if (!wr_flight_ask_generations(f))
-        wr_flight_arrive(f);
+    wr_flight_arrive(f);
+    bool purged = wr_flight_is_purged(f);
     struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, head->status);
     news.stored = store_agrees(f);
     if (f->order.marker)
         news.marker = wr_object_ref(f->order.marker);
     wr_flight_tell(f, news, false);
+    if (purged || wr_flight_is_purged(f)) /* by one of its tags, of which nobody knew */
+        wr_flight_unlock(f, WR_OUTCOME_PURGED);
 }
 
 /* --- 304: the stored response is good for longer --- */
@@ -255,10 +259,9 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     f->built = wr_build_updated(stale, &meta, not_modified, f->tenure->worker->shared->via[not_modified->minor]);
     if (storing == WR_STORE && !wr_rules_collapses(f->built) && f->built->meta.flags == stale->meta.flags && wr_build_same(f->built, stale))
         storing = WR_STORE_NOT_NOW; /* whoever uses it next has it validated too: it needn't be written anew for each of them */
+    f->built->began = wr_flight_instant(f);
     f->storing = storing;
-    if (storing == WR_STORE)
-        wr_flight_ask_generations(f);
-    else
+    if (storing != WR_STORE)
         wr_flight_leave_pass_marker(f, &merged);
     if (wr_rules_collapses(f->built) && storing == WR_STORE)
         end_passes(f);
@@ -318,8 +321,7 @@ static void answer_alone(struct wr_flight *f, const struct wr_head *head, struct
         wr_flight_learn(f, head);
     f->storing = f->rules.post_for_get ? judge(f, head, meta) : WR_STORE_NOT;
     if (f->storing == WR_STORE) {
-        f->superseding = wr_rand_u64() | 1;
-        wr_flight_replace(f->tenure->worker, &f->order.primary, f->superseding);
+        wr_flight_replace(f);
         store(f, head, meta);
     } else {
         answer_privately(f, head, *meta);

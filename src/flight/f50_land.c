@@ -4,26 +4,24 @@
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
-/* The object as it is to be stored: its length and generations known, no slack in its memory, nothing that was for one
- * client only. epoch: of the generations. One reference to the caller. */
-static struct wr_object *final_object(struct wr_flight *f, uint64_t epoch)
+/* The object as it is to be stored: its length known, no slack in its memory, nothing that was for one client only. One reference
+ * to the caller. */
+static struct wr_object *final_object(struct wr_flight *f)
 {
     struct wr_object like = wr_object_facts(f->built);
     struct wr_flow *tight = wr_flow_compact(like.flow);
     like.meta.length = wr_flow_length(like.flow);
     like.first_only = wr_slice(NULL, 0);
-    like.generations = wr_buf_slice(&f->stamp);
     struct wr_object *final = wr_object_new(&like, tight);
     wr_flow_unref(tight);
-    final->gens_epoch = epoch;
+    final->purge_epoch = __atomic_load_n(&f->built->purge_epoch, __ATOMIC_RELAXED);
     final->checked = wr_flight_began(f);
     final->own = f->tenure->worker->shelf != NULL;
-    final->supersedes = f->superseding;
     return final;
 }
 
 /* Redis has it: from now on whoever changes it there is heard of. CANCELLED: it is nothing for the shelf (too large), and
- * what never was there can't change. PURGED, on another node: then it isn't for our memory either. */
+ * what never was there can't change. PURGED: it holds one that was fetched later. */
 static void mark(struct wr_memory *memory, struct wr_object *o, enum wr_err err)
 {
     if (err == WR_OK || err == WR_ERR_CANCELLED)
@@ -69,7 +67,7 @@ static bool share(struct wr_flight *f, struct wr_object *o, struct wr_span keep,
     struct wr_shelf *shelf = f->tenure->worker->shelf;
     if (shelf == NULL || keep.us <= 0)
         return false;
-    wr_shelf_put(shelf, o, keep, &f->mark, f->arrival, written, ctx);
+    wr_shelf_put(shelf, o, keep, f->arrival, written, ctx);
     if (marker_of(f, o))
         wr_shelf_add_variant(shelf, marker_of(f, o), o, keep);
     return true;
@@ -99,10 +97,9 @@ static void on_shelved(void *ctx, enum wr_err err)
     wr_flight_unref(f);
 }
 
-/* proven: all its generations are known; else it is for our memory only, and not for long. */
-static enum wr_flight_stage store(struct wr_flight *f, uint64_t epoch, bool proven)
+static enum wr_flight_stage store(struct wr_flight *f)
 {
-    struct wr_object *final = final_object(f, epoch);
+    struct wr_object *final = final_object(f);
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, final, f->loop->now);
     if (f->new_marker)
         wr_flight_put(f, f->new_marker);
@@ -112,7 +109,7 @@ static enum wr_flight_stage store(struct wr_flight *f, uint64_t epoch, bool prov
     f->landed = final;
     f->memory = f->tenure->worker->shared->memory;
     __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); /* the shelf's: it calls back in any case */
-    if (proven && share(f, final, keep, on_shelved, f))
+    if (share(f, final, keep, on_shelved, f))
         return WR_FLIGHT_WAIT;
     __atomic_sub_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     wr_object_unref(final);
@@ -121,28 +118,8 @@ static enum wr_flight_stage store(struct wr_flight *f, uint64_t epoch, bool prov
     return WR_FLIGHT_DONE;
 }
 
-/* --- what it is to carry --- */
-
-static void on_learnt(struct wr_gens_ask *ask)
-{
-    struct wr_flight *f = WR_CONTAINER(ask, struct wr_flight, gens_ask);
-    if (f->stage == WR_FLIGHT_LAND)
-        wr_flight_wake(f, WR_FLIGHT_LAND, WR_FLIGHT_LAND);
-    else
-        wr_flight_arrive(f);
-}
-
-bool wr_flight_ask_generations(struct wr_flight *f)
-{
-    struct wr_worker *worker = f->tenure->worker;
-    struct wr_span keep = wr_rules_keep(&f->order.route->cache, f->built, f->loop->now);
-    f->gens_ask.done = on_learnt;
-    return wr_gens_learn(worker->shared->gens, worker->link, f->built, keep, wr_flight_began(f), &f->gens_ask);
-}
-
 enum wr_flight_stage wr_flight_land(struct wr_flight *f)
 {
-    struct wr_gens *gens = f->tenure->worker->shared->gens;
     if (f->storing != WR_STORE)
         return WR_FLIGHT_DONE;
     if (wr_flow_state(f->built->flow) != WR_FLOW_WHOLE)
@@ -153,19 +130,11 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
         wr_flight_unlock(f, WR_OUTCOME_PRIVATE);
         return WR_FLIGHT_DONE;
     }
-    if (wr_gens_pending(&f->gens_ask))
+    if (f->replacing)
         return WR_FLIGHT_WAIT;
-    uint64_t epoch = wr_gens_epoch(gens);
-    wr_buf_clear(&f->stamp);
-    enum wr_gens_state state = wr_gens_stamp(gens, f->built, wr_flight_began(f), &f->stamp);
-    if (state == WR_GENS_UNKNOWN && !f->stamp_asked) {
-        f->stamp_asked = true;
-        if (wr_flight_ask_generations(f))
-            return WR_FLIGHT_WAIT;
-    }
-    if (state == WR_GENS_GONE || __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE)) {
+    if (wr_flight_is_purged(f)) {
         wr_flight_unlock(f, WR_OUTCOME_PURGED);
         return WR_FLIGHT_DONE;
     }
-    return store(f, epoch, state == WR_GENS_CURRENT);
+    return store(f);
 }

@@ -24,6 +24,24 @@ static void end(struct wr_flight *f);
 
 /* --- birth --- */
 
+void wr_flight_begin_anew(struct wr_flight *f)
+{
+    struct wr_purges *purges = f->tenure->worker->shared->purges;
+    __atomic_store_n(&f->began_us, f->loop->mono.us, __ATOMIC_RELEASE);
+    __atomic_store_n(&f->spoiled, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&f->began_epoch, wr_purges_epoch(purges), __ATOMIC_RELEASE);
+    wr_flight_set_instant(f, wr_purges_begin(purges));
+}
+
+bool wr_flight_is_purged(struct wr_flight *f)
+{
+    struct wr_shared *shared = f->tenure->worker->shared;
+    if (f->built == NULL || wr_purges_check(shared->purges, f->built) != WR_PURGE_GONE)
+        return false;
+    wr_flights_close(shared->flights, f);
+    return true;
+}
+
 static struct wr_slice kept(struct wr_flight *f, struct wr_slice s)
 {
     return s.at ? wr_arena_copy(&f->arena, s) : s;
@@ -171,7 +189,6 @@ static void bury(struct wr_corpse *corpse)
 static void end_run(struct wr_flight *f)
 {
     struct wr_worker *worker = f->tenure->worker;
-    wr_gens_cancel(&f->gens_ask);
     wr_flight_unlock(f, WR_OUTCOME_ABANDONED);
     wr_flight_lock_fini(f);
     wr_flights_unlist(worker->shared->flights, f);
@@ -187,7 +204,6 @@ static void end_run(struct wr_flight *f)
     wr_object_unref(f->order.copy);
     wr_object_unref(f->order.marker);
     wr_flow_unref(f->order.body);
-    wr_buf_fini(&f->stamp);
     f->built = f->new_marker = NULL;
     TAILQ_REMOVE(&worker->flights, f, worker_entry);
     worker->flight_count--;
@@ -349,6 +365,7 @@ static void seat_leader(struct wr_flight *f, struct wr_audience *a, bool admitte
     __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     a->flight = f;
     a->admitted = admitted;
+    a->epoch = __atomic_load_n(&f->began_epoch, __ATOMIC_ACQUIRE);
     f->admitted += admitted;
     f->leader = a;
     TAILQ_INSERT_TAIL(&f->audience, a, entry);
@@ -436,6 +453,7 @@ void wr_audience_news(struct wr_audience *a, struct wr_news *out)
     wr_flight_guard(f);
     *out = f->news;
     out->leader = f->leader == a;
+    out->after_purge = a->epoch > __atomic_load_n(&f->began_epoch, __ATOMIC_ACQUIRE);
     if (f->private_news && !out->leader) {
         out->object = out->marker = NULL;
         out->verdict = WR_VERDICT_NOT_SHAREABLE;

@@ -51,6 +51,7 @@ struct wr_news {
                                   take something stale. A reference likewise; or NULL */
     unsigned apart;            /* NOT_SHAREABLE: whom it concerns, for wr_rules_concerns(); others look up again */
     bool leader;               /* the flight asked with this audience's own request */
+    bool after_purge;          /* something was purged between the beginning of the fetch and this audience's boarding */
     bool from_store;           /* it came from Redis, or is the copy that Redis should have confirmed */
     bool stale;                /* the origin failed: a stale response instead */
     bool validated;            /* the origin said 304 */
@@ -71,6 +72,7 @@ struct wr_audience {
     void (*interim)(struct wr_audience *a, const struct wr_head *head);
     struct wr_flight *flight; /* counted; NULL: not aboard */
     bool admitted;
+    uint64_t epoch; /* of the purges, when it boarded */
     TAILQ_ENTRY(wr_audience) entry;
 };
 
@@ -92,31 +94,16 @@ void wr_audience_news(struct wr_audience *a, struct wr_news *out);
 /* Not interested any more; harmless when not aboard. A private flight ends with it. */
 void wr_audience_leave(struct wr_audience *a);
 
-/* What is to be purged. Borrowed. */
-struct wr_purge {
-    enum wr_scope scope;
-    struct wr_slice name;   /* URL: the URL; else see enum wr_scope */
-    struct wr_slice host;   /* URL: of its primary key */
-    struct wr_hash primary; /* URL: the hash of its primary key, ... */
-    struct wr_hash other;   /* ... and of that with the other scheme */
-    bool soft;              /* stale, not gone */
-};
-
-/* All that is stored of the URL of a GET, by either scheme, whatever else its keys hold (then it is the purge of a tag). Sets
- * all but `soft`, and `name` only of a tag; in the arena. Thread: any. */
-void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get, struct wr_arena *arena, struct wr_purge *out);
-/* What a text of that scope means ("https://Host/path", "host/path*"...): *out borrows from the arena and the name. false and
- * *why (static) if nothing. Thread: any. */
-bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name, struct wr_arena *arena,
-                   struct wr_purge *out, const char **why) WR_MUST_USE;
-/* An unsafe method has changed it: drops what is stored of a URL or of a group here and in Redis, and what is being
- * fetched of it isn't stored. Nobody waits for other nodes, nothing is written into the journal. Returns how often `purged`
- * will be called, not before this returns, when Redis has confirmed or refused; 0: there is no Redis. Thread: worker. */
-unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *what, void (*purged)(void *ctx, enum wr_err err),
-                              void *ctx);
+/* An unsafe method has changed it: purges it. Nobody waits for other nodes. Returns how often `purged` will be called, not before
+ * this returns, when Redis has confirmed or refused; 0: there is no Redis, or it is away. Thread: worker. */
+unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *what,
+                              void (*purged)(void *ctx, enum wr_err err, struct wr_instant at), void *ctx);
+/* What is done in this process when a purge becomes known, for wr_purges_on_heard(). ctx: struct wr_shared. Thread: any. */
+void wr_flights_heard(void *ctx, const struct wr_purge *purge);
 /* Ends all flights of this worker: what they still wanted is lost. Thread: the worker's. */
 void wr_flights_cut(struct wr_worker *worker);
 /* Frees what it keeps for flights to come. Thread: start, once its loop has ended. */
 void wr_flights_free_spares(struct wr_worker *worker);
-/* Fetches under way of what is purged (NULL: of anything) are not stored, and nobody joins them any more. Thread: any. */
+/* Nobody joins a fetch of what is purged any more, and other nodes don't wait for it. What of it is stored is compared like
+ * everything else. Thread: any. */
 void wr_flights_spoil(struct wr_flights *f, const struct wr_purge *purge);

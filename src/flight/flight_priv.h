@@ -2,6 +2,7 @@
 #pragma once
 
 #include "flight/flight.h"
+#include "purge/journal.h"
 
 #define WR_FLIGHT_MAGIC 0x666c7479u
 #define WR_LOCK_TOKEN 32
@@ -38,13 +39,15 @@ struct wr_flight {
     struct wr_audience *leader; /* NULL once it has left */
     struct wr_news news;    /* object: a reference of the flight's own */
     bool private_news;      /* object only for the leader */
-    bool spoiled;           /* atomic: purged while under way: not to be stored */
+    bool spoiled;           /* atomic: purged while under way: others needn't wait for it */
     int64_t began_us;       /* atomic, monotonic: it knows nothing newer than this */
+    uint64_t began;         /* atomic: the same as the instant that its object carries */
+    uint64_t began_epoch;   /* atomic: of the purges then */
 
     /* the table's, behind its shard's lock */
     bool listed;
-    bool closed;            /* nobody joins it any more, but purges reach it */
-    TAILQ_ENTRY(wr_flight) table_entry;
+    bool closed;            /* atomic: nobody joins it any more, but purges reach it */
+    TAILQ_ENTRY(wr_flight) table_entry, shard_entry;
     bool listed_too;        /* ... of the shard of `too` */
     struct wr_key too;      /* its response's own key, once that is known to be another: in the arena */
     TAILQ_ENTRY(wr_flight) too_entry;
@@ -61,19 +64,16 @@ struct wr_flight {
     struct wr_note nudge;   /* an audience came, was admitted, or left */
 
     struct wr_shelf_read read;      /* LOOK, and again behind the lock */
-    struct wr_shelf_mark mark;      /* what was known of its URL's purges then */
     struct wr_time look_sent;       /* monotonic */
     bool unanswered;                /* by Redis: the last reading failed */
     bool redis_late;                /* it didn't answer in time: nothing else is asked of it for this flight's audience */
 
     struct wr_reader keeper;        /* KEEP */
 
-    struct wr_gens_ask gens_ask;    /* LOOK: is it purged?  ASK, LAND: what it is to carry */
+    struct wr_journal_read catch_up; /* LOOK, LOCK: what has been purged? */
     struct wr_object *verifying;    /* LOOK, LOCK: read, and not known to be good */
     void (*verified)(struct wr_flight *f, struct wr_object *object);
     void (*read_done)(struct wr_flight *f, struct wr_object *object);
-    bool stamp_asked;               /* LAND has asked for what wasn't known */
-    struct wr_buf stamp;            /* its generations */
     struct wr_memory *memory;       /* of landed */
 
     struct wr_call lock_call;       /* LOCK */
@@ -103,7 +103,8 @@ struct wr_flight {
     struct wr_shelf_arrival *arrival; /* what others read while it arrives; or NULL */
     struct wr_object *landed;       /* on its way to Redis */
     enum wr_storing storing;
-    uint64_t superseding;           /* POST's response that is stored: see object.h's supersedes; else 0 */
+    bool superseding;               /* POST's response is to be stored, and what it replaces is purged ... */
+    bool replacing;                 /* ... which the journal hasn't confirmed yet */
     struct wr_corpse corpse;
     struct wr_flight *next_spare;
 
@@ -161,8 +162,8 @@ enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *obje
 /* --- f05_look.c --- */
 /* Puts to Redis the question for what is stored under the flight's key, in place of one that is under way. done() gets what is
  * there once it is known not to be purged, or NULL; f->redis_late says if Redis was late. early: what another node is still
- * fetching will do. mark: what Redis says of the URL's purges is to be known too. false: Redis is away, and done() is never called. */
-bool wr_flight_read(struct wr_flight *f, bool early, bool mark, void (*done)(struct wr_flight *f, struct wr_object *object)) WR_MUST_USE;
+ * fetching will do. false: Redis is away, and done() is never called. */
+bool wr_flight_read(struct wr_flight *f, bool early, void (*done)(struct wr_flight *f, struct wr_object *object)) WR_MUST_USE;
 bool wr_flight_reading(const struct wr_flight *f);
 /* done() will not be called any more; harmless without. */
 void wr_flight_read_cancel(struct wr_flight *f);
@@ -186,19 +187,20 @@ static inline struct wr_time wr_flight_began(const struct wr_flight *f)
     return (struct wr_time){ __atomic_load_n(&f->began_us, __ATOMIC_ACQUIRE) };
 }
 /* It knows nothing older than this moment from here on. */
-static inline void wr_flight_begin_anew(struct wr_flight *f)
+void wr_flight_begin_anew(struct wr_flight *f);
+static inline struct wr_instant wr_flight_instant(const struct wr_flight *f)
 {
-    __atomic_store_n(&f->began_us, f->loop->mono.us, __ATOMIC_RELEASE);
-    __atomic_store_n(&f->spoiled, false, __ATOMIC_RELEASE);
+    return (struct wr_instant){ __atomic_load_n(&f->began, __ATOMIC_ACQUIRE) };
 }
-
-/* --- f50_land.c --- */
-/* Asks for the generations that what is being built will carry, so that they are there when it lands. false: there is nothing to
- * ask. */
-bool wr_flight_ask_generations(struct wr_flight *f);
+static inline void wr_flight_set_instant(struct wr_flight *f, struct wr_instant began)
+{
+    __atomic_store_n(&f->began, began.n, __ATOMIC_RELEASE);
+}
+/* Is what it brings purged already? Then nobody joins it any more. */
+bool wr_flight_is_purged(struct wr_flight *f);
 
 /* --- arrive.c --- */
-/* The head has come and the generations that it asked for: if it is large, other nodes needn't wait until it is whole. */
+/* The head has come: if it is large, other nodes needn't wait until it is whole. */
 void wr_flight_arrive(struct wr_flight *f);
 
 /* --- f10_lock.c --- */
@@ -239,9 +241,9 @@ bool wr_flight_claims(struct wr_flight *f, const struct wr_meta *meta);
 void wr_flight_learn(struct wr_flight *f, const struct wr_head *head);
 
 /* --- purge.c --- */
-/* The answer to an unsafe method is about to be stored for its URL: what is stored there goes, and what is being fetched for it
- * anywhere isn't stored any more, but for what supersedes it under this name. */
-void wr_flight_replace(struct wr_worker *worker, const struct wr_key *primary, uint64_t token);
+/* The answer to an unsafe method is about to be stored for its URL: what is stored there is purged, and what is being fetched for it
+ * anywhere, but for this flight's own object: that carries the instant of this purge. */
+void wr_flight_replace(struct wr_flight *f);
 
 /* --- f50_land.c --- */
 /* Puts a whole response or a marker (VARY, PASS) into both stores, for as long as it is worth keeping. */
@@ -257,6 +259,8 @@ void wr_flights_list_too(struct wr_flights *table, struct wr_flight *f, const st
 void wr_flights_unlist(struct wr_flights *table, struct wr_flight *f);
 /* A solo flight is to be stored, and from here on it is joined like any other. false: one of its key is stored already. */
 bool wr_flights_open(struct wr_flights *table, struct wr_flight *f);
+/* It has been closed, and only now begins to fetch: so it is as good as another one, if there is none. */
+void wr_flights_reopen(struct wr_flights *table, struct wr_flight *f);
 /* Nobody joins it any more; who asks for its key begins another one. Purges still reach it. */
 void wr_flights_close(struct wr_flights *table, struct wr_flight *f);
 void wr_flight_unref(struct wr_flight *f);

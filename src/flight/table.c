@@ -14,6 +14,7 @@ struct wr_flights {
         _Alignas(64) pthread_mutex_t lock;
         struct chain chains[CHAINS];
         struct chain too[CHAINS]; /* by their response's key, through too_entry */
+        struct chain all; /* of this shard, for purges */
     } shards[SHARDS];
 };
 
@@ -23,6 +24,7 @@ struct wr_flights *wr_flights_new(void)
     WR_CHECK(t != NULL);
     for (int i = 0; i < SHARDS; i++) {
         WR_CHECK(pthread_mutex_init(&t->shards[i].lock, NULL) == 0);
+        TAILQ_INIT(&t->shards[i].all);
         for (int j = 0; j < CHAINS; j++) {
             TAILQ_INIT(&t->shards[i].chains[j]);
             TAILQ_INIT(&t->shards[i].too[j]);
@@ -52,9 +54,10 @@ static struct chain *chain_of(struct shard *s, struct wr_hash h)
 }
 
 /* The table's reference goes to the caller. */
-static void take_off(struct chain *chain, struct wr_flight *f)
+static void take_off(struct shard *s, struct wr_flight *f)
 {
-    TAILQ_REMOVE(chain, f, table_entry);
+    TAILQ_REMOVE(chain_of(s, f->order.key.hash), f, table_entry);
+    TAILQ_REMOVE(&s->all, f, shard_entry);
     __atomic_store_n(&f->listed, false, __ATOMIC_RELEASE);
 }
 
@@ -75,11 +78,21 @@ static bool joinable(const struct wr_flight *f, const struct wr_worker *worker)
     return !wr_time_before(wr_flight_began(f), wr_worker_horizon(worker));
 }
 
+static bool is_closed(const struct wr_flight *f)
+{
+    return __atomic_load_n(&f->closed, __ATOMIC_ACQUIRE);
+}
+
+static void set_closed(struct wr_flight *f, bool closed)
+{
+    __atomic_store_n(&f->closed, closed, __ATOMIC_RELEASE);
+}
+
 static struct wr_flight *find_own(struct shard *s, const struct wr_key *key)
 {
     struct wr_flight *f;
     TAILQ_FOREACH(f, chain_of(s, key->hash), table_entry)
-        if (!f->closed && !f->order.solo && same_key(&f->order.key, key))
+        if (!is_closed(f) && !f->order.solo && same_key(&f->order.key, key))
             return f;
     return NULL;
 }
@@ -89,8 +102,8 @@ static struct wr_flight *find(struct shard *s, const struct wr_key *key)
     struct wr_flight *f = find_own(s, key);
     if (f)
         return f;
-    TAILQ_FOREACH(f, too_of(s, key->hash), too_entry) /* what a purge has taken off is no longer listed, and soon not here either */
-        if (__atomic_load_n(&f->listed, __ATOMIC_ACQUIRE) && same_key(&f->too, key))
+    TAILQ_FOREACH(f, too_of(s, key->hash), too_entry) /* behind another lock than its own key's */
+        if (__atomic_load_n(&f->listed, __ATOMIC_ACQUIRE) && !is_closed(f) && same_key(&f->too, key))
             return f;
     return NULL;
 }
@@ -99,6 +112,7 @@ struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_o
                                   bool admitted)
 {
     struct shard *s = shard_of(t, order->key.hash);
+    uint64_t epoch = wr_purges_epoch(order->tenure->worker->shared->purges);
     pthread_mutex_lock(&s->lock);
     struct wr_flight *f = find(s, &order->key), *old = NULL;
     if (f && !joinable(f, order->tenure->worker)) {
@@ -106,13 +120,14 @@ struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_o
         old = here ? f : NULL;
         f = NULL;
         if (here)
-            take_off(chain_of(s, order->key.hash), old);
+            take_off(s, old);
     }
     if (f && a) {
         __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
         pthread_mutex_lock(&f->lock);
         a->flight = f;
         a->admitted = admitted;
+        a->epoch = epoch;
         f->admitted += admitted;
         TAILQ_INSERT_TAIL(&f->audience, a, entry);
         if (f->news.verdict != WR_VERDICT_NONE || f->news.looked || f->news.found)
@@ -134,6 +149,7 @@ bool wr_flights_list(struct wr_flights *t, struct wr_flight *f)
     bool first = f->order.solo || find_own(s, &f->order.key) == NULL;
     if (first) {
         TAILQ_INSERT_TAIL(chain_of(s, f->order.key.hash), f, table_entry);
+        TAILQ_INSERT_TAIL(&s->all, f, shard_entry);
         __atomic_store_n(&f->listed, true, __ATOMIC_RELEASE);
         __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     }
@@ -165,7 +181,7 @@ void wr_flights_close(struct wr_flights *t, struct wr_flight *f)
 {
     struct shard *s = shard_of(t, f->order.key.hash);
     pthread_mutex_lock(&s->lock);
-    f->closed = true;
+    set_closed(f, true);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -196,6 +212,17 @@ static void unlist_too(struct wr_flights *t, struct wr_flight *f)
     wr_flight_unref(f);
 }
 
+void wr_flights_reopen(struct wr_flights *t, struct wr_flight *f)
+{
+    if (f->alone)
+        return;
+    struct shard *s = shard_of(t, f->order.key.hash);
+    pthread_mutex_lock(&s->lock);
+    if (is_closed(f) && f->listed && find_own(s, &f->order.key) == NULL)
+        set_closed(f, false);
+    pthread_mutex_unlock(&s->lock);
+}
+
 void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
 {
     if (f->alone) /* never was */
@@ -205,7 +232,7 @@ void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
     pthread_mutex_lock(&s->lock);
     bool was = f->listed;
     if (was) {
-        take_off(chain_of(s, f->order.key.hash), f);
+        take_off(s, f);
     }
     pthread_mutex_unlock(&s->lock);
     if (was)
@@ -213,8 +240,6 @@ void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
 }
 
 /* --- purges --- */
-
-enum touch { LEAVE, UNLIST, SPOIL };
 
 static bool has_tag(const struct wr_object *o, bool group, struct wr_slice tag)
 {
@@ -227,47 +252,44 @@ static bool has_tag(const struct wr_object *o, bool group, struct wr_slice tag)
     return false;
 }
 
-/* Of a response whose head hasn't come nobody knows the tags: nobody else joins it, and when it lands it is known. */
-static enum touch touch_tagged(struct wr_flight *f, const struct wr_purge *purge)
+/* Of a response whose head hasn't come nobody knows the tags: it is compared when it comes, and whoever joins meanwhile compares
+ * then, too. */
+static bool is_tagged(struct wr_flight *f, const struct wr_purge *purge)
 {
     struct wr_slice tag = purge->name;
     bool group = purge->scope == WR_SCOPE_GROUP;
     if (group && !wr_slice_eq(wr_slice_cut(&tag, ' '), f->order.key.host))
-        return LEAVE;
+        return false;
     pthread_mutex_lock(&f->lock);
     const struct wr_object *o = f->news.object;
-    enum touch touch = o == NULL ? UNLIST : has_tag(o, group, tag) ? SPOIL : LEAVE;
+    bool tagged = o && has_tag(o, group, tag);
     pthread_mutex_unlock(&f->lock);
-    return touch;
+    return tagged;
 }
 
-static enum touch touch_of(struct wr_flight *f, const struct wr_purge *purge)
+static bool is_meant(struct wr_flight *f, const struct wr_purge *purge)
 {
-    bool hit = true;
-    if (purge == NULL)
-        return SPOIL;
     switch (purge->scope) {
     case WR_SCOPE_TAG:
     case WR_SCOPE_GROUP:
-        return touch_tagged(f, purge);
+        return is_tagged(f, purge);
     case WR_SCOPE_URL:
-        hit = wr_hash_eq(f->order.primary.hash, purge->primary) || wr_hash_eq(f->order.primary.hash, purge->other);
-        break;
+        return wr_hash_eq(f->order.primary.hash, purge->primary) || wr_hash_eq(f->order.primary.hash, purge->other);
     case WR_SCOPE_HOST:
-        hit = wr_slice_eq(f->order.key.host, purge->name);
-        break;
+        return wr_slice_eq(f->order.key.host, purge->name);
     case WR_SCOPE_PREFIX:
-        hit = wr_prefix_covers(purge->name, f->order.primary.text, f->order.key.host.len == 0);
-        break;
+        return wr_prefix_covers(purge->name, f->order.primary.text, f->order.key.host.len == 0);
     case WR_SCOPE_ALL:
     case WR_SCOPE_COUNT:
         break;
     }
-    return hit ? SPOIL : LEAVE;
+    return true;
 }
 
+/* It stays in the table: who looks for it finds that it is closed. */
 static void spoil(struct wr_flight *f)
 {
+    set_closed(f, true);
     __atomic_store_n(&f->spoiled, true, __ATOMIC_RELEASE);
     pthread_mutex_lock(&f->lock);
     if (!f->over)
@@ -275,33 +297,15 @@ static void spoil(struct wr_flight *f)
     pthread_mutex_unlock(&f->lock);
 }
 
-static void touch_chain(struct chain *chain, const struct wr_purge *purge, struct chain *off)
-{
-    for (struct wr_flight *f = TAILQ_FIRST(chain), *next; f; f = next) {
-        next = TAILQ_NEXT(f, table_entry);
-        enum touch touch = touch_of(f, purge);
-        if (touch == LEAVE)
-            continue;
-        if (touch == SPOIL)
-            spoil(f);
-        take_off(chain, f);
-        TAILQ_INSERT_TAIL(off, f, table_entry);
-    }
-}
-
-/* All chains are walked: purges are rare, and there are no more flights than fetches under way. */
+/* All shards are gone through: there are no more flights than fetches under way. */
 void wr_flights_spoil(struct wr_flights *t, const struct wr_purge *purge)
 {
-    struct chain off = TAILQ_HEAD_INITIALIZER(off);
-    struct wr_flight *f;
     for (int i = 0; i < SHARDS; i++) {
+        struct wr_flight *f;
         pthread_mutex_lock(&t->shards[i].lock);
-        for (int j = 0; j < CHAINS; j++)
-            touch_chain(&t->shards[i].chains[j], purge, &off);
+        TAILQ_FOREACH(f, &t->shards[i].all, shard_entry)
+            if (!is_closed(f) && is_meant(f, purge))
+                spoil(f);
         pthread_mutex_unlock(&t->shards[i].lock);
-    }
-    while ((f = TAILQ_FIRST(&off)) != NULL) {
-        TAILQ_REMOVE(&off, f, table_entry);
-        wr_flight_unref(f);
     }
 }

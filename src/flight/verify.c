@@ -1,51 +1,73 @@
-/* Has what Redis holds been purged? Mostly that is known here; else Redis is asked for the generations that aren't. */
+/* Has what Redis holds been purged? Mostly that is known here; else the journal is read to its end first. */
 #include "flight/flight_priv.h"
 
-static void finish(struct wr_flight *f, struct wr_object *object, bool good)
+static void finish(struct wr_flight *f, struct wr_object *object)
 {
     void (*known)(struct wr_flight *, struct wr_object *) = f->verified;
     f->verifying = NULL;
-    if (!good)
+    known(f, object);
+}
+
+/* What nobody can prove is validated, not served. */
+static void compare(struct wr_flight *f, struct wr_object *object, struct wr_time as_of)
+{
+    object->checked = wr_time_before(as_of, f->look_sent) ? as_of : f->look_sent;
+    enum wr_purge_state state = wr_purges_check(f->tenure->worker->shared->purges, object);
+    if (state <= WR_PURGE_SOFT) {
+        finish(f, object);
+        return;
+    }
+    if (state == WR_PURGE_UNPROVEN && object->meta.kind == WR_OBJECT_RESPONSE && !f->read.arriving) {
+        wr_object_unref(f->order.stale);
+        f->order.stale = object;
+    } else {
         wr_object_unref(object);
-    known(f, good ? object : NULL);
+    }
+    finish(f, NULL);
 }
 
-static enum wr_gens_state compare(struct wr_flight *f, struct wr_object *object)
+static void on_caught_up(struct wr_journal_read *read, enum wr_journal_answer answer)
 {
-    object->checked = f->look_sent;
-    const struct wr_worker *worker = f->tenure->worker;
-    return wr_gens_compare(worker->shared->gens, object, wr_worker_horizon(worker), &object->checked);
-}
-
-static void on_learnt(struct wr_gens_ask *ask)
-{
-    struct wr_flight *f = WR_CONTAINER(ask, struct wr_flight, gens_ask);
-    f->redis_late |= ask->late;
-    finish(f, f->verifying, compare(f, f->verifying) <= WR_GENS_SOFT);
+    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, catch_up);
+    struct wr_object *object = f->verifying;
+    struct wr_time as_of;
+    f->redis_late |= read->late;
+    f->unanswered = answer == WR_JOURNAL_FAILED;
+    if (answer == WR_JOURNAL_READ && wr_purges_known(f->tenure->worker->shared->purges, f->loop->mono, &as_of)) {
+        compare(f, object, as_of);
+        return;
+    }
+    wr_object_unref(object);
+    finish(f, NULL);
 }
 
 void wr_flight_verify(struct wr_flight *f, struct wr_object *object,
                       void (*known)(struct wr_flight *f, struct wr_object *object))
 {
     struct wr_worker *worker = f->tenure->worker;
+    struct wr_time as_of;
     f->verified = known;
     if (object == NULL) {
         known(f, NULL);
         return;
     }
-    enum wr_gens_state state = compare(f, object);
+    if (wr_purges_known(worker->shared->purges, f->loop->mono, &as_of)) {
+        compare(f, object, as_of);
+        return;
+    }
     f->verifying = object;
-    f->gens_ask.done = on_learnt;
-    if (state != WR_GENS_UNKNOWN ||
-        !wr_gens_learn(worker->shared->gens, worker->link, object, WR_SPAN_S(0), (struct wr_time){ 0 }, &f->gens_ask))
-        finish(f, object, state <= WR_GENS_SOFT);
+    f->catch_up.done = on_caught_up;
+    if (wr_journal_read(&f->catch_up, worker->shared->purges, worker->link, f->tenure->policy->redis.timeout) == WR_OK)
+        return;
+    wr_object_unref(object);
+    finish(f, NULL);
 }
 
 void wr_flight_verify_cancel(struct wr_flight *f)
 {
     if (f->verifying == NULL)
         return;
-    wr_gens_cancel(&f->gens_ask);
+    wr_journal_cancel(&f->catch_up);
     wr_object_unref(f->verifying);
     f->verifying = NULL;
 }

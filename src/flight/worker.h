@@ -4,7 +4,6 @@
  * theirs. Thread: the worker's own; `struct wr_shared` is made at the start and its parts are safe for any thread. */
 #pragma once
 
-#include "cache/generations.h"
 #include "cache/memory.h"
 #include "cache/near.h"
 #include "cache/shelf.h"
@@ -14,6 +13,7 @@
 #include "origin/exchange.h"
 #include "policy/policy.h"
 #include "redis/herald.h"
+#include "purge/purges.h"
 #include "redis/link.h"
 
 struct wr_flights;
@@ -26,7 +26,7 @@ struct wr_batch;
 
 struct wr_shared {
     struct wr_memory *memory;      /* NULL: memory: off */
-    struct wr_gens *gens;          /* what has been purged */
+    struct wr_purges *purges;      /* what has been purged */
     struct wr_flights *flights;
     struct wr_passes *passes;      /* for what nobody queues */
     struct wr_purger *purger;

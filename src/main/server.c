@@ -9,14 +9,18 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "base/rand.h"
 #include "cache/cache_status.h"
 #include "cache/passes.h"
-#include "flight/purger.h"
+#include "flight/flight.h"
 #include "log/log.h"
 #include "main/changes.h"
 #include "main/crew.h"
 #include "main/load.h"
 #include "main/systemd.h"
+#include "purge/feed.h"
+#include "purge/purger.h"
+#include "redis/evictions.h"
 #include "redis/keys.h"
 #include "redis/node.h"
 #include "stats/stats.h"
@@ -36,7 +40,10 @@ struct server {
     struct wr_link *link; /* the main loop's own: heartbeats, purges, checks */
     struct wr_shelf *shelf;
     struct wr_node *node;
-    char node_name[128];
+    struct wr_feed *feed;
+    struct wr_evictions *evictions;
+    char node_name[128], link_name[128]; /* among nodes; in Redis's list of clients */
+    struct wr_buf purges_key; /* the journal's */
     LIST_HEAD(, purge) purges; /* that the admin listener waits for */
     struct event *signals[4];
     struct wr_timer tick, drain, opening;
@@ -77,8 +84,8 @@ static void check_own(struct server *s, struct wr_object *object)
 static void on_key(struct server *s, struct wr_slice key)
 {
     struct wr_hash hash;
-    wr_gens_changed(s->shared.gens, s->link, key);
-    wr_purger_heard(s->shared.purger, key);
+    if (wr_slice_eq(key, wr_buf_slice(&s->purges_key)))
+        wr_feed_heard(s->feed, false);
     if (!wr_keys_cache_hash(&s->policy->redis, key, &hash))
         return;
     wr_passes_end(s->shared.passes, hash);
@@ -93,8 +100,8 @@ static void on_key(struct server *s, struct wr_slice key)
     }
 }
 
-/* When it hears again, copies from before aren't trusted, but they stay: Redis is asked for each, as soon as a worker can. The journal
- * goes first, so that what was purged meanwhile is gone before it could be validated. */
+/* When it hears again, copies from before aren't trusted, but they stay: Redis is asked for each, as soon as a worker can, and the
+ * journal is read first, so that what was purged meanwhile is gone before it could be validated. */
 static void on_change(void *ctx, enum wr_herald_news news, struct wr_slice key)
 {
     struct server *s = ctx;
@@ -103,22 +110,26 @@ static void on_change(void *ctx, enum wr_herald_news news, struct wr_slice key)
         on_key(s, key);
         return;
     case WR_HERALD_FLUSH:
-        wr_gens_changed(s->shared.gens, s->link, key);
         if (s->shared.memory)
             wr_memory_clear(s->shared.memory);
         break;
     case WR_HERALD_BACK:
-        wr_gens_turn(s->shared.gens);
         break;
     }
-    wr_purger_heard(s->shared.purger, key);
-    wr_gens_warm(s->shared.gens, s->link);
+    wr_purger_disturbed(s->shared.purger);
+    wr_feed_heard(s->feed, true);
 }
 
 static void on_nodes(void *ctx, unsigned nodes)
 {
     struct server *s = ctx;
     wr_local_limits_nodes(s->shared.local, nodes);
+}
+
+static void on_node(void *ctx, struct wr_slice name)
+{
+    struct server *s = ctx;
+    wr_purger_saw(s->shared.purger, name);
 }
 
 /* --- stopping --- */
@@ -367,18 +378,21 @@ static void open_redis(struct server *s)
     if (!s->policy->redis.enabled)
         return;
     char name[160];
-    snprintf(name, sizeof name, "weir:%s:main", s->node_name);
+    snprintf(name, sizeof name, "weir:%s:main", s->link_name);
     s->link = wr_link_new(&s->loop, s->policy, name);
     s->shelf = wr_shelf_new(&s->loop, s->policy, s->link);
-    s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name, on_nodes, s);
-    snprintf(name, sizeof name, "weir:%s:herald", s->node_name);
+    s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name, &(struct wr_node_ear){ on_nodes, on_node, s });
+    snprintf(name, sizeof name, "weir:%s:herald", s->link_name);
     s->shared.herald = wr_herald_new(&s->loop, s->policy, name, on_change, s);
-    wr_gens_listen(s->shared.gens, s->shared.herald);
+    wr_purges_share(s->shared.purges, &s->policy->redis, s->shared.herald, s->node_name);
+    wr_keys_purges(&s->purges_key, &s->policy->redis);
+    s->feed = wr_feed_new(&s->loop, s->policy, s->shared.purges, s->link);
+    s->evictions = wr_evictions_new(&s->loop, s->policy, s->link);
 }
 
 static void open_purger(struct server *s)
 {
-    s->shared.purger = wr_purger_new(&s->loop, s->policy, &s->shared, s->link, s->shelf, s->node_name);
+    s->shared.purger = wr_purger_new(&s->loop, s->policy, s->shared.purges, s->link, s->shelf, s->node_name);
 }
 
 static bool open_admin(struct server *s)
@@ -406,10 +420,12 @@ static void watch_signals(struct server *s)
     }
 }
 
-/* Several daemons may run on one host: the name of a node is unlike any other's. */
+/* Several daemons may run on one host, and containers may have the same host name and the same process number: the name of a node
+ * is unlike any other's all the same. */
 static void name_node(struct server *s)
 {
-    snprintf(s->node_name, sizeof s->node_name, "%.80s-%ld", s->policy->server_name, (long) getpid());
+    snprintf(s->link_name, sizeof s->link_name, "%.80s-%ld", s->policy->server_name, (long) getpid());
+    snprintf(s->node_name, sizeof s->node_name, "%.100s.%08llx", s->link_name, (unsigned long long) (wr_rand_u64() >> 32));
 }
 
 static void say_ready(struct server *s)
@@ -448,8 +464,9 @@ static void fill_shared(struct server *s)
     s->shared.name = wr_buf_slice(&name);
     s->shared.memory = p->memory ? wr_memory_new(p->memory_size, p->memory_max_object) : NULL;
     s->shared.passes = wr_passes_new();
-    s->shared.gens = wr_gens_new(p->redis.enabled ? &p->redis : NULL);
+    s->shared.purges = wr_purges_new(p->redis.enabled);
     s->shared.flights = wr_flights_new();
+    wr_purges_on_heard(s->shared.purges, wr_flights_heard, &s->shared);
     s->shared.local = wr_local_limits_new(LOCAL_LIMITS);
     s->shared.backends = wr_backends_new();
 }
@@ -469,11 +486,14 @@ static void close_all(struct server *s)
         wr_node_free(s->node);
     if (s->shelf)
         wr_shelf_free(s->shelf);
-    wr_purger_free(s->shared.purger);
-    wr_gens_free(s->shared.gens);
-    wr_passes_free(s->shared.passes);
+    wr_feed_free(s->feed);
+    wr_evictions_free(s->evictions);
     if (s->link)
         wr_link_free(s->link);
+    wr_purger_free(s->shared.purger);
+    wr_purges_free(s->shared.purges);
+    wr_passes_free(s->shared.passes);
+    wr_buf_fini(&s->purges_key);
     wr_backends_free(s->shared.backends);
     wr_local_limits_free(s->shared.local);
     wr_flights_free(s->shared.flights);
@@ -521,7 +541,7 @@ int wr_server_run(struct wr_policy *policy)
         open_redis(&s);
         open_purger(&s);
         wr_backends_watch(s.shared.backends, &s.loop, policy);
-        s.crew = wr_crew_new(&s.shared, policy, s.node_name, s.listeners, s.listener_count, &s.loop, crew_gone, &s);
+        s.crew = wr_crew_new(&s.shared, policy, s.link_name, s.listeners, s.listener_count, &s.loop, crew_gone, &s);
         ok = open_admin(&s);
     }
     if (ok) {

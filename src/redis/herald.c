@@ -151,21 +151,18 @@ static void log_refusal(struct wr_herald *h, const struct wr_reply *reply, const
 static void ask_tracking(struct wr_herald *h, int64_t id)
 {
     const struct wr_policy_redis *p = &h->policy->redis;
-    struct wr_buf cache = { 0 }, gen = { 0 }, purges = { 0 };
+    struct wr_buf cache = { 0 }, purges = { 0 };
     char number[24];
     int len = snprintf(number, sizeof number, "%" PRId64, id);
     wr_keys_prefix(&cache, p, "cache");
-    wr_keys_prefix(&gen, p, "gen");
     wr_keys_purges(&purges, p);
     struct wr_slice argv[] = {
         WR_SLICE("CLIENT"), WR_SLICE("TRACKING"), WR_SLICE("ON"),     WR_SLICE("REDIRECT"),
         wr_slice(number, (size_t) len),           WR_SLICE("BCAST"),  WR_SLICE("PREFIX"),
-        wr_buf_slice(&cache),                     WR_SLICE("PREFIX"), wr_buf_slice(&gen),
-        WR_SLICE("PREFIX"), wr_buf_slice(&purges),
+        wr_buf_slice(&cache),                     WR_SLICE("PREFIX"), wr_buf_slice(&purges),
     };
     wr_pipe_say(&h->pipe, sizeof argv / sizeof argv[0], argv);
     wr_buf_fini(&cache);
-    wr_buf_fini(&gen);
     wr_buf_fini(&purges);
     h->phase = WR_HERALD_ASKED_TRACKING;
 }

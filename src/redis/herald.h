@@ -1,6 +1,6 @@
 /* The process's one subscribed connection: it hears how fetches ended on other nodes (pub/sub) and what
- * changed in Redis (CLIENT TRACKING, BCAST over the prefixes of cached responses and generations and over the journal of
- * purges, RESP2).
+ * changed in Redis (CLIENT TRACKING, BCAST over the prefix of cached responses and over the journal of purges,
+ * RESP2).
  *
  * Tracking is redirected to the very connection that asks for it, before it subscribes: so the connection's
  * life is tracking's life, and one PING on it proves that all that changed before the PING has been reported.

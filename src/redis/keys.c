@@ -89,27 +89,6 @@ void wr_keys_flight(struct wr_buf *out, const struct wr_policy_redis *p, struct 
     add_hash(out, hash);
 }
 
-void wr_keys_generation(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice scope,
-                        struct wr_slice name)
-{
-    wr_keys_prefix(out, p, "gen");
-    wr_buf_add_slice(out, scope);
-    wr_buf_add_char(out, ':');
-    add_name(out, name);
-}
-
-void wr_keys_url_generation(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash)
-{
-    wr_keys_prefix(out, p, "gen");
-    wr_buf_add_str(out, "url:");
-    add_hash(out, hash);
-}
-
-void wr_keys_prefixes(struct wr_buf *out, const struct wr_policy_redis *p)
-{
-    wr_buf_printf(out, "%s:%s:gen:prefixes", p->namespace_, p->keyspace);
-}
-
 void wr_keys_limit(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice policy,
                    struct wr_slice identity)
 {

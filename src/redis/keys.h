@@ -21,14 +21,6 @@ void wr_keys_lock(struct wr_buf *out, const struct wr_policy_redis *p, struct wr
 void wr_keys_variants(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash primary);
 /* Channel: how its fetch ended. */
 void wr_keys_flight(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
-/* STRING: the generation of a tag, a host, everything. scope: one of ours ("tag", "group", "host", "all"); name: any
- * octets; with braces or over 128 octets its hash stands for it. */
-void wr_keys_generation(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice scope,
-                        struct wr_slice name);
-/* STRING: when that response's URL was purged last; the same slot as the response's. */
-void wr_keys_url_generation(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
-/* HASH: the generations of purged prefixes, by prefix. */
-void wr_keys_prefixes(struct wr_buf *out, const struct wr_policy_redis *p);
 /* STRING, HASH or ZSET by algorithm. policy: the limit's name. identity: likewise. */
 void wr_keys_limit(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice policy,
                    struct wr_slice identity);

@@ -452,9 +452,9 @@ static struct wr_wire *put_script(struct wr_link *link, enum wr_script script, s
     return w;
 }
 
-int64_t wr_link_clock(const struct wr_link *link, struct wr_time at)
+struct wr_time wr_link_since(const struct wr_link *link)
 {
-    return wr_time_before(at, link->pipe.opened_at) ? 0 : wr_clock_at(&link->clock, at);
+    return link->pipe.opened_at;
 }
 
 struct wr_span wr_link_ahead(const struct wr_link *link)

@@ -53,12 +53,11 @@ enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr
 void wr_link_tell(struct wr_link *link, size_t argc, const struct wr_slice *argv);
 void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count,
                          const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args);
-/* Redis's clock at `at` (monotonic), in microseconds, or earlier than it was. 0: not known yet, or `at` was before the connection: who
- * answers now may be another server, or may have lost what it knew. */
-int64_t wr_link_clock(const struct wr_link *link, struct wr_time at);
+/* Since when it has been connected (monotonic). */
+struct wr_time wr_link_since(const struct wr_link *link);
 /* How far Redis's clock is ahead of our wall clock (negative: behind), to within a round trip. 0 as long as that isn't known. */
 struct wr_span wr_link_ahead(const struct wr_link *link);
-/* Keeps these fresh: asks for the time, unless it has been asked within a second or the link isn't ready. */
+/* Keeps that fresh: asks for the time, unless it has been asked within a second or the link isn't ready. */
 void wr_link_learn_clock(struct wr_link *link);
 /* The asker no longer wants to know. Harmless on a call that is not under way (zeroed or done). */
 void wr_call_cancel(struct wr_call *call);

@@ -18,8 +18,7 @@ struct wr_node {
     struct wr_loop *loop;
     struct wr_policy *policy;
     struct wr_link *link;
-    void (*counted)(void *ctx, unsigned nodes);
-    void *ctx;
+    struct wr_node_ear ear;
     struct wr_timer timer;
     struct wr_call call, figures;
     struct wr_buf name, set_key, hash_key;
@@ -43,16 +42,24 @@ static void write_digits(struct digits *d, uint64_t n)
     d->slice = wr_slice(at, (size_t) (end - at));
 }
 
+struct wr_span wr_node_lifetime(const struct wr_policy_redis *redis)
+{
+    const struct wr_span least = WR_SPAN_S(5), wanted = { redis->max_staleness.us + WR_SPAN_S(2).us };
+    return wanted.us > least.us ? wanted : least;
+}
+
 static void on_counted(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_node *node = WR_CONTAINER(call, struct wr_node, call);
-    int64_t count = wr_reply_int(reply);
-    if (err != WR_OK || wr_reply_kind(reply) != WR_REPLY_INTEGER || count < 1 || count > INT32_MAX)
+    size_t count = wr_reply_count(reply);
+    if (err != WR_OK || count < 1 || count > INT32_MAX)
         return;
+    for (size_t i = 0; node->ear.saw && i < count; i++)
+        node->ear.saw(node->ear.ctx, wr_reply_slice(wr_reply_at(reply, i)));
     if ((unsigned) count == node->last)
         return;
     node->last = (unsigned) count;
-    node->counted(node->ctx, node->last);
+    node->ear.counted(node->ear.ctx, node->last);
 }
 
 /* Something else stands there, which isn't ours to keep. */
@@ -73,7 +80,7 @@ static void tell_figures(struct wr_node *node)
     write_digits(&seen, (uint64_t) wr_time_s(node->loop->now));
     write_digits(&workers, node->policy->workers);
     write_digits(&requests, wr_stats_sum(WR_STAT_requests));
-    write_digits(&lifetime, (uint64_t) wr_span_ms(WR_NODE_LIFETIME));
+    write_digits(&lifetime, (uint64_t) wr_span_ms(wr_node_lifetime(&node->policy->redis)));
     struct wr_slice key = wr_buf_slice(&node->hash_key);
     struct wr_slice argv[] = {
         WR_SLICE("HSET"),    key,
@@ -114,7 +121,7 @@ static void on_beat(struct wr_timer *timer)
         return;
     }
     struct digits lifetime;
-    write_digits(&lifetime, (uint64_t) wr_span_ms(WR_NODE_LIFETIME));
+    write_digits(&lifetime, (uint64_t) wr_span_ms(wr_node_lifetime(&node->policy->redis)));
     struct wr_slice key = wr_buf_slice(&node->set_key);
     enum wr_err err = wr_link_script(node->link, &node->call, WR_SPAN_S(1), WR_SCRIPT_NODES, 1, &key, 2,
                                      (struct wr_slice[]){ wr_buf_slice(&node->name), lifetime.slice });
@@ -125,16 +132,15 @@ static void on_beat(struct wr_timer *timer)
     wr_timer_set(timer, err == WR_OK ? (struct wr_span){ BEAT_US * 9 / 10 + spread } : RETRY);
 }
 
-struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link,
-                            const char *name, void (*counted)(void *ctx, unsigned nodes), void *ctx)
+struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link, const char *name,
+                            const struct wr_node_ear *ear)
 {
     struct wr_node *node = calloc(1, sizeof *node);
     WR_CHECK(node != NULL);
     node->loop = loop;
     node->policy = wr_policy_ref(policy);
     node->link = link;
-    node->counted = counted;
-    node->ctx = ctx;
+    node->ear = *ear;
     node->call.done = on_counted;
     node->figures.done = on_told;
     node->started = wr_time_wall();

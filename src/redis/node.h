@@ -1,7 +1,7 @@
 /* A node's heartbeat: tells the fleet that this node lives and what it does, and counts who else does.
  *
  * Every second the node enters itself into the ZSET {ns}:{ks}:nodes, scored by Redis's own clock, and
- * learns how many entries are younger than WR_NODE_LIFETIME (nodes.lua: one call, no KEYS, no SCAN, no
+ * learns how many entries are younger than wr_node_lifetime() (nodes.lua: one call, no KEYS, no SCAN, no
  * clock of ours); and it writes the HASH {ns}:{ks}:node:<name> (pid, started, seen, workers, requests)
  * with the same lifetime, for weirctl and dashboards. Two keys, two slots, no script over both. Thread:
  * the loop's owner. */
@@ -9,15 +9,21 @@
 
 #include "redis/link.h"
 
-#define WR_NODE_LIFETIME WR_SPAN_S(5) /* silent for so long: not counted any more */
+/* Silent for so long: not counted any more. Longer than a node that can't hear trusts what it holds. */
+struct wr_span wr_node_lifetime(const struct wr_policy_redis *redis);
 
 struct wr_node;
 
-/* name: which node of the fleet this is; two nodes of one name count as one. counted: called when the number
- * of living nodes (this one included, never 0) is first known and whenever it has changed; while Redis is
- * away the last count stands. link: borrowed, must outlive the node. */
-struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link,
-                            const char *name, void (*counted)(void *ctx, unsigned nodes), void *ctx);
+struct wr_node_ear {
+    /* the number of living nodes (this one included, never 0), when it is first known and whenever it has changed; while Redis is
+     * away the last count stands */
+    void (*counted)(void *ctx, unsigned nodes);
+    void (*saw)(void *ctx, struct wr_slice name); /* each that lives, every time; may be NULL */
+    void *ctx;
+};
+/* name: which node of the fleet this is; two nodes of one name count as one. link: borrowed, must outlive the node. */
+struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link, const char *name,
+                            const struct wr_node_ear *ear);
 /* Whether the fleet has been told that this node lives, once at least. */
 bool wr_node_counted(const struct wr_node *node);
 /* Takes the node off the list, if Redis is near (the loop must turn once more for that to be sent). */

@@ -39,10 +39,9 @@ static void go_on(struct wr_txn *t)
     wr_txn_wake(t);
 }
 
-static void on_purged(void *ctx, enum wr_err err)
+/* Redis away: it is told when it is back. */
+static void answered(struct wr_invalidation *i)
 {
-    struct wr_invalidation *i = ctx;
-    (void) err; /* Redis away: nobody can read the old state from it either, and it isn't trusted when it comes back */
     if (--i->open > 0)
         return;
     if (i->txn)
@@ -51,10 +50,17 @@ static void on_purged(void *ctx, enum wr_err err)
         free(i);
 }
 
+static void on_purged(void *ctx, enum wr_err err, struct wr_instant at)
+{
+    (void) err;
+    (void) at;
+    answered(ctx);
+}
+
 static void on_check(struct wr_shelf_check *check, bool same)
 {
     (void) same;
-    on_purged(WR_CONTAINER(check, struct wr_invalidation, check), WR_OK);
+    answered(WR_CONTAINER(check, struct wr_invalidation, check));
 }
 
 /* The answer to a POST takes the target's place: its flight has told Redis on this very link, so that whatever is asked there

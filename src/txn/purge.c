@@ -6,7 +6,7 @@
  *   ... with Soft-Purge: 1 or Fastly-Soft-Purge: 1   stale instead of gone
  *
  * The answer comes when the fleet has heard. */
-#include "flight/purger.h"
+#include "purge/purger.h"
 #include "http/tags.h"
 #include "txn/txn.h"
 

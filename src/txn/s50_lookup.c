@@ -144,20 +144,13 @@ static bool usable(const struct wr_txn *t, const struct wr_object *object)
     return wr_object_freshness(object, t->worker->loop.now).us > 0 && !(object->meta.flags & WR_OF_NO_CACHE);
 }
 
-/* Softly purged: by what it belongs to, by its URL, or by the URL whose variant it is. */
-static bool softened(struct wr_txn *t, struct wr_object *object)
-{
-    struct wr_time fetched = object->meta.request_time;
-    return wr_time_before(fetched, object->softened) || (t->marker && wr_time_before(fetched, t->marker->softened)) ||
-           wr_gens_check(t->worker->shared->gens, object, wr_worker_horizon(t->worker)) == WR_GENS_SOFT;
-}
-
 /* What was softly purged is served while it is refreshed behind, unless its origin has forbidden to serve anything stale. */
 static enum wr_reuse reuse_of(struct wr_txn *t, struct wr_object *object)
 {
     enum wr_reuse reuse =
         wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, wr_rand_unit());
-    if ((reuse != WR_REUSE_FRESH && reuse != WR_REUSE_EARLY) || !softened(t, object))
+    if ((reuse != WR_REUSE_FRESH && reuse != WR_REUSE_EARLY) ||
+        wr_purges_check(t->worker->shared->purges, object) != WR_PURGE_SOFT)
         return reuse;
     return object->meta.flags & WR_OF_MUST_REVALIDATE ? WR_REUSE_VALIDATE : WR_REUSE_STALE_SERVE;
 }
@@ -210,8 +203,11 @@ static struct wr_object *get(struct wr_txn *t, const struct wr_key *key)
     if (object)
         return object;
     object = wr_memory_get(memory, key->hash, key->text);
-    if (object)
-        wr_near_found(t->worker->near, object, now);
+    if (object == NULL)
+        return NULL;
+    wr_near_found(t->worker->near, object, now);
+    if (t->worker->shelf)
+        wr_shelf_show(t->worker->shelf, object);
     return object;
 }
 
@@ -250,18 +246,14 @@ static void forget_candidates(struct wr_txn *t)
     t->stale = t->copy = NULL;
 }
 
-/* What has been purged is no longer there. What may have been is looked for in Redis, and not validated: a purge isn't undone by
- * a 304. */
-static struct wr_object *unpurged(struct wr_txn *t, struct wr_object *object)
+/* What has been purged is no longer there, and is not validated: a purge isn't undone by a 304. What can't be proven is. */
+static struct wr_object *unpurged(struct wr_txn *t, struct wr_object *object, bool *proven)
 {
     struct wr_shared *shared = t->worker->shared;
-    enum wr_gens_state state = wr_gens_check(shared->gens, object, wr_worker_horizon(t->worker));
-    if (state <= WR_GENS_SOFT)
+    enum wr_purge_state state = wr_purges_check(shared->purges, object);
+    *proven = state <= WR_PURGE_SOFT;
+    if (state != WR_PURGE_GONE)
         return object;
-    if (state == WR_GENS_UNKNOWN) {
-        t->copy = object;
-        return NULL;
-    }
     wr_memory_drop_if(shared->memory, object);
     wr_object_unref(object);
     return NULL;
@@ -281,11 +273,12 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
             fetch_ahead(t);
         object = chosen(t, get(t, &t->key));
     }
+    bool proven = true;
     if (object)
-        object = unpurged(t, object);
+        object = unpurged(t, object, &proven);
     if (object == NULL)
         return board(t, fwd, true);
-    if (!trusted(t, object)) {
+    if (!proven || !trusted(t, object)) {
         if (object->meta.kind == WR_OBJECT_RESPONSE && !wr_rules_is_for(&t->route->cache, &t->rules, object))
             return wr_txn_consider(t, object, false); /* of no use to it either way */
         if (object->meta.kind == WR_OBJECT_RESPONSE) {

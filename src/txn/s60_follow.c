@@ -74,6 +74,8 @@ static enum wr_txn_stage take_stored(struct wr_txn *t, struct wr_object *object)
 
 static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
 {
+    if (news->after_purge && wr_purges_check(t->worker->shared->purges, news->object) == WR_PURGE_GONE)
+        return look_up_again(t); /* by something that nobody knew of when it boarded */
     if (!fits(t, news))
         return learn_marker(t, news->marker);
     if (news->from_store)

@@ -1,12 +1,7 @@
 -- Makes a response visible whose pieces are still to come, where nothing is stored, or what another fetch has left arriving.
--- KEYS: the response's hash, its URL's generation, its fetch lock.  ARGV: the lock's token, milliseconds to live, key, meta, head,
--- what its URL's generation was before the fetch began.
--- Gives 0: the lock is somebody else's by now, its URL has been purged meanwhile, or something is stored.
-local text = redis.pcall('GET', KEYS[2])
-if type(text) ~= 'string' then
-    text = ''
-end
-if text ~= ARGV[6] or redis.pcall('GET', KEYS[3]) ~= ARGV[1] then
+-- KEYS: the response's hash, its fetch lock.  ARGV: the lock's token, milliseconds to live, key, meta, head.
+-- Gives 0: the lock is somebody else's by now, or something is stored.
+if redis.pcall('GET', KEYS[2]) ~= ARGV[1] then
     return 0
 end
 if redis.call('EXISTS', KEYS[1]) == 1 and type(redis.pcall('HGET', KEYS[1], 'arriving')) ~= 'string' then

@@ -1,12 +1,21 @@
--- Appends to the journal of purges.  KEYS: the stream.  ARGV: most entries, milliseconds for which it is kept, then fields and
--- values.  Gives the entry's id.
-local fields = {}
-for i = 3, #ARGV do
-    fields[i - 2] = ARGV[i]
+--@include journal_common.lua
+-- Appends a purge.  KEYS: the stream.  ARGV: an instant that its id must not be before, most entries, milliseconds for which they
+-- are kept, then fields and values.  Gives the id.
+if not there() then
+    create(later(clock(), ARGV[1]))
 end
-if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then
-    redis.call('UNLINK', KEYS[1])
+local from, now = since(), clock()
+local oldest = parse(now) - tonumber(ARGV[3])
+local gone = redis.call('XTRIM', stream, 'MAXLEN', '~', ARGV[2]) + redis.call('XTRIM', stream, 'MINID', '~', text(oldest, 0))
+local id = later(later(now, ARGV[1]), after(last_id()))
+if gone > 0 then
+    local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+    from = later(from, first and first[1] or id)
 end
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(fields))
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+local fields = { 'since', from }
+for i = 4, #ARGV do
+    fields[#fields + 1] = ARGV[i]
+end
+redis.call('XADD', stream, id, unpack(fields))
+redis.call('PEXPIRE', stream, ARGV[3])
 return id

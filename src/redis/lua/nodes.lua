@@ -1,5 +1,5 @@
 -- A node says that it lives, and learns how many do.  KEYS: the sorted set of nodes, scored by when each spoke last on
--- Redis's clock.  ARGV: the node's name, milliseconds after which silence is death; 0 leaves.  Gives the count.
+-- Redis's clock.  ARGV: the node's name, milliseconds after which silence is death; 0 leaves.  Gives their names.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local patience = tonumber(ARGV[2])
@@ -15,4 +15,4 @@ if patience > 0 then
 else
     redis.call('ZREM', KEYS[1], ARGV[1])
 end
-return redis.call('ZCARD', KEYS[1])
+return redis.call('ZRANGE', KEYS[1], 0, -1)

@@ -65,13 +65,6 @@ void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key
     wr_link_tell(link, 0, keys);
 }
 
-int64_t wr_link_clock(const struct wr_link *link, struct wr_time at)
-{
-    (void) link;
-    (void) at;
-    return 0;
-}
-
 void wr_link_learn_clock(struct wr_link *link)
 {
     (void) link;
@@ -184,13 +177,12 @@ void outside_answer_read(enum wr_err err, struct wr_object *object)
     read->done(read, err, object);
 }
 
-void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, const struct wr_shelf_mark *mark,
-                  struct wr_shelf_arrival *arrived, void (*written)(void *ctx, enum wr_err err), void *ctx)
+void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, struct wr_shelf_arrival *arrived,
+                  void (*written)(void *ctx, enum wr_err err), void *ctx)
 {
     (void) s;
     (void) object;
     (void) keep;
-    (void) mark;
     (void) arrived;
     WR_CHECK(outside.put_count < OUTSIDE_MOST);
     outside.puts[outside.put_count].written = written;
@@ -205,16 +197,6 @@ void outside_answer_put(size_t i, enum wr_err err)
     memmove(&outside.puts[i], &outside.puts[i + 1], (outside.put_count - i) * sizeof outside.puts[0]);
     if (written)
         written(ctx, err);
-}
-
-void wr_shelf_purge(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash, struct wr_time soft, uint64_t token,
-                    void (*purged)(void *ctx, enum wr_err err), void *ctx)
-{
-    (void) soft;
-    (void) token;
-    (void) host;
-    (void) hash;
-    wr_shelf_put(s, NULL, WR_SPAN_NONE, NULL, NULL, purged, ctx);
 }
 
 void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant, struct wr_span keep)
@@ -233,13 +215,12 @@ void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash
 }
 
 struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *object, const struct wr_shelf_lock *lock,
-                                         struct wr_span keep, const struct wr_shelf_mark *mark, void (*alive)(void *ctx), void *ctx)
+                                         struct wr_span keep, void (*alive)(void *ctx), void *ctx)
 {
     (void) s;
     (void) object;
     (void) lock;
     (void) keep;
-    (void) mark;
     (void) alive;
     (void) ctx;
     return NULL;

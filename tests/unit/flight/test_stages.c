@@ -91,14 +91,17 @@ static const struct wr_head *response(const char *text)
     return &head;
 }
 
-/* With Redis's generations what is found has to be verified by another question. */
+/* With a journal in Redis what is found has to be verified by another question. */
 static void world_begin(bool verified)
 {
     const struct wr_route *route = &w.policy->routes[0];
     outside = (struct outside){ .link_ready = true };
     w.shared.herald = (struct wr_herald *) &outside;
     w.shared.passes = wr_passes_new();
-    w.shared.gens = wr_gens_new(verified ? &w.policy->redis : NULL);
+    w.shared.purges = wr_purges_new(verified);
+    if (verified)
+        wr_purges_share(w.shared.purges, &w.policy->redis, w.shared.herald, "test");
+    wr_purges_on_heard(w.shared.purges, wr_flights_heard, &w.shared);
     w.shared.memory = wr_memory_new(1 << 20, 1 << 16);
     w.shared.flights = wr_flights_new();
     w.shared.local = wr_local_limits_new(1);
@@ -144,7 +147,7 @@ static void world_end(void)
     wr_flights_free_spares(&w.worker);
     wr_tenure_unref(w.worker.tenure);
     wr_flights_free(w.shared.flights);
-    wr_gens_free(w.shared.gens);
+    wr_purges_free(w.shared.purges);
     wr_passes_free(w.shared.passes);
     wr_memory_free(w.shared.memory);
     wr_local_limits_free(w.shared.local);
@@ -173,16 +176,21 @@ static void each(void (*happen)(size_t), size_t count)
         may(happen, i);
 }
 
+#define ANSWERS 6
+
 static void call_says(size_t arg)
 {
     redisReply ok = { .type = REDIS_REPLY_STATUS, .str = (char[]){ "OK" }, .len = 2 }, nil = { .type = REDIS_REPLY_NIL },
                       error = { .type = REDIS_REPLY_ERROR, .str = (char[]){ "ERR no" }, .len = 6 };
-    const redisReply *replies[] = { &ok, &nil, &error };
-    size_t kind = arg % 5;
-    if (kind < 3)
-        outside_answer_call(arg / 5, WR_OK, (const struct wr_reply *) replies[kind]);
+    redisReply since = { .type = REDIS_REPLY_STRING, .str = (char[]){ "0-1" }, .len = 3 }, there = { .type = REDIS_REPLY_INTEGER, .integer = 1 },
+               none = { .type = REDIS_REPLY_ARRAY }, *parts[] = { &since, &there, &since, &none },
+               journal = { .type = REDIS_REPLY_ARRAY, .elements = 4, .element = parts };
+    const redisReply *replies[] = { &ok, &nil, &error, &journal };
+    size_t kind = arg % ANSWERS;
+    if (kind < ANSWERS - 2)
+        outside_answer_call(arg / ANSWERS, WR_OK, (const struct wr_reply *) replies[kind]);
     else
-        outside_answer_call(arg / 5, kind == 3 ? WR_ERR_TIMEOUT : WR_ERR_REDIS_AWAY, NULL);
+        outside_answer_call(arg / ANSWERS, kind == ANSWERS - 2 ? WR_ERR_TIMEOUT : WR_ERR_REDIS_AWAY, NULL);
 }
 
 static struct wr_flow *coming; /* what was found in pieces */
@@ -190,18 +198,13 @@ static struct wr_flow *coming; /* what was found in pieces */
 static struct wr_object *found(enum wr_object_kind kind, struct wr_span lifetime, struct wr_flow *flow)
 {
     struct wr_object like = { .key = w.order.key.text, .head = WR_SLICE("HTTP/1.1 200 OK\r\n") };
-    struct wr_buf stamp = { 0 };
+    like.began = wr_purges_begin(w.shared.purges);
     like.meta = (struct wr_meta){ .kind = kind, .status = 200, .lifetime = lifetime, .swr = WR_SPAN_NONE, .sie = WR_SPAN_NONE,
                                   .version = 7, .request_time = { w.worker.loop.now.us - 2 * WR_US_PER_S } };
     like.meta.response_time = like.meta.request_time;
     if (kind == WR_OBJECT_VARY)
         like.head = WR_SLICE("0123456789abcdef accept-language");
-    struct wr_object *plain = wr_object_new(&like, flow);
-    wr_gens_stamp(w.shared.gens, plain, w.worker.loop.mono, &stamp);
-    like.generations = wr_buf_slice(&stamp);
     struct wr_object *object = wr_object_new(&like, flow);
-    wr_object_unref(plain);
-    wr_buf_fini(&stamp);
     wr_flow_unref(flow);
     return object;
 }
@@ -305,9 +308,10 @@ static void another_joins(size_t admitted)
 
 static void all_is_purged(size_t arg)
 {
+    const struct wr_purge all = { .scope = WR_SCOPE_ALL };
     (void) arg;
     w.purged = true;
-    wr_flights_spoil(w.shared.flights, NULL);
+    wr_purges_here(w.shared.purges, &all);
 }
 
 static void link_dies(size_t arg)
@@ -321,7 +325,7 @@ static void list_events(bool rare)
 {
     struct wr_flight *f = w.flight;
     event_count = 0;
-    each(call_says, outside.call_count * 5);
+    each(call_says, outside.call_count * ANSWERS);
     if (outside.read)
         each(read_says, coming ? PIECES : READINGS);
     if (outside.ear && outside.ear_state != WR_EAR_LISTENING)

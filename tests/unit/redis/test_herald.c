@@ -93,9 +93,8 @@ static void every_change_of_our_keys_is_told_and_no_other(void **state)
     server_do(&server, "SET weir:v1:cache:a:{1} x");
     server_do(&server, "SET weir:v1:lock:{1} x");
     server_do(&server, "SET other:v1:cache:a:{1} x");
-    server_do(&server, "SET weir:v1:gen:tag:shoes 1");
-    server_do(&server, "INCR weir:v1:gen:tag:shoes");
-    turn_until(&loop, changed("weir:v1:gen:tag:shoes") && changed("weir:v1:cache:a:{1}"));
+    server_do(&server, "XADD weir:v1:purges * what all");
+    turn_until(&loop, changed("weir:v1:purges") && changed("weir:v1:cache:a:{1}"));
     server_do(&server, "MSET weir:v1:cache:b:{2} x weir:v1:cache:c:{3} x");
     turn_until(&loop, changed("weir:v1:cache:b:{2}") && changed("weir:v1:cache:c:{3}"));
     change_count = 0;
@@ -379,7 +378,7 @@ static void on_worker_ear(struct wr_ear *ear)
     case WR_EAR_LISTENING:
         freeReplyObject(redisCommand(w->redis, "PUBLISH weir:v1:flight:{%d-%d} %s", w->id, w->round % 4,
                                      expect));
-        freeReplyObject(redisCommand(w->redis, "INCR weir:v1:gen:host:%d", w->id));
+        freeReplyObject(redisCommand(w->redis, "INCR weir:v1:cache:host:%d", w->id));
         return;
     case WR_EAR_HEARD:
         WR_CHECK(strcmp(text, expect) == 0);

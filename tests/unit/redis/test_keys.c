@@ -28,8 +28,8 @@ static void names_are_those_of_the_table(void **state)
     check_name(&b, "weir:v1:variants:{" HEX "}");
     wr_keys_flight(&b, &policy, HASH);
     check_name(&b, "weir:v1:flight:{" HEX "}");
-    wr_keys_generation(&b, &policy, WR_SLICE("tag"), WR_SLICE("shoes and more"));
-    check_name(&b, "weir:v1:gen:tag:shoes and more");
+    wr_keys_limit(&b, &policy, WR_SLICE("shoes and more"), WR_SLICE("a"));
+    check_name(&b, "weir:v1:limit:shoes and more:{a}");
     wr_keys_limit(&b, &policy, WR_SLICE("per-client"), WR_SLICE("192.0.2.1"));
     check_name(&b, "weir:v1:limit:per-client:{192.0.2.1}");
     wr_keys_purges(&b, &policy);

@@ -1,21 +1,20 @@
 /* Purges, from the wish to the fleet's word that it is done.
  *
- * At once in this process; then in Redis (one increment of a generation, or one URL unlinked); then into the journal
- * {ns}:{ks}:purges, a capped stream that tells who purged what and when. Each node hears that the journal has grown, does
- * there what must be done to its fetches under way, and writes into its own entry (node.h) how far it has come. A purge has ended
- * when all living nodes have come that far, or after max_staleness, for which a node that can't hear trusts its memory.
- * A node that was cut off reads in the journal what it missed; if that is no longer there, none of the fetches it had under way
- * is stored.
+ * At once in this process (purges.h), then in the journal, one script call. Each node hears that the journal has grown, reads it, and
+ * writes into its own entry (node.h) how far it has come. A purge has ended when all living nodes have come that far, or after
+ * max_staleness, for which a node that can't hear trusts its memory. Who lives is what Redis says; for a while after it may have
+ * forgotten (restarted, flushed, another connection) it is also who lived a moment ago.
  *
  * It lives on the main loop; wishes come from any thread. */
 #pragma once
 
-#include "flight/flight.h"
+#include "cache/shelf.h"
+#include "purge/journal.h"
 
 struct wr_purger;
 
 /* link, shelf: the main loop's own; NULL without Redis. node: this node's name in the fleet. All borrowed. Thread: start. */
-struct wr_purger *wr_purger_new(struct wr_loop *main_loop, struct wr_policy *policy, struct wr_shared *shared,
+struct wr_purger *wr_purger_new(struct wr_loop *main_loop, struct wr_policy *policy, struct wr_purges *purges,
                                 struct wr_link *link, struct wr_shelf *shelf, const char *node);
 /* No wish may be waited for any more. Thread: start, after the loop ended. */
 void wr_purger_free(struct wr_purger *p);
@@ -41,15 +40,11 @@ void wr_purger_purge(struct wr_purger *p, const struct wr_purge *purge, const ch
 /* It isn't waited for any more; harmless on a zeroed or done one. Thread: the loop's owner's. */
 void wr_purge_wait_cancel(struct wr_purge_wait *w);
 
-/* A key has changed in Redis: is it the journal? at == NULL: the connection is back. Thread: main. */
-void wr_purger_heard(struct wr_purger *p, struct wr_slice key);
+/* Another node lives. Thread: main. */
+void wr_purger_saw(struct wr_purger *p, struct wr_slice name);
+/* The connection is back, or all has been flushed: Redis may have forgotten who lives. Thread: main. */
+void wr_purger_disturbed(struct wr_purger *p);
 
-/* One line of the journal. Borrowed until the call returns. */
-struct wr_purge_entry {
-    struct wr_time at; /* wall clock */
-    struct wr_slice node, who, what, name;
-    bool soft;
-};
-/* Calls each() for the latest `most` purges, newest first, then done(), never before this returns. Thread: main. */
+/* Calls each() for the latest `most` purges that were asked for, newest first, then done(), never before this returns. Thread: main. */
 void wr_purger_list(struct wr_purger *p, unsigned most, void (*each)(void *ctx, const struct wr_purge_entry *e),
                     void (*done)(void *ctx, enum wr_err err), void *ctx);

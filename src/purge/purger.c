@@ -1,12 +1,15 @@
-/* Purges on the main loop: into Redis, into the journal, then the other nodes' word. */
-#include <inttypes.h>
+/* Purges on the main loop: into the journal, then the other nodes' word. */
+#include "purge/purger.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "flight/purger_priv.h"
+#include "purge/journal_priv.h"
 #include "redis/keys.h"
 #include "redis/node.h"
 #include "stats/stats.h"
+
+#define RECENT_MOST 100 /* without Redis: what `weirctl purges` shows */
 
 #define POLL_FIRST_MS 1
 #define POLL_MOST_MS 20
@@ -27,10 +30,9 @@ struct wr_purge_job {
     struct wr_purge purge;      /* its texts are in the arena */
     struct wr_slice who;
     enum wr_err err;
-    unsigned open;              /* questions under way: the purge's and the journal's */
-    struct wr_call purge_call, journal_call, nodes_call;
-    unsigned purge_open;        /* the shelf's, which aren't calls of ours */
-    struct wr_journal_id id;
+    bool saying;                /* the journal has been asked to take it */
+    struct wr_call nodes_call;
+    struct wr_instant at;
     struct wr_time deadline;    /* monotonic: for the nodes' word */
     struct wr_timer timer;
     unsigned poll_ms;
@@ -49,6 +51,15 @@ struct wr_purge_list {
     void (*each)(void *ctx, const struct wr_purge_entry *e);
     void (*done)(void *ctx, enum wr_err err);
     void *ctx;
+    unsigned most;
+};
+
+/* Another node that has been seen alive. */
+struct wr_peer {
+    struct wr_peer *next;
+    struct wr_time seen; /* monotonic */
+    size_t len;
+    char name[];
 };
 
 /* Without Redis. */
@@ -57,6 +68,25 @@ struct wr_purge_recent {
     char *who, *name;
     enum wr_scope scope;
     bool soft;
+};
+
+struct wr_purger {
+    struct wr_loop *loop;
+    struct wr_policy *policy;
+    struct wr_purges *purges;
+    struct wr_link *link;
+    struct wr_shelf *shelf;
+    const char *node;
+    struct wr_buf nodes_key;
+    pthread_mutex_t lock;         /* of wishes, and of each job's wait */
+    TAILQ_HEAD(, wr_purge_job) wishes;
+    struct wr_note note;          /* there are wishes */
+    TAILQ_HEAD(, wr_purge_job) jobs;
+    TAILQ_HEAD(, wr_purge_list) lists;
+    struct wr_peer *peers;
+    struct wr_time disturbed;     /* monotonic: when Redis may have forgotten who lives */
+    struct wr_purge_recent *recent; /* without Redis: a ring */
+    size_t recent_count;
 };
 
 /* --- the end of a purge --- */
@@ -75,8 +105,6 @@ static void forget_nodes(struct wr_purge_job *job)
 static void job_free(struct wr_purge_job *job)
 {
     forget_nodes(job);
-    wr_call_cancel(&job->purge_call);
-    wr_call_cancel(&job->journal_call);
     wr_call_cancel(&job->nodes_call);
     wr_timer_fini(&job->timer);
     wr_arena_fini(&job->arena);
@@ -101,6 +129,29 @@ static void finish(struct wr_purge_job *job)
 /* --- the nodes' word --- */
 
 static void poll_nodes(struct wr_purge_job *job);
+
+static void see(struct wr_purger *p, struct wr_slice name, struct wr_time now)
+{
+    struct wr_peer *peer = p->peers;
+    if (name.at == NULL || wr_slice_eq(name, wr_slice_str(p->node)))
+        return;
+    while (peer && !wr_slice_eq(wr_slice(peer->name, peer->len), name))
+        peer = peer->next;
+    if (peer == NULL) {
+        peer = calloc(1, sizeof *peer + name.len);
+        WR_CHECK(peer != NULL);
+        peer->len = name.len;
+        memcpy(peer->name, name.at, name.len);
+        peer->next = p->peers;
+        p->peers = peer;
+    }
+    peer->seen = now;
+}
+
+void wr_purger_saw(struct wr_purger *p, struct wr_slice name)
+{
+    see(p, name, p->loop->mono);
+}
 
 static void poll_again(struct wr_purge_job *job)
 {
@@ -130,29 +181,46 @@ static void count_nodes(struct wr_purge_job *job)
 static void on_node(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct asked_node *n = WR_CONTAINER(call, struct asked_node, call);
-    struct wr_journal_id at;
-    n->told = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING && wr_journal_id_parse(wr_reply_slice(reply), &at) &&
-              !wr_journal_id_before(at, n->job->id);
+    struct wr_instant at;
+    n->told = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING && wr_instant_parse(wr_reply_slice(reply), &at) &&
+              !wr_instant_before(at, n->job->at);
     if (--n->job->nodes_open == 0)
         count_nodes(n->job);
 }
 
+static void ask_node(struct wr_purge_job *job, struct wr_slice name)
+{
+    struct wr_purger *p = job->purger;
+    struct asked_node *n = &job->nodes[job->node_count++];
+    n->job = job;
+    n->call.done = on_node;
+    wr_keys_node(&n->key, &p->policy->redis, name);
+    const struct wr_slice argv[] = { WR_SLICE("HGET"), wr_buf_slice(&n->key), WR_SLICE("purges") };
+    if (wr_link_send(p->link, &n->call, WR_JOURNAL_PATIENCE, 3, argv) == WR_OK)
+        job->nodes_open++;
+}
+
+/* Redis names those who live. If it may have forgotten some, those count as well that lived a moment ago. */
 static void ask_nodes(struct wr_purge_job *job, const struct wr_reply *names)
 {
     struct wr_purger *p = job->purger;
-    job->nodes = calloc(wr_reply_count(names) + 1, sizeof *job->nodes);
+    struct wr_time now = p->loop->mono, doubted = wr_time_add(now, (struct wr_span){ -wr_node_lifetime(&p->policy->redis).us });
+    size_t most = wr_reply_count(names) + 1;
+    bool forgetful = wr_time_before(doubted, p->disturbed) || wr_time_before(doubted, wr_link_since(p->link));
+    for (struct wr_peer *peer = p->peers; peer; peer = peer->next)
+        most++;
+    job->nodes = calloc(most, sizeof *job->nodes);
     WR_CHECK(job->nodes != NULL);
-    for (size_t i = 0; i < wr_reply_count(names); i++) {
-        struct wr_slice name = wr_reply_slice(wr_reply_at(names, i));
-        if (name.at == NULL || wr_slice_eq(name, wr_slice_str(p->node)))
+    for (size_t i = 0; i < wr_reply_count(names); i++)
+        see(p, wr_reply_slice(wr_reply_at(names, i)), now);
+    for (struct wr_peer **at = &p->peers, *peer; (peer = *at) != NULL;) {
+        if (peer->seen.us != now.us && !(forgetful && wr_time_before(doubted, peer->seen))) {
+            *at = peer->next;
+            free(peer);
             continue;
-        struct asked_node *n = &job->nodes[job->node_count++];
-        n->job = job;
-        n->call.done = on_node;
-        wr_keys_node(&n->key, &p->policy->redis, name);
-        const struct wr_slice argv[] = { WR_SLICE("HGET"), wr_buf_slice(&n->key), WR_SLICE("purges") };
-        if (wr_link_send(p->link, &n->call, WR_PURGE_PATIENCE, 3, argv) == WR_OK)
-            job->nodes_open++;
+        }
+        ask_node(job, wr_slice(peer->name, peer->len));
+        at = &peer->next;
     }
     if (job->nodes_open == 0)
         count_nodes(job);
@@ -172,7 +240,7 @@ static void poll_nodes(struct wr_purge_job *job)
     struct wr_purger *p = job->purger;
     const struct wr_slice argv[] = { WR_SLICE("ZRANGE"), wr_buf_slice(&p->nodes_key), WR_SLICE("0"), WR_SLICE("-1") };
     job->nodes_call = (struct wr_call){ .done = on_names };
-    if (wr_link_send(p->link, &job->nodes_call, WR_PURGE_PATIENCE, 4, argv) != WR_OK)
+    if (wr_link_send(p->link, &job->nodes_call, WR_JOURNAL_PATIENCE, 4, argv) != WR_OK)
         poll_again(job);
 }
 
@@ -185,76 +253,41 @@ static void on_timer(struct wr_timer *timer)
         finish(job);
 }
 
-/* --- into Redis --- */
+/* --- into the journal --- */
 
-/* Both answers are here. What was learnt between the wish and Redis's taking it may be old. */
-static void one_answered(struct wr_purge_job *job, enum wr_err err)
+static void on_said(void *ctx, enum wr_err err, struct wr_instant at)
 {
+    struct wr_purge_job *job = ctx;
     struct wr_purger *p = job->purger;
-    if (err != WR_OK)
-        job->err = err;
-    if (--job->open > 0)
-        return;
-    if (job->err != WR_OK) {
+    job->saying = false;
+    job->err = err;
+    job->at = at;
+    if (err != WR_OK) {
         finish(job);
         return;
     }
-    if (job->purge.scope != WR_SCOPE_URL)
-        wr_gens_purge(p->shared->gens, job->purge.scope, job->purge.name, job->purge.soft);
     job->deadline = wr_time_add(p->loop->mono, p->policy->redis.max_staleness);
     job->poll_ms = POLL_FIRST_MS;
     poll_nodes(job);
 }
 
-static enum wr_err err_of(enum wr_err err, const struct wr_reply *reply)
+/* What is purged by its URL needn't lie in Redis any longer. */
+static void drop(struct wr_purger *p, const struct wr_purge *purge)
 {
-    return err == WR_OK && wr_reply_kind(reply) == WR_REPLY_ERROR ? WR_ERR_REDIS_ERROR : err;
+    if (purge->scope != WR_SCOPE_URL || purge->soft)
+        return;
+    wr_shelf_drop(p->shelf, purge->host, purge->primary);
+    wr_shelf_drop(p->shelf, purge->host, purge->other);
 }
 
-static void on_purged(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
-{
-    one_answered(WR_CONTAINER(call, struct wr_purge_job, purge_call), err_of(err, reply));
-}
-
-static void on_url_purged(void *ctx, enum wr_err err)
-{
-    struct wr_purge_job *job = ctx;
-    job->purge_open--;
-    one_answered(job, err);
-}
-
-static void on_journal(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
-{
-    struct wr_purge_job *job = WR_CONTAINER(call, struct wr_purge_job, journal_call);
-    err = err_of(err, reply);
-    if (err == WR_OK && !wr_journal_id_parse(wr_reply_slice(reply), &job->id))
-        err = WR_ERR_REDIS_ERROR;
-    one_answered(job, err);
-}
-
-/* The purge before the journal: whoever hears of the entry finds it done. */
 static void send_job(struct wr_purge_job *job)
 {
     struct wr_purger *p = job->purger;
-    enum wr_err err = WR_OK;
-    if (job->purge.scope == WR_SCOPE_URL) {
-        struct wr_time soft = { job->purge.soft ? p->loop->now.us : 0 };
-        job->open += job->purge_open = 2;
-        wr_shelf_purge(p->shelf, job->purge.host, job->purge.primary, soft, 0, on_url_purged, job);
-        wr_shelf_purge(p->shelf, job->purge.host, job->purge.other, soft, 0, on_url_purged, job);
-    } else {
-        job->purge_call.done = on_purged;
-        err = wr_purge_send(p->shared->gens, p->link, &job->purge_call, WR_PURGE_PATIENCE, &job->purge);
-        job->open += err == WR_OK;
-    }
-    job->journal_call.done = on_journal;
-    if (err == WR_OK) {
-        err = wr_journal_append(p, &job->journal_call, &job->purge, (const char *) job->who.at);
-        job->open += err == WR_OK;
-    }
-    if (err != WR_OK)
-        job->err = err;
-    if (job->open == 0)
+    job->err = wr_purges_say(p->purges, p->link, &job->purge, (const char *) job->who.at, job->at, on_said, job);
+    job->saying = job->err == WR_OK;
+    if (job->saying)
+        drop(p, &job->purge);
+    else
         finish(job);
 }
 
@@ -262,7 +295,7 @@ static void send_job(struct wr_purge_job *job)
 
 static void remember_recent(struct wr_purger *p, const struct wr_purge_job *job)
 {
-    struct wr_purge_recent *r = &p->recent[p->recent_count++ % WR_RECENT_MOST];
+    struct wr_purge_recent *r = &p->recent[p->recent_count++ % RECENT_MOST];
     free(r->who);
     free(r->name);
     *r = (struct wr_purge_recent){ p->loop->now, wr_slice_dup(job->who), wr_slice_dup(job->purge.name), job->purge.scope, job->purge.soft };
@@ -304,7 +337,7 @@ void wr_purger_purge(struct wr_purger *p, const struct wr_purge *purge, const ch
     struct wr_purge_job *job = calloc(1, sizeof *job);
     WR_CHECK(job != NULL);
     WR_COUNT(purges);
-    wr_purge_here(p->shared, purge);
+    job->at = wr_purges_here(p->purges, purge);
     job->purger = p;
     job->purge = *purge;
     job->purge.name = wr_arena_copy(&job->arena, purge->name);
@@ -350,13 +383,16 @@ static void list_end(struct wr_purge_list *l, enum wr_err err)
 static void on_list(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_purge_list *l = WR_CONTAINER(call, struct wr_purge_list, call);
-    err = err_of(err, reply);
-    for (size_t i = 0; err == WR_OK && i < wr_reply_count(reply); i++) {
-        struct wr_journal_id id;
+    if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_ERROR)
+        err = WR_ERR_REDIS_ERROR;
+    for (size_t i = 0; err == WR_OK && l->most > 0 && i < wr_reply_count(reply); i++) {
+        struct wr_instant id;
         struct wr_purge_entry e;
         struct wr_purge purge;
-        if (wr_journal_entry(wr_reply_at(reply, i), &id, &e, &purge))
-            l->each(l->ctx, &e);
+        if (!wr_journal_entry(wr_reply_at(reply, i), &id, &e, &purge) || purge.implied)
+            continue;
+        l->each(l->ctx, &e);
+        l->most--;
     }
     list_end(l, err);
 }
@@ -365,8 +401,8 @@ static void on_list_note(struct wr_note *note)
 {
     struct wr_purge_list *l = WR_CONTAINER(note, struct wr_purge_list, note);
     struct wr_purger *p = l->purger;
-    for (size_t i = p->recent_count; l->err == WR_OK && i > 0 && i + WR_RECENT_MOST > p->recent_count; i--) {
-        const struct wr_purge_recent *r = &p->recent[(i - 1) % WR_RECENT_MOST];
+    for (size_t i = p->recent_count; l->err == WR_OK && i > 0 && i + RECENT_MOST > p->recent_count; i--) {
+        const struct wr_purge_recent *r = &p->recent[(i - 1) % RECENT_MOST];
         const struct wr_purge_entry e = { r->at, wr_slice_str(p->node), wr_slice_str(r->who),
                                           wr_slice_str(wr_scope_name(r->scope)), wr_slice_str(r->name), r->soft };
         l->each(l->ctx, &e);
@@ -379,15 +415,18 @@ void wr_purger_list(struct wr_purger *p, unsigned most, void (*each)(void *ctx, 
 {
     struct wr_purge_list *l = calloc(1, sizeof *l);
     WR_CHECK(l != NULL);
-    *l = (struct wr_purge_list){ .purger = p, .each = each, .done = done, .ctx = ctx, .call = { .done = on_list } };
+    *l = (struct wr_purge_list){ .purger = p, .most = most, .each = each, .done = done, .ctx = ctx, .call = { .done = on_list } };
     wr_note_init(&l->note, p->loop, on_list_note);
     TAILQ_INSERT_TAIL(&p->lists, l, entry);
     if (p->link) {
         char count[16];
-        int len = snprintf(count, sizeof count, "%u", most);
-        const struct wr_slice argv[] = { WR_SLICE("XREVRANGE"), wr_buf_slice(&p->journal.key), WR_SLICE("+"), WR_SLICE("-"),
+        int len = snprintf(count, sizeof count, "%d", WR_JOURNAL_PAGE); /* some of them have been implied */
+        struct wr_buf key = { 0 };
+        wr_keys_purges(&key, &p->policy->redis);
+        const struct wr_slice argv[] = { WR_SLICE("XREVRANGE"), wr_buf_slice(&key), WR_SLICE("+"), WR_SLICE("-"),
                                          WR_SLICE("COUNT"), wr_slice(count, (size_t) len) };
-        l->err = wr_link_send(p->link, &l->call, WR_PURGE_PATIENCE, 6, argv);
+        l->err = wr_link_send(p->link, &l->call, WR_JOURNAL_PATIENCE, 6, argv);
+        wr_buf_fini(&key);
         if (l->err == WR_OK)
             return;
     }
@@ -396,33 +435,30 @@ void wr_purger_list(struct wr_purger *p, unsigned most, void (*each)(void *ctx, 
 
 /* --- life --- */
 
-void wr_purger_heard(struct wr_purger *p, struct wr_slice key)
+void wr_purger_disturbed(struct wr_purger *p)
 {
-    if (key.at == NULL || wr_slice_eq(key, wr_buf_slice(&p->journal.key)))
-        wr_journal_look(&p->journal, key.at == NULL);
+    p->disturbed = p->loop->mono;
 }
 
-struct wr_purger *wr_purger_new(struct wr_loop *main_loop, struct wr_policy *policy, struct wr_shared *shared,
+struct wr_purger *wr_purger_new(struct wr_loop *main_loop, struct wr_policy *policy, struct wr_purges *purges,
                                 struct wr_link *link, struct wr_shelf *shelf, const char *node)
 {
     struct wr_purger *p = calloc(1, sizeof *p);
     WR_CHECK(p != NULL);
     p->loop = main_loop;
     p->policy = wr_policy_ref(policy);
-    p->shared = shared;
+    p->purges = purges;
     p->link = link;
     p->shelf = shelf;
     p->node = node;
-    p->recent = calloc(WR_RECENT_MOST, sizeof *p->recent);
+    p->recent = calloc(RECENT_MOST, sizeof *p->recent);
     WR_CHECK(p->recent != NULL && pthread_mutex_init(&p->lock, NULL) == 0);
     TAILQ_INIT(&p->wishes);
     TAILQ_INIT(&p->jobs);
     TAILQ_INIT(&p->lists);
     wr_note_init(&p->note, main_loop, on_wishes);
-    if (link) {
+    if (link)
         wr_keys_nodes(&p->nodes_key, &policy->redis);
-        wr_journal_init(&p->journal, p);
-    }
     return p;
 }
 
@@ -435,15 +471,18 @@ void wr_purger_free(struct wr_purger *p)
     wr_note_fini(&p->note);
     TAILQ_CONCAT(&p->jobs, &p->wishes, entry);
     while ((job = TAILQ_FIRST(&p->jobs)) != NULL) {
-        WR_CHECK(job->purge_open == 0); /* the shelf has ended its own */
+        WR_CHECK(!job->saying); /* the link has ended it */
         TAILQ_REMOVE(&p->jobs, job, entry);
         job_free(job);
     }
     while ((l = TAILQ_FIRST(&p->lists)) != NULL)
         list_end(l, WR_ERR_CANCELLED);
-    if (p->link)
-        wr_journal_fini(&p->journal);
-    for (size_t i = 0; i < WR_RECENT_MOST; i++) {
+    struct wr_peer *peer;
+    while ((peer = p->peers) != NULL) {
+        p->peers = peer->next;
+        free(peer);
+    }
+    for (size_t i = 0; i < RECENT_MOST; i++) {
         free(p->recent[i].who);
         free(p->recent[i].name);
     }

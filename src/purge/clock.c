@@ -1,0 +1,64 @@
+/* The journal's clock, as this process knows it: Redis's, between two bounds; before it is known, and without Redis, our own
+ * monotonic one, which is behind any real one. */
+#include "purge/purges_priv.h"
+
+#define MARGIN_US 1000 /* between an answer and its being worked on */
+#define DRIFT 2000     /* clocks part by one in so many at most: what NTP slews by */
+
+static int64_t drift(const struct wr_purge_clock *c, struct wr_time now)
+{
+    return c->known ? wr_time_since(now, c->taken).us / DRIFT : 0;
+}
+
+/* Both tell the truth, unless the clock has been set. */
+static struct wr_purge_clock both(struct wr_purge_clock old, struct wr_purge_clock new)
+{
+    old.least_us -= drift(&old, new.taken);
+    old.most_us += drift(&old, new.taken);
+    if (!old.known || new.most_us < old.least_us || new.least_us > old.most_us)
+        return new;
+    new.least_us = old.least_us > new.least_us ? old.least_us : new.least_us;
+    new.most_us = old.most_us < new.most_us ? old.most_us : new.most_us;
+    return new;
+}
+
+bool wr_purge_clock_told(struct wr_purges *p, struct wr_time sent, struct wr_time received, int64_t told_us, struct wr_instant *was)
+{
+    *was = wr_purge_clock_most(p);
+    const struct wr_purge_clock now = { told_us - received.us, told_us - sent.us, received, true };
+    pthread_mutex_lock(&p->clock_lock);
+    const struct wr_purge_clock old = p->clock;
+    p->clock = both(old, now);
+    pthread_mutex_unlock(&p->clock_lock);
+    return !old.known || now.most_us >= old.least_us - drift(&old, received);
+}
+
+static struct wr_instant reading(struct wr_purges *p, bool most)
+{
+    struct wr_time now = wr_time_monotonic();
+    pthread_mutex_lock(&p->clock_lock);
+    const struct wr_purge_clock c = p->clock;
+    pthread_mutex_unlock(&p->clock_lock);
+    struct wr_instant least = wr_instant_of_us(now.us + c.least_us - drift(&c, now));
+    if (!most)
+        return least;
+    if (!c.known)
+        return wr_instant_next(least);
+    return wr_instant_of_us(now.us + c.most_us + drift(&c, now) + MARGIN_US);
+}
+
+struct wr_instant wr_purge_clock_least(struct wr_purges *p)
+{
+    return reading(p, false);
+}
+
+struct wr_instant wr_purge_clock_most(struct wr_purges *p)
+{
+    return reading(p, true);
+}
+
+struct wr_instant wr_purges_begin(struct wr_purges *p)
+{
+    const struct wr_instant confirmed = { p->confirmed };
+    return wr_instant_later(wr_purge_clock_least(p), confirmed);
+}

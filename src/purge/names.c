@@ -1,0 +1,176 @@
+#include "purge/names.h"
+
+#include "http/octets.h"
+#include "http/parse.h"
+#include "http/target.h"
+#include "policy/policy.h"
+
+static const char *const scope_names[] = { "url", "tag", "group", "prefix", "host", "all" };
+_Static_assert(sizeof scope_names / sizeof scope_names[0] == WR_SCOPE_COUNT, "a name for each scope");
+
+const char *wr_scope_name(enum wr_scope scope)
+{
+    return scope_names[scope];
+}
+
+bool wr_scope_of(struct wr_slice name, enum wr_scope *out)
+{
+    for (int i = 0; i < WR_SCOPE_COUNT; i++)
+        if (wr_slice_eq(name, wr_slice_str(scope_names[i]))) {
+            *out = (enum wr_scope) i;
+            return true;
+        }
+    return false;
+}
+
+/* --- prefixes --- */
+
+struct wr_slice wr_prefix_text(struct wr_slice key_text)
+{
+    static const struct wr_slice post = WR_SLICE_INIT("POST ");
+    return wr_slice_starts(key_text, post) ? wr_slice(key_text.at + post.len, key_text.len - post.len) : key_text;
+}
+
+bool wr_prefix_covers(struct wr_slice prefix, struct wr_slice key_text, bool without_host)
+{
+    const char *path = without_host && prefix.len ? memchr(prefix.at, '/', prefix.len) : prefix.at;
+    if (path == NULL)
+        return without_host; /* a whole host, and any may be meant */
+    return wr_slice_starts(wr_prefix_text(key_text), wr_slice(path, prefix.len - (size_t) (path - prefix.at)));
+}
+
+/* --- which responses are meant --- */
+
+void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get, struct wr_arena *arena, struct wr_purge *out)
+{
+    struct wr_key key = wr_key_build(policy, get, arena);
+    out->scope = WR_SCOPE_URL;
+    out->host = key.host;
+    out->primary = key.hash;
+    out->other = wr_key_other_scheme(&key, arena).hash;
+    if (!wr_key_holds_more(policy))
+        return;
+    out->scope = WR_SCOPE_TAG;
+    out->name = wr_key_tag(&key, arena);
+}
+
+/* The URL is read as a request for it would be: one parser, one key. */
+static bool purge_url(const struct wr_policy *policy, struct wr_slice url, struct wr_arena *arena, struct wr_purge *out,
+                      const char **why)
+{
+    struct wr_slice text = wr_arena_printf(arena, "GET %.*s HTTP/1.1\r\nHost: ignored\r\n\r\n", WR_SLICE_ARG(url));
+    struct wr_field *fields = wr_arena_alloc(arena, WR_MAX_FIELDS * sizeof *fields);
+    struct wr_head *head = wr_arena_zalloc(arena, sizeof *head);
+    const struct wr_parse_limits limits = { 64 * 1024, 65 * 1024 };
+    struct wr_parse parse = { 0 };
+    if (url.len == 0 || url.at[0] == '/') {
+        *why = "a whole URL is needed: http://host/path";
+        return false;
+    }
+    if (url.at[url.len - 1] == '*') {
+        *why = "* stands for nothing in a URL: purge a prefix, without it";
+        return false;
+    }
+    if (wr_parse_request(&parse, text.at, text.len, &limits, fields, head) != WR_PARSE_DONE) {
+        *why = parse.why ? parse.why : "not a URL";
+        return false;
+    }
+    struct wr_slice host = wr_policy_host(head->host, arena);
+    const struct wr_route *route = wr_policy_route(policy, host, wr_policy_path(head->path, arena), head->method_text);
+    if (route == NULL || !route->cache.enabled) {
+        *why = route ? "the route of this URL does not cache" : "no route of the policy matches this URL";
+        return false;
+    }
+    wr_purge_of(&route->cache, head, arena, out);
+    return true;
+}
+
+/* "http://Host/path" or "host/path" -> "host" and "/path"; at NULL: no path. */
+static struct wr_slice without_scheme(struct wr_slice text)
+{
+    static const struct wr_slice schemes[] = { WR_SLICE_INIT("http://"), WR_SLICE_INIT("https://") };
+    for (size_t i = 0; i < 2; i++)
+        if (text.len >= schemes[i].len && wr_slice_eq_nocase(wr_slice(text.at, schemes[i].len), schemes[i]))
+            return wr_slice(text.at + schemes[i].len, text.len - schemes[i].len);
+    return text;
+}
+
+/* NULL: it may be part of a key. */
+static const char *wrong_host(struct wr_slice host)
+{
+    if (host.len && memchr(host.at, '*', host.len))
+        return "* stands for nothing in a host: purge one host at a time";
+    return wr_authority_valid(host) ? NULL : "there is no such host";
+}
+
+static const char *wrong_prefix(struct wr_slice host, struct wr_slice path)
+{
+    if (path.at == NULL || host.len == 0)
+        return "a host and a path are needed: host/path (purge the host to purge all of it)";
+    if (memchr(path.at, '*', path.len))
+        return "a prefix ends without *: all that begins so is purged";
+    if (!wr_octets_all(path, WR_OC_TARGET))
+        return "no URL holds a space, a control character or #";
+    return wrong_host(host);
+}
+
+/* As fields and people write them. A group, or a tag of another server's, may hold more than that: PURGE takes those in its fields. */
+static const char *wrong_tag(struct wr_slice tag)
+{
+    for (size_t i = 0; i < tag.len; i++)
+        if (tag.at[i] == ' ' || tag.at[i] == ',' || tag.at[i] == '\x7f')
+            return "a tag holds no space and no comma: purge one tag at a time";
+    return memchr(tag.at, '*', tag.len) ? "* stands for nothing in a tag" : NULL;
+}
+
+/* Of a scope that isn't a URL's; NULL, or what is wrong with it. */
+static const char *read_name(struct wr_slice name, struct wr_arena *arena, struct wr_purge *out)
+{
+    struct wr_slice host = without_scheme(name), path = wr_slice(NULL, 0);
+    const char *slash = host.len ? memchr(host.at, '/', host.len) : NULL;
+    const char *why = NULL;
+    if (slash) {
+        path = wr_slice(slash, host.len - (size_t) (slash - host.at));
+        host.len -= path.len;
+    }
+    switch (out->scope) {
+    case WR_SCOPE_TAG:
+    case WR_SCOPE_GROUP:
+        return wrong_tag(name);
+    case WR_SCOPE_PREFIX:
+        if ((why = wrong_prefix(host, path)) == NULL)
+            out->name = wr_key_prefix(host, path, arena);
+        return why;
+    case WR_SCOPE_HOST:
+        if (path.at)
+            return "a host is needed, without a path";
+        if ((why = wrong_host(host)) == NULL)
+            out->name = wr_key_prefix(host, WR_SLICE(""), arena);
+        return why;
+    default:
+        out->name = wr_slice("", 0);
+        return NULL;
+    }
+}
+
+bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name, struct wr_arena *arena,
+                   struct wr_purge *out, const char **why)
+{
+    out->scope = scope;
+    out->name = wr_slice_trim(name);
+    for (size_t i = 0; i < out->name.len; i++)
+        if ((unsigned char) out->name.at[i] < ' ') {
+            *why = "it holds a control character";
+            return false;
+        }
+    if (out->name.len == 0 && scope != WR_SCOPE_ALL) {
+        *why = "it is empty";
+        return false;
+    }
+    if (scope == WR_SCOPE_URL)
+        return purge_url(policy, out->name, arena, out, why);
+    const char *wrong = read_name(out->name, arena, out);
+    if (wrong)
+        *why = wrong;
+    return wrong == NULL;
+}

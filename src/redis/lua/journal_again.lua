@@ -1,0 +1,54 @@
+--@include journal_common.lua
+-- Begins the journal if it is missing, and says again what a node knows and the journal may have lost; nothing of it stands there twice.
+-- KEYS: the stream.  ARGV: an instant that no id to come may be before, milliseconds for which entries are kept, since when the node
+-- knows all ('' if it knows nothing), 1 if it has nothing more to say, 1 if the journal was missing when it began to say; then for each
+-- purge, the older first: its id, how many fields and values follow, these: what, name and soft first.
+-- Gives since when the journal is complete, its last id, Redis's clock in microseconds, 1 if it was missing.
+local found = there()
+local known, done, rewriting = ARGV[3], ARGV[4] == '1', ARGV[5] == '1' or not found
+local from = found and since() or nil
+local last = found and last_id() or '0-0'
+local n = 6
+
+-- Is it there, or has that name been purged again?
+local function said(id, fields)
+    for _, entry in ipairs(redis.call('XRANGE', stream, id, '+', 'COUNT', 1000)) do
+        local same = field(entry, 'what') == fields[2] and field(entry, 'name') == fields[4]
+        if entry[1] == id or (same and (field(entry, 'soft') ~= '1' or fields[6] == '1')) then
+            return true
+        end
+    end
+    return false
+end
+
+while n < #ARGV do
+    local id, count = ARGV[n], tonumber(ARGV[n + 1])
+    local fields = { unpack(ARGV, n + 2, n + 1 + count) }
+    n = n + 2 + count
+    local at
+    if before(last, id) then
+        at = id
+    elseif (rewriting or before(from, id)) and not said(id, fields) then
+        at = later(clock(), after(last))
+    end
+    if at then
+        local complete = from or at
+        if rewriting and done and n > #ARGV then
+            complete = known
+        end
+        redis.call('XADD', stream, at, 'since', complete, unpack(fields))
+        last = at
+    end
+end
+if last == '0-0' then
+    create(known ~= '' and known or later(clock(), ARGV[1]))
+elseif before(text(parse(clock()) + 1000, 0), ARGV[1]) and before(last, ARGV[1]) then
+    -- The clock has gone back: another server's, or it was set. What has been fetched before must not be later than what is purged now.
+    if redis.call('XLEN', stream) == 0 then
+        create(ARGV[1])
+    else
+        redis.call('XSETID', stream, ARGV[1])
+    end
+end
+redis.call('PEXPIRE', stream, ARGV[2])
+return { since(), last_id(), microseconds(), found and 0 or 1 }

@@ -1,0 +1,182 @@
+"""The journal of purges under what may happen to it: fetches under way, eviction, failover, restarts, nodes of one name."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from rig import cache_status, policy
+from rig.answer import Answer
+from rig.redis_server import RedisServer
+from rig.wait import until
+
+
+def counting(origin, path, fields=None):
+    origin.on(path, lambda r: Answer(body=b"call %d" % origin.calls(path), fields=fields or {}))
+
+
+def info(server, field):
+    text = server.call("INFO").decode()
+    return next((line.split(":", 1)[1] for line in text.split("\r\n") if line.startswith(field + ":")), "")
+
+
+def warm(nodes, path):
+    for node in nodes:
+        until(lambda: cache_status.hit(node.ask(path), node.name), f"{path} in {node.name}'s memory")
+
+
+def purged_by(node, what):
+    answer = node.admin.post("/purge", what, fields={"Accept": "application/json"})
+    return answer.status == 200 and json.loads(answer.body)
+
+
+@pytest.fixture(params=["redis", "memory"])
+def site(request, weirs, origin, fleet):
+    if request.param == "redis":
+        return fleet(2)
+    return [weirs({"origins": {"app": policy.origin(origin)}, "routes": [policy.route(cache=True)]})]
+
+
+# --- what is under way ---
+
+@pytest.mark.parametrize("write", ["POST", "purge"])
+def test_what_is_under_way_is_reached_by_a_later_purge_too(site, origin, write):
+    """A tag of which nothing is known yet is purged first, then the page itself: the fetch that began before both isn't stored."""
+    gate = threading.Event()
+    origin.on("/page", Answer(200, {"Cache-Tag": "shoes"}, b"old", gate=gate), Answer(200, {}, b"new"))
+    with ThreadPoolExecutor(1) as elsewhere:
+        early = elsewhere.submit(site[0].ask, "/page")
+        origin.wait_calls("/page", 1)
+        site[0].admin.ctl("purge", "--tag", "unrelated")
+        if write == "POST":
+            site[0].ask("/page", "POST", body=b"x")
+            origin.on("/page", Answer(200, {}, b"new"))
+        else:
+            site[0].admin.ctl("purge", "http://test.example/page")
+        gate.set()
+        assert early.result().body == b"old"
+    for node in site:
+        assert node.ask("/page").body == b"new"
+
+
+def test_purges_of_unrelated_tags_cost_a_slow_fetch_nothing(site, origin):
+    gate = threading.Event()
+    origin.on("/slow", Answer(200, {"Cache-Tag": "own"}, b"page", gate=gate))
+    with ThreadPoolExecutor(20) as elsewhere:
+        askers = [elsewhere.submit(site[0].ask, "/slow")]
+        origin.wait_calls("/slow", 1)
+        for number in range(15):
+            site[0].admin.ctl("purge", "--tag", f"other-{number}")
+            askers.append(elsewhere.submit(site[0].ask, "/slow"))
+        until(lambda: site[0].admin.metric("weir_collapsed_total") == 15, "all of them aboard")
+        gate.set()
+        assert {a.result().body for a in askers} == {b"page"}
+    assert origin.calls("/slow") == 1
+
+
+def test_who_comes_after_the_purge_of_a_tag_does_not_get_what_began_before(site, origin):
+    """When he came nobody knew that the page has this tag."""
+    gate = threading.Event()
+    origin.on("/slow", Answer(200, {"Cache-Tag": "own"}, b"old", gate=gate), Answer(200, {"Cache-Tag": "own"}, b"new"))
+    with ThreadPoolExecutor(2) as elsewhere:
+        before = elsewhere.submit(site[0].ask, "/slow")
+        origin.wait_calls("/slow", 1)
+        site[0].admin.ctl("purge", "--tag", "own")
+        after = elsewhere.submit(site[0].ask, "/slow")
+        until(lambda: site[0].admin.metric("weir_collapsed_total") == 1, "aboard")
+        gate.set()
+        assert before.result().body == b"old" and after.result().body == b"new"
+    assert site[-1].ask("/slow").body == b"new" and origin.calls("/slow") == 2
+
+
+# --- Redis forgets ---
+
+@pytest.mark.parametrize("maxmemory_policy", ["allkeys-lru", "volatile-lru", "allkeys-random"])
+def test_an_eviction_costs_no_more_than_what_was_evicted(fleet, origin, redis, maxmemory_policy):
+    """Five pages that everybody wants, and many that nobody asks for twice."""
+    nodes = fleet(2)
+    hot = [f"/hot/{n}" for n in range(5)]
+    for path in hot:
+        counting(origin, path, {"Cache-Tag": "a, b, c"})
+        warm(nodes, path)
+    origin.on("/cold", lambda r: Answer(body=b"x" * 20000, fields={"Cache-Tag": "cold"}))
+    used = int(info(redis, "used_memory"))
+    redis.call("CONFIG", "SET", "maxmemory-samples", "10")
+    redis.call("CONFIG", "SET", "maxmemory-policy", maxmemory_policy)
+    redis.call("CONFIG", "SET", "maxmemory", str(used + 3_000_000))
+    for number in range(600):
+        nodes[number % 2].ask(f"/cold?{number}")
+        if number % 5 == 0:
+            for path in hot:
+                assert nodes[number % 2].ask(path).status == 200
+    evicted = int(info(redis, "evicted_keys"))
+    assert evicted > 100
+    fetched_again = sum(origin.calls(path) for path in hot) - len(hot)
+    assert fetched_again <= evicted // 5, (fetched_again, evicted)
+    until(lambda: nodes[0].admin.metric("weir_redis_evicted_total") > 0, "the eviction seen")
+    assert nodes[0].stderr.count("evicts keys") == 1
+    nodes[0].admin.ctl("purge", "--tag", "a")
+    for path in hot:
+        calls = origin.calls(path)
+        assert nodes[1].ask(path).status == 200 and origin.calls(path) == calls + 1
+
+
+def test_a_failover_to_a_replica_that_lagged_brings_nothing_back(weirs, origin, redis, place, relays):
+    relay = relays(redis.address)
+    settings = {"redis": {"url": relay.url, "timeout": policy.PATIENT}, "origins": {"app": policy.origin(origin)},
+                "routes": [policy.route(cache=True)]}
+    nodes = [weirs(settings) for _ in range(2)]
+    for path in ("/page", "/other"):
+        counting(origin, path, {"Cache-Tag": path[1:]})
+        warm(nodes, path)
+    replica = RedisServer(place / "replica")
+    try:
+        host, port = redis.address
+        replica.call("REPLICAOF", host, str(port))
+        until(lambda: info(replica, "master_link_status") == "up" and replica.call("EXISTS", "weir:v1:purges"), "the replica")
+        replica.call("REPLICAOF", "NO", "ONE")              # from here on it lags
+        assert "2 of 2" in nodes[0].admin.ctl("purge", "--tag", "page")
+        relay.refuse()
+        relay.target = replica.address
+        redis.kill()
+        relay.heal()
+        for node in nodes:
+            until(lambda: node.admin.metric("weir_redis_invalidations_flowing") == 1, "the new master", 30)
+        until(lambda: replica.call("XLEN", "weir:v1:purges") == 1, "the purge said again")
+        third = weirs(settings)
+        assert b"call 1" not in [n.ask("/page").body for n in (*nodes, third)]
+        assert [n.ask("/other").body for n in (*nodes, third)] == [b"call 1"] * 3
+    finally:
+        replica.stop()
+
+
+def test_a_node_that_lived_a_moment_ago_is_not_forgotten(fleet, origin, redis):
+    """Redis comes back empty: it knows of no node, and the purge waits for both all the same."""
+    nodes = fleet(2, redis={"max_staleness": "3s"})
+    counting(origin, "/page", {"Cache-Tag": "shoes"})
+    warm(nodes, "/page")
+    assert "2 of 2" in nodes[0].admin.ctl("purge", "--tag", "another")       # they have seen each other
+    redis.restart()
+    until(lambda: nodes[0].admin.metric("weir_redis_invalidations_flowing") == 1, "Redis again")
+    said = until(lambda: purged_by(nodes[0], b"tag=shoes"), "a purge that Redis takes")
+    assert said["nodes"] == 2
+    assert [n.ask("/page").body for n in nodes] != [b"call 1"] * 2
+
+
+def test_what_is_purged_while_redis_is_away_reaches_the_fleet_later(weirs, origin, redis, relays):
+    relay = relays(redis.address)
+    shared = {"redis": {"url": redis.url, "timeout": policy.PATIENT, "max_staleness": "300ms"}, "origins": {"app": policy.origin(origin)},
+              "routes": [policy.route(cache=True)]}
+    near, cut = weirs(shared), weirs(policy.merge(shared, {"redis": {"url": relay.url}}))
+    for path in ("/page", "/other"):
+        counting(origin, path)
+        warm([near, cut], path)
+    relay.refuse()
+    until(lambda: cut.admin.metric("weir_redis_invalidations_flowing") == 0, "cut off")
+    cut.ask("/page", "POST", body=b"x")
+    calls = origin.calls("/page")
+    assert near.ask("/page").body == b"call 1"
+    relay.heal()
+    until(lambda: near.ask("/page").body == b"call %d" % (calls + 1), "the write heard of", 30)
+    assert near.ask("/other").body == b"call 1"

@@ -1,0 +1,538 @@
+/* purge/: the table of what has been purged, and the journal in a real redis-server. */
+#include "redis/server.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "purge/feed.h"
+#include "purge/journal_priv.h"
+#include "redis/keys.h"
+
+static struct wr_purges *purges;
+
+/* One response of example.com whose fetch begins now. */
+static struct wr_object *response(const char *path, const char *tags)
+{
+    struct wr_buf key = { 0 };
+    wr_buf_printf(&key, "example.com%s", path);
+    struct wr_object like = { .key = wr_buf_slice(&key), .host = WR_SLICE("example.com"), .tags = wr_slice_str(tags),
+                              .began = wr_purges_begin(purges) };
+    struct wr_object *o = wr_object_new(&like, NULL);
+    wr_buf_fini(&key);
+    return o;
+}
+
+static struct wr_purge purge_of(enum wr_scope scope, const char *name, bool soft)
+{
+    struct wr_purge purge = { .scope = scope, .name = wr_slice_str(name), .soft = soft };
+    if (scope == WR_SCOPE_URL)
+        purge.primary = purge.other = wr_hash_of(purge.name);
+    return purge;
+}
+
+static void purge(enum wr_scope scope, const char *name, bool soft)
+{
+    const struct wr_purge p = purge_of(scope, name, soft);
+    wr_purges_here(purges, &p);
+}
+
+static void is(struct wr_object *o, enum wr_purge_state state)
+{
+    assert_int_equal(wr_purges_check(purges, o), state);
+}
+
+static void is_and_ends(struct wr_object *o, enum wr_purge_state state)
+{
+    is(o, state);
+    wr_object_unref(o);
+}
+
+static int here_begin(void **state)
+{
+    (void) state;
+    purges = wr_purges_new(false);
+    return 0;
+}
+
+static int here_end(void **state)
+{
+    (void) state;
+    wr_purges_free(purges);
+    return 0;
+}
+
+/* --- without Redis --- */
+
+static const struct case_ {
+    enum wr_scope scope;
+    const char *name;
+    bool hits;
+} cases[] = {
+    { WR_SCOPE_URL, "example.com/page?x=1", true },
+    { WR_SCOPE_URL, "example.com/page?x=2", false },
+    { WR_SCOPE_TAG, "a", true },
+    { WR_SCOPE_TAG, "b", true },
+    { WR_SCOPE_TAG, "c", false },
+    { WR_SCOPE_TAG, "\tb", false },
+    { WR_SCOPE_GROUP, "example.com b", true },
+    { WR_SCOPE_GROUP, "example.com a", false },
+    { WR_SCOPE_GROUP, "example.org b", false },
+    { WR_SCOPE_HOST, "example.com", true },
+    { WR_SCOPE_HOST, "example.org", false },
+    { WR_SCOPE_PREFIX, "example.com/", true },
+    { WR_SCOPE_PREFIX, "example.com/pa", true },
+    { WR_SCOPE_PREFIX, "example.com/page?x", true },
+    { WR_SCOPE_PREFIX, "example.com/page?x=1", true },
+    { WR_SCOPE_PREFIX, "example.com/page?x=12", false },
+    { WR_SCOPE_PREFIX, "example.com/b", false },
+    { WR_SCOPE_PREFIX, "example.org/", false },
+    { WR_SCOPE_ALL, "", true },
+};
+
+static void each_scope(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int soft = 0; soft < 2; soft++) {
+            here_begin(state);
+            struct wr_object *o = response("/page?x=1", "a\nb\n\tb\n");
+            is(o, WR_PURGE_CURRENT);
+            purge(cases[i].scope, cases[i].name, soft);
+            is(o, !cases[i].hits ? WR_PURGE_CURRENT : soft ? WR_PURGE_SOFT : WR_PURGE_GONE);
+            purge(WR_SCOPE_ALL, "", false);
+            is(o, WR_PURGE_GONE);
+            purge(cases[i].scope, cases[i].name, true);
+            is_and_ends(o, WR_PURGE_GONE); /* a soft purge doesn't bring it back */
+            is_and_ends(response("/page?x=1", "a\nb\n\tb\n"), WR_PURGE_CURRENT);
+            here_end(state);
+        }
+}
+
+static void an_instant_is_never_shared(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 1000; i++) { /* fetches and purges within one microsecond */
+        struct wr_object *before = response("/p", "t\n");
+        purge(WR_SCOPE_TAG, "t", i % 2);
+        struct wr_object *after = response("/p", "t\n");
+        is_and_ends(before, i % 2 ? WR_PURGE_SOFT : WR_PURGE_GONE);
+        is_and_ends(after, WR_PURGE_CURRENT);
+    }
+}
+
+static void what_has_been_compared_is_compared_again_only_after_a_purge(void **state)
+{
+    (void) state;
+    struct wr_object *o = response("/p", "t\n");
+    is(o, WR_PURGE_CURRENT);
+    assert_int_equal(o->purge_epoch, wr_purges_epoch(purges));
+    purge(WR_SCOPE_TAG, "another", false);
+    assert_int_not_equal(o->purge_epoch, wr_purges_epoch(purges));
+    is_and_ends(o, WR_PURGE_CURRENT);
+}
+
+static void a_variant_goes_with_its_url(void **state)
+{
+    (void) state;
+    struct wr_object like = { .key = WR_SLICE("example.com/v\nvary:0123456789abcdef\naccept=x"), .host = WR_SLICE("example.com"),
+                              .vary_values = WR_SLICE("\naccept=x"), .began = wr_purges_begin(purges) };
+    struct wr_object *variant = wr_object_new(&like, NULL);
+    like.key = WR_SLICE("example.com/v");
+    like.meta.kind = WR_OBJECT_VARY;
+    like.vary_values = wr_slice(NULL, 0);
+    struct wr_object *marker = wr_object_new(&like, NULL);
+    purge(WR_SCOPE_URL, "example.com/v", false);
+    is_and_ends(variant, WR_PURGE_GONE);
+    is_and_ends(marker, WR_PURGE_CURRENT); /* which fields choose is still true */
+}
+
+static void a_key_without_host_lies_below_prefixes_of_any(void **state)
+{
+    (void) state;
+    struct wr_object like = { .key = WR_SLICE("/static/a.css"), .host = WR_SLICE(""), .began = wr_purges_begin(purges) };
+    struct wr_object *o = wr_object_new(&like, NULL);
+    purge(WR_SCOPE_PREFIX, "example.com/other/", false);
+    is(o, WR_PURGE_CURRENT);
+    purge(WR_SCOPE_PREFIX, "example.com/static/", false);
+    is_and_ends(o, WR_PURGE_GONE);
+}
+
+static void prefixes_that_are_longer_than_is_looked_at(void **state)
+{
+    (void) state;
+    struct wr_buf name = { 0 };
+    wr_buf_add_str(&name, "example.com/");
+    while (name.len < WR_PREFIX_LONGEST + 100)
+        wr_buf_add_char(&name, 'x');
+    wr_buf_add_char(&name, '\0');
+    struct wr_object *o = response(name.at + strlen("example.com"), "");
+    purge(WR_SCOPE_PREFIX, name.at, false);
+    is_and_ends(o, WR_PURGE_GONE);
+    wr_buf_fini(&name);
+}
+
+/* Replaced ones give way beyond the latest; however many there are, what was purged stays purged. */
+static void more_than_is_remembered(void **state)
+{
+    (void) state;
+    char name[32];
+    struct wr_object *early = response("/p", "t7\n"), *other = response("/o", "none\n");
+    for (int i = 0; i < 3 * WR_PURGES_RECENT; i++) {
+        snprintf(name, sizeof name, "t%d", i % 100);
+        purge(WR_SCOPE_TAG, name, false);
+    }
+    assert_int_equal(wr_purges_count(purges), 100);
+    assert_int_equal(purges->log_count, WR_PURGES_RECENT);
+    is_and_ends(early, WR_PURGE_GONE);
+    is_and_ends(other, WR_PURGE_CURRENT);
+    is_and_ends(response("/p", "t7\n"), WR_PURGE_CURRENT);
+}
+
+/* As if the oldest entries were too old: then what was fetched before can't be proven. */
+static void what_is_older_than_the_oldest_purge_is_unproven(void **state)
+{
+    (void) state;
+    struct wr_object *o = response("/p", "t\n");
+    struct wr_purge one = purge_of(WR_SCOPE_TAG, "another", false);
+    struct wr_instant at = wr_purges_here(purges, &one);
+    struct wr_object *later = response("/p", "t\n");
+    wr_purges_add(purges, &one, wr_instant_of_us(wr_instant_us(at) + WR_PURGES_KEPT.us + 1000000), false, NULL, 0);
+    assert_int_equal(purges->log_count, 1);
+    is_and_ends(o, WR_PURGE_UNPROVEN);
+    is_and_ends(later, WR_PURGE_CURRENT);
+    assert_int_equal(wr_purges_count(purges), 1);
+}
+
+static void names_come_and_go(void **state)
+{
+    (void) state;
+    char name[32];
+    struct wr_instant at[500];
+    for (int i = 0; i < 500; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        const struct wr_purge p = purge_of(WR_SCOPE_TAG, name, false);
+        at[i] = wr_purges_here(purges, &p);
+    }
+    for (int i = 0; i < 500; i += 3) {
+        snprintf(name, sizeof name, "n%d", i);
+        const struct wr_purge p = purge_of(WR_SCOPE_TAG, name, false);
+        wr_purges_forget(purges, &p, at[i]);
+    }
+    for (int i = 0; i < 500; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        struct wr_purge p = purge_of(WR_SCOPE_TAG, name, false);
+        assert_int_equal(wr_purges_is_replaced(purges, &p, (struct wr_instant){ at[i].n - 1 }), i % 3 != 0);
+    }
+    assert_int_equal(wr_purges_count(purges), 333);
+}
+
+/* Entries of the journal come in any order, and more than once. */
+static void any_order(void **state)
+{
+    (void) state;
+    const struct wr_purge t = purge_of(WR_SCOPE_TAG, "t", false), u = purge_of(WR_SCOPE_URL, "example.com/u", true);
+    struct wr_arena arena = { 0 };
+    struct wr_purge next;
+    struct wr_instant at = WR_INSTANT_NONE;
+    static const uint64_t order[] = { 50, 10, 30, 20, 40, 30, 10, 50, 60 };
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        wr_purges_add(purges, order[i] == 30 ? &u : &t, (struct wr_instant){ order[i] }, true, NULL, 0);
+    for (uint64_t want = 10; want <= 60; want += 10) {
+        assert_true(wr_purge_log_after(purges, at, &arena, &next, &at));
+        assert_int_equal(at.n, want);
+        assert_int_equal(next.scope, want == 30 ? WR_SCOPE_URL : WR_SCOPE_TAG);
+        assert_true(want != 30 || wr_hash_eq(next.primary, u.primary));
+    }
+    assert_false(wr_purge_log_after(purges, at, &arena, &next, &at));
+    wr_arena_fini(&arena);
+}
+
+static void instants(void **state)
+{
+    (void) state;
+    struct wr_instant a;
+    char text[WR_INSTANT_TEXT];
+    assert_true(wr_instant_parse(WR_SLICE("1700000000000-1024"), &a));
+    assert_int_equal(wr_instant_us(a), INT64_C(1700000000000001));
+    assert_true(wr_slice_eq(wr_instant_text(a, text), WR_SLICE("1700000000000-1024")));
+    assert_int_equal(wr_instant_of_us(INT64_C(1700000000000001)).n, a.n);
+    assert_int_equal(wr_instant_of_us(-5).n, 0);
+    assert_true(wr_instant_parse(WR_SLICE("5-18446744073709551615"), &a) && (a.n & WR_INSTANT_MOST) == WR_INSTANT_MOST);
+    static const char *const wrong[] = { "", "-", "1", "1-", "-1", "1-x", "x-1", "99999999999999999-0" };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_false(wr_instant_parse(wr_slice_str(wrong[i]), &a));
+}
+
+/* --- the journal --- */
+
+static struct server server;
+static struct wr_policy policy;
+static struct wr_loop loop;
+
+/* A node, as far as purging is concerned. */
+struct node {
+    struct wr_link *link;
+    struct wr_herald *herald;
+    struct wr_purges *purges;
+    struct wr_feed *feed;
+    const char *name;
+};
+static struct node a, b;
+
+static void on_change(void *ctx, enum wr_herald_news news, struct wr_slice key)
+{
+    struct node *n = ctx;
+    if (news != WR_HERALD_KEY || wr_slice_eq(key, WR_SLICE("weir:v1:purges")))
+        wr_feed_heard(n->feed, news != WR_HERALD_KEY);
+}
+
+static void node_begin(struct node *n, const char *name)
+{
+    n->name = name;
+    n->link = wr_link_new(&loop, &policy, name);
+    n->herald = wr_herald_new(&loop, &policy, name, on_change, n);
+    n->purges = wr_purges_new(true);
+    wr_purges_share(n->purges, &policy.redis, n->herald, n->name);
+    n->feed = wr_feed_new(&loop, &policy, n->purges, n->link);
+}
+
+static void node_end(struct node *n)
+{
+    wr_herald_free(n->herald);
+    wr_feed_free(n->feed);
+    wr_link_free(n->link);
+    wr_purges_free(n->purges);
+}
+
+static bool knows_all(struct node *n)
+{
+    struct wr_time as_of;
+    return wr_link_ready(n->link) && wr_herald_hears(n->herald) && n->purges->clock.known &&
+           wr_purges_known(n->purges, wr_time_monotonic(), &as_of);
+}
+
+static int redis_begin(void **state)
+{
+    (void) state;
+    server = (struct server){ 0 };
+    server_start(&server);
+    policy_for(&policy, server.sock);
+    assert_int_equal(wr_loop_init(&loop, 0), 0);
+    node_begin(&a, "a");
+    node_begin(&b, "b");
+    turn_until(&loop, knows_all(&a) && knows_all(&b));
+    return 0;
+}
+
+static int redis_end(void **state)
+{
+    (void) state;
+    node_end(&a);
+    node_end(&b);
+    turn(&loop);
+    wr_loop_fini(&loop);
+    server_stop(&server);
+    return 0;
+}
+
+struct saying {
+    bool over;
+    enum wr_err err;
+    struct wr_instant at;
+};
+
+static void on_said(void *ctx, enum wr_err err, struct wr_instant at)
+{
+    *(struct saying *) ctx = (struct saying){ true, err, at };
+}
+
+static struct saying say(struct node *n, enum wr_scope scope, const char *name, bool soft)
+{
+    struct saying s = { false };
+    const struct wr_purge p = purge_of(scope, name, soft);
+    struct wr_instant here = wr_purges_here(n->purges, &p);
+    s.err = wr_purges_say(n->purges, n->link, &p, "test", here, on_said, &s);
+    if (s.err == WR_OK)
+        turn_until(&loop, s.over);
+    assert_true(s.err != WR_OK || !wr_instant_before(s.at, here));
+    return s;
+}
+
+static bool purged(struct node *n, enum wr_scope scope, const char *name, struct wr_instant at)
+{
+    const struct wr_purge p = purge_of(scope, name, false);
+    return wr_purges_is_replaced(n->purges, &p, (struct wr_instant){ at.n - 1 });
+}
+
+static void what_one_says_the_other_hears(void **state)
+{
+    (void) state;
+    purges = b.purges;
+    struct wr_object *o = response("/u", "t\n"), *p = response("/other", "");
+    struct saying s = say(&a, WR_SCOPE_TAG, "t", false);
+    assert_int_equal(s.err, WR_OK);
+    turn_until(&loop, wr_purges_check(purges, o) == WR_PURGE_GONE);
+    is(p, WR_PURGE_CURRENT);
+    s = say(&a, WR_SCOPE_URL, "example.com/other", true);
+    turn_until(&loop, wr_purges_check(purges, p) == WR_PURGE_SOFT);
+    wr_object_unref(o);
+    wr_object_unref(p);
+    is_and_ends(response("/other", "t\n"), WR_PURGE_CURRENT);
+    assert_int_equal(server_int(&server, "XLEN weir:v1:purges"), 2);
+    assert_true(server_int(&server, "PTTL weir:v1:purges") > 86400000);
+    assert_int_equal(server_int(&server, "DBSIZE"), 3); /* and the nodes' own words */
+}
+
+static void who_starts_reads_it_backwards(void **state)
+{
+    (void) state;
+    char name[32];
+    purges = a.purges;
+    struct wr_object *old = response("/old", "n7\n"), *other = response("/o", "none\n");
+    for (int i = 0; i < 2 * WR_JOURNAL_PAGE + 10; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        const struct wr_purge p = purge_of(WR_SCOPE_TAG, name, false);
+        assert_int_equal(wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), NULL, NULL), WR_OK);
+        if (i % 100 == 0)
+            turn(&loop);
+    }
+    turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") == 2 * WR_JOURNAL_PAGE + 10);
+    struct node c;
+    node_begin(&c, "c");
+    turn_until(&loop, knows_all(&c) && c.purges->log_count == 2 * WR_JOURNAL_PAGE + 10);
+    purges = c.purges;
+    old->purge_epoch = other->purge_epoch = 0;
+    is_and_ends(old, WR_PURGE_GONE);
+    is_and_ends(other, WR_PURGE_CURRENT); /* the journal has begun before */
+    node_end(&c);
+}
+
+static void a_journal_that_is_gone_is_written_again(void **state)
+{
+    (void) state;
+    struct saying s = say(&a, WR_SCOPE_TAG, "t", false), u = say(&b, WR_SCOPE_URL, "example.com/u", true);
+    turn_until(&loop, purged(&b, WR_SCOPE_TAG, "t", s.at));
+    server_do(&server, "FLUSHALL");
+    turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") == 2);
+    turn_until(&loop, knows_all(&a) && knows_all(&b));
+    char text[WR_INSTANT_TEXT];
+    struct wr_slice id = wr_instant_text(s.at, text);
+    redisReply *r = server_ask(&server, "XRANGE weir:v1:purges %b %b", id.at, id.len, id.at, id.len);
+    assert_int_equal(r->elements, 1); /* the same instant */
+    freeReplyObject(r);
+    struct node c;
+    node_begin(&c, "c");
+    turn_until(&loop, knows_all(&c) && purged(&c, WR_SCOPE_TAG, "t", s.at));
+    assert_true(c.purges->floor < u.at.n);
+    node_end(&c);
+}
+
+/* A replica that lagged has taken over: it lacks the latest purge, and has one of its own meanwhile. */
+static void a_lost_end_is_said_again(void **state)
+{
+    (void) state;
+    struct saying first = say(&a, WR_SCOPE_TAG, "first", false), lost = say(&a, WR_SCOPE_TAG, "lost", false);
+    char text[WR_INSTANT_TEXT];
+    struct wr_slice id = wr_instant_text(lost.at, text);
+    turn_until(&loop, purged(&b, WR_SCOPE_TAG, "lost", lost.at));
+    server_do(&server, "XDEL weir:v1:purges %b", id.at, id.len);
+    server_do(&server, "CLIENT KILL TYPE normal SKIPME yes");
+    server_do(&server, "CLIENT KILL TYPE pubsub");
+    struct node c;
+    node_begin(&c, "c");
+    turn_until(&loop, knows_all(&c) && purged(&c, WR_SCOPE_TAG, "lost", lost.at) && purged(&c, WR_SCOPE_TAG, "first", first.at));
+    turn_until(&loop, knows_all(&a) && knows_all(&b));
+    assert_int_equal(server_int(&server, "XLEN weir:v1:purges"), 2); /* once, whoever says it */
+    node_end(&c);
+}
+
+/* Another server, whose clock is behind: what is purged there is later than all that was fetched before. */
+static void a_clock_that_goes_back(void **state)
+{
+    (void) state;
+    purges = b.purges;
+    struct wr_instant was;
+    struct wr_object *o = response("/p", "t\n");
+    o->began = wr_instant_of_us(wr_instant_us(o->began) + 3600 * 1000000LL); /* of an hour ahead */
+    struct wr_time now = wr_time_monotonic();
+    int64_t ahead = wr_instant_us(o->began);
+    assert_true(wr_purge_clock_told(a.purges, now, now, ahead, &was));
+    turn_until(&loop, wr_instant_us(wr_purge_clock_least(a.purges)) < ahead - 1000000); /* the feed has asked for the time again */
+    turn_for(&loop, WR_SPAN_MS(50));
+    struct saying s = say(&b, WR_SCOPE_TAG, "t", false);
+    assert_true(wr_instant_before(o->began, s.at));
+    is_and_ends(o, WR_PURGE_GONE);
+    is_and_ends(response("/p", "t\n"), WR_PURGE_CURRENT);
+}
+
+static void what_is_purged_while_redis_is_away_is_said_later(void **state)
+{
+    (void) state;
+    kill(server.pid, SIGKILL);
+    turn_until(&loop, !wr_link_ready(a.link));
+    assert_int_not_equal(say(&a, WR_SCOPE_TAG, "away", false).err, WR_OK);
+    purges = a.purges;
+    struct wr_object *o = response("/p", "away\n");
+    server_kill(&server);
+    server_start(&server);
+    turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") == 1);
+    turn_until(&loop, knows_all(&b) && purged(&b, WR_SCOPE_TAG, "away", (struct wr_instant){ 2 }));
+    wr_object_unref(o);
+}
+
+/* The journal is no stream any more: somebody's mistake. */
+static void what_stands_in_its_place_is_swept_away(void **state)
+{
+    (void) state;
+    struct saying s = say(&a, WR_SCOPE_TAG, "t", false);
+    server_do(&server, "SET weir:v1:purges nonsense");
+    turn_until(&loop, server_int(&server, "EXISTS weir:v1:purges") == 1 && knows_all(&a) && knows_all(&b));
+    struct node c;
+    node_begin(&c, "c");
+    turn_until(&loop, knows_all(&c) && purged(&c, WR_SCOPE_TAG, "t", s.at));
+    node_end(&c);
+}
+
+static void replaced_purges_leave_the_journal(void **state)
+{
+    (void) state;
+    const struct wr_purge p = purge_of(WR_SCOPE_TAG, "again", false);
+    for (int i = 0; i < WR_PURGES_RECENT + 500; i++) {
+        turn_until(&loop, wr_link_ready(a.link));
+        assert_int_equal(wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), NULL, NULL), WR_OK);
+        if (i % 200 == 0)
+            turn(&loop);
+    }
+    turn_until(&loop, a.purges->confirmed >= a.purges->last.n && knows_all(&a) && a.purges->log_count == WR_PURGES_RECENT);
+    turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") <= WR_PURGES_RECENT + 100);
+}
+
+#define R(f) cmocka_unit_test_setup_teardown(f, redis_begin, redis_end)
+#define H(f) cmocka_unit_test_setup_teardown(f, here_begin, here_end)
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(instants),
+        cmocka_unit_test(each_scope),
+        H(an_instant_is_never_shared),
+        H(what_has_been_compared_is_compared_again_only_after_a_purge),
+        H(a_variant_goes_with_its_url),
+        H(a_key_without_host_lies_below_prefixes_of_any),
+        H(prefixes_that_are_longer_than_is_looked_at),
+        H(more_than_is_remembered),
+        H(what_is_older_than_the_oldest_purge_is_unproven),
+        H(names_come_and_go),
+        H(any_order),
+        R(what_one_says_the_other_hears),
+        R(who_starts_reads_it_backwards),
+        R(a_journal_that_is_gone_is_written_again),
+        R(a_lost_end_is_said_again),
+        R(a_clock_that_goes_back),
+        R(what_is_purged_while_redis_is_away_is_said_later),
+        R(what_stands_in_its_place_is_swept_away),
+        R(replaced_purges_leave_the_journal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
