@@ -126,7 +126,7 @@ static bool is_marker(const struct wr_entry *e)
 static void bury_variants(struct wr_memory *m, struct wr_entry *dead)
 {
     for (unsigned i = 0; dead->variants && i < dead->variants->count; i++)
-        wr_memory_drop(m, dead->variants->of[i]);
+        wr_memory_drop(m, dead->variants->of[i].hash);
     free(dead->variants);
 }
 
@@ -233,23 +233,67 @@ static void inherit_variants(struct wr_entry *e, struct wr_entry *old)
     old->variants = NULL;
 }
 
-void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, struct wr_hash variant)
+/* --- the bound of variants --- */
+
+static size_t bytes_of(struct wr_memory *m, struct wr_hash hash)
+{
+    struct shard *s = shard_of(m, hash);
+    pthread_mutex_lock(&s->lock);
+    struct wr_entry *e = wr_table_find(&s->table, hash);
+    size_t bytes = e ? e->bytes : 0;
+    pthread_mutex_unlock(&s->lock);
+    return bytes;
+}
+
+/* Drops it, unless it has been used: then it gets another chance, and true is given. */
+static bool spared(struct wr_memory *m, struct wr_hash hash)
+{
+    struct shard *s = shard_of(m, hash);
+    struct wr_entry *dead = NULL;
+    pthread_mutex_lock(&s->lock);
+    struct wr_entry *e = wr_table_find(&s->table, hash);
+    bool used = e && e->visited;
+    if (used)
+        e->visited = false;
+    else if (e)
+        take_out(m, s, e, &dead);
+    pthread_mutex_unlock(&s->lock);
+    bury(m, dead);
+    return used;
+}
+
+/* The marker's list, with this one as its newest. true: *oldest is too much for it. */
+static bool list(struct wr_memory *m, const struct wr_object *marker, const struct wr_variant *newest,
+                 const struct wr_variants_bound *most, struct wr_variant *oldest)
 {
     struct shard *s = shard_of(m, marker->hash);
-    struct wr_hash oldest;
-    bool full = false;
+    bool over = false;
     pthread_mutex_lock(&s->lock);
     struct wr_entry *e = wr_table_find(&s->table, marker->hash);
     if (e && is_marker(e) && wr_slice_eq(wr_vary_lineage(e->object), wr_vary_lineage(marker))) {
         size_t before = variants_bytes(e);
-        full = wr_variants_add(&e->variants, variant, &oldest);
+        wr_variants_add(&e->variants, newest->hash, newest->bytes);
+        over = wr_variants_over(e->variants, most, oldest);
         size_t more = variants_bytes(e) - before;
         e->bytes += more;
         __atomic_add_fetch(&m->bytes, more, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&s->lock);
-    if (full)
-        wr_memory_drop(m, oldest);
+    return over;
+}
+
+/* Each round drops one, or puts one that is used behind those that may not be; and all can be spared once. */
+void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, struct wr_hash variant,
+                           const struct wr_variants_bound *most)
+{
+    struct wr_variants_bound bound = *most;
+    struct wr_variant next = { variant, bytes_of(m, variant) }, oldest;
+    if (bound.bytes > size_of(m) / 8)
+        bound.bytes = size_of(m) / 8;
+    while (list(m, marker, &next, &bound, &oldest)) {
+        bool used = !wr_hash_eq(oldest.hash, variant) && spared(m, oldest.hash);
+        next = used ? oldest : (struct wr_variant){ variant, bytes_of(m, variant) };
+    }
 }
 
 static bool fits(const struct wr_memory *m, const struct wr_object *o)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cache/object.h"
+#include "cache/variants.h"
 
 struct wr_memory;
 
@@ -26,9 +27,11 @@ struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash);
 bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires);
 /* The same, unless something is there: false then, too. */
 bool wr_memory_put_new(struct wr_memory *m, struct wr_object *object, struct wr_time expires);
-/* `variant`, which has been put, is found through this VARY marker: it is dropped with the marker, and when too many came
- * after it. Nothing happens if the marker isn't here. */
-void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, struct wr_hash variant);
+/* `variant`, which has been put, is found through this VARY marker: it is dropped with the marker. Where there are more than `most`, or
+ * where they take more than an eighth of the store, those go that haven't been used since they were stored or spared the last
+ * time, the oldest first. Nothing happens if the marker isn't here. */
+void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, struct wr_hash variant,
+                           const struct wr_variants_bound *most);
 /* Drops by hash (any key text). A marker takes its variants with it. */
 bool wr_memory_drop(struct wr_memory *m, struct wr_hash hash);
 /* Drops only if it is still this very object. */

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "cache/object.h"
+#include "cache/variants.h"
 #include "redis/link.h"
 
 struct wr_shelf; /* one per worker: link, names, limits */
@@ -65,10 +66,12 @@ struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *o
                                          struct wr_span keep, void (*alive)(void *ctx), void *ctx);
 /* What is arriving goes, with its pieces unless they have been put. Before its shelf. NULL is fine. */
 void wr_shelf_arrival_free(struct wr_shelf_arrival *a);
-/* Tells Redis that `variant` has been stored under the VARY marker's key. The oldest of more than WR_MAX_VARIANTS, counted
- * over the fleet, is dropped there. keep: as the variant's. Nobody waits for it. */
+/* Tells Redis that `variant` has been stored under the VARY marker's key. What is too much, counted over the fleet, is dropped there:
+ * first what was stored once and not used since, then what was used least lately. keep: as the variant's. Nobody waits for it. */
 void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant,
-                          struct wr_span keep);
+                          struct wr_span keep, const struct wr_variants_bound *most);
+/* Tells Redis that a node has read it there. Nobody waits for it. */
+void wr_shelf_use_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant);
 /* Shows Redis that it is used (TOUCH), with its pieces: it may evict what it hasn't been asked for in a long time, and what is served
  * from memory never is. At most once in a few seconds for each object, and not for more of them than Redis notices. */
 void wr_shelf_show(struct wr_shelf *s, struct wr_object *object);

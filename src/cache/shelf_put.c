@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "cache/crc32c.h"
-#include "cache/variants.h"
 
 struct wr_shelf_job {
     TAILQ_ENTRY(wr_shelf_job) entry;
@@ -220,21 +219,34 @@ static void on_gone(struct wr_call *call, enum wr_err err, const struct wr_reply
     end(j, err);
 }
 
-void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant,
-                          struct wr_span keep)
+static void tell_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant, struct wr_slice bytes,
+                         struct wr_span keep, const struct wr_variants_bound *most)
 {
     struct wr_buf list = { 0 }, name = { 0 };
-    char most[24], ttl[24];
+    char count[24], all[24], ttl[24];
     wr_keys_variants(&list, &s->policy->redis, marker->hash);
     wr_keys_cache(&name, &s->policy->redis, variant->host, variant->hash);
     const struct wr_slice keys[] = { wr_buf_slice(&list) };
-    const struct wr_slice args[] = { wr_buf_slice(&name), wr_shelf_decimal(most, WR_MAX_VARIANTS),
-                                     wr_shelf_decimal(ttl, wr_span_ms(keep)) };
+    const struct wr_slice args[] = { wr_buf_slice(&name), bytes, wr_shelf_decimal(count, most->count),
+                                     wr_shelf_decimal(all, (int64_t) most->bytes), wr_shelf_decimal(ttl, wr_span_ms(keep)) };
     struct wr_shelf_job *j = job_new(s, NULL, NULL);
     j->call = (struct wr_call){ .done = on_gone };
-    enum wr_err err = wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_VARIANTS, 1, keys, 3, args);
+    enum wr_err err = wr_link_script(s->link, &j->call, wr_shelf_patience(s), WR_SCRIPT_VARIANTS, 1, keys, 5, args);
     wr_buf_fini(&list);
     wr_buf_fini(&name);
     if (err != WR_OK)
         end(j, err);
+}
+
+void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant,
+                          struct wr_span keep, const struct wr_variants_bound *most)
+{
+    char bytes[24];
+    uint64_t length = variant->flow ? wr_flow_length(variant->flow) : 0;
+    tell_variant(s, marker, variant, wr_shelf_decimal(bytes, (int64_t) (length + variant->bytes)), keep, most);
+}
+
+void wr_shelf_use_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant)
+{
+    tell_variant(s, marker, variant, wr_slice("", 0), WR_SPAN_S(0), &(struct wr_variants_bound){ 0, 0 });
 }

@@ -5,34 +5,40 @@
 
 static void take_out(struct wr_variants *v, unsigned i)
 {
+    v->bytes -= v->of[i].bytes;
     v->count--;
     memmove(v->of + i, v->of + i + 1, (v->count - i) * sizeof *v->of);
 }
 
 static void make_room(struct wr_variants **v)
 {
-    unsigned count = *v ? (*v)->count : 0, room = *v ? (*v)->room * 2 : 4;
+    unsigned room = *v ? (*v)->room * 2 : 4;
+    bool first = *v == NULL;
     *v = realloc(*v, sizeof **v + room * sizeof *(*v)->of);
     WR_CHECK(*v != NULL);
-    (*v)->count = count;
+    if (first)
+        **v = (struct wr_variants){ .count = 0 };
     (*v)->room = room;
 }
 
-bool wr_variants_add(struct wr_variants **v, struct wr_hash variant, struct wr_hash *oldest)
+void wr_variants_add(struct wr_variants **v, struct wr_hash hash, uint64_t bytes)
 {
-    bool full = false;
     for (unsigned i = 0; *v && i < (*v)->count; i++)
-        if (wr_hash_eq((*v)->of[i], variant)) {
+        if (wr_hash_eq((*v)->of[i].hash, hash)) {
             take_out(*v, i);
             break;
         }
-    if (*v && (*v)->count == WR_MAX_VARIANTS) {
-        full = true;
-        *oldest = (*v)->of[0];
-        take_out(*v, 0);
-    }
     if (*v == NULL || (*v)->count == (*v)->room)
         make_room(v);
-    (*v)->of[(*v)->count++] = variant;
-    return full;
+    (*v)->of[(*v)->count++] = (struct wr_variant){ hash, bytes };
+    (*v)->bytes += bytes;
+}
+
+bool wr_variants_over(struct wr_variants *v, const struct wr_variants_bound *most, struct wr_variant *oldest)
+{
+    if (v == NULL || v->count < 2 || (v->count <= most->count && v->bytes <= most->bytes))
+        return false;
+    *oldest = v->of[0];
+    take_out(v, 0);
+    return true;
 }

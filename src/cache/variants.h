@@ -1,16 +1,26 @@
-/* The variants that lie under one VARY marker in memory, oldest first, and at most WR_MAX_VARIANTS of them: whoever sends
- * a new value of a varying field with each request pushes out variants of that response, not the rest of the store.
- * Thread: whoever holds the lock of the marker's shard. */
+/* The variants that lie under one VARY marker in memory, least recently stored first. Their number and their bytes are bounded, so that
+ * whoever sends a new value of a varying field with each request pushes out variants of that response, and not the rest of the store;
+ * and among those first what nobody has used since (memory.c). Thread: whoever holds the lock of the marker's shard. */
 #pragma once
 
 #include "base/hash.h"
 
-#define WR_MAX_VARIANTS 32
+/* How many variants one URL may have, and how large they may be together: in each store. */
+struct wr_variants_bound {
+    unsigned count;
+    uint64_t bytes;
+};
 
 struct wr_variants {
     unsigned count, room;
-    struct wr_hash of[]; /* of their keys */
+    uint64_t bytes; /* of all of them */
+    struct wr_variant {
+        struct wr_hash hash; /* of its key */
+        uint64_t bytes;
+    } of[];
 };
 
-/* Makes `variant` the newest of *v (NULL: none yet; grows). true: *oldest had to give way for it. */
-bool wr_variants_add(struct wr_variants **v, struct wr_hash variant, struct wr_hash *oldest);
+/* Makes it the newest of *v (NULL: none yet; grows). */
+void wr_variants_add(struct wr_variants **v, struct wr_hash hash, uint64_t bytes);
+/* Are there too many, and others than the newest? *oldest is taken out. v may be NULL. */
+bool wr_variants_over(struct wr_variants *v, const struct wr_variants_bound *most, struct wr_variant *oldest);

@@ -53,10 +53,11 @@ static const struct wr_object *marker_of(const struct wr_flight *f, const struct
 static bool remember(struct wr_flight *f, struct wr_object *o, struct wr_span keep)
 {
     struct wr_memory *memory = f->tenure->worker->shared->memory;
+    struct wr_variants_bound bound;
     if (memory == NULL || keep.us <= 0 || !wr_memory_put(memory, o, wr_time_add(f->loop->mono, keep)))
         return false;
     if (marker_of(f, o))
-        wr_memory_add_variant(memory, marker_of(f, o), o->hash);
+        wr_memory_add_variant(memory, marker_of(f, o), o->hash, wr_flight_bound(f, &bound));
     return true;
 }
 
@@ -65,11 +66,12 @@ static bool share(struct wr_flight *f, struct wr_object *o, struct wr_span keep,
                   void *ctx)
 {
     struct wr_shelf *shelf = f->tenure->worker->shelf;
+    struct wr_variants_bound bound;
     if (shelf == NULL || keep.us <= 0)
         return false;
     wr_shelf_put(shelf, o, keep, f->arrival, written, ctx);
     if (marker_of(f, o))
-        wr_shelf_add_variant(shelf, marker_of(f, o), o, keep);
+        wr_shelf_add_variant(shelf, marker_of(f, o), o, keep, wr_flight_bound(f, &bound));
     return true;
 }
 

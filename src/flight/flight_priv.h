@@ -211,6 +211,14 @@ void wr_flight_publish(struct wr_flight *f, enum wr_outcome outcome);
 void wr_flight_unlock(struct wr_flight *f, enum wr_outcome outcome);
 void wr_flight_lock_fini(struct wr_flight *f);
 
+/* How many variants its URL may have. Gives *out. */
+static inline const struct wr_variants_bound *wr_flight_bound(const struct wr_flight *f, struct wr_variants_bound *out)
+{
+    const struct wr_cache_policy *policy = &f->order.route->cache;
+    *out = (struct wr_variants_bound){ policy->max_variants, policy->max_variants_size };
+    return out;
+}
+
 /* --- f20_ask.c --- */
 /* The largest content that either store takes. */
 uint64_t wr_flight_max_object(const struct wr_flight *f);

@@ -152,6 +152,8 @@ struct wr_cache_policy {
     size_t bypass_count;
     char *target;                 /* targeted field besides CDN-Cache-Control (RFC 9213), NULL: none */
     struct wr_span pass_ttl;      /* how long a pass marker is remembered; default 2m */
+    unsigned max_variants;        /* of one URL, in each store, ... */
+    uint64_t max_variants_size;   /* ... and together */
     struct wr_span lock_timeout;  /* the longest wait for another node's fetch; default 10s */
     bool show_key;                /* Cache-Status tells the key */
     bool ignore_client;           /* don't obey request Cache-Control/Pragma */

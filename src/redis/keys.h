@@ -17,7 +17,7 @@ void wr_keys_chunk(struct wr_buf *out, const struct wr_policy_redis *p, struct w
                    struct wr_hash hash, uint64_t generation, uint64_t n);
 /* STRING: the fetch lock of that response; the same slot. */
 void wr_keys_lock(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
-/* LIST: the keys of its variants (primary: the primary key's hash), oldest first; the same slot. */
+/* HASH: the keys of its variants (primary: the primary key's hash), when each was used and how large it is; the same slot. */
 void wr_keys_variants(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash primary);
 /* Channel: how its fetch ended. */
 void wr_keys_flight(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);

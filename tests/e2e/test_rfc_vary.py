@@ -2,7 +2,7 @@
 
 import pytest
 
-from rig import cache_status, rfc
+from rig import cache_status, policy, rfc
 from rig.answer import Answer
 from rig.wait import until
 
@@ -67,7 +67,8 @@ def ask_kinds(node, count):
         assert node.ask("/", fields={"Foo": str(n)}).body == str(n).encode()
 
 
-def test_the_oldest_of_too_many_variants_give_way(node, origin):
+def test_the_oldest_of_too_many_variants_give_way(weirs, origin):
+    node = weirs(rfc.settings(origin, {"max_variants": MOST}))
     rfc.counting(origin, "/other", {"Cache-Control": "max-age=100"})
     node.ask("/other")
     varying(origin, "/", "Foo")
@@ -82,14 +83,14 @@ def test_the_oldest_of_too_many_variants_give_way(node, origin):
 
 
 def test_too_many_variants_do_not_fill_redis_either(fleet, redis, origin):
-    nodes = fleet(2)
+    nodes = fleet(2, policy.route(cache={**policy.CACHE, "max_variants": MOST}))
     varying(origin, "/", "Foo")
     for n in range(3 * MOST):
         assert nodes[n % 2].ask("/", fields={"Foo": str(n)}).body == str(n).encode()
     stored = lambda: len(redis.keys("weir:v1:cache:*"))     # noqa: E731
     until(lambda: stored() <= MOST + 1, "the oldest variants gone from Redis")
     lists = redis.keys("weir:v1:variants:*")
-    assert len(lists) == 1 and int(redis.call("LLEN", lists[0])) == MOST
+    assert len(lists) == 1 and int(redis.call("HLEN", lists[0])) == MOST
     assert int(redis.call("PTTL", lists[0])) > 0
     newest = {"Foo": str(3 * MOST - 1)}
     for node in nodes:

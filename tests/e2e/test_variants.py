@@ -107,3 +107,22 @@ def test_nobody_gets_what_its_own_vary_would_not_choose(nodes, origin, seed):
             name, value = pair.split("=")
             assert str(fields.get(name)) == value, (n, fields, body)
     assert origin.calls() < 150
+
+
+@pytest.mark.parametrize("bound", [{"max_variants": 8}, {"max_variants_size": "100KB"}], ids=["count", "bytes"])
+def test_a_flood_of_values_pushes_out_what_nobody_uses(fleet, weirs, origin, redis, bound):
+    """In memory and in Redis: what is asked for stays, whatever others send."""
+    size = 10 * 1024
+    route = policy.route(cache={"ttl": "10m", "jitter": "0%", **bound})
+    nodes = fleet(2, route)
+    origin.on("/", lambda r: Answer(200, {"Vary": "X-A"}, r.fields["X-A"].encode().ljust(size, b".")))
+    ask = lambda node, value: node.ask("/", fields={"X-A": value})      # noqa: E731
+    for node in nodes:
+        until(lambda: cache_status.hit(ask(node, "real"), node.name), "stored")
+    for n in range(100):
+        ask(nodes[0], f"made-up-{n}")
+        assert cache_status.hit(ask(nodes[0], "real"), nodes[0].name), n
+    third = fleet(1, route)[0]
+    calls = origin.calls()
+    assert ask(third, "real").body.startswith(b"real") and origin.calls() == calls
+    until(lambda: len([k for k in redis.keys("weir:v1:cache:*") if redis.hash(k)["body"]]) <= 10, "the rest gone")

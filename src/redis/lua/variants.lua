@@ -1,17 +1,39 @@
--- Notes that a variant of a response has been stored. Gives the keys of those that are too many now, the oldest: they are for
--- the caller to drop, because they live in other slots.
--- KEYS: the list of the variants' keys, oldest first.  ARGV: the new one's key, how many may stay, milliseconds to live.
-if redis.call('TYPE', KEYS[1]).ok ~= 'list' then
+-- Notes that a variant of a response has been stored, or, without its octets, that it has been used. Gives the keys of those that are too
+-- many now: they are for the caller to drop, because they live in other slots.
+-- KEYS: the variants' hash, "<when it was last used> <octets>" by key.  ARGV: the key, its octets or nothing, how many may stay, how many
+-- octets all together, milliseconds to live.
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
     redis.call('UNLINK', KEYS[1])
 end
-redis.call('LREM', KEYS[1], 1, ARGV[1])
-local count = redis.call('RPUSH', KEYS[1], ARGV[1])
-local gone = {}
-while count > tonumber(ARGV[2]) do
-    gone[#gone + 1] = redis.call('LPOP', KEYS[1])
-    count = count - 1
+local unproven = 3600 -- seconds: what was stored once gives way before what was used within that time
+local now = tonumber(redis.call('TIME')[1])
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if ARGV[2] == '' then
+    if known then
+        redis.call('HSET', KEYS[1], ARGV[1], now .. known:match(' .*'))
+    end
+    return {}
 end
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then
-    redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('HSET', KEYS[1], ARGV[1], (known and now or now - unproven) .. ' ' .. ARGV[2])
+local all, octets, order = redis.call('HGETALL', KEYS[1]), 0, {}
+for i = 1, #all, 2 do
+    local used, size = all[i + 1]:match('^(%d+) (%d+)$')
+    octets = octets + tonumber(size or 0)
+    if all[i] ~= ARGV[1] then
+        order[#order + 1] = { all[i], tonumber(used or 0), tonumber(size or 0) }
+    end
+end
+table.sort(order, function(a, b)
+    return a[2] < b[2]
+end)
+local gone, count = {}, #order + 1
+while #gone < #order and (count > tonumber(ARGV[3]) or octets > tonumber(ARGV[4])) do
+    local one = order[#gone + 1]
+    gone[#gone + 1] = one[1]
+    count, octets = count - 1, octets - one[3]
+    redis.call('HDEL', KEYS[1], one[1])
+end
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[5]) then
+    redis.call('PEXPIRE', KEYS[1], ARGV[5])
 end
 return gone

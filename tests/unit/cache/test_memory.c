@@ -100,6 +100,8 @@ static struct wr_object *marker(const char *key, uint64_t version)
     return wr_object_new(&like, NULL);
 }
 
+#define MOST 32
+
 static struct wr_hash name_variant(unsigned n, char name[16])
 {
     snprintf(name, 16, "v%u", n);
@@ -112,7 +114,7 @@ static void put_variants(struct wr_memory *m, const struct wr_object *of, unsign
     for (unsigned n = from; n < to; n++) {
         struct wr_hash hash = name_variant(n, name);
         assert_true(put(m, name, 100, FAR));
-        wr_memory_add_variant(m, of, hash);
+        wr_memory_add_variant(m, of, hash, &(struct wr_variants_bound){ MOST, 1 << 20 });
     }
 }
 
@@ -127,26 +129,38 @@ static unsigned count_variants(struct wr_memory *m, unsigned from, unsigned to)
     return count;
 }
 
-static void the_oldest_variants_give_way(void **state)
+static void use(struct wr_memory *m, unsigned n)
+{
+    char name[16];
+    name_variant(n, name);
+    assert_true(has(m, name));
+}
+
+static void variants_that_nobody_uses_give_way(void **state)
 {
     (void) state;
     struct wr_memory *m = wr_memory_new(1 << 20, 1 << 18);
     struct wr_object *vary = marker("m", 1), *again = marker("m", 1), *other = marker("m", 2);
     uint64_t empty = wr_memory_bytes(m);
     assert_true(put(m, "else", 100, FAR) && wr_memory_put(m, vary, FAR));
-    put_variants(m, vary, 0, 3 * WR_MAX_VARIANTS);
-    assert_int_equal(count_variants(m, 0, 2 * WR_MAX_VARIANTS), 0);
-    assert_int_equal(count_variants(m, 2 * WR_MAX_VARIANTS, 3 * WR_MAX_VARIANTS), WR_MAX_VARIANTS);
-
-    /* one that is stored anew is the newest: its neighbour goes before it */
-    put_variants(m, vary, 2 * WR_MAX_VARIANTS, 2 * WR_MAX_VARIANTS + 1);
-    put_variants(m, vary, 1000, 1001);
-    assert_int_equal(count_variants(m, 2 * WR_MAX_VARIANTS, 2 * WR_MAX_VARIANTS + 2), 1);
+    put_variants(m, vary, 0, MOST);
+    for (unsigned n = MOST; n < 3 * MOST; n++) { /* a flood of values that are never asked for again */
+        use(m, 3);
+        use(m, 17);
+        put_variants(m, vary, n, n + 1);
+    }
+    assert_int_equal(wr_memory_count(m), MOST + 2);
+    use(m, 3);
+    use(m, 17);
+    assert_int_equal(count_variants(m, 0, 2 * MOST), 2);
+    for (unsigned n = 3 * MOST; n < 8 * MOST; n++) /* what isn't used any more goes as well */
+        put_variants(m, vary, n, n + 1);
+    assert_int_equal(count_variants(m, 0, 3 * MOST), 0);
 
     assert_true(wr_memory_put(m, again, FAR)); /* the same marker once more */
-    assert_int_equal(wr_memory_count(m), WR_MAX_VARIANTS + 2);
+    assert_int_equal(wr_memory_count(m), MOST + 2);
     put_variants(m, vary, 1001, 1002);
-    assert_int_equal(wr_memory_count(m), WR_MAX_VARIANTS + 2);
+    assert_int_equal(wr_memory_count(m), MOST + 2);
 
     assert_true(wr_memory_put(m, other, FAR)); /* another one: nothing leads to the old variants any more */
     assert_int_equal(wr_memory_count(m), 2);
@@ -159,6 +173,24 @@ static void the_oldest_variants_give_way(void **state)
     wr_object_unref(vary);
     wr_object_unref(again);
     wr_object_unref(other);
+    wr_memory_free(m);
+}
+
+static void large_variants_are_few(void **state)
+{
+    (void) state;
+    struct wr_memory *m = wr_memory_new(8 << 20, 1 << 20);
+    struct wr_object *vary = marker("m", 1);
+    char name[16];
+    assert_true(wr_memory_put(m, vary, FAR));
+    for (unsigned n = 0; n < 20; n++) {
+        struct wr_hash hash = name_variant(n, name);
+        assert_true(put(m, name, 200 << 10, FAR));
+        wr_memory_add_variant(m, vary, hash, &(struct wr_variants_bound){ 100, n < 10 ? 500 << 10 : UINT64_MAX });
+        assert_true(wr_memory_bytes(m) <= (n < 10 ? 700 << 10 : 1200 << 10)); /* never more than an eighth of the store */
+    }
+    assert_true(wr_memory_count(m) <= 6);
+    wr_object_unref(vary);
     wr_memory_free(m);
 }
 
@@ -359,7 +391,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_what_was_put_and_nothing_else),
         cmocka_unit_test(markers_without_content_are_kept_too),
-        cmocka_unit_test(the_oldest_variants_give_way),
+        cmocka_unit_test(variants_that_nobody_uses_give_way),
+        cmocka_unit_test(large_variants_are_few),
         cmocka_unit_test(sweep_frees_what_has_expired_only),
         cmocka_unit_test(stays_within_its_size),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

@@ -199,12 +199,21 @@ void outside_answer_put(size_t i, enum wr_err err)
         written(ctx, err);
 }
 
-void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant, struct wr_span keep)
+void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant, struct wr_span keep,
+                          const struct wr_variants_bound *most)
 {
     (void) s;
     (void) marker;
     (void) variant;
     (void) keep;
+    (void) most;
+}
+
+void wr_shelf_use_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant)
+{
+    (void) s;
+    (void) marker;
+    (void) variant;
 }
 
 void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash)
