@@ -188,8 +188,10 @@ enum wr_err wr_purges_say(struct wr_purges *p, struct wr_link *link, const struc
     u->purge.host = wr_slice(NULL, 0);
     u->who = wr_slice_dup(wr_slice_str(who));
     enum wr_err err = say(u, link);
-    if (err != WR_OK)
-        keep_unsaid(p, u);
+    if (err == WR_OK)
+        return WR_OK;
+    u->said = NULL; /* it is said later, and nobody waits for that */
+    keep_unsaid(p, u);
     return err;
 }
 

@@ -354,6 +354,8 @@ static struct saying say(struct node *n, enum wr_scope scope, const char *name, 
     s.err = wr_purges_say(n->purges, n->link, &p, "test", here, on_said, &s);
     if (s.err == WR_OK)
         turn_until(&loop, s.over);
+    else
+        assert_false(s.over);
     assert_true(s.err != WR_OK || !wr_instant_before(s.at, here));
     return s;
 }
@@ -396,10 +398,10 @@ static void who_starts_reads_it_backwards(void **state)
         if (i % 100 == 0)
             turn(&loop);
     }
-    turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") == 2 * WR_JOURNAL_PAGE + 10);
+    turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") >= 2 * WR_JOURNAL_PAGE + 10); /* late ones are said twice */
     struct node c;
     node_begin(&c, "c");
-    turn_until(&loop, knows_all(&c) && c.purges->log_count == 2 * WR_JOURNAL_PAGE + 10);
+    turn_until(&loop, knows_all(&c) && c.purges->log_count >= 2 * WR_JOURNAL_PAGE + 10);
     purges = c.purges;
     old->purge_epoch = other->purge_epoch = 0;
     is_and_ends(old, WR_PURGE_GONE);
