@@ -170,13 +170,13 @@ def test_what_is_edited_is_seen_at_once(kind, running, weirs, redis):
     nodes = [weirs({**settings(application, recommended(application.name), redis), "purge_from": ["127.0.0.1"]}) for _ in range(2)]
     application.purges_to(nodes[0])
     addresses, watch = [node.address for node in nodes], Watch({}, (), KNOWN)
-    alice, stranger = Browser("alice", addresses, watch), Browser("stranger", addresses, watch, keeps=False)
-    application.login(alice, "alice")
-    page = application.edit(alice, "the first text")
+    editor, stranger = Browser("admin", addresses, watch), Browser("stranger", addresses, watch, keeps=False)
+    application.login(editor, "admin")
+    page = application.edit(editor, "the first text")
     for node in nodes:
         until(lambda: cache_status.hit(stranger.get(page, address=node.address), node.name), "a hit of what will be edited")
         assert "the first text" in stranger.get(page, address=node.address).text
-    application.edit(alice, "the second text")
+    application.edit(editor, "the second text")
     for node in nodes:
         until(lambda: "the second text" in stranger.get(page, address=node.address).text, "the edit")
     assert sum(node.admin.metric("weir_purges_total") for node in nodes) > 0

@@ -137,7 +137,7 @@ class MediaWiki(Application):
         program = pathlib.Path("/usr/share/mediawiki")
         run("php", program / "maintenance/install.php", "--dbtype", "sqlite", "--dbpath", self.directory / "data", "--dbname", "wiki",
             "--confpath", self.directory, "--server", "http://test.example", "--scriptpath", "", "--skins", "MonoBook",
-            "--pass", "admin-password-9", "Wiki", "Admin", directory=self.directory)
+            "--pass", "Admin-password-9", "Wiki", "Admin", directory=self.directory)
         settings = self.directory / "LocalSettings.php"
         (self.directory / "cdn").write_text("127.0.0.1")
         settings.write_text(settings.read_text() + """
