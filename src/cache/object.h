@@ -27,10 +27,12 @@ enum wr_object_flag {
     WR_OF_BY_POLICY = 1024,    /* its lifetime is the policy's word: ttl, statuses, with OVERRIDE whatever the origin says */
     WR_OF_SET_COOKIE = 256,    /* its head holds fields that change a client's state, for everybody: set_cookie: store */
     WR_OF_FOR_COOKIE = 512,    /* likewise: for requests with a cookie that counts */
+    WR_OF_UNASSURED = 2048,    /* its origin neither calls it public nor lets it be used without validation */
 };
 
-/* Fresh because we think so, not because its origin said so: for requests without cookies, and from them. */
-#define WR_OF_GUESSED (WR_OF_HEURISTIC | WR_OF_BY_POLICY)
+/* Shared because we think so, not because its origin said so: for requests without cookies, and from them. Validation doesn't make up
+ * for that: an entity tag that is made of a date, as in WordPress's feeds, is the same for pages that differ by visitor. */
+#define WR_OF_GUESSED (WR_OF_HEURISTIC | WR_OF_BY_POLICY | WR_OF_UNASSURED)
 
 #define WR_SPAN_NONE ((struct wr_span){ -1 })
 

@@ -157,6 +157,8 @@ static unsigned flags_of(const struct wr_cache_policy *policy, const struct wr_r
         flags |= WR_OF_HEURISTIC;
     if (source == WR_LIFETIME_POLICY)
         flags |= WR_OF_BY_POLICY;
+    if (!d->is_public && !is_shared_by_origin(d, source, lifetime))
+        flags |= WR_OF_UNASSURED;
     if (policy->set_cookie == WR_SET_COOKIE_STORE && is_shared_by_origin(d, source, lifetime))
         flags |= WR_OF_SET_COOKIE;
     return flags;

@@ -50,11 +50,11 @@ def test_what_is_never_fresh_answers_nobody_else(weirs, origin, request, store, 
         more["memory"] = "off"
     nodes = [weirs(rfc.settings(origin, **more)) for _ in range(2 if store == "redis" else 1)]
     gate = threading.Event()
-    origin.on("/", lambda r: Answer(200, fields, r.fields["Cookie"].encode(), gate=gate))
+    origin.on("/", lambda r: Answer(200, fields, r.fields["X-Who"].encode(), gate=gate))
     with nodes[0].connect() as alice, nodes[-1].connect() as bob:
-        alice.send_head("GET", "/", {"Cookie": "alice"})
+        alice.send_head("GET", "/", {"X-Who": "alice"})
         origin.wait_calls("/", 1)
-        bob.send_head("GET", "/", {"Cookie": "bob"})
+        bob.send_head("GET", "/", {"X-Who": "bob"})
         waits = "weir_lock_waits_total" if store == "redis" else "weir_collapsed_total"
         until(lambda: nodes[-1].admin.metric(waits) == 1, "bob waiting")
         gate.set()
@@ -63,8 +63,8 @@ def test_what_is_never_fresh_answers_nobody_else(weirs, origin, request, store, 
             until(lambda: request.getfixturevalue("redis").keys("weir:v1:cache:*"), "stored")
         gate.clear()        # what is known to be so is waited for no more
         calls = origin.calls("/")
-        alice.send_head("GET", "/", {"Cookie": "alice"})
-        bob.send_head("GET", "/", {"Cookie": "bob"})
+        alice.send_head("GET", "/", {"X-Who": "alice"})
+        bob.send_head("GET", "/", {"X-Who": "bob"})
         origin.wait_calls("/", calls + 2)
         assert {r.fields.get("If-None-Match") for r in origin.requests[calls:]} == {fields["ETag"]}
         gate.set()

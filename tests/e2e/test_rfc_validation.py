@@ -265,3 +265,20 @@ def test_a_head_that_is_nobody_elses_alters_and_drops_nothing(weirs, origin, fie
     origin.wait_calls("/", 2)
     again = node.ask("/")
     assert (again.body, again.fields["X-Whose"]) == (b"call 1", "all") and origin.calls("/") == 2
+
+
+@pytest.mark.parametrize("said", [None, "no-cache, must-revalidate, max-age=0", "max-age=0"])
+@pytest.mark.parametrize("cache", [{}, {"ttl": "60s"}], ids=str)
+def test_a_tag_that_is_the_same_for_all_validates_no_visitors_page(weirs, origin, cache, said):
+    """As WordPress's feeds do: the tag comes from the newest post's date, the content from who asks."""
+    more = {"Cache-Control": said} if said else {}
+    def answer(request):
+        who = request.fields.get("Cookie", "all").encode()
+        if request.fields.get("If-None-Match") == '"date"':
+            return Answer(304, {"ETag": '"date"', **more})
+        return Answer(200, {**more, "ETag": '"date"', "Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}, b"for " + who)
+    origin.on("/", answer)
+    node = weirs(rfc.settings(origin, cache))
+    alice, bob = {"Cookie": "sid=alice"}, {"Cookie": "sid=bob"}
+    for asked in (alice, bob, {}, alice, {"Cache-Control": "no-cache"}, {"Cache-Control": "max-stale"}, bob):
+        assert node.ask("/", fields=asked).text == "for " + asked.get("Cookie", "all")

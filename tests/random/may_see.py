@@ -95,6 +95,10 @@ class Response:
         """Whether it says of a field that it is for one client only."""
         return any(name.lower() in [n.strip().lower() for n in (self.says.get(d) or "").split(",")] for d in ("private", "no-cache"))
 
+    def is_never_fresh(self):
+        """Whether it can only be validated, and its origin doesn't say that it is for all."""
+        return "public" not in self.says and (not self.explicit() or self.must_validate())
+
     def is_private(self):
         return "no-store" in self.says or ("private" in self.says and not self.says["private"])
 
@@ -198,6 +202,8 @@ class Judge:
             return "its request passes the cache"
         if made.status in NEVER:
             return f"status {made.status} is not stored"
+        if response.is_never_fresh() and not policy.override and policy.counting(made.seen.get("cookie")):
+            return "it answers a cookie, and is never fresh"
         if "*" in listed(response.fields, "Vary"):
             return "Vary: *"
         if "authorization" in made.seen and not {"public", "s-maxage", "must-revalidate"} & set(response.says):
