@@ -1,4 +1,5 @@
-/* The rest of a content, for one who was too slow to share it with others: their flow has left it behind in the middle.
+/* The rest of a content, for one who was too slow to share it with others: their flow has left it behind in the middle; and for one who
+ * was reading out of Redis what has gone there: the node that was fetching it died, it was purged or evicted, or Redis fell silent.
  *
  * What has been sent can't be unsent, so only the very same content may go on there. What came out of Redis is read there again, if it
  * is still the same storing. Else the origin is asked for the part that is missing, on condition that its strong entity tag is still

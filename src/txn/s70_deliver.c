@@ -174,6 +174,19 @@ static enum wr_txn_stage give_up(struct wr_txn *t, enum wr_err err)
     return WR_TXN_WAIT;
 }
 
+/* What is still to come of the content is fetched for this one alone, or the answer is cut, for the reason `why`. */
+static enum wr_txn_stage ask_rest(struct wr_txn *t, enum wr_err why)
+{
+    t->rest_why = why;
+    return wr_txn_ask_rest(t) ? WR_TXN_WAIT : give_up(t, why);
+}
+
+/* What came out of Redis, from a node that was still fetching it or piece by piece, and is no longer there, costs no answer. */
+static enum wr_txn_stage broken_off(struct wr_txn *t, enum wr_err why)
+{
+    return t->from_redis ? ask_rest(t, why) : give_up(t, why);
+}
+
 static enum wr_txn_stage send_on(struct wr_txn *t)
 {
     size_t turn = 0;
@@ -184,13 +197,13 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
         load_head(t, &l);
         load_content(t, &l);
         if (l.flow == WR_FLOW_BEHIND)
-            return wr_txn_ask_rest(t) ? WR_TXN_WAIT : give_up(t, WR_ERR_TOO_SLOW);
+            return ask_rest(t, WR_ERR_TOO_SLOW);
         size_t total = l.head + l.frame + l.content;
         if (total == 0) {
             if (complete(t, &l))
                 return WR_TXN_LOG;
             if (l.flow == WR_FLOW_BROKEN)
-                return give_up(t, wr_flow_err(wr_txn_flow(t)));
+                return broken_off(t, wr_flow_err(wr_txn_flow(t)));
             if (l.flow == WR_FLOW_WHOLE && t->left != UINT64_MAX && t->left > 0 && !t->chunked)
                 return give_up(t, WR_ERR_ORIGIN_CLOSED); /* shorter than announced */
             if (frame_left(t).len > 0)
@@ -263,7 +276,6 @@ enum wr_txn_stage wr_txn_deliver_enter(struct wr_txn *t)
     return begin(t);
 }
 
-/* What is still to come of the content is fetched for this one alone. */
 static enum wr_txn_stage go_on_elsewhere(struct wr_txn *t)
 {
     switch (wr_txn_take_rest(t, on_more)) {
@@ -272,7 +284,7 @@ static enum wr_txn_stage go_on_elsewhere(struct wr_txn *t)
     case WR_FLOW_WHOLE:
         return send_on(t);
     default:
-        return give_up(t, WR_ERR_TOO_SLOW);
+        return give_up(t, t->rest_why);
     }
 }
 

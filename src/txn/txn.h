@@ -82,9 +82,10 @@ struct wr_txn {
     struct wr_slice stored_head; /* what of it goes out as stored, before `out` */
     size_t head_sent, part;
     struct wr_reader reader;
-    struct wr_object *rest;      /* where the content goes on, for one whom its flow has left behind; or NULL */
+    struct wr_object *rest;      /* where the content goes on, when its flow has left this one behind or broken off; or NULL */
     struct wr_txn_reread *reread; /* Redis is asked for it; in the arena; or NULL */
     bool rest_asked;             /* who is to bring it hasn't said yet */
+    enum wr_err rest_why;        /* why it is asked for, and the answer is cut if nobody has it */
     uint64_t rest_from;          /* what offset in the content its flow begins at */
     uint64_t left;               /* octets of content still to send of this part; UINT64_MAX: until the end */
     bool chunked, no_content, close, head_done, wants_trailers;
@@ -165,7 +166,7 @@ void wr_txn_forwarded(struct wr_txn *t, struct wr_flight_order *order);
 /* s50: what a flight for it would be told. Borrows from the transaction. */
 struct wr_flight_order wr_txn_order(struct wr_txn *t);
 void wr_txn_on_told(struct wr_audience *a);
-/* rest.c: the flow has left its reader behind: asks for what is still to come of just this content. false: that can't be
+/* rest.c: the flow has left its reader behind, or broken off: asks for what is still to come of just this content. false: that can't be
  * had, and the answer has to be cut. */
 bool wr_txn_ask_rest(struct wr_txn *t) WR_MUST_USE;
 /* rest.c: what has come of that. ARRIVING: nothing yet. WHOLE: the reader goes on. BROKEN: the answer has to be cut. */

@@ -99,6 +99,26 @@ def test_a_node_that_dies_leaves_nothing_to_wait_for(fleet, origin, elsewhere, r
     assert origin.calls("/large") == 2
 
 
+TROUBLES = {
+    "the node dies": lambda gated, redis: gated.nodes[0].kill(),
+    "it is evicted": lambda gated, redis: redis.call("DEL", *keys_of_large(redis)),
+    "Redis dies": lambda gated, redis: redis.kill(),
+    "purged": lambda gated, redis: gated.nodes[1].admin.ctl("purge", "--all"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_who_reads_what_is_no_longer_there_gets_the_rest_from_the_origin(fleet, origin, elsewhere, redis, memory, trouble):
+    """Where a strong entity tag says that the rest belongs to what has been sent."""
+    gated = Gated(fleet(2, memory=memory, redis={"lock_ttl": "1s", "timeout": "500ms"}), origin, elsewhere, {"ETag": '"1"'})
+    gated.ask(0)
+    answer = gated.ask(1)
+    origin.on("/large", lambda r: Answer(206, {"ETag": '"1"', "Content-Range": f"bytes {SHOWN}-{len(BODY) - 1}/{len(BODY)}"}, BODY[SHOWN:])
+              if r.fields.get("Range") == f"bytes={SHOWN}-" and r.fields.get("If-Range") == '"1"' else Answer(500))
+    TROUBLES[trouble](gated, redis)
+    assert answer.result().digest() == digest_of(BODY)
+
+
 @pytest.mark.parametrize("end", ["cut", "silent"])
 def test_a_fetch_that_fails_is_cut_off_everywhere(fleet, origin, elsewhere, redis, memory, end):
     gated = Gated(fleet(2, memory=memory), origin, elsewhere)
