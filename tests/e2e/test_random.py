@@ -1,6 +1,7 @@
 """Random origins, visitors and mishaps, for some seconds: with a seed that never changes, and with one that is printed. tests/random
 has the programs that do it for as long as one likes."""
 
+import functools
 import random
 import sys
 
@@ -11,6 +12,7 @@ from rig.wire import Fields
 
 sys.path.insert(0, str(TREE / "tests" / "random"))
 
+import fleet  # noqa: E402
 import may_ask  # noqa: E402
 import may_see  # noqa: E402
 import steadiness  # noqa: E402
@@ -34,6 +36,23 @@ def test_the_origin_is_never_asked_more_than_it_must_be():
     played, faults = world.play(steadiness.Steadiness, [3, 4, SEEDS[-1]], 7)
     assert not faults, "\n".join(faults)
     assert all(w.asked > 50 and w.origin.fetches for w in played), "too little was asked to show anything"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [5, 6, 31])
+def test_a_fleet_under_mishaps_answers_what_it_may(seed):       # odd ones have Redis
+    played, faults = world.play(fleet.Fleet, [seed], 14)
+    assert not faults, "\n".join(faults)
+    assert played[0].asked > 50 and played[0].history.mishaps, "too little happened to show anything"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sabotage, found", [
+    ("deaf", {"older than a purge", "more admitted than the limit"}), ("mixed", {"a mixed body"}), ("stale", {"older than its freshness"}),
+    ("dead", {"a node died", "an answer is missing"}), ("harsh", {"an innocent refused"})])
+def test_a_sabotaged_fleet_is_found_out(sabotage, found):
+    played, _ = world.play(functools.partial(fleet.Fleet, sabotage=sabotage), [7], 5)
+    assert found <= {kind for kind, _, _ in played[0].violations}
 
 
 # The oracles themselves: what they must call a fault, and what they must not.

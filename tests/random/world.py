@@ -1,6 +1,7 @@
 """What random worlds have in common: nodes before an origin, clients that ask until the time is over, seeds, and the command line."""
 
 import argparse
+import functools
 import os
 import pathlib
 import random
@@ -52,34 +53,44 @@ class World:
                 redis.stop()
         return self.faults()
 
+    def place(self):
+        return "two nodes and Redis" if self.with_redis else "memory"
+
     def count(self, responses=1):
         with self._lock:
             self.asked += responses
 
 
-def play(world, seeds, seconds_each, redis=None, say=print):
-    """Plays `world(seed, with_redis)` for each seed, and stops at the first with faults. redis: True, False or None (every other
-    one). Gives (worlds, faults)."""
-    played = []
+def play(world, seeds, seconds_each, redis=None, say=print, go_on=False):
+    """Plays `world(seed, with_redis)` for each seed, and stops at the first with faults unless it is to go on. redis: True, False or
+    None (every other one). Gives (worlds, faults)."""
+    played, found = [], []
     for seed in seeds:
         played.append(world(seed, bool(seed % 2) if redis is None else redis))
         with tempfile.TemporaryDirectory(prefix="weir-random-") as directory:
             faults = played[-1].run(pathlib.Path(directory), seconds_each)
-        say(f"seed {seed}, {'two nodes and Redis' if played[-1].with_redis else 'memory'}: {played[-1].summary()}")
-        if faults:
-            return played, faults
-    return played, []
+        say(f"seed {seed}, {played[-1].place()}: {played[-1].summary()}")
+        found += faults
+        if faults and not go_on:
+            break
+    return played, found
 
 
-def command_line(what, world, each):
-    """A program that plays worlds for as long as one likes. Gives its exit status."""
+def command_line(what, world, each, sabotages=None):
+    """A program that plays worlds for as long as one likes. sabotages: {name: what it is} of those that `world` takes. Gives its exit
+    status."""
     parser = argparse.ArgumentParser(description=what, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weir", default=os.environ.get("WEIR_BIN", str(HERE.parents[1] / "src" / "weir")), help="the daemon")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="the first world (default: any)")
     parser.add_argument("--seconds", type=float, default=0, help="go on with the next worlds for so long (default: one world)")
     parser.add_argument("--each", type=float, default=each, help="seconds in one world")
     parser.add_argument("--redis", choices=["on", "off"], help="always, or never (default: every other world)")
+    parser.add_argument("--go-on", action="store_true", help="don't stop at the first world with faults")
+    if sabotages:
+        parser.add_argument("--sabotage", choices=sabotages, help="; ".join(f"{name}: {what}" for name, what in sabotages.items()))
     options = parser.parse_args()
+    if sabotages and options.sabotage:
+        world = functools.partial(world, sabotage=options.sabotage)
     os.environ["WEIR_BIN"] = options.weir
     end = time.monotonic() + options.seconds
 
@@ -90,7 +101,7 @@ def command_line(what, world, each):
             seed += 1
             yield seed
 
-    played, faults = play(world, seeds(), options.each, options.redis and options.redis == "on")
+    played, faults = play(world, seeds(), options.each, options.redis and options.redis == "on", go_on=options.go_on)
     print("\n".join(faults))
     print(f"{len(played)} worlds, {sum(w.asked for w in played)} requests,", "faults" if faults else "no fault")
     return 1 if faults else 0

@@ -76,13 +76,17 @@ class Relay:
         for link in links:
             link.close()
 
+    def cut_amid(self):
+        """Of the next answer on every connection half arrives, then the connection is closed; until heal()."""
+        self._halving = True
+
     def refuse(self):
         """Cut, and close every new connection at once."""
         self._refusing = True
         self.cut()
 
     def heal(self):
-        self._rate, self._refusing, self._delay = None, False, 0
+        self._rate, self._refusing, self._delay, self._halving = None, False, 0, False
         for direction in (FORTH, BACK):
             self._open[direction].set()
             self._dropping[direction] = False
@@ -131,6 +135,9 @@ class Relay:
                     self._open[direction].wait()
                 if concerned and self._dropping[direction]:
                     continue
+                if concerned and self._halving and direction == BACK:
+                    sink.sendall(data[:len(data) // 2])
+                    break
                 if (concerned and self._delay) or direction in link.late:
                     self._send_late(link, direction, sink, data, self._delay if concerned else 0)
                     continue

@@ -472,13 +472,16 @@ static void what_is_purged_while_redis_is_away_is_said_later(void **state)
     (void) state;
     kill(server.pid, SIGKILL);
     turn_until(&loop, !wr_link_ready(a.link));
-    assert_int_not_equal(say(&a, WR_SCOPE_TAG, "away", false).err, WR_OK);
+    struct saying s = { false };
+    const struct wr_purge p = purge_of(WR_SCOPE_TAG, "away", false);
+    assert_int_not_equal(wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), on_said, &s), WR_OK);
     purges = a.purges;
     struct wr_object *o = response("/p", "away\n");
     server_kill(&server);
     server_start(&server);
     turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") == 1);
     turn_until(&loop, knows_all(&b) && purged(&b, WR_SCOPE_TAG, "away", (struct wr_instant){ 2 }));
+    assert_false(s.over); /* who has asked may be gone by now */
     wr_object_unref(o);
 }
 

@@ -1,0 +1,176 @@
+"""What a fleet may answer, and how often it may ask: what weir-redis(7) and weir.yaml(5) promise, written down once more and without a
+look at weir's code. A doubt is decided for the fleet.
+
+- No node ends by itself, and each request gets its whole answer, unless something was done to its node. A fault in Redis is no such
+  thing. Only what comes from a fetch of another node, while that lasts, may be cut off, when it is purged, or lost, and no strong entity
+  tag says that the origin has the rest.
+- No body is made of two.
+- Once a purge has answered, no node serves what was made before it was asked for, unless Redis is away for that node. A write through
+  a node holds there at once, and on others max_staleness later. What was said while Redis was away holds on that node, and on the
+  others max_staleness after Redis is back for both; if that node has died meanwhile it may be lost.
+- What is softly purged may be served until it has been fetched anew.
+- Nothing is served longer after its end than grace and stale_if_error say.
+- One fetch of a page at a time; another may begin when lock_timeout is over, the page was purged since the one before began, a node
+  was stopped or killed (lock_ttl), Redis was away, or the origin failed: who waited for that may ask for himself.
+- No more are admitted than the limit, but each mishap may give it once more: Redis has forgotten, or each node decides by itself with
+  its share. While Redis evicts there is no such bound. Who keeps within all
+  limits is admitted, whatever others do; while Redis is away a node has its share only.
+"""
+
+from collections import defaultdict
+
+from pages import Effect
+
+COARSE = 1.0            # Date and Age are whole seconds
+PARTING = 0.05          # what lies less apart than this may have come in the other order
+
+
+class Judge:
+    """staleness, lock_ttl: of the policy, seconds. lag: how late things run on this machine, seconds. rules: the cache section of a
+    page, as numbers: grace, stale_if_error, lock_timeout."""
+
+    def __init__(self, history, staleness, lock_ttl, lag, limit):
+        self.history, self.staleness, self.lock_ttl, self.lag, self.limit = history, staleness, lock_ttl, lag, limit
+        self.away = [m for m in history.mishaps if m.effect == Effect.AWAY]
+        self.harmed = [m for m in history.mishaps if m.effect == Effect.HARM]
+        self.forgot = [m for m in history.mishaps if m.effect in (Effect.AWAY, Effect.FORGETS)]
+        self.changes = {page.url: sorted((c for c in history.changes if c.concerns(page)), key=lambda c: c.done)
+                        for page in history.pages}
+        self.fetches = defaultdict(list)
+        for fetch in sorted(history.fetches, key=lambda f: f.began):
+            if fetch.method == "GET" and fetch.status != 206:
+                self.fetches[fetch.page.url, fetch.lang].append(fetch)
+
+    def violations(self):
+        """[(kind, when, text)]"""
+        found = [("a node died", at, text) for at, text in self.history.deaths]
+        for get in self.history.gets:
+            found += self._answered(get)
+            if get.version and not get.fault:
+                found += self._fresh(get) + self._purged(get)
+        found += [v for c in self.history.changes for v in self._changed(c)]
+        found += [v for fetches in self.fetches.values() for v in self._fetched(fetches)]
+        found += [v for r in self.history.rounds for v in self._limited(r)]
+        return found
+
+    def _met(self, mishaps, node, began, done):
+        return [m for m in mishaps if m.meets(began, done) and (node is None or node in m.nodes)]
+
+    # whole answers
+
+    def _answered(self, get):
+        if get.fault.startswith("mixed"):
+            return [("a mixed body", get.sent, _tell(get))]
+        if not get.fault or get.page.moody and get.status == 503:
+            return []
+        if self._met(self.harmed, get.node, get.sent, get.done + self.lag) or get.page.large and self._cut_off(get):
+            return []
+        return [("an answer is missing", get.sent, _tell(get))]
+
+    def _cut_off(self, get):
+        """Whether it may have come from another node's fetch that then was of no use, and nobody could say what the rest is."""
+        page, began = get.page, get.sent - get.page.took() - self.lag
+        replaced = any(began < at < get.done for at in page.replaced.values())
+        lost = self._met(self.forgot + self.harmed, None, began - self.lock_ttl, get.done + self.lag)
+        return bool((replaced or not page.etag) and (lost or any(c.began < get.done and began < c.done for c in self.changes[page.url])))
+
+    def _changed(self, change):
+        if change.status == 200 or self._met(self.harmed, change.node, change.began, change.done + self.lag):
+            return []
+        if change.status == 503 and change.kind != "write" and self._met(self.away, change.node, change.began, change.done):
+            return []
+        return [("an answer is missing", change.began, f"{change}")]
+
+    # how old an answer may be
+
+    def _fresh(self, get):
+        page, ended = get.page, get.page.until(get.version)
+        rules = page.cache
+        allowed = page.lifetime + max(rules["grace"], rules["stale_if_error"])
+        late = get.sent - ended - allowed - page.took() - COARSE - self.lag
+        if late <= 0:
+            return []
+        return [("older than its freshness", get.sent, f"{late:.2f} s too old: {_tell(get)} of {vars(page)}")]
+
+    def _purged(self, get):
+        ended = get.page.until(get.version)
+        for change in self.changes[get.page.url]:
+            if change.done >= get.sent:
+                break
+            if change.began > ended and not self._may_be_older(get, change):
+                kind = "older than a write" if change.kind == "write" else f"older than a {'soft ' if change.soft else ''}purge"
+                return [(kind, get.sent, f"{_tell(get)}, replaced {get.sent - ended:.3f} s before; {change}, done "
+                         f"{get.sent - change.done:.3f} s before; {self._about(get)}")]
+        return []
+
+    def _about(self, get):
+        """The latest fetches of the page."""
+        near = [f for f in self.fetches[get.page.url, get.lang] if f.began < get.done and f.done > get.sent - 5]
+        return "fetches: " + ", ".join(f"v{f.version} {f.status} by {f.via} {get.sent - f.began:.3f} to {get.sent - f.done:.3f} s before"
+                                       for f in near[-4:])
+
+    def _may_be_older(self, get, change):
+        if change.status not in (200, 503) or change.soft and not self._renewed(get, change):
+            return True
+        lived = not any(m.kind == "a node killed" for m in self._met(self.harmed, change.node, change.began, get.sent))
+        if get.node == change.node and lived:
+            return False
+        if change.status == 200 and change.kind != "write":
+            known = change.told == change.live
+            return (not known and not lived) or any(m.began < change.done or not known
+                                                    for m in self._met(self.away, get.node, get.sent, get.done))
+        if not lived:
+            return True
+        between = [m for node in (get.node, change.node) for m in self._met(self.away + self.harmed, node, change.began, get.sent)]
+        return get.sent < max([change.done, *(m.done for m in between)]) + self.staleness + self.lag
+
+    def _renewed(self, get, change):
+        """Whether a softly purged page has certainly been fetched anew, and every node has heard of that."""
+        for f in self.fetches[get.page.url, get.lang]:
+            if f.began > change.done and f.status != 503 and f.done + self.staleness + self.lag < get.sent and \
+                    not self._met(self.history.mishaps, None, f.began, get.sent) and \
+                    not any(c.began < get.sent and c.done > f.began for c in self.changes[get.page.url]):
+                return True
+        return False
+
+    # how often an origin may be asked
+
+    def _fetched(self, fetches):
+        found = []
+        for n, fetch in enumerate(fetches):
+            for before in fetches[:n]:
+                if before.done - fetch.began > PARTING + self.lag and not self._may_ask(before, fetch, fetches):
+                    found.append(("two fetches at a time", fetch.began, f"{fetch.page.url} {fetch.lang}: {fetch.began - before.began:.3f} s "
+                                  f"after one that took {before.done - before.began:.3f} s; {vars(fetch.page)}"))
+                    break
+        return found
+
+    def _may_ask(self, before, fetch, fetches):
+        patience = fetch.page.cache["lock_timeout"]
+        if any(f.began < fetch.began - patience * 0.9 + self.lag and f.done > fetch.began - self.lag for f in fetches):
+            return True             # all who have waited so long for one may begin
+        if any(f.status == 503 and f.done < fetch.began < f.done + patience + self.lag for f in fetches):
+            return True
+        if any(c.began < fetch.began and before.began < c.done + self.staleness + self.lag for c in self.changes[fetch.page.url]):
+            return True
+        return bool(self._met(self.forgot, None, before.began - self.lag, fetch.began) or
+                    self._met(self.harmed, None, before.began - self.lock_ttl - self.lag, fetch.began))
+
+    # limits
+
+    def _limited(self, one):
+        disturbed = len(self._met(self.forgot + self.harmed, None, one.began, one.done + self.lag))
+        admitted, nodes = one.abuser.count(200), max((len(m.nodes) for m in self.history.mishaps), default=1)
+        found = []
+        evicted = any(m.effect == Effect.FORGETS for m in self._met(self.forgot, None, one.began, one.done + self.lag))
+        if not evicted and admitted > self.limit * (1 + 2 * disturbed) + 1 + (nodes if disturbed else 0):
+            found.append(("more admitted than the limit", one.began, f"{admitted} of {len(one.abuser)} at a limit of {self.limit}, "
+                          f"{disturbed} mishaps meanwhile"))
+        if not disturbed and one.innocent.count(200) < len(one.innocent):
+            found.append(("an innocent refused", one.began, f"{one.innocent.count(200)} of {len(one.innocent)} admitted: {one.innocent}"))
+        return found
+
+
+def _tell(get):
+    return (f"{get.method} {get.page.url} {get.lang} on {get.node}: {get.status} v{get.version} {get.told} {get.fault} "
+            f"in {get.done - get.sent:.3f} s; {'large, ' if get.page.large else ''}{'' if get.page.etag else 'no '}entity tag")
