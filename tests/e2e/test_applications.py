@@ -195,11 +195,17 @@ def test_clones_and_pulls_go_through_the_cache(kind, running, weirs, redis):
         assert (clone / "note").read_text() == f"more for {number}"
 
 
-@pytest.mark.parametrize("habit", habits.ALL, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("chosen", ["smallest", "readme"])
+def habits_and_policies():
+    """Each under the two general policies; the one that weir-apps(7) has a policy for under that, too."""
+    for habit in habits.ALL:
+        for chosen in ("smallest", "readme", *(["recommended"] if habit is habits.Drupal else [])):
+            yield pytest.param(habit, chosen, id=f"{habit.name}-{chosen}")
+
+
+@pytest.mark.parametrize("habit, chosen", habits_and_policies())
 def test_nobody_sees_what_an_application_of_these_habits_made_for_another(habit, chosen, weirs, origin, redis):
     application = habit(origin)
-    which = {"smallest": SMALLEST, "readme": README}[chosen]
+    which = {"smallest": SMALLEST, "readme": README}.get(chosen) or recommended(application.name)
     nodes = [weirs(settings(application, which, redis)) for _ in range(2)]
     watch, _ = examine(application, nodes)
     assert watch.faults == []
