@@ -175,13 +175,24 @@ static bool landed(struct wr_txn *t, const struct wr_news *news)
            wr_flow_state(news->object->flow) == WR_FLOW_WHOLE && fits(t, news) && found_will_do(t, news->object);
 }
 
+/* What the flight says. It may have found a stored response before that was purged: such a response answers nobody any more, and the
+ * flight brings a newer one. */
+static void learn_news(struct wr_txn *t, struct wr_news *news)
+{
+    wr_audience_news(&t->audience, news);
+    if (news->found && wr_purges_check(t->worker->shared->purges, news->found) > WR_PURGE_SOFT) {
+        wr_object_unref(news->found);
+        news->found = NULL;
+    }
+}
+
 enum wr_txn_stage wr_txn_follow_enter(struct wr_txn *t)
 {
     if (t->alone)
         return WR_TXN_WAIT;
     struct wr_news news;
     enum wr_txn_stage next = WR_TXN_WAIT;
-    wr_audience_news(&t->audience, &news);
+    learn_news(t, &news);
     if (landed(t, &news)) {
         wr_audience_leave(&t->audience);
         next = wr_txn_consider(t, wr_object_ref(news.object), false);
@@ -205,7 +216,7 @@ enum wr_txn_stage wr_txn_follow_resume(struct wr_txn *t)
     if (wr_txn_may_fetch(t))
         wr_audience_admit(&t->audience, wr_txn_redis_was_late(t));
     struct wr_news news;
-    wr_audience_news(&t->audience, &news);
+    learn_news(t, &news);
     enum wr_txn_stage next = hear(t, &news);
     wr_news_fini(&news);
     return next;

@@ -343,3 +343,23 @@ def test_a_purge_that_was_lost_with_its_server_holds_for_fetches_under_way(weirs
     until(lambda: cache_status.hit(near.ask("/page"), near.name), "the page")
     assert near.ask("/page").body == b"new"
     relay.heal()
+
+
+def test_what_a_fetch_has_found_before_a_purge_answers_nobody_afterwards(fleet, origin, redis):
+    """A reload has found the page stored, and waits for somebody's lock; whoever joins its fetch after the purge waits for the new one."""
+    near, far = fleet(2, policy.route(cache={**policy.CACHE, "lock_timeout": "2s"}))
+    gate = threading.Event()
+    origin.on("/page", Answer(200, {}, b"old"), Answer(200, {}, b"new", gate=gate))
+    warm([near], "/page")
+    until(lambda: redis.keys("weir:v1:cache:*") and not redis.keys("weir:v1:lock:*"), "it in Redis")
+    [key] = redis.keys("weir:v1:cache:*")
+    redis.call("SET", "weir:v1:lock:" + key[key.index("{"):], "another node's", "PX", "60000")
+    with ThreadPoolExecutor(2) as elsewhere:
+        reload = elsewhere.submit(far.ask, "/page", fields={"Cache-Control": "no-cache"})
+        until(lambda: far.admin.metric("weir_lock_waits_total") == 1, "the reload waiting for the lock")
+        near.admin.ctl("purge", "http://test.example/page")
+        origin.wait_calls("/page", 2)
+        late = elsewhere.submit(far.ask, "/page")
+        until(lambda: late.done() or far.admin.metric("weir_collapsed_total") == 1, "the late one aboard")
+        gate.set()
+        assert late.result().body == b"new" and reload.result().body == b"new"
