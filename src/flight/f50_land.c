@@ -120,6 +120,18 @@ static enum wr_flight_stage store(struct wr_flight *f)
     return WR_FLIGHT_DONE;
 }
 
+/* Softly purged while it was under way: it is stale from the start, and must not take the place of what has been fetched since. */
+static bool gives_way(const struct wr_flight *f)
+{
+    struct wr_shared *shared = f->tenure->worker->shared;
+    if (shared->memory == NULL || wr_purges_check(shared->purges, f->built) != WR_PURGE_SOFT)
+        return false;
+    struct wr_object *held = wr_memory_peek(shared->memory, f->built->hash);
+    bool newer = held && wr_instant_before(f->built->began, held->began);
+    wr_object_unref(held);
+    return newer;
+}
+
 enum wr_flight_stage wr_flight_land(struct wr_flight *f)
 {
     if (f->storing != WR_STORE)
@@ -134,7 +146,7 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
     }
     if (f->replacing)
         return WR_FLIGHT_WAIT;
-    if (wr_flight_is_purged(f)) {
+    if (wr_flight_is_purged(f) || gives_way(f)) {
         wr_flight_unlock(f, WR_OUTCOME_PURGED);
         return WR_FLIGHT_DONE;
     }
