@@ -6,6 +6,7 @@
 #include "stats/stats.h"
 
 #define LOOK_EVERY WR_SPAN_S(5)
+#define LOOK_FIRST WR_SPAN_MS(100) /* until the total is known that later ones are compared with */
 #define QUIET_FOR 12 /* looks without any: it is over */
 
 struct wr_evictions {
@@ -62,7 +63,7 @@ static void on_timer(struct wr_timer *timer)
 {
     struct wr_evictions *e = WR_CONTAINER(timer, struct wr_evictions, timer);
     const struct wr_slice argv[] = { WR_SLICE("INFO"), WR_SLICE("stats") };
-    wr_timer_set(timer, LOOK_EVERY);
+    wr_timer_set(timer, e->known ? LOOK_EVERY : LOOK_FIRST);
     if (wr_call_pending(&e->call))
         return;
     e->call = (struct wr_call){ .done = on_info };
@@ -76,7 +77,7 @@ struct wr_evictions *wr_evictions_new(struct wr_loop *loop, struct wr_policy *po
     e->policy = wr_policy_ref(policy);
     e->link = link;
     wr_timer_init(&e->timer, loop, on_timer);
-    wr_timer_set(&e->timer, WR_SPAN_S(1));
+    wr_timer_set(&e->timer, LOOK_FIRST);
     return e;
 }
 
