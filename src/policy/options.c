@@ -28,26 +28,19 @@ static const struct wr_kind kinds[] = {
     _Static_assert(                                                                                         \
         __builtin_types_compatible_p(__typeof__(((struct type_of_kind_##kind *) 0)->it), __typeof__(what)), \
         "the kind " #kind " is not of the field's type")
-#define FIELD(section, key, kind, field, flags, fallback, range, example, help, manual) \
-    SAME(kind, ((struct type_of_section_##section *) 0)->it.field);
-#define WHOLE(section, key, kind, flags, fallback, range, example, help, manual) \
-    SAME(kind, ((struct type_of_section_##section *) 0)->it);
+#define FIELD(section, key, kind, field, ...) SAME(kind, ((struct type_of_section_##section *) 0)->it.field);
+#define WHOLE(section, key, kind, ...) SAME(kind, ((struct type_of_section_##section *) 0)->it);
 #include "policy/options.def"
 
 const struct wr_option wr_options[] = {
-#define FIELD(section, key, kind, field, flags, fallback, range, example, help, manual) \
-    { WR_SECTION_##section,                                                             \
-      #key,                                                                             \
-      &kinds[KIND_##kind],                                                              \
-      offsetof(struct type_of_section_##section, it.field),                             \
-      flags,                                                                            \
-      fallback,                                                                         \
-      range,                                                                            \
-      example,                                                                          \
-      help,                                                                             \
-      manual },
-#define WHOLE(section, key, kind, flags, fallback, range, example, help, manual) \
-    { WR_SECTION_##section, #key, &kinds[KIND_##kind], 0, flags, fallback, range, example, help, manual },
+#define FIELD(section_, key_, kind_, field_, ...)                         \
+    { .section = WR_SECTION_##section_,                                  \
+      .key = #key_,                                                      \
+      .kind = &kinds[KIND_##kind_],                                      \
+      .offset = offsetof(struct type_of_section_##section_, it.field_),  \
+      __VA_ARGS__ },
+#define WHOLE(section_, key_, kind_, ...) \
+    { .section = WR_SECTION_##section_, .key = #key_, .kind = &kinds[KIND_##kind_], __VA_ARGS__ },
 #include "policy/options.def"
 };
 const size_t wr_option_count = sizeof wr_options / sizeof wr_options[0];
@@ -59,5 +52,5 @@ const struct wr_section_info wr_sections[WR_SECTION_COUNT] = {
 
 bool wr_option_has_default(const struct wr_option *o)
 {
-    return o->fallback[0] != '\0' && o->fallback[0] != '(';
+    return o->fallback && o->fallback[0] != '(';
 }

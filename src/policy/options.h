@@ -41,15 +41,15 @@ struct wr_kind {
     wr_read_fn *read;
 };
 
-struct wr_option {
+struct wr_option { /* a row: texts that it leaves out are NULL */
     enum wr_section section;
     const char *key;
     const struct wr_kind *kind;
-    size_t offset;         /* of what the reader writes to, in the section's struct */
+    size_t offset;         /* of what the reader writes to, in the section's struct; 0: the struct itself */
     unsigned flags;        /* enum wr_option_flag */
-    const char *fallback;  /* the default as one would write it; "(...)" says it in words, "" is none */
-    const char *range;     /* "least..most" or "word|word|..."; "" is none */
-    const char *example;   /* for the sample; "": the default */
+    const char *fallback;  /* the default as one would write it; "(...)" says it in words */
+    const char *range;     /* "least..most" or "word|word|..." */
+    const char *example;   /* for the sample, instead of the default */
     const char *help;      /* one line */
     const char *manual;    /* sentences; `code` is set in bold */
 };

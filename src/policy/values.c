@@ -20,8 +20,8 @@ void wr_read_negated(struct wr_reader *r, const struct wr_option *o, const struc
 /* The two ends of "least..most". */
 static void split_range(const struct wr_option *o, struct wr_slice *least, struct wr_slice *most)
 {
-    const char *dots = strstr(o->range, "..");
-    WR_CHECK(dots != NULL);
+    const char *dots = o->range ? strstr(o->range, "..") : NULL;
+    WR_CHECK(dots != NULL); /* a fault of the option's row */
     *least = wr_slice(o->range, (size_t) (dots - o->range));
     *most = wr_slice_str(dots + 2);
 }

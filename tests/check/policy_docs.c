@@ -15,18 +15,18 @@
 
 static bool in_words(const char *fallback)
 {
-    return fallback[0] == '(';
+    return fallback && fallback[0] == '(';
 }
 
 static void sample_help(struct wr_buf *out, const struct wr_option *o, size_t width)
 {
-    bool shown = !in_words(o->fallback) && (o->example[0] == '\0' || strcmp(o->example, o->fallback) == 0);
-    if (o->help[0] == '\0')
+    bool shown = o->example == NULL || (o->fallback && strcmp(o->example, o->fallback) == 0);
+    if (o->help == NULL)
         return;
     wr_buf_printf(out, "%*s# %s", (int) (width < HELP_COLUMN ? HELP_COLUMN - width : 1), "", o->help);
     if (in_words(o->fallback) && strcmp(o->fallback, "(none)") != 0)
         wr_buf_printf(out, "; default: %.*s", (int) strlen(o->fallback) - 2, o->fallback + 1);
-    else if (!shown && o->fallback[0] && !in_words(o->fallback))
+    else if (!shown && o->fallback && !in_words(o->fallback))
         wr_buf_printf(out, "; default: %s", o->fallback);
 }
 
@@ -43,7 +43,7 @@ static void sample_section(struct wr_buf *out, enum wr_section section, int inde
 static void sample_option(struct wr_buf *out, const struct wr_option *o, int indent, bool live, bool dash)
 {
     enum wr_shape shape = o->kind->shape;
-    const char *value = o->example[0] ? o->example : o->fallback;
+    const char *value = o->example ? o->example : o->fallback ? o->fallback : "";
     bool below = o->kind->sub != WR_SECTION_NONE;
     live = live && (o->flags & WR_OPTION_SAMPLED);
     bool apart = below && indent == 0;
@@ -167,7 +167,7 @@ static void add_filled(struct wr_buf *out, struct wr_slice text)
 
 static void add_range(struct wr_buf *out, const struct wr_option *o)
 {
-    const char *dots = strstr(o->range, "..");
+    const char *dots = o->range ? strstr(o->range, "..") : NULL;
     struct wr_slice rest = wr_slice_str(o->range);
     if (dots) {
         wr_buf_add_str(out, " From ");
@@ -177,7 +177,7 @@ static void add_range(struct wr_buf *out, const struct wr_option *o)
         wr_buf_add_char(out, '.');
         return;
     }
-    for (const char *before = " One of "; rest.at && o->range[0]; before = ", ") {
+    for (const char *before = " One of "; rest.at; before = ", ") {
         struct wr_slice word = wr_slice_cut(&rest, '|');
         wr_buf_add_str(out, before);
         add_bold(out, word);
@@ -196,7 +196,7 @@ static void manual_option(struct wr_buf *out, const struct wr_option *o)
         wr_buf_add_str(&text, " Required.");
     } else if (in_words(o->fallback)) {
         wr_buf_printf(&text, " Default: %.*s.", (int) strlen(o->fallback) - 2, o->fallback + 1);
-    } else if (o->fallback[0]) {
+    } else if (o->fallback) {
         wr_buf_add_str(&text, " Default: ");
         add_bold(&text, wr_slice_str(o->fallback));
         wr_buf_add_char(&text, '.');
@@ -282,6 +282,19 @@ static int settle(const char *root, const char *name, struct wr_buf *made, bool 
     return same ? 0 : 1;
 }
 
+/* Each option is explained. How many aren't. */
+static int count_silent(void)
+{
+    int silent = 0;
+    for (const struct wr_option *o = wr_options; o < wr_options + wr_option_count; o++) {
+        if (o->manual || o->kind->shape == WR_SHAPE_REFUSED)
+            continue;
+        fprintf(stderr, "src/policy/options.def: %s of section \"%s\" has no .manual\n", o->key, wr_sections[o->section].path);
+        silent++;
+    }
+    return silent;
+}
+
 int main(int argc, char **argv)
 {
     const char *root = getenv("srcdir") ? getenv("srcdir") : ".";
@@ -289,5 +302,5 @@ int main(int argc, char **argv)
     struct wr_buf sample = { 0 }, manual = { 0 };
     make_sample(&sample);
     make_manual(root, &manual);
-    return settle(root, "conf/weir.yaml", &sample, write) + settle(root, "man/weir.yaml.5", &manual, write);
+    return count_silent() + settle(root, "conf/weir.yaml", &sample, write) + settle(root, "man/weir.yaml.5", &manual, write);
 }
