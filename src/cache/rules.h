@@ -41,8 +41,8 @@ enum wr_storing wr_rules_store(const struct wr_cache_policy *policy, const struc
 /* May this stored response answer now (RFC 9111 4)? */
 enum wr_reuse {
     WR_REUSE_FRESH,       /* serve */
-    WR_REUSE_EARLY,       /* serve; one request should refresh behind it (XFetch) */
-    WR_REUSE_STALE_SERVE, /* serve stale, refresh behind (stale-while-revalidate) */
+    WR_REUSE_EARLY,       /* serve; one request should refresh it in the background (XFetch) */
+    WR_REUSE_STALE_SERVE, /* serve stale, refresh in the background (stale-while-revalidate) */
     WR_REUSE_STALE_ASKED, /* serve stale, as the client's max-stale allows */
     WR_REUSE_VALIDATE,    /* ask the origin first */
     WR_REUSE_NOT,         /* not for this request (wr_rules_is_for()): as a miss */

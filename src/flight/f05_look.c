@@ -18,7 +18,7 @@ static bool good_enough(const struct wr_flight *f, enum wr_reuse reuse, const st
     case WR_REUSE_EARLY:
     case WR_REUSE_STALE_SERVE:
     case WR_REUSE_STALE_ASKED:
-        return !f->behind;
+        return f->mode != WR_MODE_BACKGROUND;
     default:
         return came_meanwhile(f, object);
     }
@@ -54,7 +54,7 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
     struct wr_news news = { .verdict = WR_VERDICT_OBJECT, .object = object, .from_store = true };
     if (f->order.marker)
         news.marker = wr_object_ref(f->order.marker);
-    wr_flight_tell(f, news, false);
+    wr_flight_tell(f, news);
     return wr_flight_worth_keeping(f, object) ? WR_FLIGHT_KEEP : WR_FLIGHT_DONE;
 }
 
@@ -63,7 +63,7 @@ enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *obje
     wr_flight_remember(f, object);
     switch (object->meta.kind) {
     case WR_OBJECT_VARY:
-        wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_AGAIN, .object = object }, false);
+        wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_AGAIN, .object = object });
         return WR_FLIGHT_DONE;
     default:
         WR_COUNT(redis_hits);

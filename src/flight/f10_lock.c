@@ -50,7 +50,7 @@ static void fetch_without(struct wr_flight *f)
 /* What is stored shows that nobody gains by waiting: what another node gets is no answer here. */
 static bool to_each_his_own(const struct wr_flight *f)
 {
-    return f->order.solo || (f->order.stale && !wr_rules_collapses(f->order.stale));
+    return f->mode == WR_MODE_SOLO || (f->order.stale && !wr_rules_collapses(f->order.stale));
 }
 
 static void wait_on(struct wr_flight *f);

@@ -1,7 +1,7 @@
 /* ASK: the request goes to the origin. What comes back is f30_head.c's; the content flows by itself.
  *
  * An origin that says nothing for lock_timeout is waited for no longer than need be: whoever may have something stale gets it, while
- * the fetch goes on behind; else the request is sent once more, to another server, and the first head counts. What is known to
+ * the fetch goes on in the background; else the request is sent once more, to another server, and the first head counts. What is known to
  * hang isn't asked at all while something stale will do, but by one request now and then. */
 #include "flight/flight_priv.h"
 #include "flight/forward.h"
@@ -151,7 +151,7 @@ static void prepare(struct wr_flight *f, struct wr_exchange *x)
     x->on_head = on_head;
     x->on_end = on_end;
     x->origin = f->order.route->origin;
-    x->method = f->alone ? f->order.request->method : WR_METHOD_GET;
+    x->method = wr_flight_is_alone(f) ? f->order.request->method : WR_METHOD_GET;
     x->head = wr_buf_slice(&f->head);
     x->request = f->order.body;
     x->request_chunked = f->order.body_chunked;
@@ -168,10 +168,10 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
     wr_flight_begin_anew(f);
     wr_flights_reopen(f->tenure->worker->shared->flights, f);
     wr_buf_clear(&f->head);
-    wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->order.request->minor], !f->alone);
+    wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->order.request->minor], !wr_flight_is_alone(f));
     prepare(f, x);
-    f->conditional = f->alone && wr_asks_whether_modified(f->order.request);
-    if (f->brief)
+    f->conditional = wr_flight_is_alone(f) && wr_asks_whether_modified(f->order.request);
+    if (f->mode == WR_MODE_PASSING)
         forget_request(f);
     enum wr_err err = wr_exchange_start(x, f->tenure->origins);
     if (err != WR_OK) {
@@ -180,7 +180,7 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
     }
     if (x->trial && x->careful && wr_flight_stale_instead(f, 0))
         return WR_FLIGHT_WAIT; /* it only shows whether the server is well again */
-    if (!f->alone) {
+    if (!wr_flight_is_alone(f)) {
         wr_timer_init(&f->silence, f->loop, on_silence);
         wr_timer_set(&f->silence, f->order.route->cache.lock_timeout);
     }

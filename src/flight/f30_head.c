@@ -46,7 +46,7 @@ bool wr_flight_can_wait(const struct wr_flight *f, int fwd_status)
 {
     const struct wr_cache_policy *policy = &f->order.route->cache;
     const struct wr_object *stale = f->order.stale;
-    if (f->alone || stale == NULL)
+    if (wr_flight_is_alone(f) || stale == NULL)
         return false;
     return fwd_status ? wr_rules_stale_if_error(policy, &f->rules, stale, f->loop->now)
                       : wr_rules_stale_if_unreachable(policy, &f->rules, stale, f->loop->now);
@@ -64,7 +64,7 @@ bool wr_flight_stale_instead(struct wr_flight *f, int fwd_status)
     if (f->order.marker)
         news.marker = wr_object_ref(f->order.marker);
     WR_COUNT(stale_if_error);
-    wr_flight_tell(f, news, false);
+    wr_flight_tell(f, news);
     return true;
 }
 
@@ -76,7 +76,7 @@ void wr_flight_failed(struct wr_flight *f, enum wr_err err)
     struct wr_news news = news_of(f, WR_VERDICT_FAILED, NULL, 0);
     news.err = err;
     news.why = err == WR_ERR_ORIGIN_BROKEN ? f->exchange->why : NULL;
-    wr_flight_tell(f, news, false);
+    wr_flight_tell(f, news);
 }
 
 /* --- it may not be shared --- */
@@ -112,10 +112,10 @@ static void answer_privately(struct wr_flight *f, const struct wr_head *head, st
     meta.length = announced_length(f, head);
     struct wr_flow *flow = flow_for(f, head, false);
     struct wr_slice via = f->tenure->worker->shared->via[head->minor];
-    f->built = f->alone ? wr_build_passed(&meta, head, via, flow)
+    f->built = wr_flight_is_alone(f) ? wr_build_passed(&meta, head, via, flow)
                         : wr_build_object(&f->order.key, wr_slice(NULL, 0), &meta, head, via, flow);
     wr_flow_unref(flow);
-    wr_flight_tell(f, news_of(f, WR_VERDICT_OBJECT, f->built, head->status), true);
+    wr_flight_tell(f, news_of(f, WR_VERDICT_PRIVATE, f->built, head->status));
     if (!wr_flight_has_leader(f)) /* nobody may have it: what asked for it has left */
         end_early(f);
 }
@@ -138,7 +138,7 @@ static bool store_agrees(const struct wr_flight *f)
 static void learn_marker(struct wr_flight *f)
 {
     struct wr_memory *memory = f->tenure->worker->shared->memory;
-    if (f->order.marker || memory == NULL || f->superseding)
+    if (f->order.marker || memory == NULL || f->mode == WR_MODE_REPLACING)
         return;
     struct wr_object *o = wr_memory_peek(memory, f->order.primary.hash);
     if (o && o->meta.kind == WR_OBJECT_VARY && wr_slice_eq(o->key, f->order.primary.text) &&
@@ -227,7 +227,7 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     news.stored = store_agrees(f);
     if (f->order.marker)
         news.marker = wr_object_ref(f->order.marker);
-    wr_flight_tell(f, news, false);
+    wr_flight_tell(f, news);
     if (purged || wr_flight_is_purged(f)) /* by one of its tags, of which nobody knew */
         wr_flight_unlock(f, WR_OUTCOME_PURGED);
 }
@@ -265,13 +265,13 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
         wr_flight_leave_pass_marker(f, &merged);
     if (wr_rules_collapses(f->built) && storing == WR_STORE)
         end_passes(f);
-    struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, 304);
+    struct wr_news news = news_of(f, storing == WR_STORE ? WR_VERDICT_OBJECT : WR_VERDICT_PRIVATE, f->built, 304);
     news.validated = true;
     news.stored = storing == WR_STORE && wr_flow_state(stale->flow) == WR_FLOW_WHOLE && wr_flow_kept(stale->flow) && store_agrees(f);
     if (f->order.marker)
         news.marker = wr_object_ref(f->order.marker);
     WR_COUNT(validations);
-    wr_flight_tell(f, news, storing != WR_STORE);
+    wr_flight_tell(f, news);
 }
 
 /* Nobody could do anything with it: it has no content, and nobody said that he has any. */
@@ -354,11 +354,11 @@ void wr_flight_take_head(struct wr_flight *f, const struct wr_head *came)
                             .status = head->status,
                             .request_time = x->sent,
                             .response_time = x->answered };
-    if (f->alone && head->status == 304 && !f->conditional) {
+    if (wr_flight_is_alone(f) && head->status == 304 && !f->conditional) {
         unasked(f);
         return;
     }
-    if (f->alone) {
+    if (wr_flight_is_alone(f)) {
         if (wr_head_get(head, WR_F_AGE)) /* of a cache before us, and not for us to take away (RFC 9111 5.1) */
             meta.initial_age = wr_initial_age(head, x->sent, x->answered);
         answer_alone(f, head, &meta);

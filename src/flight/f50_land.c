@@ -139,12 +139,12 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
     if (wr_flow_state(f->built->flow) != WR_FLOW_WHOLE)
         return WR_FLIGHT_DONE; /* a 304 for a large object that is still coming out of Redis */
     if (!wr_flow_kept(f->built->flow)) {
-        if (!f->alone && (f->order.stale == NULL || f->order.stale->flow != f->built->flow))
+        if (!wr_flight_is_alone(f) && (f->order.stale == NULL || f->order.stale->flow != f->built->flow))
             wr_flight_mark_too_large(f);
         wr_flight_unlock(f, WR_OUTCOME_PRIVATE);
         return WR_FLIGHT_DONE;
     }
-    if (f->replacing)
+    if (f->unconfirmed)
         return WR_FLIGHT_WAIT;
     if (wr_flight_is_purged(f) || gives_way(f)) {
         wr_flight_unlock(f, WR_OUTCOME_PURGED);

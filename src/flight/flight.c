@@ -57,7 +57,7 @@ static bool wanted(struct wr_flight *f)
 {
     if (wr_flight_has_audience(f))
         return true;
-    if (f->alone || f->stage == WR_FLIGHT_GATE)
+    if (wr_flight_is_alone(f) || f->stage == WR_FLIGHT_GATE)
         return false;
     return f->built == NULL || (f->storing == WR_STORE && wr_flow_kept(f->built->flow));
 }
@@ -99,7 +99,7 @@ static struct wr_flight *memory_for(struct wr_worker *w)
     return f;
 }
 
-static struct wr_flight *flight_new(const struct wr_flight_order *order, bool alone)
+static struct wr_flight *flight_new(const struct wr_flight_order *order, enum wr_flight_mode mode)
 {
     struct wr_flight *f = memory_for(order->tenure->worker);
     f->magic = WR_FLIGHT_MAGIC;
@@ -107,7 +107,7 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, bool al
     f->tenure = wr_tenure_ref(order->tenure);
     f->loop = &order->tenure->worker->loop;
     f->exchange = &f->first;
-    f->alone = alone;
+    f->mode = mode;
     f->started = f->loop->now;
     f->stage = WR_FLIGHT_WAIT;
     wr_flight_begin_anew(f);
@@ -115,8 +115,7 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, bool al
     f->rules = *order->rules;
     f->order = *order;
     f->order.rules = &f->rules;
-    f->brief = alone && order->stale == NULL && !order->rules->post_for_get;
-    if (!f->brief)
+    if (mode != WR_MODE_PASSING)
         keep_order(f, order);
     if (order->stale)
         wr_object_ref(order->stale);
@@ -273,14 +272,13 @@ static void note_all(struct wr_flight *f)
         wr_note_post(&a->note);
 }
 
-void wr_flight_tell(struct wr_flight *f, struct wr_news news, bool private)
+void wr_flight_tell(struct wr_flight *f, struct wr_news news)
 {
-    if (private || news.verdict != WR_VERDICT_OBJECT)
+    if (news.verdict != WR_VERDICT_OBJECT)
         wr_flights_unlist(f->tenure->worker->shared->flights, f);
     wr_flight_guard(f);
     struct wr_news old = f->news;
     f->news = news;
-    f->private_news = private;
     note_all(f);
     wr_flight_release(f);
     wr_news_fini(&old);
@@ -288,12 +286,12 @@ void wr_flight_tell(struct wr_flight *f, struct wr_news news, bool private)
 
 void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_err err)
 {
-    wr_flight_tell(f, (struct wr_news){ .verdict = verdict, .err = err }, false);
+    wr_flight_tell(f, (struct wr_news){ .verdict = verdict, .err = err });
 }
 
 void wr_flight_tell_not_shareable(struct wr_flight *f, unsigned apart)
 {
-    wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_NOT_SHAREABLE, .apart = apart }, false);
+    wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_NOT_SHAREABLE, .apart = apart });
 }
 
 void wr_flight_tell_looked(struct wr_flight *f)
@@ -371,36 +369,55 @@ static void seat_leader(struct wr_flight *f, struct wr_audience *a, bool admitte
     TAILQ_INSERT_TAIL(&f->audience, a, entry);
 }
 
+static void init_audience(struct wr_audience *a, const struct wr_flight_order *order)
+{
+    WR_CHECK(a->flight == NULL);
+    wr_note_init(&a->note, &order->tenure->worker->loop, on_audience_note);
+}
+
+/* The first of a flight that has just been listed. */
+static void begin_listed(struct wr_flight *f, struct wr_audience *a, bool admitted)
+{
+    WR_COUNT(flights);
+    wr_flight_guard(f);
+    seat_leader(f, a, admitted);
+    wr_flight_release(f);
+    drive(f, f->order.look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_GATE);
+}
+
 void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order, bool admitted)
 {
     struct wr_flights *table = order->tenure->worker->shared->flights;
     struct wr_flight *f = NULL;
-    WR_CHECK(a->flight == NULL);
-    wr_note_init(&a->note, &order->tenure->worker->loop, on_audience_note);
+    init_audience(a, order);
     for (;;) {
-        if (!order->solo && wr_flights_join(table, order, a, admitted)) {
+        if (wr_flights_join(table, order, a, admitted)) {
             WR_COUNT(collapsed);
             if (f) /* another worker was faster */
                 end(f);
             return;
         }
         if (f == NULL)
-            f = flight_new(order, false);
+            f = flight_new(order, WR_MODE_SHARED);
         if (wr_flights_list(table, f))
             break;
     }
-    WR_COUNT(flights);
-    wr_flight_guard(f);
-    seat_leader(f, a, admitted);
-    wr_flight_release(f);
-    drive(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_GATE);
+    begin_listed(f, a, admitted);
+}
+
+void wr_flight_solo(struct wr_audience *a, const struct wr_flight_order *order, bool admitted)
+{
+    init_audience(a, order);
+    struct wr_flight *f = flight_new(order, WR_MODE_SOLO);
+    WR_CHECK(wr_flights_list(order->tenure->worker->shared->flights, f));
+    begin_listed(f, a, admitted);
 }
 
 void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order)
 {
-    WR_CHECK(a->flight == NULL);
-    wr_note_init(&a->note, &order->tenure->worker->loop, on_audience_note);
-    struct wr_flight *f = flight_new(order, true);
+    bool of_use = order->stale || order->rules->post_for_get; /* its answer, beyond this one request */
+    init_audience(a, order);
+    struct wr_flight *f = flight_new(order, of_use ? WR_MODE_ALONE : WR_MODE_PASSING);
     seat_leader(f, a, true);
     drive(f, WR_FLIGHT_ASK);
 }
@@ -416,13 +433,12 @@ static bool refreshed_already(const struct wr_flight_order *order)
     return newer;
 }
 
-void wr_flight_behind(const struct wr_flight_order *order)
+void wr_flight_background(const struct wr_flight_order *order)
 {
     struct wr_flights *table = order->tenure->worker->shared->flights;
     if (wr_flights_join(table, order, NULL, false))
         return;
-    struct wr_flight *f = flight_new(order, false);
-    f->behind = true;
+    struct wr_flight *f = flight_new(order, WR_MODE_BACKGROUND);
     f->news.found = order->stale ? wr_object_ref(order->stale) : NULL; /* nobody else sees it yet */
     f->admitted = 1; /* whoever was served stale has been admitted */
     if (!wr_flights_list(table, f) || refreshed_already(order)) {
@@ -454,9 +470,10 @@ void wr_audience_news(struct wr_audience *a, struct wr_news *out)
     *out = f->news;
     out->leader = f->leader == a;
     out->after_purge = a->epoch > __atomic_load_n(&f->began_epoch, __ATOMIC_ACQUIRE);
-    if (f->private_news && !out->leader) {
-        out->object = out->marker = NULL;
-        out->verdict = WR_VERDICT_NOT_SHAREABLE;
+    if (out->verdict == WR_VERDICT_PRIVATE) {
+        out->verdict = out->leader ? WR_VERDICT_OBJECT : WR_VERDICT_NOT_SHAREABLE;
+        if (!out->leader)
+            out->object = out->marker = NULL;
     }
     if (out->object)
         wr_object_ref(out->object);

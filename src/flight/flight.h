@@ -2,8 +2,8 @@
  *
  * It looks in Redis, takes the fleet's lock, asks the origin, judges the head, lets the content flow to its audience and
  * into the stores. It runs on the worker that started it; its audience may sit on any worker. One flight per key in the
- * process (table.c), one per key in the fleet (f10_lock.c). A *private* flight serves one request alone: nothing is looked
- * up or stored. A flight without audience is a refresh behind. */
+ * process (table.c), one per key in the fleet (f10_lock.c). In which of these it takes part is its mode (flight_priv.h): a flight
+ * that is ALONE serves one request and is neither looked up nor listed; one in the BACKGROUND refreshes without an audience. */
 #pragma once
 
 #include "cache/build.h"
@@ -25,17 +25,17 @@ struct wr_flight_order {
     struct wr_object *copy;     /* from memory, about which Redis has to be asked: where it doesn't answer, redis.away decides; or
                                    NULL */
     bool look_first;            /* ask Redis before the origin */
-    bool solo;                  /* it waits for nobody, and nobody joins: under a pass marker, or `stale` is to be validated for each
-                                 * request by itself */
     struct wr_slice forwarded_for; /* X-Forwarded-For; empty: none */
     struct wr_slice request_id;
-    struct wr_flow *body;       /* private flights: the request's body, or NULL */
+    struct wr_flow *body;       /* wr_flight_alone(): the request's body, or NULL */
     bool body_chunked;          /* its length isn't known */
 };
 
 enum wr_verdict {
     WR_VERDICT_NONE,          /* still on its way */
     WR_VERDICT_OBJECT,        /* here it is; its flow may still be arriving */
+    WR_VERDICT_PRIVATE,       /* here it is, but only for the leader: wr_audience_news() gives it as OBJECT to the leader and as
+                                 NOT_SHAREABLE to all others */
     WR_VERDICT_AGAIN,         /* look up again: it is known now which request fields choose a variant */
     WR_VERDICT_NOT_SHAREABLE, /* fetch it for yourself */
     WR_VERDICT_FAILED,        /* err */
@@ -79,19 +79,21 @@ struct wr_audience {
 struct wr_flights *wr_flights_new(void);
 void wr_flights_free(struct wr_flights *f);
 
-/* Joins the flight of this key or starts it; with `solo`, starts one. admitted: false while a limit has not decided: then nothing
- * leaves for the origin on this one's behalf before wr_audience_admit(). told() is never called before this returns. Thread:
- * worker. */
+/* Joins the flight of this key or starts it. admitted: false while a limit has not decided: then nothing leaves for the origin on
+ * this one's behalf before wr_audience_admit(). told() is never called before this returns. Thread: worker. */
 void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order, bool admitted);
-/* A flight of one's own. */
+/* Starts a flight that waits for nobody and that nobody joins: under a pass marker, or where `stale` is to be validated for each
+ * request by itself. Its answer may be stored like any other. The rest as with wr_flight_board(). */
+void wr_flight_solo(struct wr_audience *a, const struct wr_flight_order *order, bool admitted);
+/* Starts a flight of one's own: it sends the request as it came, and nobody else learns of it. Thread: worker. */
 void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order);
-/* A refresh behind, unless one is in the air already. */
-void wr_flight_behind(const struct wr_flight_order *order);
+/* Starts a refresh in the background, unless one is in the air already. Thread: worker. */
+void wr_flight_background(const struct wr_flight_order *order);
 /* The limit has said yes. redis_late: without Redis, which didn't answer in time: the flight shall not wait for it either. */
 void wr_audience_admit(struct wr_audience *a, bool redis_late);
 /* What is known now; wr_news_fini() drops its references. */
 void wr_audience_news(struct wr_audience *a, struct wr_news *out);
-/* Not interested any more; harmless when not aboard. A private flight ends with it. */
+/* Not interested any more; harmless when not aboard. A flight that is alone ends with it. */
 void wr_audience_leave(struct wr_audience *a);
 
 /* An unsafe method has changed it: purges it. Nobody waits for other nodes. Returns how often `purged` will be called, not before

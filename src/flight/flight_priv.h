@@ -23,22 +23,30 @@ enum wr_outcome {
     WR_OUTCOME_COUNT
 };
 
+/* What a flight is to other requests, and they to it. It is set when the flight begins and changes in two places only: SOLO becomes
+ * SHARED in wr_flights_open(), behind the shard's lock, and ALONE becomes REPLACING in wr_flight_replace(). */
+enum wr_flight_mode {
+    WR_MODE_SHARED,     /* listed: whoever wants the same joins it */
+    WR_MODE_BACKGROUND, /* as SHARED, but begun for nobody: a refresh, which only something fresh ends early */
+    WR_MODE_SOLO,       /* listed, so that purges reach it; but nobody joins it, and it takes no lock */
+    WR_MODE_ALONE,      /* never listed: one audience, on this loop. HEAD's answer may tell of what is stored, POST's may be stored */
+    WR_MODE_PASSING,    /* as ALONE, but nothing is stored or learnt: of its request nothing is kept once that has been written */
+    WR_MODE_REPLACING,  /* as ALONE, but its answer is being stored: what that replaces has been purged */
+};
+
 struct wr_flight {
     unsigned magic;
     unsigned refs; /* atomic: the table, the run, each audience */
     struct wr_tenure *tenure;
     struct wr_loop *loop;
-    bool alone; /* private: one audience, which is on this loop: nothing here is anybody else's, and no lock is needed */
-    bool brief; /* alone, and nothing is stored or learnt from: of its request nothing is kept once it has been written */
-    bool behind; /* a refresh: only something fresh ends it early */
+    enum wr_flight_mode mode;
 
     /* behind lock, for the audience on any thread */
     TAILQ_HEAD(, wr_audience) audience;
-    unsigned admitted;      /* how many of them may cause a fetch, or the flight itself may (refresh behind) */
+    unsigned admitted;      /* how many of them may cause a fetch, or the flight itself may (BACKGROUND) */
     bool limit_late;        /* one of them was admitted without Redis's word, after having waited for it */
     struct wr_audience *leader; /* NULL once it has left */
     struct wr_news news;    /* object: a reference of the flight's own */
-    bool private_news;      /* object only for the leader */
     bool spoiled;           /* atomic: purged while under way: others needn't wait for it */
     int64_t began_us;       /* atomic, monotonic: it knows nothing newer than this */
     uint64_t began;         /* atomic: the same as the instant that its object carries */
@@ -53,7 +61,7 @@ struct wr_flight {
     TAILQ_ENTRY(wr_flight) too_entry;
     TAILQ_ENTRY(wr_flight) worker_entry;
 
-    /* owner's loop only from here; the order is a deep copy in the arena, unless brief */
+    /* owner's loop only from here; the order is a deep copy in the arena, unless PASSING */
     struct wr_flight_order order;
     struct wr_head request;
     struct wr_request_rules rules;
@@ -103,8 +111,7 @@ struct wr_flight {
     struct wr_shelf_arrival *arrival; /* what others read while it arrives; or NULL */
     struct wr_object *landed;       /* on its way to Redis */
     enum wr_storing storing;
-    bool superseding;               /* POST's response is to be stored, and what it replaces is purged ... */
-    bool replacing;                 /* ... which the journal hasn't confirmed yet */
+    bool unconfirmed;               /* REPLACING: by the journal, which has been told of the purge */
     struct wr_corpse corpse;
     struct wr_flight *next_spare;
 
@@ -114,14 +121,20 @@ struct wr_flight {
     struct wr_buf head;             /* ASK: the request as it goes out */
 };
 
+/* One audience, which is on the flight's loop: nothing of it is anybody else's, and no lock is needed. */
+static inline bool wr_flight_is_alone(const struct wr_flight *f)
+{
+    return f->mode >= WR_MODE_ALONE;
+}
+
 static inline void wr_flight_guard(struct wr_flight *f)
 {
-    if (!f->alone)
+    if (!wr_flight_is_alone(f))
         pthread_mutex_lock(&f->lock);
 }
 static inline void wr_flight_release(struct wr_flight *f)
 {
-    if (!f->alone)
+    if (!wr_flight_is_alone(f))
         pthread_mutex_unlock(&f->lock);
 }
 
@@ -139,9 +152,8 @@ void wr_flight_keep_leave(struct wr_flight *f);
  * stage is left: what else it has started ends unheard. If the flight has left it before, this is a late answer: it is counted, and
  * nothing happens. Frees nothing before the end of the turn. */
 void wr_flight_wake(struct wr_flight *f, enum wr_flight_stage of, enum wr_flight_stage next);
-/* Publishes news (references in it are taken over). private: the object is only for the leader, the others hear
- * NOT_SHAREABLE. Whoever comes once there is a verdict that can't be shared finds no flight. */
-void wr_flight_tell(struct wr_flight *f, struct wr_news news, bool private);
+/* Publishes news (references in it are taken over). Whoever comes once there is a verdict that can't be shared finds no flight. */
+void wr_flight_tell(struct wr_flight *f, struct wr_news news);
 /* The same for a bare verdict. */
 void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_err err);
 /* NOT_SHAREABLE, as far as it concerns requests that are set apart so (wr_rules_apart()). */

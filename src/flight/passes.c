@@ -74,7 +74,7 @@ static bool overtaken(const struct wr_flight *f)
 bool wr_flight_claims(struct wr_flight *f, const struct wr_meta *meta)
 {
     struct wr_object judged = { .meta = *meta };
-    if (!f->order.solo || !wr_rules_collapses(&judged))
+    if (f->mode != WR_MODE_SOLO || !wr_rules_collapses(&judged))
         return true;
     return !overtaken(f) && wr_flights_open(f->tenure->worker->shared->flights, f);
 }

@@ -56,7 +56,7 @@ static void on_replaced(void *ctx, enum wr_err err, struct wr_instant at)
     struct replacing *r = ctx;
     struct wr_flight *f = r->flight;
     free(r);
-    f->replacing = false;
+    f->unconfirmed = false;
     if (err == WR_OK) {
         wr_flight_set_instant(f, at);
         if (f->built) /* nobody else has it: the flight is alone */
@@ -80,11 +80,11 @@ void wr_flight_replace(struct wr_flight *f)
     struct replacing *r = malloc(sizeof *r);
     WR_CHECK(r != NULL);
     r->flight = f;
-    f->superseding = true;
+    f->mode = WR_MODE_REPLACING;
     wr_flight_set_instant(f, wr_purges_here(worker->shared->purges, &purge));
     __atomic_store_n(&f->spoiled, false, __ATOMIC_RELEASE);
-    f->replacing = say(worker, &purge, wr_flight_instant(f), on_replaced, r) > 0;
-    if (f->replacing)
+    f->unconfirmed = say(worker, &purge, wr_flight_instant(f), on_replaced, r) > 0;
+    if (f->unconfirmed)
         __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     else
         free(r);

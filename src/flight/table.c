@@ -92,7 +92,7 @@ static struct wr_flight *find_own(struct shard *s, const struct wr_key *key)
 {
     struct wr_flight *f;
     TAILQ_FOREACH(f, chain_of(s, key->hash), table_entry)
-        if (!is_closed(f) && !f->order.solo && same_key(&f->order.key, key))
+        if (!is_closed(f) && f->mode != WR_MODE_SOLO && same_key(&f->order.key, key))
             return f;
     return NULL;
 }
@@ -146,7 +146,7 @@ bool wr_flights_list(struct wr_flights *t, struct wr_flight *f)
 {
     struct shard *s = shard_of(t, f->order.key.hash);
     pthread_mutex_lock(&s->lock);
-    bool first = f->order.solo || find_own(s, &f->order.key) == NULL;
+    bool first = f->mode == WR_MODE_SOLO || find_own(s, &f->order.key) == NULL;
     if (first) {
         TAILQ_INSERT_TAIL(chain_of(s, f->order.key.hash), f, table_entry);
         TAILQ_INSERT_TAIL(&s->all, f, shard_entry);
@@ -172,7 +172,7 @@ bool wr_flights_open(struct wr_flights *t, struct wr_flight *f)
     struct wr_flight *other = find(s, &f->order.key);
     bool first = other == NULL || !is_storing(other);
     if (first)
-        f->order.solo = false;
+        f->mode = WR_MODE_SHARED;
     pthread_mutex_unlock(&s->lock);
     return first;
 }
@@ -188,7 +188,7 @@ void wr_flights_close(struct wr_flights *t, struct wr_flight *f)
 void wr_flights_list_too(struct wr_flights *t, struct wr_flight *f, const struct wr_key *key)
 {
     struct shard *s = shard_of(t, key->hash);
-    if (f->alone || f->order.solo || f->listed_too || same_key(key, &f->order.key))
+    if (wr_flight_is_alone(f) || f->mode == WR_MODE_SOLO || f->listed_too || same_key(key, &f->order.key))
         return;
     pthread_mutex_lock(&s->lock);
     if (find(s, key) == NULL) {
@@ -214,7 +214,7 @@ static void unlist_too(struct wr_flights *t, struct wr_flight *f)
 
 void wr_flights_reopen(struct wr_flights *t, struct wr_flight *f)
 {
-    if (f->alone)
+    if (wr_flight_is_alone(f))
         return;
     struct shard *s = shard_of(t, f->order.key.hash);
     pthread_mutex_lock(&s->lock);
@@ -225,7 +225,7 @@ void wr_flights_reopen(struct wr_flights *t, struct wr_flight *f)
 
 void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
 {
-    if (f->alone) /* never was */
+    if (wr_flight_is_alone(f)) /* never was */
         return;
     unlist_too(t, f);
     struct shard *s = shard_of(t, f->order.key.hash);

@@ -69,11 +69,14 @@ static enum wr_txn_stage embark(struct wr_txn *t, enum wr_fwd fwd, bool look_fir
     struct wr_flight_order order = wr_txn_order(t);
     order.look_first = look_first;
     order.copy = look_first ? t->copy : NULL;
-    order.solo = solo;
     order.body = NULL;
     t->audience.told = wr_txn_on_told;
     t->audience.interim = on_interim;
-    wr_flight_board(&t->audience, &order, t->limit != WR_LIMIT_PENDING && wr_txn_may_fetch(t));
+    bool admitted = t->limit != WR_LIMIT_PENDING && wr_txn_may_fetch(t);
+    if (solo)
+        wr_flight_solo(&t->audience, &order, admitted);
+    else
+        wr_flight_board(&t->audience, &order, admitted);
     return WR_TXN_FOLLOW;
 }
 
@@ -116,12 +119,12 @@ static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_firs
     return embark(t, fwd, look_first, !look_first && t->stale && !wr_rules_collapses(t->stale));
 }
 
-static void refresh_behind(struct wr_txn *t, struct wr_object *object)
+static void refresh_in_background(struct wr_txn *t, struct wr_object *object)
 {
     struct wr_flight_order order = wr_txn_order(t);
     order.stale = object;
     order.body = NULL;
-    wr_flight_behind(&order);
+    wr_flight_background(&order);
 }
 
 /* --- what an object found is good for --- */
@@ -144,7 +147,7 @@ static bool usable(const struct wr_txn *t, const struct wr_object *object)
     return wr_object_freshness(object, t->worker->loop.now).us > 0 && !(object->meta.flags & WR_OF_NO_CACHE);
 }
 
-/* What was softly purged is served while it is refreshed behind, unless its origin has forbidden to serve anything stale. */
+/* What was softly purged is served while it is refreshed in the background, unless its origin has forbidden to serve anything stale. */
 static enum wr_reuse reuse_of(struct wr_txn *t, struct wr_object *object)
 {
     enum wr_reuse reuse =
@@ -161,10 +164,10 @@ enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bo
     case WR_REUSE_FRESH:
         return use(t, object, false, from_redis);
     case WR_REUSE_EARLY:
-        refresh_behind(t, object);
+        refresh_in_background(t, object);
         return use(t, object, false, from_redis);
     case WR_REUSE_STALE_SERVE:
-        refresh_behind(t, object);
+        refresh_in_background(t, object);
         return use(t, object, true, from_redis);
     case WR_REUSE_STALE_ASKED:
         return use(t, object, true, from_redis);

@@ -160,6 +160,8 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
         t->detail = "NOT_SHAREABLE";
         keep_found(t, news);
         return wr_txn_fetch_apart(t, t->fwd);
+    case WR_VERDICT_PRIVATE: /* never told as such */
+        break;
     case WR_VERDICT_FAILED:
         if (news->server)
             t->server = wr_arena_copy(&t->arena, wr_slice_str(news->server));
