@@ -57,12 +57,6 @@ static bool is_stored(const struct wr_txn *t)
     return t->stored && (o->meta.length != UINT64_MAX || (wr_flow_state(o->flow) == WR_FLOW_WHOLE && wr_flow_kept(o->flow)));
 }
 
-/* In whole seconds, rounded up as Age is rounded down: both together are the lifetime, and what is fresh has one at least. */
-static int64_t seconds_left(struct wr_span left)
-{
-    return left.us > 0 ? (left.us - 1) / WR_US_PER_S + 1 : wr_span_s(left);
-}
-
 static void write_cache_status(struct wr_txn *t)
 {
     if (!t->route->cache.enabled) {
@@ -70,22 +64,13 @@ static void write_cache_status(struct wr_txn *t)
         t->fwd = WR_FWD_BYPASS;
     }
     struct wr_cache_status s = {
-        .hit = t->hit && t->fwd == WR_FWD_NONE,
         .fwd = t->fwd,
         .fwd_status = t->fwd_status,
         .stored = is_stored(t),
-        .collapsed = t->collapsed,
         .key = shown_key(t),
-        .detail = wr_slice_str(t->from_redis ? "REDIS" : t->detail),
+        .detail = wr_slice_str(t->detail),
     };
-    struct wr_span left = wr_object_freshness(t->object, t->worker->loop.now);
-    bool softened = s.hit && t->stale_hit && left.us > 0; /* stale, and not by its age: how long is nobody's to say */
-    if (softened) {
-        s.detail = WR_SLICE("SOFT_PURGED");
-    } else if (t->hit || t->stored || t->validated) {
-        s.has_ttl = true;
-        s.ttl = seconds_left(left);
-    }
+    wr_result_tell(t->result, wr_object_freshness(t->object, t->worker->loop.now), t->stored, &s);
     wr_buf_add_str(&t->out, "Cache-Status: ");
     wr_cache_status_write(&t->out, t->worker->shared->name, &s);
     wr_buf_add(&t->out, "\r\n", 2);
@@ -94,7 +79,7 @@ static void write_cache_status(struct wr_txn *t)
 static void write_age(struct wr_txn *t)
 {
     /* what the origin has made or validated for this very request has none (RFC 9111 5.1), unless a cache before us says so */
-    if (!t->own || t->object->meta.flags & WR_OF_AGED)
+    if (!wr_result_is(t->result, WR_RF_OWN) || t->object->meta.flags & WR_OF_AGED)
         wr_head_write_number(&t->out, WR_SLICE("Age"), wr_span_s(wr_object_age(t->object, t->worker->loop.now)));
 }
 
@@ -280,7 +265,7 @@ void wr_txn_write_head(struct wr_txn *t)
         else if (t->status != 304)
             wr_buf_add_str(&t->out, "Content-Length: 0\r\n");
     }
-    if (t->own)
+    if (wr_result_is(t->result, WR_RF_OWN))
         wr_buf_add_slice(&t->out, o->first_only);
     t->wants_trailers = t->head.trailers_wanted;
     write_age(t);

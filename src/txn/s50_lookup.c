@@ -133,11 +133,8 @@ static enum wr_txn_stage use(struct wr_txn *t, struct wr_object *object, bool st
 {
     wr_object_unref(t->object);
     t->object = object;
-    t->hit = true;
-    t->own = false;
+    t->result = wr_result_of_find(stale, from_redis);
     t->fwd = WR_FWD_NONE; /* it may have been looked for on the way to the origin */
-    t->stale_hit = stale;
-    t->from_redis = from_redis;
     return t->limit == WR_LIMIT_PENDING ? WR_TXN_WAIT : WR_TXN_DELIVER;
 }
 

@@ -68,7 +68,7 @@ static enum wr_txn_stage take_stored(struct wr_txn *t, struct wr_object *object)
         return wr_txn_consider(t, object, object != t->copy); /* Redis wasn't there to confirm the copy in memory */
     wr_object_unref(t->object);
     t->object = object;
-    t->collapsed = t->from_redis = true;
+    t->result = WR_RESULT_COLLAPSED_REDIS;
     return WR_TXN_DELIVER;
 }
 
@@ -89,11 +89,7 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
     }
     wr_object_unref(t->object);
     t->object = wr_object_ref(news->object);
-    t->own = news->leader && !news->stale;
-    t->collapsed = !news->leader;
-    t->stale_hit = news->stale;
-    t->hit = news->stale;
-    t->validated = news->validated;
+    t->result = wr_result_of_fetch(news->leader, news->stale, news->validated);
     t->stored = news->stored;
     t->fwd_status = news->fwd_status;
     if (news->server)
@@ -211,7 +207,7 @@ enum wr_txn_stage wr_txn_follow_resume(struct wr_txn *t)
         return wr_txn_refuse_limited(t);
     if (t->limit == WR_LIMIT_PENDING)
         return WR_TXN_WAIT; /* the news keep */
-    if (t->hit)
+    if (wr_result_is(t->result, WR_RF_FOUND))
         return WR_TXN_DELIVER; /* it had landed: only the limit was waited for */
     if (t->audience.flight == NULL)
         return wr_txn_fetch_alone(t, t->fwd);

@@ -184,7 +184,7 @@ static enum wr_txn_stage ask_rest(struct wr_txn *t, enum wr_err why)
 /* What came out of Redis, from a node that was still fetching it or piece by piece, and is no longer there, costs no answer. */
 static enum wr_txn_stage broken_off(struct wr_txn *t, enum wr_err why)
 {
-    return t->from_redis ? ask_rest(t, why) : give_up(t, why);
+    return wr_result_is(t->result, WR_RF_REDIS) ? ask_rest(t, why) : give_up(t, why);
 }
 
 static enum wr_txn_stage send_on(struct wr_txn *t)
@@ -243,13 +243,14 @@ static bool open_reader(struct wr_txn *t)
  * Redis of which others wanted less. There it still is. */
 static enum wr_txn_stage begin_elsewhere(struct wr_txn *t)
 {
-    bool in_redis = t->from_redis;
+    bool in_redis = wr_result_is(t->result, WR_RF_REDIS);
     wr_object_unref(t->object);
     t->object = NULL;
     wr_audience_leave(&t->audience);
     wr_buf_clear(&t->out);
     t->stored_head = wr_slice(NULL, 0);
-    t->hit = t->stale_hit = t->from_redis = false;
+    t->result = WR_RESULT_NONE;
+    t->stored = false;
     t->part = 0;
     t->again++;
     return in_redis ? wr_txn_look_up(t) : wr_txn_fetch_alone(t, t->fwd);

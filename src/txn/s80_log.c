@@ -2,27 +2,22 @@
 #include "stats/stats.h"
 #include "txn/txn.h"
 
+static bool may_cache(const struct wr_txn *t)
+{
+    return t->route && t->route->cache.enabled;
+}
+
 /* Not for the cache: it is known beforehand, or nothing of what came by itself was kept. */
 static bool passed(const struct wr_txn *t)
 {
-    return t->alone || (t->apart && !t->stored);
+    return !may_cache(t) || t->alone || (t->apart && !t->stored);
 }
 
 static const char *cache_word(const struct wr_txn *t)
 {
     if (t->head.method == WR_METHOD_PURGE)
         return "purge";
-    if (t->route == NULL || !t->route->cache.enabled)
-        return "off";
-    if (t->stale_hit)
-        return "stale";
-    if (t->hit)
-        return t->from_redis ? "hit-redis" : "hit";
-    if (t->validated)
-        return "validated";
-    if (t->collapsed)
-        return "collapsed";
-    return passed(t) ? "pass" : "miss";
+    return may_cache(t) ? wr_result_word(t->result, passed(t)) : "off";
 }
 
 /* What is answered in our own name with 200 is no error. */
@@ -34,14 +29,8 @@ static const char *error_word(const struct wr_txn *t)
 
 static void count(const struct wr_txn *t)
 {
-    if (t->head.method == WR_METHOD_PURGE)
-        ; /* neither of these */
-    else if (t->hit)
-        WR_COUNT(hits);
-    else if (t->route && t->route->cache.enabled && !passed(t))
-        WR_COUNT(misses);
-    else
-        WR_COUNT(passes);
+    if (t->head.method != WR_METHOD_PURGE)
+        wr_stats_add(wr_result_counter(t->result, passed(t)), 1);
     switch (t->status / 100) {
     case 2:
         WR_COUNT(status_2xx);

@@ -224,7 +224,7 @@ enum wr_txn_stage wr_txn_refuse(struct wr_txn *t, enum wr_err err, const char *w
     wr_audience_leave(&t->audience);
     wr_object_unref(t->object);
     t->object = NULL;
-    t->hit = t->stale_hit = false; /* what was found isn't what is answered */
+    t->result = WR_RESULT_NONE; /* what was found isn't what is answered */
     t->err = err;
     t->why = why;
     return WR_TXN_DELIVER;

@@ -8,6 +8,7 @@
 #include "http/parse.h"
 #include "log/access.h"
 #include "txn/conn.h"
+#include "txn/result.h"
 
 #define WR_TXN_MAGIC 0x74786e31u
 
@@ -69,8 +70,8 @@ struct wr_txn {
     struct wr_object *object;    /* from here, ... */
     enum wr_err err;             /* ... or weir's own response for this */
     const char *why;
-    bool own;                    /* fetched with this very request: fields meant for one client only are for this one */
-    bool hit, stale_hit, collapsed, validated, stored, from_redis;
+    enum wr_result result;
+    bool stored;                 /* what was fetched goes into the store */
     enum wr_fwd fwd;             /* why it was forwarded */
     int fwd_status;
     const char *detail;
