@@ -40,6 +40,11 @@ static uint32_t whole_sum(struct wr_slice key, struct wr_slice head, struct wr_s
     return wr_crc32c(wr_crc32c(wr_crc32c(0, key), head), meta);
 }
 
+void wr_record_add_sum(struct wr_buf *out, uint32_t sum)
+{
+    put32(out, sum);
+}
+
 void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t length, uint64_t chunk,
                       size_t chunk_count, const uint32_t *sums, struct wr_span ahead)
 {
@@ -69,7 +74,7 @@ void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t le
     for (size_t i = 0; i < 2; i++)
         wr_buf_add_slice(out, texts[i]);
     for (size_t i = 0; sums && i < (chunk_count ? chunk_count : 1); i++)
-        put32(out, sums[i]);
+        wr_record_add_sum(out, sums[i]);
     put32(out, whole_sum(o->key, o->head, wr_slice(out->at + start, out->len - start)));
 }
 

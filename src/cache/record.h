@@ -19,6 +19,8 @@ struct wr_record {
  * 0: of the whole, one. NULL: the pieces are still to come. */
 void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t length, uint64_t chunk,
                       size_t chunk_count, const uint32_t *sums, struct wr_span ahead);
+/* Appends one sum as it stands in a record. */
+void wr_record_add_sum(struct wr_buf *out, uint32_t sum);
 /* false: not a record of ours, of another version, or broken. *out borrows from the three. */
 bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice head, struct wr_span ahead,
                       struct wr_record *out) WR_MUST_USE;

@@ -12,6 +12,7 @@ struct wr_shelf *wr_shelf_new(struct wr_loop *loop, struct wr_policy *policy, st
     s->link = link;
     TAILQ_INIT(&s->jobs);
     TAILQ_INIT(&s->fills);
+    TAILQ_INIT(&s->arrivals);
     return s;
 }
 
@@ -20,6 +21,7 @@ void wr_shelf_free(struct wr_shelf *s)
     if (s == NULL)
         return;
     wr_shelf_end_jobs(s);
+    wr_shelf_end_arrivals(s);
     struct wr_shelf_fill *f;
     while ((f = TAILQ_FIRST(&s->fills)) != NULL)
         wr_shelf_fill_free(f);

@@ -1,8 +1,8 @@
 /* Stored responses in Redis: reading, writing and dropping one, as pipelined calls on a link.
  *
  * Layout (DESIGN): HASH {ns}:{ks}:cache:<host>:{<hash>} with key, meta, head, body; a content over `chunk`
- * octets lies in STRINGs ...:<version>:<n>. While that arrives the HASH has a short life and two fields more: `arriving`, whose
- * it is, and `sums`, the checksums of the pieces that have come. What is read is checked (key text, lengths, checksum, version)
+ * octets lies in STRINGs ...:<version>:<n>. While that arrives the HASH has a short life and a field more, `arriving`, whose it is; a
+ * STRING ...:<version>:sums has the checksums of the pieces that have come. What is read is checked (key text, lengths, checksum, version)
  * before it is believed; whatever is wrong reads as a miss. Thread: the link's owner. */
 #pragma once
 
@@ -27,7 +27,7 @@ struct wr_shelf_read {
      * large object's flow may still be arriving when this is called. */
     void (*done)(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object);
     bool early; /* what another node is still fetching will do; else that reads as a miss */
-    bool arriving; /* with done(): that is what it is; its flow breaks if the fetch fails, or if it is purged */
+    bool arriving; /* with done(): that is what it is; its flow breaks if the fetch fails */
     bool part; /* who asks wants a part of the content: of a large one only the pieces that are read are fetched */
     /* private to the shelf from here */
     struct wr_shelf *shelf;
@@ -64,6 +64,9 @@ struct wr_shelf_lock {
  * and not after it has been freed. NULL: not large enough to lie in pieces, over redis.max_object, or Redis is away. Whatever goes wrong later costs the sharing only. */
 struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *object, const struct wr_shelf_lock *lock,
                                          struct wr_span keep, void (*alive)(void *ctx), void *ctx);
+/* It has been purged: nobody finds it any more, but who reads it already gets all of it. Takes it over; alive() is not called any
+ * more, and what is still to be written is the shelf's care. NULL is fine. */
+void wr_shelf_arrival_let_go(struct wr_shelf_arrival *a);
 /* What is arriving goes, with its pieces unless they have been put. Before its shelf. NULL is fine. */
 void wr_shelf_arrival_free(struct wr_shelf_arrival *a);
 /* Tells Redis that `variant` has been stored under the VARY marker's key. What is too much, counted over the fleet, is dropped there:

@@ -7,12 +7,17 @@
 
 #define BEAT WR_SPAN_MS(250) /* how long who comes later waits for a sign of life */
 
+#define ENDED WR_SPAN_MS(0)
+#define AS_IT_IS WR_SPAN_MS(-1)
+
 struct wr_shelf_arrival {
+    struct wr_corpse corpse;
+    TAILQ_ENTRY(wr_shelf_arrival) entry; /* let go */
     struct wr_shelf *shelf;
     struct wr_object *object;
-    struct wr_buf name, token;
+    struct wr_buf name, sums_name, token;
     struct wr_span ttl, keep;
-    void (*alive)(void *ctx);
+    void (*alive)(void *ctx); /* NULL: nobody else finds it */
     void *ctx;
     struct wr_call call;
     struct wr_timer beat;
@@ -20,22 +25,45 @@ struct wr_shelf_arrival {
     uint64_t chunk;
     size_t chunk_count, next; /* next: the piece to be written */
     uint32_t *sums;
-    struct wr_buf sums_text;  /* of the pieces up to the one that is being written, as they stand in Redis */
     char *piece;              /* where a piece is put together */
     bool handed_over;         /* the pieces belong to the put of the whole */
+    bool let_go;              /* nobody's but the shelf's */
     bool stopped;             /* nothing of it is in Redis any more, as far as that depends on this */
 };
 
-static void tell_keep(struct wr_shelf_arrival *a, struct wr_span life)
+static void tell_keep(struct wr_shelf_arrival *a, struct wr_span hash, struct wr_span sums)
 {
-    struct wr_slice key = wr_buf_slice(&a->name);
-    char ms[24];
-    const struct wr_slice args[] = { wr_buf_slice(&a->token), wr_shelf_decimal(ms, wr_span_ms(life)) };
-    wr_link_tell_script(a->shelf->link, WR_SCRIPT_ARRIVING_KEEP, 1, &key, 2, args);
+    const struct wr_slice keys[] = { wr_buf_slice(&a->name), wr_buf_slice(&a->sums_name) };
+    char ms[2][24];
+    const struct wr_slice args[] = { wr_buf_slice(&a->token), wr_shelf_decimal(ms[0], wr_span_ms(hash)),
+                                     wr_shelf_decimal(ms[1], wr_span_ms(sums)) };
+    wr_link_tell_script(a->shelf->link, WR_SCRIPT_ARRIVING_KEEP, 2, keys, 3, args);
+}
+
+static void bury(struct wr_corpse *corpse)
+{
+    struct wr_shelf_arrival *a = WR_CONTAINER(corpse, struct wr_shelf_arrival, corpse);
+    wr_object_unref(a->object);
+    free(a);
+}
+
+static void arrival_free(struct wr_shelf_arrival *a)
+{
+    if (a->let_go)
+        TAILQ_REMOVE(&a->shelf->arrivals, a, entry);
+    wr_call_cancel(&a->call);
+    wr_reader_close(&a->reader);
+    wr_timer_fini(&a->beat);
+    wr_buf_fini(&a->name);
+    wr_buf_fini(&a->sums_name);
+    wr_buf_fini(&a->token);
+    free(a->sums);
+    free(a->piece);
+    wr_loop_bury(a->shelf->loop, &a->corpse, bury); /* its reader may be on the stack */
 }
 
 /* Who reads it elsewhere shall not wait for what doesn't come. */
-static void stop(struct wr_shelf_arrival *a)
+static void give_up(struct wr_shelf_arrival *a)
 {
     const struct wr_object *o = a->object;
     size_t begun = a->next + wr_call_pending(&a->call);
@@ -45,23 +73,32 @@ static void stop(struct wr_shelf_arrival *a)
     wr_call_cancel(&a->call);
     wr_timer_clear(&a->beat);
     wr_reader_close(&a->reader);
-    tell_keep(a, WR_SPAN_S(0));
+    tell_keep(a, ENDED, a->handed_over ? AS_IT_IS : ENDED);
     begun = begun < a->chunk_count ? begun : a->chunk_count;
     if (begun > 0 && !a->handed_over)
         (void) wr_shelf_ask_pieces(a->shelf, NULL, WR_SLICE("UNLINK"), o->host, o->hash, o->meta.version, begun);
+}
+
+/* From inside: one that has been let go is nobody else's to free. */
+static void stop(struct wr_shelf_arrival *a)
+{
+    give_up(a);
+    if (a->let_go)
+        arrival_free(a);
 }
 
 static void live_on(struct wr_shelf_arrival *a)
 {
     struct wr_span third = { a->ttl.us / 3 };
     wr_timer_set(&a->beat, third.us < BEAT.us ? third : BEAT);
-    a->alive(a->ctx);
+    if (a->alive)
+        a->alive(a->ctx);
 }
 
 static void on_beat(struct wr_timer *timer)
 {
     struct wr_shelf_arrival *a = WR_CONTAINER(timer, struct wr_shelf_arrival, beat);
-    tell_keep(a, a->ttl);
+    tell_keep(a, a->ttl, a->ttl);
     live_on(a);
 }
 
@@ -69,17 +106,25 @@ static void on_beat(struct wr_timer *timer)
 
 static void write_next(struct wr_shelf_arrival *a);
 
-static bool granted(enum wr_err err, const struct wr_reply *reply)
+enum granted { REFUSED, GRANTED, FOR_READERS_ONLY }; /* what the scripts give */
+
+static enum granted granted(enum wr_err err, const struct wr_reply *reply)
 {
-    return err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER && wr_reply_int(reply) == 1;
+    return err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER ? (enum granted) wr_reply_int(reply) : REFUSED;
 }
 
 static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_shelf_arrival *a = WR_CONTAINER(call, struct wr_shelf_arrival, call);
-    if (!granted(err, reply)) {
+    switch (granted(err, reply)) {
+    case REFUSED:
         stop(a);
         return;
+    case FOR_READERS_ONLY:
+        a->alive = NULL;
+        break;
+    case GRANTED:
+        break;
     }
     a->next++;
     write_next(a);
@@ -88,28 +133,40 @@ static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_repl
 static enum wr_err write_piece(struct wr_shelf_arrival *a, struct wr_slice piece)
 {
     const struct wr_object *o = a->object;
-    struct wr_buf name = { 0 };
+    struct wr_buf name = { 0 }, sum = { 0 };
     char ttl[24];
-    uint32_t sum = wr_crc32c(0, piece);
-    a->sums[a->next] = sum;
-    for (int i = 0; i < 4; i++)
-        wr_buf_add_char(&a->sums_text, (char) (sum >> 8 * i));
+    a->sums[a->next] = wr_crc32c(0, piece);
+    wr_record_add_sum(&sum, a->sums[a->next]);
     wr_keys_chunk(&name, &a->shelf->policy->redis, o->host, o->hash, o->meta.version, a->next);
-    const struct wr_slice keys[] = { wr_buf_slice(&a->name), wr_buf_slice(&name) };
+    const struct wr_slice keys[] = { wr_buf_slice(&a->sums_name), wr_buf_slice(&name), wr_buf_slice(&a->name) };
     const struct wr_slice args[] = { wr_buf_slice(&a->token),
                                      wr_shelf_decimal(ttl, wr_span_ms(wr_shelf_piece_life(a->keep))), piece,
-                                     wr_buf_slice(&a->sums_text) };
+                                     wr_buf_slice(&sum) };
     a->call = (struct wr_call){ .done = on_piece };
-    enum wr_err err = wr_link_script(a->shelf->link, &a->call, wr_shelf_patience(a->shelf), WR_SCRIPT_ARRIVING_PIECE, 2, keys, 4,
+    enum wr_err err = wr_link_script(a->shelf->link, &a->call, wr_shelf_patience(a->shelf), WR_SCRIPT_ARRIVING_PIECE, 3, keys, 4,
                                      args);
     wr_buf_fini(&name);
+    wr_buf_fini(&sum);
     return err;
+}
+
+/* All pieces are there: they stay for who reads them, and so do their sums. */
+static void conclude(struct wr_shelf_arrival *a)
+{
+    tell_keep(a, AS_IT_IS, wr_shelf_piece_life(a->keep));
+    a->stopped = true;
+    arrival_free(a);
 }
 
 static void write_next(struct wr_shelf_arrival *a)
 {
-    if (a->handed_over || wr_call_pending(&a->call) || a->next == a->chunk_count)
+    if (a->handed_over || wr_call_pending(&a->call))
         return;
+    if (a->next == a->chunk_count) {
+        if (a->let_go)
+            conclude(a);
+        return;
+    }
     uint64_t left = a->object->meta.length - a->reader.at;
     size_t len = (size_t) (left < a->chunk ? left : a->chunk);
     struct wr_flow *flow = a->object->flow;
@@ -131,7 +188,7 @@ static void on_more(struct wr_reader *reader)
 static void on_put(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_shelf_arrival *a = WR_CONTAINER(call, struct wr_shelf_arrival, call);
-    bool open = granted(err, reply) &&
+    bool open = granted(err, reply) == GRANTED &&
                 (a->handed_over || wr_reader_open(&a->reader, a->object->flow, a->shelf->loop, 0, on_more));
     if (!open) {
         stop(a);
@@ -150,25 +207,13 @@ static enum wr_err put(struct wr_shelf_arrival *a, struct wr_slice lock)
     struct wr_buf meta = { 0 };
     char ttl[24];
     wr_record_encode(&meta, o, o->meta.length, a->chunk, a->chunk_count, NULL, wr_link_ahead(s->link));
-    const struct wr_slice keys[] = { wr_buf_slice(&a->name), lock };
+    const struct wr_slice keys[] = { wr_buf_slice(&a->name), lock, wr_buf_slice(&a->sums_name) };
     const struct wr_slice args[] = { wr_buf_slice(&a->token), wr_shelf_decimal(ttl, wr_span_ms(a->ttl)), o->key,
                                      wr_buf_slice(&meta),     o->head };
     a->call = (struct wr_call){ .done = on_put };
-    enum wr_err err = wr_link_script(s->link, &a->call, wr_shelf_patience(s), WR_SCRIPT_ARRIVING_PUT, 2, keys, 5, args);
+    enum wr_err err = wr_link_script(s->link, &a->call, wr_shelf_patience(s), WR_SCRIPT_ARRIVING_PUT, 3, keys, 5, args);
     wr_buf_fini(&meta);
     return err;
-}
-
-static void arrival_free(struct wr_shelf_arrival *a)
-{
-    wr_timer_fini(&a->beat);
-    wr_object_unref(a->object);
-    wr_buf_fini(&a->name);
-    wr_buf_fini(&a->token);
-    wr_buf_fini(&a->sums_text);
-    free(a->sums);
-    free(a->piece);
-    free(a);
 }
 
 struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *object, const struct wr_shelf_lock *lock,
@@ -186,6 +231,7 @@ struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *o
     WR_CHECK(a->sums != NULL);
     wr_buf_add_slice(&a->token, lock->token);
     wr_keys_cache(&a->name, &s->policy->redis, object->host, object->hash);
+    wr_keys_sums(&a->sums_name, &s->policy->redis, object->host, object->hash, object->meta.version);
     wr_timer_init(&a->beat, s->loop, on_beat);
     if (put(a, lock->key) == WR_OK)
         return a;
@@ -193,22 +239,58 @@ struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *o
     return NULL;
 }
 
-size_t wr_shelf_arrival_hand_over(struct wr_shelf_arrival *a, const struct wr_object *object, uint64_t length, uint64_t chunk,
-                                  uint32_t *sums)
+bool wr_shelf_arrival_hand_over(struct wr_shelf_arrival *a, const struct wr_object *object, uint64_t length, uint64_t chunk,
+                                uint32_t *sums, size_t *written)
 {
     if (a == NULL || a->stopped || a->object->meta.version != object->meta.version || a->object->meta.length != length ||
         a->chunk != chunk)
-        return 0;
+        return false;
     a->handed_over = true;
     wr_reader_close(&a->reader);
     memcpy(sums, a->sums, a->next * sizeof *sums);
-    return a->next;
+    *written = a->next;
+    return true;
+}
+
+void wr_shelf_arrival_whole(struct wr_shelf_arrival *a, const uint32_t *sums)
+{
+    struct wr_buf text = { 0 };
+    char ttl[24];
+    if (a->stopped)
+        return;
+    for (size_t i = 0; i < a->chunk_count; i++)
+        wr_record_add_sum(&text, sums[i]);
+    wr_timer_clear(&a->beat);
+    wr_link_tell(a->shelf->link, 5,
+                 (struct wr_slice[]){ WR_SLICE("SET"), wr_buf_slice(&a->sums_name), wr_buf_slice(&text), WR_SLICE("PX"),
+                                      wr_shelf_decimal(ttl, wr_span_ms(wr_shelf_piece_life(a->keep))) });
+    wr_buf_fini(&text);
+}
+
+void wr_shelf_arrival_let_go(struct wr_shelf_arrival *a)
+{
+    if (a == NULL || a->stopped || a->handed_over || a->piece == NULL) { /* nobody reads it */
+        wr_shelf_arrival_free(a);
+        return;
+    }
+    a->alive = NULL;
+    a->let_go = true;
+    TAILQ_INSERT_TAIL(&a->shelf->arrivals, a, entry);
+    tell_keep(a, ENDED, a->ttl);
+    write_next(a);
 }
 
 void wr_shelf_arrival_free(struct wr_shelf_arrival *a)
 {
     if (a == NULL)
         return;
-    stop(a);
+    give_up(a);
     arrival_free(a);
+}
+
+void wr_shelf_end_arrivals(struct wr_shelf *s)
+{
+    struct wr_shelf_arrival *a;
+    while ((a = TAILQ_FIRST(&s->arrivals)) != NULL)
+        wr_shelf_arrival_free(a);
 }

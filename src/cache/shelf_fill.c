@@ -17,7 +17,6 @@ struct wr_shelf_fill {
     struct wr_call call;
     size_t next;               /* the piece to come */
     size_t known;              /* of so many pieces the sums are known; of one that is arriving, so many have come */
-    bool damaged;              /* one that had come is not as it should be, or has been taken back */
     struct wr_timer later;     /* the piece hasn't come yet: look again */
     struct wr_span pause;
     struct wr_slice host;      /* into texts, as the record's sums */
@@ -127,37 +126,18 @@ enum wr_err wr_shelf_fill_ask(struct wr_shelf_fill *f, struct wr_call *call)
 
 /* --- what is arriving --- */
 
-/* Is this still the storing that is being read, be it arriving or whole by now? *sums: of the pieces that have come. */
-static bool still_the_same(const struct wr_shelf_fill *f, const struct wr_reply *reply, struct wr_slice *sums)
-{
-    struct wr_record now;
-    for (size_t i = 0; i < 3; i++)
-        if (wr_reply_kind(wr_reply_at(reply, i)) != WR_REPLY_STRING)
-            return false;
-    if (!wr_record_decode(wr_reply_slice(wr_reply_at(reply, 0)), wr_reply_slice(wr_reply_at(reply, 1)),
-                          wr_reply_slice(wr_reply_at(reply, 2)), (struct wr_span){ 0 }, &now))
-        return false;
-    *sums = now.arriving ? wr_reply_slice(wr_reply_at(reply, 3)) : now.sums;
-    const struct wr_meta *a = &f->record.like.meta, *b = &now.like.meta;
-    return a->version == b->version && a->length == b->length && f->record.chunk == now.chunk;
-}
-
-/* Who stores it renews what names the pieces: once that has gone, no more of them come. */
+/* Who fetches it renews the sums: once they have gone, no more pieces come. They outlive what names the pieces, so a purge or another
+ * storing cuts nobody who reads this one already. */
 static void on_news(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_shelf_fill *f = WR_CONTAINER(call, struct wr_shelf_fill, call);
-    struct wr_slice sums;
-    if (err == WR_OK && !still_the_same(f, reply, &sums))
+    if (err == WR_OK && wr_reply_kind(reply) != WR_REPLY_STRING)
         err = WR_ERR_CANCELLED;
-    if (err == WR_OK && f->damaged) {
-        wr_shelf_drop(f->shelf, f->host, f->hash);
-        err = WR_ERR_REDIS_ERROR;
-    }
     if (err != WR_OK) {
         end(f, err);
         return;
     }
-    know(f, sums);
+    know(f, wr_reply_slice(reply));
     if (f->next < f->known) {
         step(f);
         return;
@@ -170,14 +150,27 @@ static void ask_what_has_come(struct wr_shelf_fill *f)
 {
     struct wr_shelf *s = f->shelf;
     struct wr_buf name = { 0 };
-    wr_keys_cache(&name, &s->policy->redis, f->host, f->hash);
-    const struct wr_slice argv[] = { WR_SLICE("HMGET"), wr_buf_slice(&name), WR_SLICE("key"),
-                                     WR_SLICE("meta"),  WR_SLICE("head"),    WR_SLICE("sums") };
+    wr_keys_sums(&name, &s->policy->redis, f->host, f->hash, f->record.like.meta.version);
     f->call = (struct wr_call){ .done = on_news };
-    enum wr_err err = wr_link_send(s->link, &f->call, wr_shelf_patience(s), 6, argv);
+    enum wr_err err = wr_link_send(s->link, &f->call, wr_shelf_patience(s), 2,
+                                   (struct wr_slice[]){ WR_SLICE("GET"), wr_buf_slice(&name) });
     wr_buf_fini(&name);
     if (err != WR_OK)
         end(f, err);
+}
+
+/* Whoever asks next shall find nothing rather than this. What is arriving may stand beside another storing by now: only its sums are its
+ * own for certain, and who fetches it takes the rest back when they have gone. */
+static void drop_damaged(struct wr_shelf_fill *f)
+{
+    struct wr_buf sums = { 0 };
+    if (!f->record.arriving) {
+        wr_shelf_drop(f->shelf, f->host, f->hash);
+        return;
+    }
+    wr_keys_sums(&sums, &f->shelf->policy->redis, f->host, f->hash, f->record.like.meta.version);
+    wr_link_tell(f->shelf->link, 2, (struct wr_slice[]){ WR_SLICE("UNLINK"), wr_buf_slice(&sums) });
+    wr_buf_fini(&sums);
 }
 
 /* --- piece by piece --- */
@@ -189,13 +182,8 @@ static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_repl
     if (err == WR_OK &&
         (wr_reply_kind(reply) != WR_REPLY_STRING || !wr_record_fits(&f->record, f->next, piece)))
         err = WR_ERR_REDIS_ERROR;
-    if (err == WR_ERR_REDIS_ERROR && f->record.arriving) { /* what stands there by now may be another storing, and good */
-        f->damaged = true;
-        ask_what_has_come(f);
-        return;
-    }
-    if (err == WR_ERR_REDIS_ERROR) /* it was there a moment ago: whoever asks next shall find nothing rather than this */
-        wr_shelf_drop(f->shelf, f->host, f->hash);
+    if (err == WR_ERR_REDIS_ERROR) /* it was there a moment ago */
+        drop_damaged(f);
     if (err != WR_OK) {
         end(f, err);
         return;

@@ -21,6 +21,7 @@ struct wr_shelf {
     unsigned shown;         /* ... so many objects have been shown */
     TAILQ_HEAD(, wr_shelf_job) jobs;
     TAILQ_HEAD(, wr_shelf_fill) fills;
+    TAILQ_HEAD(, wr_shelf_arrival) arrivals; /* that have been let go */
 };
 
 /* For what nobody waits for: Redis may take its time. */
@@ -40,10 +41,14 @@ struct wr_slice wr_shelf_read_piece(struct wr_reader *reader, char *into, size_t
 /* A command about the first `count` pieces of a content. call NULL: its reply is nobody's. */
 enum wr_err wr_shelf_ask_pieces(struct wr_shelf *s, struct wr_call *call, struct wr_slice verb, struct wr_slice host,
                                 struct wr_hash hash, uint64_t version, size_t count);
-/* The put of the whole takes over which pieces have been written, and their sums: of `object`, in pieces of `chunk`. From here on
- * they aren't the arrival's. Gives how many; 0 also for NULL. */
-size_t wr_shelf_arrival_hand_over(struct wr_shelf_arrival *a, const struct wr_object *object, uint64_t length, uint64_t chunk,
-                                  uint32_t *sums);
+/* The put of the whole takes over which pieces have been written (so many), and their sums: of `object`, in pieces of `chunk`. From
+ * here on they aren't the arrival's. false: it writes all by itself; so for NULL. */
+bool wr_shelf_arrival_hand_over(struct wr_shelf_arrival *a, const struct wr_object *object, uint64_t length, uint64_t chunk,
+                                uint32_t *sums, size_t *written);
+/* The put has written all pieces: who reads what was handed over gets to know the sums of all, and has time. */
+void wr_shelf_arrival_whole(struct wr_shelf_arrival *a, const uint32_t *sums);
+/* Frees what has been let go. */
+void wr_shelf_end_arrivals(struct wr_shelf *s);
 
 /* Takes down what decoding has borrowed. part: see struct wr_shelf_read. */
 struct wr_shelf_fill *wr_shelf_fill_new(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash,

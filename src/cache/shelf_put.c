@@ -22,6 +22,7 @@ struct wr_shelf_job {
     uint64_t length, chunk;
     size_t chunk_count, next;  /* next: the piece to be written */
     uint32_t *sums;
+    struct wr_shelf_arrival *arrived; /* handed over; or NULL */
     char *piece;               /* where a piece is put together */
 };
 
@@ -149,6 +150,8 @@ static enum wr_err write_next(struct wr_shelf_job *j)
         return write_piece(j);
     if (j->chunk_count == 0)
         j->sums[0] = wr_crc32c(0, wr_shelf_read_piece(&j->reader, j->piece, (size_t) j->length));
+    if (j->arrived)
+        wr_shelf_arrival_whole(j->arrived, j->sums);
     return write_hash(j);
 }
 
@@ -176,7 +179,8 @@ static enum wr_err start_write(struct wr_shelf_job *j, struct wr_shelf_arrival *
     j->sums = calloc(j->chunk_count + 1, sizeof *j->sums);
     j->piece = malloc((size_t) (j->length < j->chunk ? j->length : j->chunk) + 1);
     WR_CHECK(j->sums != NULL && j->piece != NULL);
-    j->next = wr_shelf_arrival_hand_over(arrived, o, j->length, j->chunk, j->sums);
+    if (wr_shelf_arrival_hand_over(arrived, o, j->length, j->chunk, j->sums, &j->next))
+        j->arrived = arrived;
     if (o->flow)
         WR_CHECK(wr_reader_open(&j->reader, o->flow, j->shelf->loop, j->chunk * j->next, on_wake));
     return write_next(j);

@@ -250,7 +250,10 @@ void wr_flight_unlock(struct wr_flight *f, enum wr_outcome outcome)
     if (!f->lock_sent)
         return;
     f->lock_sent = false;
-    wr_shelf_arrival_free(f->arrival);
+    if (outcome == WR_OUTCOME_PURGED)
+        wr_shelf_arrival_let_go(f->arrival); /* who reads it already began before the purge */
+    else
+        wr_shelf_arrival_free(f->arrival);
     f->arrival = NULL;
     release(f); /* before the word: who hears it finds the lock free */
     if (f->lock_state == WR_LOCK_HELD)

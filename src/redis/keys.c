@@ -71,6 +71,13 @@ void wr_keys_chunk(struct wr_buf *out, const struct wr_policy_redis *p, struct w
     wr_buf_printf(out, ":%016" PRIx64 ":%" PRIu64, generation, n);
 }
 
+void wr_keys_sums(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host,
+                  struct wr_hash hash, uint64_t generation)
+{
+    wr_keys_cache(out, p, host, hash);
+    wr_buf_printf(out, ":%016" PRIx64 ":sums", generation);
+}
+
 void wr_keys_lock(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash)
 {
     wr_keys_prefix(out, p, "lock");

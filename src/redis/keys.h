@@ -15,6 +15,9 @@ void wr_keys_cache(struct wr_buf *out, const struct wr_policy_redis *p, struct w
 /* STRING: chunk n of the content of one storing (generation) of that response; the same slot. */
 void wr_keys_chunk(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host,
                    struct wr_hash hash, uint64_t generation, uint64_t n);
+/* STRING: while that storing arrives, and for who reads it meanwhile, the sums of the chunks that have come; the same slot. */
+void wr_keys_sums(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host,
+                  struct wr_hash hash, uint64_t generation);
 /* STRING: the fetch lock of that response; the same slot. */
 void wr_keys_lock(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
 /* HASH: the keys of its variants (primary: the primary key's hash), when each was used and how large it is; the same slot. */

@@ -1,9 +1,16 @@
--- Extends the life of what is arriving, or ends it, by the fetch whose own it is only.  KEYS: the response's hash.  ARGV: the fetch's
--- token, milliseconds, 0: ends it.
-if redis.pcall('HGET', KEYS[1], 'arriving') ~= ARGV[1] then
-    return 0
+-- Extends the lives of what is arriving, or ends them: of the response's hash, if that is still of this fetch, and of the sums of its
+-- pieces, which are nobody else's. Without the sums there is nothing to read.
+-- KEYS: the hash, the sums.  ARGV: the fetch's token, milliseconds for the hash, for the sums; 0: ends it; -1: leaves it as it is.
+local function keep(key, ms)
+    if ms == '0' then
+        redis.call('UNLINK', key)
+    elseif ms ~= '-1' then
+        redis.call('PEXPIRE', key, ms)
+    end
 end
-if ARGV[2] == '0' then
-    return redis.call('UNLINK', KEYS[1])
+local readable = redis.call('EXISTS', KEYS[2]) == 1
+if redis.pcall('HGET', KEYS[1], 'arriving') == ARGV[1] then
+    keep(KEYS[1], readable and ARGV[2] or '0')
 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+keep(KEYS[2], ARGV[3])
+return 1

@@ -1,5 +1,5 @@
 -- Makes a response visible whose pieces are still to come, where nothing is stored, or what another fetch has left arriving.
--- KEYS: the response's hash, its fetch lock.  ARGV: the lock's token, milliseconds to live, key, meta, head.
+-- KEYS: the response's hash, its fetch lock, the sums of its pieces.  ARGV: the lock's token, milliseconds to live, key, meta, head.
 -- Gives 0: the lock is somebody else's by now, or something is stored.
 if redis.pcall('GET', KEYS[2]) ~= ARGV[1] then
     return 0
@@ -8,5 +8,6 @@ if redis.call('EXISTS', KEYS[1]) == 1 and type(redis.pcall('HGET', KEYS[1], 'arr
     return 0
 end
 redis.call('UNLINK', KEYS[1])
-redis.call('HSET', KEYS[1], 'key', ARGV[3], 'meta', ARGV[4], 'head', ARGV[5], 'body', '', 'sums', '', 'arriving', ARGV[1])
+redis.call('HSET', KEYS[1], 'key', ARGV[3], 'meta', ARGV[4], 'head', ARGV[5], 'body', '', 'arriving', ARGV[1])
+redis.call('SET', KEYS[3], '', 'PX', ARGV[2])
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])

@@ -240,6 +240,11 @@ void wr_shelf_arrival_free(struct wr_shelf_arrival *a)
     (void) a;
 }
 
+void wr_shelf_arrival_let_go(struct wr_shelf_arrival *a)
+{
+    (void) a;
+}
+
 /* --- the origin --- */
 
 uint64_t wr_shelf_most(const struct wr_shelf *s, size_t head)
