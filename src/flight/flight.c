@@ -272,6 +272,33 @@ static void note_all(struct wr_flight *f)
         wr_note_post(&a->note);
 }
 
+static void let_go(struct wr_audience *a)
+{
+    struct wr_flow *held = a->held;
+    a->held = NULL;
+    if (held) {
+        wr_flow_let_go(held);
+        wr_flow_unref(held);
+    }
+}
+
+void wr_flight_hold_for(struct wr_flight *f, struct wr_audience *a)
+{
+    struct wr_object *o = f->news.verdict == WR_VERDICT_OBJECT ? f->news.object : NULL;
+    let_go(a);
+    if (wr_flight_is_alone(f) || o == NULL || wr_flow_state(o->flow) != WR_FLOW_ARRIVING)
+        return;
+    a->held = wr_flow_ref(o->flow);
+    wr_flow_hold(a->held);
+}
+
+static void hold_for_all(struct wr_flight *f)
+{
+    struct wr_audience *a;
+    TAILQ_FOREACH(a, &f->audience, entry)
+        wr_flight_hold_for(f, a);
+}
+
 void wr_flight_tell(struct wr_flight *f, struct wr_news news)
 {
     if (news.verdict != WR_VERDICT_OBJECT)
@@ -279,6 +306,7 @@ void wr_flight_tell(struct wr_flight *f, struct wr_news news)
     wr_flight_guard(f);
     struct wr_news old = f->news;
     f->news = news;
+    hold_for_all(f);
     note_all(f);
     wr_flight_release(f);
     wr_news_fini(&old);
@@ -484,12 +512,23 @@ void wr_audience_news(struct wr_audience *a, struct wr_news *out)
     wr_flight_release(f);
 }
 
+void wr_audience_begun(struct wr_audience *a)
+{
+    struct wr_flight *f = a->flight;
+    if (f == NULL)
+        return;
+    wr_flight_guard(f);
+    let_go(a);
+    wr_flight_release(f);
+}
+
 void wr_audience_leave(struct wr_audience *a)
 {
     struct wr_flight *f = a->flight;
     if (f == NULL)
         return;
     wr_flight_guard(f);
+    let_go(a);
     TAILQ_REMOVE(&f->audience, a, entry);
     if (a->admitted)
         f->admitted--;

@@ -71,6 +71,7 @@ struct wr_audience {
     /* 1xx of the origin, to the leader only; may be NULL */
     void (*interim)(struct wr_audience *a, const struct wr_head *head);
     struct wr_flight *flight; /* counted; NULL: not aboard */
+    struct wr_flow *held;     /* behind the flight's lock: counted; it frees nothing until wr_audience_begun() or _leave(); or NULL */
     bool admitted;
     uint64_t epoch; /* of the purges, when it boarded */
     TAILQ_ENTRY(wr_audience) entry;
@@ -93,6 +94,9 @@ void wr_flight_background(const struct wr_flight_order *order);
 void wr_audience_admit(struct wr_audience *a, bool redis_late);
 /* What is known now; wr_news_fini() drops its references. */
 void wr_audience_news(struct wr_audience *a, struct wr_news *out);
+/* It reads the response's flow from here on, or needs none of it. Until then (or until it leaves) the flow keeps its front. Harmless
+ * when not aboard. */
+void wr_audience_begun(struct wr_audience *a);
 /* Not interested any more; harmless when not aboard. A flight that is alone ends with it. */
 void wr_audience_leave(struct wr_audience *a);
 

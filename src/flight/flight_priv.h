@@ -137,6 +137,8 @@ static inline void wr_flight_release(struct wr_flight *f)
     if (!wr_flight_is_alone(f))
         pthread_mutex_unlock(&f->lock);
 }
+/* Behind the lock: one that is aboard, and the news are for it. What is still arriving keeps its front until it reads. */
+void wr_flight_hold_for(struct wr_flight *f, struct wr_audience *a);
 
 /* --- stages: each names the next, or WAIT --- */
 #define X(id, name, leave) enum wr_flight_stage wr_flight_##name(struct wr_flight *f);

@@ -130,6 +130,7 @@ struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_o
         a->epoch = epoch;
         f->admitted += admitted;
         TAILQ_INSERT_TAIL(&f->audience, a, entry);
+        wr_flight_hold_for(f, a);
         if (f->news.verdict != WR_VERDICT_NONE || f->news.looked || f->news.found)
             wr_note_post(&a->note);
         if (admitted && !f->over)

@@ -32,6 +32,7 @@ struct wr_flow {
     size_t inline_room; /* octets behind the struct that wait to become the first piece */
     pthread_mutex_t lock;
     struct wr_note *producer;
+    unsigned holds; /* readers that were told of it and haven't begun: as long as there are any, it frees nothing */
     struct wr_time paced_since;   /* since when the readers' held_up is counted; 0: not yet */
     struct wr_time held_up_since; /* who has read all waits for who hasn't; 0: nobody does */
     struct wr_buf trailers;
@@ -145,7 +146,7 @@ static bool being_filled(const struct wr_flow *f, size_t i)
 /* Frees the pieces all readers have passed (only in a windowed flow). */
 static void drop_passed(struct wr_flow *f)
 {
-    if (f->keep || f->held || !f->begun)
+    if (f->keep || f->held || !f->begun || f->holds > 0)
         return;
     uint64_t slowest = f->length;
     struct wr_reader *r;
@@ -244,9 +245,9 @@ static enum wr_flow_wish wish_of_readers(struct wr_flow *f, uint64_t grain)
         slowest = r->at < slowest ? r->at : slowest;
         furthest = r->until > furthest ? r->until : furthest;
     }
-    if (f->begun && slowest == UINT64_MAX)
+    if (f->begun && f->holds == 0 && slowest == UINT64_MAX)
         return WR_FLOW_NOTHING;
-    if (!f->begun || furthest <= f->length || room_now(f) == 0)
+    if (!f->begun || f->holds > 0 || furthest <= f->length || room_now(f) == 0)
         return WR_FLOW_WAIT;
     if (slowest / grain * grain > f->length)
         skip(f, slowest / grain * grain);
@@ -374,6 +375,23 @@ bool wr_flow_abandoned(const struct wr_flow *f)
 }
 
 /* --- readers --- */
+
+void wr_flow_hold(struct wr_flow *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->holds++;
+    pthread_mutex_unlock(&f->lock);
+}
+
+void wr_flow_let_go(struct wr_flow *f)
+{
+    pthread_mutex_lock(&f->lock);
+    WR_CHECK(f->holds > 0);
+    f->holds--;
+    drop_passed(f);
+    wake_producer(f);
+    pthread_mutex_unlock(&f->lock);
+}
 
 static void on_note(struct wr_note *note)
 {

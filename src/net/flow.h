@@ -71,6 +71,10 @@ struct wr_span wr_flow_hurry(struct wr_flow *f, struct wr_time now);
 bool wr_flow_abandoned(const struct wr_flow *f);
 
 /* --- readers --- */
+/* A reader is about to begin: until wr_flow_let_go(), a windowed flow frees nothing, so that it finds the front. The caller holds a
+ * reference in between. Thread: any. */
+void wr_flow_hold(struct wr_flow *f);
+void wr_flow_let_go(struct wr_flow *f);
 /* Starts at offset `at`. The caller keeps the flow until the reader is closed: one that is WHOLE is read without a reference of the
  * reader's own, as its count would travel between the workers that serve it. false: the flow no longer holds that offset, or its
  * producer has given it up. Thread: loop's owner. */

@@ -265,6 +265,7 @@ static enum wr_txn_stage begin(struct wr_txn *t)
         if (!open_reader(t))
             return begin_elsewhere(t);
     }
+    wr_audience_begun(&t->audience);
     t->head_done = true;
     t->first = wr_time_since(t->worker->loop.mono, t->started_mono);
     return send_on(t);

@@ -454,6 +454,34 @@ static void who_holds_others_up_is_left_behind(void **state)
     wr_loop_fini(&loop);
 }
 
+/* Who has been told of a flow finds its front, however far others have read by then. */
+static void who_is_about_to_begin_finds_the_front(void **state)
+{
+    (void) state;
+    static char octets[WR_FLOW_WINDOW];
+    struct wr_loop loop;
+    struct wr_reader first, second;
+    assert_int_equal(wr_loop_init(&loop, 0), 0);
+    struct wr_flow *f = wr_flow_new(UINT64_MAX, true, 1024); /* it outgrows what is kept */
+    wr_flow_hold(f);
+    wr_flow_hold(f);
+    assert_true(wr_reader_open(&first, f, &loop, 0, no_wake));
+    wr_flow_let_go(f);
+    wr_flow_append(f, wr_slice(octets, sizeof octets));
+    wr_reader_advance(&first, sizeof octets);
+    assert_int_equal(wr_flow_room(f), 0);
+    assert_true(wr_reader_open(&second, f, &loop, 0, no_wake));
+    wr_flow_let_go(f);
+    assert_int_equal(wr_flow_room(f), 0);
+    wr_reader_advance(&second, sizeof octets);
+    assert_true(wr_flow_room(f) > 0);
+    wr_flow_end(f, WR_OK, wr_slice(NULL, 0));
+    wr_reader_close(&first);
+    wr_reader_close(&second);
+    wr_flow_unref(f);
+    wr_loop_fini(&loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_producer_is_told_what_is_wanted),
         cmocka_unit_test(compact_copy_is_tight_and_equal),
         cmocka_unit_test(who_holds_others_up_is_left_behind),
+        cmocka_unit_test(who_is_about_to_begin_finds_the_front),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
