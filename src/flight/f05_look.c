@@ -76,6 +76,10 @@ enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *obje
 static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
 {
     struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, read);
+    if (object && f->read_marker && object->meta.kind != WR_OBJECT_VARY) {
+        wr_object_unref(object);
+        object = NULL;
+    }
     f->unanswered = err != WR_OK;
     f->redis_late |= err == WR_ERR_TIMEOUT;
     wr_flight_verify(f, object, f->read_done);
@@ -99,15 +103,29 @@ void wr_flight_read_cancel(struct wr_flight *f)
     wr_flight_verify_cancel(f);
 }
 
+static bool read_key(struct wr_flight *f, const struct wr_key *key, void (*done)(struct wr_flight *f, struct wr_object *object))
+{
+    f->read_done = done;
+    f->read.done = on_read;
+    f->look_sent = f->loop->mono;
+    return wr_shelf_get(f->tenure->worker->shelf, &f->read, key->host, key->hash, key->text) == WR_OK;
+}
+
 bool wr_flight_read(struct wr_flight *f, bool early, void (*done)(struct wr_flight *f, struct wr_object *object))
 {
     wr_flight_read_cancel(f);
-    f->read_done = done;
-    f->read.done = on_read;
+    f->read_marker = false;
     f->read.early = early;
     f->read.part = wants_part(f);
-    f->look_sent = f->loop->mono;
-    return wr_shelf_get(f->tenure->worker->shelf, &f->read, f->order.key.host, f->order.key.hash, f->order.key.text) == WR_OK;
+    return read_key(f, &f->order.key, done);
+}
+
+bool wr_flight_read_marker(struct wr_flight *f, void (*known)(struct wr_flight *f, struct wr_object *marker))
+{
+    wr_flight_read_cancel(f);
+    f->read_marker = true;
+    f->read.early = f->read.part = false;
+    return read_key(f, &f->order.primary, known);
 }
 
 /* --- the stages --- */

@@ -57,6 +57,23 @@ static void wait_on(struct wr_flight *f);
 
 /* --- looking again --- */
 
+/* Another node's answer may vary by more fields than those which chose this flight's key: then it is stored under another one, and each
+ * of the audience has to choose again. */
+static void on_marker(struct wr_flight *f, struct wr_object *marker)
+{
+    struct wr_object *ours = f->order.marker;
+    bool same = marker && wr_slice_eq(wr_vary_marked(marker), wr_vary_marked(ours)) &&
+                wr_slice_eq(wr_vary_lineage(marker), wr_vary_lineage(ours));
+    enum wr_flight_stage next = WR_FLIGHT_ASK;
+    if (marker && !same) {
+        next = wr_flight_found(f, marker, next);
+        wr_flight_unlock(f, WR_OUTCOME_STORED);
+    } else {
+        wr_object_unref(marker);
+    }
+    wr_flight_wake(f, WR_FLIGHT_LOCK, next);
+}
+
 static void on_known(struct wr_flight *f, struct wr_object *object)
 {
     enum wr_flight_stage next = WR_FLIGHT_ASK;
@@ -64,11 +81,11 @@ static void on_known(struct wr_flight *f, struct wr_object *object)
         next = wr_flight_found(f, object, WR_FLIGHT_ASK);
     if (next != WR_FLIGHT_ASK)
         wr_flight_unlock(f, WR_OUTCOME_STORED);
-    bool waits = f->lock_state == WR_LOCK_WAITING && next == WR_FLIGHT_ASK && !f->redis_late && !to_each_his_own(f);
-    if (!waits)
-        wr_flight_wake(f, WR_FLIGHT_LOCK, next);
-    else
+    bool may_wait = next == WR_FLIGHT_ASK && !f->redis_late && !to_each_his_own(f);
+    if (may_wait && f->lock_state == WR_LOCK_WAITING)
         wait_on(f);
+    else if (!(may_wait && f->has_waited && f->order.marker && wr_flight_read_marker(f, on_marker)))
+        wr_flight_wake(f, WR_FLIGHT_LOCK, next);
 }
 
 /* In place of a look that began before there was reason for this one. */
@@ -154,6 +171,7 @@ static void wait_for_owner(struct wr_flight *f)
 {
     if (f->lock_state != WR_LOCK_WAITING) {
         f->lock_state = WR_LOCK_WAITING;
+        f->has_waited = true;
         WR_COUNT(lock_waits);
         release(f); /* unless it is nobody's */
     }

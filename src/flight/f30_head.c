@@ -134,18 +134,20 @@ static bool store_agrees(const struct wr_flight *f)
            (w->shelf && wr_link_ready(w->link) && length <= wr_shelf_most(w->shelf, o->head.len));
 }
 
-/* Another flight may have learnt since it was boarded which fields choose. */
+/* Another flight may have learnt since it was boarded which fields choose, or that more of them do. */
 static void learn_marker(struct wr_flight *f)
 {
     struct wr_memory *memory = f->tenure->worker->shared->memory;
-    if (f->order.marker || memory == NULL || f->mode == WR_MODE_REPLACING)
+    if (memory == NULL || f->mode == WR_MODE_REPLACING)
         return;
     struct wr_object *o = wr_memory_peek(memory, f->order.primary.hash);
     if (o && o->meta.kind == WR_OBJECT_VARY && wr_slice_eq(o->key, f->order.primary.text) &&
-        !wr_time_before(o->checked, wr_worker_horizon(f->tenure->worker)))
+        !wr_time_before(o->checked, wr_worker_horizon(f->tenure->worker))) {
+        wr_object_unref(f->order.marker);
         f->order.marker = o;
-    else
+    } else {
         wr_object_unref(o);
+    }
 }
 
 /* Answers of one URL may name different fields: then all of them choose, and who was stored by fewer is still found. But one answer

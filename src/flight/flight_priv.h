@@ -73,6 +73,7 @@ struct wr_flight {
 
     struct wr_shelf_read read;      /* LOOK, and again behind the lock */
     struct wr_time look_sent;       /* monotonic */
+    bool read_marker;               /* it is for the marker, not for the response */
     bool unanswered;                /* by Redis: the last reading failed */
     bool redis_late;                /* it didn't answer in time: nothing else is asked of it for this flight's audience */
 
@@ -97,6 +98,7 @@ struct wr_flight {
     bool lock_sent;      /* the token may stand in Redis */
     bool arriving_heard; /* WAITING: its owner lives, and what it fetches can be read already */
     bool owner_done;     /* WAITING: its owner has let it go */
+    bool has_waited;     /* it has been WAITING: what chooses among variants may have become known meanwhile */
     char token[WR_LOCK_TOKEN + 1];
     struct wr_buf lock_key, channel;
 
@@ -178,6 +180,8 @@ enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *obje
  * there once it is known not to be purged, or NULL; f->redis_late says if Redis was late. early: what another node is still
  * fetching will do. false: Redis is away, and done() is never called. */
 bool wr_flight_read(struct wr_flight *f, bool early, void (*done)(struct wr_flight *f, struct wr_object *object)) WR_MUST_USE;
+/* The same for the marker that stands under the URL itself, as it is by now: known() gets that, or NULL. */
+bool wr_flight_read_marker(struct wr_flight *f, void (*known)(struct wr_flight *f, struct wr_object *marker)) WR_MUST_USE;
 bool wr_flight_reading(const struct wr_flight *f);
 /* done() will not be called any more; harmless without. */
 void wr_flight_read_cancel(struct wr_flight *f);
