@@ -56,6 +56,7 @@ struct wr_flight {
     bool listed;
     bool closed;            /* atomic: nobody joins it any more, but purges reach it */
     TAILQ_ENTRY(wr_flight) table_entry, shard_entry;
+    bool opened;            /* it was solo, and is to be stored */
     bool listed_too;        /* ... of the shard of `too` */
     struct wr_key too;      /* its response's own key, once that is known to be another: in the arena */
     TAILQ_ENTRY(wr_flight) too_entry;

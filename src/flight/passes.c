@@ -76,5 +76,7 @@ bool wr_flight_claims(struct wr_flight *f, const struct wr_meta *meta)
     struct wr_object judged = { .meta = *meta };
     if (f->mode != WR_MODE_SOLO || !wr_rules_collapses(&judged))
         return true;
-    return !overtaken(f) && wr_flights_open(f->tenure->worker->shared->flights, f);
+    if (overtaken(f) || !wr_flights_open(f->tenure->worker->shared->flights, f))
+        return false;
+    return !overtaken(f); /* one that is no longer in the table has got there meanwhile */
 }

@@ -158,8 +158,11 @@ bool wr_flights_list(struct wr_flights *t, struct wr_flight *f)
     return first;
 }
 
+/* Behind the shard's lock. */
 static bool is_storing(struct wr_flight *f)
 {
+    if (f->opened)
+        return true; /* which it may not have said yet */
     pthread_mutex_lock(&f->lock);
     bool is = f->news.verdict == WR_VERDICT_OBJECT && f->news.stored;
     pthread_mutex_unlock(&f->lock);
@@ -172,8 +175,10 @@ bool wr_flights_open(struct wr_flights *t, struct wr_flight *f)
     pthread_mutex_lock(&s->lock);
     struct wr_flight *other = find(s, &f->order.key);
     bool first = other == NULL || !is_storing(other);
-    if (first)
+    if (first) {
         f->mode = WR_MODE_SHARED;
+        f->opened = true;
+    }
     pthread_mutex_unlock(&s->lock);
     return first;
 }

@@ -126,3 +126,33 @@ def test_a_flood_of_values_pushes_out_what_nobody_uses(fleet, weirs, origin, red
     calls = origin.calls()
     assert ask(third, "real").body.startswith(b"real") and origin.calls() == calls
     until(lambda: len([k for k in redis.keys("weir:v1:cache:*") if redis.hash(k)["body"]]) <= 10, "the rest gone")
+
+
+def test_nodes_that_waited_choose_again_when_more_fields_choose(weirs, origin, redis, elsewhere):
+    """The answer that the others wait for varies by one more field: of those for whom it isn't, one asks for all."""
+    first, second = threading.Event(), threading.Event()
+    nodes = [weirs(rfc.settings(origin, redis={"url": redis.url, "timeout": policy.PATIENT})) for _ in range(2)]
+
+    def answer(request):
+        chosen = request.fields["X-Lang"], request.fields["X-More"]
+        vary = "X-Lang" if chosen[0] == "fr" else "X-Lang, X-More"
+        return Answer(200, {**FRESH, "Vary": vary}, "/".join(chosen).encode(),
+                      gate={("de", "b"): first, ("de", "a"): second}.get(chosen))
+    origin.on("/", answer)
+
+    def ask(node, more):
+        return elsewhere(node.ask, "/", fields={"X-Lang": "de", "X-More": more})
+
+    def waits():
+        return sum(node.admin.metric("weir_lock_waits_total") for node in nodes)
+    for node in nodes:
+        assert node.ask("/", fields={"X-Lang": "fr", "X-More": "a"}).body == b"fr/a"
+    asked = [ask(nodes[0], "b")]
+    until(lambda: origin.calls() == 2, "the fetch")
+    asked += [ask(nodes[0], "a"), ask(nodes[1], "a")]
+    until(lambda: nodes[0].admin.metric("weir_collapsed_total") == 1 and waits() == 1, "the others wait")
+    first.set()
+    until(lambda: waits() == 2, "one asks, and one waits again")
+    second.set()
+    assert [one.result().body for one in asked] == [b"de/b", b"de/a", b"de/a"]
+    assert origin.calls() == 3
