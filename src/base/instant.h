@@ -24,6 +24,12 @@ static inline struct wr_instant wr_instant_later(struct wr_instant a, struct wr_
 {
     return a.n < b.n ? b : a;
 }
+/* `held` is later than `at`, so what came at `at` doesn't take its place. An instant later than the present is no reason: the clock has
+ * been set back since, and which of the two is later isn't known. */
+static inline bool wr_instant_holds(struct wr_instant held, struct wr_instant at, struct wr_instant present)
+{
+    return wr_instant_before(at, held) && !wr_instant_before(present, held);
+}
 static inline struct wr_instant wr_instant_next(struct wr_instant a)
 {
     return (struct wr_instant){ a.n + 1 };

@@ -301,9 +301,8 @@ static bool fits(const struct wr_memory *m, const struct wr_object *o)
     return o->flow == NULL || (wr_flow_kept(o->flow) && wr_flow_length(o->flow) <= wr_memory_most(m, o->head.len));
 }
 
-static bool put(struct wr_memory *m, struct wr_object *object, struct wr_time expires, bool only_new)
+static struct wr_entry *entry_of(struct wr_object *object, struct wr_time expires)
 {
-    WR_CHECK(object->flow == NULL || wr_flow_state(object->flow) == WR_FLOW_WHOLE);
     struct wr_entry *e = calloc(1, sizeof *e);
     WR_CHECK(e != NULL);
     e->object = object;
@@ -311,20 +310,25 @@ static bool put(struct wr_memory *m, struct wr_object *object, struct wr_time ex
     e->flow = object->flow;
     e->expires = expires;
     e->bytes = entry_bytes(e);
-    if (!fits(m, object)) {
-        free(e);
-        return false;
-    }
-    wr_object_ref(object);
+    return e;
+}
+
+static enum wr_memory_put put(struct wr_memory *m, struct wr_object *object, struct wr_time expires, struct wr_instant present,
+                              bool only_new)
+{
+    WR_CHECK(object->flow == NULL || wr_flow_state(object->flow) == WR_FLOW_WHOLE);
+    if (!fits(m, object))
+        return WR_MEMORY_NOT;
+    struct wr_entry *e = entry_of(wr_object_ref(object), expires);
     struct shard *s = shard_of(m, object->hash);
     struct wr_entry *dead = NULL;
     pthread_mutex_lock(&s->lock);
     struct wr_entry *old = wr_table_find(&s->table, object->hash);
-    if (old && only_new) {
+    if (old && (only_new || wr_instant_holds(old->object->began, object->began, present))) {
         pthread_mutex_unlock(&s->lock);
         wr_object_unref(object);
         free(e);
-        return false;
+        return WR_MEMORY_OLDER;
     }
     if (old) {
         e->visited = old->visited; /* a refreshed response is as wanted as it was */
@@ -335,17 +339,17 @@ static bool put(struct wr_memory *m, struct wr_object *object, struct wr_time ex
     pthread_mutex_unlock(&s->lock);
     bury(m, dead);
     make_room(m, object);
-    return true;
+    return WR_MEMORY_PUT;
 }
 
-bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires)
+enum wr_memory_put wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires, struct wr_instant present)
 {
-    return put(m, object, expires, false);
+    return put(m, object, expires, present, false);
 }
 
 bool wr_memory_put_new(struct wr_memory *m, struct wr_object *object, struct wr_time expires)
 {
-    return put(m, object, expires, true);
+    return put(m, object, expires, WR_INSTANT_LAST, true) == WR_MEMORY_PUT;
 }
 
 static bool drop(struct wr_memory *m, struct wr_hash hash, const struct wr_object *only)

@@ -22,10 +22,16 @@ void wr_memory_ahead(struct wr_memory *m, struct wr_hash hash);
 struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct wr_slice key);
 /* The same without comparing the text, and without counting as a use. */
 struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash);
-/* Takes a reference of its own; replaces what was there. The flow must be WHOLE. A content larger than
- * max_object is refused. expires: monotonic, when it is worth nothing any more. */
-bool wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires);
-/* The same, unless something is there: false then, too. */
+enum wr_memory_put {
+    WR_MEMORY_PUT,   /* it is there: a reference of the store's own has been taken */
+    WR_MEMORY_NOT,   /* it is not: its content is larger than max_object */
+    WR_MEMORY_OLDER, /* what is there was fetched later (object->began), and stays */
+};
+
+/* Replaces what was there. The flow must be WHOLE. expires: monotonic, when it is worth nothing any more. present: no fetch has begun
+ * later (wr_purges_present()). */
+enum wr_memory_put wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires, struct wr_instant present);
+/* Only where nothing is. false: something is, or it is too large. */
 bool wr_memory_put_new(struct wr_memory *m, struct wr_object *object, struct wr_time expires);
 /* `variant`, which has been put, is found through this VARY marker: it is dropped with the marker. Where there are more than `most`, or
  * where they take more than an eighth of the store, those go that haven't been used since they were stored or spared the last

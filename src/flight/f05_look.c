@@ -58,8 +58,30 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
     return wr_flight_worth_keeping(f, object) ? WR_FLIGHT_KEEP : WR_FLIGHT_DONE;
 }
 
+/* Redis may have lost what is here (it was failed over, it was full), and hold what was fetched before: then it is given it again. Takes
+ * over the reference, and gives one to the newer of the two. */
+static struct wr_object *newer_of_both(struct wr_flight *f, struct wr_object *found)
+{
+    struct wr_shared *shared = f->tenure->worker->shared;
+    struct wr_object *held = shared->memory ? wr_memory_get(shared->memory, f->order.key.hash, f->order.key.text) : NULL;
+    if (held == NULL || !wr_instant_holds(held->began, found->began, wr_purges_present(shared->purges)) ||
+        wr_purges_check(shared->purges, held) > WR_PURGE_SOFT) {
+        wr_object_unref(held);
+        return found;
+    }
+    struct wr_object like = wr_object_facts(held);
+    like.checked = found->checked;
+    like.own = true;
+    struct wr_object *again = wr_object_new(&like, held->flow);
+    wr_flight_put(f, again);
+    wr_object_unref(held);
+    wr_object_unref(found);
+    return again;
+}
+
 enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
 {
+    object = newer_of_both(f, object);
     wr_flight_remember(f, object);
     switch (object->meta.kind) {
     case WR_OBJECT_VARY:

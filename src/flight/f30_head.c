@@ -172,7 +172,7 @@ static void mark(struct wr_flight *f, struct wr_slice names, const struct wr_met
     f->order.marker = wr_build_vary(&f->order.primary, names, meta, before);
     f->order.marker->checked = wr_flight_began(f);
     f->order.marker->own = f->tenure->worker->shelf != NULL;
-    f->order.marker->began = wr_flight_instant(f);
+    f->order.marker->began = wr_instant_later(wr_flight_instant(f), before ? before->began : WR_INSTANT_NONE); /* it knows both */
     f->new_marker = wr_object_ref(f->order.marker);
     wr_object_unref(before);
 }
@@ -201,13 +201,11 @@ static void end_passes(struct wr_flight *f)
     wr_passes_end(passes, f->built->hash);
 }
 
+/* One whose instant the journal is still to say is put when it lands. */
 static void remember_marker(struct wr_flight *f)
 {
-    struct wr_memory *memory = f->tenure->worker->shared->memory;
-    if (f->new_marker == NULL || memory == NULL)
-        return;
-    struct wr_span keep = wr_rules_keep(&f->order.route->cache, f->new_marker, f->loop->now);
-    wr_memory_put(memory, f->new_marker, wr_time_add(f->loop->mono, keep));
+    if (f->new_marker && !f->unconfirmed)
+        wr_flight_put_here(f, f->new_marker);
 }
 
 static void store(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta)

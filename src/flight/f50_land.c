@@ -49,23 +49,25 @@ static const struct wr_object *marker_of(const struct wr_flight *f, const struct
     return o->vary_values.at ? f->order.marker : NULL;
 }
 
-/* Does our memory have it now? */
-static bool remember(struct wr_flight *f, struct wr_object *o, struct wr_span keep)
+enum wr_memory_put wr_flight_put_here(struct wr_flight *f, struct wr_object *o)
 {
-    struct wr_memory *memory = f->tenure->worker->shared->memory;
+    struct wr_shared *shared = f->tenure->worker->shared;
+    struct wr_span keep = wr_rules_keep(&f->order.route->cache, o, f->loop->now);
     struct wr_variants_bound bound;
-    if (memory == NULL || keep.us <= 0 || !wr_memory_put(memory, o, wr_time_add(f->loop->mono, keep)))
-        return false;
-    if (marker_of(f, o))
-        wr_memory_add_variant(memory, marker_of(f, o), o->hash, wr_flight_bound(f, &bound));
-    return true;
+    if (shared->memory == NULL || keep.us <= 0)
+        return WR_MEMORY_NOT;
+    enum wr_memory_put put =
+        wr_memory_put(shared->memory, o, wr_time_add(f->loop->mono, keep), wr_purges_present(shared->purges));
+    if (put == WR_MEMORY_PUT && marker_of(f, o))
+        wr_memory_add_variant(shared->memory, marker_of(f, o), o->hash, wr_flight_bound(f, &bound));
+    return put;
 }
 
 /* false: there is no Redis, or nothing to keep; then `written` is never called. */
-static bool share(struct wr_flight *f, struct wr_object *o, struct wr_span keep, void (*written)(void *, enum wr_err),
-                  void *ctx)
+static bool share(struct wr_flight *f, struct wr_object *o, void (*written)(void *, enum wr_err), void *ctx)
 {
     struct wr_shelf *shelf = f->tenure->worker->shelf;
+    struct wr_span keep = wr_rules_keep(&f->order.route->cache, o, f->loop->now);
     struct wr_variants_bound bound;
     if (shelf == NULL || keep.us <= 0)
         return false;
@@ -77,14 +79,12 @@ static bool share(struct wr_flight *f, struct wr_object *o, struct wr_span keep,
 
 void wr_flight_put(struct wr_flight *f, struct wr_object *o)
 {
-    struct wr_span keep = wr_rules_keep(&f->order.route->cache, o, f->loop->now);
-    remember(f, o, keep);
-    if (f->tenure->worker->shelf == NULL)
+    if (wr_flight_put_here(f, o) == WR_MEMORY_OLDER || f->tenure->worker->shelf == NULL)
         return;
     struct alone *a = malloc(sizeof *a);
     WR_CHECK(a != NULL);
     *a = (struct alone){ f->tenure->worker->shared->memory, wr_object_ref(o) };
-    if (!share(f, o, keep, on_shelved_alone, a))
+    if (!share(f, o, on_shelved_alone, a))
         on_shelved_alone(a, WR_ERR_CANCELLED);
 }
 
@@ -99,37 +99,36 @@ static void on_shelved(void *ctx, enum wr_err err)
     wr_flight_unref(f);
 }
 
+/* What was fetched later has been stored meanwhile, and stays: a purge has let others ask, or they didn't wait for the lock. */
+static enum wr_flight_stage give_way(struct wr_flight *f)
+{
+    wr_flight_unlock(f, WR_OUTCOME_PURGED);
+    return WR_FLIGHT_DONE;
+}
+
 static enum wr_flight_stage store(struct wr_flight *f)
 {
     struct wr_object *final = final_object(f);
-    struct wr_span keep = wr_rules_keep(&f->order.route->cache, final, f->loop->now);
     if (f->new_marker)
         wr_flight_put(f, f->new_marker);
-    if (remember(f, final, keep))
+    enum wr_memory_put put = wr_flight_put_here(f, final);
+    if (put == WR_MEMORY_OLDER) {
+        wr_object_unref(final);
+        return give_way(f);
+    }
+    if (put == WR_MEMORY_PUT)
         WR_COUNT(stored);
     wr_flights_unlist(f->tenure->worker->shared->flights, f); /* from here on it is found in the store */
     f->landed = final;
     f->memory = f->tenure->worker->shared->memory;
     __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); /* the shelf's: it calls back in any case */
-    if (share(f, final, keep, on_shelved, f))
+    if (share(f, final, on_shelved, f))
         return WR_FLIGHT_WAIT;
     __atomic_sub_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     wr_object_unref(final);
     f->landed = NULL;
     wr_flight_unlock(f, WR_OUTCOME_UNSTORED);
     return WR_FLIGHT_DONE;
-}
-
-/* Softly purged while it was under way: it is stale from the start, and must not take the place of what has been fetched since. */
-static bool gives_way(const struct wr_flight *f)
-{
-    struct wr_shared *shared = f->tenure->worker->shared;
-    if (shared->memory == NULL || wr_purges_check(shared->purges, f->built) != WR_PURGE_SOFT)
-        return false;
-    struct wr_object *held = wr_memory_peek(shared->memory, f->built->hash);
-    bool newer = held && wr_instant_before(f->built->began, held->began);
-    wr_object_unref(held);
-    return newer;
 }
 
 enum wr_flight_stage wr_flight_land(struct wr_flight *f)
@@ -146,9 +145,7 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
     }
     if (f->unconfirmed)
         return WR_FLIGHT_WAIT;
-    if (wr_flight_is_purged(f) || gives_way(f)) {
-        wr_flight_unlock(f, WR_OUTCOME_PURGED);
-        return WR_FLIGHT_DONE;
-    }
+    if (wr_flight_is_purged(f))
+        return give_way(f);
     return store(f);
 }

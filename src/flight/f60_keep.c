@@ -8,13 +8,8 @@ void wr_flight_remember(struct wr_flight *f, struct wr_object *object)
     const struct wr_shared *shared = f->tenure->worker->shared;
     if (shared->memory == NULL || f->read.arriving || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
         return;
-    struct wr_span keep = wr_rules_keep(&f->order.route->cache, object, f->loop->now);
-    struct wr_variants_bound bound;
-    if (wr_memory_put(shared->memory, object, wr_time_add(f->loop->mono, keep)) && object->vary_values.at &&
-        f->order.marker) {
-        wr_memory_add_variant(shared->memory, f->order.marker, object->hash, wr_flight_bound(f, &bound));
+    if (wr_flight_put_here(f, object) == WR_MEMORY_PUT && object->vary_values.at && f->order.marker)
         wr_shelf_use_variant(f->tenure->worker->shelf, f->order.marker, object);
-    }
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &f->tenure->policy->redis, object->host, object->hash);
     if (wr_herald_changed_since(shared->herald, wr_buf_slice(&name), f->look_sent) ||

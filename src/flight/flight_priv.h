@@ -273,7 +273,9 @@ void wr_flight_learn(struct wr_flight *f, const struct wr_head *head);
 void wr_flight_replace(struct wr_flight *f);
 
 /* --- f50_land.c --- */
-/* Puts a whole response or a marker (VARY, PASS) into both stores, for as long as it is worth keeping. */
+/* Puts a whole response or a marker (VARY) into our memory, for as long as it is worth keeping. */
+enum wr_memory_put wr_flight_put_here(struct wr_flight *f, struct wr_object *o);
+/* Into both stores, unless our memory holds what was fetched later. */
 void wr_flight_put(struct wr_flight *f, struct wr_object *o);
 
 /* --- table.c --- */

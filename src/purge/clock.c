@@ -3,6 +3,7 @@
 #include "purge/purges_priv.h"
 
 #define MARGIN_US 1000 /* between an answer and its being worked on */
+#define AHEAD_US WR_US_PER_S /* how far a purge's instant, which fetches take over, may be ahead of the clock */
 #define DRIFT 2000     /* clocks part by one in so many at most: what NTP slews by */
 
 static int64_t drift(const struct wr_purge_clock *c, struct wr_time now)
@@ -61,4 +62,17 @@ struct wr_instant wr_purges_begin(struct wr_purges *p)
 {
     const struct wr_instant confirmed = { p->confirmed };
     return wr_instant_later(wr_purge_clock_least(p), confirmed);
+}
+
+/* While the clock isn't known, neither is what would be later than it. */
+struct wr_instant wr_purges_present(struct wr_purges *p)
+{
+    const struct wr_instant confirmed = { p->confirmed };
+    pthread_mutex_lock(&p->clock_lock);
+    bool known = p->clock.known;
+    pthread_mutex_unlock(&p->clock_lock);
+    if (p->shared && !known)
+        return WR_INSTANT_LAST;
+    struct wr_instant most = wr_instant_of_us(wr_instant_us(wr_purge_clock_most(p)) + AHEAD_US);
+    return wr_instant_later(most, confirmed);
 }

@@ -52,6 +52,8 @@ static inline enum wr_purge_state wr_purges_check(struct wr_purges *p, struct wr
 /* The instant that a fetch carries which begins now: never later than the journal's clock, and not before a purge that has been
  * confirmed here. */
 struct wr_instant wr_purges_begin(struct wr_purges *p);
+/* No fetch that has begun by now, on whichever node, carries a later instant; one that does began before Redis's clock was set back. */
+struct wr_instant wr_purges_present(struct wr_purges *p);
 
 /* Purges in this process. Without Redis that is all. With it the instant is preliminary: it is later than that of any fetch
  * which has begun here by now; the journal will say the final one (wr_purges_say()). */

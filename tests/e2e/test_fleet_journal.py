@@ -152,6 +152,38 @@ def test_a_failover_to_a_replica_that_lagged_brings_nothing_back(weirs, origin, 
         replica.stop()
 
 
+def test_a_failover_to_a_replica_that_lagged_takes_nobody_back(weirs, origin, redis, place, relays):
+    """The new master holds an older version than the nodes do: they go on with theirs, and write it there again."""
+    relay = relays(redis.address)
+    settings = {"redis": {"url": relay.url, "timeout": policy.PATIENT}, "origins": {"app": policy.origin(origin)},
+                "routes": [policy.route(cache=True)]}
+    nodes = [weirs(settings) for _ in range(2)]
+    counting(origin, "/page")
+    warm(nodes, "/page")
+    replica = RedisServer(place / "replica")
+    try:
+        host, port = redis.address
+        replica.call("REPLICAOF", host, str(port))
+        until(lambda: info(replica, "master_link_status") == "up" and replica.keys("weir:v1:cache:*"), "the replica")
+        replica.call("REPLICAOF", "NO", "ONE")              # from here on it lags
+        assert nodes[0].ask("/page", fields={"Cache-Control": "no-cache"}).body == b"call 2"
+        until(lambda: nodes[1].ask("/page").body == b"call 2", "news of it")
+        relay.refuse()
+        relay.target = replica.address
+        redis.kill()
+        relay.heal()
+        for node in nodes:
+            until(lambda: node.admin.metric("weir_redis_invalidations_flowing") == 1, "the new master", 30)
+            assert node.ask("/page").body == b"call 2"
+            asked = node.admin.metric("weir_redis_hits_total")
+            assert node.ask("/page").body == b"call 2" and node.admin.metric("weir_redis_hits_total") == asked
+        third = weirs(settings)
+        until(lambda: third.ask("/page").body == b"call 2", "it in Redis")
+        assert origin.calls("/page") == 2
+    finally:
+        replica.stop()
+
+
 def test_a_node_that_lived_a_moment_ago_is_not_forgotten(fleet, origin, redis):
     """Redis comes back empty: it knows of no node, and the purge waits for both all the same."""
     nodes = fleet(2, redis={"max_staleness": "3s"})

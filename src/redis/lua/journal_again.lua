@@ -42,7 +42,9 @@ while n < #ARGV do
 end
 if last == '0-0' then
     create(known ~= '' and known or later(clock(), ARGV[1]))
-elseif before(text(parse(clock()) + 1000, 0), ARGV[1]) and before(last, ARGV[1]) then
+    last = last_id()
+end
+if before(text(parse(clock()) + 1000, 0), ARGV[1]) and before(last, ARGV[1]) then
     -- The clock has gone back: another server's, or it was set. What has been fetched before must not be later than what is purged now.
     if redis.call('XLEN', stream) == 0 then
         create(ARGV[1])

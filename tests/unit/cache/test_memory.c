@@ -13,6 +13,7 @@
 #include "cache/variants.h"
 
 #define FAR ((struct wr_time){ INT64_MAX })
+#define PRESENT ((struct wr_instant){ 1000 })
 
 static struct wr_object *object(const char *key, size_t length)
 {
@@ -33,9 +34,14 @@ static struct wr_object *object(const char *key, size_t length)
 static bool put(struct wr_memory *m, const char *key, size_t length, struct wr_time expires)
 {
     struct wr_object *o = object(key, length);
-    bool done = wr_memory_put(m, o, expires);
+    bool done = wr_memory_put(m, o, expires, PRESENT) == WR_MEMORY_PUT;
     wr_object_unref(o);
     return done;
+}
+
+static void keep(struct wr_memory *m, struct wr_object *o)
+{
+    assert_int_equal(wr_memory_put(m, o, FAR, PRESENT), WR_MEMORY_PUT);
 }
 
 static bool has(struct wr_memory *m, const char *key)
@@ -64,7 +70,7 @@ static void finds_what_was_put_and_nothing_else(void **state)
 
     struct wr_object *second = object("a/1", 10);
     struct wr_object *first = wr_memory_get(m, second->hash, second->key);
-    assert_true(wr_memory_put(m, second, FAR));
+    keep(m, second);
     assert_int_equal(wr_memory_count(m), 1);
     assert_false(wr_memory_drop_if(m, first)); /* it has been replaced */
     assert_int_equal(wr_flow_length(first->flow), 1000); /* and still lives for who holds it */
@@ -77,13 +83,60 @@ static void finds_what_was_put_and_nothing_else(void **state)
     wr_memory_free(m);
 }
 
+static struct wr_object *fetched(const char *key, uint64_t began)
+{
+    struct wr_object *o = object(key, 10);
+    o->began.n = began;
+    return o;
+}
+
+/* Whichever lands first, and whatever order their fetches had begun in. */
+static void an_older_fetch_never_replaces_a_newer_one(void **state)
+{
+    (void) state;
+    struct wr_memory *m = wr_memory_new(1 << 20, 1 << 18);
+    struct wr_object *before = fetched("a", 10), *now = fetched("a", 20), *same = fetched("a", 20), *later = fetched("a", 30);
+    keep(m, now);
+    uint64_t bytes = wr_memory_bytes(m);
+    assert_int_equal(wr_memory_put(m, before, FAR, PRESENT), WR_MEMORY_OLDER);
+    assert_true(now->stored && !before->stored);
+    assert_int_equal(wr_memory_bytes(m), bytes);
+    keep(m, now);
+    keep(m, same);
+    assert_true(same->stored && !now->stored);
+    keep(m, later);
+    assert_int_equal(wr_memory_put(m, same, FAR, PRESENT), WR_MEMORY_OLDER);
+    assert_true(wr_memory_drop(m, later->hash));
+    keep(m, before); /* nothing newer is there any more */
+    wr_object_unref(before);
+    wr_object_unref(now);
+    wr_object_unref(same);
+    wr_object_unref(later);
+    wr_memory_free(m);
+}
+
+/* What is there says that it was fetched in the future: nobody knows which of the two is newer, and neither blocks the other. */
+static void a_clock_that_went_back_makes_nothing_unstorable(void **state)
+{
+    (void) state;
+    struct wr_memory *m = wr_memory_new(1 << 20, 1 << 18);
+    struct wr_object *ahead = fetched("a", PRESENT.n + 3600), *after = fetched("a", 20), *before = fetched("a", 10);
+    keep(m, ahead);
+    keep(m, after);
+    assert_int_equal(wr_memory_put(m, before, FAR, PRESENT), WR_MEMORY_OLDER);
+    wr_object_unref(ahead);
+    wr_object_unref(after);
+    wr_object_unref(before);
+    wr_memory_free(m);
+}
+
 static void markers_without_content_are_kept_too(void **state)
 {
     (void) state;
     struct wr_memory *m = wr_memory_new(1 << 20, 1 << 18);
     struct wr_object like = { .key = WR_SLICE("m"), .meta.kind = WR_OBJECT_VARY };
     struct wr_object *o = wr_object_new(&like, NULL);
-    assert_true(wr_memory_put(m, o, FAR));
+    keep(m, o);
     wr_object_unref(o);
     assert_true(has(m, "m"));
     wr_memory_free(m);
@@ -142,7 +195,8 @@ static void variants_that_nobody_uses_give_way(void **state)
     struct wr_memory *m = wr_memory_new(1 << 20, 1 << 18);
     struct wr_object *vary = marker("m", 1), *again = marker("m", 1), *other = marker("m", 2);
     uint64_t empty = wr_memory_bytes(m);
-    assert_true(put(m, "else", 100, FAR) && wr_memory_put(m, vary, FAR));
+    assert_true(put(m, "else", 100, FAR));
+    keep(m, vary);
     put_variants(m, vary, 0, MOST);
     for (unsigned n = MOST; n < 3 * MOST; n++) { /* a flood of values that are never asked for again */
         use(m, 3);
@@ -157,12 +211,12 @@ static void variants_that_nobody_uses_give_way(void **state)
         put_variants(m, vary, n, n + 1);
     assert_int_equal(count_variants(m, 0, 3 * MOST), 0);
 
-    assert_true(wr_memory_put(m, again, FAR)); /* the same marker once more */
+    keep(m, again); /* the same marker once more */
     assert_int_equal(wr_memory_count(m), MOST + 2);
     put_variants(m, vary, 1001, 1002);
     assert_int_equal(wr_memory_count(m), MOST + 2);
 
-    assert_true(wr_memory_put(m, other, FAR)); /* another one: nothing leads to the old variants any more */
+    keep(m, other); /* another one: nothing leads to the old variants any more */
     assert_int_equal(wr_memory_count(m), 2);
     put_variants(m, vary, 0, 1); /* found through the old marker, too late: of no use, but not counted wrongly */
     put_variants(m, other, 1, 4);
@@ -182,7 +236,7 @@ static void large_variants_are_few(void **state)
     struct wr_memory *m = wr_memory_new(8 << 20, 1 << 20);
     struct wr_object *vary = marker("m", 1);
     char name[16];
-    assert_true(wr_memory_put(m, vary, FAR));
+    keep(m, vary);
     for (unsigned n = 0; n < 20; n++) {
         struct wr_hash hash = name_variant(n, name);
         assert_true(put(m, name, 200 << 10, FAR));
@@ -347,7 +401,7 @@ static void *worker(void *arg)
         struct wr_object *o = wr_memory_get(m, wr_hash_of(wr_slice_str(key)), wr_slice_str(key));
         if (o == NULL) {
             o = object(key, 1 + wr_rand_below(4000));
-            wr_memory_put(m, o, (struct wr_time){ (int64_t) wr_rand_below(100) });
+            wr_memory_put(m, o, (struct wr_time){ (int64_t) wr_rand_below(100) }, PRESENT);
         }
         WR_CHECK(wr_slice_eq(o->key, wr_slice_str(key)));
         switch (wr_rand_below(20)) {
@@ -390,6 +444,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_what_was_put_and_nothing_else),
+        cmocka_unit_test(an_older_fetch_never_replaces_a_newer_one),
+        cmocka_unit_test(a_clock_that_went_back_makes_nothing_unstorable),
         cmocka_unit_test(markers_without_content_are_kept_too),
         cmocka_unit_test(variants_that_nobody_uses_give_way),
         cmocka_unit_test(large_variants_are_few),

@@ -38,7 +38,7 @@ static struct wr_object *put(const char *key, size_t length)
     struct wr_flow *flow = wr_flow_of(wr_slice(content, length));
     struct wr_object *o = wr_object_new(&like, flow);
     wr_flow_unref(flow);
-    assert_true(wr_memory_put(memory, o, FAR));
+    assert_int_equal(wr_memory_put(memory, o, FAR, WR_INSTANT_LAST), WR_MEMORY_PUT);
     return o;
 }
 

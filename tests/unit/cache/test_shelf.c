@@ -730,6 +730,20 @@ static void what_was_fetched_before_does_not_replace_what_was_fetched_later(void
     expect_whole(250000);
 }
 
+/* What is there says that it was fetched in the future: its clock has been set back since. */
+static void a_clock_that_went_back_makes_nothing_unstorable(void **state)
+{
+    (void) state;
+    struct wr_object *ahead = object(100, 1), *after = object(100, 2), *before = object(100, 3);
+    int64_t now = wr_time_wall().us;
+    ahead->began = wr_instant_of_us(now + 60 * WR_US_PER_S);
+    after->began = wr_instant_of_us(now);
+    before->began = wr_instant_of_us(now - 1);
+    assert_int_equal(put(ahead), WR_OK);
+    assert_int_equal(put(after), WR_OK);
+    assert_int_equal(put(before), WR_ERR_PURGED);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -745,6 +759,7 @@ int main(void)
         T(what_does_not_fit_is_refused),
         T(looks_can_be_cancelled),
         T(what_was_fetched_before_does_not_replace_what_was_fetched_later),
+        T(a_clock_that_went_back_makes_nothing_unstorable),
         T(redis_may_die),
         T(what_arrives_is_read_before_it_is_whole),
         T(the_put_writes_only_the_pieces_that_are_missing),
