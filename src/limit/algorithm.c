@@ -41,7 +41,7 @@ struct wr_limit_rule wr_limit_rule_of(const struct wr_limit_policy *limit, unsig
     if (rule.algorithm == WR_SLIDING_WINDOW)
         rule.count = min64(rule.count, WR_LIMIT_MAX_LOG);
     rule.burst = rule.count;
-    if ((rule.algorithm == WR_TOKEN_BUCKET || rule.algorithm == WR_GCRA) && limit->burst > 0)
+    if (wr_algorithm_has_burst(rule.algorithm) && limit->burst > 0)
         rule.burst = limit->burst < (uint64_t) WR_LIMIT_MAX_COUNT ? (int64_t) limit->burst : WR_LIMIT_MAX_COUNT;
     rule.count = max64(rule.count / share, 1);
     rule.burst = max64(rule.burst / share, 1);
@@ -227,21 +227,17 @@ static struct wr_limit_decision gcra(const struct wr_limit_rule *rule, struct wr
     return d;
 }
 
+static struct wr_limit_decision (*const decide_by[])(const struct wr_limit_rule *rule, struct wr_limit_tally *state, int64_t now,
+                                                     int64_t cost, bool spend) = {
+#define ALGORITHM(ID, word, has_burst, about) [WR_##ID] = word,
+#include "policy/algorithms.def"
+};
+
 struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
                                          struct wr_time now, int64_t cost, bool spend)
 {
     cost = min64(max64(cost, 1), rule->burst);
-    switch (rule->algorithm) {
-    case WR_FIXED_WINDOW:
-        return fixed_window(rule, state, now.us, cost, spend);
-    case WR_SLIDING_WINDOW:
-        return sliding_window(rule, state, now.us, cost, spend);
-    case WR_TOKEN_BUCKET:
-        return token_bucket(rule, state, now.us, cost, spend);
-    case WR_GCRA:
-        break;
-    }
-    return gcra(rule, state, now.us, cost, spend);
+    return decide_by[rule->algorithm](rule, state, now.us, cost, spend);
 }
 
 void wr_limit_tally_fini(const struct wr_limit_rule *rule, struct wr_limit_tally *state)

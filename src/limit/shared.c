@@ -4,21 +4,6 @@
 
 #define ARGS_PER_LIMIT 5 /* see limit.lua */
 
-static struct wr_slice name_of(enum wr_algorithm algorithm)
-{
-    switch (algorithm) {
-    case WR_FIXED_WINDOW:
-        return WR_SLICE("fixed_window");
-    case WR_SLIDING_WINDOW:
-        return WR_SLICE("sliding_window");
-    case WR_TOKEN_BUCKET:
-        return WR_SLICE("token_bucket");
-    case WR_GCRA:
-        break;
-    }
-    return WR_SLICE("gcra");
-}
-
 /* The octets behind `start`. */
 static struct wr_slice behind(const struct wr_buf *b, size_t start)
 {
@@ -35,7 +20,7 @@ enum wr_err wr_shared_limits_ask(struct wr_link *link, struct wr_call *call, con
     for (size_t i = 0; i < count; i++) {
         struct wr_limit_rule rule = wr_limit_rule_of(limits[i], 1);
         const int64_t numbers[] = { rule.count, rule.window_us, rule.burst };
-        args[n++] = name_of(rule.algorithm);
+        args[n++] = wr_slice_str(wr_words_text(&wr_words_algorithm, rule.algorithm));
         args[n++] = limits[i]->observe ? WR_SLICE("1") : WR_SLICE("0");
         for (int k = 0; k < 3; k++) {
             size_t start = text.len;

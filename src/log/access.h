@@ -5,8 +5,14 @@
 #pragma once
 
 #include "base/units.h"
+#include "base/words.h"
 
-enum wr_access_format { WR_ACCESS_OFF, WR_ACCESS_COMBINED, WR_ACCESS_JSON };
+enum wr_access_format {
+#define X(ID, word, write) WR_ACCESS_##ID,
+#include "log/formats.def"
+#undef X
+};
+extern const struct wr_words wr_words_access_format;
 
 struct wr_access_line {
     struct wr_time started;        /* wall clock: the head was complete */

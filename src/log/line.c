@@ -138,7 +138,7 @@ static void add_request_line(struct wr_buf *out, const struct wr_access_line *l)
     add_u64(out, l->minor == 0 ? 0 : 1);
 }
 
-static void combined(const struct wr_access_line *l, struct wr_buf *out)
+static void write_combined(const struct wr_access_line *l, struct wr_buf *out)
 {
     static _Thread_local struct stamp last;
     add_plain(out, l->client, PLAIN_BARE);
@@ -203,7 +203,7 @@ static void write_iso_time(struct wr_buf *out, const struct tm *tm)
     }
 }
 
-static void json(const struct wr_access_line *l, struct wr_buf *out)
+static void write_json(const struct wr_access_line *l, struct wr_buf *out)
 {
     static _Thread_local struct stamp last;
     wr_buf_add_str(out, "{\"time\":\"");
@@ -238,9 +238,11 @@ static void json(const struct wr_access_line *l, struct wr_buf *out)
 
 void wr_access_format(enum wr_access_format format, const struct wr_access_line *line, struct wr_buf *out)
 {
-    if (format == WR_ACCESS_JSON)
-        json(line, out);
-    else
-        combined(line, out);
+    static void (*const writers[])(const struct wr_access_line *line, struct wr_buf *out) = {
+#define X(ID, word, write) [WR_ACCESS_##ID] = write,
+#include "log/formats.def"
+#undef X
+    };
+    writers[format](line, out);
     wr_buf_add_char(out, '\n');
 }

@@ -19,11 +19,15 @@ bool wr_log_on(enum wr_log_priority priority)
 
 void wr_log(enum wr_log_priority priority, const char *fmt, ...)
 {
-    static const char *const prefix[] = { "<3>weir: ", "<4>weir: ", "<6>weir: ", "<7>weir: " };
+    static const char *const prefixes[] = {
+#define X(ID, word, prefix) [WR_LOG_P_##ID] = prefix "weir: ",
+#include "log/priorities.def"
+#undef X
+    };
     char line[2048];
     if (!wr_log_on(priority))
         return;
-    int at = snprintf(line, sizeof line, "%s", prefix[priority]);
+    int at = snprintf(line, sizeof line, "%s", prefixes[priority]);
     va_list ap;
     va_start(ap, fmt);
     int need = vsnprintf(line + at, sizeof line - (size_t) at - 1, fmt, ap);

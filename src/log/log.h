@@ -3,9 +3,14 @@
  * Lines are short and rare (a change of state, not an event per request), so they are written at once. Thread: any. */
 #pragma once
 
-#include "base/bytes.h"
+#include "base/words.h"
 
-enum wr_log_priority { WR_LOG_P_ERROR, WR_LOG_P_WARN, WR_LOG_P_INFO, WR_LOG_P_DEBUG };
+enum wr_log_priority {
+#define X(ID, word, prefix) WR_LOG_P_##ID,
+#include "log/priorities.def"
+#undef X
+};
+extern const struct wr_words wr_words_log_priority;
 
 /* What is written from now on: this priority and more urgent ones. */
 void wr_log_level(enum wr_log_priority least);

@@ -111,8 +111,7 @@ static void print_route(struct explanation *e)
 
 static void print_origin(const struct wr_origin_policy *origin)
 {
-    static const char *const balances[] = { "round_robin", "least_connections", "hash" };
-    printf("origin    %s, %s:", origin->name, balances[origin->balance]);
+    printf("origin    %s, %s:", origin->name, wr_words_text(&wr_words_balance, origin->balance));
     for (size_t i = 0; i < origin->server_count; i++)
         printf("%s %s (weight %u)", i ? "," : "", origin->servers[i].address.text, origin->servers[i].weight);
     printf("\n");
@@ -120,11 +119,10 @@ static void print_origin(const struct wr_origin_policy *origin)
 
 static void print_limit(struct explanation *e, const struct wr_limit_policy *limit)
 {
-    static const char *const algorithms[] = { "fixed_window", "sliding_window", "token_bucket", "gcra" };
     struct wr_slice who = wr_limit_identity(limit, &e->head, wr_slice_str(e->client), &e->arena);
-    printf("limit     %s: %s, %" PRIu64 " in %s", limit->name, algorithms[limit->algorithm],
+    printf("limit     %s: %s, %" PRIu64 " in %s", limit->name, wr_words_text(&wr_words_algorithm, limit->algorithm),
            limit->rate.count, span_text(e, limit->rate.window));
-    if (limit->algorithm == WR_TOKEN_BUCKET || limit->algorithm == WR_GCRA)
+    if (wr_algorithm_has_burst(limit->algorithm))
         printf(", burst %" PRIu64, limit->burst);
     printf("%s\n          counted for %.*s\n", limit->observe ? ", observed only" : "", WR_SLICE_ARG(who));
     if (e->policy->redis.enabled) {

@@ -4,8 +4,9 @@
 
 /* Smooth weighted round robin: each gains its weight, the richest is chosen and pays what all gained, so that the
  * heavy ones come often but not in a row. */
-static struct wr_peer *round_robin(struct wr_peer **fit, size_t count)
+static struct wr_peer *round_robin(struct wr_peer **fit, size_t count, uint64_t of_request)
 {
+    (void) of_request;
     struct wr_peer *best = NULL;
     int64_t total = 0;
     for (size_t i = 0; i < count; i++) {
@@ -24,7 +25,7 @@ static unsigned busy(const struct wr_peer *p)
 }
 
 /* By connections per weight, of this worker; equals take turns. */
-static struct wr_peer *least_connections(struct wr_peer **fit, size_t count)
+static struct wr_peer *least_connections(struct wr_peer **fit, size_t count, uint64_t of_request)
 {
     size_t equal = 0;
     for (size_t i = 0; i < count; i++) {
@@ -37,17 +38,17 @@ static struct wr_peer *least_connections(struct wr_peer **fit, size_t count)
             fit[equal++] = fit[i];
         }
     }
-    return round_robin(fit, equal);
+    return round_robin(fit, equal, of_request);
 }
 
 /* Rendezvous (Thaler and Ravishankar 1998), weighted by -w/ln(u) (Schindelhauer and Schomaker 2005): a server
  * that comes or goes moves only its own share. */
-static struct wr_peer *hashed(struct wr_peer **fit, size_t count, uint64_t hash)
+static struct wr_peer *hash(struct wr_peer **fit, size_t count, uint64_t of_request)
 {
     struct wr_peer *best = NULL;
     double highest = 0;
     for (size_t i = 0; i < count; i++) {
-        uint64_t z = hash ^ fit[i]->seed;
+        uint64_t z = of_request ^ fit[i]->seed;
         z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
         z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
         double u = ((double) ((z ^ (z >> 31)) >> 11) + 0.5) / 9007199254740992.0;
@@ -60,19 +61,16 @@ static struct wr_peer *hashed(struct wr_peer **fit, size_t count, uint64_t hash)
     return best;
 }
 
+/* One of fit[0..count). of_request: the hash of what the request asks for. May reorder fit. */
+typedef struct wr_peer *choose_fn(struct wr_peer **fit, size_t count, uint64_t of_request);
+
 static struct wr_peer *choose(struct wr_exchange_run *run, struct wr_peer **fit, size_t count)
 {
-    if (count == 1)
-        return fit[0];
-    switch (run->origin->policy->balance) {
-    case WR_BALANCE_LEAST_CONNECTIONS:
-        return least_connections(fit, count);
-    case WR_BALANCE_HASH:
-        return hashed(fit, count, run->x->balance_hash);
-    case WR_BALANCE_ROUND_ROBIN:
-        break;
-    }
-    return round_robin(fit, count);
+    static choose_fn *const by[] = {
+#define BALANCE(ID, word, about) [WR_BALANCE_##ID] = word,
+#include "policy/words.def"
+    };
+    return count == 1 ? fit[0] : by[run->origin->policy->balance](fit, count, run->x->balance_hash);
 }
 
 static bool was_tried(const struct wr_exchange_run *run, const struct wr_peer *p)

@@ -7,7 +7,9 @@ enum kind_id {
 
 static const struct wr_kind kinds[] = {
 #define KIND(id, type, shape, sub, word, reader) \
-    { #id, WR_SHAPE_##shape, WR_SECTION_##sub, word, wr_read_##reader },
+    { #id, WR_SHAPE_##shape, WR_SECTION_##sub, word, NULL, wr_read_##reader },
+#define WORDS(id, type, shape, word, reader) \
+    { #id, WR_SHAPE_##shape, WR_SECTION_NONE, word, &wr_words_##id, wr_read_##reader },
 #include "policy/kinds.def"
 };
 

@@ -38,6 +38,7 @@ struct wr_kind {
     enum wr_shape shape;
     enum wr_section sub;
     const char *word; /* for the manual */
+    const struct wr_words *words; /* NULL: its values aren't words of a list */
     wr_read_fn *read;
 };
 
@@ -48,7 +49,7 @@ struct wr_option { /* a row: texts that it leaves out are NULL */
     size_t offset;         /* of what the reader writes to, in the section's struct; 0: the struct itself */
     unsigned flags;        /* enum wr_option_flag */
     const char *fallback;  /* the default as one would write it; "(...)" says it in words */
-    const char *range;     /* "least..most" or "word|word|..." */
+    const char *range;     /* "least..most" */
     const char *example;   /* for the sample, instead of the default */
     const char *help;      /* one line */
     const char *manual;    /* sentences; `code` is set in bold */

@@ -15,10 +15,10 @@ static void check_field(struct wr_reader *r, const struct wr_option *o, const st
         wr_reader_mistake(r, o, item, "%.*s never reaches the origin as the client sends it, and so makes no difference", WR_SLICE_ARG(name));
 }
 
-/* "header:NAME" and the like. Gives which word of `words` stands before the colon, and what behind; -1:
+/* "header:NAME" and the like. Gives the value of the word before the colon, and what stands behind; -1:
  * noted. */
 static int read_part(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item,
-                     const char *words, struct wr_slice *name)
+                     const struct wr_words *words, struct wr_slice *name)
 {
     struct wr_slice rest = item->text, kind = wr_slice_cut(&rest, ':');
     int i = wr_reader_choice(r, o, item, kind, words);
@@ -51,7 +51,7 @@ void wr_read_identity(struct wr_reader *r, const struct wr_option *o, const stru
     for (size_t i = 0; i < count; i++) {
         struct wr_identity_part *part = &limit->parts[limit->part_count];
         const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
-        int kind = item ? read_part(r, o, item, "client|header|cookie|query", &part->name) : -1;
+        int kind = item ? read_part(r, o, item, &wr_words_identity, &part->name) : -1;
         if (kind < 0)
             continue;
         part->kind = (enum wr_identity_kind) kind;
@@ -74,7 +74,7 @@ void wr_read_bypasses(struct wr_reader *r, const struct wr_option *o, const stru
     for (size_t i = 0; i < count; i++) {
         struct wr_bypass *bypass = &cache->bypasses[cache->bypass_count];
         const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
-        int kind = item ? read_part(r, o, item, "header|cookie|query", &bypass->name) : -1;
+        int kind = item ? read_part(r, o, item, &wr_words_bypass, &bypass->name) : -1;
         if (kind < 0 || (kind == WR_BYPASS_QUERY && !wr_reader_parameter(r, o, item, bypass->name)))
             continue;
         bypass->kind = (enum wr_bypass_kind) kind;
@@ -131,9 +131,9 @@ void wr_read_cached_methods(struct wr_reader *r, const struct wr_option *o, cons
     bool get = false;
     for (size_t i = 0; i < wr_node_items(node); i++) {
         const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
-        int which = item ? wr_reader_choice(r, o, item, item->text, o->range) : -1;
-        get = get || which <= 0; /* what was noted already counts as meant well */
-        if (which == 2)
+        int which = item ? wr_reader_choice(r, o, item, item->text, o->kind->words) : -1;
+        get = get || which < 0 || which == WR_CACHED_METHOD_GET; /* what was noted already counts as meant well */
+        if (which == WR_CACHED_METHOD_POST)
             *(bool *) at = true;
     }
     if (!get)

@@ -6,9 +6,14 @@
 #pragma once
 
 #include "base/units.h"
+#include "base/words.h"
 #include "http/head.h"
 #include "log/access.h"
 #include "log/log.h"
+
+/* The words of the enums below (words.def, algorithms.def). */
+extern const struct wr_words wr_words_odd_names, wr_words_on_failure, wr_words_redis_away, wr_words_balance, wr_words_algorithm,
+    wr_words_limit_mode, wr_words_identity, wr_words_cached_method, wr_words_bypass, wr_words_cookies, wr_words_set_cookie;
 
 struct wr_cidr { /* IPv4 as ::ffff:a.b.c.d/96+n */
     unsigned char addr[16];
@@ -29,10 +34,19 @@ struct wr_listen {
     bool proxy_protocol;
 };
 
-enum wr_odd_names { WR_ODD_NAMES_DROP, WR_ODD_NAMES_KEEP };
+enum wr_odd_names {
+#define ODD_NAMES(ID, word) WR_ODD_NAMES_##ID,
+#include "policy/words.def"
+};
 
-enum wr_on_failure { WR_ON_FAILURE_LOCAL, WR_ON_FAILURE_OPEN, WR_ON_FAILURE_CLOSED };
-enum wr_redis_away { WR_REDIS_AWAY_SERVE, WR_REDIS_AWAY_VALIDATE };
+enum wr_on_failure {
+#define ON_FAILURE(ID, word, about) WR_ON_FAILURE_##ID,
+#include "policy/words.def"
+};
+enum wr_redis_away {
+#define REDIS_AWAY(ID, word, about) WR_REDIS_AWAY_##ID,
+#include "policy/words.def"
+};
 
 struct wr_policy_redis {
     bool enabled;
@@ -52,7 +66,10 @@ struct wr_policy_redis {
     struct wr_span lock_ttl;   /* of a fetch lock between renewals; default 5s */
 };
 
-enum wr_balance { WR_BALANCE_ROUND_ROBIN, WR_BALANCE_LEAST_CONNECTIONS, WR_BALANCE_HASH };
+enum wr_balance {
+#define BALANCE(ID, word, about) WR_BALANCE_##ID,
+#include "policy/words.def"
+};
 
 struct wr_server {
     struct wr_address address;
@@ -75,14 +92,28 @@ struct wr_origin_policy {
     bool pass_host;           /* forward the client's Host (default true); else the server's own name */
 };
 
-enum wr_identity_kind { WR_IDENTITY_CLIENT, WR_IDENTITY_HEADER, WR_IDENTITY_COOKIE, WR_IDENTITY_QUERY };
+enum wr_identity_kind {
+#define IDENTITY(ID, word) WR_IDENTITY_##ID,
+#include "policy/words.def"
+};
 
 struct wr_identity_part {
     enum wr_identity_kind kind;
     struct wr_slice name;
 };
 
-enum wr_algorithm { WR_FIXED_WINDOW, WR_SLIDING_WINDOW, WR_TOKEN_BUCKET, WR_GCRA };
+enum wr_algorithm {
+#define ALGORITHM(ID, word, has_burst, about) WR_##ID,
+#include "policy/algorithms.def"
+    WR_ALGORITHM_COUNT
+};
+/* Whether limits by this algorithm have a burst beside their rate. */
+bool wr_algorithm_has_burst(enum wr_algorithm algorithm);
+
+enum wr_limit_mode {
+#define LIMIT_MODE(ID, word, about) WR_LIMIT_MODE_##ID,
+#include "policy/words.def"
+};
 
 struct wr_limit_policy {
     char *name;
@@ -91,7 +122,7 @@ struct wr_limit_policy {
     size_t part_count;
     enum wr_algorithm algorithm;
     struct wr_rate rate;
-    uint64_t burst; /* token_bucket: bucket size; gcra: how many may come at once; default rate.count */
+    uint64_t burst; /* of algorithms that have one: how many may come at once; default rate.count */
     bool observe;   /* count, never refuse */
 };
 
@@ -112,7 +143,10 @@ struct wr_status_ttl {
     struct wr_span ttl;
 };
 
-enum wr_bypass_kind { WR_BYPASS_HEADER, WR_BYPASS_COOKIE, WR_BYPASS_QUERY };
+enum wr_bypass_kind {
+#define BYPASS(ID, word) WR_BYPASS_##ID,
+#include "policy/words.def"
+};
 
 struct wr_bypass {
     enum wr_bypass_kind kind;
@@ -121,14 +155,20 @@ struct wr_bypass {
 
 /* Whose cookies a response may depend on: what is fresh only by the policy's word or a guess isn't for requests with those. */
 enum wr_cookies {
-    WR_COOKIES_PASS,   /* any cookie */
-    WR_COOKIES_IGNORE, /* none; */
-    WR_COOKIES_NAMED,  /* those of cookie_names; in both cases Vary: Cookie is answered by those alone */
+#define COOKIES(ID, word) WR_COOKIES_##ID, /* PASS: any cookie; IGNORE: none; ... */
+#include "policy/words.def"
+    WR_COOKIES_NAMED, /* ... those of cookie_names; in both cases Vary: Cookie is answered by those alone */
 };
 
+/* FIRST: Set-Cookie is for the request that fetched it. STORE: stored where the origin itself says that the response may be shared. */
 enum wr_set_cookie {
-    WR_SET_COOKIE_FIRST, /* Set-Cookie is for the request that fetched it */
-    WR_SET_COOKIE_STORE, /* stored where the origin itself says that the response may be shared */
+#define SET_COOKIE(ID, word) WR_SET_COOKIE_##ID,
+#include "policy/words.def"
+};
+
+enum wr_cached_method {
+#define CACHED_METHOD(ID) WR_CACHED_METHOD_##ID,
+#include "policy/words.def"
 };
 
 struct wr_cache_policy {

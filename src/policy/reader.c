@@ -26,20 +26,16 @@ const struct wr_node *wr_reader_scalar(struct wr_reader *r, const struct wr_opti
 }
 
 int wr_reader_choice(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
-                     struct wr_slice text, const char *words)
+                     struct wr_slice text, const struct wr_words *words)
 {
+    int value = wr_words_find(words, text);
+    if (value >= 0)
+        return value;
     struct wr_guess guess = wr_guess_for(text);
-    struct wr_slice rest = wr_slice_str(words);
     struct wr_buf list = { 0 };
-    for (int i = 0; rest.at; i++) {
-        struct wr_slice word = wr_slice_cut(&rest, '|');
-        if (wr_slice_eq(word, text)) {
-            wr_buf_fini(&list);
-            return i;
-        }
-        wr_guess_offer(&guess, word);
-        wr_buf_printf(&list, "%s%.*s", i == 0 ? "" : rest.at ? ", " : " or ", WR_SLICE_ARG(word));
-    }
+    for (size_t i = 0; i < words->count; i++)
+        wr_guess_offer(&guess, wr_slice_str(words->at[i].text));
+    wr_words_list(&list, words, " or ");
     wr_reader_mistake(r, o, node, "\"%.*s\" is not %.*s%s", WR_SLICE_ARG(text),
                       WR_SLICE_ARG(wr_buf_slice(&list)), wr_guess_text(&guess, r->mistakes->arena));
     wr_buf_fini(&list);
@@ -82,7 +78,9 @@ bool wr_reader_is_label(struct wr_slice s)
 
 static const char *kind_of(const struct wr_node *node)
 {
-    static const char *const names[] = { "a single value", "a list", "a mapping" };
+    static const char *const names[] = {
+        [WR_NODE_SCALAR] = "a single value", [WR_NODE_LIST] = "a list", [WR_NODE_MAP] = "a mapping",
+    };
     return names[node->kind];
 }
 

@@ -26,9 +26,9 @@ void wr_reader_mistake(struct wr_reader *r, const struct wr_option *o, const str
 /* The item as a scalar that isn't null; NULL: a mistake was noted. */
 const struct wr_node *wr_reader_scalar(struct wr_reader *r, const struct wr_option *o,
                                        const struct wr_node *item);
-/* Which word of "a|b|c" the text is; -1: none, and a mistake with a suggestion was noted at the node. */
+/* Which of the words the text is: their enum's value; -1: none, and a mistake with a suggestion was noted at the node. */
 int wr_reader_choice(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
-                     struct wr_slice text, const char *words);
+                     struct wr_slice text, const struct wr_words *words);
 /* "on", "true", "off" or "false". -1: something else, nothing noted. */
 int wr_reader_switch(const struct wr_node *node);
 /* The text as a NUL-ended string in the policy's arena. */

@@ -148,14 +148,28 @@ void wr_read_origins(struct wr_reader *r, const struct wr_option *o, const struc
     }
 }
 
+/* Notes that the algorithm has no burst, and which have one. */
+static void note_no_burst(struct wr_reader *r, enum wr_algorithm algorithm, const struct wr_node *burst)
+{
+    struct wr_word with[WR_ALGORITHM_COUNT];
+    struct wr_words list = { with, 0 };
+    struct wr_buf names = { 0 };
+    for (size_t a = 0; a < WR_ALGORITHM_COUNT; a++)
+        if (wr_algorithm_has_burst((enum wr_algorithm) a))
+            with[list.count++] = wr_words_algorithm.at[a];
+    wr_words_list(&names, &list, " and ");
+    wr_mistake(r->mistakes, burst->place, "burst: only %.*s have one, not %s", WR_SLICE_ARG(wr_buf_slice(&names)),
+               wr_words_text(&wr_words_algorithm, algorithm));
+    wr_buf_fini(&names);
+}
+
 static void check_burst(struct wr_reader *r, struct wr_limit_policy *limit, const struct wr_node *map)
 {
     const struct wr_node *burst = wr_node_get(map, "burst");
     if (burst == NULL)
         limit->burst = limit->rate.count;
-    else if (limit->algorithm == WR_FIXED_WINDOW || limit->algorithm == WR_SLIDING_WINDOW)
-        wr_mistake(r->mistakes, burst->place, "burst: only token_bucket and gcra have one, not %s",
-                   limit->algorithm == WR_FIXED_WINDOW ? "fixed_window" : "sliding_window");
+    else if (!wr_algorithm_has_burst(limit->algorithm))
+        note_no_burst(r, limit->algorithm, burst);
 }
 
 void wr_read_limits(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)

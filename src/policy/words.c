@@ -7,16 +7,16 @@
 
 void wr_read_word(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
 {
-    int i = wr_reader_choice(r, o, node, node->text, o->range);
-    if (i >= 0)
-        *(unsigned *) at = (unsigned) i;
+    int value = wr_reader_choice(r, o, node, node->text, o->kind->words);
+    if (value >= 0)
+        *(unsigned *) at = (unsigned) value; /* an enum without negative values */
 }
 
 void wr_read_mode(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
 {
-    int i = wr_reader_choice(r, o, node, node->text, o->range);
-    if (i >= 0)
-        *(bool *) at = i == 1;
+    int mode = wr_reader_choice(r, o, node, node->text, o->kind->words);
+    if (mode >= 0)
+        *(bool *) at = mode == WR_LIMIT_MODE_OBSERVE;
 }
 
 void wr_read_workers(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
@@ -94,9 +94,9 @@ void wr_read_cookies(struct wr_reader *r, const struct wr_option *o, const struc
 {
     struct wr_cache_policy *cache = at;
     if (node->kind == WR_NODE_SCALAR) {
-        int which = wr_reader_choice(r, o, node, node->text, "pass|ignore");
+        int which = wr_reader_choice(r, o, node, node->text, o->kind->words);
         if (which >= 0)
-            cache->cookies = which == 0 ? WR_COOKIES_PASS : WR_COOKIES_IGNORE;
+            cache->cookies = (enum wr_cookies) which;
         cache->cookie_names = NULL;
         return;
     }

@@ -21,9 +21,13 @@ static bool in_words(const char *fallback)
 static void sample_help(struct wr_buf *out, const struct wr_option *o, size_t width)
 {
     bool shown = o->example == NULL || (o->fallback && strcmp(o->example, o->fallback) == 0);
-    if (o->help == NULL)
+    if (o->help == NULL && o->kind->words == NULL)
         return;
-    wr_buf_printf(out, "%*s# %s", (int) (width < HELP_COLUMN ? HELP_COLUMN - width : 1), "", o->help);
+    wr_buf_printf(out, "%*s# ", (int) (width < HELP_COLUMN ? HELP_COLUMN - width : 1), "");
+    if (o->help)
+        wr_buf_add_str(out, o->help);
+    else
+        wr_words_list(out, o->kind->words, " or ");
     if (in_words(o->fallback) && strcmp(o->fallback, "(none)") != 0)
         wr_buf_printf(out, "; default: %.*s", (int) strlen(o->fallback) - 2, o->fallback + 1);
     else if (!shown && o->fallback && !in_words(o->fallback))
@@ -165,25 +169,31 @@ static void add_filled(struct wr_buf *out, struct wr_slice text)
     wr_buf_add_char(out, '\n');
 }
 
-static void add_range(struct wr_buf *out, const struct wr_option *o)
+/* What each word does, and then which there are. */
+static void add_words(struct wr_buf *out, const struct wr_words *words)
 {
-    const char *dots = o->range ? strstr(o->range, "..") : NULL;
-    struct wr_slice rest = wr_slice_str(o->range);
-    if (dots) {
-        wr_buf_add_str(out, " From ");
-        add_bold(out, wr_slice(o->range, (size_t) (dots - o->range)));
-        wr_buf_add_str(out, " to ");
-        add_bold(out, wr_slice_str(dots + 2));
-        wr_buf_add_char(out, '.');
-        return;
+    for (size_t i = 0; i < words->count; i++) {
+        if (words->at[i].about == NULL)
+            continue;
+        wr_buf_add_char(out, ' ');
+        add_bold(out, wr_slice_str(words->at[i].text));
+        add_prose(out, words->at[i].about);
     }
-    for (const char *before = " One of "; rest.at; before = ", ") {
-        struct wr_slice word = wr_slice_cut(&rest, '|');
-        wr_buf_add_str(out, before);
-        add_bold(out, word);
-        if (rest.at == NULL)
-            wr_buf_add_char(out, '.');
+    for (size_t i = 0; i < words->count; i++) {
+        wr_buf_add_str(out, i == 0 ? " One of " : ", ");
+        add_bold(out, wr_slice_str(words->at[i].text));
     }
+    wr_buf_add_char(out, '.');
+}
+
+static void add_range(struct wr_buf *out, const char *range)
+{
+    const char *dots = strstr(range, "..");
+    wr_buf_add_str(out, " From ");
+    add_bold(out, wr_slice(range, (size_t) (dots - range)));
+    wr_buf_add_str(out, " to ");
+    add_bold(out, wr_slice_str(dots + 2));
+    wr_buf_add_char(out, '.');
 }
 
 static void manual_option(struct wr_buf *out, const struct wr_option *o)
@@ -191,7 +201,10 @@ static void manual_option(struct wr_buf *out, const struct wr_option *o)
     struct wr_buf text = { 0 };
     wr_buf_printf(out, ".TP\n\\fB%s:\\fR \\fI%s\\fR\n", o->key, o->kind->word);
     add_prose(&text, o->manual);
-    add_range(&text, o);
+    if (o->kind->words)
+        add_words(&text, o->kind->words);
+    if (o->range)
+        add_range(&text, o->range);
     if (o->flags & WR_OPTION_REQUIRED) {
         wr_buf_add_str(&text, " Required.");
     } else if (in_words(o->fallback)) {
@@ -287,7 +300,8 @@ static int count_silent(void)
 {
     int silent = 0;
     for (const struct wr_option *o = wr_options; o < wr_options + wr_option_count; o++) {
-        if (o->manual || o->kind->shape == WR_SHAPE_REFUSED)
+        bool by_words = o->kind->words && o->kind->words->at[0].about;
+        if (o->manual || by_words || o->kind->shape == WR_SHAPE_REFUSED)
             continue;
         fprintf(stderr, "src/policy/options.def: %s of section \"%s\" has no .manual\n", o->key, wr_sections[o->section].path);
         silent++;

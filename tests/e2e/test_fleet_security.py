@@ -8,6 +8,7 @@ import pytest
 from rig import cache_status, policy
 from rig.answer import Answer
 from rig.daemon import TREE
+from rig.lists import ALGORITHMS
 from rig.pattern import Pattern
 from rig.resp import RedisError, Resp
 from rig.wait import until
@@ -55,7 +56,7 @@ def use_everything(nodes, origin, redis):
 
 def limits():
     return {name: {"key": "client", "algorithm": name, "rate": "100000/m"}
-            for name in ("fixed_window", "sliding_window", "token_bucket", "gcra")}
+            for name in ALGORITHMS}
 
 
 def test_the_user_of_the_manual_suffices(fleet, origin, guarded):

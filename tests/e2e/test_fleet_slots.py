@@ -5,6 +5,7 @@ import pytest
 from rig import cache_status, policy, ports
 from rig.monitor import Monitor
 from rig.answer import Answer
+from rig.lists import ALGORITHMS
 from rig.pattern import Pattern
 from rig.redis_server import RedisServer
 from rig.wait import until
@@ -51,10 +52,9 @@ def keys_of(command):
 
 
 def test_keys_that_are_used_together_share_a_slot(fleet, origin, redis):
-    algorithms = ("fixed_window", "sliding_window", "token_bucket", "gcra")
     with Monitor(redis) as monitor:
-        nodes = fleet(2, policy.route(cache=True, limits=list(algorithms)), redis={"url": f"redis://127.0.0.1:{redis.port}"},
-                      limits={name: {"key": "client", "algorithm": name, "rate": "100000/m"} for name in algorithms})
+        nodes = fleet(2, policy.route(cache=True, limits=ALGORITHMS), redis={"url": f"redis://127.0.0.1:{redis.port}"},
+                      limits={name: {"key": "client", "algorithm": name, "rate": "100000/m"} for name in ALGORITHMS})
         use_everything(nodes, origin)
         commands = monitor.take()
     slots, call, seen = {}, None, set()

@@ -1,14 +1,13 @@
-"""Rate limits: four algorithms, decided in Redis for the fleet or in the process for one node."""
+"""Rate limits: each algorithm, decided in Redis for the fleet or in the process for one node."""
 
 import re
 
 import pytest
 
 from rig import cache_status, crowd, policy
+from rig.lists import ALGORITHMS, WITH_BURST
 from rig.wait import until
 
-ALGORITHMS = ["fixed_window", "sliding_window", "token_bucket", "gcra"]
-BURSTY = ("token_bucket", "gcra")
 
 
 def limit(algorithm, rate="50/h", key="client", **more):
@@ -68,7 +67,7 @@ def test_limited_answers_carry_the_ratelimit_fields(weirs, origin, redis, algori
     assert refused.status == 429 and '"per-key";r=0;t=' in refused.fields["RateLimit"]
 
 
-@pytest.mark.parametrize("algorithm", BURSTY)
+@pytest.mark.parametrize("algorithm", WITH_BURST)
 def test_burst_is_what_may_come_at_once(weirs, origin, algorithm):
     node = weirs(limited(origin, algorithm, rate="10/h", burst=30))
     origin.on("/", body=b"x")

@@ -4,6 +4,7 @@ import pytest
 
 from rig import cache_status, policy
 from rig.answer import Answer
+from rig.lists import ALGORITHMS
 from rig.pattern import Pattern
 from rig.wait import until
 
@@ -32,7 +33,7 @@ def test_an_object_is_one_hash_with_a_ttl(fleet, origin, redis):
 
 def test_every_key_has_a_ttl(fleet, origin, redis):
     limits = {name: {"key": "client", "algorithm": name, "rate": "1000/m"}
-              for name in ("fixed_window", "sliding_window", "token_bucket", "gcra")}
+              for name in ALGORITHMS}
     nodes = fleet(2, policy.route(cache=True, limits=list(limits)), limits=limits)
     origin.on("/vary", lambda r: Answer(200, {"Vary": "X-A"}, b"x"))
     origin.on("/big", body=Pattern(3 << 20)).on("/pass", fields={"Cache-Control": "no-store"})

@@ -23,6 +23,7 @@ import may_return
 from mishaps import WORKERS, Mishaps, Shared
 from pages import Change, Get, History, Page, PagesOrigin, Round, digest, pieces_of
 from rig.client import Connection
+from rig.lists import ALGORITHMS
 from rig.wire import WireError
 
 HOSTS = ["one.example", "two.example"]
@@ -104,7 +105,7 @@ class Fleet(world.World):
                   "cache": {"jitter": "0%", "grace": f"{rules['grace']}s", "stale_if_error": f"{rules['stale_if_error']}s",
                             "lock_timeout": f"{rules['lock_timeout'] * 1000:.0f}ms"}} for path, rules in self.rules.items()]
         site = INNOCENTS * NEEDS + LIMIT + 2 if self.sabotage != "harsh" else INNOCENTS
-        algorithms = random.Random(self.seed).choices(["fixed_window", "sliding_window", "token_bucket", "gcra"], k=2)
+        algorithms = random.Random(self.seed).choices(ALGORITHMS, k=2)
         settings = {"workers": WORKERS, "purge_from": ["127.0.0.0/8"],
                     "origins": {"app": {"servers": [self.origin.address], "response_timeout": "20s"}},
                     "limits": {"each": {"key": "header:X-Client", "algorithm": algorithms[0], "rate": f"{LIMIT}/h"},

@@ -6,18 +6,16 @@
 --
 -- An algorithm gives whether it allows, and a function that counts if told so and gives the three numbers.
 --@include limit_common.lua
---@include limit_fixed_window.lua
---@include limit_sliding_window.lua
---@include limit_token_bucket.lua
---@include limit_gcra.lua
+--@each policy/algorithms.def --@include limit_%.lua
+local algorithms = {
+--@each policy/algorithms.def % = %,
+}
 local allowed, finish, refused, answers = { 0 }, { 0 }, false, { 0, 0, 0, 0 } -- with room for one limit, as most often there is
 for i = 1, #KEYS do
     local a = i * 5 - 3
     local burst = tonumber(ARGV[a + 4])
     local cost = math.min(math.max(tonumber(ARGV[1]), 1), burst)
-    local weigh = ARGV[a] == 'gcra' and gcra or ARGV[a] == 'token_bucket' and token_bucket or
-        ARGV[a] == 'fixed_window' and fixed_window or sliding_window
-    allowed[i], finish[i] = weigh(KEYS[i], tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3]), burst, cost)
+    allowed[i], finish[i] = algorithms[ARGV[a]](KEYS[i], tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3]), burst, cost)
     refused = refused or not (allowed[i] or ARGV[a + 1] == '1')
 end
 for i = 1, #KEYS do

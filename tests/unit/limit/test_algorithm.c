@@ -131,7 +131,7 @@ static void retry_after_is_exact(void **unused)
 {
     (void) unused;
     for (int round = 0; round < 400; round++) {
-        struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % 4));
+        struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % WR_ALGORITHM_COUNT));
         struct wr_limit_tally state = { 0 };
         int64_t now = START;
         for (int i = 0; i < 200; i++) {
@@ -183,7 +183,7 @@ static void a_wild_clock_harms_nobody(void **unused)
 {
     (void) unused;
     for (int round = 0; round < 400; round++) {
-        struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % 4));
+        struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % WR_ALGORITHM_COUNT));
         struct wr_limit_tally state = { 0 };
         for (int i = 0; i < 200; i++) {
             int64_t now = START + (int64_t) wr_rand_below(INT64_C(1) << (10 + wr_rand_below(35)));

@@ -98,7 +98,7 @@ static void nodes_share_a_limit(void **state)
 {
     (void) state;
     struct wr_local_limits *l = wr_local_limits_new(1000);
-    for (int a = 0; a < 4; a++) {
+    for (int a = 0; a < WR_ALGORITHM_COUNT; a++) {
         struct wr_limit_policy limit = limit_of((enum wr_algorithm) a, 100, 60000000);
         int admitted = 0;
         wr_local_limits_nodes(l, 4);
@@ -118,7 +118,7 @@ static void the_idle_are_forgotten(void **state)
     (void) state;
     struct wr_local_limits *l = wr_local_limits_new(100000);
     char who[32];
-    for (int a = 0; a < 4; a++) {
+    for (int a = 0; a < WR_ALGORITHM_COUNT; a++) {
         struct wr_limit_policy limit = limit_of((enum wr_algorithm) a, 5, 1000000);
         int64_t now = START + a * INT64_C(1000000000);
         for (int i = 0; i < 20000; i++) {
@@ -142,7 +142,7 @@ static void a_flood_of_newcomers_does_not_free_the_refused(void **state)
     const int cap = 3200, bad = 300;
     struct wr_local_limits *l = wr_local_limits_new((size_t) cap);
     char who[32];
-    for (int a = 0; a < 4; a++) {
+    for (int a = 0; a < WR_ALGORITHM_COUNT; a++) {
         struct wr_limit_policy limit = limit_of((enum wr_algorithm) a, 10, INT64_C(3600000000));
         uint64_t evicted = wr_stats_sum(WR_STAT_limit_evicted);
         int64_t now = START;
@@ -220,9 +220,9 @@ static void *one_of_the_crowd(void *arg)
 static void threads_together_get_one_quota(void **state)
 {
     (void) state;
-    for (int round = 0; round < 8; round++) {
-        int a = round % 4;
-        bool roomy = round < 4;
+    for (int round = 0; round < 2 * WR_ALGORITHM_COUNT; round++) {
+        int a = round % WR_ALGORITHM_COUNT;
+        bool roomy = round < WR_ALGORITHM_COUNT;
         struct crowd c = { wr_local_limits_new(roomy ? 8000 : 256), limit_of((enum wr_algorithm) a, 100, 10000), START, 0 };
         pthread_t threads[THREADS];
         for (int i = 0; i < THREADS; i++)

@@ -26,12 +26,10 @@ static struct redis_server server;
 static redisContext *redis;
 static char real_sha[41], fake_sha[41];
 
-static const char *const names[] = {
-    [WR_FIXED_WINDOW] = "fixed_window",
-    [WR_SLIDING_WINDOW] = "sliding_window",
-    [WR_TOKEN_BUCKET] = "token_bucket",
-    [WR_GCRA] = "gcra",
-};
+static const char *name_of(enum wr_algorithm algorithm)
+{
+    return wr_words_text(&wr_words_algorithm, algorithm);
+}
 
 static void load(struct wr_slice prefix, struct wr_slice text, char sha[41])
 {
@@ -79,7 +77,7 @@ static void ask_all(size_t count, const struct wr_limit_rule *rules, const bool 
         i == 0 ? ADD("%s", KEY) : ADD("%s%zu", KEY, i + 1);
     ADD("%lld", (long long) cost);
     for (size_t i = 0; i < count; i++) {
-        ADD("%s", names[rules[i].algorithm]);
+        ADD("%s", name_of(rules[i].algorithm));
         ADD("%d", observe && observe[i]);
         ADD("%lld", (long long) rules[i].count);
         ADD("%lld", (long long) rules[i].window_us);
@@ -155,7 +153,7 @@ static void random_sequences_agree(void **state)
 {
     (void) state;
     for (int round = 0; round < 160; round++) {
-        struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % 4));
+        struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % WR_ALGORITHM_COUNT));
         struct wr_limit_tally mine = { 0 };
         int64_t now = START;
         forget();
@@ -170,7 +168,7 @@ static void random_sequences_agree(void **state)
             int64_t cost = 1 + (int64_t) wr_rand_below((uint64_t) rule.burst / 3 + 1);
             struct wr_limit_decision there = ask(&rule, now, cost);
             struct wr_limit_decision here = wr_limit_decide(&rule, &mine, (struct wr_time){ now }, cost, true);
-            decisions_equal(&there, &here, names[rule.algorithm], step);
+            decisions_equal(&there, &here, name_of(rule.algorithm), step);
         }
         wr_limit_tally_fini(&rule, &mine);
     }
@@ -208,7 +206,7 @@ static void random_sequences_of_two_limits_agree(void **state)
 {
     (void) state;
     for (int round = 0; round < 320; round++) {
-        const struct wr_limit_rule rules[2] = { random_rule((enum wr_algorithm) (round % 4)),
+        const struct wr_limit_rule rules[2] = { random_rule((enum wr_algorithm) (round % WR_ALGORITHM_COUNT)),
                                                 random_rule((enum wr_algorithm) (round / 4 % 4)) };
         const bool observe[2] = { wr_rand_below(4) == 0, wr_rand_below(4) == 0 };
         struct wr_limit_tally mine[2] = { 0 };
@@ -224,7 +222,7 @@ static void random_sequences_of_two_limits_agree(void **state)
             ask_all(2, rules, observe, now, cost, there);
             decide_several(rules, observe, mine, now, cost, here);
             for (int k = 0; k < 2; k++)
-                decisions_equal(&there[k], &here[k], names[rules[k].algorithm], step);
+                decisions_equal(&there[k], &here[k], name_of(rules[k].algorithm), step);
         }
         for (int k = 0; k < 2; k++)
             wr_limit_tally_fini(&rules[k], &mine[k]);
@@ -232,10 +230,8 @@ static void random_sequences_of_two_limits_agree(void **state)
 }
 
 static const struct wr_limit_rule fifty[] = {
-    { WR_FIXED_WINDOW, 50, 60 * WR_US_PER_S, 50 },
-    { WR_SLIDING_WINDOW, 50, 60 * WR_US_PER_S, 50 },
-    { WR_TOKEN_BUCKET, 50, 600 * WR_US_PER_S, 50 },
-    { WR_GCRA, 50, 600 * WR_US_PER_S, 50 },
+#define ALGORITHM(ID, word, has_burst, about) [WR_##ID] = { WR_##ID, 50, (has_burst ? 600 : 60) * WR_US_PER_S, 50 },
+#include "policy/algorithms.def"
 };
 
 static int admitted_of_150(const struct wr_limit_rule *rule)
@@ -249,7 +245,7 @@ static int admitted_of_150(const struct wr_limit_rule *rule)
 static void on_rediss_own_clock_fifty_of_150(void **state)
 {
     (void) state;
-    for (int a = 0; a < 4; a++) {
+    for (int a = 0; a < WR_ALGORITHM_COUNT; a++) {
         forget();
         assert_int_equal(admitted_of_150(&fifty[a]), 50);
         long long ttl = redis_int(redis, "PTTL " KEY);
@@ -261,7 +257,7 @@ static void on_rediss_own_clock_fifty_of_150(void **state)
 static void a_lost_ttl_heals(void **state)
 {
     (void) state;
-    for (int a = 0; a < 4; a++) {
+    for (int a = 0; a < WR_ALGORITHM_COUNT; a++) {
         forget();
         ask(&fifty[a], 0, 25);
         assert_int_equal(redis_int(redis, "PERSIST " KEY), 1);
@@ -288,7 +284,7 @@ static void whatever_stands_at_the_key_a_limit_starts_anew(void **state)
         "LPUSH " KEY " 1",
         "SADD " KEY " 1",
     };
-    for (int a = 0; a < 4; a++)
+    for (int a = 0; a < WR_ALGORITHM_COUNT; a++)
         for (size_t i = 0; i < sizeof intruders / sizeof intruders[0]; i++) {
             forget();
             redis_int(redis, intruders[i]);
@@ -296,8 +292,8 @@ static void whatever_stands_at_the_key_a_limit_starts_anew(void **state)
             assert_true(redis_int(redis, "PTTL " KEY) > 0);
         }
     /* a change of algorithm finds the other one's state */
-    for (int a = 0; a < 4; a++)
-        for (int b = 0; b < 4; b++) {
+    for (int a = 0; a < WR_ALGORITHM_COUNT; a++)
+        for (int b = 0; b < WR_ALGORITHM_COUNT; b++) {
             if (a == b)
                 continue;
             forget();
@@ -343,7 +339,7 @@ static void a_sliding_window_never_holds_more_than_its_quota(void **state)
 static void a_key_goes_when_it_says_nothing_more(void **state)
 {
     (void) state;
-    for (int a = 0; a < 4; a++) {
+    for (int a = 0; a < WR_ALGORITHM_COUNT; a++) {
         struct wr_limit_rule rule = fifty[a];
         rule.window_us = 20000;
         forget();

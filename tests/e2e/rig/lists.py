@@ -1,0 +1,15 @@
+"""The lists from which weir is made (src/*/*.def), so that tests run over what there is."""
+
+import re
+
+from .daemon import TREE
+
+
+def rows(name):
+    """The rows NAME(a, b, ...) of src/<name> as lists of texts, without what stands in quotes."""
+    text = re.sub(r'"(?:[^"\\]|\\.)*"', "", (TREE / "src" / name).read_text())
+    return [[part.strip() for part in row.split(",")] for row in re.findall(r"^[A-Z]+\(([^()]*)\)", text, re.MULTILINE)]
+
+
+ALGORITHMS = [word for _, word, *_ in rows("policy/algorithms.def")]
+WITH_BURST = [word for _, word, burst, *_ in rows("policy/algorithms.def") if burst == "true"]
