@@ -21,6 +21,7 @@ struct wr_feed {
     struct wr_buf key, node_key;
     struct wr_timer tick;        /* goes on, polls */
     struct wr_timer clock_timer;
+    struct wr_timer watch_timer; /* what has been heard of is to be read by then */
 
     struct wr_call call;         /* beginning, saying again, reading backwards: one at a time */
     struct wr_journal_read read;
@@ -326,23 +327,34 @@ static void step(struct wr_feed *f)
     }
 }
 
-/* The journal is said to have grown, and can't be read: nothing is trusted for longer than max_staleness. (While Redis is away
- * redis.away decides, which is the reader's business.) */
+/* The journal is said to have grown, and can't be read: nothing is trusted for longer than max_staleness, less what a busy loop may
+ * take to notice. While Redis can be neither heard nor asked redis.away decides, which is the reader's business; when it can be heard
+ * again this is called again. */
 static void watch(struct wr_feed *f)
 {
     struct wr_purges *p = f->purges;
     int64_t heard = p->heard_us;
-    if (heard == 0 || p->behind || !wr_link_ready(f->link) || wr_time_monotonic().us - heard <= f->policy->redis.max_staleness.us)
+    if (heard == 0 || p->behind)
         return;
-    wr_warn("the journal of purges can't be read: what is stored is validated before it is used");
-    p->behind = true;
-    wr_purges_turn(p);
+    struct wr_span left = { heard + f->policy->redis.max_staleness.us / 4 * 3 - wr_time_monotonic().us };
+    if (left.us > 0) {
+        wr_timer_set(&f->watch_timer, left);
+        return;
+    }
+    if (!wr_link_ready(f->link) && !wr_herald_hears(p->herald))
+        return;
+    if (wr_purges_fall_behind(p))
+        wr_warn("the journal of purges can't be read: what is stored is validated before it is used");
+}
+
+static void on_watch(struct wr_timer *timer)
+{
+    watch(WR_CONTAINER(timer, struct wr_feed, watch_timer));
 }
 
 static void on_tick(struct wr_timer *timer)
 {
     struct wr_feed *f = WR_CONTAINER(timer, struct wr_feed, tick);
-    watch(f);
     if (!wr_herald_hears(f->purges->herald))
         f->unread = true;
     step(f);
@@ -350,9 +362,9 @@ static void on_tick(struct wr_timer *timer)
 
 void wr_feed_heard(struct wr_feed *f, bool anything)
 {
-    int64_t none = 0;
-    atomic_compare_exchange_strong(&f->purges->heard_us, &none, wr_time_monotonic().us);
+    wr_purges_heard(f->purges, wr_time_monotonic());
     f->unread = true;
+    watch(f);
     if (anything)
         begin_anew(f);
     step(f);
@@ -367,6 +379,7 @@ struct wr_feed *wr_feed_new(struct wr_loop *main_loop, struct wr_policy *policy,
     wr_keys_node(&f->node_key, &policy->redis, wr_slice_str(p->node));
     wr_timer_init(&f->tick, main_loop, on_tick);
     wr_timer_init(&f->clock_timer, main_loop, on_clock_timer);
+    wr_timer_init(&f->watch_timer, main_loop, on_watch);
     wr_timer_set(&f->tick, WR_SPAN_MS(0));
     wr_timer_set(&f->clock_timer, CLOCK_EVERY);
     return f;
@@ -381,6 +394,7 @@ void wr_feed_free(struct wr_feed *f)
     wr_journal_cancel(&f->read);
     wr_timer_fini(&f->tick);
     wr_timer_fini(&f->clock_timer);
+    wr_timer_fini(&f->watch_timer);
     wr_buf_fini(&f->key);
     wr_buf_fini(&f->node_key);
     wr_policy_unref(f->policy);

@@ -186,11 +186,32 @@ static void is_read(struct wr_purges *p, struct wr_time sent)
     if (p->read_us < sent.us)
         p->read_us = sent.us;
     if (p->heard_us != 0 && p->heard_us <= sent.us)
-        p->heard_us = 0;
+        p->heard_us = p->heard_last_us <= sent.us ? 0 : p->heard_last_us;
     if (p->heard_us == 0 && p->behind) {
         p->behind = false;
         wr_purges_turn(p);
     }
+}
+
+void wr_purges_heard(struct wr_purges *p, struct wr_time now)
+{
+    pthread_mutex_lock(&p->log_lock);
+    p->heard_last_us = now.us;
+    if (p->heard_us == 0)
+        p->heard_us = now.us;
+    pthread_mutex_unlock(&p->log_lock);
+}
+
+bool wr_purges_fall_behind(struct wr_purges *p)
+{
+    pthread_mutex_lock(&p->log_lock);
+    bool behind = p->heard_us != 0; /* another thread may have read it just now */
+    if (behind) {
+        p->behind = true;
+        wr_purges_turn(p);
+    }
+    pthread_mutex_unlock(&p->log_lock);
+    return behind;
 }
 
 void wr_purges_restart(struct wr_purges *p, struct wr_instant last, struct wr_time sent)

@@ -60,6 +60,7 @@ struct wr_purges {
     /* monotonic microseconds */
     _Atomic int64_t read_us;    /* the table held all that the journal did then; 0: never */
     _Atomic int64_t heard_us;   /* it is said to have grown then, and hasn't been read yet; 0: it has */
+    int64_t heard_last_us;      /* likewise, the last time; behind log_lock */
     _Atomic bool behind;        /* ... for longer than anyone may be trusted */
 
     pthread_mutex_t clock_lock;
@@ -111,6 +112,10 @@ struct wr_instant wr_purge_clock_most(struct wr_purges *p);
 
 /* How far the journal has been read. */
 struct wr_instant wr_purges_last(struct wr_purges *p);
+/* The journal is said to have grown. Thread: any. */
+void wr_purges_heard(struct wr_purges *p, struct wr_time now);
+/* It hasn't been read for too long: nothing that is stored is proven until it is. false: it has been read. Thread: any. */
+bool wr_purges_fall_behind(struct wr_purges *p);
 /* `last` is the end of what has been read, whatever it was before: another journal. */
 void wr_purges_restart(struct wr_purges *p, struct wr_instant last, struct wr_time sent);
 /* Read up to `last`, by a question sent at `sent` (monotonic). whole: that was all. */
