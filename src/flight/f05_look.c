@@ -64,6 +64,8 @@ static struct wr_object *newer_of_both(struct wr_flight *f, struct wr_object *fo
 {
     struct wr_shared *shared = f->tenure->worker->shared;
     struct wr_object *held = shared->memory ? wr_memory_get(shared->memory, f->order.key.hash, f->order.key.text) : NULL;
+    if (held == NULL && f->order.copy)
+        held = wr_object_ref(f->order.copy); /* what another node writes again has been heard of, and dropped here */
     if (held == NULL || !wr_instant_holds(held->began, found->began, wr_purges_present(shared->purges)) ||
         wr_purges_check(shared->purges, held) > WR_PURGE_SOFT) {
         wr_object_unref(held);
