@@ -330,19 +330,26 @@ static void on_deadline(struct wr_timer *t)
 }
 
 /* A pooled connection may be closed by the peer just when it is used: what may be sent twice goes out once more, over a
- * new connection (RFC 9112 9.3.1). */
+ * new connection (RFC 9112 9.3.1), which is no fault of the server. One that ends a new connection without a word has
+ * failed: another server is asked. */
 void wr_run_lost(struct wr_exchange_run *run)
 {
-    if (!run->wire->used || !may_resend(run)) {
+    bool pooled = run->wire->used, wordless = run->stage == WR_RUN_ASKING && !run->in.begun;
+    if (wordless && !pooled) {
+        wr_backend_ended(run->peer->backend, run->origins->loop->mono);
+        run->last = WR_ERR_ORIGIN_CLOSED;
+        avoid(run, run->peer);
+    }
+    if (!may_resend(run) || (!pooled && (run->pinned || wr_balance_pick(run, NULL) != WR_PICK_PEER))) {
         wr_run_finish(run, WR_ERR_ORIGIN_CLOSED);
         return;
     }
     asked(run);
-    run->resends++;
+    run->resends += !pooled;
     run->fresh = true;
     wr_timer_clear(&run->deadline);
     wr_wire_close(run->wire);
-    go_on(run, run->peer);
+    go_on(run, pooled ? run->peer : NULL);
 }
 
 /* --- the beginning and the end --- */

@@ -7,6 +7,7 @@
 #define FIRST_REST WR_SPAN_S(1)
 #define LONGEST_REST 30 /* seconds */
 #define LATE_IN_A_ROW 3
+#define ENDED_IN_A_ROW 5
 #define FAILED_CHECKS 2 /* in a row: down. One good one: up */
 
 #define ANSWER_GRAIN WR_SPAN_MS(100) /* so that a busy server's answers don't make a cache line travel each time */
@@ -20,6 +21,7 @@ struct wr_backend {
     struct wr_backend *next;
     unsigned failures;  /* in a row; atomic, like all below */
     unsigned late;      /* in a row */
+    unsigned ended;     /* in a row */
     int64_t answered_at; /* monotonic, us: when a request to it was answered last, to within ANSWER_GRAIN */
     int64_t rest_until; /* monotonic, us; 0: it is well */
     bool trying;        /* the rest is over for one, who tries it */
@@ -138,6 +140,13 @@ void wr_backend_late(struct wr_backend *s, struct wr_time mono)
         wr_backend_unreachable(s, mono);
 }
 
+void wr_backend_ended(struct wr_backend *s, struct wr_time mono)
+{
+    unsigned in_a_row = __atomic_add_fetch(&s->ended, 1, __ATOMIC_RELAXED);
+    if (in_a_row >= ENDED_IN_A_ROW || __atomic_load_n(&s->trying, __ATOMIC_RELAXED))
+        wr_backend_unreachable(s, mono);
+}
+
 void wr_backend_silent(struct wr_backend *s, struct wr_time since, struct wr_time mono)
 {
     if (__atomic_load_n(&s->answered_at, __ATOMIC_RELAXED) + ANSWER_GRAIN.us >= since.us)
@@ -151,6 +160,8 @@ static void recover(struct wr_backend *s)
     /* The common case only reads: no cache line travels between workers. */
     if (__atomic_load_n(&s->late, __ATOMIC_RELAXED))
         __atomic_store_n(&s->late, 0, __ATOMIC_RELAXED);
+    if (__atomic_load_n(&s->ended, __ATOMIC_RELAXED))
+        __atomic_store_n(&s->ended, 0, __ATOMIC_RELAXED);
     if (__atomic_load_n(&s->failures, __ATOMIC_RELAXED) == 0)
         return;
     __atomic_store_n(&s->trying, false, __ATOMIC_RELAXED);

@@ -1,8 +1,8 @@
 /* What the process knows of each server's health, shared by all workers; by name, so that it outlives a reload.
  *
- * Passive: a server that can't be reached, that says nothing to anybody, or is late three times in a row, is shunned for a while
- * that doubles up to half a minute; then one request tries it while the others still keep away. Active: the checks of probe.c say up or
- * down. Entries are never removed: there are as many as servers were ever named. Thread: any. */
+ * Passive: a server that can't be reached, that says nothing to anybody, is late three times in a row, or ends five connections in a
+ * row without a word, is shunned for a while that doubles up to half a minute; then one request tries it while the others still keep
+ * away. Active: the checks of probe.c say up or down. Entries are never removed: there are as many as servers were ever named. Thread: any. */
 #pragma once
 
 #include "origin/exchange.h"
@@ -25,6 +25,8 @@ bool wr_backend_try(struct wr_backend *s, struct wr_time mono, struct wr_span pa
 void wr_backend_untried(struct wr_backend *s, struct wr_time mono);
 void wr_backend_unreachable(struct wr_backend *s, struct wr_time mono);
 void wr_backend_late(struct wr_backend *s, struct wr_time mono);
+/* It has ended a new connection without answering the request. One request may do that to it: some in a row mean that it fails. */
+void wr_backend_ended(struct wr_backend *s, struct wr_time mono);
 /* It has said nothing to a request that was sent at `since`. If it has answered nobody since then, it hangs: it is shunned at once. */
 void wr_backend_silent(struct wr_backend *s, struct wr_time since, struct wr_time mono);
 void wr_backend_answered(struct wr_backend *s, struct wr_time mono);

@@ -98,6 +98,35 @@ def test_one_retry_and_no_more(weirs, origin):
     assert 1 <= origin.calls("/") <= 2
 
 
+@pytest.mark.parametrize("balance", ["round_robin", "least_connections", "hash"])
+def test_a_server_that_accepts_and_closes_costs_no_request(weirs, origins, balance):
+    """A worker that crashes at each request, or a container's port with no container behind it."""
+    sick, well = origins(), origins()
+    paths = [f"/{n}" for n in range(30)]
+    for path in paths:
+        sick.on(path, raw=b"", keep=False)
+        well.on(path, body=b"well")
+    node = weirs({"workers": 1, "origins": {"app": policy.origin(sick, well, balance=balance)}, "routes": [policy.route()]})
+    assert [node.ask(path).status for path in paths] == [200] * len(paths)
+    assert 0 < sick.calls() <= 6        # five in a row, and a try after a second's rest
+    assert node.admin.metric("weir_origin_retries_total") == sick.calls()
+    assert node.said("is left alone for a while")
+
+
+def test_what_may_have_been_processed_is_sent_once(weirs, origins):
+    both = [origins().on("/", raw=b"", keep=False) for _ in range(2)]
+    node = weirs({"origins": {"app": policy.origin(*both, retries=5)}, "routes": [policy.route()]})
+    assert node.ask("/", "POST", body=b"order").status == 502
+    assert sum(server.calls() for server in both) == 1
+
+
+def test_each_server_is_asked_once_however_many_retries(weirs, origins):
+    both = [origins().on("/", raw=b"", keep=False) for _ in range(2)]
+    node = weirs({"origins": {"app": policy.origin(*both, retries=5)}, "routes": [policy.route()]})
+    assert node.ask("/").status == 502
+    assert [server.calls() for server in both] == [1, 1]
+
+
 def test_a_connection_the_origin_closes_is_not_reused(proxy, origin):
     origin.on("/", body=b"x", framing="close")
     with proxy.connect() as connection:
