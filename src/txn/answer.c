@@ -14,7 +14,7 @@ static void write_connection(struct wr_txn *t)
 
 static void write_limits(struct wr_txn *t)
 {
-    if (t->limit == WR_LIMIT_NONE || t->ask.closed)
+    if (!wr_txn_limits_known(t) || t->ask.closed)
         return;
     size_t start = t->out.len;
     wr_buf_add_str(&t->out, "RateLimit-Policy: ");

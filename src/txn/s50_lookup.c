@@ -131,9 +131,7 @@ static void refresh_in_background(struct wr_txn *t, struct wr_object *object)
 
 static enum wr_txn_stage use(struct wr_txn *t, struct wr_object *object, bool stale, bool from_redis)
 {
-    wr_object_unref(t->object);
-    t->object = object;
-    t->result = wr_result_of_find(stale, from_redis);
+    wr_txn_answer_with(t, object, wr_result_of_find(stale, from_redis));
     t->fwd = WR_FWD_NONE; /* it may have been looked for on the way to the origin */
     return t->limit == WR_LIMIT_PENDING ? WR_TXN_WAIT : WR_TXN_DELIVER;
 }

@@ -66,9 +66,7 @@ static enum wr_txn_stage take_stored(struct wr_txn *t, struct wr_object *object)
     wr_audience_leave(&t->audience);
     if (!waited_for)
         return wr_txn_consider(t, object, object != t->copy); /* Redis wasn't there to confirm the copy in memory */
-    wr_object_unref(t->object);
-    t->object = object;
-    t->result = WR_RESULT_COLLAPSED_REDIS;
+    wr_txn_answer_with(t, object, WR_RESULT_COLLAPSED_REDIS);
     return WR_TXN_DELIVER;
 }
 
@@ -87,9 +85,7 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
             return wr_txn_fetch_alone(t, WR_FWD_REQUEST);
         return wr_txn_fetch_apart(t, t->fwd);
     }
-    wr_object_unref(t->object);
-    t->object = wr_object_ref(news->object);
-    t->result = wr_result_of_fetch(news->leader, news->stale, news->validated);
+    wr_txn_answer_with(t, wr_object_ref(news->object), wr_result_of_fetch(news->leader, news->stale, news->validated));
     t->stored = news->stored;
     t->fwd_status = news->fwd_status;
     if (news->server)

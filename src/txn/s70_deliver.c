@@ -244,14 +244,10 @@ static bool open_reader(struct wr_txn *t)
 static enum wr_txn_stage begin_elsewhere(struct wr_txn *t)
 {
     bool in_redis = wr_result_is(t->result, WR_RF_REDIS);
-    wr_object_unref(t->object);
-    t->object = NULL;
     wr_audience_leave(&t->audience);
+    wr_txn_answer_with(t, NULL, WR_RESULT_NONE);
     wr_buf_clear(&t->out);
-    t->stored_head = wr_slice(NULL, 0);
-    t->result = WR_RESULT_NONE;
-    t->stored = false;
-    t->part = 0;
+    memset(&t->delivering, 0, sizeof t->delivering);
     t->again++;
     return in_redis ? wr_txn_look_up(t) : wr_txn_fetch_alone(t, t->fwd);
 }

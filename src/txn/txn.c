@@ -79,6 +79,15 @@ static void disarm(struct wr_txn *t)
     wr_object_unref(t->copy);
 }
 
+/* So that it can carry another request, which reads nothing of this one. */
+static void reset(struct wr_txn *t)
+{
+    wr_arena_reset(&t->arena);
+    wr_buf_clear(&t->out);
+    wr_buf_clear(&t->frame);
+    memset(t, 0, offsetof(struct wr_txn, arena));
+}
+
 static void recycle(struct wr_txn *t)
 {
     struct wr_worker *w = t->worker;
@@ -86,10 +95,7 @@ static void recycle(struct wr_txn *t)
         wr_txn_free_spare(t);
         return;
     }
-    wr_arena_reset(&t->arena);
-    wr_buf_clear(&t->out);
-    wr_buf_clear(&t->frame);
-    memset(t, 0, offsetof(struct wr_txn, arena));
+    reset(t);
     t->next_spare = w->spare_txns;
     w->spare_txns = t;
     w->spare_txn_count++;
@@ -219,12 +225,18 @@ enum wr_txn_stage wr_txn_refuse_unread(struct wr_txn *t, enum wr_err err, const 
     return wr_txn_refuse(t, err, why);
 }
 
+void wr_txn_answer_with(struct wr_txn *t, struct wr_object *object, enum wr_result result)
+{
+    wr_object_unref(t->object);
+    memset(&t->answering, 0, sizeof t->answering);
+    t->object = object;
+    t->result = result;
+}
+
 enum wr_txn_stage wr_txn_refuse(struct wr_txn *t, enum wr_err err, const char *why)
 {
     wr_audience_leave(&t->audience);
-    wr_object_unref(t->object);
-    t->object = NULL;
-    t->result = WR_RESULT_NONE; /* what was found isn't what is answered */
+    wr_txn_answer_with(t, NULL, WR_RESULT_NONE);
     t->err = err;
     t->why = why;
     return WR_TXN_DELIVER;

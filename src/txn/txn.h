@@ -22,22 +22,30 @@ enum wr_txn_stage {
 
 enum wr_limit_state { WR_LIMIT_NONE, WR_LIMIT_PENDING, WR_LIMIT_PASSED, WR_LIMIT_REFUSED };
 
+/* Fields that are reset together: t->field is t->group.field. */
+#define WR_GROUP(group, ...) union { struct { __VA_ARGS__ }; struct { __VA_ARGS__ } group; }
+
+/* Zeroed for each request, but for what stands behind `arena`. So nothing of a request is ever read by the next one. */
 struct wr_txn {
     unsigned magic;
     enum wr_txn_stage stage;
     bool running, over;
     bool waited; /* it has left its first turn: somebody's callback may be on the stack when it ends */
+    bool close;  /* the connection ends with it */
     struct wr_conn *conn;
     struct wr_worker *worker;
     struct wr_tenure *tenure;
     struct wr_time started;      /* wall clock */
     struct wr_time started_mono;
+    struct wr_span first;        /* from there until its answer began */
 
-    /* READ, with `parse`, `head`, `body` and `upload_room`, below */
+    /* READ, with `parse`, `head` and `fields`, below */
     bool refused;                /* a refusal before there was a request: head is what wr_parse_salvage() says */
     bool body_open;              /* octets of its body are still to come */
     struct wr_flow *upload;      /* where they go; NULL: no body */
     uint64_t received;
+    struct wr_body_reader body;  /* takes the framing off its body; this and the next only with `upload` */
+    struct wr_note upload_room;  /* the upload has room again */
 
     /* ROUTE */
     const struct wr_route *route;
@@ -53,9 +61,11 @@ struct wr_txn {
     struct wr_txn_purges *purges; /* of a PURGE; in the arena */
 
     /* LIMIT */
-    enum wr_limit_state limit;   /* and `ask`, below */
+    enum wr_limit_state limit;
+    struct wr_limit_ask ask;     /* its verdicts are there with PASSED and REFUSED */
 
-    /* LOOKUP, FOLLOW, with `rules`, below */
+    /* LOOKUP, FOLLOW */
+    struct wr_request_rules rules;
     bool parked;                 /* for the others of the batch to make their keys too */
     struct wr_key primary, key;
     struct wr_slice vary_values;
@@ -65,51 +75,53 @@ struct wr_txn {
     unsigned again;              /* how often it has been looked up anew */
     bool alone;                  /* a flight of its own */
     bool apart;                  /* it waits for nobody: a pass marker stands there, or what came was for somebody else */
-
-    /* the answer */
-    struct wr_object *object;    /* from here, ... */
-    enum wr_err err;             /* ... or weir's own response for this */
-    const char *why;
-    enum wr_result result;
-    bool stored;                 /* what was fetched goes into the store */
     enum wr_fwd fwd;             /* why it was forwarded */
-    int fwd_status;
-    const char *detail;
-    struct wr_slice server;
+    const char *detail;          /* the same in one word more; or NULL */
+    struct wr_slice server;      /* whom the origin's answer, or failure, is from */
 
-    /* DELIVER, with `answer`, `out` and `frame`, below */
-    struct wr_invalidation *invalidation; /* what is waited for first, or NULL */
-    int status;
-    struct wr_slice stored_head; /* what of it goes out as stored, before `out` */
-    size_t head_sent, part;
-    struct wr_reader reader;
-    struct wr_object *rest;      /* where the content goes on, when its flow has left this one behind or broken off; or NULL */
-    struct wr_txn_reread *reread; /* Redis is asked for it; in the arena; or NULL */
-    bool rest_asked;             /* who is to bring it hasn't said yet */
-    enum wr_err rest_why;        /* why it is asked for, and the answer is cut if nobody has it */
-    uint64_t rest_from;          /* what offset in the content its flow begins at */
-    uint64_t left;               /* octets of content still to send of this part; UINT64_MAX: until the end */
-    bool chunked, no_content, close, head_done, wants_trailers;
-    size_t frame_sent;
-    uint64_t chunk_left;
-    bool last_frame;
-    uint64_t sent;
-    struct wr_span first;
+    /* what is answered */
+    WR_GROUP(
+        answering,
+        struct wr_object *object;    /* from here, ... */
+        enum wr_err err;             /* ... or weir's own response for this */
+        const char *why;
+        enum wr_result result;
+        bool stored;                 /* what was fetched goes into the store */
+        int fwd_status;              /* what the origin answered; 0: nothing */
+    );
+
+    /* DELIVER, with `out` and `frame`, below */
+    WR_GROUP(
+        delivering,
+        struct wr_invalidation *invalidation; /* what is waited for first, or NULL */
+        struct wr_answer answer;
+        int status;
+        struct wr_slice stored_head; /* what of it goes out as stored, before `out` */
+        size_t head_sent, part;
+        struct wr_reader reader;
+        struct wr_object *rest;      /* where the content goes on, when its flow has left this one behind or broken off; or NULL */
+        struct wr_txn_reread *reread; /* Redis is asked for it; in the arena; or NULL */
+        bool rest_asked;             /* who is to bring it hasn't said yet */
+        enum wr_err rest_why;        /* why it is asked for, and the answer is cut if nobody has it */
+        uint64_t rest_from;          /* what offset in the content its flow begins at */
+        uint64_t left;               /* octets of content still to send of this part; UINT64_MAX: until the end */
+        bool chunked, no_content, head_done, wants_trailers;
+        size_t frame_sent;
+        uint64_t chunk_left;
+        bool last_frame;
+        uint64_t sent;
+    );
 
     struct wr_txn *next_spare;
     struct wr_corpse corpse;
 
-    /* What stands from here on stays between two transactions and isn't zeroed: it is warm memory, or set before it is read. */
+    /* What stands from here on stays between two transactions and isn't zeroed: warm memory that is emptied, and what READ sets
+     * before anybody reads it. */
     struct wr_arena arena;
-    struct wr_parse parse;
-    struct wr_head head;         /* the request */
-    struct wr_body_reader body;  /* takes the framing off its body; this and the next only with `upload` */
-    struct wr_note upload_room;  /* the upload has room again */
-    struct wr_request_rules rules; /* set by LOOKUP */
     struct wr_buf out;           /* what of the head is written per request */
     struct wr_buf frame;         /* chunk-size line, part header, end */
-    struct wr_answer answer;
-    struct wr_limit_ask ask;     /* set unless limit is NONE */
+    struct wr_parse parse;
+    struct wr_head head;         /* the request; from then on `fields` are as many as it says */
     struct wr_field fields[WR_MAX_FIELDS];
 };
 
@@ -142,6 +154,8 @@ void wr_txn_abort(struct wr_txn *t);
 /* --- for the stages --- */
 /* The next stage for an answer of weir's own. why: more than err says, or NULL; holds as long as the transaction. */
 enum wr_txn_stage wr_txn_refuse(struct wr_txn *t, enum wr_err err, const char *why);
+/* This is the answer, in place of what was before. Takes the reference; NULL: there is none yet, or it is weir's own. */
+void wr_txn_answer_with(struct wr_txn *t, struct wr_object *object, enum wr_result result);
 /* What has come could not be read as a request. */
 enum wr_txn_stage wr_txn_refuse_unread(struct wr_txn *t, enum wr_err err, const char *why);
 /* Who asks: the client's address, from the peer's and what it may say of others. */
@@ -179,10 +193,15 @@ static inline struct wr_flow *wr_txn_flow(const struct wr_txn *t)
 {
     return t->rest ? t->rest->flow : t->object->flow;
 }
+/* s40: are its verdicts there? */
+static inline bool wr_txn_limits_known(const struct wr_txn *t)
+{
+    return t->limit == WR_LIMIT_PASSED || t->limit == WR_LIMIT_REFUSED;
+}
 /* s40: Redis was waited for in vain to know its limit: it has waited enough. */
 static inline bool wr_txn_redis_was_late(const struct wr_txn *t)
 {
-    return t->limit != WR_LIMIT_NONE && t->ask.late;
+    return wr_txn_limits_known(t) && t->ask.late;
 }
 /* s40: the refusal that the limit's answer asks for. */
 enum wr_txn_stage wr_txn_refuse_limited(struct wr_txn *t);

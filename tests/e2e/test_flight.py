@@ -248,3 +248,17 @@ def test_clients_that_leave_while_they_wait(cache, origin):
     for connection in waiting[2::3]:
         connection.close()
     assert origin.calls() == 1
+
+
+def test_who_joins_what_has_outgrown_the_stores_is_answered_anew(weirs, origin, elsewhere):
+    """Its front has gone by: such a request gets a response of its own, and nothing of the other's framing."""
+    node = weirs({"memory": {"size": "8MB", "max_object": "1MB"}, "workers": 1, "origins": {"app": policy.origin(origin)},
+                  "routes": [policy.route(cache=policy.CACHE)]})
+    large, rest = (4 << 20) * b"a", threading.Event()
+    origin.on("/", Answer(body=[large, b"b"], framing="chunked", body_gate=rest), Answer(body=b"second"))
+    first = elsewhere(node.ask, "/")
+    until(lambda: node.admin.metric("weir_sent_bytes_total") > len(large), "most of it has gone by")
+    late = node.ask("/")
+    assert (late.framing, late.body) == ("length", b"second")
+    rest.set()
+    assert first.result().length == len(large) + 1

@@ -227,3 +227,20 @@ def test_a_limit_that_only_observes_neither_refuses_nor_counts_who_is_refused(we
     assert got == [200, 200, 429, 429] * 3      # six are admitted, of whom five are within the watched quota
     assert node.admin.metric("weir_limit_answers_total") == 24
     assert node.admin.metrics()['weir_limit_answers_total{answer="observed"}'] == 3
+
+
+def test_what_is_refused_while_its_limit_is_asked_says_nothing_of_the_limit(weirs, origin, redis, relays):
+    """Nobody knows yet what is left, and what the request before was told is no answer."""
+    relay = relays(redis.address)
+    settings = limited(origin, "token_bucket", rate="5/m") | {"client": {"max_body": "100B"}, "workers": 1}
+    node = weirs(settings | {"redis": {"url": relay.url, "timeout": policy.PATIENT}})
+    origin.on("/", body=b"x")
+    with node.connect() as client:
+        assert 'r=4' in client.ask("/", "POST", body=b"x").fields["RateLimit"]
+        relay.stall()
+        client.send_head("POST", "/", {"Transfer-Encoding": "chunked"}).send_chunk(b"x")
+        until(lambda: node.admin.metric("weir_requests_total") == 2, "its limit asked")
+        client.send_chunk(200 * b"x")
+        refused = client.read()
+    assert refused.status == 413
+    assert "RateLimit" not in refused.fields and "RateLimit-Policy" not in refused.fields
