@@ -89,7 +89,7 @@ static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_objec
 
 static bool ask_redis(struct wr_txn *t)
 {
-    if (!wr_result_is(t->result, WR_RF_REDIS) || t->worker->shelf == NULL)
+    if (!wr_result_is(t->result, WR_RF_STORED) || t->worker->shelf == NULL)
         return false;
     struct wr_txn_reread *again = wr_arena_zalloc(&t->arena, sizeof *again);
     again->txn = t;

@@ -20,6 +20,7 @@ enum wr_result_fact {
     WR_RF_COLLAPSED = 16, /* Cache-Status: collapsed. The origin was asked with another's request */
     WR_RF_REDIS = 32,     /* Cache-Status: detail=REDIS. Its content comes from there */
     WR_RF_OWN = 64,       /* the origin was asked with this very request: fields that are meant for one client are for this one */
+    WR_RF_STORED = 128,   /* its content was stored before: what hasn't come yet comes out of Redis */
 };
 
 /* Of what a flight has brought. leader: it asked with this very request; stale: the origin failed, and something stored answers

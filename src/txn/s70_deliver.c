@@ -184,7 +184,7 @@ static enum wr_txn_stage ask_rest(struct wr_txn *t, enum wr_err why)
 /* What came out of Redis, from a node that was still fetching it or piece by piece, and is no longer there, costs no answer. */
 static enum wr_txn_stage broken_off(struct wr_txn *t, enum wr_err why)
 {
-    return wr_result_is(t->result, WR_RF_REDIS) ? ask_rest(t, why) : give_up(t, why);
+    return wr_result_is(t->result, WR_RF_STORED) ? ask_rest(t, why) : give_up(t, why);
 }
 
 static enum wr_txn_stage send_on(struct wr_txn *t)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from rig import cache_status
+from rig import cache_status, policy
 from rig.answer import Answer
 from rig.monitor import Monitor
 from rig.pattern import Pattern, Tally, digest_of
@@ -119,6 +119,26 @@ def test_who_reads_what_is_no_longer_there_gets_the_rest_from_the_origin(fleet, 
     origin.on("/large", lambda r: Answer(206, {"ETag": '"1"', "Content-Range": f"bytes {SHOWN}-{len(BODY) - 1}/{len(BODY)}"}, BODY[SHOWN:])
               if r.fields.get("Range") == f"bytes={SHOWN}-" and r.fields.get("If-Range") == '"1"' else Answer(500))
     TROUBLES[trouble](gated, redis)
+    assert answer.result().digest() == digest_of(BODY)
+
+
+@pytest.mark.parametrize("origin_says", [304, 503])
+def test_what_is_no_longer_there_once_the_origin_has_spoken_comes_from_it(fleet, origin, elsewhere, redis, memory, origin_says):
+    """What is stored is stale; the origin says that it is still good, or nothing useful, so that it stands in: then its pieces go."""
+    nodes = fleet(2, route=policy.route(cache={"stale_if_error": "60s"}), memory=memory)
+    stale, gate = {"ETag": '"1"', "Cache-Control": "max-age=10", "Age": "10"}, threading.Event()
+
+    def rest(request):
+        first = int(request.fields.get("Range", "bytes=0-")[len("bytes="):-1])
+        return Answer(206, {"ETag": '"1"', "Content-Range": f"bytes {first}-{len(BODY) - 1}/{len(BODY)}"}, BODY[first:])
+
+    origin.on("/large", Answer(200, stale, BODY), Answer(origin_says, stale, gate=gate), rest)
+    assert nodes[0].ask("/large").digest() == digest_of(BODY)
+    until(lambda: hash_of_large(redis), "the whole in Redis")
+    answer = elsewhere(nodes[1].ask, "/large")
+    origin.wait_calls("/large", 2)
+    redis.call("DEL", *keys_of_large(redis))
+    gate.set()
     assert answer.result().digest() == digest_of(BODY)
 
 
