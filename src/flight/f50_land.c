@@ -88,6 +88,12 @@ void wr_flight_put(struct wr_flight *f, struct wr_object *o)
         on_shelved_alone(a, WR_ERR_CANCELLED);
 }
 
+static bool is_shared(const struct wr_flight *f)
+{
+    const struct wr_worker *w = f->tenure->worker;
+    return w->shelf && wr_link_ready(w->link);
+}
+
 /* The other nodes hear of it only now that they can read it. */
 static void on_shelved(void *ctx, enum wr_err err)
 {
@@ -106,12 +112,14 @@ static enum wr_flight_stage give_way(struct wr_flight *f)
     return WR_FLIGHT_DONE;
 }
 
-static enum wr_flight_stage store(struct wr_flight *f)
+/* softly: it has been purged so while it was under way. Then another node may have fetched it anew by now, which Redis knows: our memory
+ * gets from there what is the newest. */
+static enum wr_flight_stage store(struct wr_flight *f, bool softly)
 {
     struct wr_object *final = final_object(f);
     if (f->new_marker)
         wr_flight_put(f, f->new_marker);
-    enum wr_memory_put put = wr_flight_put_here(f, final);
+    enum wr_memory_put put = softly && is_shared(f) ? WR_MEMORY_NOT : wr_flight_put_here(f, final);
     if (put == WR_MEMORY_OLDER) {
         wr_object_unref(final);
         return give_way(f);
@@ -145,7 +153,6 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
     }
     if (f->unconfirmed)
         return WR_FLIGHT_WAIT;
-    if (wr_flight_is_purged(f))
-        return give_way(f);
-    return store(f);
+    enum wr_purge_state purged = wr_flight_purge_state(f);
+    return purged == WR_PURGE_GONE ? give_way(f) : store(f, purged == WR_PURGE_SOFT);
 }

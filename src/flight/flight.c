@@ -33,13 +33,13 @@ void wr_flight_begin_anew(struct wr_flight *f)
     wr_flight_set_instant(f, wr_purges_begin(purges));
 }
 
-bool wr_flight_is_purged(struct wr_flight *f)
+enum wr_purge_state wr_flight_purge_state(struct wr_flight *f)
 {
     struct wr_shared *shared = f->tenure->worker->shared;
-    if (f->built == NULL || wr_purges_check(shared->purges, f->built) != WR_PURGE_GONE)
-        return false;
-    wr_flights_close(shared->flights, f);
-    return true;
+    enum wr_purge_state state = f->built ? wr_purges_check(shared->purges, f->built) : WR_PURGE_CURRENT;
+    if (wr_purge_ends_fetch(state))
+        wr_flights_close(shared->flights, f);
+    return state;
 }
 
 static struct wr_slice kept(struct wr_flight *f, struct wr_slice s)

@@ -215,8 +215,12 @@ static inline void wr_flight_set_instant(struct wr_flight *f, struct wr_instant 
 {
     __atomic_store_n(&f->began, began.n, __ATOMIC_RELEASE);
 }
-/* Is what it brings purged already? Then nobody joins it any more. */
-bool wr_flight_is_purged(struct wr_flight *f);
+/* Is what it brings purged already, be it softly? Then nobody joins it any more. */
+enum wr_purge_state wr_flight_purge_state(struct wr_flight *f);
+static inline bool wr_flight_is_purged(struct wr_flight *f)
+{
+    return wr_purge_ends_fetch(wr_flight_purge_state(f));
+}
 
 /* --- arrive.c --- */
 /* The head has come: if it is large, other nodes needn't wait until it is whole. */

@@ -27,6 +27,12 @@ enum wr_purge_state {
     WR_PURGE_UNPROVEN, /* nobody knows: it is to be validated, not served */
     WR_PURGE_GONE,     /* purged */
 };
+/* Is a fetch over for those who ask from now on, if what it brings is in this state? (What can't be proven of the past says nothing
+ * of a fetch under way.) */
+static inline bool wr_purge_ends_fetch(enum wr_purge_state state)
+{
+    return state == WR_PURGE_SOFT || state == WR_PURGE_GONE;
+}
 
 /* shared: the journal is in Redis; until it has been read nothing that others have fetched is proven. */
 struct wr_purges *wr_purges_new(bool shared);

@@ -70,10 +70,16 @@ static enum wr_txn_stage take_stored(struct wr_txn *t, struct wr_object *object)
     return WR_TXN_DELIVER;
 }
 
+/* By something that nobody knew of when it boarded; softly counts, too: what has been fetched since may be stored already. */
+static bool is_purged(struct wr_txn *t, const struct wr_news *news)
+{
+    return news->after_purge && wr_purge_ends_fetch(wr_purges_check(t->worker->shared->purges, news->object));
+}
+
 static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
 {
-    if (news->after_purge && wr_purges_check(t->worker->shared->purges, news->object) == WR_PURGE_GONE)
-        return look_up_again(t); /* by something that nobody knew of when it boarded */
+    if (is_purged(t, news))
+        return look_up_again(t);
     if (!fits(t, news))
         return learn_marker(t, news->marker);
     if (news->from_store)

@@ -12,9 +12,12 @@ local n = 6
 
 -- Is it there, or has that name been purged again?
 local function said(id, fields)
+    if #redis.call('XRANGE', stream, id, id) == 1 then
+        return true
+    end
     for _, entry in ipairs(redis.call('XRANGE', stream, id, '+', 'COUNT', 1000)) do
         local same = field(entry, 'what') == fields[2] and field(entry, 'name') == fields[4]
-        if entry[1] == id or (same and (field(entry, 'soft') ~= '1' or fields[6] == '1')) then
+        if same and (field(entry, 'soft') ~= '1' or fields[6] == '1') then
             return true
         end
     end
@@ -33,12 +36,17 @@ while n < #ARGV do
     end
     if at then
         local complete = from or at
-        if rewriting and done and n > #ARGV then
+        if rewriting and done and n > #ARGV and before(known, complete) then
             complete = known
         end
         redis.call('XADD', stream, at, 'since', complete, unpack(fields))
         last = at
     end
+end
+if rewriting and done and known ~= '' and last ~= '0-0' and before(known, since()) then
+    -- Another node has said the last of it meanwhile, and doesn't claim that this is all. An entry that purges nothing says so.
+    last = after(last)
+    redis.call('XADD', stream, last, 'since', known)
 end
 if last == '0-0' then
     create(known ~= '' and known or later(clock(), ARGV[1]))

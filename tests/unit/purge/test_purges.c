@@ -429,6 +429,57 @@ static void a_journal_that_is_gone_is_written_again(void **state)
     node_end(&c);
 }
 
+struct again {
+    struct wr_call call;
+    bool over, missing;
+    struct wr_instant since;
+};
+
+static void on_again(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct again *g = WR_CONTAINER(call, struct again, call);
+    assert_int_equal(err, WR_OK);
+    assert_true(wr_instant_parse(wr_reply_slice(wr_reply_at(reply, 0)), &g->since));
+    g->missing = wr_reply_int(wr_reply_at(reply, 3)) == 1;
+    g->over = true;
+}
+
+/* One call of a node that knows all since 5-0, and says these purges of that journal again. */
+static struct again say_again(const char *journal, bool rewriting, bool done, int first, int last)
+{
+    struct again g = { .call = { .done = on_again } };
+    const struct wr_slice key = wr_slice_str(journal);
+    struct wr_slice args[5 + 2 * 8] = { WR_SLICE("0-0"), WR_SLICE("60000"), WR_SLICE("5-0"), wr_slice_str(done ? "1" : "0"),
+                                        wr_slice_str(rewriting ? "1" : "0") };
+    char ids[2][8], names[2][8];
+    size_t count = 5;
+    for (int i = first; i <= last; i++) {
+        snprintf(ids[i - first], sizeof ids[0], "%d-0", i);
+        snprintf(names[i - first], sizeof names[0], "t%d", i);
+        const struct wr_slice purge[] = { wr_slice_str(ids[i - first]), WR_SLICE("6"), WR_SLICE("what"), WR_SLICE("tag"),
+                                          WR_SLICE("name"), wr_slice_str(names[i - first]), WR_SLICE("soft"), WR_SLICE("0") };
+        memcpy(args + count, purge, sizeof purge);
+        count += 8;
+    }
+    assert_int_equal(wr_link_script(a.link, &g.call, WR_SPAN_S(2), WR_SCRIPT_JOURNAL_AGAIN, 1, &key, count, args), WR_OK);
+    turn_until(&loop, g.over);
+    return g;
+}
+
+/* What one says in two calls, another says in between: who has begun it claims all the same that it is whole. */
+static void two_say_a_lost_journal_again(void **state)
+{
+    (void) state;
+    struct again first = say_again("one", false, false, 10, 11);
+    assert_true(first.missing && first.since.n > wr_instant_of_us(5000).n);
+    assert_false(say_again("one", false, true, 12, 13).missing);
+    assert_int_equal(say_again("one", true, true, 12, 13).since.n, wr_instant_of_us(5000).n);
+    assert_int_equal(server_int(&server, "XLEN one"), 5); /* four purges, each once */
+    say_again("two", false, false, 10, 11);
+    assert_int_equal(say_again("two", true, true, 12, 13).since.n, wr_instant_of_us(5000).n);
+    assert_int_equal(server_int(&server, "XLEN two"), 4);
+}
+
 /* A replica that lagged has taken over: it lacks the latest purge, and has one of its own meanwhile. */
 static void a_lost_end_is_said_again(void **state)
 {
@@ -564,6 +615,7 @@ int main(void)
         R(what_one_says_the_other_hears),
         R(who_starts_reads_it_backwards),
         R(a_journal_that_is_gone_is_written_again),
+        R(two_say_a_lost_journal_again),
         R(a_lost_end_is_said_again),
         R(a_clock_that_goes_back),
         R(a_journal_that_is_lost_with_a_clock_ahead),
