@@ -21,7 +21,7 @@ import time
 import world
 import may_return
 from mishaps import WORKERS, Mishaps, Shared
-from pages import Change, Get, History, Page, PagesOrigin, Round, digest, pieces_of
+from pages import CHUNK, PIECE, Change, Get, History, Page, PagesOrigin, Round, digest, pieces_of
 from rig.client import Connection
 from rig.lists import ALGORITHMS
 from rig.wire import WireError
@@ -94,7 +94,7 @@ class Fleet(world.World):
         shown = collections.defaultdict(list)
         for kind, at, text in sorted(self.violations, key=lambda v: v[1]):
             near = [f"{m.kind} {sorted(m.nodes)} {at - m.began:.2f} to {at - m.done:.2f} s before" for m in self.history.mishaps
-                    if m.began < at and m.done > at - 5]
+                    if m.began < at + 2 and m.done > at - 5]
             shown[kind].append(f"seed {self.seed}, at {at:.3f}: {kind.upper()}: {text}; mishaps: {near or 'none'}")
         return [line for lines in shown.values() for line in lines[:3]]
 
@@ -113,7 +113,7 @@ class Fleet(world.World):
                     "routes": [*cache, {"match": {"path": "/limited"}, "origin": "app", "limits": ["each", "site"], "cache": "off"}]}
         if shared:
             settings["redis"] = {"url": shared.relays[number].url, "timeout": "2s", "lock_ttl": f"{LOCK_TTL * 1000:.0f}ms",
-                                 "max_staleness": f"{self.staleness * 1000:.0f}ms", "chunk": "16KB"}
+                                 "max_staleness": f"{self.staleness * 1000:.0f}ms", "chunk": f"{CHUNK // 1024}KB"}
         if self.sabotage == "deaf" and shared and number == self.count_of_nodes - 1:
             settings["redis"]["namespace"] = "elsewhere"
         if self.sabotage == "stale":
@@ -227,14 +227,16 @@ class Fleet(world.World):
         get = Get(node.name, page, lang if page.vary else "", method, time.monotonic())
         try:
             answer = self._ask(node, connections, page, method, fields={"X-Lang": lang})
-            get.status, get.told = answer.status, answer.fields.get("Cache-Status", "")
-            get.version = int(answer.fields.get("X-Version", "0"))
+            get.hear(answer)
             if answer.status != 200 or not get.version:
                 get.fault = f"{answer.status} {answer.body[:200]!r}"
             elif method == "GET" and answer.digest() != digest(page.url + get.lang, get.version, page.pieces):
                 get.fault = f"mixed: {pieces_of(answer.body)}"
         except (OSError, WireError) as error:
             get.fault = repr(error)[:200]
+            if getattr(error, "response", None):
+                get.hear(error.response)
+                get.fault += f" in the content of {page.pieces * PIECE} octets"
         get.done = time.monotonic()
         self.history.gets.append(get)
 

@@ -2,8 +2,8 @@
 look at weir's code. A doubt is decided for the fleet.
 
 - No node ends by itself, and each request gets its whole answer, unless something was done to its node. A fault in Redis is no such
-  thing. Only what comes from a fetch of another node, while that lasts, may be cut off, when it is purged, or lost, and no strong entity
-  tag says that the origin has the rest.
+  thing. Only what lies in pieces in Redis, or comes into it from a fetch of another node, may be cut off in its content, when it is
+  lost there, and no strong entity tag says that the origin has the rest. A purge cuts nothing.
 - No body is made of two.
 - Once a purge has answered, no node serves what was made before it was asked for, unless Redis is away for that node. A write through
   a node holds there at once, and on others max_staleness later. What was said while Redis was away holds on that node, and on the
@@ -11,7 +11,8 @@ look at weir's code. A doubt is decided for the fleet.
 - What is softly purged may be served until it has been fetched anew.
 - Nothing is served longer after its end than grace and stale_if_error say.
 - One fetch of a page at a time; another may begin when lock_timeout is over, the page was purged since the one before began, a node
-  was stopped or killed (lock_ttl), Redis was away, or the origin failed: who waited for that may ask for himself.
+  was stopped or killed (lock_ttl), Redis was away, or the origin failed: who waited for that may ask for himself. While nobody knows
+  yet which field chooses a page's variants, who wants one waits for the fetch of another, and then asks by himself.
 - No more are admitted than the limit, but each mishap may give it once more: Redis has forgotten, or each node decides by itself with
   its share. While Redis evicts there is no such bound. Who keeps within all
   limits is admitted, whatever others do; while Redis is away a node has its share only.
@@ -36,10 +37,11 @@ class Judge:
         self.forgot = [m for m in history.mishaps if m.effect in (Effect.AWAY, Effect.FORGETS)]
         self.changes = {page.url: sorted((c for c in history.changes if c.concerns(page)), key=lambda c: c.done)
                         for page in history.pages}
-        self.fetches = defaultdict(list)
+        self.fetches, self.of_page = defaultdict(list), defaultdict(list)
         for fetch in sorted(history.fetches, key=lambda f: f.began):
-            if fetch.method == "GET" and fetch.status != 206:
+            if fetch.method == "GET" and not fetch.rest:
                 self.fetches[fetch.page.url, fetch.lang].append(fetch)
+                self.of_page[fetch.page.url].append(fetch)
 
     def violations(self):
         """[(kind, when, text)]"""
@@ -63,16 +65,17 @@ class Judge:
             return [("a mixed body", get.sent, _tell(get))]
         if not get.fault or get.page.moody and get.status == 503:
             return []
-        if self._met(self.harmed, get.node, get.sent, get.done + self.lag) or get.page.large and self._cut_off(get):
+        if self._met(self.harmed, get.node, get.sent, get.done + self.lag) or get.page.in_pieces and get.version and self._cut_off(get):
             return []
-        return [("an answer is missing", get.sent, _tell(get))]
+        return [("an answer is missing", get.sent, f"{_tell(get)}; {self._near(get.page, get.sent, get.done)}")]
 
     def _cut_off(self, get):
-        """Whether it may have come from another node's fetch that then was of no use, and nobody could say what the rest is."""
+        """Whether its content may have come out of Redis and gone there in the middle, and nobody could say what the rest is."""
         page, began = get.page, get.sent - get.page.took() - self.lag
-        replaced = any(began < at < get.done for at in page.replaced.values())
+        asked = [f for f in self.history.fetches if f.page is page and f.rest and get.sent < f.began < get.done]
+        same = page.etag and page.until(get.version) > get.done and not any(f.status == 503 for f in asked)
         lost = self._met(self.forgot + self.harmed, None, began - self.lock_ttl, get.done + self.lag)
-        return bool((replaced or not page.etag) and (lost or any(c.began < get.done and began < c.done for c in self.changes[page.url])))
+        return not same and bool(lost)
 
     def _changed(self, change):
         if change.status == 200 or self._met(self.harmed, change.node, change.began, change.done + self.lag):
@@ -90,7 +93,7 @@ class Judge:
         late = get.sent - ended - allowed - page.took() - COARSE - self.lag
         if late <= 0:
             return []
-        return [("older than its freshness", get.sent, f"{late:.2f} s too old: {_tell(get)} of {vars(page)}")]
+        return [("older than its freshness", get.sent, f"{late:.2f} s too old: {_tell(get)}; {page.about()}")]
 
     def _purged(self, get):
         ended = get.page.until(get.version)
@@ -100,14 +103,16 @@ class Judge:
             if change.began > ended and not self._may_be_older(get, change):
                 kind = "older than a write" if change.kind == "write" else f"older than a {'soft ' if change.soft else ''}purge"
                 return [(kind, get.sent, f"{_tell(get)}, replaced {get.sent - ended:.3f} s before; {change}, done "
-                         f"{get.sent - change.done:.3f} s before; {self._about(get)}")]
+                         f"{get.sent - change.done:.3f} s before; {self._near(get.page, get.sent, get.done)}")]
         return []
 
-    def _about(self, get):
-        """The latest fetches of the page."""
-        near = [f for f in self.fetches[get.page.url, get.lang] if f.began < get.done and f.done > get.sent - 5]
-        return "fetches: " + ", ".join(f"v{f.version} {f.status} by {f.via} {get.sent - f.began:.3f} to {get.sent - f.done:.3f} s before"
-                                       for f in near[-4:])
+    def _near(self, page, at, done):
+        """What was fetched of a page, and changed, until `done` and in the seconds before `at`."""
+        fetches = [f"v{f.version} {f.lang} {f.status} {f.method}{' of the rest' if f.rest else ''} by {f.via} {at - f.began:.3f} to "
+                   f"{at - f.done:.3f} s before" for f in self.history.fetches if f.page is page and f.began < done and f.done > at - 5]
+        changes = [f"{'soft ' if c.soft else ''}{c.kind} on {c.node}, {c.status}, {c.told} of {c.live}, {at - c.began:.3f} to "
+                   f"{at - c.done:.3f} s before" for c in self.changes[page.url] if c.began < done and c.done > at - 5]
+        return f"fetches: {'; '.join(fetches[-8:]) or 'none'}; changes: {'; '.join(changes[-8:]) or 'none'}"
 
     def _may_be_older(self, get, change):
         if change.status not in (200, 503) or change.soft and not self._renewed(get, change):
@@ -141,13 +146,15 @@ class Judge:
             for before in fetches[:n]:
                 if before.done - fetch.began > PARTING + self.lag and not self._may_ask(before, fetch, fetches):
                     found.append(("two fetches at a time", fetch.began, f"{fetch.page.url} {fetch.lang}: {fetch.began - before.began:.3f} s "
-                                  f"after one that took {before.done - before.began:.3f} s; {vars(fetch.page)}"))
+                                  f"after one that took {before.done - before.began:.3f} s; {fetch.page.about()}; "
+                                  f"{self._near(fetch.page, fetch.began, fetch.began)}"))
                     break
         return found
 
     def _may_ask(self, before, fetch, fetches):
         patience = fetch.page.cache["lock_timeout"]
-        if any(f.began < fetch.began - patience * 0.9 + self.lag and f.done > fetch.began - self.lag for f in fetches):
+        waited_for = [f for f in self.of_page[fetch.page.url] if f.lang == fetch.lang or not self._chooses(fetch.page, f.began)]
+        if any(f.began < fetch.began - patience * 0.9 + self.lag and f.done > fetch.began - self.lag for f in waited_for):
             return True             # all who have waited so long for one may begin
         if any(f.status == 503 and f.done < fetch.began < f.done + patience + self.lag for f in fetches):
             return True
@@ -155,6 +162,12 @@ class Judge:
             return True
         return bool(self._met(self.forgot, None, before.began - self.lag, fetch.began) or
                     self._met(self.harmed, None, before.began - self.lock_ttl - self.lag, fetch.began))
+
+    def _chooses(self, page, at):
+        """Whether all nodes certainly know at this time which field chooses the variants of a page."""
+        return any(f.status == 200 and at - page.lifetime < f.done < at - self.lag and
+                   not self._met(self.forgot, None, f.began, at) and
+                   not any(c.began < at and c.done > f.began for c in self.changes[page.url]) for f in self.of_page[page.url])
 
     # limits
 

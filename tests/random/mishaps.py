@@ -68,6 +68,7 @@ class Mishaps:
     def __init__(self, rng, history, nodes, shared):
         self._rng, self._history, self._nodes, self._shared = rng, history, nodes, shared
         self.down = set()           # names of nodes that were killed and aren't back
+        self._struck = set()        # numbers of the nodes that something is done to just now, each by one mishap
         self._of_nodes = [self._stopped, self._killed]
         self._of_redis = [self._redis_killed, self._failed_over, self._evicting, self._full, self._stalled, self._late, self._cut_amid,
                           self._cut_off, self._silent] if shared else []
@@ -104,6 +105,7 @@ class Mishaps:
                 pass
         healed = time.monotonic()
         self.wait_well()
+        self._struck.clear()
         for mishap, _, _ in begun:
             away = mishap.effect in (Effect.AWAY, Effect.FORGETS)
             mishap.done = max(time.monotonic(), healed + NOTICED) if away else time.monotonic()
@@ -131,7 +133,8 @@ class Mishaps:
         return {node.name for node in self._nodes}
 
     def _any(self):
-        node = self._rng.randrange(len(self._nodes))
+        node = self._rng.choice([n for n in range(len(self._nodes)) if n not in self._struck])
+        self._struck.add(node)
         return node, self._nodes[node]
 
     # nodes

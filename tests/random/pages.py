@@ -17,6 +17,7 @@ from rig.origin import Origin
 NEVER = float("inf")
 PIECE = 64
 PARTS, PAUSE = 16 * 1024, 0.02      # a large page is sent in parts of this size, with pauses of so many seconds
+CHUNK = 16 * 1024                   # what is longer lies in pieces in Redis
 
 
 @functools.lru_cache(maxsize=4096)
@@ -68,6 +69,16 @@ class Page:
         """How long the origin takes to make it, at most."""
         return self.making * 1.5 + (self.pieces * PIECE / PARTS * PAUSE if self.large else 0)
 
+    @property
+    def in_pieces(self):
+        """Whether it lies in pieces in Redis."""
+        return self.pieces * PIECE > CHUNK
+
+    def about(self):
+        """What it is like, for whoever looks for a fault."""
+        left_out = ("host", "path", "version", "replaced")
+        return ", ".join(f"{name} {value}" for name, value in vars(self).items() if name not in left_out)
+
     def until(self, version):
         """When a version stopped being the page's."""
         return self.replaced.get(version, NEVER)
@@ -84,13 +95,14 @@ class Fetch:
     began: float
     version: int
     via: str                    # the node that fetches
+    rest: bool = False          # it asks for the rest of a content, for one client
     status: int = 200
     done: float = NEVER
 
 
 @dataclass
 class Get:
-    """A client's GET or HEAD. fault: what was wrong with its answer by itself."""
+    """A client's GET or HEAD. fault: what was wrong with its answer by itself. status, version: of its head, if that has come."""
     node: str
     page: Page
     lang: str
@@ -101,6 +113,11 @@ class Get:
     version: int = 0
     told: str = ""              # Cache-Status
     fault: str = ""
+
+    def hear(self, answer):
+        """The head has come."""
+        self.status, self.told = answer.status, answer.fields.get("Cache-Status", "")
+        self.version = int(answer.fields.get("X-Version", "0"))
 
 
 @dataclass
@@ -192,7 +209,8 @@ class PagesOrigin(Origin):
             return Answer(200, {"Cache-Control": "no-store", "X-Began": repr(at)}, b"done")
         lang = request.fields.get("X-Lang", "") if page.vary else ""
         with self._history.lock:
-            fetch = Fetch(page, lang, request.method, time.monotonic(), page.version, request.fields.get("Via", "?"))
+            fetch = Fetch(page, lang, request.method, time.monotonic(), page.version, request.fields.get("Via", "?"),
+                          "Range" in request.fields)
             self._history.fetches.append(fetch)
         answer = self._make(page, fetch, request, self._rng.random())
         answer.fetch = fetch

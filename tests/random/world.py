@@ -1,10 +1,12 @@
 """What random worlds have in common: nodes before an origin, clients that ask until the time is over, seeds, and the command line."""
 
 import argparse
+import contextlib
 import functools
 import os
 import pathlib
 import random
+import shutil
 import sys
 import tempfile
 import threading
@@ -61,14 +63,27 @@ class World:
             self.asked += responses
 
 
-def play(world, seeds, seconds_each, redis=None, say=print, go_on=False):
+@contextlib.contextmanager
+def _place(keep, seed):
+    """Where a world's nodes have their files: `keep` (a path; then they stay there), or nowhere for long."""
+    if keep:
+        directory = pathlib.Path(keep).resolve() / f"seed-{seed}"
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        yield directory
+    else:
+        with tempfile.TemporaryDirectory(prefix="weir-random-") as directory:
+            yield pathlib.Path(directory)
+
+
+def play(world, seeds, seconds_each, redis=None, say=print, go_on=False, keep=None):
     """Plays `world(seed, with_redis)` for each seed, and stops at the first with faults unless it is to go on. redis: True, False or
-    None (every other one). Gives (worlds, faults)."""
+    None (every other one). keep: a directory in which the nodes' files stay. Gives (worlds, faults)."""
     played, found = [], []
     for seed in seeds:
         played.append(world(seed, bool(seed % 2) if redis is None else redis))
-        with tempfile.TemporaryDirectory(prefix="weir-random-") as directory:
-            faults = played[-1].run(pathlib.Path(directory), seconds_each)
+        with _place(keep, seed) as directory:
+            faults = played[-1].run(directory, seconds_each)
         say(f"seed {seed}, {played[-1].place()}: {played[-1].summary()}")
         found += faults
         if faults and not go_on:
@@ -86,6 +101,7 @@ def command_line(what, world, each, sabotages=None):
     parser.add_argument("--each", type=float, default=each, help="seconds in one world")
     parser.add_argument("--redis", choices=["on", "off"], help="always, or never (default: every other world)")
     parser.add_argument("--go-on", action="store_true", help="don't stop at the first world with faults")
+    parser.add_argument("--keep", help="a directory in which what the nodes have said stays")
     if sabotages:
         parser.add_argument("--sabotage", choices=sabotages, help="; ".join(f"{name}: {what}" for name, what in sabotages.items()))
     options = parser.parse_args()
@@ -101,7 +117,7 @@ def command_line(what, world, each, sabotages=None):
             seed += 1
             yield seed
 
-    played, faults = play(world, seeds(), options.each, options.redis and options.redis == "on", go_on=options.go_on)
+    played, faults = play(world, seeds(), options.each, options.redis and options.redis == "on", go_on=options.go_on, keep=options.keep)
     print("\n".join(faults))
     print(f"{len(played)} worlds, {sum(w.asked for w in played)} requests,", "faults" if faults else "no fault")
     return 1 if faults else 0

@@ -107,7 +107,11 @@ class Connection:
         """The body of a response whose head was read by read_head()."""
         if method == "HEAD" or response.status in (101, 204, 304):
             return response
-        tally, response.trailers, response.framing = self.reader.body(response.fields, sink, closes=True)
+        try:
+            tally, response.trailers, response.framing = self.reader.body(response.fields, sink, closes=True)
+        except WireError as error:
+            error.response = response
+            raise
         response.body, response.length = tally.start, tally.length
         response.digest = tally.digest
         return response

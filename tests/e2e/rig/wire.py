@@ -8,6 +8,8 @@ MAX_HEAD = 256 * 1024
 class WireError(Exception):
     """The peer sent something that is not one unambiguous HTTP/1.1 message."""
 
+    response = None     # the one in whose body it happened: its head had come whole
+
 
 class Closed(WireError):
     """The peer closed (or reset) the connection; `partial` holds what came before."""
