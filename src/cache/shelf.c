@@ -237,11 +237,65 @@ static void on_fields(struct wr_call *call, enum wr_err err, const struct wr_rep
     }
 }
 
+static enum wr_err ask_fields(struct wr_shelf_read *read)
+{
+    struct wr_shelf *s = read->shelf;
+    struct wr_buf name = { 0 };
+    wr_keys_cache(&name, &s->policy->redis, read->host, read->hash);
+    const struct wr_slice argv[] = { WR_SLICE("HMGET"), wr_buf_slice(&name), WR_SLICE("key"),
+                                     WR_SLICE("meta"),  WR_SLICE("head"),    WR_SLICE("body") };
+    read->call = (struct wr_call){ .done = on_fields };
+    enum wr_err err = wr_link_send(s->link, &read->call, s->policy->redis.timeout, 6, argv);
+    wr_buf_fini(&name);
+    return err;
+}
+
+/* The version of a storing, from which nothing else of it is read. */
+static enum wr_err ask_meta(struct wr_shelf *s, struct wr_call *call, struct wr_slice host, struct wr_hash hash)
+{
+    struct wr_buf name = { 0 };
+    wr_keys_cache(&name, &s->policy->redis, host, hash);
+    const struct wr_slice argv[] = { WR_SLICE("HGET"), wr_buf_slice(&name), WR_SLICE("meta") };
+    enum wr_err err = wr_link_send(s->link, call, s->policy->redis.timeout, 3, argv);
+    wr_buf_fini(&name);
+    return err;
+}
+
+static bool is_version(enum wr_err err, const struct wr_reply *reply, uint64_t version)
+{
+    uint64_t there;
+    return err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING && wr_record_version(wr_reply_slice(reply), &there) &&
+           there == version;
+}
+
+/* Others hold the copy, too, so it stays what it was. */
+static struct wr_object *confirmed(const struct wr_shelf_read *read)
+{
+    struct wr_object like = wr_object_facts(read->held);
+    like.checked = read->shelf->loop->mono;
+    struct wr_object *o = wr_object_new(&like, read->held->flow);
+    o->shelved = true;
+    return o;
+}
+
+static void on_held(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_shelf_read *read = WR_CONTAINER(call, struct wr_shelf_read, call);
+    err = heed(err, reply);
+    if (is_version(err, reply, read->held->meta.version)) {
+        finish(read, WR_OK, confirmed(read));
+        return;
+    }
+    if (err == WR_OK)
+        err = ask_fields(read);
+    if (err != WR_OK)
+        finish(read, err, NULL);
+}
+
 enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host,
                          struct wr_hash hash, struct wr_slice key)
 {
     read->shelf = s;
-    read->call = (struct wr_call){ .done = on_fields };
     read->hash = hash;
     read->key = key;
     read->host = host;
@@ -249,13 +303,10 @@ enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const s
     read->object = NULL;
     read->fill = NULL;
     wr_link_learn_clock(s->link); /* for the record's instants */
-    struct wr_buf name = { 0 };
-    wr_keys_cache(&name, &s->policy->redis, host, hash);
-    const struct wr_slice argv[] = { WR_SLICE("HMGET"), wr_buf_slice(&name), WR_SLICE("key"),
-                                     WR_SLICE("meta"),  WR_SLICE("head"),    WR_SLICE("body") };
-    enum wr_err err = wr_link_send(s->link, &read->call, s->policy->redis.timeout, 6, argv);
-    wr_buf_fini(&name);
-    return err;
+    if (read->held == NULL)
+        return ask_fields(read);
+    read->call = (struct wr_call){ .done = on_held };
+    return ask_meta(s, &read->call, host, hash);
 }
 
 void wr_shelf_cancel(struct wr_shelf_read *read)
@@ -274,20 +325,12 @@ void wr_shelf_cancel(struct wr_shelf_read *read)
 static void on_meta(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_shelf_check *check = WR_CONTAINER(call, struct wr_shelf_check, call);
-    uint64_t version;
-    bool same = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING &&
-                wr_record_version(wr_reply_slice(reply), &version) && version == check->version;
-    check->done(check, same);
+    check->done(check, is_version(err, reply, check->version));
 }
 
 enum wr_err wr_shelf_compare(struct wr_shelf *s, struct wr_shelf_check *check, const struct wr_object *object)
 {
     check->call = (struct wr_call){ .done = on_meta };
     check->version = object->meta.version;
-    struct wr_buf name = { 0 };
-    wr_keys_cache(&name, &s->policy->redis, object->host, object->hash);
-    const struct wr_slice argv[] = { WR_SLICE("HGET"), wr_buf_slice(&name), WR_SLICE("meta") };
-    enum wr_err err = wr_link_send(s->link, &check->call, s->policy->redis.timeout, 3, argv);
-    wr_buf_fini(&name);
-    return err;
+    return ask_meta(s, &check->call, object->host, object->hash);
 }

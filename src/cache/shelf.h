@@ -29,6 +29,8 @@ struct wr_shelf_read {
     bool early; /* what another node is still fetching will do; else that reads as a miss */
     bool arriving; /* with done(): that is what it is; its flow breaks if the fetch fails */
     bool part; /* who asks wants a part of the content: of a large one only the pieces that are read are fetched */
+    struct wr_object *held; /* a whole copy that may still be right, or NULL; borrowed until done. If Redis has this very storing
+                               (meta.version) nothing more is read: object is a new one of the same facts and content */
     /* private to the shelf from here */
     struct wr_shelf *shelf;
     struct wr_call call;
@@ -37,8 +39,8 @@ struct wr_shelf_read {
     struct wr_object *object;   /* found, and waiting for the news that its pieces are all there */
     struct wr_shelf_fill *fill;
 };
-/* Set read->done, early and part first, the rest is filled in. host and key are borrowed until done. One round trip; two
- * where the content lies in pieces. Refused: an error now, done never. */
+/* Set read->done, early, part and held first, the rest is filled in. host and key are borrowed until done. One round trip; two
+ * where the content lies in pieces; one more where `held` isn't what Redis has. Refused: an error now, done never. */
 enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host,
                          struct wr_hash hash, struct wr_slice key) WR_MUST_USE;
 /* Harmless on one that is done. */

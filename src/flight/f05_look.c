@@ -135,12 +135,14 @@ static bool read_key(struct wr_flight *f, const struct wr_key *key, void (*done)
     return wr_shelf_get(f->tenure->worker->shelf, &f->read, key->host, key->hash, key->text) == WR_OK;
 }
 
-bool wr_flight_read(struct wr_flight *f, bool early, void (*done)(struct wr_flight *f, struct wr_object *object))
+bool wr_flight_read(struct wr_flight *f, bool early, struct wr_object *held,
+                    void (*done)(struct wr_flight *f, struct wr_object *object))
 {
     wr_flight_read_cancel(f);
     f->read_marker = false;
     f->read.early = early;
     f->read.part = wants_part(f);
+    f->read.held = held;
     return read_key(f, &f->order.key, done);
 }
 
@@ -149,6 +151,7 @@ bool wr_flight_read_marker(struct wr_flight *f, void (*known)(struct wr_flight *
     wr_flight_read_cancel(f);
     f->read_marker = true;
     f->read.early = f->read.part = false;
+    f->read.held = NULL;
     return read_key(f, &f->order.primary, known);
 }
 
@@ -175,11 +178,18 @@ static void on_known(struct wr_flight *f, struct wr_object *object)
     wr_flight_wake(f, WR_FLIGHT_LOOK, next);
 }
 
+/* Redis need only confirm it. */
+static struct wr_object *whole_copy(const struct wr_flight *f)
+{
+    struct wr_object *copy = f->order.copy;
+    return copy && wr_flow_state(copy->flow) == WR_FLOW_WHOLE ? copy : NULL;
+}
+
 enum wr_flight_stage wr_flight_look(struct wr_flight *f)
 {
     if (f->tenure->worker->shelf == NULL)
         return WR_FLIGHT_GATE;
-    return wr_flight_read(f, false, on_known) ? WR_FLIGHT_WAIT : unanswered(f); /* if it comes to a fetch, it looks again */
+    return wr_flight_read(f, false, whole_copy(f), on_known) ? WR_FLIGHT_WAIT : unanswered(f); /* if it comes to a fetch, it looks again */
 }
 
 void wr_flight_look_leave(struct wr_flight *f)

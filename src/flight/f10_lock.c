@@ -93,7 +93,7 @@ static void look_again(struct wr_flight *f)
 {
     bool early = f->lock_state == WR_LOCK_WAITING && f->arriving_heard;
     f->arriving_heard = false;
-    if (!wr_flight_read(f, early, on_known))
+    if (!wr_flight_read(f, early, NULL, on_known))
         fetch_without(f);
 }
 

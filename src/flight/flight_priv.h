@@ -179,8 +179,10 @@ enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *obje
 /* --- f05_look.c --- */
 /* Puts to Redis the question for what is stored under the flight's key, in place of one that is under way. done() gets what is
  * there once it is known not to be purged, or NULL; f->redis_late says if Redis was late. early: what another node is still
- * fetching will do. false: Redis is away, and done() is never called. */
-bool wr_flight_read(struct wr_flight *f, bool early, void (*done)(struct wr_flight *f, struct wr_object *object)) WR_MUST_USE;
+ * fetching will do. held: a whole copy that Redis may only have to confirm, or NULL; the flight's. false: Redis is away, and done() is
+ * never called. */
+bool wr_flight_read(struct wr_flight *f, bool early, struct wr_object *held,
+                    void (*done)(struct wr_flight *f, struct wr_object *object)) WR_MUST_USE;
 /* The same for the marker that stands under the URL itself, as it is by now: known() gets that, or NULL. */
 bool wr_flight_read_marker(struct wr_flight *f, void (*known)(struct wr_flight *f, struct wr_object *marker)) WR_MUST_USE;
 bool wr_flight_reading(const struct wr_flight *f);

@@ -7,6 +7,7 @@ import pytest
 
 from rig import cache_status, policy
 from rig.answer import Answer
+from rig.monitor import Monitor
 from rig.pattern import Pattern
 from rig.relay import BACK, FORTH
 from rig.wait import until
@@ -100,6 +101,30 @@ def test_on_reconnect_nothing_stale_survives(site):
     for node in site.nodes:
         until(lambda: node.admin.metric("weir_redis_invalidations_flowing") == 1, "the connection back")
         assert node.ask("/page").body == b"call 2"
+
+
+@pytest.mark.parametrize("size", [100_000, 1_500_000], ids=["one value", "in pieces"])
+def test_after_a_reconnect_redis_confirms_what_is_in_memory(site, redis, size):
+    """Of what is still the same the content isn't read again."""
+    node, pages = site.nodes[1], [f"/big/{n}" for n in range(10)]
+    for page in pages:
+        site.origin.on(page, lambda r: Answer(body=Pattern(size)))
+        until(lambda: from_memory(node, page), f"{page} in memory")
+    site.relay.refuse()
+    until(lambda: node.admin.metric("weir_redis_invalidations_flowing") == 0, "the connection lost")
+    redis.call("DEL", key_of(redis, pages[0]))
+    site.relay.heal()
+    until(lambda: node.admin.metric("weir_redis_invalidations_flowing") == 1, "the connection back")
+    with Monitor(redis) as monitor:
+        for page in pages:
+            assert node.ask(page).digest() == Pattern(size).digest()
+        commands = [c for c in monitor.take() if len(c.words) > 1 and ":cache:" in c.words[1]]
+        contents = [c for c in commands if c.words[0] == "GET" or "body" in c.words and c.words[0] == "HMGET"]
+        assert {c.words[1].split("}")[0] for c in contents} <= {c.words[1].split("}")[0] for c in contents[:1]}     # of what has gone
+        assert len([c for c in commands if c.words[0] == "HGET" and c.words[2] == "meta"]) >= len(pages)
+        for page in pages[1:]:
+            until(lambda: from_memory(node, page), "it in memory, confirmed")
+    assert [site.origin.calls(page) for page in pages] == [2] + [1] * 9
 
 
 def test_a_late_connection_keeps_memory_useful_and_bounded(site):

@@ -116,9 +116,9 @@ static void on_look(struct wr_shelf_read *read, enum wr_err err, struct wr_objec
     l->object = o;
 }
 
-static struct wr_object *get_key(const char *key)
+static struct wr_object *look_for(const char *key, struct wr_object *held)
 {
-    struct look l = { .read = { .done = on_look, .early = true } };
+    struct look l = { .read = { .done = on_look, .early = true, .held = held } };
     assert_int_equal(wr_shelf_get(shelf, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)),
                                   wr_slice_str(key)),
                      WR_OK);
@@ -126,6 +126,11 @@ static struct wr_object *get_key(const char *key)
     turn_until(&loop, l.ended);
     assert_int_equal(l.err, WR_OK);
     return l.object;
+}
+
+static struct wr_object *get_key(const char *key)
+{
+    return look_for(key, NULL);
 }
 
 static struct wr_object *get(void)
@@ -310,6 +315,32 @@ static void dropped_is_gone(void **state)
     assert_int_equal(put(object(250000, 1)), WR_OK);
     wr_shelf_drop(shelf, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)));
     expect_miss();
+}
+
+static void a_copy_that_is_held_is_only_confirmed(void **state)
+{
+    (void) state;
+    static const uint64_t sizes[] = { 10, 250000 };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        assert_int_equal(put(object(sizes[i], 7)), WR_OK);
+        struct wr_object *held = object(sizes[i], 7), *other = object(sizes[i], 8);
+        held->checked = (struct wr_time){ 1 };
+        server_do(&server, "CONFIG RESETSTAT");
+        struct wr_object *o = look_for(KEY, held);
+        assert_true(o && o != held && o->flow == held->flow && o->checked.us > 1 && held->checked.us == 1);
+        wr_object_unref(o);
+        redisReply *stats = server_ask(&server, "INFO commandstats");
+        assert_null(strstr(stats->str, "cmdstat_hmget"));
+        assert_null(strstr(stats->str, "cmdstat_get"));
+        freeReplyObject(stats);
+        o = look_for(KEY, other); /* Redis has another storing */
+        assert_true(o && o->flow != other->flow && o->meta.version == 7);
+        wr_object_unref(o);
+        wr_shelf_drop(shelf, WR_SLICE("example.com"), held->hash);
+        assert_null(look_for(KEY, held));
+        wr_object_unref(held);
+        wr_object_unref(other);
+    }
 }
 
 struct compared {
@@ -755,6 +786,7 @@ int main(void)
         T(a_missing_or_broken_piece_is_never_served),
         T(a_large_content_waits_for_its_reader),
         T(dropped_is_gone),
+        T(a_copy_that_is_held_is_only_confirmed),
         T(a_copy_knows_whether_it_is_the_one_in_redis),
         T(what_does_not_fit_is_refused),
         T(looks_can_be_cancelled),
