@@ -2,7 +2,6 @@
 
 #include "admin/admin.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/listener.h>
 #include <fcntl.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "admin/admin_priv.h"
+#include "base/address.h"
 
 #define IDLE_SECONDS 15 /* a client that says or takes nothing for so long is cut off */
 #define HEAD_MOST (16 * 1024)
@@ -55,14 +55,10 @@ static const struct endpoint *endpoint_of(const char *path)
 static bool is_literal_host(const char *host)
 {
     unsigned char raw[16];
-    char bare[INET6_ADDRSTRLEN];
-    size_t len = strlen(host);
-    if (len > 2 && host[0] == '[' && host[len - 1] == ']' && len - 2 < sizeof bare) {
-        memcpy(bare, host + 1, len - 2);
-        bare[len - 2] = '\0';
-        return inet_pton(AF_INET6, bare, raw) == 1;
-    }
-    return strcmp(host, "localhost") == 0 || inet_pton(AF_INET, host, raw) == 1;
+    struct wr_slice name = wr_slice_str(host);
+    if (name.len > 2 && name.at[0] == '[' && name.at[name.len - 1] == ']')
+        return wr_address_read(wr_slice(name.at + 1, name.len - 2), raw) && memchr(name.at, ':', name.len);
+    return strcmp(host, "localhost") == 0 || (strchr(host, ':') == NULL && wr_address_read(name, raw));
 }
 
 /* Browsers send Origin with every POST. A page from elsewhere must not drain a node that only the browser's

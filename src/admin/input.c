@@ -1,17 +1,11 @@
 #include "admin/input.h"
 
+#include "base/uri.h"
+
 static const char not_json[] = "the body is not a JSON object with one string";
 static const char other[] =
     "there is an unknown parameter; what is special in a value is percent-encoded: & as %26";
 static const char twice[] = "the parameter stands there twice";
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = wr_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static bool has_controls(struct wr_slice s)
 {
@@ -23,23 +17,13 @@ static bool has_controls(struct wr_slice s)
 
 /* --- forms (WHATWG URL, application/x-www-form-urlencoded) --- */
 
-static bool percent_decode(struct wr_slice s, struct wr_buf *out)
+static bool form_decode(struct wr_slice s, struct wr_buf *out)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        if (c == '+')
-            c = ' ';
-        if (c == '%') {
-            int high = s.len - i > 2 ? hex_value(s.at[i + 1]) : -1;
-            int low = s.len - i > 2 ? hex_value(s.at[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return false;
-            c = (char) (high << 4 | low);
-            i += 2;
-        }
-        wr_buf_add_char(out, c);
-    }
-    return true;
+    bool broken;
+    if (s.len == 0)
+        return true;
+    out->len += wr_form_decode(wr_buf_reserve(out, s.len), s, &broken);
+    return !broken;
 }
 
 /* Where the value of this parameter goes; NULL and *wrong: nowhere. */
@@ -67,7 +51,7 @@ static const char *read_form(struct wr_slice form, struct wr_admin_param *params
         struct wr_buf *out = place_of(key, params, count, &wrong);
         if (out == NULL)
             return wrong;
-        if (!percent_decode(value, out))
+        if (!form_decode(value, out))
             return "a % is not followed by two hexadecimal digits";
     }
     return NULL;
@@ -98,7 +82,7 @@ static bool take_hex4(struct reader *r, unsigned *code)
 {
     *code = 0;
     for (int i = 0; i < 4; i++) {
-        int digit = r->rest.len ? hex_value(r->rest.at[0]) : -1;
+        int digit = r->rest.len ? wr_hex_value(r->rest.at[0]) : -1;
         if (digit < 0)
             return false;
         *code = *code << 4 | (unsigned) digit;

@@ -159,28 +159,32 @@ static unsigned digits_of(uint64_t n)
 }
 
 /* Two digits at a time: half the divisions. */
-void wr_buf_add_number(struct wr_buf *b, int64_t n)
+void wr_buf_add_u64(struct wr_buf *b, uint64_t n)
 {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
                                 "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
                                 "9899";
-    uint64_t left = n < 0 ? -(uint64_t) n : (uint64_t) n;
-    size_t len = digits_of(left) + (n < 0);
+    size_t len = digits_of(n);
     char *to = wr_buf_reserve(b, len), *at = to + len;
-    for (; left >= 10; left /= 100)
-        memcpy(at -= 2, pairs + left % 100 * 2, 2);
-    if (at > to + (n < 0))
-        *--at = (char) ('0' + left);
-    if (n < 0)
-        *to = '-';
+    for (; n >= 10; n /= 100)
+        memcpy(at -= 2, pairs + n % 100 * 2, 2);
+    if (at > to)
+        *--at = (char) ('0' + n);
     b->len += len;
+}
+
+void wr_buf_add_number(struct wr_buf *b, int64_t n)
+{
+    if (n < 0)
+        wr_buf_add_char(b, '-');
+    wr_buf_add_u64(b, n < 0 ? -(uint64_t) n : (uint64_t) n);
 }
 
 void wr_buf_add_hex(struct wr_buf *b, uint64_t n)
 {
     char digits[16], *at = digits + sizeof digits;
     do
-        *--at = "0123456789abcdef"[n & 15];
+        *--at = WR_HEX_DIGITS[n & 15];
     while ((n >>= 4) > 0);
     wr_buf_add(b, at, (size_t) (digits + sizeof digits - at));
 }

@@ -61,6 +61,15 @@ static inline char wr_lower(char c)
     return (c >= 'A' && c <= 'Z') ? (char) (c | 0x20) : c;
 }
 
+#define WR_HEX_DIGITS "0123456789abcdef"
+
+/* What a hexadecimal digit of either case is worth; -1: it is none. */
+static inline int wr_hex_value(char c)
+{
+    c = wr_lower(c);
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Copies s in lower case; to: room for s.len octets, elsewhere than s. */
 void wr_lower_copy(char *to, struct wr_slice s);
 
@@ -78,6 +87,7 @@ void wr_buf_grow(struct wr_buf *b, size_t more);
 void wr_buf_printf(struct wr_buf *b, const char *fmt, ...) WR_PRINTF(2, 3);
 /* The number in decimal, with a sign if it is negative. */
 void wr_buf_add_number(struct wr_buf *b, int64_t n);
+void wr_buf_add_u64(struct wr_buf *b, uint64_t n);
 /* The number in hexadecimal, lower case, without leading zeros. */
 void wr_buf_add_hex(struct wr_buf *b, uint64_t n);
 

@@ -89,3 +89,18 @@ void wr_hash_hex(struct wr_hash h, char out[WR_HASH_HEX + 1])
         hex_of(octets + i, out + i * 2);
     out[WR_HASH_HEX] = '\0';
 }
+
+bool wr_hash_read(struct wr_slice hex, struct wr_hash *out)
+{
+    uint64_t half[2] = { 0, 0 };
+    if (hex.len != WR_HASH_HEX)
+        return false;
+    for (size_t i = 0; i < WR_HASH_HEX; i++) {
+        int digit = wr_hex_value(hex.at[i]);
+        if (digit < 0 || hex.at[i] != wr_lower(hex.at[i]))
+            return false;
+        half[i / 16] = half[i / 16] << 4 | (uint64_t) digit;
+    }
+    *out = (struct wr_hash){ .hi = half[0], .lo = half[1] };
+    return true;
+}

@@ -15,6 +15,8 @@ struct wr_hash {
 struct wr_hash wr_hash_of(struct wr_slice s);
 /* Writes WR_HASH_HEX lower-case digits and a NUL. */
 void wr_hash_hex(struct wr_hash h, char out[WR_HASH_HEX + 1]);
+/* Reads what wr_hash_hex() wrote. false: it isn't that. */
+bool wr_hash_read(struct wr_slice hex, struct wr_hash *out) WR_MUST_USE;
 
 static inline bool wr_hash_eq(struct wr_hash a, struct wr_hash b)
 {

@@ -1,7 +1,5 @@
 #include "base/json.h"
 
-static const char hex[] = "0123456789abcdef";
-
 /* The length of the UTF-8 sequence that s begins with (RFC 3629: shortest form, no surrogates), 0 if it is
  * none. */
 static size_t utf8_length(struct wr_slice s)
@@ -42,7 +40,7 @@ static size_t json_escape(struct wr_buf *out, struct wr_slice s)
         wr_buf_add_char(out, (char) c);
     } else if (c < 0x80 || (c == 0xc2 && len == 2 && (unsigned char) s.at[1] < 0xa0)) {
         const unsigned char control = c < 0x80 ? c : (unsigned char) s.at[1]; /* C0, DEL, C1 */
-        const char escaped[] = { '\\', 'u', '0', '0', hex[control >> 4], hex[control & 15] };
+        const char escaped[] = { '\\', 'u', '0', '0', WR_HEX_DIGITS[control >> 4], WR_HEX_DIGITS[control & 15] };
         wr_buf_add(out, escaped, sizeof escaped);
     } else if (len > 0) {
         wr_buf_add(out, s.at, len);

@@ -1,6 +1,7 @@
 #include "cache/cache_status.h"
 
 #include "http/octets.h"
+#include "http/structured.h"
 
 static const char *const fwd_names[] = {
     [WR_FWD_BYPASS] = "bypass",       [WR_FWD_METHOD] = "method", [WR_FWD_URI_MISS] = "uri-miss",
@@ -19,19 +20,6 @@ static bool is_token(struct wr_slice s)
     return true;
 }
 
-/* sf-string (3.3.3): what it can't hold becomes a question mark. */
-static void write_string(struct wr_buf *out, struct wr_slice s)
-{
-    wr_buf_add_char(out, '"');
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        if (c == '"' || c == '\\')
-            wr_buf_add_char(out, '\\');
-        wr_buf_add_char(out, c >= 0x20 && c < 0x7f ? c : '?');
-    }
-    wr_buf_add_char(out, '"');
-}
-
 static void add_number(struct wr_buf *out, const char *name, int64_t n)
 {
     wr_buf_add_str(out, name);
@@ -43,7 +31,7 @@ void wr_cache_status_name(struct wr_buf *out, struct wr_slice server_name)
     if (is_token(server_name))
         wr_buf_add_slice(out, server_name);
     else
-        write_string(out, server_name);
+        wr_sf_write_string(out, server_name);
 }
 
 void wr_cache_status_write(struct wr_buf *out, struct wr_slice item, const struct wr_cache_status *s)
@@ -67,7 +55,7 @@ void wr_cache_status_write(struct wr_buf *out, struct wr_slice item, const struc
     }
     if (s->key.at) {
         wr_buf_add_str(out, "; key=");
-        write_string(out, s->key);
+        wr_sf_write_string(out, s->key);
     }
     if (s->detail.at) {
         wr_buf_add_str(out, "; detail=");

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/uri.h"
 #include "cache/cookies.h"
 #include "cache/text.h"
 #include "http/octets.h"
@@ -19,11 +20,6 @@
 
 /* --- URI --- */
 
-static int hex_value(char c)
-{
-    return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
 /* What means the same whether it is encoded or not (RFC 3986 2.3), but for dots: "%2e%2e" stays, as dot
  * segments are not resolved here either and an origin may tell them apart. */
 static bool unreserved(char c)
@@ -38,12 +34,11 @@ static size_t normalise(char *to, struct wr_slice s)
     static const char digits[] = "0123456789ABCDEF";
     size_t n = 0;
     for (size_t i = 0; i < s.len; i++) {
-        if (s.at[i] != '%' || i + 2 >= s.len || !wr_octet_is(s.at[i + 1], WR_OC_HEX) ||
-            !wr_octet_is(s.at[i + 2], WR_OC_HEX)) {
+        int octet = wr_percent_octet(wr_slice(s.at + i, s.len - i));
+        if (octet < 0) {
             to[n++] = s.at[i];
             continue;
         }
-        int octet = hex_value(s.at[i + 1]) * 16 + hex_value(s.at[i + 2]);
         if (unreserved((char) octet)) {
             to[n++] = (char) octet;
         } else {

@@ -48,10 +48,9 @@ static int broken(struct wr_body_reader *r, const char *why)
 
 static int size_digit(struct wr_body_reader *r, char c)
 {
-    unsigned digit = wr_octet_is(c, WR_OC_DIGIT) ? (unsigned) (c - '0') : (unsigned) (wr_lower(c) - 'a') + 10;
     if (r->line > MAX_SIZE_DIGITS || r->left > (INT64_MAX >> 4))
         return broken(r, "a chunk size that is too large");
-    r->left = r->left << 4 | digit;
+    r->left = r->left << 4 | (unsigned) wr_hex_value(c);
     return SIZE;
 }
 

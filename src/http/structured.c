@@ -226,3 +226,15 @@ enum wr_sf_status wr_sf_list_next(struct wr_sf_reader *r, struct wr_sf_member *m
         return status;
     return read_value(&r->rest, m) ? WR_SF_MEMBER : WR_SF_INVALID;
 }
+
+void wr_sf_write_string(struct wr_buf *out, struct wr_slice s)
+{
+    wr_buf_add_char(out, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        if (c == '"' || c == '\\')
+            wr_buf_add_char(out, '\\');
+        wr_buf_add_char(out, c >= 0x20 && c < 0x7f ? c : '?');
+    }
+    wr_buf_add_char(out, '"');
+}

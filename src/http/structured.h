@@ -35,3 +35,6 @@ struct wr_sf_reader { /* { .rest = value } to begin */
 /* A key may come twice: the last one counts (RFC 9651 4.2.2). The slices point into the field's value. */
 enum wr_sf_status wr_sf_dictionary_next(struct wr_sf_reader *r, struct wr_sf_member *m) WR_MUST_USE;
 enum wr_sf_status wr_sf_list_next(struct wr_sf_reader *r, struct wr_sf_member *m) WR_MUST_USE;
+
+/* Appends a string (RFC 9651 3.3.3) with its quotes; what it can't hold becomes a question mark. */
+void wr_sf_write_string(struct wr_buf *out, struct wr_slice s);

@@ -1,18 +1,13 @@
 #include "http/target.h"
 
-#include <arpa/inet.h>
-
+#include "base/address.h"
+#include "base/uri.h"
 #include "http/octets.h"
 
 static bool is_ipv6(struct wr_slice s)
 {
-    char text[INET6_ADDRSTRLEN];
     unsigned char address[16];
-    if (s.len == 0 || s.len >= sizeof text)
-        return false;
-    memcpy(text, s.at, s.len);
-    text[s.len] = '\0';
-    return inet_pton(AF_INET6, text, address) == 1;
+    return s.len > 0 && memchr(s.at, ':', s.len) && wr_address_read(s, address);
 }
 
 static bool is_regname(struct wr_slice s)
@@ -21,7 +16,7 @@ static bool is_regname(struct wr_slice s)
         return false;
     const char *end = s.at + s.len, *percent = s.at;
     while ((percent = memchr(percent, '%', (size_t) (end - percent))) != NULL) {
-        if (end - percent < 3 || !wr_octet_is(percent[1], WR_OC_HEX) || !wr_octet_is(percent[2], WR_OC_HEX))
+        if (wr_percent_octet(wr_slice(percent, (size_t) (end - percent))) < 0)
             return false;
         percent += 3;
     }
@@ -180,27 +175,6 @@ struct wr_slice wr_target_on_host(struct wr_slice reference, struct wr_slice hos
     return on_host(reference, host, &absolute);
 }
 
-/* RFC 3986 5.2.4; path begins with '/'. to: room for path.len octets. */
-static struct wr_slice without_dots(struct wr_slice path, char *to)
-{
-    size_t n = 0;
-    for (size_t i = 0, end; i < path.len; i = end) {
-        for (end = i + 1; end < path.len && path.at[end] != '/';)
-            end++;
-        struct wr_slice segment = wr_slice(path.at + i + 1, end - i - 1);
-        bool up = wr_slice_eq(segment, WR_SLICE("..")), dots = up || wr_slice_eq(segment, WR_SLICE("."));
-        while (up && n > 0 && to[--n] != '/')
-            ;
-        if (!dots) {
-            memcpy(to + n, path.at + i, end - i);
-            n += end - i;
-        } else if (end == path.len) {
-            to[n++] = '/';
-        }
-    }
-    return wr_slice(to, n);
-}
-
 bool wr_target_resolve(const struct wr_head *base, struct wr_slice reference, struct wr_arena *arena, struct wr_slice *path,
                        struct wr_slice *query)
 {
@@ -220,7 +194,8 @@ bool wr_target_resolve(const struct wr_head *base, struct wr_slice reference, st
             dir--;
         whole = wr_arena_printf(arena, "%s%.*s%.*s", dir ? "" : "/", (int) dir, base->path.at, WR_SLICE_ARG(own));
     }
-    *path = without_dots(whole, wr_arena_alloc(arena, whole.len));
+    char *resolved = wr_arena_alloc(arena, whole.len);
+    *path = wr_slice(resolved, wr_path_resolve(resolved, whole, false));
     *query = rest;
     return true;
 }

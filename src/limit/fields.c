@@ -1,17 +1,6 @@
 /* RateLimit-Policy and RateLimit: lists of quoted policy names with parameters (RFC 9651 structured fields). */
+#include "http/structured.h"
 #include "limit/limit.h"
-
-/* sf-string (RFC 9651 3.3.3): printable ASCII, with '"' and '\' escaped. */
-static void write_string(struct wr_buf *out, const char *s)
-{
-    wr_buf_add_char(out, '"');
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            wr_buf_add_char(out, '\\');
-        wr_buf_add_char(out, *s >= 0x20 && *s < 0x7f ? *s : '?');
-    }
-    wr_buf_add_char(out, '"');
-}
 
 /* Whole seconds, rounded up: nobody is told to come back too early. */
 static int64_t seconds(struct wr_span d)
@@ -27,7 +16,7 @@ static bool open_item(const struct wr_limit_ask *ask, size_t i, bool *first, str
     if (!*first)
         wr_buf_add(out, ", ", 2);
     *first = false;
-    write_string(out, ask->limits[i]->name);
+    wr_sf_write_string(out, wr_slice_str(ask->limits[i]->name));
     return true;
 }
 

@@ -1,31 +1,13 @@
 #include "base/hash.h"
+#include "base/uri.h"
 #include "http/onward.h"
 #include "limit/limit.h"
-
-static int hex_digit(char c)
-{
-    c = wr_lower(c);
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* application/x-www-form-urlencoded, as origins read a query: %XX and '+'. A '%' that starts no escape stays. */
 static struct wr_slice decode(struct wr_slice s, struct wr_arena *arena)
 {
     char *out = wr_arena_alloc(arena, s.len);
-    size_t n = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        if (c == '+') {
-            c = ' ';
-        } else if (c == '%' && s.len - i > 2 && hex_digit(s.at[i + 1]) >= 0 && hex_digit(s.at[i + 2]) >= 0) {
-            c = (char) (hex_digit(s.at[i + 1]) * 16 + hex_digit(s.at[i + 2]));
-            i += 2;
-        }
-        out[n++] = c;
-    }
-    return wr_slice(out, n);
+    return wr_slice(out, wr_form_decode(out, s, NULL));
 }
 
 static struct wr_slice query_value(const struct wr_head *request, struct wr_slice name, struct wr_arena *arena)

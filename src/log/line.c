@@ -6,21 +6,9 @@
 
 #define STATUS_CLIENT_LEFT 499 /* no answer was sent: the number other proxies write too */
 
-static const char hex[] = "0123456789abcdef";
-
 static struct wr_slice cut(struct wr_slice s)
 {
     return s.len > WR_ACCESS_FIELD_MOST ? wr_slice(s.at, WR_ACCESS_FIELD_MOST) : s;
-}
-
-static void add_u64(struct wr_buf *out, uint64_t n)
-{
-    char digits[20];
-    size_t at = sizeof digits;
-    do
-        digits[--at] = (char) ('0' + n % 10);
-    while ((n /= 10) > 0);
-    wr_buf_add(out, digits + at, sizeof digits - at);
 }
 
 /* n with zeros before it, `width` digits. */
@@ -36,7 +24,7 @@ static void add_padded(struct wr_buf *out, uint64_t n, size_t width)
 static void add_seconds(struct wr_buf *out, struct wr_span span)
 {
     uint64_t us = span.us > 0 ? (uint64_t) span.us : 0;
-    add_u64(out, us / WR_US_PER_S);
+    wr_buf_add_u64(out, us / WR_US_PER_S);
     wr_buf_add_char(out, '.');
     add_padded(out, us % WR_US_PER_S, 6);
 }
@@ -90,7 +78,7 @@ static void add_plain(struct wr_buf *out, struct wr_slice s, enum plain where)
         if (i == s.len)
             return;
         const unsigned char c = (unsigned char) s.at[i];
-        const char escaped[] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
+        const char escaped[] = { '\\', 'x', WR_HEX_DIGITS[c >> 4], WR_HEX_DIGITS[c & 15] };
         wr_buf_add(out, escaped, sizeof escaped);
     }
 }
@@ -135,7 +123,7 @@ static void add_request_line(struct wr_buf *out, const struct wr_access_line *l)
     wr_buf_add_char(out, ' ');
     add_plain(out, l->target, PLAIN_BARE);
     wr_buf_add_str(out, " HTTP/1.");
-    add_u64(out, l->minor == 0 ? 0 : 1);
+    wr_buf_add_char(out, l->minor == 0 ? '0' : '1');
 }
 
 static void write_combined(const struct wr_access_line *l, struct wr_buf *out)
@@ -147,9 +135,9 @@ static void write_combined(const struct wr_access_line *l, struct wr_buf *out)
     wr_buf_add_str(out, "] \"");
     add_request_line(out, l);
     wr_buf_add_str(out, "\" ");
-    add_u64(out, (uint64_t) (l->status ? l->status : STATUS_CLIENT_LEFT));
+    wr_buf_add_u64(out, (uint64_t) (l->status ? l->status : STATUS_CLIENT_LEFT));
     wr_buf_add_char(out, ' ');
-    add_u64(out, l->sent);
+    wr_buf_add_u64(out, l->sent);
     add_quoted(out, " ", l->referer);
     add_quoted(out, " ", l->user_agent);
     add_named(out, " cache=", wr_slice_str(l->cache));
@@ -161,7 +149,7 @@ static void write_combined(const struct wr_access_line *l, struct wr_buf *out)
     else
         add_seconds(out, l->first);
     wr_buf_add_str(out, " received=");
-    add_u64(out, l->received);
+    wr_buf_add_u64(out, l->received);
     add_quoted(out, " host=", l->host);
     add_quoted(out, " route=", l->route);
     add_named(out, " server=", l->server);
@@ -191,7 +179,7 @@ static void add_text(struct wr_buf *out, const char *name, struct wr_slice s)
 static void add_number(struct wr_buf *out, const char *name, uint64_t n)
 {
     add_member(out, name);
-    add_u64(out, n);
+    wr_buf_add_u64(out, n);
 }
 
 static void write_iso_time(struct wr_buf *out, const struct tm *tm)

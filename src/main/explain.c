@@ -1,6 +1,5 @@
 #include "main/explain.h"
 
-#include <arpa/inet.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -67,13 +66,11 @@ static bool parse_request(struct explanation *e, const struct wr_buf *text)
 
 static bool parse_client(struct explanation *e, const char *address)
 {
-    unsigned char *octets = e->address;
-    memcpy(octets, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
-    if (inet_pton(AF_INET, address, octets + 12) != 1 && inet_pton(AF_INET6, address, octets) != 1) {
+    if (!wr_address_read(wr_slice_str(address), e->address)) {
         fprintf(stderr, "%s is not an IP address\n", address);
         return false;
     }
-    wr_cidr_client(octets, e->client);
+    wr_cidr_client(e->address, e->client);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "log/log.h"
 #include "net/names.h"
 
@@ -177,8 +178,7 @@ static void describe(const struct sockaddr_storage *from, struct wr_accepted *co
         conn->port = ntohs(in6->sin6_port);
     } else if (from->ss_family == AF_INET) {
         const struct sockaddr_in *in = (const struct sockaddr_in *) from;
-        memcpy(conn->addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
-        memcpy(conn->addr + 12, &in->sin_addr, 4);
+        wr_address_map(&in->sin_addr, conn->addr);
         conn->port = ntohs(in->sin_port);
     } else {
         conn->local = true;

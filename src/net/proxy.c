@@ -1,35 +1,17 @@
 #include "net/proxy.h"
 
-#include <arpa/inet.h>
+#include "base/address.h"
 
 #define V1_MAX 107 /* octets of a version 1 header, CR LF included */
 #define V2_HEAD 16
 
 static const char v2_signature[12] = "\r\n\r\n\0\r\nQUIT\n";
 
-static void map_v4(const void *v4, unsigned char addr[16])
-{
-    memcpy(addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
-    memcpy(addr + 12, v4, 4);
-}
-
 /* --- version 1 --- */
 
 static bool parse_address(struct wr_slice s, bool v4, unsigned char addr[16])
 {
-    char text[INET6_ADDRSTRLEN];
-    unsigned char raw[16];
-    if (s.len == 0 || s.len >= sizeof text)
-        return false;
-    memcpy(text, s.at, s.len);
-    text[s.len] = '\0';
-    if (inet_pton(v4 ? AF_INET : AF_INET6, text, raw) != 1)
-        return false;
-    if (v4)
-        map_v4(raw, addr);
-    else
-        memcpy(addr, raw, 16);
-    return true;
+    return s.len > 0 && (memchr(s.at, ':', s.len) == NULL) == v4 && wr_address_read(s, addr);
 }
 
 /* "PROXY TCP4 source destination sport dport" without the CR LF. */
@@ -81,7 +63,7 @@ static void read_v2_client(unsigned family, unsigned transport, const unsigned c
         return;
     const unsigned char *port = at + (family == INET ? 8 : 32);
     if (family == INET)
-        map_v4(at, out->addr);
+        wr_address_map(at, out->addr);
     else
         memcpy(out->addr, at, 16);
     out->port = (uint16_t) (port[0] << 8 | port[1]);

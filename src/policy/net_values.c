@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/uri.h"
 #include "policy/address.h"
 #include "policy/reader.h"
 
@@ -116,30 +117,14 @@ void wr_read_purgers(struct wr_reader *r, const struct wr_option *o, const struc
     p->purgers = read_blocks(r, o, node, &p->purger_count);
 }
 
-static int hex_digit(char c)
-{
-    c = wr_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Percent-decoded into the policy's arena. NULL: broken, or it would hold a NUL. */
 static char *decode(struct wr_reader *r, struct wr_slice s)
 {
-    char *out = wr_arena_alloc(r->arena, s.len + 1), *to = out;
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.at[i] != '%') {
-            *to++ = s.at[i];
-            continue;
-        }
-        bool whole = s.len - i > 2;
-        int high = whole ? hex_digit(s.at[i + 1]) : -1, low = whole ? hex_digit(s.at[i + 2]) : -1;
-        if (high < 0 || low < 0 || (high == 0 && low == 0))
-            return NULL;
-        *to++ = (char) (high << 4 | low);
-        i += 2;
-    }
-    *to = '\0';
-    return out;
+    char *out = wr_arena_alloc(r->arena, s.len + 1);
+    bool broken;
+    size_t len = wr_percent_decode(out, s, &broken);
+    out[len] = '\0';
+    return broken || strlen(out) < len ? NULL : out;
 }
 
 /* "user:password" or "user" or ":password". */

@@ -5,6 +5,7 @@
  * whoever keeps state per origin or limit finds it by `index`, or by name across reloads. */
 #pragma once
 
+#include "base/address.h"
 #include "base/units.h"
 #include "base/words.h"
 #include "http/head.h"
@@ -285,9 +286,6 @@ const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slic
 bool wr_cidr_has(const struct wr_cidr *blocks, size_t count, const unsigned char addr[16]);
 /* Parses "10.0.0.0/8", "::1", ...: NULL or a reason. */
 const char *wr_cidr_parse(struct wr_slice s, struct wr_cidr *out);
-#define WR_ADDRESS_TEXT 46
-/* The address as text, NUL-ended (IPv4 mapped: as IPv4). Thread: any. */
-void wr_address_text(const unsigned char addr[16], char out[WR_ADDRESS_TEXT]);
 /* The address as text, NUL-ended; an IPv6 address as the /64 it lies in, because a client owns at least that much. */
 #define WR_CIDR_TEXT 50
 void wr_cidr_client(const unsigned char addr[16], char out[WR_CIDR_TEXT]);

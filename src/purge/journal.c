@@ -19,21 +19,6 @@ void wr_purges_share(struct wr_purges *p, const struct wr_policy_redis *redis, c
 
 /* --- one entry --- */
 
-static bool hash_of_hex(struct wr_slice hex, struct wr_hash *out)
-{
-    uint64_t half[2] = { 0, 0 };
-    if (hex.len != WR_HASH_HEX)
-        return false;
-    for (size_t i = 0; i < WR_HASH_HEX; i++) {
-        const char *digits = "0123456789abcdef", *at = hex.at[i] ? strchr(digits, hex.at[i]) : NULL;
-        if (at == NULL)
-            return false;
-        half[i / 16] = half[i / 16] << 4 | (uint64_t) (at - digits);
-    }
-    *out = (struct wr_hash){ .hi = half[0], .lo = half[1] };
-    return true;
-}
-
 bool wr_journal_entry(const struct wr_reply *reply, struct wr_instant *at, struct wr_purge_entry *out, struct wr_purge *purge)
 {
     const struct wr_reply *fields = wr_reply_at(reply, 1);
@@ -54,9 +39,9 @@ bool wr_journal_entry(const struct wr_reply *reply, struct wr_instant *at, struc
             out->name = value;
         else if (wr_slice_eq(name, WR_SLICE("soft")))
             out->soft = wr_slice_eq(value, WR_SLICE("1"));
-        else if (wr_slice_eq(name, WR_SLICE("hash")) && value.len && !hash_of_hex(value, &purge->primary))
+        else if (wr_slice_eq(name, WR_SLICE("hash")) && value.len && !wr_hash_read(value, &purge->primary))
             return false;
-        else if (wr_slice_eq(name, WR_SLICE("other")) && value.len && !hash_of_hex(value, &purge->other))
+        else if (wr_slice_eq(name, WR_SLICE("other")) && value.len && !wr_hash_read(value, &purge->other))
             return false;
     }
     purge->name = out->name;

@@ -122,19 +122,6 @@ void wr_keys_nodes(struct wr_buf *out, const struct wr_policy_redis *p)
     wr_buf_printf(out, "%s:%s:nodes", p->namespace_, p->keyspace);
 }
 
-static bool read_hex(const char *at, uint64_t *out)
-{
-    uint64_t n = 0;
-    for (int i = 0; i < WR_HASH_HEX / 2; i++) {
-        char c = at[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-            return false;
-        n = n << 4 | (uint64_t) (c <= '9' ? c - '0' : c - 'a' + 10);
-    }
-    *out = n;
-    return true;
-}
-
 bool wr_keys_cache_hash(const struct wr_policy_redis *p, struct wr_slice key, struct wr_hash *hash)
 {
     struct wr_buf prefix = { 0 };
@@ -144,5 +131,5 @@ bool wr_keys_cache_hash(const struct wr_policy_redis *p, struct wr_slice key, st
     const char *open = ours ? memchr(key.at, '{', key.len) : NULL;
     if (open == NULL || (size_t) (key.at + key.len - open) != WR_HASH_HEX + 2 || open[WR_HASH_HEX + 1] != '}')
         return false;
-    return read_hex(open + 1, &hash->hi) && read_hex(open + 1 + WR_HASH_HEX / 2, &hash->lo);
+    return wr_hash_read(wr_slice(open + 1, WR_HASH_HEX), hash);
 }

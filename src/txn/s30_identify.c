@@ -1,7 +1,5 @@
 /* IDENTIFY: who asks. The peer's address, or, if the peer is a trusted proxy, what X-Forwarded-For or Forwarded says:
  * the rightmost address that is not itself a trusted proxy's. */
-#include <arpa/inet.h>
-
 #include "base/rand.h"
 #include "http/forwarded.h"
 #include "http/target.h"
@@ -15,7 +13,6 @@ static bool trusted(const struct wr_txn *t, const unsigned char addr[16])
 
 static bool parse_addr(struct wr_slice s, unsigned char out[16])
 {
-    char text[64];
     s = wr_slice_trim(s);
     if (s.len > 0 && s.at[0] == '[') {
         const char *end = memchr(s.at, ']', s.len);
@@ -27,14 +24,7 @@ static bool parse_addr(struct wr_slice s, unsigned char out[16])
         if (colon && memchr(colon + 1, ':', s.len - (size_t) (colon + 1 - s.at)) == NULL)
             s.len = (size_t) (colon - s.at); /* 192.0.2.1:4711 */
     }
-    if (s.len == 0 || s.len >= sizeof text)
-        return false;
-    memcpy(text, s.at, s.len);
-    text[s.len] = '\0';
-    if (inet_pton(AF_INET6, text, out) == 1)
-        return true;
-    memcpy(out, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
-    return inet_pton(AF_INET, text, out + 12) == 1;
+    return wr_address_read(s, out);
 }
 
 /* The first of a list: what the client gave the first proxy. */
