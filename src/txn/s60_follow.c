@@ -25,16 +25,18 @@ static enum wr_txn_stage learn_marker(struct wr_txn *t, struct wr_object *marker
 }
 
 /* What isn't fresh, or not fresh enough for it: may it have that because it takes part in the fetch (RFC 9111 4)? What has come
- * since it asked is as good as validated for it. What was fresh when it was sent and is still coming is not yet out of the store: it goes
- * to whoever asks for nothing newer, however slow it is. */
-static bool shares(const struct wr_txn *t, const struct wr_object *o)
+ * since it asked is as good as validated for it, also where another node has fetched it and it comes out of Redis. What was fresh when
+ * it was sent and is still coming from the origin is not yet out of the store: it goes to whoever asks for nothing newer, however slow
+ * it is. */
+static bool shares(const struct wr_txn *t, const struct wr_news *news)
 {
     const struct wr_request_rules *r = &t->rules;
+    const struct wr_object *o = news->object;
     bool asks_for_newer = r->revalidate || r->max_age.us >= 0 || r->min_fresh.us >= 0;
     if (!wr_rules_collapses(o))
         return false;
     return !wr_time_before(o->meta.response_time, t->started) ||
-           (!asks_for_newer && wr_rules_sent_fresh(o) && wr_flow_state(o->flow) == WR_FLOW_ARRIVING);
+           (!news->from_store && !asks_for_newer && wr_rules_sent_fresh(o) && wr_flow_state(o->flow) == WR_FLOW_ARRIVING);
 }
 
 /* May it have what was fetched for somebody else? What it could have from the store, and what it has a share in. */
@@ -52,17 +54,18 @@ static bool suits(const struct wr_txn *t, const struct wr_news *news)
     case WR_REUSE_NOT: /* not meant for whom it knows by name */
         return false;
     case WR_REUSE_VALIDATE:
-        return shares(t, o);
+        return shares(t, news);
     default:
         return true;
     }
 }
 
 /* Out of Redis: stored there before it asked, or while it waited for another node's fetch, in which it then has a share. */
-static enum wr_txn_stage take_stored(struct wr_txn *t, struct wr_object *object)
+static enum wr_txn_stage take_stored(struct wr_txn *t, const struct wr_news *news)
 {
+    struct wr_object *object = wr_object_ref(news->object);
     bool waited_for = wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, 1.0) == WR_REUSE_VALIDATE &&
-                      wr_rules_collapses(object) && !wr_time_before(object->meta.response_time, t->started);
+                      shares(t, news);
     wr_audience_leave(&t->audience);
     if (!waited_for)
         return wr_txn_consider(t, object, object != t->copy); /* Redis wasn't there to confirm the copy in memory */
@@ -83,7 +86,7 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
     if (!fits(t, news))
         return learn_marker(t, news->marker);
     if (news->from_store)
-        return take_stored(t, wr_object_ref(news->object));
+        return take_stored(t, news);
     if (!suits(t, news)) {
         wr_audience_leave(&t->audience);
         t->detail = "NOT_SHAREABLE";

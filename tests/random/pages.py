@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
-from rig.answer import Answer
+from rig.answer import Answer, holds
 from rig.origin import Origin
 
 NEVER = float("inf")
@@ -229,7 +229,7 @@ class PagesOrigin(Origin):
             fetch.status = 503
             return Answer(503, body=b"not now")
         making = page.making * (0.5 + draw)
-        if page.etag and etag in request.fields.get("If-None-Match", ""):
+        if page.etag and holds(request, etag):
             fetch.status = 304
             return Answer(304, fields, delay=making)
         body = content(page.url + fetch.lang, fetch.version, page.pieces)

@@ -17,7 +17,7 @@ from email.utils import formatdate
 import world
 import may_ask
 from may_ask import ERROR, OWN, SHARED, Fetch
-from rig.answer import Answer
+from rig.answer import Answer, holds
 from rig.client import Connection
 from rig.origin import Origin
 from rig.wire import WireError
@@ -90,7 +90,7 @@ class MoodyOrigin(Origin):
 
     def _usual(self, page, request, draw):
         fields = page.usual(self._rng)
-        if page.etag and '"same"' in request.fields.get("If-None-Match", ""):
+        if page.etag and holds(request, '"same"'):
             return Answer(304, fields, delay=page.making * draw)
         return Answer(200, fields, b"the page", delay=page.making * (0.5 + draw / 2))
 

@@ -5,7 +5,7 @@ import hashlib
 import itertools
 from email.utils import formatdate
 
-from rig.answer import Answer
+from rig.answer import Answer, holds
 
 
 class Habit:
@@ -50,8 +50,7 @@ class Habit:
         else:
             body = b"<p>the same for all, under %s</p>" % request.path.encode()
         fields = list(self.fields(request, user, session or self.secret(), body))
-        tag = dict(fields).get("ETag")
-        if tag and tag in request.fields.get("If-None-Match", ""):
+        if holds(request, dict(fields).get("ETag")):
             return Answer(304, fields)
         return Answer(200, [("Content-Type", "text/html; charset=utf-8"), *fields], body)
 

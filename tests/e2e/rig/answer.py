@@ -44,3 +44,8 @@ class Answer:
         if self.framing == "close" or not self.keep:
             fields.pairs.append(("Connection", "close"))
         return f"{self.version} {self.status} {self.reason}\r\n".encode() + fields.encode() + b"\r\n"
+
+
+def holds(request, etag):
+    """Does whoever asks hold this already (If-None-Match), so that 304 will do? etag: None for what has none."""
+    return etag is not None and etag in request.fields.get("If-None-Match", "")
