@@ -26,8 +26,7 @@ enum wr_txn_stage wr_txn_limit_enter(struct wr_txn *t)
     char *text = wr_arena_alloc(&t->arena, WR_CIDR_TEXT);
     wr_cidr_client(t->client_addr, text);
     struct wr_slice client = wr_slice_str(text);
-    t->ask.count = route->limit_count;
-    t->ask.done = on_done;
+    t->ask = (struct wr_limit_ask){ .done = on_done, .count = route->limit_count };
     for (size_t i = 0; i < route->limit_count; i++) {
         t->ask.limits[i] = route->limits[i];
         t->ask.identities[i] = wr_limit_identity(route->limits[i], &t->head, client, &t->arena);

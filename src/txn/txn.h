@@ -61,8 +61,7 @@ struct wr_txn {
     struct wr_txn_purges *purges; /* of a PURGE; in the arena */
 
     /* LIMIT */
-    enum wr_limit_state limit;
-    struct wr_limit_ask ask;     /* its verdicts are there with PASSED and REFUSED */
+    enum wr_limit_state limit;   /* and `ask`, below */
 
     /* LOOKUP, FOLLOW */
     struct wr_request_rules rules;
@@ -115,14 +114,15 @@ struct wr_txn {
     struct wr_txn *next_spare;
     struct wr_corpse corpse;
 
-    /* What stands from here on stays between two transactions and isn't zeroed: warm memory that is emptied, and what READ sets
-     * before anybody reads it. */
+    /* What stands from here on stays between two transactions and isn't zeroed: warm memory that is emptied; what READ sets before
+     * anybody reads it; and `ask`, which is large and has a reset of its own. */
     struct wr_arena arena;
     struct wr_buf out;           /* what of the head is written per request */
     struct wr_buf frame;         /* chunk-size line, part header, end */
     struct wr_parse parse;
     struct wr_head head;         /* the request; from then on `fields` are as many as it says */
     struct wr_field fields[WR_MAX_FIELDS];
+    struct wr_limit_ask ask;     /* zeroed by LIMIT where a route has limits; its verdicts are there with PASSED and REFUSED */
 };
 
 /* --- stages --- */
