@@ -66,6 +66,7 @@ static bool ask_origin(struct wr_txn *t)
     t->audience.told = wr_txn_on_told;
     t->audience.interim = NULL;
     wr_flight_alone(&t->audience, &order);
+    t->rest_last = true;
     return true;
 }
 
@@ -122,7 +123,10 @@ bool wr_txn_ask_rest(struct wr_txn *t)
     t->reader.until = until;
     wr_audience_leave(&t->audience);
     wr_timer_clear(&t->conn->timer);
-    t->rest_asked = t->rest == NULL && (ask_redis(t) || ask_origin(t));
+    bool reread = t->rest != NULL; /* and that has broken off as well */
+    wr_object_unref(t->rest);
+    t->rest = NULL;
+    t->rest_asked = !t->rest_last && ((!reread && ask_redis(t)) || ask_origin(t));
     return t->rest_asked;
 }
 

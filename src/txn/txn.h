@@ -101,6 +101,7 @@ struct wr_txn {
         struct wr_object *rest;      /* where the content goes on, when its flow has left this one behind or broken off; or NULL */
         struct wr_txn_reread *reread; /* Redis is asked for it; in the arena; or NULL */
         bool rest_asked;             /* who is to bring it hasn't said yet */
+    bool rest_last;              /* the origin has been asked: there is nobody else */
         enum wr_err rest_why;        /* why it is asked for, and the answer is cut if nobody has it */
         uint64_t rest_from;          /* what offset in the content its flow begins at */
         uint64_t left;               /* octets of content still to send of this part; UINT64_MAX: until the end */
