@@ -14,7 +14,9 @@ sys.path.insert(0, str(TREE / "tests" / "random"))
 
 import fleet  # noqa: E402
 import may_ask  # noqa: E402
+import may_return  # noqa: E402
 import may_see  # noqa: E402
+import pages  # noqa: E402
 import steadiness  # noqa: E402
 import visitors  # noqa: E402
 import world  # noqa: E402
@@ -138,3 +140,48 @@ def fetch(asked, began, done, kind=SHARED, lifetime=60.0, **more):
 def test_what_may_be_asked(fetches, fault):
     found = may_ask.excess(fetches, silent_after=0.5)
     assert (fault in found[0][1]) if fault else not found, found
+
+
+def judged(gets=(), fetches=(), mishaps=(), changes=(), **page):
+    """The kinds of what may_return finds. page: what it is like; the others: what the history's things are like, without the page."""
+    rules = {"grace": 0, "stale_if_error": 0, "lock_timeout": 0.6}
+    it = pages.Page(random.Random(1), "one.example", "/a/1", rules)
+    plain = {"lifetime": 60, "making": 1.0, "large": False, "pieces": 1, "tags": ["t"], "vary": False, "etag": False, "moody": False}
+    vars(it).update({**plain, **page})
+    history = pages.History([it])
+    history.gets = [pages.Get(**{"node": "edge-0", "page": it, "lang": "", "method": "GET", **get}) for get in gets]
+    history.fetches = [pages.Fetch(**{"page": it, "lang": "", "method": "GET", "version": 1, "via": "edge-0", **fetch})
+                       for fetch in fetches]
+    history.mishaps = [pages.Mishap(kind, frozenset(["edge-0"]), effect, began, done) for kind, effect, began, done in mishaps]
+    history.changes = [pages.Change(**change) for change in changes]
+    judge = may_return.Judge(history, staleness=1.0, lock_ttl=1.0, lag=0.2, limit=10)
+    return {kind for kind, _, _ in judge.violations()}
+
+
+CUT = {"sent": 50.0, "done": 50.2, "status": 200, "version": 1, "fault": "cut"}
+LATER = {"sent": 54.0, "done": 54.1, "status": 200, "version": 1}
+EVICTS = [("Redis evicts", pages.Effect.FORGETS, 49.0, 55.0)]
+DE, FR = {"lang": "de", "began": 50.0, "done": 51.0}, {"lang": "fr", "began": 50.7, "done": 51.7}
+PURGED = {"kind": "tag", "name": "t", "soft": True, "node": "edge-1", "began": 50.0, "done": 50.1, "status": 200, "told": 2, "live": 2}
+
+
+@pytest.mark.rig
+@pytest.mark.parametrize("case, fault", [
+    # a content that lay in pieces in Redis
+    (dict(gets=[CUT], mishaps=EVICTS, pieces=300), None),
+    (dict(gets=[CUT], mishaps=EVICTS, pieces=300, etag=True), "an answer is missing"),
+    (dict(gets=[CUT], mishaps=EVICTS, pieces=300, etag=True, replaced={1: 49.5}), None),            # the origin has another by now
+    (dict(gets=[CUT], mishaps=EVICTS, pieces=20), "an answer is missing"),                          # it lay in one
+    (dict(gets=[CUT], pieces=300), "an answer is missing"),
+    (dict(gets=[{**CUT, "version": 0}], mishaps=EVICTS, pieces=300), "an answer is missing"),       # not even a head
+    # variants of which nobody knew
+    (dict(fetches=[DE, FR, {**FR, "began": 50.9}], vary=True), None),
+    (dict(fetches=[{**DE, "began": 48.0, "done": 49.0}, DE, FR, {**FR, "began": 50.9}], vary=True), "two fetches at a time"),
+    (dict(fetches=[{**DE, "began": 48.0, "done": 49.0}, DE, FR, {**FR, "began": 50.9}], vary=True, mishaps=EVICTS), None),
+    # a soft purge, and what was fetched since
+    (dict(gets=[LATER], fetches=[{"began": 50.5, "done": 51.0, "version": 2}], replaced={1: 49.9}, changes=[PURGED]),
+     "older than a soft purge"),
+    (dict(gets=[LATER], replaced={1: 49.9}, changes=[PURGED]), None),
+])
+def test_what_a_fleet_may_return(case, fault):
+    assert judged(**case) == ({fault} if fault else set())
