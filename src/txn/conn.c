@@ -153,13 +153,12 @@ static void become_idle(struct wr_conn *c)
     }
 }
 
-static void start_txn(struct wr_conn *c)
+void wr_conn_begin(struct wr_conn *c)
 {
     c->state = WR_CONN_BUSY;
     c->requests++;
     c->partial = false;
     wr_timer_clear(&c->timer);
-    wr_txn_start(c);
 }
 
 /* false: the connection has ended, or the header has not come whole. */
@@ -201,8 +200,8 @@ static void look_for_heads(struct wr_conn *c)
     if (c->wants_proxy && !proxy_done(c))
         return;
     c->looking = true;
-    while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->pending.len == 0 && c->to > c->from && wr_txn_head_ready(c))
-        start_txn(c);
+    while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->pending.len == 0 && c->to > c->from && wr_txn_start(c))
+        ;
     c->looking = false;
     if (c->eof || draining(c))
         send_staged(c);

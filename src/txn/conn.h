@@ -82,6 +82,8 @@ void wr_conn_put_staged(struct wr_conn *c, struct wr_slice octets);
 /* --- for the transaction --- */
 struct wr_slice wr_conn_input(struct wr_conn *c);
 void wr_conn_eat(struct wr_conn *c, size_t octets);
+/* A request has been read: until wr_conn_next() the connection is its transaction's. */
+void wr_conn_begin(struct wr_conn *c);
 /* Read on: more of the request's body is wanted (or not). */
 void wr_conn_want_read(struct wr_conn *c, bool on);
 /* Sends; what the socket took, or -1: the client has gone. Less than all: the transaction is woken when there is room. Small

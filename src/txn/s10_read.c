@@ -1,4 +1,4 @@
-/* READ: the head is whole. Refuse what must not be guessed at, and set the body going. */
+/* READ: parse the head, once it is whole. Refuse what must not be guessed at, and set the body going. */
 #include "http/serialise.h"
 #include "stats/stats.h"
 #include "txn/txn.h"
@@ -110,9 +110,26 @@ static enum wr_txn_stage refuse_body(struct wr_txn *t, enum wr_err err, const ch
     return wr_txn_refuse(t, err, why);
 }
 
+/* How far the end of the head has been looked for, the connection remembers. */
+static enum wr_parse_status parse(struct wr_txn *t)
+{
+    struct wr_conn *c = t->conn;
+    const struct wr_policy *policy = t->tenure->policy;
+    const struct wr_parse_limits limits = { policy->max_target, policy->max_head };
+    struct wr_slice in = wr_conn_input(c);
+    t->parse = (struct wr_parse){ .scanned = c->scanned };
+    enum wr_parse_status status = wr_parse_request(&t->parse, in.at, in.len, &limits, t->fields, &t->head);
+    if (status == WR_PARSE_MORE)
+        c->scanned = t->parse.scanned;
+    return status;
+}
+
 enum wr_txn_stage wr_txn_read_enter(struct wr_txn *t)
 {
     struct wr_conn *c = t->conn;
+    if (parse(t) == WR_PARSE_MORE)
+        return WR_TXN_UNREAD;
+    wr_conn_begin(c);
     WR_COUNT(requests);
     if (t->parse.err != WR_OK) {
         WR_COUNT(bad_requests);

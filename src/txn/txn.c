@@ -79,6 +79,14 @@ static void disarm(struct wr_txn *t)
     wr_object_unref(t->copy);
 }
 
+static void put_by(struct wr_txn *t)
+{
+    struct wr_worker *w = t->worker;
+    t->next_spare = w->spare_txns;
+    w->spare_txns = t;
+    w->spare_txn_count++;
+}
+
 /* So that it can carry another request, which reads nothing of this one. */
 static void reset(struct wr_txn *t)
 {
@@ -96,9 +104,16 @@ static void recycle(struct wr_txn *t)
         return;
     }
     reset(t);
-    t->next_spare = w->spare_txns;
-    w->spare_txns = t;
-    w->spare_txn_count++;
+    t->worker = w;
+    put_by(t);
+}
+
+/* READ has parsed, and nothing else has happened. */
+static void give_back(struct wr_txn *t)
+{
+    t->conn->txn = NULL;
+    wr_tenure_unref(t->tenure);
+    put_by(t);
 }
 
 static void bury(struct wr_corpse *corpse)
@@ -145,7 +160,8 @@ void wr_txn_free_spare(struct wr_txn *t)
 
 /* --- the driver --- */
 
-static void drive(struct wr_txn *t, enum wr_txn_stage next)
+/* Gives what the last stage has returned: WAIT, DONE or UNREAD. But for WAIT the transaction is gone. */
+static enum wr_txn_stage drive(struct wr_txn *t, enum wr_txn_stage next)
 {
     WR_CHECK(t->magic == WR_TXN_MAGIC && !t->running && !t->over);
     t->running = true;
@@ -154,10 +170,15 @@ static void drive(struct wr_txn *t, enum wr_txn_stage next)
         next = steps[next].enter(t);
     }
     t->running = false;
+    if (next == WR_TXN_UNREAD) {
+        give_back(t);
+        return next;
+    }
     if (t->conn == NULL && next != WR_TXN_DONE)
         wr_txn_log_enter(t);
     if (t->conn == NULL || next == WR_TXN_DONE)
         txn_end(t);
+    return next;
 }
 
 static void resume(struct wr_txn *t)
@@ -183,22 +204,9 @@ void wr_txn_unpark(struct wr_txn *t)
 
 /* --- from the connection --- */
 
-bool wr_txn_head_ready(struct wr_conn *c)
+bool wr_txn_start(struct wr_conn *c)
 {
-    struct wr_txn *t = spare(c->worker);
-    const struct wr_policy *policy = c->worker->tenure->policy;
-    struct wr_slice in = wr_conn_input(c);
-    const struct wr_parse_limits limits = { policy->max_target, policy->max_head };
-    t->parse = (struct wr_parse){ .scanned = c->scanned };
-    if (wr_parse_request(&t->parse, in.at, in.len, &limits, t->fields, &t->head) != WR_PARSE_MORE)
-        return true;
-    c->scanned = t->parse.scanned;
-    return false;
-}
-
-void wr_txn_start(struct wr_conn *c)
-{
-    drive(txn_take(c), WR_TXN_READ);
+    return drive(txn_take(c), WR_TXN_READ) != WR_TXN_UNREAD;
 }
 
 void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why)

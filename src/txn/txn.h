@@ -18,6 +18,7 @@ enum wr_txn_stage {
 #undef X
     WR_TXN_WAIT, /* something has been started that will wake it */
     WR_TXN_DONE,
+    WR_TXN_UNREAD, /* READ: the head isn't whole, so there is no request yet */
 };
 
 enum wr_limit_state { WR_LIMIT_NONE, WR_LIMIT_PENDING, WR_LIMIT_PASSED, WR_LIMIT_REFUSED };
@@ -134,9 +135,9 @@ struct wr_txn {
 #undef X
 
 /* --- txn.c: the driver and its outside --- */
-/* Is a whole head (or a broken one) in the connection's buffer? Keeps what it parsed for wr_txn_start(). */
-bool wr_txn_head_ready(struct wr_conn *c);
-void wr_txn_start(struct wr_conn *c);
+/* Begins with what is in the connection's buffer. false: no whole head (nor a broken one) is, and nothing has begun. The transaction
+ * may have ended before this returns. */
+bool wr_txn_start(struct wr_conn *c);
 /* A refusal without a request: 408, 503. */
 void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why);
 /* Frees one of the worker's pool. */
