@@ -2,26 +2,25 @@
 
 #include <stdlib.h>
 
-#include "txn/txn.h"
-
-#define CONNS_MOST 16            /* then they are worked on: answers shouldn't wait long for others, nor leave the caches */
+#define MEMBERS_MOST 16            /* then they are worked on: answers shouldn't wait long for others, nor leave the caches */
 #define ANSWER_MOST (8 * 1024)   /* larger ones aren't copied */
 #define OCTETS_MOST (64 * 1024)
 #define SHARES_MOST 64
 
-/* A run of staged octets for one connection. */
+/* A run of staged octets for one member. */
 struct share {
-    struct wr_conn *conn;
+    struct wr_batch_member *member;
     size_t end; /* behind its last octet */
 };
 
 struct wr_batch {
     struct wr_loop *loop;
     struct wr_note note; /* the turn is about to end */
-    TAILQ_HEAD(, wr_conn) conns;
+    struct wr_memory *memory; /* or NULL */
+    TAILQ_HEAD(, wr_batch_member) members;
     unsigned count;
     enum { WAITS, LOOKS, ENDS } stage; /* but for WAITS a flush is to come */
-    struct wr_txn *parked[CONNS_MOST];
+    struct wr_batch_parking *parked[MEMBERS_MOST];
     unsigned parked_count;
     struct wr_buf octets;
     struct share shares[SHARES_MOST];
@@ -33,20 +32,20 @@ static void unpark(struct wr_batch *b)
 {
     for (unsigned i = 0; i < b->parked_count; i++)
         if (b->parked[i])
-            wr_memory_ahead(b->parked[i]->worker->shared->memory, b->parked[i]->key.hash);
+            wr_memory_ahead(b->memory, b->parked[i]->key);
     for (unsigned i = 0; i < b->parked_count; i++)
         if (b->parked[i])
-            wr_txn_unpark(b->parked[i]);
+            b->parked[i]->go_on(b->parked[i]);
     b->parked_count = 0;
 }
 
 static void work(struct wr_batch *b)
 {
-    struct wr_conn *c;
+    struct wr_batch_member *m;
     b->stage = LOOKS;
-    while ((c = TAILQ_FIRST(&b->conns)) != NULL) {
-        wr_batch_remove(b, c);
-        wr_conn_look(c);
+    while ((m = TAILQ_FIRST(&b->members)) != NULL) {
+        wr_batch_remove(b, m);
+        m->look(m);
     }
     b->stage = ENDS;
     unpark(b);
@@ -63,7 +62,8 @@ struct wr_batch *wr_batch_new(struct wr_worker *worker)
 {
     struct wr_batch *b = calloc(1, sizeof *b);
     WR_CHECK(b != NULL);
-    TAILQ_INIT(&b->conns);
+    b->memory = worker->shared->memory;
+    TAILQ_INIT(&b->members);
     b->loop = &worker->loop;
     wr_note_init(&b->note, b->loop, on_note);
     return b;
@@ -76,64 +76,79 @@ void wr_batch_free(struct wr_batch *b)
     free(b);
 }
 
-void wr_batch_add(struct wr_batch *b, struct wr_conn *c)
+void wr_batch_add(struct wr_batch *b, struct wr_batch_member *m)
 {
-    if (c->in_batch)
+    if (m->queued)
         return;
-    c->in_batch = true;
-    TAILQ_INSERT_TAIL(&b->conns, c, in_turn);
+    m->queued = true;
+    TAILQ_INSERT_TAIL(&b->members, m, in_turn);
     if (++b->count == 1) {
         wr_note_post(&b->note);
-    } else if (b->count == CONNS_MOST) {
+    } else if (b->count == MEMBERS_MOST) {
         wr_loop_tick(b->loop);
         work(b);
     }
 }
 
-void wr_batch_remove(struct wr_batch *b, struct wr_conn *c)
+void wr_batch_remove(struct wr_batch *b, struct wr_batch_member *m)
 {
-    if (!c->in_batch)
+    if (!m->queued)
         return;
-    c->in_batch = false;
-    TAILQ_REMOVE(&b->conns, c, in_turn);
+    m->queued = false;
+    TAILQ_REMOVE(&b->members, m, in_turn);
     b->count--;
 }
 
-bool wr_batch_park(struct wr_batch *b, struct wr_txn *t)
+bool wr_batch_park(struct wr_batch *b, struct wr_batch_parking *p)
 {
-    bool others = b->parked_count > 0 || !TAILQ_EMPTY(&b->conns);
-    if (b->stage != LOOKS || !others || b->parked_count == CONNS_MOST)
+    bool others = b->parked_count > 0 || !TAILQ_EMPTY(&b->members);
+    if (b->stage != LOOKS || !others || b->parked_count == MEMBERS_MOST)
         return false;
-    b->parked[b->parked_count++] = t;
+    b->parked[b->parked_count++] = p;
     return true;
 }
 
-void wr_batch_forget(struct wr_batch *b, const struct wr_txn *t)
+void wr_batch_forget(struct wr_batch *b, const struct wr_batch_parking *p)
 {
     for (unsigned i = 0; i < b->parked_count; i++)
-        if (b->parked[i] == t)
+        if (b->parked[i] == p)
             b->parked[i] = NULL;
 }
 
-bool wr_batch_stage(struct wr_batch *b, struct wr_conn *c, const struct iovec *iov, int count, size_t octets)
+/* false: what was staged for `whose` has not all been taken. */
+static bool flush(struct wr_batch *b, const struct wr_batch_member *whose)
+{
+    size_t from = 0;
+    bool taken = true;
+    for (unsigned i = 0; i < b->share_count; i++) {
+        struct share *s = &b->shares[i];
+        s->member->staged = false;
+        taken &= s->member->send(s->member, wr_slice(b->octets.at + from, s->end - from)) || s->member != whose;
+        from = s->end;
+    }
+    b->share_count = 0;
+    wr_buf_clear(&b->octets);
+    return taken;
+}
+
+bool wr_batch_stage(struct wr_batch *b, struct wr_batch_member *m, const struct iovec *iov, int count, size_t octets)
 {
     if (octets > ANSWER_MOST)
         return false;
     struct share *last = b->share_count ? &b->shares[b->share_count - 1] : NULL;
-    if (b->octets.len + octets > OCTETS_MOST || (b->share_count == SHARES_MOST && last->conn != c)) {
-        wr_batch_flush(b);
-        last = NULL;
-        if (c->pending.len > 0)
+    if (b->octets.len + octets > OCTETS_MOST || (b->share_count == SHARES_MOST && last->member != m)) {
+        if (!flush(b, m))
             return false;
+        last = NULL;
     }
-    if (last == NULL || last->conn != c) {
+    if (last == NULL || last->member != m) {
         last = &b->shares[b->share_count++];
-        last->conn = c;
+        last->member = m;
     }
     for (int i = 0; i < count; i++)
         wr_buf_add(&b->octets, iov[i].iov_base, iov[i].iov_len);
     last->end = b->octets.len;
-    c->staged = true;
+    m->staged = true;
     if (b->stage == WAITS)
         wr_note_post(&b->note);
     return true;
@@ -141,13 +156,5 @@ bool wr_batch_stage(struct wr_batch *b, struct wr_conn *c, const struct iovec *i
 
 void wr_batch_flush(struct wr_batch *b)
 {
-    size_t from = 0;
-    for (unsigned i = 0; i < b->share_count; i++) {
-        struct share *s = &b->shares[i];
-        s->conn->staged = false;
-        wr_conn_put_staged(s->conn, wr_slice(b->octets.at + from, s->end - from));
-        from = s->end;
-    }
-    b->share_count = 0;
-    wr_buf_clear(&b->octets);
+    flush(b, NULL);
 }

@@ -9,7 +9,6 @@
 
 #include "net/socket.h"
 #include "stats/stats.h"
-#include "txn/batch.h"
 #include "txn/txn.h"
 
 #define LINGER_S 2
@@ -82,7 +81,7 @@ void wr_conn_yield(struct wr_conn *c)
 /* What of its answers waits for the end of the batch leaves now. */
 static void send_staged(struct wr_conn *c)
 {
-    if (c->staged)
+    if (c->member.staged)
         wr_batch_flush(c->worker->batch);
 }
 
@@ -102,7 +101,7 @@ void wr_conn_kill(struct wr_conn *c)
     send_staged(c); /* answers that were given before what ends it */
     if (c->fd < 0)
         return;
-    wr_batch_remove(w->batch, c);
+    wr_batch_remove(w->batch, &c->member);
     c->reading = c->writing = false;
     event_del(&c->event);
     close(c->fd);
@@ -221,8 +220,10 @@ static void look_for_heads(struct wr_conn *c)
     become_idle(c);
 }
 
-void wr_conn_look(struct wr_conn *c)
+/* The batch has come to it. */
+static void on_look(struct wr_batch_member *m)
 {
+    struct wr_conn *c = WR_CONTAINER(m, struct wr_conn, member);
     look_for_heads(c);
     /* There was more than fitted into the buffer, or a FIN or a reset had come already, or a body goes on: see read_once(). */
     bool more = c->readable || (c->txn && c->txn->body_open);
@@ -275,7 +276,7 @@ static void on_octets(struct wr_conn *c)
 {
     switch (c->state) {
     case WR_CONN_HEAD:
-        wr_batch_add(c->worker->batch, c);
+        wr_batch_add(c->worker->batch, &c->member);
         break;
     case WR_CONN_BUSY:
         wr_txn_input(c->txn);
@@ -315,13 +316,13 @@ static bool read_once(struct wr_conn *c)
     if ((size_t) n < room && !c->hung_up && !(c->txn && c->txn->body_open))
         c->readable = false;
     on_octets(c);
-    return c->fd >= 0 && !c->in_batch;
+    return c->fd >= 0 && !c->member.queued;
 }
 
 static void read_more(struct wr_conn *c)
 {
-    if (c->in_batch)
-        return; /* wr_conn_look() reads on */
+    if (c->member.queued)
+        return; /* on_look() reads on */
     for (int i = 0; i < READS_PER_TURN; i++)
         if (!c->reading || !c->readable || !read_once(c))
             return;
@@ -356,7 +357,8 @@ static void send_pending(struct wr_conn *c)
         wr_buf_fini(&c->pending);
 }
 
-void wr_conn_put_staged(struct wr_conn *c, struct wr_slice octets)
+/* What the socket doesn't take is kept, and the next answer waits for it. */
+static void put_staged(struct wr_conn *c, struct wr_slice octets)
 {
     size_t sent = 0;
     if (c->pending.len == 0) {
@@ -379,6 +381,13 @@ void wr_conn_put_staged(struct wr_conn *c, struct wr_slice octets)
     }
 }
 
+static bool on_send(struct wr_batch_member *m, struct wr_slice octets)
+{
+    struct wr_conn *c = WR_CONTAINER(m, struct wr_conn, member);
+    put_staged(c, octets);
+    return c->pending.len == 0;
+}
+
 /* May the answer leave together with others? Not the last one, nor behind what waits for the socket: then the transaction waits
  * too, and no more is read from a client that takes nothing. */
 static bool may_stage(const struct wr_conn *c)
@@ -391,7 +400,7 @@ ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
     size_t octets = 0;
     for (int i = 0; i < count; i++)
         octets += iov[i].iov_len;
-    if (may_stage(c) && wr_batch_stage(c->worker->batch, c, iov, count, octets))
+    if (may_stage(c) && wr_batch_stage(c->worker->batch, &c->member, iov, count, octets))
         return (ssize_t) octets;
     send_staged(c);
     if (c->pending.len > 0) /* then an edge is to come */
@@ -460,6 +469,8 @@ void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_peer *peer, b
     c->fd = fd;
     c->peer = *peer;
     c->wants_proxy = wants_proxy;
+    c->member.look = on_look;
+    c->member.send = on_send;
     int on = 1;
     if (!peer->local)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

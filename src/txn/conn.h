@@ -12,6 +12,7 @@
 #include "flight/worker.h"
 #include "http/body.h"
 #include "net/proxy.h"
+#include "txn/batch.h"
 
 #define WR_CONN_BUFFER (64 * 1024)
 #define WR_CONN_MAGIC 0x636f6e6eu
@@ -46,8 +47,6 @@ struct wr_conn {
     bool partial;      /* a part of a head is in the buffer, and the clock runs */
     bool wants_proxy;  /* a PROXY header comes first */
     bool looking;      /* requests in the buffer are being started one after another */
-    bool in_batch;     /* something in the buffer hasn't been looked at yet */
-    bool staged;       /* answers of its wait for the end of the batch */
     char *buffer;      /* NULL when idle */
     size_t base;       /* a running transaction's head lies before this and must not move */
     size_t from, to;   /* what is in it and not used */
@@ -56,7 +55,7 @@ struct wr_conn {
     uint64_t requests;
     struct wr_timer timer;
     TAILQ_ENTRY(wr_conn) entry;
-    TAILQ_ENTRY(wr_conn) in_turn; /* of the batch */
+    struct wr_batch_member member;
     struct wr_peer peer;
     struct wr_buf pending; /* whole small answers and 1xx that the socket did not take yet: before all else */
     struct wr_corpse corpse;
@@ -72,12 +71,6 @@ void wr_conn_kill(struct wr_conn *c);
 void wr_conns_drain(struct wr_worker *worker);
 /* All connections end now. */
 void wr_conns_cut(struct wr_worker *worker);
-
-/* --- for the batch --- */
-/* Starts the requests that are whole in the buffer. */
-void wr_conn_look(struct wr_conn *c);
-/* Sends; what the socket doesn't take is kept, and the next answer waits for it. */
-void wr_conn_put_staged(struct wr_conn *c, struct wr_slice octets);
 
 /* --- for the transaction --- */
 struct wr_slice wr_conn_input(struct wr_conn *c);

@@ -2,7 +2,6 @@
 #include "base/rand.h"
 #include "cache/passes.h"
 #include "stats/stats.h"
-#include "txn/batch.h"
 #include "txn/txn.h"
 
 #define MAX_AGAIN 4 /* Vary that changes with every look: give up sharing */
@@ -312,7 +311,8 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
     t->head.query = wr_key_query_sent(&t->route->cache.key, t->head.query, &t->arena);
     t->primary = t->key = wr_key_build(&t->route->cache, &t->head, &t->arena);
     if (t->worker->shared->memory && is_far(t)) {
-        t->parked = wr_batch_park(t->worker->batch, t);
+        t->parking = (struct wr_batch_parking){ wr_txn_on_unparked, t->key.hash };
+        t->parked = wr_batch_park(t->worker->batch, &t->parking);
         if (t->parked)
             return WR_TXN_WAIT;
         fetch_ahead(t);

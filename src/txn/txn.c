@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "stats/stats.h"
-#include "txn/batch.h"
 
 #define SPARE_TXNS 1024 /* of a worker: what more were once under way at the same time is given back */
 
@@ -56,7 +55,7 @@ static void disarm(struct wr_txn *t)
 {
     t->over = true;
     if (t->parked)
-        wr_batch_forget(t->worker->batch, t);
+        wr_batch_forget(t->worker->batch, &t->parking);
     if (t->limit == WR_LIMIT_PENDING)
         wr_limit_cancel(&t->ask);
     wr_audience_leave(&t->audience);
@@ -197,9 +196,9 @@ void wr_txn_wake(struct wr_txn *t)
     resume(t);
 }
 
-void wr_txn_unpark(struct wr_txn *t)
+void wr_txn_on_unparked(struct wr_batch_parking *p)
 {
-    resume(t);
+    resume(WR_CONTAINER(p, struct wr_txn, parking));
 }
 
 /* --- from the connection --- */

@@ -66,6 +66,7 @@ struct wr_txn {
 
     /* LOOKUP, FOLLOW */
     struct wr_request_rules rules;
+    struct wr_batch_parking parking;
     bool parked;                 /* for the others of the batch to make their keys too */
     struct wr_key primary, key;
     struct wr_slice vary_values;
@@ -144,8 +145,6 @@ void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why);
 void wr_txn_free_spare(struct wr_txn *t);
 /* What the stage waits for has happened. */
 void wr_txn_wake(struct wr_txn *t);
-/* The batch has let it look up its key. */
-void wr_txn_unpark(struct wr_txn *t);
 /* Octets of the body have come, or the end of the client's sending. */
 void wr_txn_input(struct wr_txn *t);
 /* The connection's timer has fired. */
@@ -164,6 +163,8 @@ enum wr_txn_stage wr_txn_refuse_unread(struct wr_txn *t, enum wr_err err, const 
 void wr_txn_identify(struct wr_txn *t);
 /* Judges an object found anywhere and names the next stage; takes the reference. from_redis: for Cache-Status. */
 enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bool from_redis);
+/* For LOOKUP's parking: the batch has let it look up its key. */
+void wr_txn_on_unparked(struct wr_batch_parking *p);
 /* LOOKUP once more, with what has been learnt. */
 enum wr_txn_stage wr_txn_look_up(struct wr_txn *t);
 /* May a shared flight fetch on its behalf? */
