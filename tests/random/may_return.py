@@ -12,7 +12,8 @@ look at weir's code. A doubt is decided for the fleet.
 - Nothing is served longer after its end than grace and stale_if_error say.
 - One fetch of a page at a time; another may begin when lock_timeout is over, the page was purged since the one before began, a node
   was stopped or killed (lock_ttl), Redis was away, or the origin failed: who waited for that may ask for himself. While nobody knows
-  yet which field chooses a page's variants, who wants one waits for the fetch of another, and then asks by himself.
+  yet which field chooses a page's variants, who wants one waits for the fetch of another, and then asks by himself; a node that knows and one that
+  doesn't may ask for the same.
 - No more are admitted than the limit, but each mishap may give it once more: Redis has forgotten, or each node decides by itself with
   its share. While Redis evicts there is no such bound. Who keeps within all
   limits is admitted, whatever others do; while Redis is away a node has its share only.
@@ -152,6 +153,8 @@ class Judge:
         return found
 
     def _may_ask(self, before, fetch, fetches):
+        if fetch.page.vary and fetch.via != before.via and not self._chooses(fetch.page, before.began):
+            return True
         patience = fetch.page.cache["lock_timeout"]
         waited_for = [f for f in self.of_page[fetch.page.url] if f.lang == fetch.lang or not self._chooses(fetch.page, f.began)]
         if any(f.began < fetch.began - patience * 0.9 + self.lag and f.done > fetch.began - self.lag for f in waited_for):
