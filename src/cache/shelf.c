@@ -13,6 +13,7 @@ struct wr_shelf *wr_shelf_new(struct wr_loop *loop, struct wr_policy *policy, st
     TAILQ_INIT(&s->jobs);
     TAILQ_INIT(&s->fills);
     TAILQ_INIT(&s->arrivals);
+    TAILQ_INIT(&s->turns);
     return s;
 }
 
@@ -20,6 +21,7 @@ void wr_shelf_free(struct wr_shelf *s)
 {
     if (s == NULL)
         return;
+    s->ending = true;
     wr_shelf_end_jobs(s);
     wr_shelf_end_arrivals(s);
     struct wr_shelf_fill *f;
@@ -104,6 +106,48 @@ enum wr_err wr_shelf_ask_pieces(struct wr_shelf *s, struct wr_call *call, struct
     free(names);
     free(argv);
     return err;
+}
+
+/* --- turns --- */
+
+#define TURNS_MOST 2 /* pieces on their way at once: while one is written the next is already under way */
+
+bool wr_shelf_turn_take(struct wr_shelf *s, struct wr_shelf_turn *turn)
+{
+    if (turn->state == WR_TURN_NONE && s->turns_taken == TURNS_MOST) {
+        turn->state = WR_TURN_AWAITED;
+        TAILQ_INSERT_TAIL(&s->turns, turn, entry);
+    } else if (turn->state == WR_TURN_NONE) {
+        turn->state = WR_TURN_TAKEN;
+        s->turns_taken++;
+    }
+    return turn->state == WR_TURN_TAKEN;
+}
+
+/* Whose turn has come may end it at once, which is not to lead deeper and deeper. */
+static void pass_on(struct wr_shelf *s)
+{
+    struct wr_shelf_turn *next;
+    if (s->passing_on || s->ending)
+        return;
+    s->passing_on = true;
+    while (s->turns_taken < TURNS_MOST && (next = TAILQ_FIRST(&s->turns)) != NULL) {
+        TAILQ_REMOVE(&s->turns, next, entry);
+        next->state = WR_TURN_TAKEN;
+        s->turns_taken++;
+        next->come(next);
+    }
+    s->passing_on = false;
+}
+
+void wr_shelf_turn_end(struct wr_shelf *s, struct wr_shelf_turn *turn)
+{
+    if (turn->state == WR_TURN_AWAITED)
+        TAILQ_REMOVE(&s->turns, turn, entry);
+    else if (turn->state == WR_TURN_TAKEN)
+        s->turns_taken--;
+    turn->state = WR_TURN_NONE;
+    pass_on(s);
 }
 
 /* --- eviction --- */

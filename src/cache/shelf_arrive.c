@@ -20,6 +20,7 @@ struct wr_shelf_arrival {
     void (*alive)(void *ctx); /* NULL: nobody else finds it */
     void *ctx;
     struct wr_call call;
+    struct wr_shelf_turn turn; /* to write the next piece */
     struct wr_timer beat;
     struct wr_reader reader;
     uint64_t chunk;
@@ -52,6 +53,7 @@ static void arrival_free(struct wr_shelf_arrival *a)
     if (a->let_go)
         TAILQ_REMOVE(&a->shelf->arrivals, a, entry);
     wr_call_cancel(&a->call);
+    wr_shelf_turn_end(a->shelf, &a->turn);
     wr_reader_close(&a->reader);
     wr_timer_fini(&a->beat);
     wr_buf_fini(&a->name);
@@ -71,6 +73,7 @@ static void give_up(struct wr_shelf_arrival *a)
         return;
     a->stopped = true;
     wr_call_cancel(&a->call);
+    wr_shelf_turn_end(a->shelf, &a->turn);
     wr_timer_clear(&a->beat);
     wr_reader_close(&a->reader);
     tell_keep(a, ENDED, a->handed_over ? AS_IT_IS : ENDED);
@@ -116,6 +119,7 @@ static enum granted granted(enum wr_err err, const struct wr_reply *reply)
 static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_shelf_arrival *a = WR_CONTAINER(call, struct wr_shelf_arrival, call);
+    wr_shelf_turn_end(a->shelf, &a->turn);
     switch (granted(err, reply)) {
     case REFUSED:
         stop(a);
@@ -173,9 +177,16 @@ static void write_next(struct wr_shelf_arrival *a)
     if (wr_flow_length(flow) - a->reader.at < len) {
         if (wr_flow_state(flow) != WR_FLOW_ARRIVING)
             stop(a);
+    } else if (!wr_shelf_turn_take(a->shelf, &a->turn)) {
+        return; /* on_turn() */
     } else if (write_piece(a, wr_shelf_read_piece(&a->reader, a->piece, len)) != WR_OK) {
         stop(a);
     }
+}
+
+static void on_turn(struct wr_shelf_turn *turn)
+{
+    write_next(WR_CONTAINER(turn, struct wr_shelf_arrival, turn));
 }
 
 static void on_more(struct wr_reader *reader)
@@ -226,7 +237,7 @@ struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *o
     struct wr_shelf_arrival *a = calloc(1, sizeof *a);
     WR_CHECK(a != NULL);
     *a = (struct wr_shelf_arrival){ .shelf = s, .object = wr_object_ref(object), .ttl = lock->ttl, .keep = keep, .alive = alive,
-                                    .ctx = ctx, .chunk = chunk, .chunk_count = count };
+                                    .ctx = ctx, .turn = { .come = on_turn }, .chunk = chunk, .chunk_count = count };
     a->sums = calloc(count, sizeof *a->sums);
     WR_CHECK(a->sums != NULL);
     wr_buf_add_slice(&a->token, lock->token);
@@ -247,6 +258,8 @@ bool wr_shelf_arrival_hand_over(struct wr_shelf_arrival *a, const struct wr_obje
         return false;
     a->handed_over = true;
     wr_reader_close(&a->reader);
+    if (!wr_call_pending(&a->call))
+        wr_shelf_turn_end(a->shelf, &a->turn);
     memcpy(sums, a->sums, a->next * sizeof *sums);
     *written = a->next;
     return true;

@@ -13,6 +13,18 @@ struct wr_shelf_job;
 /* A content that is being read piece by piece. */
 struct wr_shelf_fill;
 
+/* Who waits until pieces of others have left the link: what others ask there shall not stand behind the pieces of all. Embedded in the
+ * asker, zeroed. */
+struct wr_shelf_turn {
+    void (*come)(struct wr_shelf_turn *turn); /* it is its turn */
+    enum {
+        WR_TURN_NONE,
+        WR_TURN_AWAITED,
+        WR_TURN_TAKEN,
+    } state;
+    TAILQ_ENTRY(wr_shelf_turn) entry;
+};
+
 struct wr_shelf {
     struct wr_loop *loop;
     struct wr_policy *policy;
@@ -22,7 +34,16 @@ struct wr_shelf {
     TAILQ_HEAD(, wr_shelf_job) jobs;
     TAILQ_HEAD(, wr_shelf_fill) fills;
     TAILQ_HEAD(, wr_shelf_arrival) arrivals; /* that have been let go */
+    TAILQ_HEAD(, wr_shelf_turn) turns;       /* awaited */
+    unsigned turns_taken;
+    bool passing_on; /* turns: on the stack */
+    bool ending;
 };
+
+/* Asks for a turn to write one piece. true: now; false: come() is called later. */
+bool wr_shelf_turn_take(struct wr_shelf *s, struct wr_shelf_turn *turn) WR_MUST_USE;
+/* The piece has been written, or nothing is to be written any more; harmless without a turn. */
+void wr_shelf_turn_end(struct wr_shelf *s, struct wr_shelf_turn *turn);
 
 /* For what nobody waits for: Redis may take its time. */
 struct wr_span wr_shelf_patience(const struct wr_shelf *s);

@@ -23,6 +23,7 @@ struct wr_shelf_job {
     size_t chunk_count, next;  /* next: the piece to be written */
     uint32_t *sums;
     struct wr_shelf_arrival *arrived; /* handed over; or NULL */
+    struct wr_shelf_turn turn; /* to write the next piece */
     char *piece;               /* where a piece is put together */
 };
 
@@ -32,6 +33,7 @@ static void end(struct wr_shelf_job *j, enum wr_err err)
     wr_note_fini(&j->note);
     wr_reader_close(&j->reader);
     TAILQ_REMOVE(&j->shelf->jobs, j, entry);
+    wr_shelf_turn_end(j->shelf, &j->turn);
     if (j->ended)
         j->ended(j->ctx, err);
     wr_object_unref(j->object);
@@ -118,6 +120,7 @@ static void on_piece(struct wr_call *call, enum wr_err err, const struct wr_repl
     struct wr_shelf_job *j = WR_CONTAINER(call, struct wr_shelf_job, call);
     if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_ERROR)
         err = WR_ERR_REDIS_ERROR;
+    wr_shelf_turn_end(j->shelf, &j->turn);
     if (err == WR_OK) {
         j->next++;
         err = write_next(j);
@@ -144,10 +147,18 @@ static enum wr_err write_piece(struct wr_shelf_job *j)
     return err;
 }
 
+static void on_turn(struct wr_shelf_turn *turn)
+{
+    struct wr_shelf_job *j = WR_CONTAINER(turn, struct wr_shelf_job, turn);
+    enum wr_err err = write_piece(j);
+    if (err != WR_OK)
+        end(j, err);
+}
+
 static enum wr_err write_next(struct wr_shelf_job *j)
 {
     if (j->next < j->chunk_count)
-        return write_piece(j);
+        return wr_shelf_turn_take(j->shelf, &j->turn) ? write_piece(j) : WR_OK;
     if (j->chunk_count == 0)
         j->sums[0] = wr_crc32c(0, wr_shelf_read_piece(&j->reader, j->piece, (size_t) j->length));
     if (j->arrived)
@@ -173,6 +184,7 @@ static bool fit_for_the_shelf(const struct wr_shelf *s, const struct wr_object *
 static enum wr_err start_write(struct wr_shelf_job *j, struct wr_shelf_arrival *arrived)
 {
     struct wr_object *o = j->object;
+    j->turn.come = on_turn;
     j->chunk = wr_shelf_chunk(j->shelf);
     j->length = o->flow ? wr_flow_length(o->flow) : 0;
     j->chunk_count = wr_shelf_chunk_count(j->length, j->chunk);

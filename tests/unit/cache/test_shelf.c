@@ -658,6 +658,49 @@ static void what_is_purged_and_fails_cuts_who_reads_it(void **state)
     end_arriving(&a);
 }
 
+#define MANY 40
+
+static void count_ended(void *ctx, enum wr_err err)
+{
+    assert_int_equal(err, WR_OK);
+    ++*(int *) ctx;
+}
+
+static void who_asks_does_not_stand_behind_the_pieces_of_all(void **state)
+{
+    (void) state;
+    int written = 0;
+    struct look l = { .read = { .done = on_look } };
+    for (uint64_t i = 0; i < MANY; i++) {
+        struct wr_object *o = object(250000, i + 1);
+        wr_shelf_put(shelf, o, KEEP, NULL, count_ended, &written);
+        wr_object_unref(o);
+    }
+    assert_int_equal(wr_shelf_get(shelf, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)), WR_SLICE(KEY)), WR_OK);
+    turn_until(&loop, l.ended);
+    assert_true(pieces() < MANY / 2);
+    wr_object_unref(l.object);
+    turn_until(&loop, written == MANY);
+    assert_int_equal(pieces(), 3 * MANY);
+}
+
+static void pieces_that_wait_for_their_turn_end_with_the_link(void **state)
+{
+    (void) state;
+    struct outcome out[MANY] = { { 0 } };
+    for (uint64_t i = 0; i < MANY; i++) {
+        struct wr_object *o = object(250000, i + 1);
+        wr_shelf_put(shelf, o, KEEP, NULL, on_outcome, &out[i]);
+        wr_object_unref(o);
+    }
+    server_kill(&server);
+    for (size_t i = 0; i < MANY; i++)
+        turn_until(&loop, out[i].ended);
+    server_start(&server);
+    turn_until(&loop, wr_link_ready(link_));
+    assert_int_equal(put(object(250000, 1)), WR_OK);
+}
+
 static void it_becomes_visible_only_where_it_may(void **state)
 {
     (void) state;
@@ -787,6 +830,8 @@ int main(void)
         T(a_large_content_waits_for_its_reader),
         T(dropped_is_gone),
         T(a_copy_that_is_held_is_only_confirmed),
+        T(who_asks_does_not_stand_behind_the_pieces_of_all),
+        T(pieces_that_wait_for_their_turn_end_with_the_link),
         T(a_copy_knows_whether_it_is_the_one_in_redis),
         T(what_does_not_fit_is_refused),
         T(looks_can_be_cancelled),
