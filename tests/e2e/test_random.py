@@ -41,7 +41,7 @@ def test_the_origin_is_never_asked_more_than_it_must_be():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [5, 6, SEEDS[-1]], ids=["5", "6", "any"])
+@pytest.mark.parametrize("seed", [5, 6])
 def test_a_fleet_under_mishaps_answers_what_it_may(seed):       # odd ones have Redis
     played, faults = world.play(fleet.Fleet, [seed], 14)
     assert not faults, "\n".join(faults)
