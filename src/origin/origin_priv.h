@@ -85,9 +85,9 @@ enum wr_lead { WR_LEAD_LINE, WR_LEAD_HOST, WR_LEAD_FIELDS, WR_LEAD_FRAME, WR_LEA
 
 struct wr_sending {
     struct wr_slice lead[WR_LEAD_COUNT];
-    char frame[24];              /* the end of the last chunk and the size of the next (RFC 9112 7.1) */
-    uint64_t chunk_left;         /* octets of the body before the next frame; not chunked: UINT64_MAX */
-    bool chunks_begun, last_chunk;
+    char frame[24];              /* the size of a chunk (RFC 9112 7.1) */
+    uint64_t chunk_left;         /* octets before the next frame, the chunk's end among them; not chunked: UINT64_MAX */
+    bool last_chunk;
     bool done;                   /* the request is on its way as a whole */
     bool refused;                /* the peer reads no more of it: an early answer may still come */
     struct wr_buf tail;          /* the last chunk and the trailers */

@@ -38,7 +38,7 @@ enum wr_err wr_send_start(struct wr_exchange_run *run)
     else
         split_head(run);
     out->chunk_left = x->request_chunked ? 0 : UINT64_MAX;
-    out->chunks_begun = out->last_chunk = out->done = out->refused = false;
+    out->last_chunk = out->done = out->refused = false;
     if (x->request == NULL || (out->reader.flow && out->reader.at == 0))
         return WR_OK; /* a reader that has not moved holds the body's front: a second one could come too late for it */
     wr_reader_close(&out->reader);
@@ -57,22 +57,41 @@ void wr_send_stop(struct wr_exchange_run *run)
 
 /* --- chunked (RFC 9112 7.1) --- */
 
-/* A frame ends the chunk before it too, so that what goes out is always frame, data, frame, data ... */
+#define CHUNK_END WR_SLICE("\r\n") /* leaves with the chunk: who reads chunk by chunk must not wait for the next one */
+
 static void begin_chunk(struct wr_sending *out, const struct iovec *body, int pieces)
 {
     size_t octets = 0;
     for (int i = 0; i < pieces; i++)
         octets += body[i].iov_len;
-    int len = snprintf(out->frame, sizeof out->frame, "%s%zx\r\n", out->chunks_begun ? "\r\n" : "", octets);
+    int len = snprintf(out->frame, sizeof out->frame, "%zx\r\n", octets);
     out->lead[WR_LEAD_FRAME] = wr_slice(out->frame, (size_t) len);
-    out->chunks_begun = true;
-    out->chunk_left = octets;
+    out->chunk_left = octets + CHUNK_END.len;
+}
+
+/* Of the chunk, or of all there is. */
+static uint64_t content_left(const struct wr_exchange_run *run)
+{
+    uint64_t left = run->out.chunk_left;
+    if (!run->x->request_chunked)
+        return left;
+    return left > CHUNK_END.len ? left - CHUNK_END.len : 0;
+}
+
+/* What is left of the chunk's end, once all of its content is under way. */
+static struct wr_slice chunk_end(const struct wr_exchange_run *run, size_t content)
+{
+    uint64_t left = run->out.chunk_left;
+    if (!run->x->request_chunked || left == 0 || content < content_left(run))
+        return wr_slice(NULL, 0);
+    size_t len = left < CHUNK_END.len ? (size_t) left : CHUNK_END.len;
+    return wr_slice(CHUNK_END.at + CHUNK_END.len - len, len);
 }
 
 static void end_chunks(struct wr_sending *out, struct wr_slice trailers)
 {
     wr_buf_clear(&out->tail);
-    wr_buf_add_str(&out->tail, out->chunks_begun ? "\r\n0\r\n" : "0\r\n");
+    wr_buf_add_str(&out->tail, "0\r\n");
     wr_buf_add_slice(&out->tail, trailers);
     wr_buf_add_str(&out->tail, "\r\n");
     out->lead[WR_LEAD_FRAME] = wr_buf_slice(&out->tail);
@@ -92,7 +111,9 @@ static enum wr_err plan_body(struct wr_exchange_run *run, struct iovec *body, in
     if (*over)
         return WR_OK;
     bool between = x->request_chunked && out->chunk_left == 0;
-    uint64_t most = between || out->chunk_left > WR_TURN ? WR_TURN : out->chunk_left;
+    if (!between && content_left(run) == 0)
+        return WR_OK; /* only the chunk's end */
+    uint64_t most = between || content_left(run) > WR_TURN ? WR_TURN : content_left(run);
     *pieces = wr_reader_peek(&out->reader, body, MAX_PIECES, most, &state);
     if (*pieces > 0) {
         if (between)
@@ -107,15 +128,21 @@ static enum wr_err plan_body(struct wr_exchange_run *run, struct iovec *body, in
     return WR_OK;
 }
 
-static size_t gather(const struct wr_sending *out, struct iovec *iov, int *count, const struct iovec *body, int pieces)
+static size_t gather(const struct wr_exchange_run *run, struct iovec *iov, int *count, const struct iovec *body, int pieces)
 {
-    size_t octets = 0;
+    const struct wr_sending *out = &run->out;
+    size_t octets = 0, content = 0;
     int n = 0;
     for (int i = 0; i < WR_LEAD_COUNT; i++)
         if (out->lead[i].len > 0)
             iov[n++] = (struct iovec){ (char *) (uintptr_t) out->lead[i].at, out->lead[i].len };
-    for (int i = 0; i < pieces; i++)
+    for (int i = 0; i < pieces; i++) {
         iov[n++] = body[i];
+        content += body[i].iov_len;
+    }
+    struct wr_slice end = chunk_end(run, content);
+    if (end.len > 0)
+        iov[n++] = (struct iovec){ (char *) (uintptr_t) end.at, end.len };
     for (int i = 0; i < n; i++)
         octets += iov[i].iov_len;
     *count = n;
@@ -131,11 +158,11 @@ static void written(struct wr_exchange_run *run, size_t octets)
         *lead = wr_slice(lead->at + n, lead->len - n);
         octets -= n;
     }
-    if (octets == 0)
-        return;
-    wr_reader_advance(&out->reader, octets);
+    size_t content = octets < content_left(run) ? octets : (size_t) content_left(run);
     if (run->x->request_chunked)
         out->chunk_left -= octets;
+    if (content > 0)
+        wr_reader_advance(&out->reader, content);
 }
 
 enum wr_err wr_send_more(struct wr_exchange_run *run)
@@ -144,13 +171,13 @@ enum wr_err wr_send_more(struct wr_exchange_run *run)
     struct wr_socket *socket = &run->wire->socket;
     size_t moved = 0;
     while (!out->done && !out->refused) {
-        struct iovec body[MAX_PIECES], iov[MAX_PIECES + WR_LEAD_COUNT];
+        struct iovec body[MAX_PIECES], iov[MAX_PIECES + WR_LEAD_COUNT + 1];
         int pieces, count;
         bool over;
         enum wr_err err = plan_body(run, body, &pieces, &over);
         if (err != WR_OK)
             return err;
-        size_t octets = gather(out, iov, &count, body, pieces);
+        size_t octets = gather(run, iov, &count, body, pieces);
         if (octets == 0) {
             out->done = over;
             break;

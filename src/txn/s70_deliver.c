@@ -4,6 +4,7 @@
 
 #define MAX_IOV 16
 #define MAX_TURN (256 * 1024) /* octets a turn: one fast client must not starve the others */
+#define CHUNK_END WR_SLICE("\r\n") /* leaves with the chunk: who reads chunk by chunk must not wait for the next one */
 
 static void on_more(struct wr_reader *r)
 {
@@ -26,16 +27,15 @@ static void begin_frame(struct wr_txn *t)
 static void frame_chunk(struct wr_txn *t, uint64_t length)
 {
     begin_frame(t);
-    wr_buf_add_str(&t->frame, t->sent ? "\r\n" : "");
     wr_buf_add_hex(&t->frame, length);
     wr_buf_add(&t->frame, "\r\n", 2);
-    t->chunk_left = length;
+    t->chunk_left = length + CHUNK_END.len;
 }
 
 static void frame_last_chunk(struct wr_txn *t)
 {
     begin_frame(t);
-    wr_buf_add_str(&t->frame, t->sent ? "\r\n0\r\n" : "0\r\n");
+    wr_buf_add_str(&t->frame, "0\r\n");
     if (t->wants_trailers)
         wr_buf_add_slice(&t->frame, wr_flow_trailers(wr_txn_flow(t)));
     wr_buf_add_str(&t->frame, "\r\n");
@@ -69,7 +69,7 @@ static bool next_part(struct wr_txn *t)
 struct load {
     struct iovec iov[MAX_IOV];
     int count;
-    size_t head, frame, content; /* octets of each in iov */
+    size_t head, frame, content, end; /* octets of each in iov; end: of a chunk */
     enum wr_flow_state flow;
 };
 
@@ -90,17 +90,27 @@ static void load_head(struct wr_txn *t, struct load *l)
     add(l, wr_slice(t->out.at + skip, t->out.len - skip), &l->head);
 }
 
-static uint64_t content_wanted(const struct wr_txn *t)
+/* Of the chunk, or of all there is. */
+static uint64_t content_left(const struct wr_txn *t)
 {
-    uint64_t most = t->chunked ? t->chunk_left : t->left;
-    return most < MAX_TURN ? most : MAX_TURN;
+    if (!t->chunked)
+        return t->left;
+    return t->chunk_left > CHUNK_END.len ? t->chunk_left - CHUNK_END.len : 0;
+}
+
+static void load_chunk_end(struct wr_txn *t, struct load *l)
+{
+    if (!t->chunked || t->chunk_left == 0 || l->content < content_left(t))
+        return;
+    size_t left = t->chunk_left < CHUNK_END.len ? (size_t) t->chunk_left : CHUNK_END.len;
+    add(l, wr_slice(CHUNK_END.at + CHUNK_END.len - left, left), &l->end);
 }
 
 static uint64_t available(struct wr_txn *t, struct load *l)
 {
     struct iovec probe[MAX_IOV];
     uint64_t sum = 0;
-    int n = wr_reader_peek(&t->reader, probe, MAX_IOV - 4, MAX_TURN, &l->flow);
+    int n = wr_reader_peek(&t->reader, probe, MAX_IOV - 5, MAX_TURN, &l->flow);
     for (int i = 0; i < n; i++)
         sum += probe[i].iov_len;
     return sum;
@@ -121,12 +131,14 @@ static void load_content(struct wr_txn *t, struct load *l)
             frame_last_chunk(t);
     }
     add(l, frame_left(t), &l->frame);
-    if (t->last_frame || content_wanted(t) == 0)
-        return;
-    int n = wr_reader_peek(&t->reader, l->iov + l->count, MAX_IOV - l->count, content_wanted(t), &l->flow);
-    for (int i = 0; i < n; i++)
-        l->content += l->iov[l->count + i].iov_len;
-    l->count += n;
+    uint64_t wanted = content_left(t) < MAX_TURN ? content_left(t) : MAX_TURN;
+    if (!t->last_frame && (wanted > 0 || t->chunk_left > 0)) { /* with nothing wanted: whether it is left behind */
+        int n = wr_reader_peek(&t->reader, l->iov + l->count, MAX_IOV - 1 - l->count, wanted, &l->flow);
+        for (int i = 0; i < n; i++)
+            l->content += l->iov[l->count + i].iov_len;
+        l->count += n;
+    }
+    load_chunk_end(t, l);
 }
 
 static void consume(struct wr_txn *t, struct load *l, size_t n)
@@ -137,14 +149,15 @@ static void consume(struct wr_txn *t, struct load *l, size_t n)
     size_t frame = n < l->frame ? n : l->frame;
     t->frame_sent += frame;
     n -= frame;
-    if (n == 0)
-        return;
-    wr_reader_advance(&t->reader, n);
-    t->sent += n;
+    size_t content = n < l->content ? n : l->content;
     if (t->chunked)
         t->chunk_left -= n;
     else if (t->left != UINT64_MAX)
-        t->left -= n;
+        t->left -= content;
+    if (content == 0)
+        return;
+    wr_reader_advance(&t->reader, content);
+    t->sent += content;
 }
 
 /* Is there nothing more to send? */
@@ -193,12 +206,12 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
     for (;;) {
         struct load l; /* not zeroed as a whole: iov is most of it */
         l.count = 0;
-        l.head = l.frame = l.content = 0;
+        l.head = l.frame = l.content = l.end = 0;
         load_head(t, &l);
         load_content(t, &l);
         if (l.flow == WR_FLOW_BEHIND)
             return ask_rest(t, WR_ERR_TOO_SLOW);
-        size_t total = l.head + l.frame + l.content;
+        size_t total = l.head + l.frame + l.content + l.end;
         if (total == 0) {
             if (complete(t, &l))
                 return WR_TXN_LOG;

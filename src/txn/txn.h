@@ -109,7 +109,7 @@ struct wr_txn {
         uint64_t left;               /* octets of content still to send of this part; UINT64_MAX: until the end */
         bool chunked, no_content, head_done, wants_trailers;
         size_t frame_sent;
-        uint64_t chunk_left;
+        uint64_t chunk_left;     /* of its content and its end */
         bool last_frame;
         uint64_t sent;
     );
