@@ -14,7 +14,7 @@ struct wr_admin;
 
 /* One purge that has been. Borrowed. */
 struct wr_admin_purged {
-    struct wr_time at; /* wall clock */
+    struct wr_redis_time at; /* the journal's clock: Redis's, or our own without it */
     struct wr_slice node, who, what, name;
     bool soft;
 };

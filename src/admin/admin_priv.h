@@ -15,7 +15,7 @@ struct wr_admin {
     struct wr_admin_host host;
     struct wr_listener *listener;
     struct evhttp *http;
-    struct wr_time started;             /* wall */
+    struct wr_wall started;             /* wall */
     LIST_HEAD(, wr_admin_purge) purges; /* whose answers are still to come */
 };
 

@@ -15,7 +15,7 @@ static void find_stalled(const struct wr_admin *a, struct wr_buf *out)
 {
     for (size_t i = 0; i < a->host.loop_count; i++) {
         const struct wr_loop *loop = a->host.loops[i];
-        struct wr_time beat = { __atomic_load_n(&loop->beat_us, __ATOMIC_RELAXED) };
+        struct wr_mono beat = { __atomic_load_n(&loop->beat_us, __ATOMIC_RELAXED) };
         struct wr_span since = wr_time_since(a->loop->mono, beat);
         if (since.us > WR_ADMIN_STALL.us)
             wr_buf_printf(out, "worker %u has not turned for %lld s\n", loop->index,

@@ -169,7 +169,7 @@ static void add_text(struct wr_buf *body, const char *name, struct wr_slice valu
     wr_buf_add_char(body, ',');
 }
 
-static void write_instant(struct wr_buf *body, struct wr_time at)
+static void write_instant(struct wr_buf *body, struct wr_redis_time at)
 {
     time_t s = (time_t) wr_time_s(at);
     struct tm tm;

@@ -1,24 +1,5 @@
 #include "base/units.h"
 
-#include <time.h>
-
-static struct wr_time clock_now(clockid_t id)
-{
-    struct timespec ts;
-    clock_gettime(id, &ts);
-    return (struct wr_time){ (int64_t) ts.tv_sec * WR_US_PER_S + ts.tv_nsec / 1000 };
-}
-
-struct wr_time wr_time_wall(void)
-{
-    return clock_now(CLOCK_REALTIME);
-}
-
-struct wr_time wr_time_monotonic(void)
-{
-    return clock_now(CLOCK_MONOTONIC);
-}
-
 struct unit {
     struct wr_slice name;
     int64_t factor;

@@ -58,15 +58,15 @@ void wr_build_conditions(const struct wr_object *stored, struct wr_buf *out)
 
 struct validators {
     struct wr_slice etag;
-    struct wr_time last_modified, date;
+    struct wr_date last_modified, date;
     bool has_last_modified;
 };
 
 static void read_validators(const struct wr_object *object, struct validators *v)
 {
-    struct wr_time now = object->meta.response_time; /* decides two-digit years only */
+    struct wr_wall now = object->meta.response_time; /* decides two-digit years only */
     struct wr_slice rest = object->head, line;
-    *v = (struct validators){ .date = now };
+    *v = (struct validators){ .date = wr_date_by_wall(now) };
     if (object->etag.at)
         v->etag = object->etag;
     if (object->last_modified.at)
@@ -75,18 +75,18 @@ static void read_validators(const struct wr_object *object, struct validators *v
     while (wr_stored_line(&rest, &line)) {
         struct wr_slice value = line, name = wr_slice_cut(&value, ':');
         if (wr_slice_eq_nocase(name, WR_SLICE("Date")) && !wr_date_parse(wr_slice_trim(value), now, &v->date))
-            v->date = now;
+            v->date = wr_date_by_wall(now);
     }
 }
 
 /* If-None-Match, else If-Modified-Since; without Last-Modified the latter is compared with Date (RFC
  * 9111 4.3.2). If-Match and If-Unmodified-Since are the origin's alone to evaluate. */
-static bool not_modified(const struct wr_head *request, const struct validators *v, struct wr_time now)
+static bool not_modified(const struct wr_head *request, const struct validators *v, struct wr_wall now)
 {
     return wr_not_modified(request, v->etag, v->has_last_modified ? &v->last_modified : &v->date, now);
 }
 
-static void answer_range(const struct wr_head *request, const struct validators *v, struct wr_time now,
+static void answer_range(const struct wr_head *request, const struct validators *v, struct wr_wall now,
                          struct wr_answer *out)
 {
     const struct wr_field *f = wr_head_get(request, WR_F_RANGE);

@@ -32,13 +32,13 @@ static struct wr_span age_value(const struct wr_head *response)
 }
 
 /* Date, or when it arrived if it has none or an invalid one (RFC 9110 6.6.1). */
-static struct wr_time date_value(const struct wr_head *response, struct wr_time response_time)
+static struct wr_date date_value(const struct wr_head *response, struct wr_wall response_time)
 {
     const struct wr_field *f = wr_head_get(response, WR_F_DATE);
-    struct wr_time date;
+    struct wr_date date;
     if (f && wr_date_parse(f->value, response_time, &date))
         return date;
-    return response_time;
+    return wr_date_by_wall(response_time);
 }
 
 /* Has it come through a cache, which may have kept it for a while? */
@@ -47,10 +47,10 @@ static bool through_caches(const struct wr_head *response)
     return wr_head_get(response, WR_F_AGE) || wr_head_get(response, WR_F_VIA);
 }
 
-struct wr_span wr_clock_error(const struct wr_head *response, struct wr_time request_time, struct wr_time response_time)
+struct wr_span wr_clock_error(const struct wr_head *response, struct wr_wall request_time, struct wr_wall response_time)
 {
-    struct wr_time date = date_value(response, response_time);
-    struct wr_span ahead = wr_time_since(date, response_time), behind = wr_time_since(request_time, date);
+    struct wr_date date = date_value(response, response_time);
+    struct wr_span ahead = { -wr_wall_after_date(response_time, date).us }, behind = wr_wall_after_date(request_time, date);
     if (through_caches(response))
         return WR_SPAN_S(0);
     if (ahead.us >= DATE_STEP.us)
@@ -58,12 +58,12 @@ struct wr_span wr_clock_error(const struct wr_head *response, struct wr_time req
     return behind.us >= DATE_STEP.us ? (struct wr_span){ -behind.us } : WR_SPAN_S(0);
 }
 
-struct wr_span wr_initial_age(const struct wr_head *response, struct wr_time request_time,
-                              struct wr_time response_time)
+struct wr_span wr_initial_age(const struct wr_head *response, struct wr_wall request_time,
+                              struct wr_wall response_time)
 {
     int64_t apparent = 0;
     if (through_caches(response)) /* in whole seconds, as Date has no finer ones: a response of this second isn't old */
-        apparent = wr_span_s(wr_time_since(response_time, date_value(response, response_time)));
+        apparent = wr_span_s(wr_wall_after_date(response_time, date_value(response, response_time)));
     struct wr_span delay = wr_time_since(response_time, request_time);
     struct wr_span corrected = age_value(response);
     if (delay.us > 0)
@@ -98,10 +98,10 @@ bool wr_status_is_heuristic(int status)
 
 /* The lifetime by Expires; false: there is none. An invalid or ambiguous date lies in the past (RFC
  * 9111 5.3). */
-static bool by_expires(const struct wr_head *response, struct wr_time response_time, struct wr_span *out)
+static bool by_expires(const struct wr_head *response, struct wr_wall response_time, struct wr_span *out)
 {
     const struct wr_field *first = wr_head_get(response, WR_F_EXPIRES), *f = first;
-    struct wr_time expires;
+    struct wr_date expires;
     if (first == NULL)
         return false;
     *out = WR_SPAN_S(0);
@@ -117,7 +117,7 @@ static bool by_expires(const struct wr_head *response, struct wr_time response_t
 }
 
 static bool by_origin(const struct wr_head *response, const struct wr_response_directives *d, bool targeted,
-                      struct wr_time response_time, struct wr_span *out)
+                      struct wr_wall response_time, struct wr_span *out)
 {
     if (d->s_maxage != WR_DELTA_NONE)
         *out = WR_SPAN_S(d->s_maxage);
@@ -153,10 +153,10 @@ bool wr_policy_overrides(const struct wr_cache_policy *policy, int status)
 }
 
 static bool by_heuristic(const struct wr_cache_policy *policy, const struct wr_head *response,
-                         const struct wr_response_directives *d, struct wr_time response_time, struct wr_span *out)
+                         const struct wr_response_directives *d, struct wr_wall response_time, struct wr_span *out)
 {
     const struct wr_field *f = wr_head_get(response, WR_F_LAST_MODIFIED);
-    struct wr_time modified;
+    struct wr_date modified;
     if (policy->heuristic <= 0 || f == NULL || !(d->is_public || wr_status_is_heuristic(response->status)))
         return false;
     if (!wr_date_parse(f->value, response_time, &modified))
@@ -170,7 +170,7 @@ static bool by_heuristic(const struct wr_cache_policy *policy, const struct wr_h
 
 enum wr_lifetime_source wr_lifetime(const struct wr_cache_policy *policy, const struct wr_head *response,
                                     const struct wr_response_directives *d, bool targeted,
-                                    struct wr_time response_time, struct wr_span *out)
+                                    struct wr_wall response_time, struct wr_span *out)
 {
     int status = response->status;
     *out = WR_SPAN_S(0);

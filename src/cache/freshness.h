@@ -11,11 +11,11 @@ bool wr_effective_directives(const struct wr_cache_policy *policy, const struct 
 /* corrected_initial_age (4.2.3). Deviates where neither Age nor Via says that the response came through a cache: then it was
  * made between the request and its arrival, and a Date that says otherwise shows the origin's clock to be wrong. Its
  * apparent age doesn't count. */
-struct wr_span wr_initial_age(const struct wr_head *response, struct wr_time request_time,
-                              struct wr_time response_time);
+struct wr_span wr_initial_age(const struct wr_head *response, struct wr_wall request_time,
+                              struct wr_wall response_time);
 
 /* By how much Date lies before the request (negative) or behind the arrival; 0: it doesn't, or a cache has kept the response. */
-struct wr_span wr_clock_error(const struct wr_head *response, struct wr_time request_time, struct wr_time response_time);
+struct wr_span wr_clock_error(const struct wr_head *response, struct wr_wall request_time, struct wr_wall response_time);
 
 enum wr_lifetime_source {
     WR_LIFETIME_NONE,      /* nobody says: the response can't be reused without validation */
@@ -27,7 +27,7 @@ enum wr_lifetime_source {
 /* freshness_lifetime (4.2.1), before jitter. d, targeted: from wr_effective_directives(). */
 enum wr_lifetime_source wr_lifetime(const struct wr_cache_policy *policy, const struct wr_head *response,
                                     const struct wr_response_directives *d, bool targeted,
-                                    struct wr_time response_time, struct wr_span *out);
+                                    struct wr_wall response_time, struct wr_span *out);
 /* May the lifetime be guessed for this status (RFC 9110 15.1)? */
 bool wr_status_is_heuristic(int status);
 /* Does the policy override what the origin says of a response with this status? */

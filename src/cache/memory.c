@@ -301,7 +301,7 @@ static bool fits(const struct wr_memory *m, const struct wr_object *o)
     return o->flow == NULL || (wr_flow_kept(o->flow) && wr_flow_length(o->flow) <= wr_memory_most(m, o->head.len));
 }
 
-static struct wr_entry *entry_of(struct wr_object *object, struct wr_time expires)
+static struct wr_entry *entry_of(struct wr_object *object, struct wr_mono expires)
 {
     struct wr_entry *e = calloc(1, sizeof *e);
     WR_CHECK(e != NULL);
@@ -313,7 +313,7 @@ static struct wr_entry *entry_of(struct wr_object *object, struct wr_time expire
     return e;
 }
 
-static enum wr_memory_put put(struct wr_memory *m, struct wr_object *object, struct wr_time expires, struct wr_instant present,
+static enum wr_memory_put put(struct wr_memory *m, struct wr_object *object, struct wr_mono expires, struct wr_instant present,
                               bool only_new)
 {
     WR_CHECK(object->flow == NULL || wr_flow_state(object->flow) == WR_FLOW_WHOLE);
@@ -342,12 +342,12 @@ static enum wr_memory_put put(struct wr_memory *m, struct wr_object *object, str
     return WR_MEMORY_PUT;
 }
 
-enum wr_memory_put wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires, struct wr_instant present)
+enum wr_memory_put wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_mono expires, struct wr_instant present)
 {
     return put(m, object, expires, present, false);
 }
 
-bool wr_memory_put_new(struct wr_memory *m, struct wr_object *object, struct wr_time expires)
+bool wr_memory_put_new(struct wr_memory *m, struct wr_object *object, struct wr_mono expires)
 {
     return put(m, object, expires, WR_INSTANT_LAST, true) == WR_MEMORY_PUT;
 }
@@ -411,7 +411,7 @@ void wr_memory_clear(struct wr_memory *m)
     }
 }
 
-static void sweep_buckets(struct wr_memory *m, struct shard *s, size_t from, struct wr_time now,
+static void sweep_buckets(struct wr_memory *m, struct shard *s, size_t from, struct wr_mono now,
                           struct wr_entry **dead)
 {
     for (size_t i = from; i < from + SWEEP_BUCKETS && i < s->table.buckets; i++)
@@ -422,7 +422,7 @@ static void sweep_buckets(struct wr_memory *m, struct shard *s, size_t from, str
         }
 }
 
-void wr_memory_sweep(struct wr_memory *m, struct wr_time now)
+void wr_memory_sweep(struct wr_memory *m, struct wr_mono now)
 {
     struct shard *s = &m->shards[__atomic_fetch_add(&m->sweep_next, 1, __ATOMIC_RELAXED) % SHARDS];
     bool more = true;

@@ -30,9 +30,9 @@ enum wr_memory_put {
 
 /* Replaces what was there. The flow must be WHOLE. expires: monotonic, when it is worth nothing any more. present: no fetch has begun
  * later (wr_purges_present()). */
-enum wr_memory_put wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_time expires, struct wr_instant present);
+enum wr_memory_put wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_mono expires, struct wr_instant present);
 /* Only where nothing is. false: something is, or it is too large. */
-bool wr_memory_put_new(struct wr_memory *m, struct wr_object *object, struct wr_time expires);
+bool wr_memory_put_new(struct wr_memory *m, struct wr_object *object, struct wr_mono expires);
 /* `variant`, which has been put, is found through this VARY marker: it is dropped with the marker. Where there are more than `most`, or
  * where they take more than an eighth of the store, those go that haven't been used since they were stored or spared the last
  * time, the oldest first. Nothing happens if the marker isn't here. */
@@ -47,6 +47,6 @@ bool wr_memory_swap(struct wr_memory *m, const struct wr_object *old, struct wr_
 void wr_memory_clear(struct wr_memory *m);
 /* Frees what has expired in one of the 64 shards, in turn: 64 calls go over the whole store. For a timer.
  * now: monotonic. */
-void wr_memory_sweep(struct wr_memory *m, struct wr_time now);
+void wr_memory_sweep(struct wr_memory *m, struct wr_mono now);
 uint64_t wr_memory_bytes(const struct wr_memory *m);
 uint64_t wr_memory_count(const struct wr_memory *m);

@@ -12,7 +12,7 @@ struct slot {
     struct wr_object *object;
     unsigned stock;       /* references in hand */
     uint32_t seen;        /* of the hash of what else was found here last */
-    struct wr_time until; /* monotonic */
+    struct wr_mono until; /* monotonic */
 };
 
 struct wr_near {
@@ -53,17 +53,17 @@ static bool is_stored(const struct slot *s)
 }
 
 /* The last reference in hand keeps the object. */
-static bool is_here(const struct slot *s, struct wr_hash hash, struct wr_time now)
+static bool is_here(const struct slot *s, struct wr_hash hash, struct wr_mono now)
 {
     return s->hash_lo == hash.lo && s->object && s->stock > 1 && wr_time_before(now, s->until) && is_stored(s);
 }
 
-bool wr_near_has(struct wr_near *n, struct wr_hash hash, struct wr_time now)
+bool wr_near_has(struct wr_near *n, struct wr_hash hash, struct wr_mono now)
 {
     return is_here(slot_of(n, hash), hash, now);
 }
 
-struct wr_object *wr_near_get(struct wr_near *n, struct wr_hash hash, struct wr_slice key, struct wr_time now)
+struct wr_object *wr_near_get(struct wr_near *n, struct wr_hash hash, struct wr_slice key, struct wr_mono now)
 {
     struct slot *s = slot_of(n, hash);
     if (!is_here(s, hash, now) || !wr_slice_eq(s->object->key, key))
@@ -78,7 +78,7 @@ static bool fits(const struct wr_object *object)
 }
 
 /* Another takes the place only if it isn't in use, and comes twice in a row: most of what is asked for isn't asked for soon again. */
-static bool may_take(struct slot *s, const struct wr_object *object, struct wr_time now)
+static bool may_take(struct slot *s, const struct wr_object *object, struct wr_mono now)
 {
     if (s->object && s->hash_lo == object->hash.lo)
         return true;
@@ -89,7 +89,7 @@ static bool may_take(struct slot *s, const struct wr_object *object, struct wr_t
     return again;
 }
 
-void wr_near_found(struct wr_near *n, struct wr_object *object, struct wr_time now)
+void wr_near_found(struct wr_near *n, struct wr_object *object, struct wr_mono now)
 {
     struct slot *s = slot_of(n, object->hash);
     if (!may_take(s, object, now))

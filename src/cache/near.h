@@ -13,11 +13,11 @@ struct wr_near;
 struct wr_near *wr_near_new(void);
 void wr_near_free(struct wr_near *n);
 /* Will wr_near_get() find it, as far as can be told without its text? now: monotonic, as everywhere here. */
-bool wr_near_has(struct wr_near *n, struct wr_hash hash, struct wr_time now);
+bool wr_near_has(struct wr_near *n, struct wr_hash hash, struct wr_mono now);
 /* A reference to what the memory store holds under this key (text compared); NULL: look there. */
-struct wr_object *wr_near_get(struct wr_near *n, struct wr_hash hash, struct wr_slice key, struct wr_time now);
+struct wr_object *wr_near_get(struct wr_near *n, struct wr_hash hash, struct wr_slice key, struct wr_mono now);
 /* It has just been found in the memory store. */
-void wr_near_found(struct wr_near *n, struct wr_object *object, struct wr_time now);
+void wr_near_found(struct wr_near *n, struct wr_object *object, struct wr_mono now);
 /* Takes a reference back, whoever it came from. NULL: nothing. */
 void wr_near_give(struct wr_near *n, struct wr_object *object);
 /* Lets go of what the store no longer holds. Now and then. */

@@ -87,14 +87,14 @@ void wr_object_unref(struct wr_object *o)
         wr_object_unref_many(o, 1);
 }
 
-struct wr_span wr_object_age(const struct wr_object *o, struct wr_time now)
+struct wr_span wr_object_age(const struct wr_object *o, struct wr_wall now)
 {
     struct wr_span resident = wr_time_since(now, o->meta.response_time); /* negative: another node's clock, or ours was set back */
     int64_t age = o->meta.initial_age.us + (resident.us > 0 ? resident.us : 0);
     return (struct wr_span){ age > 0 ? age : 0 };
 }
 
-struct wr_span wr_object_freshness(const struct wr_object *o, struct wr_time now)
+struct wr_span wr_object_freshness(const struct wr_object *o, struct wr_wall now)
 {
     return (struct wr_span){ o->meta.lifetime.us - wr_object_age(o, now).us };
 }

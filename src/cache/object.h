@@ -40,8 +40,8 @@ struct wr_meta {
     enum wr_object_kind kind;
     unsigned flags;               /* enum wr_object_flag */
     int status;
-    struct wr_time request_time;  /* wall clock: when the request left, ... */
-    struct wr_time response_time; /* ... and its head came (4.2.3) */
+    struct wr_wall request_time;  /* wall clock: when the request left, ... */
+    struct wr_wall response_time; /* ... and its head came (4.2.3) */
     struct wr_span initial_age;   /* corrected_initial_age at response_time (4.2.3) */
     struct wr_span lifetime;      /* freshness lifetime after jitter (4.2.1) */
     struct wr_span swr;           /* stale-while-revalidate (RFC 5861 3) or grace; -1: none */
@@ -73,7 +73,7 @@ struct wr_object {
                                      (private="...", no-cache="..."): not written to Redis */
     struct wr_flow *flow;         /* NULL: no content (VARY) */
     struct wr_instant began;      /* when its fetch began: a purge with a later instant concerns it */
-    struct wr_time checked;       /* monotonic, this process: when it was last known equal to Redis */
+    struct wr_mono checked;       /* monotonic, this process: when it was last known equal to Redis */
     bool own;                     /* this process has fetched it, and stores it in Redis */
     size_t bytes;                 /* of this struct and its texts: what the memory store accounts besides
                                      the flow */
@@ -94,6 +94,6 @@ void wr_object_ref_many(struct wr_object *o, unsigned count);
 void wr_object_unref_many(struct wr_object *o, unsigned count);
 
 /* current_age (RFC 9111 4.2.3), never negative. */
-struct wr_span wr_object_age(const struct wr_object *o, struct wr_time now);
+struct wr_span wr_object_age(const struct wr_object *o, struct wr_wall now);
 /* lifetime - current_age: negative when stale by so much. */
-struct wr_span wr_object_freshness(const struct wr_object *o, struct wr_time now);
+struct wr_span wr_object_freshness(const struct wr_object *o, struct wr_wall now);

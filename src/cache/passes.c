@@ -9,7 +9,7 @@
 
 struct marker {
     struct wr_hash key;
-    struct wr_time left, until; /* wall clock; until 0: none */
+    struct wr_wall left, until; /* wall clock; until 0: none */
     unsigned whom;              /* set apart so is whom it concerns; 0: everybody */
     bool beside;
 };
@@ -35,7 +35,7 @@ void wr_passes_free(struct wr_passes *p)
     free(p);
 }
 
-bool wr_pass_is_due(enum wr_storing storing, int status, const struct wr_object *held, struct wr_time now)
+bool wr_pass_is_due(enum wr_storing storing, int status, const struct wr_object *held, struct wr_wall now)
 {
     bool fresh = held && wr_object_freshness(held, now).us > 0 && !(held->meta.flags & WR_OF_NO_CACHE);
     return storing == WR_STORE_NOT && status < 400 && !fresh;
@@ -77,7 +77,7 @@ static bool concerns(const struct marker *m, const struct wr_request_rules *aske
 }
 
 void wr_passes_leave(struct wr_passes *p, struct wr_hash key, const struct wr_request_rules *asked,
-                     const struct wr_object *held, struct wr_time now, struct wr_span ttl)
+                     const struct wr_object *held, struct wr_wall now, struct wr_span ttl)
 {
     if (ttl.us <= 0)
         return;
@@ -91,7 +91,7 @@ void wr_passes_leave(struct wr_passes *p, struct wr_hash key, const struct wr_re
 }
 
 enum wr_pass wr_passes_find(struct wr_passes *p, struct wr_hash key, const struct wr_request_rules *asked,
-                            const struct wr_object *held, struct wr_time now)
+                            const struct wr_object *held, struct wr_wall now)
 {
     enum wr_pass pass = WR_PASS_NONE;
     struct marker *row = row_of(p, key), *m = find(row, key);

@@ -17,11 +17,11 @@ struct wr_passes *wr_passes_new(void);
 void wr_passes_free(struct wr_passes *p);
 
 /* Is one to be left because of an answer of this status that was judged so? held: what is stored, or NULL. now: wall clock. */
-bool wr_pass_is_due(enum wr_storing storing, int status, const struct wr_object *held, struct wr_time now);
+bool wr_pass_is_due(enum wr_storing storing, int status, const struct wr_object *held, struct wr_wall now);
 /* Leaves it under the key's hash, for ttl from now on, or renews the one under which the request has passed. held: what it stands
  * beside, or NULL. */
 void wr_passes_leave(struct wr_passes *p, struct wr_hash key, const struct wr_request_rules *asked,
-                     const struct wr_object *held, struct wr_time now, struct wr_span ttl);
+                     const struct wr_object *held, struct wr_wall now, struct wr_span ttl);
 enum wr_pass {
     WR_PASS_NONE,   /* none that concerns the request */
     WR_PASS_BESIDE, /* something is stored beside it that may serve if the origin fails, or be confirmed */
@@ -29,6 +29,6 @@ enum wr_pass {
 };
 /* Does one stand there for this request? held as above. */
 enum wr_pass wr_passes_find(struct wr_passes *p, struct wr_hash key, const struct wr_request_rules *asked,
-                            const struct wr_object *held, struct wr_time now);
+                            const struct wr_object *held, struct wr_wall now);
 /* Something has been stored there, or what is stored has changed. */
 void wr_passes_end(struct wr_passes *p, struct wr_hash key);

@@ -49,7 +49,7 @@ void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t le
                       size_t chunk_count, const uint32_t *sums, struct wr_span ahead)
 {
     const struct wr_meta *m = &o->meta;
-    const struct wr_time asked = wr_time_add(m->request_time, ahead), answered = wr_time_add(m->response_time, ahead);
+    const struct wr_redis_time asked = wr_redis_time_by_wall(m->request_time, ahead), answered = wr_redis_time_by_wall(m->response_time, ahead);
     const int64_t times[] = { asked.us, answered.us, m->initial_age.us, m->lifetime.us, m->swr.us, m->sie.us, m->fetch_time.us };
     const struct wr_slice texts[] = { o->vary_values, o->tags };
     size_t start = out->len;
@@ -141,7 +141,7 @@ static bool is_mark(struct wr_slice mark)
     return (wr_slice_starts(mark, WR_SLICE("WR")) || wr_slice_starts(mark, WR_SLICE("WA"))) && mark.at[2] == VERSION;
 }
 
-static void take_meta(struct input *in, struct wr_slice key, struct wr_slice head, struct wr_meta *m)
+static void take_meta(struct input *in, struct wr_slice key, struct wr_slice head, struct wr_span ahead, struct wr_meta *m)
 {
     struct wr_slice mark = take(in, 4);
     if (!is_mark(mark) || (unsigned char) mark.at[3] > WR_OBJECT_VARY) {
@@ -153,8 +153,8 @@ static void take_meta(struct input *in, struct wr_slice key, struct wr_slice hea
         in->broken = true;
     m->flags = take32(in);
     m->status = (int) (take32(in) & 0xffff);
-    m->request_time.us = take_time(in);
-    m->response_time.us = take_time(in);
+    m->request_time = wr_wall_by_redis_time((struct wr_redis_time){ take_time(in) }, ahead);
+    m->response_time = wr_wall_by_redis_time((struct wr_redis_time){ take_time(in) }, ahead);
     m->initial_age.us = take_time(in);
     m->lifetime.us = take_time(in);
     m->swr.us = take_time(in);
@@ -215,9 +215,7 @@ bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice
     out->like.key = key;
     out->like.head = head;
     out->arriving = meta.at[1] == 'A';
-    take_meta(&in, key, head, &out->like.meta);
-    out->like.meta.request_time.us -= ahead.us;
-    out->like.meta.response_time.us -= ahead.us;
+    take_meta(&in, key, head, ahead, &out->like.meta);
     out->like.began.n = take64(&in);
     out->chunk = take64(&in);
     out->chunk_count = take32(&in);

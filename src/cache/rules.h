@@ -35,7 +35,7 @@ enum wr_storing {
 };
 enum wr_storing wr_rules_store(const struct wr_cache_policy *policy, const struct wr_head *request,
                                const struct wr_request_rules *asked, const struct wr_head *response,
-                               struct wr_time request_time, struct wr_time response_time, double jitter01,
+                               struct wr_wall request_time, struct wr_wall response_time, double jitter01,
                                struct wr_meta *meta, const char **detail);
 
 /* May this stored response answer now (RFC 9111 4)? */
@@ -49,7 +49,7 @@ enum wr_reuse {
 };
 /* unit01: a random number from [0,1) for early refresh; 1: none. */
 enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
-                             const struct wr_object *object, struct wr_time now, double unit01);
+                             const struct wr_object *object, struct wr_wall now, double unit01);
 /* Is it for this request at all? Not what Authorization or a counting cookie keeps apart, whatever its age: then what the request gets
  * instead doesn't take its place. */
 bool wr_rules_is_for(const struct wr_cache_policy *policy, const struct wr_request_rules *asked, const struct wr_object *object);
@@ -86,17 +86,17 @@ static inline bool wr_rules_concerns(unsigned apart, const struct wr_request_rul
 }
 /* May it be served although stale, because the origin failed (RFC 5861 4 and RFC 9111 4.2.4)? */
 bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
-                             const struct wr_object *object, struct wr_time now);
+                             const struct wr_object *object, struct wr_wall now);
 /* The same when no answer came at all (refused, reset, timed out): we are disconnected, and RFC 9111 4.2.4
  * lets any stored response be served that doesn't forbid it; we serve what was fresh once, so that somebody has meant it for
  * more than one client. The policy's stale_if_error bounds the time where it is set. */
 bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
-                                   const struct wr_object *object, struct wr_time now);
+                                   const struct wr_object *object, struct wr_wall now);
 /* Is a response of this status such a failure (500, 502, 503, 504, or none that HTTP knows: over 599)? */
 bool wr_rules_is_error(int status);
 /* How long the object is worth keeping in a store: lifetime + the longer of swr and sie, and a while for
  * validation. */
 struct wr_span wr_rules_keep(const struct wr_cache_policy *policy, const struct wr_object *object,
-                             struct wr_time now);
+                             struct wr_wall now);
 /* Does an answer with this status to this method invalidate (RFC 9111 4.4)? */
 bool wr_rules_invalidates(const struct wr_head *request, int status);

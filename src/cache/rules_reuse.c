@@ -27,7 +27,7 @@ bool wr_rules_is_for(const struct wr_cache_policy *policy, const struct wr_reque
 }
 
 enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
-                             const struct wr_object *object, struct wr_time now, double unit01)
+                             const struct wr_object *object, struct wr_wall now, double unit01)
 {
     const struct wr_meta *m = &object->meta;
     struct wr_span left = wr_object_freshness(object, now);
@@ -58,7 +58,7 @@ static bool insists(const struct wr_cache_policy *policy, const struct wr_reques
 }
 
 bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
-                             const struct wr_object *object, struct wr_time now)
+                             const struct wr_object *object, struct wr_wall now)
 {
     int64_t stale = -wr_object_freshness(object, now).us;
     return !insists(policy, asked, object) &&
@@ -66,7 +66,7 @@ bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct 
 }
 
 bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
-                                   const struct wr_object *object, struct wr_time now)
+                                   const struct wr_object *object, struct wr_wall now)
 {
     if (wr_rules_stale_if_error(policy, asked, object, now))
         return true;
@@ -85,7 +85,7 @@ static struct wr_span clamp(struct wr_span s, struct wr_span least, struct wr_sp
 }
 
 struct wr_span wr_rules_keep(const struct wr_cache_policy *policy, const struct wr_object *object,
-                             struct wr_time now)
+                             struct wr_wall now)
 {
     const struct wr_meta *m = &object->meta;
     struct wr_span left = wr_object_freshness(object, now);

@@ -210,7 +210,7 @@ static const char *worthless(const struct wr_head *request, const struct wr_head
 
 enum wr_storing wr_rules_store(const struct wr_cache_policy *policy, const struct wr_head *request,
                                const struct wr_request_rules *asked, const struct wr_head *response,
-                               struct wr_time request_time, struct wr_time response_time, double jitter01,
+                               struct wr_wall request_time, struct wr_wall response_time, double jitter01,
                                struct wr_meta *meta, const char **detail)
 {
     struct wr_response_directives d;

@@ -157,7 +157,7 @@ void wr_shelf_turn_end(struct wr_shelf *s, struct wr_shelf_turn *turn)
 
 void wr_shelf_show(struct wr_shelf *s, struct wr_object *o)
 {
-    struct wr_time now = s->loop->mono, shown = { __atomic_load_n(&o->shown_us, __ATOMIC_RELAXED) };
+    struct wr_mono now = s->loop->mono, shown = { __atomic_load_n(&o->shown_us, __ATOMIC_RELAXED) };
     if (wr_time_since(now, shown).us < SHOW_EVERY.us)
         return;
     if (wr_time_since(now, s->showing).us >= WR_US_PER_S) {

@@ -23,7 +23,7 @@ struct wr_shelf_fill {
     struct wr_hash hash;
     struct wr_record record;
     struct wr_timer idle;      /* it waits for room, perhaps in vain */
-    struct wr_time idle_since;
+    struct wr_mono idle_since;
     bool ended;                /* its flow has been */
     char texts[];
 };

@@ -29,7 +29,7 @@ struct wr_shelf {
     struct wr_loop *loop;
     struct wr_policy *policy;
     struct wr_link *link;
-    struct wr_time showing; /* monotonic: the second in which ... */
+    struct wr_mono showing; /* monotonic: the second in which ... */
     unsigned shown;         /* ... so many objects have been shown */
     TAILQ_HEAD(, wr_shelf_job) jobs;
     TAILQ_HEAD(, wr_shelf_fill) fills;

@@ -18,7 +18,7 @@ struct wr_entry {
         const void *flow;           /* object->flow, to have it fetched before the object has told where it is */
         struct wr_variants *variants; /* of a VARY marker, which has none: those found through it; or NULL */
     };
-    struct wr_time expires;         /* monotonic */
+    struct wr_mono expires;         /* monotonic */
     TAILQ_ENTRY(wr_entry) queue;    /* newest first */
     size_t bytes : 63;              /* of all that dies with it; variants have entries of their own */
     size_t visited : 1;             /* used since the hand came by */

@@ -5,7 +5,7 @@
 /* It came while this flight waited, which is a share in that fetch; who wants it validated takes only what was asked for since. */
 static bool came_meanwhile(const struct wr_flight *f, const struct wr_object *object)
 {
-    struct wr_time since = f->rules.revalidate ? object->meta.request_time : object->meta.response_time;
+    struct wr_wall since = f->rules.revalidate ? object->meta.request_time : object->meta.response_time;
     return !wr_time_before(since, f->started) && !f->rules.no_store && wr_rules_collapses(object);
 }
 

@@ -67,13 +67,13 @@ struct wr_flight {
     struct wr_head request;
     struct wr_request_rules rules;
     enum wr_flight_stage stage;
-    struct wr_time started; /* wall clock */
+    struct wr_wall started; /* wall clock */
     bool running;           /* the driver is on the stack: no re-entry */
     bool over;
     struct wr_note nudge;   /* an audience came, was admitted, or left */
 
     struct wr_shelf_read read;      /* LOOK, and again behind the lock */
-    struct wr_time look_sent;       /* monotonic */
+    struct wr_mono look_sent;       /* monotonic */
     bool read_marker;               /* it is for the marker, not for the response */
     bool unanswered;                /* by Redis: the last reading failed */
     bool redis_late;                /* it didn't answer in time: nothing else is asked of it for this flight's audience */
@@ -89,7 +89,7 @@ struct wr_flight {
     struct wr_call lock_call;       /* LOCK */
     struct wr_ear ear;
     struct wr_timer lock_timer;     /* waiting: look again; holding: renew */
-    struct wr_time lock_deadline;   /* monotonic: the longest wait */
+    struct wr_mono lock_deadline;   /* monotonic: the longest wait */
     enum wr_lock_state {
         WR_LOCK_NONE,    /* not asked for, or done without */
         WR_LOCK_ASKED,   /* SET NX is on its way */
@@ -203,9 +203,9 @@ void wr_flight_verify(struct wr_flight *f, struct wr_object *object,
 /* known() will not be called, and the object goes; harmless without. */
 void wr_flight_verify_cancel(struct wr_flight *f);
 /* The monotonic time before which it knows nothing. */
-static inline struct wr_time wr_flight_began(const struct wr_flight *f)
+static inline struct wr_mono wr_flight_began(const struct wr_flight *f)
 {
-    return (struct wr_time){ __atomic_load_n(&f->began_us, __ATOMIC_ACQUIRE) };
+    return (struct wr_mono){ __atomic_load_n(&f->began_us, __ATOMIC_ACQUIRE) };
 }
 /* It knows nothing older than this moment from here on. */
 void wr_flight_begin_anew(struct wr_flight *f);

@@ -9,7 +9,7 @@ static void finish(struct wr_flight *f, struct wr_object *object)
 }
 
 /* What nobody can prove is validated, not served. */
-static void compare(struct wr_flight *f, struct wr_object *object, struct wr_time as_of)
+static void compare(struct wr_flight *f, struct wr_object *object, struct wr_mono as_of)
 {
     object->checked = wr_time_before(as_of, f->look_sent) ? as_of : f->look_sent;
     enum wr_purge_state state = wr_purges_check(f->tenure->worker->shared->purges, object);
@@ -30,7 +30,7 @@ static void on_caught_up(struct wr_journal_read *read, enum wr_journal_answer an
 {
     struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, catch_up);
     struct wr_object *object = f->verifying;
-    struct wr_time as_of;
+    struct wr_mono as_of;
     f->redis_late |= read->late;
     f->unanswered = answer == WR_JOURNAL_FAILED;
     if (answer == WR_JOURNAL_READ && wr_purges_known(f->tenure->worker->shared->purges, f->loop->mono, &as_of)) {
@@ -45,7 +45,7 @@ void wr_flight_verify(struct wr_flight *f, struct wr_object *object,
                       void (*known)(struct wr_flight *f, struct wr_object *object))
 {
     struct wr_worker *worker = f->tenure->worker;
-    struct wr_time as_of;
+    struct wr_mono as_of;
     f->verified = known;
     if (object == NULL) {
         known(f, NULL);

@@ -30,12 +30,12 @@ void wr_tenure_unref(struct wr_tenure *t)
     free(t);
 }
 
-struct wr_time wr_worker_horizon(const struct wr_worker *worker)
+struct wr_mono wr_worker_horizon(const struct wr_worker *worker)
 {
     const struct wr_herald *herald = worker->shared->herald;
     bool serves = worker->tenure->policy->redis.away == WR_REDIS_AWAY_SERVE;
     if (herald == NULL || (serves && !wr_link_ready(worker->link)))
-        return (struct wr_time){ 0 };
+        return (struct wr_mono){ 0 };
     return wr_herald_horizon(herald, worker->loop.mono);
 }
 

@@ -75,6 +75,6 @@ struct wr_tenure *wr_tenure_ref(struct wr_tenure *t);
 void wr_tenure_unref(struct wr_tenure *t);
 /* What was last known equal to Redis at this moment or later (monotonic) may be used now without asking Redis: what the herald
  * vouches for; all of it without Redis, or while this worker can't ask and the policy says redis.away: serve. */
-struct wr_time wr_worker_horizon(const struct wr_worker *worker);
+struct wr_mono wr_worker_horizon(const struct wr_worker *worker);
 /* Tells main that nothing is left, if so. */
 void wr_worker_check_idle(struct wr_worker *worker);

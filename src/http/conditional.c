@@ -89,36 +89,36 @@ enum wr_condition wr_if_match(const struct wr_head *request, struct wr_slice eta
 }
 
 /* The one date of a field; false: absent, repeated or no date. */
-static bool date_of(const struct wr_head *h, enum wr_field_id id, struct wr_time now, struct wr_time *out)
+static bool date_of(const struct wr_head *h, enum wr_field_id id, struct wr_wall now, struct wr_date *out)
 {
     const struct wr_field *f = wr_head_get(h, id);
     return f && !wr_head_next(h, id, f) && wr_date_parse(f->value, now, out);
 }
 
-enum wr_condition wr_if_modified_since(const struct wr_head *request, const struct wr_time *last_modified,
-                                       struct wr_time now)
+enum wr_condition wr_if_modified_since(const struct wr_head *request, const struct wr_date *last_modified,
+                                       struct wr_wall now)
 {
-    struct wr_time since;
+    struct wr_date since;
     if (!last_modified || !date_of(request, WR_F_IF_MODIFIED_SINCE, now, &since))
         return WR_CONDITION_NONE;
     return condition(wr_time_before(since, *last_modified));
 }
 
-enum wr_condition wr_if_unmodified_since(const struct wr_head *request, const struct wr_time *last_modified,
-                                         struct wr_time now)
+enum wr_condition wr_if_unmodified_since(const struct wr_head *request, const struct wr_date *last_modified,
+                                         struct wr_wall now)
 {
-    struct wr_time since;
+    struct wr_date since;
     if (!last_modified || !date_of(request, WR_F_IF_UNMODIFIED_SINCE, now, &since))
         return WR_CONDITION_NONE;
     return condition(!wr_time_before(since, *last_modified));
 }
 
 enum wr_condition wr_if_range(const struct wr_head *request, struct wr_slice etag,
-                              const struct wr_time *last_modified, const struct wr_time *date,
-                              struct wr_time now)
+                              const struct wr_date *last_modified, const struct wr_date *date,
+                              struct wr_wall now)
 {
     const struct wr_field *f = wr_head_get(request, WR_F_IF_RANGE);
-    struct wr_time asked;
+    struct wr_date asked;
     if (f == NULL)
         return WR_CONDITION_NONE;
     if (wr_head_next(request, WR_F_IF_RANGE, f))
@@ -131,8 +131,8 @@ enum wr_condition wr_if_range(const struct wr_head *request, struct wr_slice eta
     return condition(strong && asked.us == last_modified->us);
 }
 
-bool wr_not_modified(const struct wr_head *request, struct wr_slice etag, const struct wr_time *last_modified,
-                     struct wr_time now)
+bool wr_not_modified(const struct wr_head *request, struct wr_slice etag, const struct wr_date *last_modified,
+                     struct wr_wall now)
 {
     enum wr_condition match = wr_if_none_match(request, etag);
     if (match != WR_CONDITION_NONE)

@@ -27,16 +27,16 @@ enum wr_condition wr_if_match(const struct wr_head *request, struct wr_slice eta
 /* last_modified NULL: it has none, and the condition is ignored (NONE), as with a date that isn't one
  * (13.1.3, 13.1.4). If-Modified-Since is the caller's to skip when there is an If-None-Match, likewise
  * If-Unmodified-Since after If-Match. */
-enum wr_condition wr_if_modified_since(const struct wr_head *request, const struct wr_time *last_modified,
-                                       struct wr_time now);
-enum wr_condition wr_if_unmodified_since(const struct wr_head *request, const struct wr_time *last_modified,
-                                         struct wr_time now);
+enum wr_condition wr_if_modified_since(const struct wr_head *request, const struct wr_date *last_modified,
+                                       struct wr_wall now);
+enum wr_condition wr_if_unmodified_since(const struct wr_head *request, const struct wr_date *last_modified,
+                                         struct wr_wall now);
 /* 13.1.5: strong by tag; by date only if exactly the Last-Modified of what is stored and that one is strong
  * (a minute older than `date`, the stored response's Date; 8.8.2.2). FALSE: ignore the Range field. */
 enum wr_condition wr_if_range(const struct wr_head *request, struct wr_slice etag,
-                              const struct wr_time *last_modified, const struct wr_time *date,
-                              struct wr_time now);
+                              const struct wr_date *last_modified, const struct wr_date *date,
+                              struct wr_wall now);
 /* 13.2.2 in its order for GET and HEAD (steps 3 and 4): true if 304 is the answer to give from what is
  * stored. */
-bool wr_not_modified(const struct wr_head *request, struct wr_slice etag, const struct wr_time *last_modified,
-                     struct wr_time now);
+bool wr_not_modified(const struct wr_head *request, struct wr_slice etag, const struct wr_date *last_modified,
+                     struct wr_wall now);

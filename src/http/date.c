@@ -28,7 +28,7 @@ static bool is_leap(int year)
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
-static bool instant_of(const struct parts *p, struct wr_time *out)
+static bool instant_of(const struct parts *p, struct wr_date *out)
 {
     static const int lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
     int length = lengths[p->month] + (p->month == 1 && is_leap(p->year));
@@ -102,7 +102,7 @@ static bool match(struct wr_slice s, const char *form, int *numbers, int *month)
     return s.len == 0;
 }
 
-static bool parse_imf(struct wr_slice s, struct wr_time *out)
+static bool parse_imf(struct wr_slice s, struct wr_date *out)
 {
     int n[5], month;
     if (!match(s, "w, DD m DDDD DD:DD:DD GMT", n, &month))
@@ -110,7 +110,7 @@ static bool parse_imf(struct wr_slice s, struct wr_time *out)
     return instant_of(&(struct parts){ n[1], month, n[0], n[2], n[3], n[4] }, out);
 }
 
-static bool parse_asctime(struct wr_slice s, struct wr_time *out)
+static bool parse_asctime(struct wr_slice s, struct wr_date *out)
 {
     int n[5], month;
     if (!match(s, "w m _D DD:DD:DD DDDD", n, &month))
@@ -118,7 +118,7 @@ static bool parse_asctime(struct wr_slice s, struct wr_time *out)
     return instant_of(&(struct parts){ n[4], month, n[0], n[1], n[2], n[3] }, out);
 }
 
-static bool parse_rfc850(struct wr_slice s, struct wr_time now, struct wr_time *out)
+static bool parse_rfc850(struct wr_slice s, struct wr_wall now, struct wr_date *out)
 {
     size_t skip = 0;
     for (size_t d = 0; d < 7 && skip == 0; d++)
@@ -133,7 +133,7 @@ static bool parse_rfc850(struct wr_slice s, struct wr_time now, struct wr_time *
     return instant_of(&(struct parts){ year, month, n[0], n[2], n[3], n[4] }, out);
 }
 
-bool wr_date_parse(struct wr_slice s, struct wr_time now, struct wr_time *out)
+bool wr_date_parse(struct wr_slice s, struct wr_wall now, struct wr_date *out)
 {
     if (s.len == WR_DATE_LEN && s.at[3] == ',')
         return parse_imf(s, out);
@@ -153,7 +153,7 @@ static char *put_text(char *to, const char *text, size_t len)
     return to + len;
 }
 
-void wr_date_format(struct wr_time t, char out[WR_DATE_LEN + 1])
+void wr_date_format(struct wr_wall t, char out[WR_DATE_LEN + 1])
 {
     int64_t s = t.us < 0 ? 0 : wr_time_s(t);
     if (s > MAX_S)

@@ -234,7 +234,7 @@ static struct wr_limit_decision (*const decide_by[])(const struct wr_limit_rule 
 };
 
 struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
-                                         struct wr_time now, int64_t cost, bool spend)
+                                         struct wr_mono now, int64_t cost, bool spend)
 {
     cost = min64(max64(cost, 1), rule->burst);
     return decide_by[rule->algorithm](rule, state, now.us, cost, spend);

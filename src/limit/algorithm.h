@@ -63,7 +63,7 @@ struct wr_limit_rule wr_limit_rule_of(const struct wr_limit_policy *limit, unsig
  * whether it would be admitted, and how things stand without it. sliding_window may grow the log on the heap. Thread: any, the caller
  * holds the state's lock. */
 struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
-                                         struct wr_time now, int64_t cost, bool spend);
+                                         struct wr_mono now, int64_t cost, bool spend);
 
 /* Gives back what the state holds on the heap and zeroes it. */
 void wr_limit_tally_fini(const struct wr_limit_rule *rule, struct wr_limit_tally *state);

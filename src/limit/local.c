@@ -237,7 +237,7 @@ static void unlock_all(struct wr_local_limits *l, uint32_t shards)
         pthread_mutex_unlock(&l->shards[__builtin_ctz(rest)].lock);
 }
 
-static struct part pin(struct wr_local_limits *l, const struct wr_limit_policy *limit, struct wr_hash id, struct wr_time now)
+static struct part pin(struct wr_local_limits *l, const struct wr_limit_policy *limit, struct wr_hash id, struct wr_mono now)
 {
     struct shard *s = &l->shards[shard_of(l, id)];
     if (now.us > s->now_us)
@@ -256,7 +256,7 @@ static struct wr_limit_decision decide(struct part p, bool spend)
 {
     struct entry *e = p.entry;
     uint64_t slots = log_slots(e);
-    struct wr_limit_decision d = wr_limit_decide(&e->rule, &e->state, (struct wr_time){ p.shard->now_us }, 1, spend);
+    struct wr_limit_decision d = wr_limit_decide(&e->rule, &e->state, (struct wr_mono){ p.shard->now_us }, 1, spend);
     p.shard->log_slots += log_slots(e) - slots;
     e->whole_at_us = p.shard->now_us + d.reset_us;
     e->spent = 1.0 - (double) d.remaining / (double) e->rule.burst;
@@ -264,7 +264,7 @@ static struct wr_limit_decision decide(struct part p, bool spend)
 }
 
 void wr_local_limits_decide(struct wr_local_limits *l, size_t count, const struct wr_limit_policy *const *limits,
-                            const struct wr_slice *identities, struct wr_time now, struct wr_limit_decision *out)
+                            const struct wr_slice *identities, struct wr_mono now, struct wr_limit_decision *out)
 {
     struct wr_hash ids[WR_MAX_ROUTE_LIMITS];
     struct part parts[WR_MAX_ROUTE_LIMITS];

@@ -15,6 +15,6 @@
 /* Asks one request of all its limits (at most WR_MAX_ROUTE_LIMITS), each with its own identity: it is counted by all of them, or, if one
  * that doesn't only observe refuses it, by none. now: monotonic; whichever thread is ahead, a shard's time never goes back. */
 void wr_local_limits_decide(struct wr_local_limits *l, size_t count, const struct wr_limit_policy *const *limits,
-                            const struct wr_slice *identities, struct wr_time now, struct wr_limit_decision *out);
+                            const struct wr_slice *identities, struct wr_mono now, struct wr_limit_decision *out);
 /* How many quotas are remembered at present. */
 size_t wr_local_limits_count(struct wr_local_limits *l);

@@ -15,7 +15,7 @@ enum wr_access_format {
 extern const struct wr_words wr_words_access_format;
 
 struct wr_access_line {
-    struct wr_time started;        /* wall clock: the head was complete */
+    struct wr_wall started;        /* wall clock: the head was complete */
     struct wr_slice client;        /* the identified address */
     struct wr_slice method, target, host, referer, user_agent, request_id;
     struct wr_slice route;         /* the line of the policy it stands in; empty: none */

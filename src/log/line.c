@@ -36,7 +36,7 @@ struct stamp {
     char text[32];
 };
 
-static void add_stamp(struct wr_buf *out, struct stamp *last, struct wr_time t,
+static void add_stamp(struct wr_buf *out, struct stamp *last, struct wr_wall t,
                       void (*write)(struct wr_buf *out, const struct tm *tm))
 {
     time_t second = (time_t) wr_time_s(t);

@@ -245,7 +245,7 @@ bool wr_crew_serving(const struct wr_crew *crew)
     return __atomic_load_n(&crew->serving, __ATOMIC_ACQUIRE) == crew->count;
 }
 
-bool wr_crew_alive(const struct wr_crew *crew, struct wr_time now, struct wr_span within)
+bool wr_crew_alive(const struct wr_crew *crew, struct wr_mono now, struct wr_span within)
 {
     for (unsigned i = 0; i < crew->count; i++) {
         int64_t beat = __atomic_load_n(&crew->loops[i]->beat_us, __ATOMIC_RELAXED);

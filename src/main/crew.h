@@ -20,7 +20,7 @@ void wr_crew_cut(struct wr_crew *crew);
 /* Does every worker accept connections by now? */
 bool wr_crew_serving(const struct wr_crew *crew);
 /* Has every worker's loop turned within `within`? */
-bool wr_crew_alive(const struct wr_crew *crew, struct wr_time now, struct wr_span within);
+bool wr_crew_alive(const struct wr_crew *crew, struct wr_mono now, struct wr_span within);
 /* The workers' loops; as many as the policy's workers. The array is the crew's. */
 struct wr_loop **wr_crew_loops(struct wr_crew *crew);
 /* Waits for the threads and frees. */

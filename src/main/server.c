@@ -47,7 +47,7 @@ struct server {
     LIST_HEAD(, purge) purges; /* that the admin listener waits for */
     struct event *signals[4];
     struct wr_timer tick, drain, opening;
-    struct wr_time started;
+    struct wr_mono started;
     bool ready, stopping;
 };
 
@@ -163,7 +163,7 @@ static void on_drain_over(struct wr_timer *timer)
 
 static bool reload(struct server *s, struct wr_buf *mistakes)
 {
-    struct wr_time now = wr_time_monotonic();
+    struct wr_mono now = wr_time_monotonic();
     wr_systemd_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long) now.us);
     struct wr_policy *new = wr_load(s->policy->file, mistakes);
     if (new) {

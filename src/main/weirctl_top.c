@@ -22,7 +22,7 @@ struct row {
 struct sample {
     struct row rows[TOP_ROWS];
     size_t count;
-    struct wr_time at;
+    struct wr_mono at;
 };
 
 static volatile sig_atomic_t interrupted;

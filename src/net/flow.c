@@ -33,8 +33,8 @@ struct wr_flow {
     pthread_mutex_t lock;
     struct wr_note *producer;
     unsigned holds; /* readers that were told of it and haven't begun: as long as there are any, it frees nothing */
-    struct wr_time paced_since;   /* since when the readers' held_up is counted; 0: not yet */
-    struct wr_time held_up_since; /* who has read all waits for who hasn't; 0: nobody does */
+    struct wr_mono paced_since;   /* since when the readers' held_up is counted; 0: not yet */
+    struct wr_mono held_up_since; /* who has read all waits for who hasn't; 0: nobody does */
     struct wr_buf trailers;
     TAILQ_HEAD(, wr_reader) readers;
     _Alignas(struct piece) char inline_piece[];
@@ -351,7 +351,7 @@ static void count_waiting(struct wr_flow *f, struct wr_span more, struct wr_span
     }
 }
 
-struct wr_span wr_flow_hurry(struct wr_flow *f, struct wr_time now)
+struct wr_span wr_flow_hurry(struct wr_flow *f, struct wr_mono now)
 {
     pthread_mutex_lock(&f->lock);
     drop_passed(f);

@@ -66,7 +66,7 @@ enum wr_flow_wish wr_flow_wish(struct wr_flow *f, uint64_t grain, uint64_t *from
 /* For a producer that waits for room, and again when it has got some: does a reader hold up others who have read all there is? Who
  * has done so for more than a second, and a tenth of the time besides, is left behind. Gives when to ask again if nothing happens
  * before; 0: never. now: monotonic. */
-struct wr_span wr_flow_hurry(struct wr_flow *f, struct wr_time now);
+struct wr_span wr_flow_hurry(struct wr_flow *f, struct wr_mono now);
 /* Does nobody but the producer hold it, so that no reader can come? */
 bool wr_flow_abandoned(const struct wr_flow *f);
 

@@ -16,7 +16,7 @@ static _Thread_local struct wr_loop *running_here;
 
 void wr_loop_tick(struct wr_loop *loop)
 {
-    struct wr_time mono = wr_time_monotonic();
+    struct wr_mono mono = wr_time_monotonic();
     loop->now.us += mono.us - loop->mono.us;
     loop->mono = mono;
     if (mono.us - loop->wall_read.us >= WALL_EVERY) {

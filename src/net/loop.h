@@ -34,7 +34,7 @@ struct wr_wheel;
 /* A timer: fires never early, and up to 5 ms late. Setting it later than it stands costs one store (timer.c). */
 struct wr_timer {
     struct wr_loop *loop;
-    struct wr_time due; /* monotonic; 0: not set */
+    struct wr_mono due; /* monotonic; 0: not set */
     int64_t tick;       /* when the wheel will look at it; 0: it isn't in the wheel */
     LIST_ENTRY(wr_timer) entry;
     void (*fire)(struct wr_timer *timer);
@@ -43,9 +43,9 @@ struct wr_timer {
 struct wr_loop {
     struct event_base *base;
     unsigned index;             /* workers: 0.. ; the main loop: WR_LOOP_MAIN */
-    struct wr_time now;         /* wall clock at the start of this callback: wr_loop_tick() */
-    struct wr_time mono;        /* monotonic likewise */
-    struct wr_time wall_read;   /* monotonic: when `now` was last read off the clock */
+    struct wr_wall now;         /* wall clock at the start of this callback: wr_loop_tick() */
+    struct wr_mono mono;        /* monotonic likewise */
+    struct wr_mono wall_read;   /* monotonic: when `now` was last read off the clock */
     int wake_fd;                /* eventfd: another thread has posted */
     struct event *wake_event;
     struct event *turn_event;   /* activated by our own posts and corpses: no system call */

@@ -37,7 +37,7 @@ struct wr_name {
     int ttl;                /* of this round */
     struct wr_addresses round[ASK_COUNT]; /* of this round */
     struct wr_addresses known; /* of the last round that gave any; without port */
-    struct wr_time again;   /* monotonic: what is known (or known to fail) holds until then */
+    struct wr_mono again;   /* monotonic: what is known (or known to fail) holds until then */
     struct wr_timer second; /* the other family has had its time */
     TAILQ_HEAD(, wr_name_query) waiting;
     TAILQ_ENTRY(wr_name) entry;
@@ -158,7 +158,7 @@ static void fix(struct wr_names *n, const char *host, const struct wr_sockaddr *
     if (!name->fixed)
         name->known.count = 0;
     name->fixed = true;
-    name->again = wr_time_add((struct wr_time){ 0 }, WR_SPAN_MAX);
+    name->again = wr_time_add((struct wr_mono){ 0 }, WR_SPAN_MAX);
     add(&name->known, *a);
 }
 
@@ -338,7 +338,7 @@ bool wr_names_lookup(struct wr_names *n, struct wr_name_query *q, const char *ho
     out->count = 0;
     if (wr_address_literal(host, port, &out->list[0])) {
         out->count = 1;
-        out->fresh_until = wr_time_add((struct wr_time){ 0 }, WR_SPAN_MAX);
+        out->fresh_until = wr_time_add((struct wr_mono){ 0 }, WR_SPAN_MAX);
         return true;
     }
     struct wr_name *name = find(n, host);

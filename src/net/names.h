@@ -25,7 +25,7 @@ struct wr_sockaddr {
 struct wr_addresses {
     struct wr_sockaddr list[WR_MAX_ADDRESSES]; /* IPv4 first */
     size_t count;
-    struct wr_time fresh_until; /* monotonic: ask again from then on */
+    struct wr_mono fresh_until; /* monotonic: ask again from then on */
 };
 
 /* Embedded in the asker; zeroed but for done. */

@@ -22,7 +22,7 @@ struct wr_wheel {
     struct slot slots[SLOTS];
 };
 
-static int64_t tick_of(struct wr_time t)
+static int64_t tick_of(struct wr_mono t)
 {
     return t.us / GRAIN;
 }
@@ -39,7 +39,7 @@ static void arm(struct wr_wheel *w, int64_t tick)
 /* Into the slot of its tick, rounded up, so that it never fires early; or into the last one there is. */
 static void place(struct wr_wheel *w, struct wr_timer *t)
 {
-    int64_t tick = tick_of((struct wr_time){ t->due.us + GRAIN - 1 });
+    int64_t tick = tick_of((struct wr_mono){ t->due.us + GRAIN - 1 });
     if (tick < w->next)
         tick = w->next;
     if (tick > w->next + SLOTS - 1)

@@ -81,7 +81,7 @@ static bool was_tried(const struct wr_exchange_run *run, const struct wr_peer *p
 enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out)
 {
     struct wr_origin *o = run->origin;
-    struct wr_time mono = o->origins->loop->mono;
+    struct wr_mono mono = o->origins->loop->mono;
     struct wr_peer **fit = o->fit;
     size_t count = 0, down = 0, full = 0;
     enum wr_health most = run->careful ? WR_HEALTH_TRIAL : WR_HEALTH_SHUNNED;

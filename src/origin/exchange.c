@@ -380,7 +380,7 @@ static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct
     struct wr_exchange_run *run = wr_origins_run(origin->origins);
     WR_CHECK(x->run == NULL && x->origin == origin->policy);
     x->run = run;
-    x->sent = x->answered = (struct wr_time){ 0 };
+    x->sent = x->answered = (struct wr_wall){ 0 };
     x->attempts = 0;
     x->reused = x->trial = false;
     x->server = x->why = NULL;

@@ -46,7 +46,7 @@ struct wr_exchange {
                                 * start is refused. A server whose rest is over may be tried */
 
     /* to be read by the owner once on_head or on_end ran */
-    struct wr_time sent, answered; /* wall clock: request_time and response_time of RFC 9111 4.2.3 */
+    struct wr_wall sent, answered; /* wall clock: request_time and response_time of RFC 9111 4.2.3 */
     unsigned attempts;
     bool reused;
     bool trial;                /* also after the start: the server had failed, and this shows whether it is well again */

@@ -92,7 +92,7 @@ struct wr_backend *wr_backend_of(struct wr_backends *b, const char *origin, cons
     return s;
 }
 
-enum wr_health wr_backend_health(struct wr_backend *s, struct wr_time mono)
+enum wr_health wr_backend_health(struct wr_backend *s, struct wr_mono mono)
 {
     if (__atomic_load_n(&s->checked, __ATOMIC_RELAXED) == CHECKED_DOWN)
         return WR_HEALTH_DOWN;
@@ -102,7 +102,7 @@ enum wr_health wr_backend_health(struct wr_backend *s, struct wr_time mono)
     return mono.us < until ? WR_HEALTH_SHUNNED : WR_HEALTH_TRIAL;
 }
 
-bool wr_backend_try(struct wr_backend *s, struct wr_time mono, struct wr_span patience)
+bool wr_backend_try(struct wr_backend *s, struct wr_mono mono, struct wr_span patience)
 {
     int64_t until = __atomic_load_n(&s->rest_until, __ATOMIC_RELAXED);
     if (until == 0 || until > mono.us ||
@@ -113,13 +113,13 @@ bool wr_backend_try(struct wr_backend *s, struct wr_time mono, struct wr_span pa
     return true;
 }
 
-void wr_backend_untried(struct wr_backend *s, struct wr_time mono)
+void wr_backend_untried(struct wr_backend *s, struct wr_mono mono)
 {
     if (__atomic_exchange_n(&s->trying, false, __ATOMIC_RELAXED))
         __atomic_store_n(&s->rest_until, mono.us, __ATOMIC_RELAXED);
 }
 
-void wr_backend_unreachable(struct wr_backend *s, struct wr_time mono)
+void wr_backend_unreachable(struct wr_backend *s, struct wr_mono mono)
 {
     /* Many requests fail together when a server dies: that counts once. */
     bool tried = __atomic_exchange_n(&s->trying, false, __ATOMIC_RELAXED);
@@ -134,20 +134,20 @@ void wr_backend_unreachable(struct wr_backend *s, struct wr_time mono)
         wr_warn("origin %s: server %s fails; it is left alone for a while", s->origin, s->server);
 }
 
-void wr_backend_late(struct wr_backend *s, struct wr_time mono)
+void wr_backend_late(struct wr_backend *s, struct wr_mono mono)
 {
     if (__atomic_add_fetch(&s->late, 1, __ATOMIC_RELAXED) >= LATE_IN_A_ROW)
         wr_backend_unreachable(s, mono);
 }
 
-void wr_backend_ended(struct wr_backend *s, struct wr_time mono)
+void wr_backend_ended(struct wr_backend *s, struct wr_mono mono)
 {
     unsigned in_a_row = __atomic_add_fetch(&s->ended, 1, __ATOMIC_RELAXED);
     if (in_a_row >= ENDED_IN_A_ROW || __atomic_load_n(&s->trying, __ATOMIC_RELAXED))
         wr_backend_unreachable(s, mono);
 }
 
-void wr_backend_silent(struct wr_backend *s, struct wr_time since, struct wr_time mono)
+void wr_backend_silent(struct wr_backend *s, struct wr_mono since, struct wr_mono mono)
 {
     if (__atomic_load_n(&s->answered_at, __ATOMIC_RELAXED) + ANSWER_GRAIN.us >= since.us)
         wr_backend_late(s, mono); /* others have been answered: it may be that request alone */
@@ -170,14 +170,14 @@ static void recover(struct wr_backend *s)
         wr_info("origin %s: server %s answers again", s->origin, s->server);
 }
 
-void wr_backend_answered(struct wr_backend *s, struct wr_time mono)
+void wr_backend_answered(struct wr_backend *s, struct wr_mono mono)
 {
     if (mono.us - __atomic_load_n(&s->answered_at, __ATOMIC_RELAXED) > ANSWER_GRAIN.us)
         __atomic_store_n(&s->answered_at, mono.us, __ATOMIC_RELAXED);
     recover(s);
 }
 
-void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_time mono)
+void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_mono mono)
 {
     bool wrong = error.us > CLOCK_MAY_ERR.us || error.us < -CLOCK_MAY_ERR.us;
     int64_t told = __atomic_load_n(&s->clock_told, __ATOMIC_RELAXED);

@@ -18,20 +18,20 @@ struct wr_backend;
 
 /* The entry of this server of this origin; holds as long as `b`. */
 struct wr_backend *wr_backend_of(struct wr_backends *b, const char *origin, const char *server);
-enum wr_health wr_backend_health(struct wr_backend *s, struct wr_time mono);
+enum wr_health wr_backend_health(struct wr_backend *s, struct wr_mono mono);
 /* Its rest is over and it is to be asked: the others keep away for so long. true: it is this request that tries it. */
-bool wr_backend_try(struct wr_backend *s, struct wr_time mono, struct wr_span patience);
+bool wr_backend_try(struct wr_backend *s, struct wr_mono mono, struct wr_span patience);
 /* The request that tried it has ended before anything was known. Harmless where something is. */
-void wr_backend_untried(struct wr_backend *s, struct wr_time mono);
-void wr_backend_unreachable(struct wr_backend *s, struct wr_time mono);
-void wr_backend_late(struct wr_backend *s, struct wr_time mono);
+void wr_backend_untried(struct wr_backend *s, struct wr_mono mono);
+void wr_backend_unreachable(struct wr_backend *s, struct wr_mono mono);
+void wr_backend_late(struct wr_backend *s, struct wr_mono mono);
 /* It has ended a new connection without answering the request. One request may do that to it: some in a row mean that it fails. */
-void wr_backend_ended(struct wr_backend *s, struct wr_time mono);
+void wr_backend_ended(struct wr_backend *s, struct wr_mono mono);
 /* It has said nothing to a request that was sent at `since`. If it has answered nobody since then, it hangs: it is shunned at once. */
-void wr_backend_silent(struct wr_backend *s, struct wr_time since, struct wr_time mono);
-void wr_backend_answered(struct wr_backend *s, struct wr_time mono);
+void wr_backend_silent(struct wr_backend *s, struct wr_mono since, struct wr_mono mono);
+void wr_backend_answered(struct wr_backend *s, struct wr_mono mono);
 /* Its clock is off by so much. */
-void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_time mono);
+void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_mono mono);
 /* The result of an active check. */
 void wr_backend_checked(struct wr_backend *s, bool ok);
 

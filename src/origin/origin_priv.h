@@ -30,7 +30,7 @@ struct wr_wire {
     struct wr_exchange_run *run; /* whom it serves; NULL: idle, or closed */
     bool used;                   /* has carried a whole exchange: the peer may close it any moment (RFC 9112 9.5) */
     struct wr_sockaddr at;
-    struct wr_time idle_since;
+    struct wr_mono idle_since;
     TAILQ_ENTRY(wr_wire) entry;  /* of the peer's idle ones */
     struct wr_corpse corpse;
 };
@@ -116,7 +116,7 @@ struct wr_exchange_run {
     struct wr_origin *origin;
     struct wr_peer *pinned;      /* this server and no other: active checks */
     bool careful;                /* no server that has just failed */
-    struct wr_time asked_at;     /* monotonic: when the request left */
+    struct wr_mono asked_at;     /* monotonic: when the request left */
     struct wr_peer *peer;        /* the present try's */
     struct wr_wire *wire;
     struct wr_timer deadline;
@@ -124,7 +124,7 @@ struct wr_exchange_run {
     struct wr_name_query query;
     size_t address;              /* of the peer: where this try began ... */
     size_t addresses_left;       /* ... and how many are left to be tried */
-    struct wr_time connect_by;   /* monotonic: the present try's end */
+    struct wr_mono connect_by;   /* monotonic: the present try's end */
     unsigned resends;
     bool fresh;                  /* no pooled connection any more */
     bool dequeued;               /* has waited its turn: the others in the queue come after it */

@@ -150,7 +150,7 @@ void wr_peer_init(struct wr_peer *peer, struct wr_origin *origin, size_t index, 
     wr_timer_init(&peer->idle_timer, origin->origins->loop, on_idle);
     if (a->kind != WR_ADDRESS_NAME && wr_address_literal(a->host, a->port, &peer->addresses.list[0])) {
         peer->addresses.count = 1;
-        peer->addresses.fresh_until = wr_time_add((struct wr_time){ 0 }, WR_SPAN_MAX);
+        peer->addresses.fresh_until = wr_time_add((struct wr_mono){ 0 }, WR_SPAN_MAX);
     }
 }
 

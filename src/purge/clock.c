@@ -6,7 +6,7 @@
 #define AHEAD_US WR_US_PER_S /* how far a purge's instant, which fetches take over, may be ahead of the clock */
 #define DRIFT 2000     /* clocks part by one in so many at most: what NTP slews by */
 
-static int64_t drift(const struct wr_purge_clock *c, struct wr_time now)
+static int64_t drift(const struct wr_purge_clock *c, struct wr_mono now)
 {
     return c->known ? wr_time_since(now, c->taken).us / DRIFT : 0;
 }
@@ -23,10 +23,10 @@ static struct wr_purge_clock both(struct wr_purge_clock old, struct wr_purge_clo
     return new;
 }
 
-bool wr_purge_clock_told(struct wr_purges *p, struct wr_time sent, struct wr_time received, int64_t told_us, struct wr_instant *was)
+bool wr_purge_clock_told(struct wr_purges *p, struct wr_mono sent, struct wr_mono received, struct wr_redis_time told, struct wr_instant *was)
 {
     *was = wr_purge_clock_most(p);
-    const struct wr_purge_clock now = { told_us - received.us, told_us - sent.us, received, true };
+    const struct wr_purge_clock now = { told.us - received.us, told.us - sent.us, received, true };
     pthread_mutex_lock(&p->clock_lock);
     const struct wr_purge_clock old = p->clock;
     p->clock = both(old, now);
@@ -36,7 +36,7 @@ bool wr_purge_clock_told(struct wr_purges *p, struct wr_time sent, struct wr_tim
 
 static struct wr_instant reading(struct wr_purges *p, bool most)
 {
-    struct wr_time now = wr_time_monotonic();
+    struct wr_mono now = wr_time_monotonic();
     pthread_mutex_lock(&p->clock_lock);
     const struct wr_purge_clock c = p->clock;
     pthread_mutex_unlock(&p->clock_lock);

@@ -26,8 +26,8 @@ struct wr_feed {
     struct wr_call call;         /* beginning, saying again, reading backwards: one at a time */
     struct wr_journal_read read;
     struct wr_call clock_call;
-    struct wr_time sent;         /* of `call` */
-    struct wr_time clock_sent;
+    struct wr_mono sent;         /* of `call` */
+    struct wr_mono clock_sent;
 
     bool begun;                  /* the journal is there, on this very server */
     bool again;                  /* what is known here is to be said again ... */
@@ -45,7 +45,7 @@ struct wr_feed {
     bool whole;                  /* the table has all since its floor: it has been read to where it is complete, once */
     struct wr_instant oldest, newest; /* read so far, backwards */
     struct wr_instant until;     /* what is before is known already */
-    struct wr_time newest_sent;
+    struct wr_mono newest_sent;
     bool unread;                 /* it has grown */
     bool untold;                 /* how far we are hasn't been said */
 };
@@ -95,12 +95,12 @@ static void begin_anew(struct wr_feed *f)
         f->said = WR_INSTANT_NONE;
 }
 
-static void told_clock(struct wr_feed *f, struct wr_time sent, uint64_t us)
+static void told_clock(struct wr_feed *f, struct wr_mono sent, uint64_t us)
 {
     struct wr_instant was;
     if (us == 0 || us > INT64_MAX / 4)
         return;
-    if (wr_purge_clock_told(f->purges, sent, wr_time_monotonic(), (int64_t) us, &was))
+    if (wr_purge_clock_told(f->purges, sent, wr_time_monotonic(), (struct wr_redis_time){ (int64_t) us }, &was))
         return;
     wr_warn("the clock of Redis has gone back: the journal of purges goes on from where it was");
     f->least = wr_instant_later(f->least, was);

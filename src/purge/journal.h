@@ -29,7 +29,7 @@ struct wr_journal_read {
     /* private from here */
     struct wr_purges *purges;
     struct wr_call call;
-    struct wr_time sent;
+    struct wr_mono sent;
 };
 /* Set done first. Refused: an error now, done never. */
 enum wr_err wr_journal_read(struct wr_journal_read *read, struct wr_purges *p, struct wr_link *link, struct wr_span patience)
@@ -42,7 +42,7 @@ static inline void wr_journal_cancel(struct wr_journal_read *read)
 
 /* One line of the journal. Borrowed until the call returns. */
 struct wr_purge_entry {
-    struct wr_time at; /* wall clock */
+    struct wr_redis_time at; /* the journal's clock: without Redis our own */
     struct wr_slice node, who, what, name; /* who: empty if an unsafe method has implied it */
     bool soft;
 };

@@ -181,7 +181,7 @@ struct wr_instant wr_purges_last(struct wr_purges *p)
     return last;
 }
 
-static void is_read(struct wr_purges *p, struct wr_time sent)
+static void is_read(struct wr_purges *p, struct wr_mono sent)
 {
     if (p->read_us < sent.us)
         p->read_us = sent.us;
@@ -193,7 +193,7 @@ static void is_read(struct wr_purges *p, struct wr_time sent)
     }
 }
 
-void wr_purges_heard(struct wr_purges *p, struct wr_time now)
+void wr_purges_heard(struct wr_purges *p, struct wr_mono now)
 {
     pthread_mutex_lock(&p->log_lock);
     p->heard_last_us = now.us;
@@ -214,7 +214,7 @@ bool wr_purges_fall_behind(struct wr_purges *p)
     return behind;
 }
 
-void wr_purges_restart(struct wr_purges *p, struct wr_instant last, struct wr_time sent)
+void wr_purges_restart(struct wr_purges *p, struct wr_instant last, struct wr_mono sent)
 {
     pthread_mutex_lock(&p->log_lock);
     p->last = last;
@@ -222,7 +222,7 @@ void wr_purges_restart(struct wr_purges *p, struct wr_instant last, struct wr_ti
     pthread_mutex_unlock(&p->log_lock);
 }
 
-void wr_purges_read_up_to(struct wr_purges *p, struct wr_instant last, struct wr_time sent, bool whole)
+void wr_purges_read_up_to(struct wr_purges *p, struct wr_instant last, struct wr_mono sent, bool whole)
 {
     pthread_mutex_lock(&p->log_lock);
     p->last = wr_instant_later(p->last, last);

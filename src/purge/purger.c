@@ -33,7 +33,7 @@ struct wr_purge_job {
     bool saying;                /* the journal has been asked to take it */
     struct wr_call nodes_call;
     struct wr_instant at;
-    struct wr_time deadline;    /* monotonic: for the nodes' word */
+    struct wr_mono deadline;    /* monotonic: for the nodes' word */
     struct wr_timer timer;
     unsigned poll_ms;
     struct asked_node *nodes;
@@ -57,14 +57,14 @@ struct wr_purge_list {
 /* Another node that has been seen alive. */
 struct wr_peer {
     struct wr_peer *next;
-    struct wr_time seen; /* monotonic */
+    struct wr_mono seen; /* monotonic */
     size_t len;
     char name[];
 };
 
 /* Without Redis. */
 struct wr_purge_recent {
-    struct wr_time at;
+    struct wr_wall at;
     char *who, *name;
     enum wr_scope scope;
     bool soft;
@@ -84,7 +84,7 @@ struct wr_purger {
     TAILQ_HEAD(, wr_purge_job) jobs;
     TAILQ_HEAD(, wr_purge_list) lists;
     struct wr_peer *peers;
-    struct wr_time disturbed;     /* monotonic: when Redis may have forgotten who lives */
+    struct wr_mono disturbed;     /* monotonic: when Redis may have forgotten who lives */
     struct wr_purge_recent *recent; /* without Redis: a ring */
     size_t recent_count;
 };
@@ -130,7 +130,7 @@ static void finish(struct wr_purge_job *job)
 
 static void poll_nodes(struct wr_purge_job *job);
 
-static void see(struct wr_purger *p, struct wr_slice name, struct wr_time now)
+static void see(struct wr_purger *p, struct wr_slice name, struct wr_mono now)
 {
     struct wr_peer *peer = p->peers;
     if (name.at == NULL || wr_slice_eq(name, wr_slice_str(p->node)))
@@ -204,7 +204,7 @@ static void ask_node(struct wr_purge_job *job, struct wr_slice name)
 static void ask_nodes(struct wr_purge_job *job, const struct wr_reply *names)
 {
     struct wr_purger *p = job->purger;
-    struct wr_time now = p->loop->mono, doubted = wr_time_add(now, (struct wr_span){ -wr_node_lifetime(&p->policy->redis).us });
+    struct wr_mono now = p->loop->mono, doubted = wr_time_add(now, (struct wr_span){ -wr_node_lifetime(&p->policy->redis).us });
     size_t most = wr_reply_count(names) + 1;
     bool forgetful = wr_time_before(doubted, p->disturbed) || wr_time_before(doubted, wr_link_since(p->link));
     for (struct wr_peer *peer = p->peers; peer; peer = peer->next)
@@ -403,7 +403,7 @@ static void on_list_note(struct wr_note *note)
     struct wr_purger *p = l->purger;
     for (size_t i = p->recent_count; l->err == WR_OK && i > 0 && i + RECENT_MOST > p->recent_count; i--) {
         const struct wr_purge_recent *r = &p->recent[(i - 1) % RECENT_MOST];
-        const struct wr_purge_entry e = { r->at, wr_slice_str(p->node), wr_slice_str(r->who),
+        const struct wr_purge_entry e = { wr_redis_time_by_wall(r->at, WR_SPAN_S(0)), wr_slice_str(p->node), wr_slice_str(r->who),
                                           wr_slice_str(wr_scope_name(r->scope)), wr_slice_str(r->name), r->soft };
         l->each(l->ctx, &e);
     }

@@ -72,4 +72,4 @@ size_t wr_purges_bytes(struct wr_purges *p);
 
 /* May what was read from Redis at this moment be compared with the table? *as_of (monotonic): since when it is known to be
  * complete. Always without Redis. */
-bool wr_purges_known(const struct wr_purges *p, struct wr_time now, struct wr_time *as_of);
+bool wr_purges_known(const struct wr_purges *p, struct wr_mono now, struct wr_mono *as_of);

@@ -66,7 +66,7 @@ struct wr_purges {
     pthread_mutex_t clock_lock;
     struct wr_purge_clock {
         int64_t least_us, most_us; /* the journal's clock is so far ahead of our monotonic one, at least and at most */
-        struct wr_time taken;      /* monotonic */
+        struct wr_mono taken;      /* monotonic */
         bool known;                /* by Redis's word: until then it is our own clock */
     } clock;
 };
@@ -103,7 +103,7 @@ void wr_journal_unsaid_free(struct wr_purges *p);
 
 /* Redis told its clock: sent, received: monotonic. false: it has gone back behind what it was known to be at least; then
  * *was is what it had been at most. */
-bool wr_purge_clock_told(struct wr_purges *p, struct wr_time sent, struct wr_time received, int64_t told_us, struct wr_instant *was);
+bool wr_purge_clock_told(struct wr_purges *p, struct wr_mono sent, struct wr_mono received, struct wr_redis_time told, struct wr_instant *was);
 /* The journal's clock at this moment, at the earliest and at the latest that it can be. */
 struct wr_instant wr_purge_clock_least(struct wr_purges *p);
 struct wr_instant wr_purge_clock_most(struct wr_purges *p);
@@ -113,10 +113,10 @@ struct wr_instant wr_purge_clock_most(struct wr_purges *p);
 /* How far the journal has been read. */
 struct wr_instant wr_purges_last(struct wr_purges *p);
 /* The journal is said to have grown. Thread: any. */
-void wr_purges_heard(struct wr_purges *p, struct wr_time now);
+void wr_purges_heard(struct wr_purges *p, struct wr_mono now);
 /* It hasn't been read for too long: nothing that is stored is proven until it is. false: it has been read. Thread: any. */
 bool wr_purges_fall_behind(struct wr_purges *p);
 /* `last` is the end of what has been read, whatever it was before: another journal. */
-void wr_purges_restart(struct wr_purges *p, struct wr_instant last, struct wr_time sent);
+void wr_purges_restart(struct wr_purges *p, struct wr_instant last, struct wr_mono sent);
 /* Read up to `last`, by a question sent at `sent` (monotonic). whole: that was all. */
-void wr_purges_read_up_to(struct wr_purges *p, struct wr_instant last, struct wr_time sent, bool whole);
+void wr_purges_read_up_to(struct wr_purges *p, struct wr_instant last, struct wr_mono sent, bool whole);

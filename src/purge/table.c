@@ -372,7 +372,7 @@ enum wr_purge_state wr_purges_compare(struct wr_purges *p, struct wr_object *o)
 
 /* --- is it up to date? --- */
 
-bool wr_purges_known(const struct wr_purges *p, struct wr_time now, struct wr_time *as_of)
+bool wr_purges_known(const struct wr_purges *p, struct wr_mono now, struct wr_mono *as_of)
 {
     *as_of = now;
     if (!p->shared)

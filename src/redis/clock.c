@@ -4,9 +4,9 @@
 
 /* What was known stands if it says more than this answer, unless it is old or this one refutes it (the clock was set, or it is
  * another server's). */
-void wr_clock_told(struct wr_clock *c, struct wr_time sent, struct wr_time received, int64_t told_us)
+void wr_clock_told(struct wr_clock *c, struct wr_mono sent, struct wr_mono received, struct wr_redis_time told)
 {
-    int64_t least = told_us - received.us, most = told_us - sent.us;
+    int64_t least = told.us - received.us, most = told.us - sent.us;
     bool stands = c->known && c->ahead_us > least && c->ahead_us <= most &&
                   wr_time_since(received, c->taken).us <= LASTS.us;
     if (stands)
@@ -14,7 +14,7 @@ void wr_clock_told(struct wr_clock *c, struct wr_time sent, struct wr_time recei
     *c = (struct wr_clock){ true, least, received };
 }
 
-int64_t wr_clock_at(const struct wr_clock *c, struct wr_time at)
+struct wr_redis_time wr_clock_at(const struct wr_clock *c, struct wr_mono at)
 {
-    return c->known ? at.us + c->ahead_us : 0;
+    return (struct wr_redis_time){ c->known ? at.us + c->ahead_us : 0 };
 }

@@ -9,10 +9,10 @@
 struct wr_clock {
     bool known;
     int64_t ahead_us;     /* Redis's clock is so far ahead of our monotonic one, or further */
-    struct wr_time taken; /* monotonic: how old that is */
+    struct wr_mono taken; /* monotonic: how old that is */
 };
 
-/* Redis told this, in microseconds of its wall clock; sent, received: monotonic. */
-void wr_clock_told(struct wr_clock *c, struct wr_time sent, struct wr_time received, int64_t told_us);
-/* Redis's clock at `at` (monotonic), in microseconds, or less. 0: nothing is known. */
-int64_t wr_clock_at(const struct wr_clock *c, struct wr_time at);
+/* Redis told this; sent, received: monotonic. */
+void wr_clock_told(struct wr_clock *c, struct wr_mono sent, struct wr_mono received, struct wr_redis_time told);
+/* Redis's clock at `at`, or earlier. Not set: nothing is known. */
+struct wr_redis_time wr_clock_at(const struct wr_clock *c, struct wr_mono at);

@@ -35,13 +35,13 @@ static void write_us(_Atomic int64_t *at, int64_t us)
     atomic_store_explicit(at, us, memory_order_release);
 }
 
-struct wr_time wr_herald_horizon(const struct wr_herald *herald, struct wr_time now)
+struct wr_mono wr_herald_horizon(const struct wr_herald *herald, struct wr_mono now)
 {
-    struct wr_time recent = { now.us - herald->policy->redis.max_staleness.us };
+    struct wr_mono recent = { now.us - herald->policy->redis.max_staleness.us };
     /* proved is written after since: who sees a proof sees what it proves. */
     int64_t proved = read_us(&herald->proved_us);
     int64_t since = read_us(&herald->since_us);
-    return since != 0 && proved >= recent.us ? (struct wr_time){ since } : recent;
+    return since != 0 && proved >= recent.us ? (struct wr_mono){ since } : recent;
 }
 
 bool wr_herald_hears(const struct wr_herald *herald)
@@ -54,7 +54,7 @@ static size_t mark_of(struct wr_slice key)
     return wr_hash_of(key).lo % WR_HERALD_MARKS;
 }
 
-bool wr_herald_changed_since(const struct wr_herald *herald, struct wr_slice key, struct wr_time asked)
+bool wr_herald_changed_since(const struct wr_herald *herald, struct wr_slice key, struct wr_mono asked)
 {
     /* The mark is set before on_change() drops, the copy is put before this is asked: whichever comes first
      * through the lock of the store's shard, either this sees the mark or on_change() finds the copy. */
@@ -113,7 +113,7 @@ static struct wr_span heart_every(const struct wr_herald *h)
 static void on_heart(struct wr_timer *timer)
 {
     struct wr_herald *h = WR_CONTAINER(timer, struct wr_herald, heart);
-    struct wr_time now = h->loop->mono;
+    struct wr_mono now = h->loop->mono;
     wr_timer_set(&h->heart, heart_every(h));
     if (h->ping_sent.us != 0) {
         if (wr_time_since(now, h->ping_sent).us > PONG_PATIENCE.us)

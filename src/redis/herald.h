@@ -63,8 +63,8 @@ void wr_ear_close(struct wr_ear *ear);
  * answer came) may be used at `now` without asking Redis: since then invalidations have been flowing, as a heartbeat sent within
  * max_staleness proves; or, where they don't, it is no longer than max_staleness ago. So a copy is never used later than
  * max_staleness after it changed in Redis. Thread: any, no lock. */
-struct wr_time wr_herald_horizon(const struct wr_herald *herald, struct wr_time now);
-static inline bool wr_herald_trusts(const struct wr_herald *herald, struct wr_time checked, struct wr_time now)
+struct wr_mono wr_herald_horizon(const struct wr_herald *herald, struct wr_mono now);
+static inline bool wr_herald_trusts(const struct wr_herald *herald, struct wr_mono checked, struct wr_mono now)
 {
     return !wr_time_before(checked, wr_herald_horizon(herald, now));
 }
@@ -74,4 +74,4 @@ bool wr_herald_hears(const struct wr_herald *herald);
  * read it was sent). An answer may be overtaken by the news that it is old: so put the copy into memory
  * first, then ask this, and drop the copy if true (a hash collision may say true needlessly). on_change() and
  * the putting must go through one lock per key, as the memory store's do. Thread: any, no lock. */
-bool wr_herald_changed_since(const struct wr_herald *herald, struct wr_slice key, struct wr_time asked);
+bool wr_herald_changed_since(const struct wr_herald *herald, struct wr_slice key, struct wr_mono asked);

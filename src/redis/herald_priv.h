@@ -42,7 +42,7 @@ struct wr_herald {
     bool flowing;                /* ... and we hear them */
     bool refusal_logged;         /* that Redis refuses tracking, or a channel */
     struct wr_timer heart;
-    struct wr_time ping_sent;    /* 0: none is under way */
+    struct wr_mono ping_sent;    /* 0: none is under way */
     uint64_t ping;               /* its number */
 
     /* Monotonic microseconds, read by every thread. */

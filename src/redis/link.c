@@ -35,7 +35,7 @@ struct wr_wire {
     enum wr_script script;   /* SCRIPT, LOAD */
     struct wr_buf tail;      /* SCRIPT by EVALSHA: the arguments behind the script, for EVAL */
     size_t tail_argc;
-    struct wr_time sent;
+    struct wr_mono sent;
     STAILQ_ENTRY(wr_wire) entry;
 };
 
@@ -53,7 +53,7 @@ struct wr_link {
     unsigned late_in_a_row;
     struct wr_mood mood;
     struct wr_clock clock;
-    struct wr_time clock_asked;
+    struct wr_mono clock_asked;
     char sha[WR_SCRIPT_COUNT][SHA_LEN]; /* [0] == 0: not known */
     struct wr_buf scratch;
 };
@@ -113,7 +113,7 @@ static void arm_deadline(struct wr_link *link)
 }
 
 /* Most calls have the same timeout: the place is at the end, or near. */
-static void call_wait(struct wr_link *link, struct wr_call *call, struct wr_wire *wire, struct wr_time due)
+static void call_wait(struct wr_link *link, struct wr_call *call, struct wr_wire *wire, struct wr_mono due)
 {
     call->link = link;
     call->wire = wire;
@@ -215,7 +215,7 @@ static void on_deadline(struct wr_timer *timer)
 {
     struct wr_link *link = WR_CONTAINER(timer, struct wr_link, deadline);
     struct wr_call *call;
-    struct wr_time now = link->loop->mono;
+    struct wr_mono now = link->loop->mono;
     while ((call = TAILQ_FIRST(&link->waiting)) != NULL && !wr_time_before(now, call->due)) {
         WR_COUNT(redis_timeouts);
         call->wire->dropped = true;
@@ -273,12 +273,12 @@ static void learn_sha(struct wr_link *link, enum wr_script script, const struct 
         memcpy(link->sha[script], sha.at, SHA_LEN);
 }
 
-static void learn_clock(struct wr_link *link, struct wr_time sent, const struct wr_reply *reply)
+static void learn_clock(struct wr_link *link, struct wr_mono sent, const struct wr_reply *reply)
 {
     uint64_t s, us;
     if (wr_slice_u64(wr_reply_slice(wr_reply_at(reply, 0)), INT32_MAX * INT64_C(1000), &s) &&
         wr_slice_u64(wr_reply_slice(wr_reply_at(reply, 1)), 999999, &us))
-        wr_clock_told(&link->clock, sent, wr_time_monotonic(), (int64_t) (s * 1000000 + us));
+        wr_clock_told(&link->clock, sent, wr_time_monotonic(), (struct wr_redis_time){ (int64_t) (s * 1000000 + us) });
 }
 
 static void wire_answered(struct wr_link *link, struct wr_wire *w, const struct wr_reply *reply)
@@ -452,7 +452,7 @@ static struct wr_wire *put_script(struct wr_link *link, enum wr_script script, s
     return w;
 }
 
-struct wr_time wr_link_since(const struct wr_link *link)
+struct wr_mono wr_link_since(const struct wr_link *link)
 {
     return link->pipe.opened_at;
 }
@@ -460,8 +460,8 @@ struct wr_time wr_link_since(const struct wr_link *link)
 struct wr_span wr_link_ahead(const struct wr_link *link)
 {
     const struct wr_loop *loop = link->loop;
-    int64_t there = wr_clock_at(&link->clock, loop->wall_read); /* when the wall clock showed loop->now */
-    return (struct wr_span){ there ? there - loop->now.us : 0 };
+    struct wr_redis_time there = wr_clock_at(&link->clock, loop->wall_read); /* when the wall clock showed loop->now */
+    return (struct wr_span){ wr_time_is_set(there) ? there.us - loop->now.us : 0 };
 }
 
 void wr_link_learn_clock(struct wr_link *link)

@@ -23,7 +23,7 @@ struct wr_call {
     /* private to link.c from here */
     struct wr_link *link;
     struct wr_wire *wire;
-    struct wr_time due;
+    struct wr_mono due;
     TAILQ_ENTRY(wr_call) entry;
 };
 
@@ -54,7 +54,7 @@ void wr_link_tell(struct wr_link *link, size_t argc, const struct wr_slice *argv
 void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count,
                          const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args);
 /* Since when it has been connected (monotonic). */
-struct wr_time wr_link_since(const struct wr_link *link);
+struct wr_mono wr_link_since(const struct wr_link *link);
 /* How far Redis's clock is ahead of our wall clock (negative: behind), to within a round trip. 0 as long as that isn't known. */
 struct wr_span wr_link_ahead(const struct wr_link *link);
 /* Keeps that fresh: asks for the time, unless it has been asked within a second or the link isn't ready. */

@@ -29,7 +29,7 @@ static const struct wr_mood_kind *kind_of(const struct wr_reply *reply)
     return NULL;
 }
 
-static bool long_ago(struct wr_time then, struct wr_time now)
+static bool long_ago(struct wr_mono then, struct wr_mono now)
 {
     return wr_time_since(now, then).us > MOOD_LASTS.us;
 }
@@ -54,7 +54,7 @@ void wr_mood_fini(struct wr_mood *m)
 
 static void sink(struct wr_mood *m, struct wr_pipe *pipe, const struct wr_mood_kind *kind)
 {
-    struct wr_time now = pipe->loop->mono;
+    struct wr_mono now = pipe->loop->mono;
     if (m->kind != kind) {
         leave(m);
         bool news = wr_outage_begins(outage_of(kind));

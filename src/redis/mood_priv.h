@@ -7,7 +7,7 @@
 
 struct wr_mood {
     const struct wr_mood_kind *kind; /* NULL: fine */
-    struct wr_time seen, redialled;
+    struct wr_mono seen, redialled;
 };
 
 void wr_mood_fini(struct wr_mood *m);

@@ -22,7 +22,7 @@ struct wr_node {
     struct wr_timer timer;
     struct wr_call call, figures;
     struct wr_buf name, set_key, hash_key;
-    struct wr_time started;
+    struct wr_wall started;
     unsigned last; /* 0: not known yet */
     bool clock_wrong;
 };

@@ -59,7 +59,7 @@ struct wr_pipe {
     struct wr_name_query query;
     struct wr_timer timer;       /* DOWN: dial; DIALLING, GREETING: give up */
     unsigned failures;           /* in a row: the backoff's exponent */
-    struct wr_time opened_at;
+    struct wr_mono opened_at;
     size_t unwritten;            /* octets said since the output buffer was last empty */
     unsigned greetings_left;
     bool has_been_open;

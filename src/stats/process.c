@@ -50,7 +50,7 @@ void wr_process_read(struct wr_process *p)
         p->cpu.us = us_of(used.ru_utime) + us_of(used.ru_stime);
 }
 
-void wr_process_metrics(struct wr_buf *out, struct wr_time started)
+void wr_process_metrics(struct wr_buf *out, struct wr_wall started)
 {
     struct wr_process p;
     wr_process_read(&p);

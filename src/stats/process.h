@@ -14,4 +14,4 @@ struct wr_process {
 /* What can't be found out is 0. */
 void wr_process_read(struct wr_process *p);
 /* As metrics weir_process_... */
-void wr_process_metrics(struct wr_buf *out, struct wr_time started);
+void wr_process_metrics(struct wr_buf *out, struct wr_wall started);

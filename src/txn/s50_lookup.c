@@ -181,7 +181,7 @@ enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bo
 /* Is it known that Redis hasn't changed it? */
 static bool trusted(const struct wr_txn *t, const struct wr_object *object)
 {
-    struct wr_time horizon = wr_worker_horizon(t->worker);
+    struct wr_mono horizon = wr_worker_horizon(t->worker);
     if (wr_time_before(object->checked, horizon))
         return false;
     if (horizon.us == 0 || !object->own || __atomic_load_n(&object->shelved, __ATOMIC_RELAXED))
@@ -195,7 +195,7 @@ static struct wr_object *get(struct wr_txn *t, const struct wr_key *key)
     struct wr_memory *memory = t->worker->shared->memory;
     if (memory == NULL)
         return NULL;
-    struct wr_time now = t->worker->loop.mono;
+    struct wr_mono now = t->worker->loop.mono;
     struct wr_object *object = wr_near_get(t->worker->near, key->hash, key->text, now);
     if (object)
         return object;

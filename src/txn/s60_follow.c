@@ -44,7 +44,7 @@ static bool suits(const struct wr_txn *t, const struct wr_news *news)
 {
     const struct wr_cache_policy *policy = &t->route->cache;
     const struct wr_object *o = news->object;
-    struct wr_time now = t->worker->loop.now;
+    struct wr_wall now = t->worker->loop.now;
     if (news->leader)
         return true;
     if (news->stale)

@@ -36,8 +36,8 @@ struct wr_txn {
     struct wr_conn *conn;
     struct wr_worker *worker;
     struct wr_tenure *tenure;
-    struct wr_time started;      /* wall clock */
-    struct wr_time started_mono;
+    struct wr_wall started;      /* wall clock */
+    struct wr_mono started_mono;
     struct wr_span first;        /* from there until its answer began */
 
     /* READ, with `parse`, `head` and `fields`, below */

@@ -13,7 +13,7 @@
 
 const char fuzz_corpus[] = "values";
 
-static const struct wr_time now = { INT64_C(1700000000) * WR_US_PER_S };
+static const struct wr_wall now = { INT64_C(1700000000) * WR_US_PER_S };
 
 static const enum wr_field_id ids[] = {
     WR_F_CACHE_CONTROL,       WR_F_PRAGMA,    WR_F_CDN_CACHE_CONTROL,
@@ -56,19 +56,20 @@ static void try_tags(const struct wr_head *h)
 
 static void try_conditions(const struct wr_head *h, struct wr_slice value)
 {
-    struct wr_time t;
+    const struct wr_date dated = wr_date_by_wall(now);
+    struct wr_date t;
     char text[WR_DATE_LEN + 1];
-    struct wr_time *modified = wr_date_parse(value, now, &t) ? &t : NULL;
+    struct wr_date *modified = wr_date_parse(value, now, &t) ? &t : NULL;
     if (modified && t.us >= 0) {
-        struct wr_time back;
-        wr_date_format(t, text);
+        struct wr_date back;
+        wr_date_format((struct wr_wall){ t.us }, text);
         WR_CHECK(wr_date_parse(wr_slice_str(text), now, &back) &&
                  back.us / WR_US_PER_S == t.us / WR_US_PER_S);
     }
     WR_CHECK(wr_if_match(h, wr_slice(NULL, 0)) != WR_CONDITION_NONE);
     if (wr_etag_valid(value))
         WR_CHECK(wr_if_none_match(h, value) == WR_CONDITION_FALSE);
-    wr_if_range(h, value, modified, &now, now);
+    wr_if_range(h, value, modified, &dated, now);
     wr_if_unmodified_since(h, modified, now);
     wr_not_modified(h, value, modified, now);
     int quality = wr_accept_quality(h, WR_SLICE("text"), WR_SLICE("plain"));

@@ -9,11 +9,11 @@
 #include "http/parse.h"
 
 /* Saturday, 2026-01-10 12:00:00 UTC */
-#define NOW ((struct wr_time){ INT64_C(1768046400) * WR_US_PER_S })
+#define NOW ((struct wr_wall){ INT64_C(1768046400) * WR_US_PER_S })
 
-static inline struct wr_time after(double seconds)
+static inline struct wr_wall after(double seconds)
 {
-    return (struct wr_time){ NOW.us + (int64_t) (seconds * WR_US_PER_S) };
+    return (struct wr_wall){ NOW.us + (int64_t) (seconds * WR_US_PER_S) };
 }
 
 /* "+60", "-7200", "now" in {} become dates: "Expires: {+60}". Lines are separated by \n. */

@@ -12,7 +12,7 @@
 #include "cache/memory.h"
 #include "cache/variants.h"
 
-#define FAR ((struct wr_time){ INT64_MAX })
+#define FAR ((struct wr_mono){ INT64_MAX })
 #define PRESENT ((struct wr_instant){ 1000 })
 
 static struct wr_object *object(const char *key, size_t length)
@@ -31,7 +31,7 @@ static struct wr_object *object(const char *key, size_t length)
     return o;
 }
 
-static bool put(struct wr_memory *m, const char *key, size_t length, struct wr_time expires)
+static bool put(struct wr_memory *m, const char *key, size_t length, struct wr_mono expires)
 {
     struct wr_object *o = object(key, length);
     bool done = wr_memory_put(m, o, expires, PRESENT) == WR_MEMORY_PUT;
@@ -255,13 +255,13 @@ static void sweep_frees_what_has_expired_only(void **state)
     char key[32];
     for (int i = 0; i < 5000; i++) {
         snprintf(key, sizeof key, "k%d", i);
-        assert_true(put(m, key, 10, (struct wr_time){ i % 2 ? 100 : 200 }));
+        assert_true(put(m, key, 10, (struct wr_mono){ i % 2 ? 100 : 200 }));
     }
     for (int i = 0; i < 64; i++)
-        wr_memory_sweep(m, (struct wr_time){ 99 });
+        wr_memory_sweep(m, (struct wr_mono){ 99 });
     assert_int_equal(wr_memory_count(m), 5000);
     for (int i = 0; i < 64; i++)
-        wr_memory_sweep(m, (struct wr_time){ 100 });
+        wr_memory_sweep(m, (struct wr_mono){ 100 });
     assert_int_equal(wr_memory_count(m), 2500);
     for (int i = 0; i < 5000; i++) {
         snprintf(key, sizeof key, "k%d", i);
@@ -401,7 +401,7 @@ static void *worker(void *arg)
         struct wr_object *o = wr_memory_get(m, wr_hash_of(wr_slice_str(key)), wr_slice_str(key));
         if (o == NULL) {
             o = object(key, 1 + wr_rand_below(4000));
-            wr_memory_put(m, o, (struct wr_time){ (int64_t) wr_rand_below(100) }, PRESENT);
+            wr_memory_put(m, o, (struct wr_mono){ (int64_t) wr_rand_below(100) }, PRESENT);
         }
         WR_CHECK(wr_slice_eq(o->key, wr_slice_str(key)));
         switch (wr_rand_below(20)) {
@@ -412,7 +412,7 @@ static void *worker(void *arg)
             wr_memory_drop_if(m, o);
             break;
         case 2:
-            wr_memory_sweep(m, (struct wr_time){ 50 });
+            wr_memory_sweep(m, (struct wr_mono){ 50 });
             break;
         default:
             break;

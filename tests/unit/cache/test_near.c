@@ -7,9 +7,9 @@
 #include "cache/memory.h"
 #include "cache/near.h"
 
-#define FAR ((struct wr_time){ INT64_MAX })
-#define NOW ((struct wr_time){ 1000000 })
-#define LATER ((struct wr_time){ 1030000 })
+#define FAR ((struct wr_mono){ INT64_MAX })
+#define NOW ((struct wr_mono){ 1000000 })
+#define LATER ((struct wr_mono){ 1030000 })
 
 static struct wr_memory *memory;
 static struct wr_near *near;
@@ -49,7 +49,7 @@ static void find(struct wr_object *o, unsigned times)
 }
 
 /* Is it found, and of the same text only? */
-static bool has(const struct wr_object *o, struct wr_time now)
+static bool has(const struct wr_object *o, struct wr_mono now)
 {
     struct wr_object *found = wr_near_get(near, o->hash, o->key, now);
     assert_null(wr_near_get(near, o->hash, WR_SLICE("another"), now));

@@ -3,9 +3,9 @@
 
 #include "cache/passes.h"
 
-static struct wr_time at(int64_t seconds)
+static struct wr_wall at(int64_t seconds)
 {
-    return (struct wr_time){ 1700000000 * WR_US_PER_S + seconds * WR_US_PER_S };
+    return (struct wr_wall){ 1700000000 * WR_US_PER_S + seconds * WR_US_PER_S };
 }
 
 static struct wr_object held_since(int64_t seconds, int64_t lifetime)

@@ -162,7 +162,7 @@ static void lies_with_the_right_sum_do_no_harm(void **state)
         struct wr_record r;
         if (wr_record_decode(o->key, wr_slice(lie, len), o->head, WR_SPAN_S(0), &r)) {
             struct wr_object *again = wr_object_new(&r.like, NULL);
-            (void) wr_object_freshness(again, (struct wr_time){ INT64_C(1768046400000009) });
+            (void) wr_object_freshness(again, (struct wr_wall){ INT64_C(1768046400000009) });
             fits += wr_record_fits(&r, wr_rand_below(4), WR_SLICE("0123456789"));
             assert_int_equal(again->meta.kind == WR_OBJECT_RESPONSE,
                              again->meta.status >= 200 && r.like.meta.kind == 0);

@@ -150,7 +150,7 @@ static enum wr_flow_state read_all(struct wr_object *o, uint64_t *length)
     enum wr_flow_state state = WR_FLOW_ARRIVING;
     struct iovec iov[4];
     assert_true(wr_reader_open(&r, o->flow, &loop, 0, woken));
-    struct wr_time start = wr_time_monotonic();
+    struct wr_mono start = wr_time_monotonic();
     for (;;) {
         int n = wr_reader_peek(&r, iov, 4, 70000, &state);
         for (int i = 0; i < n; i++) {
@@ -324,7 +324,7 @@ static void a_copy_that_is_held_is_only_confirmed(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         assert_int_equal(put(object(sizes[i], 7)), WR_OK);
         struct wr_object *held = object(sizes[i], 7), *other = object(sizes[i], 8);
-        held->checked = (struct wr_time){ 1 };
+        held->checked = (struct wr_mono){ 1 };
         server_do(&server, "CONFIG RESETSTAT");
         struct wr_object *o = look_for(KEY, held);
         assert_true(o && o != held && o->flow == held->flow && o->checked.us > 1 && held->checked.us == 1);

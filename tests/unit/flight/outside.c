@@ -124,11 +124,11 @@ void outside_ear(enum wr_ear_state state, const char *word)
     outside.ear->changed(outside.ear);
 }
 
-struct wr_time wr_herald_horizon(const struct wr_herald *herald, struct wr_time now)
+struct wr_mono wr_herald_horizon(const struct wr_herald *herald, struct wr_mono now)
 {
     (void) herald;
     (void) now;
-    return (struct wr_time){ 0 };
+    return (struct wr_mono){ 0 };
 }
 
 bool wr_herald_hears(const struct wr_herald *herald)
@@ -137,7 +137,7 @@ bool wr_herald_hears(const struct wr_herald *herald)
     return true;
 }
 
-bool wr_herald_changed_since(const struct wr_herald *herald, struct wr_slice key, struct wr_time asked)
+bool wr_herald_changed_since(const struct wr_herald *herald, struct wr_slice key, struct wr_mono asked)
 {
     (void) herald;
     (void) key;

@@ -9,8 +9,8 @@
 #define F        WR_CONDITION_FALSE
 #define N        WR_CONDITION_NONE
 
-static const struct wr_time now = { INT64_C(1700000000) * WR_US_PER_S };
-static const struct wr_time modified = { INT64_C(784111777) *
+static const struct wr_wall now = { INT64_C(1700000000) * WR_US_PER_S };
+static const struct wr_date modified = { INT64_C(784111777) *
                                          WR_US_PER_S }; /* Sun, 06 Nov 1994 08:49:37 GMT */
 
 static void tags(void **state)
@@ -107,7 +107,7 @@ static void dates(void **state)
 static void if_range(void **state)
 {
     (void) state;
-    struct wr_time later = { modified.us + 60 * WR_US_PER_S }, soon = { modified.us + 59 * WR_US_PER_S };
+    struct wr_date later = { modified.us + 60 * WR_US_PER_S }, soon = { modified.us + 59 * WR_US_PER_S };
     static const struct {
         const char *lines;
         enum wr_condition old, young; /* the stored Date a minute after Last-Modified, or less */

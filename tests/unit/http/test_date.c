@@ -7,7 +7,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-static const struct wr_time now = { INT64_C(1700000000) * WR_US_PER_S }; /* November 2023 */
+static const struct wr_wall now = { INT64_C(1700000000) * WR_US_PER_S }; /* November 2023 */
 
 static void good_dates(void **state)
 {
@@ -36,7 +36,7 @@ static void good_dates(void **state)
         { "Sat, 01 Jan 0000 00:00:00 GMT", -62167219200 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct wr_time t;
+        struct wr_date t;
         if (!wr_date_parse(wr_slice_str(cases[i].text), now, &t) || t.us != cases[i].s * WR_US_PER_S)
             fail_msg("%s", cases[i].text);
     }
@@ -84,7 +84,7 @@ static void bad_dates(void **state)
         "784111777",
         "Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT",
     };
-    struct wr_time t;
+    struct wr_date t;
     for (size_t i = 0; i < COUNT(bad); i++)
         if (wr_date_parse(wr_slice_str(bad[i]), now, &t))
             fail_msg("taken for a date: %s", bad[i]);
@@ -97,7 +97,8 @@ static void writing_is_what_the_libc_writes_and_reads_back(void **state)
     for (int64_t s = 0; s <= INT64_C(253402300799); s += INT64_C(86400) * 61 + 12347) {
         time_t at = (time_t) s;
         struct tm tm;
-        struct wr_time back, t = { s * WR_US_PER_S + 999999 };
+        struct wr_wall t = { s * WR_US_PER_S + 999999 };
+        struct wr_date back;
         gmtime_r(&at, &tm);
         strftime(theirs, sizeof theirs, "%a, %d %b %Y %H:%M:%S GMT", &tm);
         wr_date_format(t, ours);
@@ -106,9 +107,9 @@ static void writing_is_what_the_libc_writes_and_reads_back(void **state)
         strftime(theirs, sizeof theirs, "%a %b %e %H:%M:%S %Y", &tm);
         assert_true(wr_date_parse(wr_slice_str(theirs), now, &back) && back.us == s * WR_US_PER_S);
     }
-    wr_date_format((struct wr_time){ -5 }, ours);
+    wr_date_format((struct wr_wall){ -5 }, ours);
     assert_string_equal(ours, "Thu, 01 Jan 1970 00:00:00 GMT");
-    wr_date_format((struct wr_time){ INT64_MAX }, ours);
+    wr_date_format((struct wr_wall){ INT64_MAX }, ours);
     assert_string_equal(ours, "Fri, 31 Dec 9999 23:59:59 GMT");
 }
 

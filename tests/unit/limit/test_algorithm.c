@@ -9,7 +9,7 @@
 static struct wr_limit_decision decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state, int64_t at,
                                        int64_t cost)
 {
-    return wr_limit_decide(rule, state, (struct wr_time){ at }, cost, true);
+    return wr_limit_decide(rule, state, (struct wr_mono){ at }, cost, true);
 }
 
 static void every_case_of_the_table(void **unused)

@@ -23,7 +23,7 @@ static struct wr_limit_decision ask(struct wr_local_limits *l, const struct wr_l
 {
     struct wr_limit_decision d;
     struct wr_slice identity = wr_slice_str(who);
-    wr_local_limits_decide(l, 1, &limit, &identity, (struct wr_time){ now }, &d);
+    wr_local_limits_decide(l, 1, &limit, &identity, (struct wr_mono){ now }, &d);
     return d;
 }
 
@@ -62,7 +62,7 @@ static void several_limits_count_together_or_not_at_all(void **state)
         }
         for (size_t n = 0; n < c->step_count; n++) {
             struct wr_limit_decision got[3];
-            wr_local_limits_decide(l, c->count, limits, identities, (struct wr_time){ START + c->steps[n].at }, got);
+            wr_local_limits_decide(l, c->count, limits, identities, (struct wr_mono){ START + c->steps[n].at }, got);
             for (size_t k = 0; k < c->count; k++)
                 decisions_equal(&got[k], &c->steps[n].want[k], c->name, n);
         }
@@ -87,7 +87,7 @@ static void many_limits_in_a_full_table(void **state)
             limits[k] = &policy;
             identities[k] = wr_slice_str(who[k]);
         }
-        wr_local_limits_decide(l, WR_MAX_ROUTE_LIMITS, limits, identities, (struct wr_time){ START + i }, got);
+        wr_local_limits_decide(l, WR_MAX_ROUTE_LIMITS, limits, identities, (struct wr_mono){ START + i }, got);
         for (size_t k = 0; k < WR_MAX_ROUTE_LIMITS; k++)
             assert_true(got[k].allowed && got[k].remaining == 2);
     }

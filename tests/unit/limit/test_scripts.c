@@ -167,7 +167,7 @@ static void random_sequences_agree(void **state)
                 now += (int64_t) wr_rand_below((uint64_t) rule.window_us);
             int64_t cost = 1 + (int64_t) wr_rand_below((uint64_t) rule.burst / 3 + 1);
             struct wr_limit_decision there = ask(&rule, now, cost);
-            struct wr_limit_decision here = wr_limit_decide(&rule, &mine, (struct wr_time){ now }, cost, true);
+            struct wr_limit_decision here = wr_limit_decide(&rule, &mine, (struct wr_mono){ now }, cost, true);
             decisions_equal(&there, &here, name_of(rule.algorithm), step);
         }
         wr_limit_tally_fini(&rule, &mine);
@@ -195,11 +195,11 @@ static void decide_several(const struct wr_limit_rule *rules, const bool *observ
 {
     bool refused = false;
     for (int k = 0; k < 2; k++) {
-        out[k] = wr_limit_decide(&rules[k], &states[k], (struct wr_time){ now }, cost, false);
+        out[k] = wr_limit_decide(&rules[k], &states[k], (struct wr_mono){ now }, cost, false);
         refused |= !out[k].allowed && !observe[k];
     }
     for (int k = 0; k < 2 && !refused; k++)
-        out[k] = wr_limit_decide(&rules[k], &states[k], (struct wr_time){ now }, cost, true);
+        out[k] = wr_limit_decide(&rules[k], &states[k], (struct wr_mono){ now }, cost, true);
 }
 
 static void random_sequences_of_two_limits_agree(void **state)

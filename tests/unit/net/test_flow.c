@@ -418,7 +418,7 @@ static void who_holds_others_up_is_left_behind(void **state)
     struct wr_loop loop;
     struct wr_note note;
     struct wr_reader fast, slow;
-    struct wr_time at = { WR_SPAN_S(1000).us };
+    struct wr_mono at = { WR_SPAN_S(1000).us };
     assert_int_equal(wr_loop_init(&loop, 0), 0);
     struct wr_flow *f = wr_flow_new(UINT64_MAX, false, 0);
     wr_note_init(&note, &loop, on_room_news);

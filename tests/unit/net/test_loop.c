@@ -11,7 +11,7 @@ struct fixture {
     struct wr_timer timer, other;
     struct wr_note note, second;
     int fired, woken;
-    struct wr_time at;
+    struct wr_mono at;
 };
 
 static struct fixture *f;
@@ -54,7 +54,7 @@ static void timer_fires_no_earlier_than_set(void **state)
     (void) state;
     wr_timer_init(&f->timer, &f->loop, fire_and_stop);
     wr_loop_tick(&f->loop);
-    struct wr_time from = f->loop.mono;
+    struct wr_mono from = f->loop.mono;
     wr_timer_set(&f->timer, WR_SPAN_MS(20));
     wr_loop_run(&f->loop);
     assert_int_equal(f->fired, 1);
@@ -67,7 +67,7 @@ static void timer_set_later_fires_once_and_later(void **state)
     (void) state;
     wr_timer_init(&f->timer, &f->loop, fire_and_stop);
     wr_loop_tick(&f->loop);
-    struct wr_time from = f->loop.mono;
+    struct wr_mono from = f->loop.mono;
     wr_timer_set(&f->timer, WR_SPAN_MS(5));
     wr_timer_set(&f->timer, WR_SPAN_MS(40));
     wr_loop_run(&f->loop);

@@ -78,9 +78,9 @@ static void a_hash_stays_with_its_server(void **state)
     rig_stop(&r);
 }
 
-static struct wr_time at(int64_t ms)
+static struct wr_mono at(int64_t ms)
 {
-    return (struct wr_time){ 1000 + ms * 1000 };
+    return (struct wr_mono){ 1000 + ms * 1000 };
 }
 
 static void a_failing_server_rests_longer_and_longer(void **state)

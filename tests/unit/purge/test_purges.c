@@ -306,7 +306,7 @@ static void node_end(struct node *n)
 
 static bool knows_all(struct node *n)
 {
-    struct wr_time as_of;
+    struct wr_mono as_of;
     return wr_link_ready(n->link) && wr_herald_hears(n->herald) && n->purges->clock.known &&
            wr_purges_known(n->purges, wr_time_monotonic(), &as_of);
 }
@@ -507,9 +507,9 @@ static void a_clock_that_goes_back(void **state)
     struct wr_instant was;
     struct wr_object *o = response("/p", "t\n");
     o->began = wr_instant_of_us(wr_instant_us(o->began) + 3600 * 1000000LL); /* of an hour ahead */
-    struct wr_time now = wr_time_monotonic();
+    struct wr_mono now = wr_time_monotonic();
     int64_t ahead = wr_instant_us(o->began);
-    assert_true(wr_purge_clock_told(a.purges, now, now, ahead, &was));
+    assert_true(wr_purge_clock_told(a.purges, now, now, (struct wr_redis_time){ ahead }, &was));
     turn_until(&loop, wr_instant_us(wr_purge_clock_least(a.purges)) < ahead - 1000000); /* the feed has asked for the time again */
     turn_for(&loop, WR_SPAN_MS(50));
     struct saying s = say(&b, WR_SCOPE_TAG, "t", false);

@@ -53,7 +53,7 @@ void server_start(struct server *s)
 {
     signal(SIGPIPE, SIG_IGN);
     server_spawn(s);
-    struct wr_time start = wr_time_monotonic();
+    struct wr_mono start = wr_time_monotonic();
     for (;;) {
         server_control(s);
         redisReply *r = s->control->err ? NULL : redisCommand(s->control, "PING");
@@ -172,7 +172,7 @@ void turn(struct wr_loop *loop)
 
 void turn_for(struct wr_loop *loop, struct wr_span span)
 {
-    struct wr_time start = wr_time_monotonic();
+    struct wr_mono start = wr_time_monotonic();
     while (wr_time_since(wr_time_monotonic(), start).us < span.us)
         turn(loop);
 }

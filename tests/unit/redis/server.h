@@ -41,7 +41,7 @@ void policy_for(struct wr_policy *p, const char *sock);
 /* Turns the loop until the condition holds; fails the test after MAX_WAIT. */
 #define turn_until(loop, cond)                                                                      \
     do {                                                                                            \
-        struct wr_time turn_start = wr_time_monotonic();                                            \
+        struct wr_mono turn_start = wr_time_monotonic();                                            \
         while (!(cond)) {                                                                           \
             if (wr_time_since(wr_time_monotonic(), turn_start).us > MAX_WAIT.us)                    \
                 fail_msg("%s:%d: waited in vain for: %s", __FILE__, __LINE__, #cond);               \

@@ -36,15 +36,15 @@ static bool changed(const char *key)
     return false;
 }
 
-static struct wr_time ago(int64_t ms)
+static struct wr_mono ago(int64_t ms)
 {
     return wr_time_add(wr_time_monotonic(), WR_SPAN_MS(-ms));
 }
 
 /* A copy that was read right after changes began to flow, a while (more than max_staleness) later. */
-static bool trusts_old_copy(struct wr_time checked)
+static bool trusts_old_copy(struct wr_mono checked)
 {
-    struct wr_time now = wr_time_add(wr_time_monotonic(), WR_SPAN_MS(0));
+    struct wr_mono now = wr_time_add(wr_time_monotonic(), WR_SPAN_MS(0));
     assert_true(wr_time_since(now, checked).us > policy.redis.max_staleness.us);
     return wr_herald_trusts(herald, checked, now);
 }
@@ -122,7 +122,7 @@ static void a_change_after_the_question_is_remembered(void **state)
     (void) state;
     struct wr_slice key = WR_SLICE("weir:v1:cache:a:{1}"), other = WR_SLICE("weir:v1:cache:a:{2}");
     begin_and_flow();
-    struct wr_time asked = wr_time_monotonic();
+    struct wr_mono asked = wr_time_monotonic();
     assert_false(wr_herald_changed_since(herald, key, asked));
     server_do(&server, "SET weir:v1:cache:a:{1} x");
     turn_until(&loop, changed("weir:v1:cache:a:{1}"));
@@ -145,7 +145,7 @@ static void memory_is_trusted_while_changes_flow_and_no_longer(void **state)
     turn_until(&loop, all_count == 1);
     assert_false(wr_herald_trusts(herald, ago(300), wr_time_monotonic())); /* older than what flows */
     turn(&loop);
-    struct wr_time checked = wr_time_monotonic();
+    struct wr_mono checked = wr_time_monotonic();
     turn_for(&loop, WR_SPAN_MS(500));
     turn_until(&loop, trusts_old_copy(checked));
 
@@ -162,7 +162,7 @@ static void a_lost_connection_drops_everything_when_it_is_back(void **state)
     (void) state;
     begin_and_flow();
     turn(&loop);
-    struct wr_time checked = wr_time_monotonic();
+    struct wr_mono checked = wr_time_monotonic();
     turn_for(&loop, WR_SPAN_MS(300));
     turn_until(&loop, trusts_old_copy(checked));
     server_do(&server, "CLIENT KILL TYPE pubsub");
@@ -317,7 +317,7 @@ static void without_tracking_ears_hear_and_memory_is_not_trusted(void **state)
     struct listener l;
     server_do(&server, "ACL SETUSER app &* +@all -client|tracking");
     begin_as("on");
-    struct wr_time checked = wr_time_monotonic();
+    struct wr_mono checked = wr_time_monotonic();
     listen_to(&l, "weir:v1:flight:{1}");
     turn_until(&loop, l.state == WR_EAR_LISTENING);
     turn_for(&loop, WR_SPAN_MS(400));
