@@ -132,6 +132,12 @@ static void on_node(void *ctx, struct wr_slice name)
     wr_purger_saw(s->shared.purger, name);
 }
 
+static void on_forgotten(void *ctx)
+{
+    struct server *s = ctx;
+    wr_purger_disturbed(s->shared.purger);
+}
+
 /* --- stopping --- */
 
 static void crew_gone(void *ctx)
@@ -381,7 +387,7 @@ static void open_redis(struct server *s)
     snprintf(name, sizeof name, "weir:%s:main", s->link_name);
     s->link = wr_link_new(&s->loop, s->policy, name);
     s->shelf = wr_shelf_new(&s->loop, s->policy, s->link);
-    s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name, &(struct wr_node_ear){ on_nodes, on_node, s });
+    s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name, &(struct wr_node_ear){ on_nodes, on_node, on_forgotten, s });
     snprintf(name, sizeof name, "weir:%s:herald", s->link_name);
     s->shared.herald = wr_herald_new(&s->loop, s->policy, name, on_change, s);
     wr_purges_share(s->shared.purges, &s->policy->redis, s->shared.herald, s->node_name);

@@ -200,12 +200,22 @@ static void ask_node(struct wr_purge_job *job, struct wr_slice name)
         job->nodes_open++;
 }
 
+static bool names_us(const struct wr_purger *p, const struct wr_reply *names)
+{
+    for (size_t i = 0; i < wr_reply_count(names); i++)
+        if (wr_slice_eq(wr_reply_slice(wr_reply_at(names, i)), wr_slice_str(p->node)))
+            return true;
+    return false;
+}
+
 /* Redis names those who live. If it may have forgotten some, those count as well that lived a moment ago. */
 static void ask_nodes(struct wr_purge_job *job, const struct wr_reply *names)
 {
     struct wr_purger *p = job->purger;
     struct wr_mono now = p->loop->mono, doubted = wr_time_add(now, (struct wr_span){ -wr_node_lifetime(&p->policy->redis).us });
     size_t most = wr_reply_count(names) + 1;
+    if (!names_us(p, names))
+        wr_purger_disturbed(p); /* the set was evicted: whoever has entered itself since isn't all that live */
     bool forgetful = wr_time_before(doubted, p->disturbed) || wr_time_before(doubted, wr_link_since(p->link));
     for (struct wr_peer *peer = p->peers; peer; peer = peer->next)
         most++;

@@ -51,11 +51,16 @@ struct wr_span wr_node_lifetime(const struct wr_policy_redis *redis)
 static void on_counted(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_node *node = WR_CONTAINER(call, struct wr_node, call);
-    size_t count = wr_reply_count(reply);
-    if (err != WR_OK || count < 1 || count > INT32_MAX)
+    if (err != WR_OK || wr_reply_count(reply) != 2)
         return;
+    const struct wr_reply *names = wr_reply_at(reply, 1);
+    size_t count = wr_reply_count(names);
+    if (count < 1 || count > INT32_MAX)
+        return;
+    if (node->last > 0 && wr_reply_int(wr_reply_at(reply, 0)) == 0 && node->ear.forgotten)
+        node->ear.forgotten(node->ear.ctx);
     for (size_t i = 0; node->ear.saw && i < count; i++)
-        node->ear.saw(node->ear.ctx, wr_reply_slice(wr_reply_at(reply, i)));
+        node->ear.saw(node->ear.ctx, wr_reply_slice(wr_reply_at(names, i)));
     if ((unsigned) count == node->last)
         return;
     node->last = (unsigned) count;

@@ -19,6 +19,7 @@ struct wr_node_ear {
      * away the last count stands */
     void (*counted)(void *ctx, unsigned nodes);
     void (*saw)(void *ctx, struct wr_slice name); /* each that lives, every time; may be NULL */
+    void (*forgotten)(void *ctx); /* Redis had lost this node, and may have lost others (it has evicted the set); may be NULL */
     void *ctx;
 };
 /* name: which node of the fleet this is; two nodes of one name count as one. link: borrowed, must outlive the node. */

@@ -54,3 +54,13 @@ def test_a_node_that_is_cut_off_is_not_said_to_know(site, how, links, away):
         assert served not in site.old
     site.relay.heal()
     until(lambda: site.far.ask("/page").body not in site.old, "the purge heard of", 30)
+
+
+def test_nodes_that_redis_has_evicted_are_waited_for(site, redis):
+    """Whoever has entered itself anew since isn't all that live."""
+    site = site()
+    for who in (site.near, site.far):
+        redis.call("DEL", "weir:v1:nodes")
+        assert purge(who) == {"purged": True, "nodes_told": 2, "nodes": 2}
+        until(lambda: len(redis.call("ZRANGE", "weir:v1:nodes", "0", "-1")) == 2, "both are back")
+        assert purge(who) == {"purged": True, "nodes_told": 2, "nodes": 2}

@@ -1,13 +1,15 @@
 -- A node says that it lives, and learns how many do.  KEYS: the sorted set of nodes, scored by when each spoke last on
--- Redis's clock.  ARGV: the node's name, milliseconds after which silence is death; 0 leaves.  Gives their names.
+-- Redis's clock.  ARGV: the node's name, milliseconds after which silence is death; 0 leaves.  Gives whether it was there
+-- before, and their names.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local patience = tonumber(ARGV[2])
 if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then
     redis.call('UNLINK', KEYS[1])
 end
+local new = 0
 if patience > 0 then
-    redis.call('ZADD', KEYS[1], now, ARGV[1])
+    new = redis.call('ZADD', KEYS[1], now, ARGV[1])
     redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. (now - patience))
     -- A clock that was set back leaves scores in the future, which would never be swept.
     redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. (now + patience), '+inf')
@@ -15,4 +17,4 @@ if patience > 0 then
 else
     redis.call('ZREM', KEYS[1], ARGV[1])
 end
-return redis.call('ZRANGE', KEYS[1], 0, -1)
+return { 1 - new, redis.call('ZRANGE', KEYS[1], 0, -1) }
