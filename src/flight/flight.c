@@ -284,7 +284,7 @@ static void let_go(struct wr_audience *a)
 
 void wr_flight_hold_for(struct wr_flight *f, struct wr_audience *a)
 {
-    struct wr_object *o = f->news.verdict == WR_VERDICT_OBJECT ? f->news.object : NULL;
+    struct wr_object *o = f->news.verdict == WR_VERDICT_OBJECT && a->admitted ? f->news.object : NULL;
     let_go(a);
     if (wr_flight_is_alone(f) || o == NULL || wr_flow_state(o->flow) != WR_FLOW_ARRIVING)
         return;
@@ -484,6 +484,7 @@ void wr_audience_admit(struct wr_audience *a, bool redis_late)
         return;
     wr_flight_guard(f);
     a->admitted = true;
+    wr_flight_hold_for(f, a);
     f->admitted++;
     f->limit_late |= redis_late;
     if (!f->over)

@@ -140,7 +140,8 @@ static inline void wr_flight_release(struct wr_flight *f)
     if (!wr_flight_is_alone(f))
         pthread_mutex_unlock(&f->lock);
 }
-/* Behind the lock: one that is aboard, and the news are for it. What is still arriving keeps its front until it reads. */
+/* Behind the lock: one that is aboard. What is still arriving keeps its front until it reads; but nobody waits for whoever still waits
+ * for a limit. */
 void wr_flight_hold_for(struct wr_flight *f, struct wr_audience *a);
 
 /* --- stages: each names the next, or WAIT --- */
