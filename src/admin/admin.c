@@ -29,23 +29,15 @@ struct endpoint {
 #define ACT EVHTTP_REQ_POST, "POST"
 
 static const struct endpoint endpoints[] = {
-    { "/", LOOK, wr_admin_page },
-    { "/healthz", LOOK, wr_admin_healthz },
-    { "/readyz", LOOK, wr_admin_readyz },
-    { "/metrics", LOOK, wr_admin_metrics },
-    { "/stats", LOOK, wr_admin_stats },
-    { "/stats.json", LOOK, wr_admin_stats_json },
-    { "/status", LOOK, wr_admin_status },
-    { "/status.json", LOOK, wr_admin_status_json },
-    { "/purges", LOOK, wr_admin_purges },
-    { "/purge", ACT, wr_admin_purge },
-    { "/reload", ACT, wr_admin_reload },
-    { "/drain", ACT, wr_admin_drain },
+#define X(path, methods, name, manual) { path, methods, wr_admin_##name },
+#include "admin/endpoints.def"
+#undef X
 };
+#define ENDPOINTS (sizeof endpoints / sizeof endpoints[0])
 
 static const struct endpoint *endpoint_of(const char *path)
 {
-    for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++)
+    for (size_t i = 0; i < ENDPOINTS; i++)
         if (path && strcmp(endpoints[i].path, path) == 0)
             return &endpoints[i];
     return NULL;
@@ -79,14 +71,23 @@ static bool from_foreign_page(struct evhttp_request *req)
     return !ours;
 }
 
+static void refuse_unknown(struct evhttp_request *req)
+{
+    struct wr_buf all = { 0 };
+    for (size_t i = 0; i < ENDPOINTS; i++)
+        wr_buf_printf(&all, "%s%s", i == 0 ? "There is " : i + 1 < ENDPOINTS ? ", " : " and ", endpoints[i].path);
+    wr_buf_add_char(&all, '.');
+    wr_admin_problem(req, 404, wr_buf_slice(&all));
+    wr_buf_fini(&all);
+}
+
 static void on_request(struct evhttp_request *req, void *arg)
 {
     struct wr_admin *a = arg;
     wr_loop_tick(a->loop);
     const struct endpoint *e = endpoint_of(evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req)));
     if (e == NULL) {
-        wr_admin_problem(req, 404, WR_SLICE("There is /, /healthz, /readyz, /metrics, /stats, /status, "
-                                            "/purge, /reload and /drain."));
+        refuse_unknown(req);
     } else if ((e->methods & (unsigned) evhttp_request_get_command(req)) == 0) {
         evhttp_add_header(evhttp_request_get_output_headers(req), "Allow", e->allow);
         wr_admin_problem(req, 405, WR_SLICE("The method is none of those in Allow."));

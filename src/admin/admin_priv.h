@@ -33,17 +33,8 @@ bool wr_admin_wants_json(struct evhttp_request *req);
 
 /* --- what the paths do --- */
 
-void wr_admin_healthz(struct wr_admin *a, struct evhttp_request *req);
-void wr_admin_readyz(struct wr_admin *a, struct evhttp_request *req);
-void wr_admin_metrics(struct wr_admin *a, struct evhttp_request *req);
-void wr_admin_stats(struct wr_admin *a, struct evhttp_request *req);
-void wr_admin_stats_json(struct wr_admin *a, struct evhttp_request *req);
-void wr_admin_status(struct wr_admin *a, struct evhttp_request *req);
-void wr_admin_status_json(struct wr_admin *a, struct evhttp_request *req);
-void wr_admin_page(struct wr_admin *a, struct evhttp_request *req);
-void wr_admin_purges(struct wr_admin *a, struct evhttp_request *req);
-void wr_admin_purge(struct wr_admin *a, struct evhttp_request *req);
-void wr_admin_reload(struct wr_admin *a, struct evhttp_request *req);
-void wr_admin_drain(struct wr_admin *a, struct evhttp_request *req);
+#define X(path, methods, name, manual) void wr_admin_##name(struct wr_admin *a, struct evhttp_request *req);
+#include "admin/endpoints.def"
+#undef X
 /* The answers that purges still owe are forgotten. */
 void wr_admin_forget_purges(struct wr_admin *a);
