@@ -4,9 +4,9 @@
 #include "http/structured.h"
 
 static const char *const fwd_names[] = {
-    [WR_FWD_BYPASS] = "bypass",       [WR_FWD_METHOD] = "method", [WR_FWD_URI_MISS] = "uri-miss",
-    [WR_FWD_VARY_MISS] = "vary-miss", [WR_FWD_MISS] = "miss",     [WR_FWD_REQUEST] = "request",
-    [WR_FWD_STALE] = "stale",         [WR_FWD_PARTIAL] = "partial",
+#define X(ID, word) [WR_FWD_##ID] = word,
+#include "cache/forwards.def"
+#undef X
 };
 
 /* sf-token (RFC 9651 3.3.4) */

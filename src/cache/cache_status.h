@@ -3,16 +3,11 @@
 
 #include "base/bytes.h"
 
-enum wr_fwd { /* why the request went on to the origin (2.2) */
+enum wr_fwd {
     WR_FWD_NONE,
-    WR_FWD_BYPASS,    /* the policy has it pass */
-    WR_FWD_METHOD,    /* the method's semantics require it */
-    WR_FWD_URI_MISS,  /* nothing is stored under the URI */
-    WR_FWD_VARY_MISS, /* something is, but not for these request fields */
-    WR_FWD_MISS,      /* nothing is, for whatever reason */
-    WR_FWD_REQUEST,   /* fresh, but the request wants validation */
-    WR_FWD_STALE,     /* stored and stale */
-    WR_FWD_PARTIAL,   /* stored in part */
+#define X(ID, word) WR_FWD_##ID,
+#include "cache/forwards.def"
+#undef X
 };
 
 struct wr_cache_status { /* zeroed says nothing */

@@ -35,16 +35,9 @@ struct wr_field {
 
 enum wr_method {
     WR_METHOD_OTHER, /* a token we have no special rule for: forwarded as it came */
-    WR_METHOD_GET,
-    WR_METHOD_HEAD,
-    WR_METHOD_POST,
-    WR_METHOD_PUT,
-    WR_METHOD_DELETE,
-    WR_METHOD_OPTIONS,
-    WR_METHOD_TRACE,
-    WR_METHOD_CONNECT,
-    WR_METHOD_PATCH,
-    WR_METHOD_PURGE,
+#define X(ID) WR_METHOD_##ID,
+#include "http/methods.def"
+#undef X
 };
 
 enum wr_framing {

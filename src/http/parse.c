@@ -155,11 +155,9 @@ static struct wr_slice first_line(const char *at, size_t len, struct wr_slice *f
 static enum wr_method method_of(struct wr_slice text)
 {
     static const struct wr_slice known[] = {
-        [WR_METHOD_GET] = WR_SLICE_INIT("GET"),       [WR_METHOD_HEAD] = WR_SLICE_INIT("HEAD"),
-        [WR_METHOD_POST] = WR_SLICE_INIT("POST"),     [WR_METHOD_PUT] = WR_SLICE_INIT("PUT"),
-        [WR_METHOD_DELETE] = WR_SLICE_INIT("DELETE"), [WR_METHOD_OPTIONS] = WR_SLICE_INIT("OPTIONS"),
-        [WR_METHOD_TRACE] = WR_SLICE_INIT("TRACE"),   [WR_METHOD_CONNECT] = WR_SLICE_INIT("CONNECT"),
-        [WR_METHOD_PATCH] = WR_SLICE_INIT("PATCH"),   [WR_METHOD_PURGE] = WR_SLICE_INIT("PURGE"),
+#define X(ID) [WR_METHOD_##ID] = WR_SLICE_INIT(#ID),
+#include "http/methods.def"
+#undef X
     };
     for (unsigned m = 1; m < sizeof known / sizeof known[0]; m++)
         if (wr_slice_eq(text, known[m]))

@@ -10,7 +10,7 @@
 
 #define DEFAULT_SOCKET "/run/weir/admin.sock"
 
-/* options without a letter; in the order of main()'s scopes */
+/* options without a letter */
 enum { PURGE_TAG = 256, PURGE_PREFIX, PURGE_HOST, PURGE_ALL, PURGE_SOFT };
 
 /* Shows the answer to a person or a program, and what it means to the shell. With --json the answer goes to
@@ -179,9 +179,8 @@ int main(int argc, char **argv)
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
     };
-    static const char *const scopes[] = { "tag", "prefix", "host", "all" };
     struct wr_asking a = { .where = DEFAULT_SOCKET };
-    for (int c; (c = getopt_long(argc, argv, "s:hV", options, NULL)) != -1;) {
+    for (int c, at = 0; (c = getopt_long(argc, argv, "s:hV", options, &at)) != -1;) {
         switch (c) {
         case 's':
             a.where = strncmp(optarg, "unix:", 5) == 0 ? optarg + 5 : optarg;
@@ -193,7 +192,7 @@ int main(int argc, char **argv)
         case PURGE_PREFIX:
         case PURGE_HOST:
         case PURGE_ALL:
-            a.what = scopes[c - PURGE_TAG];
+            a.what = options[at].name; /* called as the scope is */
             a.name = c == PURGE_ALL ? "1" : optarg;
             a.purges++;
             break;

@@ -5,22 +5,24 @@
 #include "http/target.h"
 #include "policy/policy.h"
 
-static const char *const scope_names[] = { "url", "tag", "group", "prefix", "host", "all" };
-_Static_assert(sizeof scope_names / sizeof scope_names[0] == WR_SCOPE_COUNT, "a name for each scope");
+static const struct wr_word scopes[] = {
+#define X(ID, word) [WR_SCOPE_##ID] = { .text = #word },
+#include "purge/scopes.def"
+#undef X
+};
+const struct wr_words wr_words_scope = WR_WORDS(scopes);
 
 const char *wr_scope_name(enum wr_scope scope)
 {
-    return scope_names[scope];
+    return wr_words_text(&wr_words_scope, scope);
 }
 
 bool wr_scope_of(struct wr_slice name, enum wr_scope *out)
 {
-    for (int i = 0; i < WR_SCOPE_COUNT; i++)
-        if (wr_slice_eq(name, wr_slice_str(scope_names[i]))) {
-            *out = (enum wr_scope) i;
-            return true;
-        }
-    return false;
+    int scope = wr_words_find(&wr_words_scope, name);
+    if (scope >= 0)
+        *out = (enum wr_scope) scope;
+    return scope >= 0;
 }
 
 /* --- prefixes --- */

@@ -3,15 +3,14 @@
 
 #include "cache/key.h"
 
+/* The name of a GROUP (of one host, RFC 9875) is "<host> <group>"; of a PREFIX "host/path" as a key's text begins; of ALL it is empty. */
 enum wr_scope {
-    WR_SCOPE_URL,
-    WR_SCOPE_TAG,
-    WR_SCOPE_GROUP,  /* of one host (RFC 9875): the name is "<host> <group>" */
-    WR_SCOPE_PREFIX, /* "host/path" as a key's text begins */
-    WR_SCOPE_HOST,
-    WR_SCOPE_ALL,    /* the name is empty */
+#define X(ID, word) WR_SCOPE_##ID,
+#include "purge/scopes.def"
+#undef X
     WR_SCOPE_COUNT
 };
+extern const struct wr_words wr_words_scope;
 /* "url", "tag", ... Static memory. */
 const char *wr_scope_name(enum wr_scope scope);
 /* false: none of them. */

@@ -46,15 +46,9 @@ void wr_resp_arg(struct wr_buf *out, struct wr_slice arg)
 /* --- ends --- */
 
 static const char *const trouble_text[] = {
-    [WR_PIPE_UNREACHABLE] = "cannot be reached",
-    [WR_PIPE_CLOSED_BY_PEER] = "closed the connection",
-    [WR_PIPE_GARBAGE] = "sent what is not its protocol",
-    [WR_PIPE_SILENT] = "does not answer",
-    [WR_PIPE_LOGIN] = "refuses user or password",
-    [WR_PIPE_REFUSED] = "refuses us",
-    [WR_PIPE_LOADING] = "is loading its data",
-    [WR_PIPE_TLS] = "cannot be spoken to by TLS",
-    [WR_PIPE_REDIAL] = "is dialled again",
+#define X(ID, text) [WR_PIPE_##ID] = text,
+#include "redis/troubles.def"
+#undef X
 };
 
 static void log_trouble(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_slice detail)

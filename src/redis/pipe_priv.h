@@ -28,15 +28,9 @@ enum wr_pipe_state {
 
 /* Why a connection ended or didn't come up; each is logged once per outage. */
 enum wr_pipe_trouble {
-    WR_PIPE_UNREACHABLE,
-    WR_PIPE_CLOSED_BY_PEER,
-    WR_PIPE_GARBAGE,
-    WR_PIPE_SILENT,
-    WR_PIPE_LOGIN,
-    WR_PIPE_REFUSED,
-    WR_PIPE_LOADING,
-    WR_PIPE_TLS,
-    WR_PIPE_REDIAL, /* we want another one, for a reason that has been logged */
+#define X(ID, text) WR_PIPE_##ID,
+#include "redis/troubles.def"
+#undef X
 };
 
 struct wr_pipe {
