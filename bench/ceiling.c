@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ceiling PORT BODY: what the kernel leaves over. A loop that recognises the blank line and sends one
  * fixed response with one send: no parsing, no look-up, nothing stored. A proxy that copies its answers
  * into the socket can come near its figures, not pass them. */

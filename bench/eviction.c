@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* eviction: what the memory store's eviction is worth, and what a look-up costs.
  *
  * Replays traces against weir's own store (SIEVE, in 64 shards), against LRU and against the optimum (Belady: gives up what

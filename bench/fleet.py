@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The servers of the benchmark: how each is started on its core, and what CPU time and memory its processes take."""
 
 import os

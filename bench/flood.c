@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* flood PORT PATH URLS CONNECTIONS DEPTH SECONDS: a client that costs next to nothing, to see what a server does with all
  * processors. Each connection sends DEPTH HEAD requests at once, for PATH0, PATH1 ... in turn, and the next when all are
  * answered. Prints how many were answered, and the seconds of processor time it took itself. */

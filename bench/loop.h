@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The smallest HTTP server that keeps its promises: one epoll loop, one thread. What it answers is the
  * program's choice, so the ceiling and the origin of the benchmark are the same loop and differ in
  * bench_choose(). It reads no fields and knows no request bodies; a head ends at the blank line. */

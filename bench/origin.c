@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* origin PORT: the backend of the benchmark. The first part of the path says what comes: /1k/, /16k/ and
  * /256k/ may be cached for a day, /pass/ (1 KB) may not be stored; the rest of the path only makes URLs
  * differ. */

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- wrk script: as paced.lua, and every URL is asked for once, so that nothing is ever found in the store.
 local run = os.time()
 local count = 0

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- wrk script: 10,000 URLs below the path of the command line, in an order that has nothing to do with the order of storing.
 local count = 10000
 local stride = 7919 -- coprime to count, so that every URL has its turn

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A small origin to put weir before: every answer takes 300 ms of "work", and it counts its calls.
 
     small_origin.py PORT

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The tour of scripts/quickstart: starts Redis, an origin and weir, and shows with real requests what weir does.
 
     tour.py WEIR [--once] [--no-redis]

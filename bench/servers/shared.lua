@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- Cache-aside and a token bucket in Redis for nginx's Lua module, with pooled connections and scripts called by their hash.
 local redis = require("nginx.redis")
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The paths that change the process: POST /reload, /drain. */
 #include "admin/admin_priv.h"
 

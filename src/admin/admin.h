@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The admin listener: /healthz, /readyz, /metrics, /, POST /purge, and what weirctl asks for. Served by
  * libevent's evhttp on the main loop: it is not on the way of any request, so a convenient server is worth
  * more here than a fast one. It knows nothing of caches and workers: the daemon gives it struct

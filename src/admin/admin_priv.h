@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The admin room's inside: the listener, one answer, what each path does. Thread: main. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* One answer of the admin listener. */
 #include <event2/buffer.h>
 

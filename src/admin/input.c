@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "admin/input.h"
 
 #include "base/uri.h"

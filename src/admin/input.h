@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a POST asks for, out of its query and body. Pure. Thread: any. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The paths that only look: how the daemon is, what it has counted. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The page at /: one document, nothing from elsewhere, its script and style tied to it by a number used once
  * (CSP). */
 #include "admin/admin_priv.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* POST /purge and GET /purges: their answers may come later than the question's connection lives. */
 #include <event2/buffer.h>
 #include <inttypes.h>

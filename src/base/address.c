@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Addresses of either family in one form, and as text. */
 #include "base/address.h"
 

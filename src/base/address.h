@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Addresses as 16 octets: IPv6 as it is, IPv4 as an IPv4-mapped one (RFC 4291 2.5.5.2). Thread: any. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory and duties that end together.
  *
  * A transaction allocates from its arena and registers what must be undone (references, timers, handles); at its end

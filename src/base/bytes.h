@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Slices (borrowed octets) and buffers (owned, growing octets).
  *
  * A slice says nothing of who owns its octets: the function that hands one out says until when it holds. Neither

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Checks that stay on in production.
  *
  * A broken invariant of our own stops the process, with a line that says where: systemd starts a fresh one, and a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/err.h"
 
 static const struct wr_err_info infos[WR_ERR_COUNT] = {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* One vocabulary for what a peer or the machine can do to us (never for our own broken invariants: base/check.h). */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, 2012), under a key fixed for the whole fleet.
  *
  * It names stored responses in Redis, so every node must get the same value: the key never changes. That makes it

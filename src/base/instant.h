@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* An instant on the clock of the journal of purges. With Redis the journal is a stream, and its ids are the instants: milliseconds of
  * Redis's clock and a number within them, which never go back. Without Redis they are this process's own, off its monotonic clock.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/json.h"
 
 /* The length of the UTF-8 sequence that s begins with (RFC 3629: shortest form, no surrogates), 0 if it is

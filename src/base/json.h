@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Writing JSON strings (RFC 8259). Thread: any. */
 #pragma once
 

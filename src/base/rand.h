@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Random numbers: fast per-thread ones for jitter and choice, the kernel's for tokens nobody may guess. Thread: any. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Instants of four clocks, and the spans between them.
  *
  * Each clock has a type of its own, so that the compiler refuses to compare, subtract or assign instants of two clocks

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Spans, sizes, rates and shares, each with one parser. Thread: any. */
 #pragma once
 

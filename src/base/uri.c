@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Decodes percent-encoding and resolves dot segments. */
 #include "base/uri.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Percent-encoding and dot segments (RFC 3986 2.1, 5.2.4). Pure. Thread: any. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Looks words up in a list and writes the list out. */
 #include "base/words.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Words that stand for the values of an enum. One list (a file of X-macro rows) generates both, so that rows can be added and moved
  * and no word changes its meaning.
  *

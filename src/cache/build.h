@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Makes stored responses out of what the origin sent, and answers out of stored responses. Pure.
  * Thread: any. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Answers out of stored responses: their head as fields, conditions, ranges. */
 #include "cache/build.h"
 

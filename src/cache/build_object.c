@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Stored responses and markers out of what the origin sent. */
 #include "cache/build.h"
 

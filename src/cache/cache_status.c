@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "cache/cache_status.h"
 
 #include "http/octets.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Cache-Status: how this cache came to its answer (RFC 9211). Pure. Thread: any. */
 #pragma once
 

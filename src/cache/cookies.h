@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The cookies of a request (RFC 6265 4.2.1): which of them count for the cache. Pure. Thread: any. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "cache/crc32c.h"
 
 #define POLYNOMIAL 0x82f63b78u /* reflected */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* CRC-32C (Castagnoli, 1993; the polynomial of RFC 3720 12.1): finds what broke on the way, not what somebody
  * forged. Thread: any. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The head of a stored response: writing it, and reading it back line by line. For build*.c only. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "cache/freshness.h"
 
 #include "http/date.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* How old a response is and how long it stays fresh (RFC 9111 4.2). Pure. Thread: any. */
 #pragma once
 

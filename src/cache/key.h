@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The cache key: the text that says which stored response a request is for, and the variant's key below it
  * (Vary).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The memory store: stored responses within one byte budget over all threads.
  *
  * Sharded by hash, each shard behind its own lock held for nanoseconds. Eviction by SIEVE (Zhang et al., NSDI

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What one worker has found in the memory store more than once lately: found again without a lock, and without writing
  * to anything that other workers read. So an object that everybody asks for costs the same on every core, however many
  * there are.

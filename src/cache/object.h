@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A stored response (RFC 9111): what was answered, when, how long it is fresh, and the flow that holds its
  * content.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Pass markers: of what could not be shared a moment ago, so that the next ones don't queue for it.
  *
  * All about them is decided here. A marker is left by an answer that may not be stored, and neither by an error, which says nothing of

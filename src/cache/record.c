@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "cache/record.h"
 
 #include "cache/crc32c.h"

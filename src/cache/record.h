@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A stored response as octets, for Redis: what the fields `meta` and `head` of its hash hold.
  *
  * The record carries a version, every length, and checksums over itself, key and head, and over each piece of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* RFC 9111 as pure functions of request, response, policy and instants: may it be stored, for how long, may
  * it be used.
  *

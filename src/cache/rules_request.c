@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a request lets the cache do (RFC 9111 3, 5.2.1). */
 #include "cache/rules.h"
 

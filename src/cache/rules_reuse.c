@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* May a stored response answer this request now (RFC 9111 4), and how long is it worth keeping? */
 #include "cache/rules.h"
 

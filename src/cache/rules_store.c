@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* May a response be stored (RFC 9111 3), and what is to be remembered of it? */
 #include "cache/freshness.h"
 #include "http/target.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "cache/shelf_priv.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Stored responses in Redis: reading, writing and dropping one, as pipelined calls on a link.
  *
  * Layout (DESIGN): HASH {ns}:{ks}:cache:<host>:{<hash>} with key, meta, head, body; a content over `chunk`

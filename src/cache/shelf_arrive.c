@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Writing the pieces of a large response while it arrives, so that other nodes can read it before it is whole. */
 #include "cache/shelf_priv.h"
 

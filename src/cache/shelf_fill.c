@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A content that lies in pieces: fetched one by one into a flow that is being read already. Where it is not to be kept (too large,
  * or only a part of it is wanted), no faster than its slowest reader, and no piece that no reader wants. */
 #include "cache/shelf_priv.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Writing and dropping: jobs that nobody waits for. */
 #include "cache/shelf_priv.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The hash table of one shard of the memory store, entries linked into it and into the queue that SIEVE
  * needs.
  *

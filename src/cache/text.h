@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Text that grows in an arena: for keys, which are made for every request and must not cost a malloc. */
 #pragma once
 

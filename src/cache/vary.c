@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Vary: which request fields choose among variants, and their values in one canonical text (RFC 9111 4.1). */
 #include "cache/key.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A large response that the fleet waits for: other nodes read it out of Redis while it arrives here. */
 #include "flight/flight_priv.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* LOOK: Redis may hold it already. GATE: then the origin is next, but only for someone who may cause a fetch. */
 #include "flight/flight_priv.h"
 #include "stats/stats.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* LOCK: one fetch per fleet.
  *
  * SET NX PX with a token of our own; whoever gets it looks into Redis once more (the object may have been stored between

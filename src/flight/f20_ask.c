@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ASK: the request goes to the origin. What comes back is f30_head.c's; the content flows by itself.
  *
  * An origin that says nothing for lock_timeout is waited for no longer than need be: whoever may have something stale gets it, while

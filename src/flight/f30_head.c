@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The origin's head has come: what is it to the audience and to the stores? */
 #include "base/rand.h"
 #include "cache/freshness.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* LAND: the response is whole. Into the stores with it, word to the other nodes, the lock let go. */
 #include <stdlib.h>
 

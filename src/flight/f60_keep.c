@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* KEEP: what was found in Redis comes in pieces. Once all have come it is kept in our memory, where the next hit finds it. */
 #include "flight/flight_priv.h"
 #include "redis/keys.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The driver of flights, and their audience. Only drive() writes the stage. */
 #include <stddef.h>
 #include <stdlib.h>

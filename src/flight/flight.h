@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A flight: one fetch of one object, and all who wait for it.
  *
  * It looks in Redis, takes the fleet's lock, asks the origin, judges the head, lets the content flow to its audience and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A flight from the inside. What its audience may see is behind `lock`; the rest belongs to the owner's loop. */
 #pragma once
 

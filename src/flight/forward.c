@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "flight/forward.h"
 
 #include "http/onward.h"

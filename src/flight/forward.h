@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Writes the request that goes to the origin: always in one unambiguous form, never as it came. Pure. Thread: any. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What the answer to a HEAD tells of the stored response to a GET (RFC 9111 4.3.5): if it differs, that is stale from now on. Nothing
  * else: it isn't dropped, as it may yet be validated or serve while the origin fails, and no field of the answer goes into it, as those
  * were made for whoever sent the HEAD. An answer that is nobody else's (private, no-store, a cookie that is set) tells nothing of

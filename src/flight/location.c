@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "flight/location.h"
 
 /* --- is it the origin? --- */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Origins that don't know under which name they are visited call themselves by their own address in a response: what names a server of
  * the policy's `servers` is put right to the scheme and the host that the client knows. Pure. Thread: any. */
 #pragma once

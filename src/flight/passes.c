@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Fetches that wait for nobody: what they leave behind, and which of them stores. */
 #include "cache/passes.h"
 #include "flight/flight_priv.h"

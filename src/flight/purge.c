@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a purge does to fetches under way, and what an unsafe method's answer purges. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of flights: at most one per key in the process that others may join. Locks: a shard's, then a flight's, never the
  * other way. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Has what Redis holds been purged? Mostly that is known here; else the journal is read to its end first. */
 #include "flight/flight_priv.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a worker has: its loop and connections, its part of what the process shares, the policy it serves by now.
  *
  * A tenure is one policy on one worker: a reload gives each worker a new one, transactions and flights under way keep

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a client would rather read (RFC 9110 12.5.1). Thread: any. */
 #pragma once
 

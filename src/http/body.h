@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Takes the framing off a body as it arrives: Content-Length, chunked (strict) or until close.
  *
  * The chunked coding is decoded here and not by http-parser, which takes sizes with rubbish behind them, any

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Conditions on what a client already has (RFC 9110 8.8.3 and 13), as pure functions. Thread: any. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* HTTP dates (RFC 9110 5.6.7). No clock: an instant that matters is an argument. Thread: any. */
 #pragma once
 

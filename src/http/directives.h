@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What Cache-Control and its relatives say (RFC 9111 5.2, RFC 5861, RFC 8246, RFC 9213), over all field lines
  * of a head.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/forwarded.h"
 
 struct wr_slice wr_forwarded_param(struct wr_slice element, struct wr_slice name)

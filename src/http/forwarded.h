@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Forwarded: what proxies before us say of the client (RFC 7239). Whether any of it may be believed is the caller's
  * question. Thread: any. */
 #pragma once

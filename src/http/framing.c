@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/framing.h"
 
 #include "http/octets.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* How long a message's body is, and what of the head concerns this connection only. Thread: any.
  *
  * Where RFC 9112 6 offers a choice between guessing and refusing, this refuses: two readers that guess

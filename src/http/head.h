@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The head of a message: request or response line and its fields, as slices over the octets it was read from.
  *
  * A head owns nothing: its slices hold as long as the buffer that was parsed (or wr_head_copy()'s arena).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/octets.h"
 
 /* Each entry is the sum of the classes (enum wr_octet_class) of its octet; tests/unit/http/test_octets.c

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Which octets may stand where, and walking comma-separated lists: the letters of HTTP's grammar. Thread:
  * any. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/onward.h"
 
 /* X-Forwarded-Port, -Prefix and whatever else begins so; at least one octet behind it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What of a request goes to the origin, and as what: the one place that says so.
  *
  * Whoever writes that request asks here, and so does whoever chooses by it (keys, Vary, limits, bypass): what the origin never saw

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Reads the head of a request or a response out of contiguous octets, strictly.
  *
  * The first line is read here, octet for octet as RFC 9112 has it: http-parser knows a fixed list of methods

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Range and Content-Range in octets (RFC 9110 14). Thread: any. */
 #pragma once
 

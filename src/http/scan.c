@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/scan.h"
 
 #if defined(__SSE2__)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Finds the end of a head and refuses, on the way, every octet and every line that no well-formed head
  * contains.
  *

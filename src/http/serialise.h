@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Writes heads in one unambiguous form: single spaces, CR LF, no folding, HTTP/1.1, values trimmed. What
  * parse.c refuses can't come out here as long as names and values come from a parsed head. Thread: any. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Structured fields (RFC 9651): the members of a dictionary or a list, one by one, without memory.
  *
  * Strict: a mistake anywhere makes the whole field invalid (4.2), so a caller must read to the end before it

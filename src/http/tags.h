@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The tags of a response: Cache-Groups (RFC 9875), Cache-Tag and Surrogate-Key, three spellings of one thing. Applications send
  * a thousand of them, so nothing bounds their number but the size of a head. Thread: any. */
 #pragma once

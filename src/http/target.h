@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a request is for: its target in the forms of RFC 9112 3.2, and who is meant by host. Thread: any. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The four algorithms as pure arithmetic: a rule, a state, an instant, a cost, and out comes a decision.
  *
  * Whole microseconds and exact fractions: nothing drifts, whatever the rate. The Lua scripts

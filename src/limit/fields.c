@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* RateLimit-Policy and RateLimit: lists of quoted policy names with parameters (RFC 9651 structured fields). */
 #include "http/structured.h"
 #include "limit/limit.h"

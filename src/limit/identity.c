@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/hash.h"
 #include "base/uri.h"
 #include "http/onward.h"

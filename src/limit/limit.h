@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Rate limits: one question for all limits of a route, answered by Redis (shared.c) or by this process
  * (local.c).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The understudy's counters: this process's own quotas, by the same algorithms, in a bounded table.
  *
  * Shards with a mutex each, held for one request's look-ups and arithmetic; the shards of one request are locked in the order of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "limit/shared.h"
 
 #include "redis/keys.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The limits of a request asked of Redis: one call of one script, on the keys of the clients' quotas. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The access log: one line per request, combined or json, to stderr or a file, written by a thread of its own.
  *
  * A worker formats into its own buffer and never waits for the disk: full buffers are handed to the writer; when it can't

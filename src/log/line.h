@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* One access line as text: pure, so that whatever octets a client sends can be tried on it. It knows no file
  * and no thread. */
 #pragma once

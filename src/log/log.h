@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The error log: lines to stderr with the priorities journald knows ("<3>weir: ...").
  *
  * Lines are short and rare (a change of state, not an event per request), so they are written at once. Thread: any. */

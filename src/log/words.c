@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The words by which the policy names priorities of the error log and formats of the access log. */
 #include "log/access.h"
 #include "log/log.h"

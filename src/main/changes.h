@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What of a reloaded policy can't take effect in the running process. */
 #pragma once
 

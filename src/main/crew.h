@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The workers: one thread and loop each, with its part of every listener. Thread: main, unless said otherwise. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* `weir explain`: what the policy would do with a request, found out by the functions that serve requests,
  * without asking Redis or an origin. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The daemon: what is made in which order, and unmade in reverse. Thread: start, which becomes the main loop's. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What systemd is told and asks for (sd_notify(3)), without its library: a datagram to the socket it names.
  * Outside of systemd nothing happens. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* weir: the daemon's command line. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* weirctl: asks and tells a running weir over its admin listener. Blocking and simple: one request, one
  * answer. */
 #include "config.h"

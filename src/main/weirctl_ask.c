@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The connection to the admin listener, and one request over it. */
 #include "main/weirctl_priv.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What weirctl's files share: one question to a running weir, blocking and simple. */
 #pragma once
 

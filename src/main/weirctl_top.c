@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* weirctl top: what grows, each second. */
 #include "main/weirctl_priv.h"
 

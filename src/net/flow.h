@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A flow: the octets of one body on their way from one producer to any number of readers, on any threads.
  *
  * The producer appends; readers send what has arrived and wait for more. A *kept* flow holds everything (it is being

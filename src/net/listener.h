@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Listening sockets: for TCP one per worker with SO_REUSEPORT, so that the kernel spreads connections; Unix sockets and
  * those that systemd passed are shared by all workers. */
 #pragma once

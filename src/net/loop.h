@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A loop: one thread's libevent base, with what every room above needs of it: the time, timers, notes from other threads,
  * memory that dies at the end of the turn.
  *

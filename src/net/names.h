@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Host names to addresses, without blocking a loop, and again when their TTL ends.
  *
  * Answers come from /etc/hosts first (read when this is made), then from the name servers of resolv.conf, asked for A and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A stream socket that never blocks, and what its owner waits for on it.
  *
  * Its event is edge-triggered and stands from the first to the last: neither a pooled connection nor one that waits costs

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The timers of a loop: a wheel of slots, each one tick of the clock wide (Varghese and Lauck, 1987), and one event of
  * libevent's that stands at the next slot with something in it.
  *

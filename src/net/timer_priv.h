@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a loop has for its timers (timer.c). Thread: the loop's owner. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* One exchange with an origin: a request goes out, interim responses, a head and a body come back.
  *
  * The exchange picks a server (balancing, health), takes a pooled connection or makes one, writes the head, streams the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "origin/health_priv.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What the process knows of each server's health, shared by all workers; by name, so that it outlives a reload.
  *
  * Passive: a server that can't be reached, that says nothing to anybody, is late three times in a row, or ends five connections in a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Runs and the worker's part of the room: who makes them, keeps them, ends them. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What the files of this room share.
  *
  *   wr_origins            one per worker and policy

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Addresses as a policy writes them. Thread: any. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What no single option can see: conflicts between options, and defaults that depend on others. */
 #include <unistd.h>
 

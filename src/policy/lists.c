@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The words of words.def and algorithms.def by the values of their enums. */
 #include "policy/policy.h"
 

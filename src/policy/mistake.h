@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Mistakes of the operator: noted where they are found, given out all at once in the order of the file.
  *
  * Thread: any; one list belongs to one reading. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Readers of what names a place in the network: addresses, address blocks, Redis's URL and password. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of all options (options.def) as data, of which the reader, the sample and the manual are made.
  *
  * Static memory throughout. Thread: any. */

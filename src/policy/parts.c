@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Readers of what is looked at in a request: its parts (a header, a cookie ...) and what a route matches. */
 #include "http/onward.h"
 #include "policy/reader.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Paths as routes compare them: what an origin may take for the same path must not slip past a route, its limits or its
  * `cache: off` by being written differently. */
 #include "base/uri.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The policy: one immutable snapshot of what the YAML file says, defaults filled in.
  *
  * Built by wr_policy_load() on the start or main thread, then shared by all threads through counted references; a

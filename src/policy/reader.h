@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Reading a tree into the policy by the table of options, and what the readers of values have in common.
  *
  * A reader gets a node that already has the shape of its kind, writes to `at` and notes what is wrong; it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/route.h"
 
 #include "policy/table.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Which route is the first to match, at a cost that doesn't grow with their number.
  *
  * Hosts by hash, paths by hash (exact) and by a trie (prefixes). Every place in there remembers the lowest

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Readers of whole sections and lists of them, and of names that refer to them. */
 #include "policy/reader.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/table.h"
 
 /* FNV-1a, then mixed so that the low bits depend on all (Fowler, Noll, Vo; the finaliser is Murmur3's). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A table from names to pointers that is filled once and then only asked: open addressing in an arena.
  *
  * Keys are the operator's, so nobody can choose them to collide. Thread: the owner's while filling, then any.

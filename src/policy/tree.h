@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A YAML document as nodes that know where they stand.
  *
  * The only file pair that knows libyaml. A node owns nothing: it and its text live in the arena given to

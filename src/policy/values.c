@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Readers of switches and quantities, within the option's range. */
 #include "policy/reader.h"
 

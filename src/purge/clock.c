@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The journal's clock, as this process knows it: Redis's, between two bounds; before it is known, and without Redis, our own
  * monotonic one, which is behind any real one. */
 #include "purge/purges_priv.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Follows the journal for the table of this process, on the main loop.
  *
  * When it starts it reads the journal from its end backwards: what has been fetched since the oldest purge read so far is proven at once.

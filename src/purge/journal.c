@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Writing into the journal, and reading what has come into it. */
 #include "purge/journal_priv.h"
 

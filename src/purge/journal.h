@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The journal of purges in Redis: {ns}:{ks}:purges, a stream whose ids are instants. Here it is written and read; who follows it is
  * feed.h. Thread: the link's owner. */
 #pragma once

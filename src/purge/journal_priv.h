@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What journal.c and those who follow and list the journal share. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The purges in their order: for a journal that has been lost, and to know what may be forgotten. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "purge/names.h"
 
 #include "http/octets.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What is to be purged, and how it is named: a URL, a tag, a group, a prefix, a host, everything. Thread: any. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Purges on the main loop: into the journal, then the other nodes' word. */
 #include "purge/purger.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Purges, from the wish to the fleet's word that it is done.
  *
  * At once in this process (purges.h), then in the journal, one script call. Each node hears that the journal has grown, reads it, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What has been purged, by name and instant, and the one question about it: is this older than its purges?
  *
  * An object carries one instant, when its fetch began, and belongs to names: its URL, its host, its tags and groups, every prefix of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The table from the inside: table.c (names, comparing), log.c (purges in order), clock.c, and who feeds it. */
 #pragma once
 

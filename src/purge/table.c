@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of purged names, and the comparison. */
 #include <stdlib.h>
 

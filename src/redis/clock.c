@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "redis/clock.h"
 
 #define LASTS WR_SPAN_S(5) /* clocks drift apart: then a worse answer is better than an old one */

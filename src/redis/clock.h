@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What Redis's clock showed at an instant of ours, from its answers to TIME. Two clocks compared over a wire are known to within the
  * time that question and answer took; this gives the earliest that it can have been. Pure arithmetic. Thread: the owner's. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Who listens to which channel. Workers open and close ears behind the herald's lock; only the main loop
  * speaks to Redis, so a channel whose audience came or went is put on a list that the main loop works off. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # Reads scripts.def and writes, in its order, the text of each Lua file as a C string literal with its length.
 # -v dir=...: where the files are. Comment lines and indentation stay behind: Redis needs neither. Two comments are more:
 # --@include FILE  is that file's text

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Watches whether Redis evicts keys: stored responses that go early cost a miss each, but quotas of rate limits and fetch locks may be among
  * them. Counted, and said once when it begins and once when it is over. Thread: the link's owner. */
 #pragma once

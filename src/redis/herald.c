@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The herald's connection: CLIENT ID, CLIENT TRACKING redirected to itself, SUBSCRIBE, then heartbeats.
  *
  *   AWAY --open--> ASKED_ID --:id--> ASKED_TRACKING --+OK / -ERR--> HEARING --lost--> AWAY

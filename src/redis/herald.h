@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The process's one subscribed connection: it hears how fetches ended on other nodes (pub/sub) and what
  * changed in Redis (CLIENT TRACKING, BCAST over the prefix of cached responses and over the journal of purges,
  * RESP2).

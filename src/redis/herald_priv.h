@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What herald.c (the connection) and ears.c (channels and who listens) share. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The names of everything weir keeps in Redis (the keyspace table of the design), in one place.
  *
  * All begin with "{namespace}:{keyspace}:". What comes from outside (hosts, tags, identities) is made

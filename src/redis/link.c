@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The link: calls in the order of the wire, each with its own deadline, behind a breaker.
  *
  *   wires     what has been said and not answered, oldest first: replies come in this order

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A pipelined connection to Redis, and calls on it with deadlines of their own.
  *
  * A call lives inside its asker. Refused: an error now, the callback never. Accepted: the callback exactly

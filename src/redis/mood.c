@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "redis/mood_priv.h"
 
 #include "log/log.h"

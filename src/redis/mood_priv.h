@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Errors of Redis as a whole (read-only, loading, out of memory ...): told once when they begin and once when
  * they have passed, never per command. Where another connection may reach a server in a better mood, as after
  * a failover, the pipe is dialled again. Thread: the loop's owner. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A node's heartbeat: tells the fleet that this node lives and what it does, and counts who else does.
  *
  * Every second the node enters itself into the ZSET {ns}:{ks}:nodes, scored by Redis's own clock, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "redis/outage.h"
 
 #include <stdatomic.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What the whole process has to say about Redis: each worker has a link of its own, and all of them meet the same trouble at the
  * same time. The first to meet it says so, the last to get over it says that; the others say it at level debug.
  * Thread: any, no locks. */

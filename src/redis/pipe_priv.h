@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* One connection to Redis on a loop: dials, greets (AUTH, SELECT, CLIENT SETNAME), stays connected with
  * jittered backoff, sends all commands of a turn in one write, hands over each reply in order. It knows
  * nothing of what is asked.

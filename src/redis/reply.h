@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A reply from Redis, read without knowing hiredis. Borrowed: holds until the callback that brought it
  * returns. */
 #pragma once

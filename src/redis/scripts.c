@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "redis/scripts_priv.h"
 
 static const struct wr_slice texts[] = {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The texts of the Lua scripts, built into the binary from lua/ through embed.awk. */
 #pragma once
 

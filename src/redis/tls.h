@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* TLS to Redis (rediss://), where this build has it. */
 #pragma once
 

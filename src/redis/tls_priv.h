@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The TLS of one pipe: whom it believes, what it shows, and the present connection's state. Built in two ways: tls.c with hiredis_ssl
  * and OpenSSL, tls_none.c without.
  *

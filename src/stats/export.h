@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The counters as others read them: Prometheus text (exposition format 0.0.4), JSON, aligned text. Thread:
  * any. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What the process itself uses, as /proc and getrusage tell. Thread: any (it opens files: not on a worker).
  */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Counters of what the daemon does: one block per thread, written only by its owner, summed when someone
  * asks.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A batch: the connections on which something has arrived in this turn of the loop, and the small answers that are about to
  * leave.
  *

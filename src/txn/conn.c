@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "txn/conn.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A client's connection: its socket, what has been read and not used yet, and at most one transaction at a time.
  *
  * Replies keep the order of requests because the next request waits in the buffer until the transaction before it has

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* An unsafe method has changed something: what is stored of its target, and of what Location and Content-Location name
  * on the same host, is dropped here, in Redis and on every node (RFC 9111 4.4).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* PURGE: a word for us, never for the origin; 403 from whom the policy does not name.
  *
  *   PURGE /path                                      that URL, all its variants

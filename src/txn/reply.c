@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* weir's own responses: short, with a reason a person can use, as text or as problem details (RFC 9457). */
 #include "base/json.h"
 #include "http/accept.h"

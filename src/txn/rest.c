@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The rest of a content, for one who was too slow to share it with others: their flow has left it behind in the middle; and for one who
  * was reading out of Redis what has gone there: the node that was fetching it died, it was purged or evicted, or Redis fell silent.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What follows from how a request was answered. All of it stands in results.def. */
 #include "txn/result.h"
 

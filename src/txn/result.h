@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* How a request was answered: one value, of which the access log's word, the counters and Cache-Status are made by one table
  * (results.def). Pure. Thread: any. */
 #pragma once

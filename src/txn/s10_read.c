@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* READ: parse the head, once it is whole. Refuse what must not be guessed at, and set the body going. */
 #include "http/serialise.h"
 #include "stats/stats.h"

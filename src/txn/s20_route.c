@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ROUTE: which route of the policy. Having none is answered by IDENTIFY, once it is known who asks: for the log, and
  * because PURGE goes by its own rules. */
 #include "txn/txn.h"

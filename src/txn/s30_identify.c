@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* IDENTIFY: who asks. The peer's address, or, if the peer is a trusted proxy, what X-Forwarded-For or Forwarded says:
  * the rightmost address that is not itself a trusted proxy's. */
 #include "base/rand.h"

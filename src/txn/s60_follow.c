@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* FOLLOW: aboard a flight, until it has something to deliver. */
 #include "stats/stats.h"
 #include "txn/txn.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* DELIVER: the answer goes out, as far as the socket takes it and the flow has it, then waits for whichever lags. */
 #include "stats/stats.h"
 #include "txn/txn.h"

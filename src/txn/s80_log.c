@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* LOG: one line; then the connection goes on. */
 #include "stats/stats.h"
 #include "txn/txn.h"

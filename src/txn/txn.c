@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The driver of transactions. Only drive() writes the stage. */
 #include "txn/txn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A transaction: one request and its answer, along the stages of stages.def. What each stage learns stands in its own
  * group below. Thread: the worker's. */
 #pragma once

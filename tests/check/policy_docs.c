@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* conf/weir.yaml and man/weir.yaml.5 out of the table of options.
  *
  * policy_docs            compares both with the files in $srcdir (what `make check` runs)

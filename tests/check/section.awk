@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # Copies a manual with the lines of `list` in place of what stands between .\" <name>: from ... and .\" end of <name>.
 index($0, ".\\\" " name ": from") == 1 {
     print

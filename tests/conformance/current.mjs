@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The rules of the suite's current edition that npm's 0.4.5 lacks or still sees otherwise, expressed over the
 // package's tests.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Runs one edition of the suite against a proxy and prints the outcome as JSON:
 //   node drive.mjs BASE-URL published|current [TEST-ID[,TEST-ID...] [show]]
 // With "show" the requests and responses are printed before it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Starting and stopping the servers of a run: own processes only, free ports, a directory of their own."""
 
 import os

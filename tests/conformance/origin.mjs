@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The suite's origin server, made of the package's own handlers, on a port the system picks (printed as a
 // line of JSON). It adds what the current edition's tests need and 0.4.5's server lacks: interim responses
 // and a pause before the answer.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The peers as caches in front of the suite's origin, each as its manual suggests for a reverse proxy that caches.
 
 A peer's configuration is a template in peers/ with @PORT@, @ORIGIN@ (the origin's port) and @DIR@ (the run's directory).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Tests that the package's client can't express: interim responses, and answers that must NOT come from the
 // origin or the store. They speak to the origin's /config the way the client does, and to the proxy with
 // node's plain HTTP client.

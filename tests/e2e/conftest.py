@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Fixtures: everything a test starts lives in its own directory and is ended, by pid, when the test is over."""
 
 import os

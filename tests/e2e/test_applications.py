@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Applications as people have them behind weir: two visitors who are logged in and a stranger, asking in every way there is. Nobody
 ever sees a byte or a field that was made for another."""
 

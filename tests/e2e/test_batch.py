@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Requests on many connections that arrive in the same turn of the loop: they are worked on together, and each gets its own."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Cache-aside on one node: what is stored, for how long, under which key, and how it is served."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the policy's `client:` allows a client: how long it may take, how much it may send."""
 
 import pytest

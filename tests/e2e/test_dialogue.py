@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What is complete leaves at once: each chunk with its end (RFC 9112 7.1), in both directions, so that neither side of a dialogue waits for
 what the other will only say later."""
 

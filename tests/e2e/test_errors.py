@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """weir's own answers: small, with a reason a person can use, as text or as problem+json."""
 
 import pytest

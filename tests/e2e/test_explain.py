@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """weir explain: what the policy would do with a request, before any is sent."""
 
 import pytest

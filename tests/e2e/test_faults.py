@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Redis and origins that die, hang, lie or go slow under load: clients get whole answers all the same."""
 
 import threading

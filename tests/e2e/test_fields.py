@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What weir adds to, and takes from, the fields of a forwarded message."""
 
 import time

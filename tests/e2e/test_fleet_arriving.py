@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A large response is read by other nodes while the first still fetches and stores it."""
 
 import threading

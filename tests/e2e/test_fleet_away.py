@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Redis away: with redis.away: serve, which is the default, the origins notice nothing, and what was purged elsewhere meanwhile holds
 when Redis is back; with validate a copy in memory is used for max_staleness and then validated."""
 

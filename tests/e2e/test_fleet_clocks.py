@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Nodes whose wall clocks are apart: how old a response is, and whether it may be used, is the same on all of them."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Memory as a coherent near cache: what changes in Redis, by whatever hand, changes on every node; and within the bound that
 the manual states while the one subscribed connection is cut, stalled or slow."""
 

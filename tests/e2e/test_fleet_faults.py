@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Redis in every kind of trouble: clients get right answers, none waits longer than redis.timeout (and the origin), the log
 says each change of state once, and sharing resumes by itself. With WEIR_TABLE=file the results are written there."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The journal of purges under what may happen to it: fetches under way, eviction, failover, restarts, nodes of one name."""
 
 import json

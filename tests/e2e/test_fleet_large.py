@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Large objects in Redis: pieces of their own, of which a Range request reads those it needs."""
 
 import threading

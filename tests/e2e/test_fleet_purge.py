@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Purging a fleet: by URL, tag, group, prefix, host and all; hard and soft; what has returned is never followed by older."""
 
 import re

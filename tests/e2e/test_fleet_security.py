@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Redis with users, passwords and Unix sockets: the user of the manual suffices, and may no more."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Every script and every command with several keys keeps them in one slot, as a Redis Cluster will have it."""
 
 import pytest

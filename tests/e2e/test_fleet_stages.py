@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A fetch leaves a stage while questions of that stage are open: their answers come late, and nothing happens."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Redis by TLS (rediss://): who is believed, who is shown, and that nothing else is different. Where weir is built with it."""
 
 import re

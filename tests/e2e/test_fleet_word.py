@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What a purge says of how many nodes know it: for nodes that are cut off from Redis, wholly or on some of their connections."""
 
 import pytest

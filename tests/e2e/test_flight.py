@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Single flight: one origin fetch per object per fleet, and nobody wedged by whoever leads it."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Strict framing: what could be understood in two ways is refused whole, towards the client and towards the origin."""
 
 import pytest

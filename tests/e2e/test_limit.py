@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Rate limits: each algorithm, decided in Redis for the fleet or in the process for one node."""
 
 import re

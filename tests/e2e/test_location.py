@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Responses in which an origin calls itself by its own address, scripted ones and a real nginx's."""
 
 import shutil

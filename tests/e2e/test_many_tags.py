@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Tags: an application sends a thousand of them with a page, which is stored like any other, and purged by each of them."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What chooses a stored response is the request as it goes to the origin: what the origin never saw chooses nothing."""
 
 import itertools

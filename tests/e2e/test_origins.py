@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Connections to origins: reuse, the one retry, time-outs, round-robin and the dead server skipped."""
 
 import collections

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Hits for pipelined requests: they leave together, in order, and a client that doesn't read yet gets them all later."""
 
 import socket

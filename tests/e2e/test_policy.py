@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The policy file: every mistake at once, each with its place, its reason and a suggestion; reload keeps what works."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The proxy without caching: connections, methods, bodies and interim responses, both ways."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The PROXY protocol's header before a client's first request: who is believed, who isn't, and what is no header."""
 
 import struct

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Purging says what it did: a PURGE is never the origin's, the log tells it, and what can match nothing is refused, not "purged"."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Random origins, visitors and mishaps, for some seconds: with a seed that never changes, and with one that is printed. tests/random
 has the programs that do it for as long as one likes."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """RFC 9211: what Cache-Status says, alone and among other caches; RFC 9213: the targeted fields."""
 
 import pytest

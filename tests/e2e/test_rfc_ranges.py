@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """RFC 9110 14 and RFC 9111 3.3, 3.4: ranges from what is stored, from what is being fetched, and past the cache."""
 
 import pytest

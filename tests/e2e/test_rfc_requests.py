@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """RFC 9111 5.2.1, 5.4: what a client asks of the cache."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """RFC 9111 3: what is stored, for whom, and in whose place."""
 
 import email.utils

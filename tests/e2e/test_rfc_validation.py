@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """RFC 9111 4.3, RFC 9110 13: validation at the origin, and conditions of clients answered from the store."""
 
 import time

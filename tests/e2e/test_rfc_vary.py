@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """RFC 9111 4.1: variants, how request fields are compared, and how many variants a response may have."""
 
 import pytest

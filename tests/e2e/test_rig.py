@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The rig tested on itself: what it says about weir is worth what these say about it. No daemon needed."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Running weir: start, readiness, logs, the admin listener, weirctl, and the graceful end."""
 
 import json

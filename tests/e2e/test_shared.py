@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What nodes share through Redis: the keyspace of the contract, objects, purges, and life without any of it."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A fetch that outgrew the store is shared by those who keep up with each other: nobody waits for one who is slower for long."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Steadiness: no answer turns the cache off, and no crowd reaches the origin because of one."""
 
 import threading

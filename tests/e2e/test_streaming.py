@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Bodies larger than any memory: streamed both ways with back-pressure. WEIR_BIG=1 takes 1 GB instead of 256 MB."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What Cache-Status and Age say, and what a reload says of itself, is what happened."""
 
 import threading

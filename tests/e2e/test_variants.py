@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Variants (RFC 9111 4.1): who shares a fetch, answers that name different fields, and values that mean nothing."""
 
 import random

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Nobody gets what was made for another: cookies, Set-Cookie, and what is stored for validation only.
 
 Alice comes first, Bob after her; each is known to the origin by a cookie, or not at all. Everything holds with and without Redis.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A fuzz target: built with clang's -fsanitize=fuzzer alone, or with replay.c for the kept inputs. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Chunked bodies: whole and octet by octet they must give the same content and end at the same place. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Heads: whole and in two pieces they must read the same, and what was understood must read back the same
  * after it has been written: otherwise the next server could understand something else than we did. */
 #include "fuzz.h"

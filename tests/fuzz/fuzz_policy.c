@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A policy file: whatever it holds, reading it ends with a policy that can be asked, or with mistakes. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Field values: the input stands in every field that something reads, and what is read must stay within its
  * bounds. */
 #include "fuzz.h"

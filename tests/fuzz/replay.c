@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Runs a fuzz target without a fuzzer: over each kept input, each beginning of it, and each input with one
  * octet replaced by those that parsers stumble over. Files or folders may be named; by default the target's
  * own folder. */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Random origins, policies and requests, all drawn from one seed."""
 
 import time

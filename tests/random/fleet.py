@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What a fleet may rely on: nodes that share a Redis (or one that has none), pages that change, clients that read, write and purge on
 any node, limits with an abuser, and mishaps to Redis, its network and the nodes; a checker of what was answered (may_return.py).
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the two sides of a proxy saw: each answer that an origin made, and each answer that a client got.
 
 An answer carries its number wherever it can: in its content, in its Set-Cookie, and in two fields of its own. Whoever gets

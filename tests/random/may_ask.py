@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """How often an origin may be asked for a page that can be shared: what weir.yaml(5) promises, written down once more and
 without a look at weir's code. A doubt is decided for the proxy.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What a fleet may answer, and how often it may ask: what weir-redis(7) and weir.yaml(5) promise, written down once more and without a
 look at weir's code. A doubt is decided for the fleet.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Who may see an answer that was made for somebody else: RFC 9111 and what weir.yaml(5) says of its options, written down
 once more and without a look at weir's code. A doubt is decided for the proxy: what this calls a fault is one.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What may go wrong in a fleet: with Redis, with the network before it, and with the nodes. Each mishap begins, lasts a while and is
 put right; it is over when every node is linked to Redis again and hears what changes there."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Pages that change: an origin whose answers say in every piece which version of which page they are, and a history of all that was
 asked of a fleet, done to it and fetched for it. All times are time.monotonic()'s of this process."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """No answer turns the cache off: an origin that is slow, fails, hangs or answers oddly at random times, many clients, and an oracle
 that says at every moment how often the origin may be asked (may_ask.py).
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Nobody gets what was made for another: random origins, random policies, random visitors, and an oracle.
 
 Every answer of an origin carries a number in its content and in its fields, and may_see.py says for each number that a client

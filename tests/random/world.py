@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What random worlds have in common: nodes before an origin, clients that ask until the time is over, seeds, and the command line."""
 
 import argparse

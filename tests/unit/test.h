@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What every cmocka test includes, in the order cmocka wants. */
 #pragma once
 

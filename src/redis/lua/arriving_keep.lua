@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- Extends the lives of what is arriving, or ends them: of the response's hash, if that is still of this fetch, and of the sums of its
 -- pieces, which are nobody else's. Without the sums there is nothing to read.
 -- KEYS: the hash, the sums.  ARGV: the fetch's token, milliseconds for the hash, for the sums; 0: ends it; -1: leaves it as it is.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- One more piece of a response that is arriving, and its sum behind those of the pieces before it.
 -- KEYS: the sums of the pieces, the piece, the response's hash.  ARGV: the fetch's token, the piece's milliseconds to live, its octets,
 -- its sum.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- Makes a response visible whose pieces are still to come, where nothing is stored, or what another fetch has left arriving.
 -- KEYS: the response's hash, its fetch lock, the sums of its pieces.  ARGV: the lock's token, milliseconds to live, key, meta, head.
 -- Gives 0: the lock is somebody else's by now, or something is stored.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- Makes a stored response visible, all of it at once, whatever stood there before (of any type), unless that has been fetched later.
 -- KEYS: the response's hash.  ARGV: milliseconds to live, key, meta, head, body, when the fetch began on the journal's clock (16
 -- hexadecimal digits).

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 --@include journal_common.lua
 -- Appends a purge.  KEYS: the stream.  ARGV: an instant that its id must not be before, most entries, milliseconds for which they
 -- are kept, then fields and values.  Gives the id.

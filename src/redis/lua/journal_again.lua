@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 --@include journal_common.lua
 -- Begins the journal if it is missing, and says again what a node knows and the journal may have lost; nothing of it stands there twice.
 -- KEYS: the stream.  ARGV: an instant that no id to come may be before, milliseconds for which entries are kept, since when the node

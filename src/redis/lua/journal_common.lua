@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- The journal of purges: a stream whose ids are instants of Redis's clock, milliseconds and 1024 times the microseconds within them.
 -- They never go back, wherever the clock does. Of each entry the field `since` says from when on the journal is complete; while there is
 -- no entry, the last id does.

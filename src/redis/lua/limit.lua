@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- Decides all limits of one request together: it counts for all of them, or, if one refuses, for none.
 --
 -- KEYS: the clients' quotas.  ARGV: cost, then for each key: algorithm, 1 if it only observes or 0, count, window in microseconds, burst,

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- What the algorithms of limit.lua share. Lua's numbers are doubles: every one here is whole and below 2^53. The clock is Redis's own.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]

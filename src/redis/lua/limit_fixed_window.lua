@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- fixed_window: STRING "window:<its end in us>:<used>". The first request opens the window.
 local function fixed_window(key, count, window, burst, cost)
     local last, spent = string.match(ask(key, 'GET') or '', '^window:(%d+):(%d+)$')

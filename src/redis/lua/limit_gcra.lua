@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- gcra: STRING "due:<us>:<part>": the theoretical arrival time is us + part/count microseconds.
 local function gcra(key, count, window, burst, cost)
     local due, fraction = string.match(ask(key, 'GET') or '', '^due:(%d+):(%d+)$')

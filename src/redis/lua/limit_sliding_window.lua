@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- sliding_window: ZSET of the admitted requests in (now - window, now], score: when in us; at most `count`
 -- of them, and what has left the window lately. No call takes out or moves more than MOST: a long window that ends at once would
 -- hold up everybody.

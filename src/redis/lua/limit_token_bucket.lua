@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- token_bucket: HASH at, used, part: used + part/window tokens were missing at `at`. A missing key is a full
 -- bucket.
 local function token_bucket(key, count, window, burst, cost)

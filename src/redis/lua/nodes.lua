@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- A node says that it lives, and learns how many do.  KEYS: the sorted set of nodes, scored by when each spoke last on
 -- Redis's clock.  ARGV: the node's name, milliseconds after which silence is death; 0 leaves.  Gives whether it was there
 -- before, and their names.

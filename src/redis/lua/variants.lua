@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- Notes that a variant of a response has been stored, or, without its octets, that it has been used. Gives the keys of those that are too
 -- many now: they are for the caller to drop, because they live in other slots.
 -- KEYS: the variants' hash, "<when it was last used> <octets>" by key.  ARGV: the key, its octets or nothing, how many may stay, how many

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A Django site in one file: its own users, sessions in a database, its login form with a CSRF token, and a few pages."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Applications that are scripted: the fields that each framework sends by itself, as its releases of today do, around pages that
 show who asks. Sessions are what a framework's are: a cookie whose value tells who."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What weir-apps(7) shows."""
 
 import re

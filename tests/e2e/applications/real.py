@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """How each real application is set up, started, and logged in to.
 
 `mine` are pages that show who asks, `same` pages that are the same for all of whom nothing is known, and `once` patterns of what

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Asking a running weir: its admin listener and weirctl."""
 
 import json

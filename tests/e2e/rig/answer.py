@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What a scripted origin answers: one value per answer, everything about it said up front."""
 
 import threading

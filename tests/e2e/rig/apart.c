@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Put before a node (LD_PRELOAD): its wall clock is off by CLOCK_OFF seconds; all other clocks are right. */
 #define _GNU_SOURCE
 #include <stdlib.h>

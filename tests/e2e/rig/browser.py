@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A visitor with a cookie jar, and a watch over what visitors are given."""
 
 import re

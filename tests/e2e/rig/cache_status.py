@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Reading Cache-Status (RFC 9211): the members of the list, parameters as a dict."""
 
 import re

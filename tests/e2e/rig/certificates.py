@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """An authority of the test's own and certificates by it, made with openssl(1)."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A client that sends exactly what it is told and reads strictly, interim responses and trailers included."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Nodes whose wall clocks are off."""
 
 import pathlib

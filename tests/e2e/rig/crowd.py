@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Many clients at the same instant: all connect first, then all ask at once."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A running weir: policy written, started, waited for, stopped, and its last words checked."""
 
 import os

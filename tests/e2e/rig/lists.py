@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The lists from which weir is made (src/*/*.def), so that tests run over what there is."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Clients that keep asking, each on its own keep-alive connection, while the test breaks things."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What a Redis was asked, by its own account (MONITOR)."""
 
 import re

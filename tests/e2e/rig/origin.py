@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A scripted origin: a real HTTP/1.1 server, a thread per connection, whose answers a test sets path by path.
 
 It records every request in full, so a test can say what was forwarded, how often, and on how many connections.

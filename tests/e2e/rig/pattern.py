@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Bodies of any size that nobody has to hold: a sequence of blocks, each carrying its own number."""
 
 import hashlib

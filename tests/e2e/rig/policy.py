@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A policy file from a Python dict: the least that runs, overlaid with what the test is about."""
 
 import yaml

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Free TCP ports, to be written into a policy before the daemon binds them.
 
 They come from below the kernel's ephemeral range: a port from inside it could be taken by any outgoing connection

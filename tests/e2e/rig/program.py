@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A server program that a test starts: its own process group, its output in a file, ended by pid."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A private redis-server: nothing on disk, a port and a Unix socket of its own, ended by pid."""
 
 import signal

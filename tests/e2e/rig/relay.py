@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A relay before Redis or an origin that can stall, slow down, cut or go deaf in one direction, like a bad network."""
 
 import queue

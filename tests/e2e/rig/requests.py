@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Requests as octets, to be sent as a test likes, and what they ask for."""
 
 FRESH = {"Cache-Control": "max-age=600"}

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Enough of Redis's protocol for a test to look into the keyspace."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the tests of the caching rules share: origins that count, and nodes whose policy leaves everything to the origin."""
 
 from . import policy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Waiting for something to become true. Tests order events by barriers and counters, never by sleeping a guess."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """HTTP/1.1 as bytes: heads, fields and bodies read strictly, by one reader for the client and the scripted origin."""
 
 from .pattern import Tally

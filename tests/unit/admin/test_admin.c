@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The admin listener on real sockets: its loop runs on a thread, the test is its client. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a POST asks for: queries, forms, JSON; good, bad and cut off. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base: slices, units, hash, arena. */
 #include "test.h"
 

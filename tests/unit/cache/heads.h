@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Heads out of text, for the tests of the cache room: parsed by the real parser. */
 #pragma once
 

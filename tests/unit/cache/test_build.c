@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* cache/build and cache/cache_status: what is kept of a response, and what is answered from it. */
 #include "test.h"
 

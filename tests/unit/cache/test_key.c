@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* cache/key: which requests share a stored response. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* cache/memory: what it keeps, what it counts, what it gives up first. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* cache/near: found again without the store, and never what the store has dropped. */
 #include "test.h"
 

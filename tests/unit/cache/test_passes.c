@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Pass markers: when one is left, whom it concerns, what ends it. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* cache/record: what comes back is what went in, or nothing. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* cache/rules: RFC 9111's rules, a line each, with an instant for a clock. */
 #include "test.h"
 

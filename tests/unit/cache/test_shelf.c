@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* cache/shelf against a real redis-server: whole objects or nothing, whatever stands in Redis. */
 #include "redis/server.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a flight talks to, in the test's hands: the link, the channel, the shelf and the origin. Each question stands here until the
  * test answers it; what is cancelled goes. Link this instead of the real ones: the archive's members are then not taken. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* flight/location: what names the origin's own servers is put right, and nothing else is. */
 #include "test.h"
 

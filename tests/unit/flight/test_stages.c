@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Every order in which answers can come to a flight: each WAIT of each stage gets each of its answers, in every order that is possible,
  * and each of them after the flight has gone on or ended. Whatever comes, no invariant breaks, only the present stage has questions
  * open, and whoever waits gets exactly one verdict.

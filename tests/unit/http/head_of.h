@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A response head out of header lines, for tests of what reads fields. */
 #pragma once
 

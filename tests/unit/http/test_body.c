@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* http/body: every body whole, octet by octet and cut in two anywhere gives the same. */
 #include "test.h"
 

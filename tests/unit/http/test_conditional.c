@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* http/conditional and http/accept: what a client says it has and would rather read. */
 #include "head_of.h"
 

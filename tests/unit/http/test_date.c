@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* http/date: the three forms, everything that is nearly one of them, and the calendar. */
 #include "test.h"
 

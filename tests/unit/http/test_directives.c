@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* http/directives: RFC 9111's rules about Cache-Control, and the strict reading of targeted fields. */
 #include "head_of.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* http/octets: the table against the grammar written out, and lists. */
 #include "test.h"
 

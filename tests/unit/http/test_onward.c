@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* http/onward: what of a request goes to the origin. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* http/parse: heads that must be refused, whole and octet by octet, and what is understood of the good ones.
  */
 #include "test.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* http/range: RFC 9110 14's examples, and requests that are made to hurt. */
 #include "test.h"
 

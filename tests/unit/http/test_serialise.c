@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* http/serialise: whatever came in, one form goes out, and it reads back as the same. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* http/tags: three fields, one kind of tag. */
 #include "head_of.h"
 

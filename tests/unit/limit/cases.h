@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* One table of time sequences for both: limit/algorithm.c and the scripts in Redis must know the same lines.
  *
  * Times are microseconds from an arbitrary start. A step's cost 0 ends the steps. */

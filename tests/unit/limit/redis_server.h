@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A real redis-server of one test, on a Unix socket in a directory of its own. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* limit/algorithm: the table, and what each algorithm promises whatever comes when. */
 #include "test.h"
 

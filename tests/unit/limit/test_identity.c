@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* limit: who a request is, and what its client is told. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* limit: one question for several limits, through a real link to a real Redis that dies, hangs and refuses. */
 #include "redis_server.h"
 

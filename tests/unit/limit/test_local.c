@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* limit/local: the table forgets the right ones, keeps its bounds, and counts exactly from many threads. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The limit scripts in a real Redis: the same table as the arithmetic, random sequences against it, and
  * what else they must stand: lost times to live, foreign keys, Redis's own clock. */
 #include "redis_server.h"

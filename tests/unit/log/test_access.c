@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The access log's threads: nothing lost, nothing torn, nobody waits. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* One access line: both formats, and whatever octets a client may send. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Flows: one producer and several readers, each on a thread and loop of its own, under the rules of flow.h.
  */
 #include "test.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Listeners: real sockets, connections, and what systemd passes. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Loops: timers, notes from this and other threads, what is buried at the end of a turn. */
 #include "test.h"
 

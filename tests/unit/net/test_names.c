@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Names, asked of a small DNS server that speaks UDP on loopback. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The PROXY protocol's header: tables of good and bad ones, each also cut off at every octet. */
 #include "test.h"
 

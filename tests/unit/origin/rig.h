@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Real sockets on loopback: origins that follow a script on a thread of their own, and calls that record what became of an
  * exchange. Nothing in here asserts while the loop runs: cmocka would jump out of a callback. */
 #pragma once

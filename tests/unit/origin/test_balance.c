@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Which server is asked: balancing, and what is known of health. */
 #include "rig.h"
 

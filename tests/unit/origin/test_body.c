@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What an exchange makes of heads and bodies: framing both ways, interim responses, back-pressure, early answers. */
 #include "rig.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* An exchange against an origin that follows a script: connections, retries, time-outs, cancelling. */
 #include "rig.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Texts of policies kept beside the tests. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* policy: what is said about a wrong file, word by word. */
 #include "config.h"
 

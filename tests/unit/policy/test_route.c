@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* policy: the first route that matches, found through hash and trie as by walking the list; address blocks.
  */
 #include "test.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* purge/: the table of what has been purged, and the journal in a real redis-server. */
 #include "redis/server.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A real redis-server for one test: on a Unix socket in a directory of its own, nothing on the network,
  * nothing on disk unless asked. And a loop to turn until something has happened. A missing redis-server fails
  * the test. */

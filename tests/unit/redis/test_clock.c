@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Redis's clock as seen from here: never later than it was. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* redis: the herald hears channels and changed keys through a real redis-server; ears on several threads. */
 #include "server.h"
 

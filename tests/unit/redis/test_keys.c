@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* redis: the names of what weir keeps in Redis. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* redis: the link against a real redis-server that pauses, hangs, dies and comes back. */
 #include "server.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* redis: nodes count each other through a real redis-server. */
 #include "server.h"
 

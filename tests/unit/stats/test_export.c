@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The counters: summed over threads, and as Prometheus text, JSON and columns. */
 #include "config.h"
 

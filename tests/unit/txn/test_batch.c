@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* txn/batch: all who have something look first, then the parked go on, then what is staged leaves, in order. */
 #include "test.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* txn/result: the log's word, the counter and what Cache-Status says, for each way of answering a request. */
 #include "test.h"
 
