@@ -14,7 +14,7 @@
 
 #include "base/rand.h"
 #include "base/units.h"
-#include "cache/memory.h"
+#include "store/memory.h"
 
 #define OBJECTS 100000
 #define REQUESTS 1000000

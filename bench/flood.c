@@ -19,7 +19,7 @@
 
 enum { HEAD_MAX = 2048, DEPTH_MAX = 256, READ = 64 * 1024 };
 
-struct conn {
+struct flood_conn {
     int fd;
     char *burst; /* its requests */
     size_t burst_size;
@@ -37,7 +37,7 @@ static void fail(const char *what)
     exit(1);
 }
 
-static void make_burst(struct conn *conn, const char *path, int first, int urls)
+static void make_burst(struct flood_conn *conn, const char *path, int first, int urls)
 {
     conn->burst = malloc((size_t)depth * (strlen(path) + 80));
     if (conn->burst == NULL)
@@ -57,7 +57,7 @@ static size_t head_size(const char *at, size_t size)
     return blank == NULL ? 0 : (usual = (size_t)(blank - at) + 4);
 }
 
-static void take(struct conn *conn)
+static void take(struct flood_conn *conn)
 {
     char *at = conn->heads, *end = conn->heads + conn->filled;
     for (size_t size; (size = head_size(at, (size_t)(end - at))) > 0; at += size) {
@@ -72,14 +72,14 @@ static void take(struct conn *conn)
     memmove(conn->heads, at, conn->filled);
 }
 
-static void ask(struct conn *conn)
+static void ask(struct flood_conn *conn)
 {
     conn->waited_for = depth;
     if (send(conn->fd, conn->burst, conn->burst_size, MSG_NOSIGNAL) != (ssize_t)conn->burst_size)
         fail("the requests didn't fit into the socket");
 }
 
-static void turn(struct conn *conn)
+static void turn(struct flood_conn *conn)
 {
     ssize_t n = recv(conn->fd, conn->heads + conn->filled, READ, MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN)
@@ -92,10 +92,10 @@ static void turn(struct conn *conn)
         ask(conn);
 }
 
-static struct conn *open_conn(int loop, int port)
+static struct flood_conn *open_conn(int loop, int port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct conn *conn = calloc(1, sizeof(*conn));
+    struct flood_conn *conn = calloc(1, sizeof(*conn));
     if (conn == NULL || (conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0 ||
         connect(conn->fd, (struct sockaddr *)&at, sizeof(at)) != 0)
         fail("can't connect");
@@ -120,7 +120,7 @@ int main(int argc, char **argv)
     }
     int loop = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < atoi(argv[4]); i++) {
-        struct conn *conn = open_conn(loop, atoi(argv[1]));
+        struct flood_conn *conn = open_conn(loop, atoi(argv[1]));
         make_burst(conn, argv[2], i * 7, atoi(argv[3])); /* no two go through the URLs in step */
         ask(conn);
     }

@@ -17,7 +17,7 @@
 
 enum { HEAD_MAX = 8192, EVENTS_MAX = 512 };
 
-struct conn {
+struct loop_conn {
     int fd;
     size_t filled;                   /* octets of in[] that hold requests not answered yet */
     const struct bench_reply *reply; /* being sent, or NULL */
@@ -48,14 +48,14 @@ void bench_reply_init(struct bench_reply *reply, size_t body, const char *fields
     reply->size = (size_t)length + body;
 }
 
-static void conn_close(struct conn *conn)
+static void conn_close(struct loop_conn *conn)
 {
     close(conn->fd);
     free(conn);
 }
 
 /* Watches for room to send only while something waits for it. */
-static void conn_watch(struct conn *conn, bool wants_write)
+static void conn_watch(struct loop_conn *conn, bool wants_write)
 {
     if (conn->wants_write == wants_write)
         return;
@@ -65,7 +65,7 @@ static void conn_watch(struct conn *conn, bool wants_write)
 }
 
 /* Sends what is left of the reply; false: the connection is gone. */
-static bool conn_send(struct conn *conn)
+static bool conn_send(struct loop_conn *conn)
 {
     ssize_t n = send(conn->fd, conn->reply->bytes + conn->sent, conn->reply->size - conn->sent, MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN)
@@ -80,7 +80,7 @@ static bool conn_send(struct conn *conn)
 }
 
 /* Answers the whole requests that are in the buffer, in order, until one doesn't fit into the socket. */
-static bool conn_answer(struct conn *conn)
+static bool conn_answer(struct loop_conn *conn)
 {
     while (conn->reply == NULL) {
         char *end = memmem(conn->in, conn->filled, "\r\n\r\n", 4);
@@ -97,7 +97,7 @@ static bool conn_answer(struct conn *conn)
     return true;
 }
 
-static bool conn_read(struct conn *conn)
+static bool conn_read(struct loop_conn *conn)
 {
     if (conn->filled == HEAD_MAX)
         return false;
@@ -110,7 +110,7 @@ static bool conn_read(struct conn *conn)
     return conn_answer(conn);
 }
 
-static void conn_turn(struct conn *conn)
+static void conn_turn(struct loop_conn *conn)
 {
     bool alive = conn->reply != NULL ? conn_send(conn) && conn_answer(conn) : conn_read(conn);
     if (!alive)
@@ -123,7 +123,7 @@ static void accept_all(int listener)
         int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return;
-        struct conn *conn = malloc(sizeof(*conn));
+        struct loop_conn *conn = malloc(sizeof(*conn));
         if (conn == NULL) {
             close(fd);
             return;

@@ -6,12 +6,12 @@
 
 void wr_admin_reload(struct wr_admin *a, struct evhttp_request *req)
 {
-    struct wr_buf mistakes = { 0 };
-    if (a->host.reload(a->host.ctx, &mistakes))
+    struct wr_buf errors = { 0 };
+    if (a->host.reload(a->host.ctx, &errors))
         wr_admin_done(req, 200, "reloaded", "the new policy is in force");
     else
-        wr_admin_problem(req, 422, wr_buf_slice(&mistakes));
-    wr_buf_fini(&mistakes);
+        wr_admin_problem(req, 422, wr_buf_slice(&errors));
+    wr_buf_fini(&errors);
 }
 
 void wr_admin_drain(struct wr_admin *a, struct evhttp_request *req)

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "address/ip.h"
 #include "admin/admin_priv.h"
-#include "base/address.h"
 
 #define IDLE_SECONDS 15 /* a client that says or takes nothing for so long is cut off */
 #define HEAD_MOST (16 * 1024)

@@ -24,15 +24,15 @@ struct wr_admin_purged {
 struct wr_admin_host {
     void *ctx;
     /* Purges here and in the fleet. what: "url", "tag", "prefix", "host" or "all"; name: of that. Calls done() once it has
-     * ended, on the main loop, never before this returns and perhaps after wr_admin_free(); told: how many nodes of `live` have
+     * ended, on the main loop, never before this returns and perhaps after wr_admin_free(); confirmed: how many nodes of `live` have
      * said that they know. false: the name can't be read, *why (static text); done is not called. */
     bool (*purge)(void *ctx, const char *what, struct wr_slice name, bool soft,
-                  void (*done)(void *arg, enum wr_err err, unsigned told, unsigned live), void *arg, const char **why);
+                  void (*done)(void *arg, enum wr_err err, unsigned confirmed, unsigned live), void *arg, const char **why);
     /* The latest purges of the fleet, newest first, then done(), under the same rules. */
     void (*purges)(void *ctx, void (*each)(void *arg, const struct wr_admin_purged *purge),
                    void (*done)(void *arg, enum wr_err err), void *arg);
-    /* Reload the policy: true, or false with the mistakes. */
-    bool (*reload)(void *ctx, struct wr_buf *mistakes);
+    /* Reload the policy: true, or false with the errors. */
+    bool (*reload)(void *ctx, struct wr_buf *errors);
     void (*drain)(void *ctx); /* stop accepting, finish, exit */
     bool (*ready)(void *ctx); /* not draining */
     /* Facts for status: name of each, value; called through `add`. A value of digits only is a number in

@@ -28,7 +28,7 @@ static bool form_decode(struct wr_slice s, struct wr_buf *out)
 }
 
 /* Where the value of this parameter goes; NULL and *wrong: nowhere. */
-static struct wr_buf *place_of(struct wr_slice name, struct wr_admin_param *params, size_t count, const char **wrong)
+static struct wr_buf *value_place(struct wr_slice name, struct wr_admin_param *params, size_t count, const char **wrong)
 {
     for (size_t i = 0; i < count; i++) {
         if (!wr_slice_eq(name, wr_slice_str(params[i].name)))
@@ -49,7 +49,7 @@ static const char *read_form(struct wr_slice form, struct wr_admin_param *params
         struct wr_slice value = pair, key = wr_slice_cut(&value, '=');
         if (pair.len == 0)
             continue;
-        struct wr_buf *out = place_of(key, params, count, &wrong);
+        struct wr_buf *out = value_place(key, params, count, &wrong);
         if (out == NULL)
             return wrong;
         if (!form_decode(value, out))
@@ -60,17 +60,17 @@ static const char *read_form(struct wr_slice form, struct wr_admin_param *params
 
 /* --- JSON --- */
 
-struct reader {
+struct json_reader {
     struct wr_slice rest;
 };
 
-static void skip_space(struct reader *r)
+static void skip_space(struct json_reader *r)
 {
     while (r->rest.len && memchr(" \t\r\n", r->rest.at[0], 4))
         r->rest = wr_slice(r->rest.at + 1, r->rest.len - 1);
 }
 
-static bool take(struct reader *r, char c)
+static bool take_char(struct json_reader *r, char c)
 {
     skip_space(r);
     if (r->rest.len == 0 || r->rest.at[0] != c)
@@ -79,7 +79,7 @@ static bool take(struct reader *r, char c)
     return true;
 }
 
-static bool take_hex4(struct reader *r, unsigned *code)
+static bool take_hex4(struct json_reader *r, unsigned *code)
 {
     *code = 0;
     for (int i = 0; i < 4; i++) {
@@ -108,7 +108,7 @@ static void add_utf8(struct wr_buf *out, unsigned code)
 
 /* What follows a backslash. Characters beyond the Basic Multilingual Plane don't occur in URLs but
  * percent-encoded: halves of surrogate pairs are refused. */
-static bool take_escape(struct reader *r, struct wr_buf *out)
+static bool take_escape(struct json_reader *r, struct wr_buf *out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     if (r->rest.len == 0)
@@ -128,9 +128,9 @@ static bool take_escape(struct reader *r, struct wr_buf *out)
     return at != NULL;
 }
 
-static bool take_string(struct reader *r, struct wr_buf *out)
+static bool take_string(struct json_reader *r, struct wr_buf *out)
 {
-    if (!take(r, '"'))
+    if (!take_char(r, '"'))
         return false;
     while (r->rest.len) {
         char c = r->rest.at[0];
@@ -147,7 +147,7 @@ static bool take_string(struct reader *r, struct wr_buf *out)
     return false;
 }
 
-static bool take_word(struct reader *r, struct wr_slice word)
+static bool take_word(struct json_reader *r, struct wr_slice word)
 {
     skip_space(r);
     if (!wr_slice_starts(r->rest, word))
@@ -156,7 +156,7 @@ static bool take_word(struct reader *r, struct wr_slice word)
     return true;
 }
 
-static bool take_value(struct reader *r, struct wr_buf *out)
+static bool take_value(struct json_reader *r, struct wr_buf *out)
 {
     if (take_word(r, WR_SLICE("true")))
         wr_buf_add_char(out, '1');
@@ -167,12 +167,12 @@ static bool take_value(struct reader *r, struct wr_buf *out)
     return true;
 }
 
-static const char *read_member(struct reader *r, struct wr_admin_param *params, size_t count)
+static const char *read_member(struct json_reader *r, struct wr_admin_param *params, size_t count)
 {
     const char *wrong = not_json;
     struct wr_buf key = { 0 };
-    if (take_string(r, &key) && take(r, ':')) {
-        struct wr_buf *out = place_of(wr_buf_slice(&key), params, count, &wrong);
+    if (take_string(r, &key) && take_char(r, ':')) {
+        struct wr_buf *out = value_place(wr_buf_slice(&key), params, count, &wrong);
         if (out)
             wrong = take_value(r, out) ? NULL : not_json;
     }
@@ -182,15 +182,15 @@ static const char *read_member(struct reader *r, struct wr_admin_param *params, 
 
 static const char *read_json(struct wr_slice text, struct wr_admin_param *params, size_t count)
 {
-    struct reader r = { text };
-    if (!take(&r, '{'))
+    struct json_reader r = { text };
+    if (!take_char(&r, '{'))
         return not_json;
     do {
         const char *wrong = read_member(&r, params, count);
         if (wrong)
             return wrong;
-    } while (take(&r, ','));
-    if (!take(&r, '}'))
+    } while (take_char(&r, ','));
+    if (!take_char(&r, '}'))
         return not_json;
     skip_space(&r);
     return r.rest.len > 0 ? not_json : NULL;

@@ -161,7 +161,7 @@ static void add_member(void *arg, const char *name, const char *value)
         wr_json_string(out, wr_slice_str(value));
 }
 
-/* Facts of ours behind the host's. */
+/* Facts of ours after the host's. */
 static void add_process(void (*add)(void *, const char *, const char *), struct wr_buf *out)
 {
     struct wr_process p;

@@ -66,24 +66,24 @@ void wr_admin_forget_purges(struct wr_admin *a)
 
 /* --- POST /purge --- */
 
-static void answer_purged(struct evhttp_request *req, unsigned told, unsigned live)
+static void answer_purged(struct evhttp_request *req, unsigned confirmed, unsigned live)
 {
     struct wr_buf body = { 0 };
     bool json = wr_admin_wants_json(req);
     if (json)
-        wr_buf_printf(&body, "{\"purged\":true,\"nodes_told\":%u,\"nodes\":%u}\n", told, live);
+        wr_buf_printf(&body, "{\"purged\":true,\"nodes_told\":%u,\"nodes\":%u}\n", confirmed, live);
     else
-        wr_buf_printf(&body, "purged: %u of %u nodes\n", told, live);
+        wr_buf_printf(&body, "purged: %u of %u nodes\n", confirmed, live);
     wr_admin_answer(req, 200, json ? "application/json" : "text/plain; charset=utf-8", &body);
 }
 
-static void on_purged(void *arg, enum wr_err err, unsigned told, unsigned live)
+static void on_purge_done(void *arg, enum wr_err err, unsigned confirmed, unsigned live)
 {
     struct evhttp_request *req = end_wait(arg);
     if (req == NULL)
         return;
     if (err == WR_OK)
-        answer_purged(req, told, live);
+        answer_purged(req, confirmed, live);
     else
         wr_admin_problem(req, 503, wr_slice_str("Purged on this node; Redis could not be told, so other nodes and Redis may "
                                                 "still have it. Try again."));
@@ -138,7 +138,7 @@ static void start(struct wr_admin *a, struct evhttp_request *req, const struct w
 {
     const char *why = NULL;
     struct wr_admin_purge *p = wait_for(a, req);
-    if (!a->host.purge(a->host.ctx, what->name, wr_buf_slice(&what->value), soft, on_purged, p, &why)) {
+    if (!a->host.purge(a->host.ctx, what->name, wr_buf_slice(&what->value), soft, on_purge_done, p, &why)) {
         end_wait(p);
         refuse(req, what->name, why);
     }

@@ -33,7 +33,7 @@ struct wr_arena { /* zeroed is empty and valid */
 /* 16-octet aligned, not zeroed; holds until the reset. Never NULL. */
 void *wr_arena_alloc(struct wr_arena *a, size_t len);
 void *wr_arena_zalloc(struct wr_arena *a, size_t len);
-/* A copy whose octets hold until the reset (with a NUL behind them that the length does not count). */
+/* A copy whose octets hold until the reset (with a NUL after them that the length does not count). */
 struct wr_slice wr_arena_copy(struct wr_arena *a, struct wr_slice s);
 /* printf into the arena. */
 struct wr_slice wr_arena_printf(struct wr_arena *a, const char *fmt, ...) WR_PRINTF(2, 3);

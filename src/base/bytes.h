@@ -49,7 +49,7 @@ bool wr_slice_matches(struct wr_slice s, struct wr_slice pattern, char (*fold)(c
 struct wr_slice wr_slice_trim(struct wr_slice s);
 /* The same, and without the double quotes around what is left, if there are two. */
 struct wr_slice wr_slice_unquote(struct wr_slice s);
-/* Cuts at the first octet `sep`: gives what stands before it and moves *rest behind it; without one gives all and
+/* Cuts at the first octet `sep`: gives what stands before it and moves *rest past it; without one gives all and
  * leaves *rest empty. At the end of input (rest->at == NULL) gives a slice whose `at` is NULL. */
 struct wr_slice wr_slice_cut(struct wr_slice *rest, char sep);
 /* Decimal digits only, whole slice. false: not such a number, or over `max`. */
@@ -82,7 +82,7 @@ struct wr_buf {
 
 /* Frees its octets: what wr_buf_fini() calls when there are any. */
 void wr_buf_free(struct wr_buf *b);
-/* Makes room for `more` octets behind len: what wr_buf_reserve() calls when there is none. */
+/* Makes room for `more` octets after len: what wr_buf_reserve() calls when there is none. */
 void wr_buf_grow(struct wr_buf *b, size_t more);
 /* For messages and whatever isn't written per request: vsnprintf runs twice. */
 void wr_buf_printf(struct wr_buf *b, const char *fmt, ...) WR_PRINTF(2, 3);
@@ -98,7 +98,7 @@ static inline void wr_buf_fini(struct wr_buf *b)
         wr_buf_free(b);
 }
 
-/* Room for `more` octets behind len. The pointer holds until the next call that grows. */
+/* Room for `more` octets after len. The pointer holds until the next call that grows. */
 static inline char *wr_buf_reserve(struct wr_buf *b, size_t more)
 {
     if (b->cap - b->len < more)

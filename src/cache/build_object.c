@@ -76,7 +76,7 @@ static void write_tags(struct wr_buf *out, const struct wr_head *response, struc
 
 /* --- the head --- */
 
-/* What stands behind the fields that came. */
+/* What stands after the fields that came. */
 static void write_added(struct wr_buf *kept, const struct wr_head *response, const struct wr_meta *meta, struct wr_slice via)
 {
     if (wr_head_get(response, WR_F_DATE) == NULL) { /* RFC 9110 6.6.1 */
@@ -163,7 +163,7 @@ static struct wr_slice validator_in(struct wr_slice head, struct wr_slice name)
     return wr_slice(NULL, 0);
 }
 
-static struct wr_object *finish(struct wr_object *like, const struct wr_head *response, struct wr_slice via,
+static struct wr_object *finish_object(struct wr_object *like, const struct wr_head *response, struct wr_slice via,
                                 struct wr_flow *flow)
 {
     struct wr_buf kept = { 0 }, first_only = { 0 }, tags = { 0 };
@@ -193,7 +193,7 @@ struct wr_object *wr_build_object(const struct wr_key *key, struct wr_slice vary
     struct wr_object like = {
         .key = key->text, .host = key->host, .meta = *meta, .vary_values = vary_values
     };
-    return finish(&like, response, via, flow);
+    return finish_object(&like, response, via, flow);
 }
 
 struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names, const struct wr_meta *of,
@@ -220,7 +220,7 @@ struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice na
 /* What becomes of fields that change a client's state. */
 enum client_fields {
     CLIENT_NONE, /* none: what is judged is what everybody may have */
-    CLIENT_NEWS, /* those of the 304: for the one whose request it answers */
+    CLIENT_NEW, /* those of the 304: for the one whose request it answers */
     CLIENT_ALL,  /* the stored ones too, where the 304 has none */
 };
 
@@ -234,7 +234,7 @@ static bool survives(const struct wr_field *f, const struct wr_head *not_modifie
     return (flags & WR_FF_NO_UPDATE) || (f->id != WR_F_DATE && wr_head_named(not_modified, f->name, NULL) == NULL);
 }
 
-static bool is_news(const struct wr_field *f, enum client_fields clients)
+static bool is_updated(const struct wr_field *f, enum client_fields clients)
 {
     unsigned flags = flags_of(f);
     return !f->hidden && !(flags & WR_FF_NO_UPDATE) && !((flags & WR_FF_CLIENT) && clients == CLIENT_NONE);
@@ -253,7 +253,7 @@ static void merge(const struct wr_object *stored, const struct wr_head *not_modi
             out->fields[out->field_count++] = old.fields[i];
     for (size_t i = 0; i < not_modified->field_count; i++) {
         const struct wr_field *f = &not_modified->fields[i];
-        if (!is_news(f, clients))
+        if (!is_updated(f, clients))
             continue;
         out->fields[out->field_count++] = *f;
         out->known |= UINT64_C(1) << (f->id % 64);
@@ -316,7 +316,7 @@ struct wr_object *wr_build_updated(const struct wr_object *stored, const struct 
 {
     struct wr_arena arena = { 0 };
     struct wr_head merged;
-    merge(stored, not_modified, meta->flags & WR_OF_SET_COOKIE ? CLIENT_ALL : CLIENT_NEWS, &arena, &merged);
+    merge(stored, not_modified, meta->flags & WR_OF_SET_COOKIE ? CLIENT_ALL : CLIENT_NEW, &arena, &merged);
     struct wr_object like = {
         .key = stored->key, .host = stored->host, .meta = *meta, .vary_values = stored->vary_values,
         .began = stored->began,
@@ -324,7 +324,7 @@ struct wr_object *wr_build_updated(const struct wr_object *stored, const struct 
     like.meta.length = stored->meta.length;
     /* the Via that is stored has our own element already, unless the 304 brought another one */
     struct wr_slice own = wr_head_get(not_modified, WR_F_VIA) ? via : wr_slice(NULL, 0);
-    struct wr_object *o = finish(&like, &merged, own, stored->flow);
+    struct wr_object *o = finish_object(&like, &merged, own, stored->flow);
     wr_arena_fini(&arena);
     return o;
 }

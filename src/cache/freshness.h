@@ -15,7 +15,7 @@ bool wr_effective_directives(const struct wr_cache_policy *policy, const struct 
 struct wr_span wr_initial_age(const struct wr_head *response, struct wr_wall request_time,
                               struct wr_wall response_time);
 
-/* By how much Date lies before the request (negative) or behind the arrival; 0: it doesn't, or a cache has kept the response. */
+/* By how much Date lies before the request (negative) or after the arrival; 0: it doesn't, or a cache has kept the response. */
 struct wr_span wr_clock_error(const struct wr_head *response, struct wr_wall request_time, struct wr_wall response_time);
 
 enum wr_lifetime_source {

@@ -224,7 +224,7 @@ static void write_cookie(struct wr_text *out, const struct wr_head *request, cha
 
 static const struct wr_slice secure_line = WR_SLICE_INIT("\nscheme:https"), post_mark = WR_SLICE_INIT("POST ");
 
-static struct wr_key finish(const struct wr_text *text, struct wr_slice host)
+static struct wr_key finish_key(const struct wr_text *text, struct wr_slice host)
 {
     struct wr_slice whole = wr_text_slice(text);
     return (struct wr_key){ .text = whole, .hash = wr_hash_of(whole), .host = host };
@@ -247,7 +247,7 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
         write_cookie(&text, request, *name, arena);
     if (request->secure) /* another URI (RFC 9111 2): an origin redirects the one to the other */
         wr_text_add(&text, secure_line);
-    return finish(&text, host);
+    return finish_key(&text, host);
 }
 
 /* --- all keys of a URL --- */
@@ -266,7 +266,7 @@ struct wr_key wr_key_other_scheme(const struct wr_key *primary, struct wr_arena 
     wr_text_add(&other, wr_slice(text.at, text.len - (secure ? secure_line.len : 0)));
     if (!secure)
         wr_text_add(&other, secure_line);
-    return finish(&other, primary->host);
+    return finish_key(&other, primary->host);
 }
 
 bool wr_key_holds_more(const struct wr_cache_policy *policy)
@@ -327,5 +327,5 @@ struct wr_key wr_key_variant(const struct wr_cache_policy *policy, const struct 
     *values = wr_text_slice(&chosen);
     if (values->at == NULL)
         *values = WR_SLICE("");
-    return finish(&text, primary->host);
+    return finish_key(&text, primary->host);
 }

@@ -12,7 +12,7 @@ static struct wr_slice moved(struct wr_slice inner, struct wr_slice from, struct
     return wr_slice(to.at + (inner.at - from.at), inner.len);
 }
 
-static struct wr_slice put(char **at, struct wr_slice s)
+static struct wr_slice put_slice(char **at, struct wr_slice s)
 {
     if (s.at == NULL)
         return s;
@@ -41,12 +41,12 @@ struct wr_object *wr_object_new(const struct wr_object *like, struct wr_flow *fl
     o->refs = 1;
     o->bytes = sizeof *o + texts + 1;
     char *at = (char *) (o + 1);
-    o->key = put(&at, like->key);
-    o->host = put(&at, like->host);
-    o->head = put(&at, like->head);
-    o->vary_values = put(&at, like->vary_values);
-    o->tags = put(&at, like->tags);
-    o->first_only = put(&at, like->first_only);
+    o->key = put_slice(&at, like->key);
+    o->host = put_slice(&at, like->host);
+    o->head = put_slice(&at, like->head);
+    o->vary_values = put_slice(&at, like->vary_values);
+    o->tags = put_slice(&at, like->tags);
+    o->first_only = put_slice(&at, like->first_only);
     o->etag = moved(like->etag, like->head, o->head);
     o->last_modified = moved(like->last_modified, like->head, o->head);
     o->hash = wr_hash_of(o->key);

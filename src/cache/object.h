@@ -56,8 +56,8 @@ struct wr_object {
     unsigned refs;
     uint64_t purge_epoch;         /* atomic: of the purges it was last compared with and found current; 0: never */
     int64_t shown_us;             /* atomic, monotonic: when Redis was shown last that it is used */
-    bool shelved;                 /* atomic: Redis has confirmed that it holds it */
-    bool stored;                  /* atomic: the memory store holds it; written behind its shard's lock */
+    bool in_redis;                 /* atomic: Redis has confirmed that it holds it */
+    bool stored;                  /* atomic: the memory store holds it; written under its shard's lock */
     struct wr_hash hash;          /* of key; from here on nothing changes */
     struct wr_slice key;          /* the cache key's whole text */
     struct wr_slice host;         /* part of the Redis key's name; "" if the key has none */
@@ -69,7 +69,7 @@ struct wr_object {
     struct wr_slice vary_values;  /* of a variant: what its selecting fields were, for its key (at NULL:
                                      none) */
     struct wr_slice tags;         /* of Cache-Groups, Cache-Tag, Surrogate-Key: one per line; groups once more
-                                     behind a tab, as those of this host */
+                                     after a tab, as those of this host */
     struct wr_slice first_only;   /* field lines that only the request that fetched it may see
                                      (private="...", no-cache="..."): not written to Redis */
     struct wr_flow *flow;         /* NULL: no content (VARY) */

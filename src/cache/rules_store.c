@@ -196,10 +196,10 @@ static const char *worthless(const struct wr_head *request, const struct wr_head
                              const struct wr_response_directives *d, enum wr_lifetime_source source,
                              struct wr_span lifetime, const struct wr_meta *meta)
 {
-    bool told = source == WR_LIFETIME_ORIGIN || d->is_public; /* RFC 9111 3: no-cache isn't in its list */
+    bool stated = source == WR_LIFETIME_ORIGIN || d->is_public; /* RFC 9111 3: no-cache isn't in its list */
     if (by_operator(source) && lifetime.us == 0)
         return "the policy's ttl is 0";
-    if (!told && !by_operator(source) &&
+    if (!stated && !by_operator(source) &&
         (!wr_status_is_heuristic(response->status) || request->method == WR_METHOD_POST))
         return "no freshness information";
     /* what is late, and stale when it comes, is still for those who wait for it */

@@ -19,13 +19,13 @@ static bool is_waited_for(const struct wr_flight *f)
 
 void wr_flight_arrive(struct wr_flight *f)
 {
-    struct wr_worker *worker = f->tenure->worker;
+    struct wr_worker *worker = f->worker_policy->worker;
     if (!is_waited_for(f))
         return;
     if (wr_flight_is_purged(f) || __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
         return;
-    const struct wr_shelf_lock lock = { wr_buf_slice(&f->lock_key), wr_slice(f->token, WR_LOCK_TOKEN),
-                                        f->tenure->policy->redis.lock_ttl };
-    f->arrival = wr_shelf_arrive(worker->shelf, f->built, &lock, wr_rules_keep(&f->order.route->cache, f->built, f->loop->now),
+    const struct wr_redis_store_lock lock = { wr_buf_slice(&f->lock_key), wr_slice(f->token, WR_LOCK_TOKEN),
+                                        f->worker_policy->policy->redis.lock_ttl };
+    f->arrival = wr_redis_store_arrive(worker->redis_store, f->built, &lock, wr_rules_keep(&f->order.route->cache, f->built, f->loop->now),
                                  on_alive, f);
 }

@@ -10,7 +10,7 @@ static bool came_meanwhile(const struct wr_flight *f, const struct wr_object *ob
     return !wr_time_before(since, f->started) && !f->rules.no_store && wr_rules_collapses(object);
 }
 
-/* Is this an answer for the flight's audience, or does the origin have to be asked first? */
+/* Is this an answer for the flight's waiters, or does the origin have to be asked first? */
 static bool good_enough(const struct wr_flight *f, enum wr_reuse reuse, const struct wr_object *object)
 {
     switch (reuse) {
@@ -29,7 +29,7 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
 {
     const struct wr_object *stale = f->order.stale;
     if (!f->order.look_first && stale && stale->meta.version == object->meta.version) {
-        wr_object_unref(object); /* it is to be refreshed: only another one is news */
+        wr_object_unref(object); /* it is to be refreshed: only another one is a result */
         return miss;
     }
     if (!wr_vary_fits(&f->order.route->cache, object->vary_values, &f->request, &f->arena)) {
@@ -52,10 +52,10 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
         wr_flight_tell_found(f, object);
         return miss;
     }
-    struct wr_news news = { .verdict = WR_VERDICT_OBJECT, .object = object, .from_store = true };
+    struct wr_flight_result result = { .verdict = WR_VERDICT_OBJECT, .object = object, .from_store = true };
     if (f->order.marker)
-        news.marker = wr_object_ref(f->order.marker);
-    wr_flight_tell(f, news);
+        result.marker = wr_object_ref(f->order.marker);
+    wr_flight_tell(f, result);
     return wr_flight_worth_keeping(f, object) ? WR_FLIGHT_KEEP : WR_FLIGHT_DONE;
 }
 
@@ -63,7 +63,7 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
  * over the reference, and gives one to the newer of the two. */
 static struct wr_object *newer_of_both(struct wr_flight *f, struct wr_object *found)
 {
-    struct wr_shared *shared = f->tenure->worker->shared;
+    struct wr_shared *shared = f->worker_policy->worker->shared;
     struct wr_object *held = shared->memory ? wr_memory_get(shared->memory, f->order.key.hash, f->order.key.text) : NULL;
     if (held == NULL && f->order.copy)
         held = wr_object_ref(f->order.copy); /* what another node writes again has been heard of, and dropped here */
@@ -88,7 +88,7 @@ enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *obje
     wr_flight_remember(f, object);
     switch (object->meta.kind) {
     case WR_OBJECT_VARY:
-        wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_AGAIN, .object = object });
+        wr_flight_tell(f, (struct wr_flight_result){ .verdict = WR_VERDICT_AGAIN, .object = object });
         return WR_FLIGHT_DONE;
     default:
         WR_COUNT(redis_hits);
@@ -98,7 +98,7 @@ enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *obje
 
 /* --- the question --- */
 
-static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
+static void on_redis_read(struct wr_redis_store_read *read, enum wr_err err, struct wr_object *object)
 {
     struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, read);
     if (object && f->read_marker && object->meta.kind != WR_OBJECT_VARY) {
@@ -124,16 +124,16 @@ bool wr_flight_reading(const struct wr_flight *f)
 
 void wr_flight_read_cancel(struct wr_flight *f)
 {
-    wr_shelf_cancel(&f->read);
+    wr_redis_store_cancel(&f->read);
     wr_flight_verify_cancel(f);
 }
 
 static bool read_key(struct wr_flight *f, const struct wr_key *key, void (*done)(struct wr_flight *f, struct wr_object *object))
 {
     f->read_done = done;
-    f->read.done = on_read;
+    f->read.done = on_redis_read;
     f->look_sent = f->loop->mono;
-    return wr_shelf_get(f->tenure->worker->shelf, &f->read, key->host, key->hash, key->text) == WR_OK;
+    return wr_redis_store_get(f->worker_policy->worker->redis_store, &f->read, key->host, key->hash, key->text) == WR_OK;
 }
 
 bool wr_flight_read(struct wr_flight *f, bool early, struct wr_object *held,
@@ -163,8 +163,8 @@ bool wr_flight_read_marker(struct wr_flight *f, void (*known)(struct wr_flight *
 static enum wr_flight_stage unanswered(struct wr_flight *f)
 {
     struct wr_object *copy = f->order.copy;
-    if (copy == NULL || f->tenure->policy->redis.away != WR_REDIS_AWAY_SERVE ||
-        wr_purges_check(f->tenure->worker->shared->purges, copy) > WR_PURGE_SOFT)
+    if (copy == NULL || f->worker_policy->policy->redis.away != WR_REDIS_AWAY_SERVE ||
+        wr_purges_check(f->worker_policy->worker->shared->purges, copy) > WR_PURGE_SOFT)
         return WR_FLIGHT_GATE;
     return found_response(f, wr_object_ref(copy), WR_FLIGHT_GATE);
 }
@@ -188,7 +188,7 @@ static struct wr_object *whole_copy(const struct wr_flight *f)
 
 enum wr_flight_stage wr_flight_look(struct wr_flight *f)
 {
-    if (f->tenure->worker->shelf == NULL)
+    if (f->worker_policy->worker->redis_store == NULL)
         return WR_FLIGHT_GATE;
     return wr_flight_read(f, false, whole_copy(f), on_known) ? WR_FLIGHT_WAIT : unanswered(f); /* if it comes to a fetch, it looks again */
 }
@@ -203,5 +203,5 @@ enum wr_flight_stage wr_flight_gate(struct wr_flight *f)
     wr_flight_tell_looked(f);
     if (wr_flight_has_admitted(f))
         return WR_FLIGHT_LOCK;
-    return wr_flight_has_audience(f) ? WR_FLIGHT_WAIT : WR_FLIGHT_DONE;
+    return wr_flight_has_waiter(f) ? WR_FLIGHT_WAIT : WR_FLIGHT_DONE;
 }

@@ -33,7 +33,7 @@ static struct wr_slice token(const struct wr_flight *f)
 
 static const struct wr_policy_redis *redis(const struct wr_flight *f)
 {
-    return &f->tenure->policy->redis;
+    return &f->worker_policy->policy->redis;
 }
 
 static void poll_later(struct wr_flight *f)
@@ -59,7 +59,7 @@ static void wait_on(struct wr_flight *f);
 /* --- looking again --- */
 
 /* Another node's answer may vary by more fields than those which chose this flight's key: then it is stored under another one, and each
- * of the audience has to choose again. */
+ * of the waiters has to choose again. */
 static void on_marker(struct wr_flight *f, struct wr_object *marker)
 {
     struct wr_object *ours = f->order.marker;
@@ -111,7 +111,7 @@ static enum wr_outcome outcome_of(const char *word)
 
 static void on_heard(struct wr_flight *f, enum wr_outcome outcome)
 {
-    wr_ear_close(&f->ear);
+    wr_subscription_close(&f->subscription);
     f->arriving_heard = outcome == WR_OUTCOME_ARRIVING;
     f->owner_done = !f->arriving_heard;
     if (outcome == WR_OUTCOME_FAILED && wr_flight_stale_instead(f, 0)) {
@@ -135,29 +135,29 @@ static void on_heard(struct wr_flight *f, enum wr_outcome outcome)
     }
 }
 
-static void on_ear(struct wr_ear *ear)
+static void on_subscription(struct wr_subscription *subscription)
 {
-    struct wr_flight *f = WR_CONTAINER(ear, struct wr_flight, ear);
-    char word[WR_EAR_TEXT + 1];
-    switch (wr_ear_state(ear, word)) {
-    case WR_EAR_HEARD:
+    struct wr_flight *f = WR_CONTAINER(subscription, struct wr_flight, subscription);
+    char word[WR_SUBSCRIPTION_TEXT + 1];
+    switch (wr_subscription_state(subscription, word)) {
+    case WR_SUBSCRIPTION_HEARD:
         on_heard(f, outcome_of(word));
         break;
-    case WR_EAR_LISTENING:
+    case WR_SUBSCRIPTION_LISTENING:
         look_again(f);
         break;
     default: /* deaf for now: the timer looks, unless Redis has gone altogether */
-        if (!wr_link_ready(f->tenure->worker->link) && !wr_flight_reading(f) && !wr_call_pending(&f->lock_call))
+        if (!wr_link_ready(f->worker_policy->worker->link) && !wr_flight_reading(f) && !wr_call_pending(&f->lock_call))
             fetch_without(f);
         break;
     }
 }
 
-/* A message can't get lost behind this: it is looked again once it listens. */
+/* A message can't get lost after this: it is looked again once it listens. */
 static void keep_listening(struct wr_flight *f)
 {
-    if (f->ear.channel == NULL)
-        wr_ear_open(&f->ear, f->tenure->worker->shared->herald, f->loop, wr_buf_slice(&f->channel), on_ear);
+    if (f->subscription.channel == NULL)
+        wr_subscription_open(&f->subscription, f->worker_policy->worker->shared->subscriber, f->loop, wr_buf_slice(&f->channel), on_subscription);
     poll_later(f);
 }
 
@@ -165,7 +165,7 @@ static void keep_listening(struct wr_flight *f)
 static void release(struct wr_flight *f)
 {
     struct wr_slice key = wr_buf_slice(&f->lock_key), own = token(f);
-    wr_link_tell_script(f->tenure->worker->link, WR_SCRIPT_UNLOCK, 1, &key, 1, &own);
+    wr_link_tell_script(f->worker_policy->worker->link, WR_SCRIPT_UNLOCK, 1, &key, 1, &own);
 }
 
 static void wait_for_owner(struct wr_flight *f)
@@ -188,7 +188,7 @@ static void on_lock(struct wr_call *call, enum wr_err err, const struct wr_reply
         fetch_without(f);
     } else if (wr_reply_kind(reply) == WR_REPLY_STATUS) {
         f->lock_state = WR_LOCK_HELD;
-        wr_ear_close(&f->ear);
+        wr_subscription_close(&f->subscription);
         wr_timer_set(&f->lock_timer, (struct wr_span){ redis(f)->lock_ttl.us / 3 });
         look_again(f);
     } else {
@@ -205,7 +205,7 @@ static bool try_lock(struct wr_flight *f)
                                      WR_SLICE("NX"),  WR_SLICE("PX"), wr_slice(ttl, (size_t) n) };
     f->owner_done = false; /* unless it is heard after this */
     f->lock_call.done = on_lock;
-    if (wr_link_send(f->tenure->worker->link, &f->lock_call, redis(f)->timeout, 6, argv) != WR_OK)
+    if (wr_link_send(f->worker_policy->worker->link, &f->lock_call, redis(f)->timeout, 6, argv) != WR_OK)
         return false;
     f->lock_sent = true;
     if (f->lock_state == WR_LOCK_NONE)
@@ -228,11 +228,11 @@ static void renew(struct wr_flight *f)
     int n = snprintf(ttl, sizeof ttl, "%lld", (long long) wr_span_ms(redis(f)->lock_ttl));
     struct wr_slice key = wr_buf_slice(&f->lock_key);
     const struct wr_slice args[] = { token(f), wr_slice(ttl, (size_t) n) };
-    wr_link_tell_script(f->tenure->worker->link, WR_SCRIPT_RENEW, 1, &key, 2, args);
+    wr_link_tell_script(f->worker_policy->worker->link, WR_SCRIPT_RENEW, 1, &key, 2, args);
     wr_timer_set(&f->lock_timer, (struct wr_span){ redis(f)->lock_ttl.us / 3 });
 }
 
-static void on_timer(struct wr_timer *timer)
+static void on_lock_timer(struct wr_timer *timer)
 {
     struct wr_flight *f = WR_CONTAINER(timer, struct wr_flight, lock_timer);
     if (f->lock_state == WR_LOCK_HELD)
@@ -247,13 +247,13 @@ static void on_timer(struct wr_timer *timer)
 
 enum wr_flight_stage wr_flight_lock(struct wr_flight *f)
 {
-    struct wr_worker *worker = f->tenure->worker;
-    if (worker->shelf == NULL || f->redis_late || to_each_his_own(f) || !wr_link_ready(worker->link))
+    struct wr_worker *worker = f->worker_policy->worker;
+    if (worker->redis_store == NULL || f->redis_late || to_each_his_own(f) || !wr_link_ready(worker->link))
         return WR_FLIGHT_ASK;
     wr_rand_token(f->token, WR_LOCK_TOKEN / 2);
     wr_keys_lock(&f->lock_key, redis(f), f->order.key.hash);
     wr_keys_flight(&f->channel, redis(f), f->order.key.hash);
-    wr_timer_init(&f->lock_timer, f->loop, on_timer);
+    wr_timer_init(&f->lock_timer, f->loop, on_lock_timer);
     f->lock_deadline = wr_time_add(f->loop->mono, f->order.route->cache.lock_timeout);
     return try_lock(f) ? WR_FLIGHT_WAIT : WR_FLIGHT_ASK;
 }
@@ -261,7 +261,7 @@ enum wr_flight_stage wr_flight_lock(struct wr_flight *f)
 void wr_flight_publish(struct wr_flight *f, enum wr_outcome outcome)
 {
     const struct wr_slice argv[] = { WR_SLICE("PUBLISH"), wr_buf_slice(&f->channel), outcomes[outcome].word };
-    wr_link_tell(f->tenure->worker->link, 3, argv);
+    wr_link_tell(f->worker_policy->worker->link, 3, argv);
 }
 
 void wr_flight_unlock(struct wr_flight *f, enum wr_outcome outcome)
@@ -270,9 +270,9 @@ void wr_flight_unlock(struct wr_flight *f, enum wr_outcome outcome)
         return;
     f->lock_sent = false;
     if (outcome == WR_OUTCOME_PURGED)
-        wr_shelf_arrival_let_go(f->arrival); /* who reads it already began before the purge */
+        wr_redis_store_arrival_let_go(f->arrival); /* who reads it already began before the purge */
     else
-        wr_shelf_arrival_free(f->arrival);
+        wr_redis_store_arrival_free(f->arrival);
     f->arrival = NULL;
     release(f); /* before the word: who hears it finds the lock free */
     if (f->lock_state == WR_LOCK_HELD)
@@ -286,7 +286,7 @@ void wr_flight_lock_leave(struct wr_flight *f)
 {
     wr_call_cancel(&f->lock_call);
     wr_flight_read_cancel(f);
-    wr_ear_close(&f->ear);
+    wr_subscription_close(&f->subscription);
     if (f->lock_state != WR_LOCK_HELD)
         wr_flight_unlock(f, WR_OUTCOME_ABANDONED);
 }

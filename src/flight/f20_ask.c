@@ -11,10 +11,10 @@
 
 uint64_t wr_flight_max_object(const struct wr_flight *f)
 {
-    const struct wr_worker *w = f->tenure->worker;
+    const struct wr_worker *w = f->worker_policy->worker;
     uint64_t memory = w->shared->memory ? wr_memory_most(w->shared->memory, 0) : 0;
-    uint64_t shelf = w->shelf ? wr_shelf_most(w->shelf, 0) : 0;
-    return shelf > memory ? shelf : memory;
+    uint64_t redis_store = w->redis_store ? wr_redis_store_most(w->redis_store, 0) : 0;
+    return redis_store > memory ? redis_store : memory;
 }
 
 /* Of the URL as it came: the same for every method and variant, whether the route caches or not. */
@@ -32,7 +32,7 @@ static uint64_t balance_hash(struct wr_flight *f)
 /* --- what comes of it --- */
 
 /* This one counts. The other, if there is one, is of no use any more. */
-static void settle(struct wr_flight *f, struct wr_exchange *x)
+static void choose_exchange(struct wr_flight *f, struct wr_exchange *x)
 {
     f->exchange = x;
     wr_timer_clear(&f->silence);
@@ -68,7 +68,7 @@ static void on_interim(struct wr_exchange *x, const struct wr_head *head)
 static void on_head(struct wr_exchange *x, const struct wr_head *head)
 {
     struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, first);
-    settle(f, x);
+    choose_exchange(f, x);
     wr_flight_take_head(f, head);
 }
 
@@ -80,7 +80,7 @@ static void on_end(struct wr_exchange *x, enum wr_err err)
 static void on_hedge_head(struct wr_exchange *x, const struct wr_head *head)
 {
     struct wr_flight *f = WR_CONTAINER(x, struct wr_flight, hedge);
-    settle(f, x);
+    choose_exchange(f, x);
     wr_flight_take_head(f, head);
 }
 
@@ -99,7 +99,7 @@ static void send_hedge(struct wr_flight *f)
     f->hedge.on_interim = NULL;
     f->hedge.on_head = on_hedge_head;
     f->hedge.on_end = on_hedge_end;
-    if (wr_exchange_start_beside(&f->hedge, f->tenure->origins, &f->first, wr_flight_audience_count(f) > 1) == WR_OK)
+    if (wr_exchange_start_beside(&f->hedge, f->worker_policy->origins, &f->first, wr_flight_waiter_count(f) > 1) == WR_OK)
         WR_COUNT(hedges);
 }
 
@@ -118,7 +118,7 @@ static void on_silence(struct wr_timer *timer)
 static void drop_purged_stale(struct wr_flight *f)
 {
     struct wr_object *stale = f->order.stale;
-    if (stale == NULL || wr_purges_check(f->tenure->worker->shared->purges, stale) != WR_PURGE_GONE)
+    if (stale == NULL || wr_purges_check(f->worker_policy->worker->shared->purges, stale) != WR_PURGE_GONE)
         return;
     wr_object_unref(stale);
     f->order.stale = NULL;
@@ -164,17 +164,17 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
 {
     struct wr_exchange *x = f->exchange = &f->first;
     drop_purged_stale(f);
-    if (f->tenure->worker->link)
-        wr_link_learn_clock(f->tenure->worker->link); /* for the record, when it lands */
+    if (f->worker_policy->worker->link)
+        wr_link_learn_clock(f->worker_policy->worker->link); /* for the record, when it lands */
     wr_flight_begin_anew(f);
-    wr_flights_reopen(f->tenure->worker->shared->flights, f);
+    wr_flights_reopen(f->worker_policy->worker->shared->flights, f);
     wr_buf_clear(&f->head);
-    wr_forward_write(&f->head, &f->order, f->tenure->worker->shared->via[f->order.request->minor], !wr_flight_is_alone(f));
+    wr_forward_write(&f->head, &f->order, f->worker_policy->worker->shared->via[f->order.request->minor], !wr_flight_is_alone(f));
     prepare(f, x);
     f->conditional = wr_flight_is_alone(f) && wr_asks_whether_modified(f->order.request);
     if (f->mode == WR_MODE_PASSING)
         forget_request(f);
-    enum wr_err err = wr_exchange_start(x, f->tenure->origins);
+    enum wr_err err = wr_exchange_start(x, f->worker_policy->origins);
     if (err != WR_OK) {
         wr_flight_failed(f, err);
         return WR_FLIGHT_DONE;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The origin's head has come: what is it to the audience and to the stores? */
+/* The origin's head has come: what is it to the waiters and to the stores? */
 #include "base/rand.h"
 #include "cache/freshness.h"
-#include "cache/passes.h"
 #include "flight/flight_priv.h"
 #include "flight/location.h"
 #include "stats/stats.h"
+#include "store/passes.h"
 
 #define MARKED_MOST WR_SPAN_S(600) /* a marker that names more than answers do is begun anew then */
 
@@ -19,11 +19,11 @@ static void end_early(struct wr_flight *f)
     wr_flight_wake(f, WR_FLIGHT_ASK, WR_FLIGHT_DONE);
 }
 
-static struct wr_news news_of(struct wr_flight *f, enum wr_verdict verdict, struct wr_object *object, int fwd_status)
+static struct wr_flight_result result_of(struct wr_flight *f, enum wr_verdict verdict, struct wr_object *object, int fwd_status)
 {
     const struct wr_object *held = f->order.stale;
     bool fresh = held && wr_object_freshness(held, f->loop->now).us > 0 && !(held->meta.flags & WR_OF_NO_CACHE);
-    return (struct wr_news){ .verdict = verdict,
+    return (struct wr_flight_result){ .verdict = verdict,
                              .object = object ? wr_object_ref(object) : NULL,
                              .fwd_status = fwd_status,
                              .held = held != NULL,
@@ -35,7 +35,7 @@ static struct wr_news news_of(struct wr_flight *f, enum wr_verdict verdict, stru
 void wr_flight_take_interim(struct wr_flight *f, const struct wr_head *head)
 {
     wr_flight_guard(f);
-    struct wr_audience *leader = f->leader; /* of this loop: it can't leave meanwhile */
+    struct wr_waiter *leader = f->leader; /* of this loop: it can't leave meanwhile */
     wr_flight_release(f);
     if (leader && leader->interim)
         leader->interim(leader, head);
@@ -56,16 +56,16 @@ bool wr_flight_can_wait(const struct wr_flight *f, int fwd_status)
 bool wr_flight_stale_instead(struct wr_flight *f, int fwd_status)
 {
     if (!wr_flight_can_wait(f, fwd_status) ||
-        wr_purges_check(f->tenure->worker->shared->purges, f->order.stale) > WR_PURGE_SOFT)
+        wr_purges_check(f->worker_policy->worker->shared->purges, f->order.stale) > WR_PURGE_SOFT)
         return false;
-    if (f->news.stale && fwd_status == 0)
+    if (f->result.stale && fwd_status == 0)
         return true; /* that is what they have been told */
-    struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->order.stale, fwd_status);
-    news.stale = true;
+    struct wr_flight_result result = result_of(f, WR_VERDICT_OBJECT, f->order.stale, fwd_status);
+    result.stale = true;
     if (f->order.marker)
-        news.marker = wr_object_ref(f->order.marker);
+        result.marker = wr_object_ref(f->order.marker);
     WR_COUNT(stale_if_error);
-    wr_flight_tell(f, news);
+    wr_flight_tell(f, result);
     return true;
 }
 
@@ -74,10 +74,10 @@ void wr_flight_failed(struct wr_flight *f, enum wr_err err)
     wr_flight_unlock(f, WR_OUTCOME_FAILED);
     if (wr_flight_stale_instead(f, 0))
         return;
-    struct wr_news news = news_of(f, WR_VERDICT_FAILED, NULL, 0);
-    news.err = err;
-    news.why = err == WR_ERR_ORIGIN_BROKEN ? f->exchange->why : NULL;
-    wr_flight_tell(f, news);
+    struct wr_flight_result result = result_of(f, WR_VERDICT_FAILED, NULL, 0);
+    result.err = err;
+    result.why = err == WR_ERR_ORIGIN_BROKEN ? f->exchange->why : NULL;
+    wr_flight_tell(f, result);
 }
 
 /* --- it may not be shared --- */
@@ -112,11 +112,11 @@ static void answer_privately(struct wr_flight *f, const struct wr_head *head, st
     meta.status = head->status;
     meta.length = announced_length(f, head);
     struct wr_flow *flow = flow_for(f, head, false);
-    struct wr_slice via = f->tenure->worker->shared->via[head->minor];
+    struct wr_slice via = f->worker_policy->worker->shared->via[head->minor];
     f->built = wr_flight_is_alone(f) ? wr_build_passed(&meta, head, via, flow)
                         : wr_build_object(&f->order.key, wr_slice(NULL, 0), &meta, head, via, flow);
     wr_flow_unref(flow);
-    wr_flight_tell(f, news_of(f, WR_VERDICT_PRIVATE, f->built, head->status));
+    wr_flight_tell(f, result_of(f, WR_VERDICT_PRIVATE, f->built, head->status));
     if (!wr_flight_has_leader(f)) /* nobody may have it: what asked for it has left */
         end_early(f);
 }
@@ -126,24 +126,24 @@ static void answer_privately(struct wr_flight *f, const struct wr_head *head, st
 /* Is there a store that takes what is built? What comes with an unknown length may yet turn out to be too much. */
 static bool store_agrees(const struct wr_flight *f)
 {
-    const struct wr_worker *w = f->tenure->worker;
+    const struct wr_worker *w = f->worker_policy->worker;
     const struct wr_object *o = f->built;
     uint64_t length = o->meta.length == UINT64_MAX ? 0 : o->meta.length;
     if (wr_rules_keep(&f->order.route->cache, o, f->loop->now).us <= 0)
         return false;
     return (w->shared->memory && length <= wr_memory_most(w->shared->memory, o->head.len)) ||
-           (w->shelf && wr_link_ready(w->link) && length <= wr_shelf_most(w->shelf, o->head.len));
+           (w->redis_store && wr_link_ready(w->link) && length <= wr_redis_store_most(w->redis_store, o->head.len));
 }
 
 /* Another flight may have learnt since it was boarded which fields choose, or that more of them do. */
 static void learn_marker(struct wr_flight *f)
 {
-    struct wr_memory *memory = f->tenure->worker->shared->memory;
+    struct wr_memory *memory = f->worker_policy->worker->shared->memory;
     if (memory == NULL || f->mode == WR_MODE_REPLACING)
         return;
     struct wr_object *o = wr_memory_peek(memory, f->order.primary.hash);
     if (o && o->meta.kind == WR_OBJECT_VARY && wr_slice_eq(o->key, f->order.primary.text) &&
-        !wr_time_before(o->checked, wr_worker_horizon(f->tenure->worker))) {
+        !wr_time_before(o->checked, wr_worker_horizon(f->worker_policy->worker))) {
         wr_object_unref(f->order.marker);
         f->order.marker = o;
     } else {
@@ -162,17 +162,17 @@ static bool names_too_much(const struct wr_flight *f, struct wr_slice names)
 /* One that leads to nothing stored (passes.c), or that could not be written, has to be. */
 static bool is_unknown_to_fleet(const struct wr_flight *f)
 {
-    return f->tenure->worker->shelf && !__atomic_load_n(&f->order.marker->shelved, __ATOMIC_RELAXED);
+    return f->worker_policy->worker->redis_store && !__atomic_load_n(&f->order.marker->in_redis, __ATOMIC_RELAXED);
 }
 
-static void mark(struct wr_flight *f, struct wr_slice names, const struct wr_meta *meta)
+static void make_vary_marker(struct wr_flight *f, struct wr_slice names, const struct wr_meta *meta)
 {
     struct wr_object *before = f->order.marker;
     if (before)
         names = wr_vary_union(wr_vary_marked(before), names, &f->arena);
     f->order.marker = wr_build_vary(&f->order.primary, names, meta, before);
     f->order.marker->checked = wr_flight_began(f);
-    f->order.marker->own = f->tenure->worker->shelf != NULL;
+    f->order.marker->own = f->worker_policy->worker->redis_store != NULL;
     f->order.marker->began = wr_instant_later(wr_flight_instant(f), before ? before->began : WR_INSTANT_NONE); /* it knows both */
     f->new_marker = wr_object_ref(f->order.marker);
     wr_object_unref(before);
@@ -191,13 +191,13 @@ static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head,
     if (f->order.marker == NULL && names.at == NULL)
         return f->order.primary;
     if (f->order.marker == NULL || !wr_vary_covers(wr_vary_marked(f->order.marker), names) || is_unknown_to_fleet(f))
-        mark(f, names, meta);
+        make_vary_marker(f, names, meta);
     return wr_key_variant(&f->order.route->cache, &f->order.primary, f->order.marker, &f->request, &f->arena, values);
 }
 
 static void end_passes(struct wr_flight *f)
 {
-    struct wr_passes *passes = f->tenure->worker->shared->passes;
+    struct wr_passes *passes = f->worker_policy->worker->shared->passes;
     wr_passes_end(passes, f->order.key.hash);
     wr_passes_end(passes, f->built->hash);
 }
@@ -216,19 +216,19 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     meta->version = wr_rand_u64();
     struct wr_key key = choose_key(f, head, meta, &values);
     struct wr_flow *flow = flow_for(f, head, true);
-    f->built = wr_build_object(&key, values, meta, head, f->tenure->worker->shared->via[head->minor], flow);
+    f->built = wr_build_object(&key, values, meta, head, f->worker_policy->worker->shared->via[head->minor], flow);
     wr_flow_unref(flow);
     f->built->began = wr_flight_instant(f);
     end_passes(f);
-    wr_flights_list_too(f->tenure->worker->shared->flights, f, &key);
+    wr_flights_list_too(f->worker_policy->worker->shared->flights, f, &key);
     remember_marker(f);
     wr_flight_arrive(f);
     bool purged = wr_flight_is_purged(f);
-    struct wr_news news = news_of(f, WR_VERDICT_OBJECT, f->built, head->status);
-    news.stored = store_agrees(f);
+    struct wr_flight_result result = result_of(f, WR_VERDICT_OBJECT, f->built, head->status);
+    result.stored = store_agrees(f);
     if (f->order.marker)
-        news.marker = wr_object_ref(f->order.marker);
-    wr_flight_tell(f, news);
+        result.marker = wr_object_ref(f->order.marker);
+    wr_flight_tell(f, result);
     if (purged || wr_flight_is_purged(f)) /* by one of its tags, of which nobody knew */
         wr_flight_unlock(f, WR_OUTCOME_PURGED);
 }
@@ -257,7 +257,7 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
         storing = WR_STORE_NOT_NOW;
     meta.length = stale->meta.length;
     meta.version = wr_rand_u64();
-    f->built = wr_build_updated(stale, &meta, not_modified, f->tenure->worker->shared->via[not_modified->minor]);
+    f->built = wr_build_updated(stale, &meta, not_modified, f->worker_policy->worker->shared->via[not_modified->minor]);
     if (storing == WR_STORE && !wr_rules_collapses(f->built) && f->built->meta.flags == stale->meta.flags && wr_build_same(f->built, stale))
         storing = WR_STORE_NOT_NOW; /* whoever uses it next has it validated too: it needn't be written anew for each of them */
     f->built->began = wr_flight_instant(f);
@@ -266,13 +266,13 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
         wr_flight_leave_pass_marker(f, &merged);
     if (wr_rules_collapses(f->built) && storing == WR_STORE)
         end_passes(f);
-    struct wr_news news = news_of(f, storing == WR_STORE ? WR_VERDICT_OBJECT : WR_VERDICT_PRIVATE, f->built, 304);
-    news.validated = true;
-    news.stored = storing == WR_STORE && wr_flow_state(stale->flow) == WR_FLOW_WHOLE && wr_flow_kept(stale->flow) && store_agrees(f);
+    struct wr_flight_result result = result_of(f, storing == WR_STORE ? WR_VERDICT_OBJECT : WR_VERDICT_PRIVATE, f->built, 304);
+    result.validated = true;
+    result.stored = storing == WR_STORE && wr_flow_state(stale->flow) == WR_FLOW_WHOLE && wr_flow_kept(stale->flow) && store_agrees(f);
     if (f->order.marker)
-        news.marker = wr_object_ref(f->order.marker);
+        result.marker = wr_object_ref(f->order.marker);
     WR_COUNT(validations);
-    wr_flight_tell(f, news);
+    wr_flight_tell(f, result);
 }
 
 /* Nobody could do anything with it: it has no content, and nobody said that he has any. */

@@ -17,16 +17,16 @@ static struct wr_object *final_object(struct wr_flight *f)
     wr_flow_unref(tight);
     final->purge_epoch = __atomic_load_n(&f->built->purge_epoch, __ATOMIC_RELAXED);
     final->checked = wr_flight_began(f);
-    final->own = f->tenure->worker->shelf != NULL;
+    final->own = f->worker_policy->worker->redis_store != NULL;
     return final;
 }
 
-/* Redis has it: from now on whoever changes it there is heard of. CANCELLED: it is nothing for the shelf (too large), and
+/* Redis has it: from now on whoever changes it there is heard of. CANCELLED: it is nothing for the Redis store (too large), and
  * what never was there can't change. PURGED: it holds one that was fetched later. */
-static void mark(struct wr_memory *memory, struct wr_object *o, enum wr_err err)
+static void on_redis_put(struct wr_memory *memory, struct wr_object *o, enum wr_err err)
 {
     if (err == WR_OK || err == WR_ERR_CANCELLED)
-        __atomic_store_n(&o->shelved, true, __ATOMIC_RELAXED);
+        __atomic_store_n(&o->in_redis, true, __ATOMIC_RELAXED);
     if (err == WR_ERR_PURGED && memory)
         wr_memory_drop_if(memory, o);
     wr_object_unref(o);
@@ -40,7 +40,7 @@ struct alone {
 static void on_shelved_alone(void *ctx, enum wr_err err)
 {
     struct alone *a = ctx;
-    mark(a->memory, a->object, err);
+    on_redis_put(a->memory, a->object, err);
     free(a);
 }
 
@@ -52,7 +52,7 @@ static const struct wr_object *marker_of(const struct wr_flight *f, const struct
 
 enum wr_memory_put wr_flight_put_here(struct wr_flight *f, struct wr_object *o)
 {
-    struct wr_shared *shared = f->tenure->worker->shared;
+    struct wr_shared *shared = f->worker_policy->worker->shared;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, o, f->loop->now);
     struct wr_variants_bound bound;
     if (shared->memory == NULL || keep.us <= 0)
@@ -67,39 +67,39 @@ enum wr_memory_put wr_flight_put_here(struct wr_flight *f, struct wr_object *o)
 /* false: there is no Redis, or nothing to keep; then `written` is never called. */
 static bool share(struct wr_flight *f, struct wr_object *o, void (*written)(void *, enum wr_err), void *ctx)
 {
-    struct wr_shelf *shelf = f->tenure->worker->shelf;
+    struct wr_redis_store *redis_store = f->worker_policy->worker->redis_store;
     struct wr_span keep = wr_rules_keep(&f->order.route->cache, o, f->loop->now);
     struct wr_variants_bound bound;
-    if (shelf == NULL || keep.us <= 0)
+    if (redis_store == NULL || keep.us <= 0)
         return false;
-    wr_shelf_put(shelf, o, keep, f->arrival, written, ctx);
+    wr_redis_store_put(redis_store, o, keep, f->arrival, written, ctx);
     if (marker_of(f, o))
-        wr_shelf_add_variant(shelf, marker_of(f, o), o, keep, wr_flight_bound(f, &bound));
+        wr_redis_store_add_variant(redis_store, marker_of(f, o), o, keep, wr_flight_bound(f, &bound));
     return true;
 }
 
 void wr_flight_put(struct wr_flight *f, struct wr_object *o)
 {
-    if (wr_flight_put_here(f, o) == WR_MEMORY_OLDER || f->tenure->worker->shelf == NULL)
+    if (wr_flight_put_here(f, o) == WR_MEMORY_OLDER || f->worker_policy->worker->redis_store == NULL)
         return;
     struct alone *a = malloc(sizeof *a);
     WR_CHECK(a != NULL);
-    *a = (struct alone){ f->tenure->worker->shared->memory, wr_object_ref(o) };
+    *a = (struct alone){ f->worker_policy->worker->shared->memory, wr_object_ref(o) };
     if (!share(f, o, on_shelved_alone, a))
         on_shelved_alone(a, WR_ERR_CANCELLED);
 }
 
 static bool is_shared(const struct wr_flight *f)
 {
-    const struct wr_worker *w = f->tenure->worker;
-    return w->shelf && wr_link_ready(w->link);
+    const struct wr_worker *w = f->worker_policy->worker;
+    return w->redis_store && wr_link_ready(w->link);
 }
 
 /* The other nodes hear of it only now that they can read it. */
 static void on_shelved(void *ctx, enum wr_err err)
 {
     struct wr_flight *f = ctx;
-    mark(f->memory, f->landed, err);
+    on_redis_put(f->memory, f->landed, err);
     f->landed = NULL;
     wr_flight_unlock(f, err == WR_OK ? WR_OUTCOME_STORED : err == WR_ERR_PURGED ? WR_OUTCOME_PURGED : WR_OUTCOME_UNSTORED);
     wr_flight_wake(f, WR_FLIGHT_LAND, WR_FLIGHT_DONE);
@@ -127,10 +127,10 @@ static enum wr_flight_stage store(struct wr_flight *f, bool softly)
     }
     if (put == WR_MEMORY_PUT)
         WR_COUNT(stored);
-    wr_flights_unlist(f->tenure->worker->shared->flights, f); /* from here on it is found in the store */
+    wr_flights_unlist(f->worker_policy->worker->shared->flights, f); /* from here on it is found in the store */
     f->landed = final;
-    f->memory = f->tenure->worker->shared->memory;
-    __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); /* the shelf's: it calls back in any case */
+    f->memory = f->worker_policy->worker->shared->memory;
+    __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); /* the Redis store's: it calls back in any case */
     if (share(f, final, on_shelved, f))
         return WR_FLIGHT_WAIT;
     __atomic_sub_fetch(&f->refs, 1, __ATOMIC_RELAXED);

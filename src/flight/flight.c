@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The driver of flights, and their audience. Only drive() writes the stage. */
+/* The driver of flights, and their waiters. Only drive() writes the stage. */
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -21,13 +21,13 @@ static void (*const leave_of[])(struct wr_flight *) = {
 #undef X
 };
 
-static void end(struct wr_flight *f);
+static void end_flight(struct wr_flight *f);
 
 /* --- birth --- */
 
 void wr_flight_begin_anew(struct wr_flight *f)
 {
-    struct wr_purges *purges = f->tenure->worker->shared->purges;
+    struct wr_purges *purges = f->worker_policy->worker->shared->purges;
     __atomic_store_n(&f->began_us, f->loop->mono.us, __ATOMIC_RELEASE);
     __atomic_store_n(&f->spoiled, false, __ATOMIC_RELEASE);
     __atomic_store_n(&f->began_epoch, wr_purges_epoch(purges), __ATOMIC_RELEASE);
@@ -36,7 +36,7 @@ void wr_flight_begin_anew(struct wr_flight *f)
 
 enum wr_purge_state wr_flight_purge_state(struct wr_flight *f)
 {
-    struct wr_shared *shared = f->tenure->worker->shared;
+    struct wr_shared *shared = f->worker_policy->worker->shared;
     enum wr_purge_state state = f->built ? wr_purges_check(shared->purges, f->built) : WR_PURGE_CURRENT;
     if (wr_purge_ends_fetch(state))
         wr_flights_close(shared->flights, f);
@@ -53,10 +53,10 @@ static struct wr_key kept_key(struct wr_flight *f, struct wr_key k)
     return (struct wr_key){ kept(f, k.text), k.hash, kept(f, k.host) };
 }
 
-/* Does anybody want what is still to come: an audience, or the store? */
+/* Does anybody want what is still to come: a waiter, or the store? */
 static bool wanted(struct wr_flight *f)
 {
-    if (wr_flight_has_audience(f))
+    if (wr_flight_has_waiter(f))
         return true;
     if (wr_flight_is_alone(f) || f->stage == WR_FLIGHT_GATE)
         return false;
@@ -72,7 +72,7 @@ static void on_nudge(struct wr_note *note)
     if (f->stage == WR_FLIGHT_GATE && wr_flight_has_admitted(f))
         wr_flight_wake(f, WR_FLIGHT_GATE, WR_FLIGHT_GATE);
     else if (!wanted(f))
-        end(f);
+        end_flight(f);
 }
 
 static void keep_order(struct wr_flight *f, const struct wr_flight_order *order)
@@ -102,17 +102,17 @@ static struct wr_flight *memory_for(struct wr_worker *w)
 
 static struct wr_flight *flight_new(const struct wr_flight_order *order, enum wr_flight_mode mode)
 {
-    struct wr_flight *f = memory_for(order->tenure->worker);
+    struct wr_flight *f = memory_for(order->worker_policy->worker);
     f->magic = WR_FLIGHT_MAGIC;
     f->refs = 1;
-    f->tenure = wr_tenure_ref(order->tenure);
-    f->loop = &order->tenure->worker->loop;
+    f->worker_policy = wr_worker_policy_ref(order->worker_policy);
+    f->loop = &order->worker_policy->worker->loop;
     f->exchange = &f->first;
     f->mode = mode;
     f->started = f->loop->now;
     f->stage = WR_FLIGHT_WAIT;
     wr_flight_begin_anew(f);
-    TAILQ_INIT(&f->audience);
+    TAILQ_INIT(&f->waiters);
     f->rules = *order->rules;
     f->order = *order;
     f->order.rules = &f->rules;
@@ -127,8 +127,8 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, enum wr
     if (order->body)
         wr_flow_ref(order->body);
     wr_note_init(&f->nudge, f->loop, on_nudge);
-    TAILQ_INSERT_TAIL(&order->tenure->worker->flights, f, worker_entry);
-    order->tenure->worker->flight_count++;
+    TAILQ_INSERT_TAIL(&order->worker_policy->worker->flights, f, worker_entry);
+    order->worker_policy->worker->flight_count++;
     return f;
 }
 
@@ -139,8 +139,8 @@ static bool dropped(struct wr_flight *f)
 {
     if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return false;
-    WR_CHECK(TAILQ_EMPTY(&f->audience) && f->over);
-    wr_news_fini(&f->news);
+    WR_CHECK(TAILQ_EMPTY(&f->waiters) && f->over);
+    wr_flight_result_fini(&f->result);
     f->magic = 0;
     return true;
 }
@@ -178,21 +178,21 @@ void wr_flights_free_spares(struct wr_worker *w)
     }
 }
 
-static void bury(struct wr_corpse *corpse)
+static void free_flight(struct wr_deferred_free *deferred)
 {
-    struct wr_flight *f = WR_CONTAINER(corpse, struct wr_flight, corpse);
+    struct wr_flight *f = WR_CONTAINER(deferred, struct wr_flight, deferred);
     if (dropped(f))
         recycle(f);
 }
 
-/* The end of the run: nothing fires afterwards; the memory waits for the audience's references and the end of the turn. */
+/* The end of the run: nothing fires afterwards; the memory waits for the waiters' references and the end of the turn. */
 static void end_run(struct wr_flight *f)
 {
-    struct wr_worker *worker = f->tenure->worker;
+    struct wr_worker *worker = f->worker_policy->worker;
     wr_flight_unlock(f, WR_OUTCOME_ABANDONED);
     wr_flight_lock_fini(f);
     wr_flights_unlist(worker->shared->flights, f);
-    if (f->news.verdict == WR_VERDICT_NONE)
+    if (f->result.verdict == WR_VERDICT_NONE)
         wr_flight_tell_end(f, WR_VERDICT_FAILED, WR_ERR_CANCELLED);
     wr_flight_guard(f);
     f->over = true;
@@ -207,9 +207,9 @@ static void end_run(struct wr_flight *f)
     f->built = f->new_marker = NULL;
     TAILQ_REMOVE(&worker->flights, f, worker_entry);
     worker->flight_count--;
-    wr_tenure_unref(f->tenure);
-    f->tenure = NULL;
-    wr_loop_bury(f->loop, &f->corpse, bury);
+    wr_worker_policy_unref(f->worker_policy);
+    f->worker_policy = NULL;
+    wr_loop_defer_free(f->loop, &f->deferred, free_flight);
     wr_worker_check_idle(worker);
 }
 
@@ -245,7 +245,7 @@ void wr_flight_wake(struct wr_flight *f, enum wr_flight_stage of, enum wr_flight
         drive(f, next);
 }
 
-static void end(struct wr_flight *f)
+static void end_flight(struct wr_flight *f)
 {
     drive(f, WR_FLIGHT_DONE);
 }
@@ -256,24 +256,24 @@ void wr_flight_unref(struct wr_flight *f)
         free_memory(f);
 }
 
-/* --- news --- */
+/* --- the result --- */
 
-void wr_news_fini(struct wr_news *news)
+void wr_flight_result_fini(struct wr_flight_result *result)
 {
-    wr_object_unref(news->object);
-    wr_object_unref(news->marker);
-    wr_object_unref(news->found);
-    news->object = news->marker = news->found = NULL;
+    wr_object_unref(result->object);
+    wr_object_unref(result->marker);
+    wr_object_unref(result->found);
+    result->object = result->marker = result->found = NULL;
 }
 
 static void note_all(struct wr_flight *f)
 {
-    struct wr_audience *a;
-    TAILQ_FOREACH(a, &f->audience, entry)
+    struct wr_waiter *a;
+    TAILQ_FOREACH(a, &f->waiters, entry)
         wr_note_post(&a->note);
 }
 
-static void let_go(struct wr_audience *a)
+static void let_go(struct wr_waiter *a)
 {
     struct wr_flow *held = a->held;
     a->held = NULL;
@@ -283,9 +283,9 @@ static void let_go(struct wr_audience *a)
     }
 }
 
-void wr_flight_hold_for(struct wr_flight *f, struct wr_audience *a)
+void wr_flight_hold_for(struct wr_flight *f, struct wr_waiter *a)
 {
-    struct wr_object *o = f->news.verdict == WR_VERDICT_OBJECT && a->admitted ? f->news.object : NULL;
+    struct wr_object *o = f->result.verdict == WR_VERDICT_OBJECT && a->admitted ? f->result.object : NULL;
     let_go(a);
     if (wr_flight_is_alone(f) || o == NULL || wr_flow_state(o->flow) != WR_FLOW_ARRIVING)
         return;
@@ -295,39 +295,39 @@ void wr_flight_hold_for(struct wr_flight *f, struct wr_audience *a)
 
 static void hold_for_all(struct wr_flight *f)
 {
-    struct wr_audience *a;
-    TAILQ_FOREACH(a, &f->audience, entry)
+    struct wr_waiter *a;
+    TAILQ_FOREACH(a, &f->waiters, entry)
         wr_flight_hold_for(f, a);
 }
 
-void wr_flight_tell(struct wr_flight *f, struct wr_news news)
+void wr_flight_tell(struct wr_flight *f, struct wr_flight_result result)
 {
-    if (news.verdict != WR_VERDICT_OBJECT)
-        wr_flights_unlist(f->tenure->worker->shared->flights, f);
+    if (result.verdict != WR_VERDICT_OBJECT)
+        wr_flights_unlist(f->worker_policy->worker->shared->flights, f);
     wr_flight_guard(f);
-    struct wr_news old = f->news;
-    f->news = news;
+    struct wr_flight_result old = f->result;
+    f->result = result;
     hold_for_all(f);
     note_all(f);
     wr_flight_release(f);
-    wr_news_fini(&old);
+    wr_flight_result_fini(&old);
 }
 
 void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_err err)
 {
-    wr_flight_tell(f, (struct wr_news){ .verdict = verdict, .err = err });
+    wr_flight_tell(f, (struct wr_flight_result){ .verdict = verdict, .err = err });
 }
 
 void wr_flight_tell_not_shareable(struct wr_flight *f, unsigned apart)
 {
-    wr_flight_tell(f, (struct wr_news){ .verdict = WR_VERDICT_NOT_SHAREABLE, .apart = apart });
+    wr_flight_tell(f, (struct wr_flight_result){ .verdict = WR_VERDICT_NOT_SHAREABLE, .apart = apart });
 }
 
 void wr_flight_tell_looked(struct wr_flight *f)
 {
     wr_flight_guard(f);
-    if (!f->news.looked) {
-        f->news.looked = true;
+    if (!f->result.looked) {
+        f->result.looked = true;
         note_all(f);
     }
     wr_flight_release(f);
@@ -336,8 +336,8 @@ void wr_flight_tell_looked(struct wr_flight *f)
 void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object)
 {
     wr_flight_guard(f);
-    struct wr_object *old = f->news.found;
-    f->news.found = wr_object_ref(object);
+    struct wr_object *old = f->result.found;
+    f->result.found = wr_object_ref(object);
     note_all(f);
     wr_flight_release(f);
     wr_object_unref(old);
@@ -352,20 +352,20 @@ bool wr_flight_has_admitted(struct wr_flight *f)
     return any;
 }
 
-bool wr_flight_has_audience(struct wr_flight *f)
+bool wr_flight_has_waiter(struct wr_flight *f)
 {
     wr_flight_guard(f);
-    bool any = !TAILQ_EMPTY(&f->audience);
+    bool any = !TAILQ_EMPTY(&f->waiters);
     wr_flight_release(f);
     return any;
 }
 
-size_t wr_flight_audience_count(struct wr_flight *f)
+size_t wr_flight_waiter_count(struct wr_flight *f)
 {
-    struct wr_audience *a;
+    struct wr_waiter *a;
     size_t count = 0;
     wr_flight_guard(f);
-    TAILQ_FOREACH(a, &f->audience, entry)
+    TAILQ_FOREACH(a, &f->waiters, entry)
         count++;
     wr_flight_release(f);
     return count;
@@ -379,15 +379,15 @@ bool wr_flight_has_leader(struct wr_flight *f)
     return any;
 }
 
-/* --- audience --- */
+/* --- waiters --- */
 
-static void on_audience_note(struct wr_note *note)
+static void on_waiter_note(struct wr_note *note)
 {
-    struct wr_audience *a = WR_CONTAINER(note, struct wr_audience, note);
-    a->told(a);
+    struct wr_waiter *a = WR_CONTAINER(note, struct wr_waiter, note);
+    a->notify(a);
 }
 
-static void seat_leader(struct wr_flight *f, struct wr_audience *a, bool admitted)
+static void seat_leader(struct wr_flight *f, struct wr_waiter *a, bool admitted)
 {
     __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     a->flight = f;
@@ -395,17 +395,17 @@ static void seat_leader(struct wr_flight *f, struct wr_audience *a, bool admitte
     a->epoch = __atomic_load_n(&f->began_epoch, __ATOMIC_ACQUIRE);
     f->admitted += admitted;
     f->leader = a;
-    TAILQ_INSERT_TAIL(&f->audience, a, entry);
+    TAILQ_INSERT_TAIL(&f->waiters, a, entry);
 }
 
-static void init_audience(struct wr_audience *a, const struct wr_flight_order *order)
+static void init_waiter(struct wr_waiter *a, const struct wr_flight_order *order)
 {
     WR_CHECK(a->flight == NULL);
-    wr_note_init(&a->note, &order->tenure->worker->loop, on_audience_note);
+    wr_note_init(&a->note, &order->worker_policy->worker->loop, on_waiter_note);
 }
 
 /* The first of a flight that has just been listed. */
-static void begin_listed(struct wr_flight *f, struct wr_audience *a, bool admitted)
+static void begin_listed(struct wr_flight *f, struct wr_waiter *a, bool admitted)
 {
     WR_COUNT(flights);
     wr_flight_guard(f);
@@ -414,16 +414,16 @@ static void begin_listed(struct wr_flight *f, struct wr_audience *a, bool admitt
     drive(f, f->order.look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_GATE);
 }
 
-void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order, bool admitted)
+void wr_flight_board(struct wr_waiter *a, const struct wr_flight_order *order, bool admitted)
 {
-    struct wr_flights *table = order->tenure->worker->shared->flights;
+    struct wr_flights *table = order->worker_policy->worker->shared->flights;
     struct wr_flight *f = NULL;
-    init_audience(a, order);
+    init_waiter(a, order);
     for (;;) {
         if (wr_flights_join(table, order, a, admitted)) {
             WR_COUNT(collapsed);
             if (f) /* another worker was faster */
-                end(f);
+                end_flight(f);
             return;
         }
         if (f == NULL)
@@ -434,18 +434,18 @@ void wr_flight_board(struct wr_audience *a, const struct wr_flight_order *order,
     begin_listed(f, a, admitted);
 }
 
-void wr_flight_solo(struct wr_audience *a, const struct wr_flight_order *order, bool admitted)
+void wr_flight_solo(struct wr_waiter *a, const struct wr_flight_order *order, bool admitted)
 {
-    init_audience(a, order);
+    init_waiter(a, order);
     struct wr_flight *f = flight_new(order, WR_MODE_SOLO);
-    WR_CHECK(wr_flights_list(order->tenure->worker->shared->flights, f));
+    WR_CHECK(wr_flights_list(order->worker_policy->worker->shared->flights, f));
     begin_listed(f, a, admitted);
 }
 
-void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order)
+void wr_flight_alone(struct wr_waiter *a, const struct wr_flight_order *order)
 {
     bool of_use = order->stale || order->rules->post_for_get; /* its answer, beyond this one request */
-    init_audience(a, order);
+    init_waiter(a, order);
     struct wr_flight *f = flight_new(order, of_use ? WR_MODE_ALONE : WR_MODE_PASSING);
     seat_leader(f, a, true);
     drive(f, WR_FLIGHT_ASK);
@@ -454,7 +454,7 @@ void wr_flight_alone(struct wr_audience *a, const struct wr_flight_order *order)
 /* Whoever saw the stale one just before a refresh landed, and came here just after, need not fetch it once more. */
 static bool refreshed_already(const struct wr_flight_order *order)
 {
-    struct wr_memory *memory = order->tenure->worker->shared->memory;
+    struct wr_memory *memory = order->worker_policy->worker->shared->memory;
     struct wr_object *held = memory && order->stale ? wr_memory_peek(memory, order->key.hash) : NULL;
     bool newer = held && held->meta.kind == WR_OBJECT_RESPONSE &&
                  wr_time_before(order->stale->meta.request_time, held->meta.request_time);
@@ -464,21 +464,21 @@ static bool refreshed_already(const struct wr_flight_order *order)
 
 void wr_flight_background(const struct wr_flight_order *order)
 {
-    struct wr_flights *table = order->tenure->worker->shared->flights;
+    struct wr_flights *table = order->worker_policy->worker->shared->flights;
     if (wr_flights_join(table, order, NULL, false))
         return;
     struct wr_flight *f = flight_new(order, WR_MODE_BACKGROUND);
-    f->news.found = order->stale ? wr_object_ref(order->stale) : NULL; /* nobody else sees it yet */
+    f->result.found = order->stale ? wr_object_ref(order->stale) : NULL; /* nobody else sees it yet */
     f->admitted = 1; /* whoever was served stale has been admitted */
     if (!wr_flights_list(table, f) || refreshed_already(order)) {
-        end(f);
+        end_flight(f);
         return;
     }
     WR_COUNT(refreshes);
     drive(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_LOCK);
 }
 
-void wr_audience_admit(struct wr_audience *a, bool redis_late)
+void wr_waiter_admit(struct wr_waiter *a, bool redis_late)
 {
     struct wr_flight *f = a->flight;
     if (f == NULL || a->admitted)
@@ -493,11 +493,11 @@ void wr_audience_admit(struct wr_audience *a, bool redis_late)
     wr_flight_release(f);
 }
 
-void wr_audience_news(struct wr_audience *a, struct wr_news *out)
+void wr_waiter_result(struct wr_waiter *a, struct wr_flight_result *out)
 {
     struct wr_flight *f = a->flight;
     wr_flight_guard(f);
-    *out = f->news;
+    *out = f->result;
     out->leader = f->leader == a;
     out->after_purge = a->epoch > __atomic_load_n(&f->began_epoch, __ATOMIC_ACQUIRE);
     if (out->verdict == WR_VERDICT_PRIVATE) {
@@ -514,7 +514,7 @@ void wr_audience_news(struct wr_audience *a, struct wr_news *out)
     wr_flight_release(f);
 }
 
-void wr_audience_begun(struct wr_audience *a)
+void wr_waiter_begun(struct wr_waiter *a)
 {
     struct wr_flight *f = a->flight;
     if (f == NULL)
@@ -524,19 +524,19 @@ void wr_audience_begun(struct wr_audience *a)
     wr_flight_release(f);
 }
 
-void wr_audience_leave(struct wr_audience *a)
+void wr_waiter_leave(struct wr_waiter *a)
 {
     struct wr_flight *f = a->flight;
     if (f == NULL)
         return;
     wr_flight_guard(f);
     let_go(a);
-    TAILQ_REMOVE(&f->audience, a, entry);
+    TAILQ_REMOVE(&f->waiters, a, entry);
     if (a->admitted)
         f->admitted--;
     if (f->leader == a)
         f->leader = NULL;
-    if (!f->over && TAILQ_EMPTY(&f->audience))
+    if (!f->over && TAILQ_EMPTY(&f->waiters))
         wr_note_post(&f->nudge);
     wr_flight_release(f);
     a->flight = NULL;
@@ -548,5 +548,5 @@ void wr_flights_cut(struct wr_worker *worker)
 {
     struct wr_flight *f;
     while ((f = TAILQ_FIRST(&worker->flights)) != NULL)
-        end(f);
+        end_flight(f);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A flight from the inside. What its audience may see is behind `lock`; the rest belongs to the owner's loop. */
+/* A flight from the inside. What its waiters may see is under `lock`; the rest belongs to the owner's loop. */
 #pragma once
 
 #include "flight/flight.h"
@@ -25,35 +25,35 @@ enum wr_outcome {
 };
 
 /* What a flight is to other requests, and they to it. It is set when the flight begins and changes in two places only: SOLO becomes
- * SHARED in wr_flights_open(), behind the shard's lock, and ALONE becomes REPLACING in wr_flight_replace(). */
+ * SHARED in wr_flights_open(), under the shard's lock, and ALONE becomes REPLACING in wr_flight_replace(). */
 enum wr_flight_mode {
     WR_MODE_SHARED,     /* listed: whoever wants the same joins it */
     WR_MODE_BACKGROUND, /* as SHARED, but begun for nobody: a refresh, which only something fresh ends early */
     WR_MODE_SOLO,       /* listed, so that purges reach it; but nobody joins it, and it takes no lock */
-    WR_MODE_ALONE,      /* never listed: one audience, on this loop. HEAD's answer may tell of what is stored, POST's may be stored */
+    WR_MODE_ALONE,      /* never listed: one waiter, on this loop. HEAD's answer may tell of what is stored, POST's may be stored */
     WR_MODE_PASSING,    /* as ALONE, but nothing is stored or learnt: of its request nothing is kept once that has been written */
     WR_MODE_REPLACING,  /* as ALONE, but its answer is being stored: what that replaces has been purged */
 };
 
 struct wr_flight {
     unsigned magic;
-    unsigned refs; /* atomic: the table, the run, each audience */
-    struct wr_tenure *tenure;
+    unsigned refs; /* atomic: the table, the run, each waiter */
+    struct wr_worker_policy *worker_policy;
     struct wr_loop *loop;
     enum wr_flight_mode mode;
 
-    /* behind lock, for the audience on any thread */
-    TAILQ_HEAD(, wr_audience) audience;
+    /* under lock, for the waiters on any thread */
+    TAILQ_HEAD(, wr_waiter) waiters;
     unsigned admitted;      /* how many of them may cause a fetch, or the flight itself may (BACKGROUND) */
     bool limit_late;        /* one of them was admitted without Redis's word, after having waited for it */
-    struct wr_audience *leader; /* NULL once it has left */
-    struct wr_news news;    /* object: a reference of the flight's own */
+    struct wr_waiter *leader; /* NULL once it has left */
+    struct wr_flight_result result;    /* object: a reference of the flight's own */
     bool spoiled;           /* atomic: purged while under way: others needn't wait for it */
     int64_t began_us;       /* atomic, monotonic: it knows nothing newer than this */
     uint64_t began;         /* atomic: the same as the instant that its object carries */
     uint64_t began_epoch;   /* atomic: of the purges then */
 
-    /* the table's, behind its shard's lock */
+    /* the table's, under its shard's lock */
     bool listed;
     bool closed;            /* atomic: nobody joins it any more, but purges reach it */
     TAILQ_ENTRY(wr_flight) table_entry, shard_entry;
@@ -71,15 +71,15 @@ struct wr_flight {
     struct wr_wall started; /* wall clock */
     bool running;           /* the driver is on the stack: no re-entry */
     bool over;
-    struct wr_note nudge;   /* an audience came, was admitted, or left */
+    struct wr_note nudge;   /* a waiter came, was admitted, or left */
 
-    struct wr_shelf_read read;      /* LOOK, and again behind the lock */
+    struct wr_redis_store_read read;      /* LOOK, and again once it has the lock */
     struct wr_mono look_sent;       /* monotonic */
     bool read_marker;               /* it is for the marker, not for the response */
     bool unanswered;                /* by Redis: the last reading failed */
-    bool redis_late;                /* it didn't answer in time: nothing else is asked of it for this flight's audience */
+    bool redis_late;                /* it didn't answer in time: nothing else is asked of it for this flight's waiters */
 
-    struct wr_reader keeper;        /* KEEP */
+    struct wr_flow_reader keeper;        /* KEEP */
 
     struct wr_journal_read catch_up; /* LOOK, LOCK: what has been purged? */
     struct wr_object *verifying;    /* LOOK, LOCK: read, and not known to be good */
@@ -88,7 +88,7 @@ struct wr_flight {
     struct wr_memory *memory;       /* of landed */
 
     struct wr_call lock_call;       /* LOCK */
-    struct wr_ear ear;
+    struct wr_subscription subscription;
     struct wr_timer lock_timer;     /* waiting: look again; holding: renew */
     struct wr_mono lock_deadline;   /* monotonic: the longest wait */
     enum wr_lock_state {
@@ -112,11 +112,11 @@ struct wr_flight {
     bool ask_again;                 /* what came was no answer: once more, without conditions */
     struct wr_object *built;        /* what is being stored, or the private answer */
     struct wr_object *new_marker;   /* to be stored with it */
-    struct wr_shelf_arrival *arrival; /* what others read while it arrives; or NULL */
+    struct wr_redis_store_arrival *arrival; /* what others read while it arrives; or NULL */
     struct wr_object *landed;       /* on its way to Redis */
     enum wr_storing storing;
     bool unconfirmed;               /* REPLACING: by the journal, which has been told of the purge */
-    struct wr_corpse corpse;
+    struct wr_deferred_free deferred;
     struct wr_flight *next_spare;
 
     /* What stands from here on stays between two flights and isn't zeroed. */
@@ -125,7 +125,7 @@ struct wr_flight {
     struct wr_buf head;             /* ASK: the request as it goes out */
 };
 
-/* One audience, which is on the flight's loop: nothing of it is anybody else's, and no lock is needed. */
+/* One waiter, which is on the flight's loop: nothing of it is anybody else's, and no lock is needed. */
 static inline bool wr_flight_is_alone(const struct wr_flight *f)
 {
     return f->mode >= WR_MODE_ALONE;
@@ -141,9 +141,9 @@ static inline void wr_flight_release(struct wr_flight *f)
     if (!wr_flight_is_alone(f))
         pthread_mutex_unlock(&f->lock);
 }
-/* Behind the lock: one that is aboard. What is still arriving keeps its front until it reads; but nobody waits for whoever still waits
+/* Under the lock: one that is aboard. What is still arriving keeps its front until it reads; but nobody waits for whoever still waits
  * for a limit. */
-void wr_flight_hold_for(struct wr_flight *f, struct wr_audience *a);
+void wr_flight_hold_for(struct wr_flight *f, struct wr_waiter *a);
 
 /* --- stages: each names the next, or WAIT --- */
 #define X(id, name, leave) enum wr_flight_stage wr_flight_##name(struct wr_flight *f);
@@ -159,8 +159,8 @@ void wr_flight_keep_leave(struct wr_flight *f);
  * stage is left: what else it has started ends unheard. If the flight has left it before, this is a late answer: it is counted, and
  * nothing happens. Frees nothing before the end of the turn. */
 void wr_flight_wake(struct wr_flight *f, enum wr_flight_stage of, enum wr_flight_stage next);
-/* Publishes news (references in it are taken over). Whoever comes once there is a verdict that can't be shared finds no flight. */
-void wr_flight_tell(struct wr_flight *f, struct wr_news news);
+/* Publishes a result (references in it are taken over). Whoever comes once there is a verdict that can't be shared finds no flight. */
+void wr_flight_tell(struct wr_flight *f, struct wr_flight_result result);
 /* The same for a bare verdict. */
 void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_err err);
 /* NOT_SHAREABLE, as far as it concerns requests that are set apart so (wr_rules_apart()). */
@@ -171,8 +171,8 @@ void wr_flight_tell_looked(struct wr_flight *f);
 void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object);
 /* Owner's loop; learns whether Redis was late with their limits. */
 bool wr_flight_has_admitted(struct wr_flight *f);
-bool wr_flight_has_audience(struct wr_flight *f);
-size_t wr_flight_audience_count(struct wr_flight *f);
+bool wr_flight_has_waiter(struct wr_flight *f);
+size_t wr_flight_waiter_count(struct wr_flight *f);
 bool wr_flight_has_leader(struct wr_flight *f);
 /* From Redis, in the hands of LOOK or LOCK: the stage to go on with, never WAIT. miss: the stage if it is no use. Takes the
  * reference. */
@@ -263,7 +263,7 @@ bool wr_flight_stale_instead(struct wr_flight *f, int fwd_status) WR_MUST_USE;
 void wr_flight_failed(struct wr_flight *f, enum wr_err err);
 
 /* --- passes.c --- */
-/* After f->storing: leaves a pass marker if one is due (cache/passes.h), or renews it. false: none was. */
+/* After f->storing: leaves a pass marker if one is due (store/passes.h), or renews it. false: none was. */
 bool wr_flight_leave_pass_marker(struct wr_flight *f, const struct wr_head *head);
 /* What was to be stored has outgrown the stores. */
 void wr_flight_mark_too_large(struct wr_flight *f);
@@ -287,8 +287,8 @@ enum wr_memory_put wr_flight_put_here(struct wr_flight *f, struct wr_object *o);
 void wr_flight_put(struct wr_flight *f, struct wr_object *o);
 
 /* --- table.c --- */
-/* Finds or lists. The flight found has the audience put aboard already. */
-struct wr_flight *wr_flights_join(struct wr_flights *table, const struct wr_flight_order *order, struct wr_audience *a,
+/* Finds or lists. The flight found has the waiter put aboard already. */
+struct wr_flight *wr_flights_join(struct wr_flights *table, const struct wr_flight_order *order, struct wr_waiter *a,
                                   bool admitted);
 bool wr_flights_list(struct wr_flights *table, struct wr_flight *f);
 /* Its response is a variant: who asks for that finds it under its own key as well. The key is in the flight's arena. */

@@ -23,8 +23,8 @@ static struct wr_object *ended(struct wr_flight *f, const struct wr_object *stor
     struct wr_span age = wr_object_age(stored, f->loop->now);
     like.meta.lifetime.us = age.us > 0 ? age.us : 1; /* it has had one */
     like.checked = wr_flight_began(f);
-    like.own = f->tenure->worker->shelf != NULL;
-    like.shelved = false;
+    like.own = f->worker_policy->worker->redis_store != NULL;
+    like.in_redis = false;
     return wr_object_new(&like, stored->flow);
 }
 

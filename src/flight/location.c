@@ -3,7 +3,7 @@
 
 /* --- is it the origin? --- */
 
-static struct wr_slice behind(struct wr_slice s, size_t octets)
+static struct wr_slice after(struct wr_slice s, size_t octets)
 {
     return wr_slice(s.at + octets, s.len - octets);
 }
@@ -22,7 +22,7 @@ static struct authority authority_of(struct wr_slice text)
     if (end == 0 || text.at[end - 1] != ':')
         return (struct authority){ .name = text, .port = 80 };
     struct authority a = { .name = wr_slice(text.at, end - 1), .port = 80, .has_port = end < text.len };
-    if (a.has_port && !wr_slice_u64(behind(text, end), 65535, &a.port))
+    if (a.has_port && !wr_slice_u64(after(text, end), 65535, &a.port))
         a.port = 0;
     return a;
 }
@@ -77,7 +77,7 @@ static struct site site_of(const struct wr_route *route, const struct wr_head *r
                           .host = shared_by_hosts ? WR_SLICE("") : wr_head_site(request) };
 }
 
-/* rest: what stands behind the authority. */
+/* rest: what stands after the authority. */
 static struct wr_slice reference_to(const struct site *site, struct wr_slice rest, struct wr_arena *arena)
 {
     if (site->host.len)
@@ -96,14 +96,14 @@ static struct wr_slice reference_in_refresh(struct wr_slice value)
     for (size_t i = 0; i + 4 < value.len; i++) {
         if (!wr_slice_eq_nocase(wr_slice(value.at + i, 4), WR_SLICE("url=")))
             continue;
-        struct wr_slice reference = behind(value, i + 4);
+        struct wr_slice reference = after(value, i + 4);
         char quote = reference.at[0];
         if (quote != '"' && quote != '\'')
             return reference;
-        reference = behind(reference, 1);
+        reference = after(reference, 1);
         return wr_slice_cut(&reference, quote);
     }
-    return behind(value, value.len);
+    return after(value, value.len);
 }
 
 static bool put_right(struct wr_field *f, const struct wr_route *route, struct wr_slice asked, const struct site *site,
@@ -115,9 +115,9 @@ static bool put_right(struct wr_field *f, const struct wr_route *route, struct w
     size_t own = own_length(reference, route->origin, asked), before = (size_t) (reference.at - f->value.at);
     if (own == 0)
         return false;
-    struct wr_slice right = reference_to(site, behind(reference, own), arena);
+    struct wr_slice right = reference_to(site, after(reference, own), arena);
     f->value = wr_arena_printf(arena, "%.*s%.*s%.*s", (int) before, f->value.at, WR_SLICE_ARG(right),
-                               WR_SLICE_ARG(behind(f->value, before + reference.len)));
+                               WR_SLICE_ARG(after(f->value, before + reference.len)));
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Fetches that wait for nobody: what they leave behind, and which of them stores. */
-#include "cache/passes.h"
 #include "flight/flight_priv.h"
+#include "store/passes.h"
 
 /* --- the key that a marker stands under --- */
 
@@ -9,7 +9,7 @@
  * own, as it leads to nothing that is stored. One reference, or NULL. */
 static struct wr_object *vary_of(struct wr_flight *f, struct wr_slice names)
 {
-    struct wr_memory *memory = f->tenure->worker->shared->memory;
+    struct wr_memory *memory = f->worker_policy->worker->shared->memory;
     if (memory == NULL)
         return NULL;
     const struct wr_meta meta = { .request_time = f->exchange->sent, .response_time = f->exchange->answered };
@@ -50,13 +50,13 @@ bool wr_flight_leave_pass_marker(struct wr_flight *f, const struct wr_head *head
     if (!wr_pass_is_due(f->storing, head->status, held, f->loop->now))
         return false;
     if (choose_key(f, head, &key))
-        wr_passes_leave(f->tenure->worker->shared->passes, key, &f->rules, held, f->loop->now, f->order.route->cache.pass_ttl);
+        wr_passes_leave(f->worker_policy->worker->shared->passes, key, &f->rules, held, f->loop->now, f->order.route->cache.pass_ttl);
     return true;
 }
 
 void wr_flight_mark_too_large(struct wr_flight *f)
 {
-    wr_passes_leave(f->tenure->worker->shared->passes, f->built->hash, &f->rules, f->order.stale, f->loop->now,
+    wr_passes_leave(f->worker_policy->worker->shared->passes, f->built->hash, &f->rules, f->order.stale, f->loop->now,
                     f->order.route->cache.pass_ttl);
 }
 
@@ -65,7 +65,7 @@ void wr_flight_mark_too_large(struct wr_flight *f)
 /* Another one that asked no earlier has been stored while this one was away. */
 static bool overtaken(const struct wr_flight *f)
 {
-    struct wr_memory *memory = f->tenure->worker->shared->memory;
+    struct wr_memory *memory = f->worker_policy->worker->shared->memory;
     struct wr_object *o = memory ? wr_memory_peek(memory, f->order.key.hash) : NULL;
     bool is = o && o->meta.kind == WR_OBJECT_RESPONSE && !wr_time_before(o->meta.response_time, f->exchange->sent);
     wr_object_unref(o);
@@ -77,7 +77,7 @@ bool wr_flight_claims(struct wr_flight *f, const struct wr_meta *meta)
     struct wr_object judged = { .meta = *meta };
     if (f->mode != WR_MODE_SOLO || !wr_rules_collapses(&judged))
         return true;
-    if (overtaken(f) || !wr_flights_open(f->tenure->worker->shared->flights, f))
+    if (overtaken(f) || !wr_flights_open(f->worker_policy->worker->shared->flights, f))
         return false;
     return !overtaken(f); /* one that is no longer in the table has got there meanwhile */
 }

@@ -2,10 +2,10 @@
 /* What a purge does to fetches under way, and what an unsafe method's answer purges. */
 #include <stdlib.h>
 
-#include "cache/passes.h"
 #include "flight/flight_priv.h"
-#include "purge/journal.h"
+#include "purge/invalidate.h"
 #include "stats/stats.h"
+#include "store/passes.h"
 
 /* Comparing finds what is stored, wherever it is read. What is purged by its URL needn't take up memory until then. */
 void wr_flights_heard(void *ctx, const struct wr_purge *purge)
@@ -20,29 +20,6 @@ void wr_flights_heard(void *ctx, const struct wr_purge *purge)
         return;
     wr_memory_drop(shared->memory, purge->primary);
     wr_memory_drop(shared->memory, purge->other);
-}
-
-/* Says it to the fleet; one call of `said`, or none (0). */
-static unsigned say(struct wr_worker *worker, const struct wr_purge *purge, struct wr_instant at,
-                    void (*said)(void *ctx, enum wr_err err, struct wr_instant at), void *ctx)
-{
-    if (worker->shelf == NULL || wr_purges_say(worker->shared->purges, worker->link, purge, "", at, said, ctx) != WR_OK)
-        return 0;
-    if (purge->scope == WR_SCOPE_URL && !wr_hash_eq(purge->primary, purge->other)) {
-        wr_shelf_drop(worker->shelf, purge->host, purge->primary);
-        wr_shelf_drop(worker->shelf, purge->host, purge->other);
-    }
-    return 1;
-}
-
-unsigned wr_flight_invalidate(struct wr_worker *worker, const struct wr_purge *what,
-                              void (*purged)(void *ctx, enum wr_err err, struct wr_instant at), void *ctx)
-{
-    struct wr_purge purge = *what;
-    purge.implied = true;
-    struct wr_instant at = wr_purges_here(worker->shared->purges, &purge);
-    WR_COUNT(invalidations);
-    return say(worker, &purge, at, purged, ctx);
 }
 
 /* --- its answer takes the place of what it has changed --- */
@@ -72,7 +49,7 @@ static void on_replaced(void *ctx, enum wr_err err, struct wr_instant at)
 
 void wr_flight_replace(struct wr_flight *f)
 {
-    struct wr_worker *worker = f->tenure->worker;
+    struct wr_worker *worker = f->worker_policy->worker;
     const struct wr_key *primary = &f->order.primary;
     const struct wr_purge purge = {
         .scope = WR_SCOPE_URL, .name = primary->text, .host = primary->host, .primary = primary->hash, .other = primary->hash,
@@ -84,7 +61,7 @@ void wr_flight_replace(struct wr_flight *f)
     f->mode = WR_MODE_REPLACING;
     wr_flight_set_instant(f, wr_purges_here(worker->shared->purges, &purge));
     __atomic_store_n(&f->spoiled, false, __ATOMIC_RELEASE);
-    f->unconfirmed = say(worker, &purge, wr_flight_instant(f), on_replaced, r) > 0;
+    f->unconfirmed = wr_purge_tell_fleet(worker->shared->purges, worker->link, worker->redis_store, &purge, wr_flight_instant(f), on_replaced, r) > 0;
     if (f->unconfirmed)
         __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     else

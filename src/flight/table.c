@@ -11,7 +11,7 @@
 TAILQ_HEAD(chain, wr_flight);
 
 struct wr_flights {
-    struct shard {
+    struct flight_shard {
         _Alignas(64) pthread_mutex_t lock;
         struct chain chains[CHAINS];
         struct chain too[CHAINS]; /* by their response's key, through too_entry */
@@ -44,25 +44,25 @@ void wr_flights_free(struct wr_flights *t)
     free(t);
 }
 
-static struct shard *shard_of(struct wr_flights *t, struct wr_hash h)
+static struct flight_shard *flight_shard_of(struct wr_flights *t, struct wr_hash h)
 {
     return &t->shards[h.lo % SHARDS];
 }
 
-static struct chain *chain_of(struct shard *s, struct wr_hash h)
+static struct chain *chain_of(struct flight_shard *s, struct wr_hash h)
 {
     return &s->chains[(h.lo / SHARDS) % CHAINS];
 }
 
 /* The table's reference goes to the caller. */
-static void take_off(struct shard *s, struct wr_flight *f)
+static void take_off(struct flight_shard *s, struct wr_flight *f)
 {
     TAILQ_REMOVE(chain_of(s, f->order.key.hash), f, table_entry);
     TAILQ_REMOVE(&s->all, f, shard_entry);
     __atomic_store_n(&f->listed, false, __ATOMIC_RELEASE);
 }
 
-static struct chain *too_of(struct shard *s, struct wr_hash h)
+static struct chain *too_of(struct flight_shard *s, struct wr_hash h)
 {
     return &s->too[(h.lo / SHARDS) % CHAINS];
 }
@@ -89,7 +89,7 @@ static void set_closed(struct wr_flight *f, bool closed)
     __atomic_store_n(&f->closed, closed, __ATOMIC_RELEASE);
 }
 
-static struct wr_flight *find_own(struct shard *s, const struct wr_key *key)
+static struct wr_flight *find_own(struct flight_shard *s, const struct wr_key *key)
 {
     struct wr_flight *f;
     TAILQ_FOREACH(f, chain_of(s, key->hash), table_entry)
@@ -98,25 +98,25 @@ static struct wr_flight *find_own(struct shard *s, const struct wr_key *key)
     return NULL;
 }
 
-static struct wr_flight *find(struct shard *s, const struct wr_key *key)
+static struct wr_flight *find_flight(struct flight_shard *s, const struct wr_key *key)
 {
     struct wr_flight *f = find_own(s, key);
     if (f)
         return f;
-    TAILQ_FOREACH(f, too_of(s, key->hash), too_entry) /* behind another lock than its own key's */
+    TAILQ_FOREACH(f, too_of(s, key->hash), too_entry) /* under another lock than its own key's */
         if (__atomic_load_n(&f->listed, __ATOMIC_ACQUIRE) && !is_closed(f) && same_key(&f->too, key))
             return f;
     return NULL;
 }
 
-struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_order *order, struct wr_audience *a,
+struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_order *order, struct wr_waiter *a,
                                   bool admitted)
 {
-    struct shard *s = shard_of(t, order->key.hash);
-    uint64_t epoch = wr_purges_epoch(order->tenure->worker->shared->purges);
+    struct flight_shard *s = flight_shard_of(t, order->key.hash);
+    uint64_t epoch = wr_purges_epoch(order->worker_policy->worker->shared->purges);
     pthread_mutex_lock(&s->lock);
-    struct wr_flight *f = find(s, &order->key), *old = NULL;
-    if (f && !joinable(f, order->tenure->worker)) {
+    struct wr_flight *f = find_flight(s, &order->key), *old = NULL;
+    if (f && !joinable(f, order->worker_policy->worker)) {
         bool here = same_key(&f->order.key, &order->key);
         old = here ? f : NULL;
         f = NULL;
@@ -130,9 +130,9 @@ struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_o
         a->admitted = admitted;
         a->epoch = epoch;
         f->admitted += admitted;
-        TAILQ_INSERT_TAIL(&f->audience, a, entry);
+        TAILQ_INSERT_TAIL(&f->waiters, a, entry);
         wr_flight_hold_for(f, a);
-        if (f->news.verdict != WR_VERDICT_NONE || f->news.looked || f->news.found)
+        if (f->result.verdict != WR_VERDICT_NONE || f->result.looked || f->result.found)
             wr_note_post(&a->note);
         if (admitted && !f->over)
             wr_note_post(&f->nudge);
@@ -146,7 +146,7 @@ struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_o
 
 bool wr_flights_list(struct wr_flights *t, struct wr_flight *f)
 {
-    struct shard *s = shard_of(t, f->order.key.hash);
+    struct flight_shard *s = flight_shard_of(t, f->order.key.hash);
     pthread_mutex_lock(&s->lock);
     bool first = f->mode == WR_MODE_SOLO || find_own(s, &f->order.key) == NULL;
     if (first) {
@@ -159,22 +159,22 @@ bool wr_flights_list(struct wr_flights *t, struct wr_flight *f)
     return first;
 }
 
-/* Behind the shard's lock. */
+/* Under the shard's lock. */
 static bool is_storing(struct wr_flight *f)
 {
     if (f->opened)
         return true; /* which it may not have said yet */
     pthread_mutex_lock(&f->lock);
-    bool is = f->news.verdict == WR_VERDICT_OBJECT && f->news.stored;
+    bool is = f->result.verdict == WR_VERDICT_OBJECT && f->result.stored;
     pthread_mutex_unlock(&f->lock);
     return is;
 }
 
 bool wr_flights_open(struct wr_flights *t, struct wr_flight *f)
 {
-    struct shard *s = shard_of(t, f->order.key.hash);
+    struct flight_shard *s = flight_shard_of(t, f->order.key.hash);
     pthread_mutex_lock(&s->lock);
-    struct wr_flight *other = find(s, &f->order.key);
+    struct wr_flight *other = find_flight(s, &f->order.key);
     bool first = other == NULL || !is_storing(other);
     if (first) {
         f->mode = WR_MODE_SHARED;
@@ -186,7 +186,7 @@ bool wr_flights_open(struct wr_flights *t, struct wr_flight *f)
 
 void wr_flights_close(struct wr_flights *t, struct wr_flight *f)
 {
-    struct shard *s = shard_of(t, f->order.key.hash);
+    struct flight_shard *s = flight_shard_of(t, f->order.key.hash);
     pthread_mutex_lock(&s->lock);
     set_closed(f, true);
     pthread_mutex_unlock(&s->lock);
@@ -194,11 +194,11 @@ void wr_flights_close(struct wr_flights *t, struct wr_flight *f)
 
 void wr_flights_list_too(struct wr_flights *t, struct wr_flight *f, const struct wr_key *key)
 {
-    struct shard *s = shard_of(t, key->hash);
+    struct flight_shard *s = flight_shard_of(t, key->hash);
     if (wr_flight_is_alone(f) || f->mode == WR_MODE_SOLO || f->listed_too || same_key(key, &f->order.key))
         return;
     pthread_mutex_lock(&s->lock);
-    if (find(s, key) == NULL) {
+    if (find_flight(s, key) == NULL) {
         f->too = *key;
         f->listed_too = true;
         TAILQ_INSERT_TAIL(too_of(s, key->hash), f, too_entry);
@@ -211,7 +211,7 @@ static void unlist_too(struct wr_flights *t, struct wr_flight *f)
 {
     if (!f->listed_too) /* which only its own loop writes */
         return;
-    struct shard *s = shard_of(t, f->too.hash);
+    struct flight_shard *s = flight_shard_of(t, f->too.hash);
     pthread_mutex_lock(&s->lock);
     TAILQ_REMOVE(too_of(s, f->too.hash), f, too_entry);
     f->listed_too = false;
@@ -223,7 +223,7 @@ void wr_flights_reopen(struct wr_flights *t, struct wr_flight *f)
 {
     if (wr_flight_is_alone(f))
         return;
-    struct shard *s = shard_of(t, f->order.key.hash);
+    struct flight_shard *s = flight_shard_of(t, f->order.key.hash);
     pthread_mutex_lock(&s->lock);
     if (is_closed(f) && f->listed && find_own(s, &f->order.key) == NULL)
         set_closed(f, false);
@@ -235,7 +235,7 @@ void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
     if (wr_flight_is_alone(f)) /* never was */
         return;
     unlist_too(t, f);
-    struct shard *s = shard_of(t, f->order.key.hash);
+    struct flight_shard *s = flight_shard_of(t, f->order.key.hash);
     pthread_mutex_lock(&s->lock);
     bool was = f->listed;
     if (was) {
@@ -248,49 +248,15 @@ void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
 
 /* --- purges --- */
 
-static bool has_tag(const struct wr_object *o, bool group, struct wr_slice tag)
-{
-    struct wr_slice rest = o->tags, line;
-    while ((line = wr_slice_cut(&rest, '\n')).len > 0) {
-        bool is_group = line.at[0] == '\t';
-        if (is_group == group && wr_slice_eq(wr_slice(line.at + is_group, line.len - is_group), tag))
-            return true;
-    }
-    return false;
-}
-
 /* Of a response whose head hasn't come nobody knows the tags: it is compared when it comes, and whoever joins meanwhile compares
  * then, too. */
-static bool is_tagged(struct wr_flight *f, const struct wr_purge *purge)
-{
-    struct wr_slice tag = purge->name;
-    bool group = purge->scope == WR_SCOPE_GROUP;
-    if (group && !wr_slice_eq(wr_slice_cut(&tag, ' '), f->order.key.host))
-        return false;
-    pthread_mutex_lock(&f->lock);
-    const struct wr_object *o = f->news.object;
-    bool tagged = o && has_tag(o, group, tag);
-    pthread_mutex_unlock(&f->lock);
-    return tagged;
-}
-
 static bool is_meant(struct wr_flight *f, const struct wr_purge *purge)
 {
-    switch (purge->scope) {
-    case WR_SCOPE_TAG:
-    case WR_SCOPE_GROUP:
-        return is_tagged(f, purge);
-    case WR_SCOPE_URL:
-        return wr_hash_eq(f->order.primary.hash, purge->primary) || wr_hash_eq(f->order.primary.hash, purge->other);
-    case WR_SCOPE_HOST:
-        return wr_slice_eq(f->order.key.host, purge->name);
-    case WR_SCOPE_PREFIX:
-        return wr_prefix_covers(purge->name, f->order.primary.text, f->order.key.host.len == 0);
-    case WR_SCOPE_ALL:
-    case WR_SCOPE_COUNT:
-        break;
-    }
-    return true;
+    pthread_mutex_lock(&f->lock);
+    const struct wr_object *o = f->result.object;
+    bool meant = wr_purge_means(purge, &f->order.primary, f->order.key.host, o ? o->tags : wr_slice(NULL, 0));
+    pthread_mutex_unlock(&f->lock);
+    return meant;
 }
 
 /* It stays in the table: who looks for it finds that it is closed. */

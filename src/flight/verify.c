@@ -2,7 +2,7 @@
 /* Has what Redis holds been purged? Mostly that is known here; else the journal is read to its end first. */
 #include "flight/flight_priv.h"
 
-static void finish(struct wr_flight *f, struct wr_object *object)
+static void end_verifying(struct wr_flight *f, struct wr_object *object)
 {
     void (*known)(struct wr_flight *, struct wr_object *) = f->verified;
     f->verifying = NULL;
@@ -13,9 +13,9 @@ static void finish(struct wr_flight *f, struct wr_object *object)
 static void compare(struct wr_flight *f, struct wr_object *object, struct wr_mono as_of)
 {
     object->checked = wr_time_before(as_of, f->look_sent) ? as_of : f->look_sent;
-    enum wr_purge_state state = wr_purges_check(f->tenure->worker->shared->purges, object);
+    enum wr_purge_state state = wr_purges_check(f->worker_policy->worker->shared->purges, object);
     if (state <= WR_PURGE_SOFT) {
-        finish(f, object);
+        end_verifying(f, object);
         return;
     }
     if (state == WR_PURGE_UNPROVEN && object->meta.kind == WR_OBJECT_RESPONSE && !f->read.arriving) {
@@ -24,7 +24,7 @@ static void compare(struct wr_flight *f, struct wr_object *object, struct wr_mon
     } else {
         wr_object_unref(object);
     }
-    finish(f, NULL);
+    end_verifying(f, NULL);
 }
 
 static void on_caught_up(struct wr_journal_read *read, enum wr_journal_answer answer)
@@ -34,18 +34,18 @@ static void on_caught_up(struct wr_journal_read *read, enum wr_journal_answer an
     struct wr_mono as_of;
     f->redis_late |= read->late;
     f->unanswered = answer == WR_JOURNAL_FAILED;
-    if (answer == WR_JOURNAL_READ && wr_purges_known(f->tenure->worker->shared->purges, f->loop->mono, &as_of)) {
+    if (answer == WR_JOURNAL_READ && wr_purges_known(f->worker_policy->worker->shared->purges, f->loop->mono, &as_of)) {
         compare(f, object, as_of);
         return;
     }
     wr_object_unref(object);
-    finish(f, NULL);
+    end_verifying(f, NULL);
 }
 
 void wr_flight_verify(struct wr_flight *f, struct wr_object *object,
                       void (*known)(struct wr_flight *f, struct wr_object *object))
 {
-    struct wr_worker *worker = f->tenure->worker;
+    struct wr_worker *worker = f->worker_policy->worker;
     struct wr_mono as_of;
     f->verified = known;
     if (object == NULL) {
@@ -58,10 +58,10 @@ void wr_flight_verify(struct wr_flight *f, struct wr_object *object,
     }
     f->verifying = object;
     f->catch_up.done = on_caught_up;
-    if (wr_journal_read(&f->catch_up, worker->shared->purges, worker->link, f->tenure->policy->redis.timeout) == WR_OK)
+    if (wr_journal_read(&f->catch_up, worker->shared->purges, worker->link, f->worker_policy->policy->redis.timeout) == WR_OK)
         return;
     wr_object_unref(object);
-    finish(f, NULL);
+    end_verifying(f, NULL);
 }
 
 void wr_flight_verify_cancel(struct wr_flight *f)

@@ -3,7 +3,7 @@
 
 #include "http/octets.h"
 
-/* qvalue (12.4.2): 0 or 1 with up to three digits behind the point, as thousandths; malformed: -1. */
+/* qvalue (12.4.2): 0 or 1 with up to three digits after the point, as thousandths; malformed: -1. */
 static int read_quality(struct wr_slice s)
 {
     if (s.len == 0 || s.len > 5 || s.at[0] < '0' || s.at[0] > '1' || (s.len > 1 && s.at[1] != '.'))

@@ -11,10 +11,10 @@
 /* CHUNKED: what the next octet belongs to. */
 enum chunk_state {
     SIZE,
-    SIZE_BLANK, /* white space behind the size: only an extension may follow (RFC 9112 7.1.1) */
+    SIZE_BLANK, /* white space after the size: only an extension may follow (RFC 9112 7.1.1) */
     EXTENSION,
     EXTENSION_QUOTED,  /* in a quoted string, ... */
-    EXTENSION_ESCAPED, /* ... behind its backslash */
+    EXTENSION_ESCAPED, /* ... after its backslash */
     SIZE_LF,
     DATA,
     DATA_CR,
@@ -129,7 +129,7 @@ static int in_trailer_value(struct wr_body_reader *r, char c)
 }
 
 /* One octet of the coding itself (never of content) gives the next state. RFC 9112 7.1. */
-static int step(struct wr_body_reader *r, char c)
+static int next_state(struct wr_body_reader *r, char c)
 {
     switch ((enum chunk_state) r->state) {
     case SIZE: return in_size(r, c);
@@ -170,7 +170,7 @@ static void eat_coding(struct wr_body_reader *r, struct wr_slice *in)
         in->len--;
         int before = r->state;
         r->line++;
-        r->state = step(r, c);
+        r->state = next_state(r, c);
         bool trailer = is_trailer(r->state) || is_trailer(before);
         if (trailer || is_extension(r->state))
             r->overhead++;
@@ -184,7 +184,7 @@ static void eat_coding(struct wr_body_reader *r, struct wr_slice *in)
     }
 }
 
-static struct wr_slice take(struct wr_body_reader *r, struct wr_slice *in, uint64_t most)
+static struct wr_slice take_content(struct wr_body_reader *r, struct wr_slice *in, uint64_t most)
 {
     size_t len = in->len < most ? in->len : (size_t) most;
     struct wr_slice out = wr_slice(in->at, len);
@@ -199,7 +199,7 @@ static enum wr_body_status eat_counted(struct wr_body_reader *r, struct wr_slice
         return WR_BODY_END;
     if (in->len == 0)
         return WR_BODY_MORE;
-    *out = take(r, in, r->left);
+    *out = take_content(r, in, r->left);
     r->left -= out->len;
     return WR_BODY_DATA;
 }
@@ -213,7 +213,7 @@ static enum wr_body_status eat_chunked(struct wr_body_reader *r, struct wr_slice
         return WR_BODY_ERROR;
     if (in->len == 0)
         return WR_BODY_MORE;
-    *out = take(r, in, r->left);
+    *out = take_content(r, in, r->left);
     r->left -= out->len;
     if (r->left == 0)
         r->state = DATA_CR;
@@ -231,7 +231,7 @@ enum wr_body_status wr_body_reader_eat(struct wr_body_reader *r, struct wr_slice
     }
     if (in->len == 0)
         return WR_BODY_MORE;
-    *out = take(r, in, UINT64_MAX);
+    *out = take_content(r, in, UINT64_MAX);
     return WR_BODY_DATA;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Takes the framing off a body as it arrives: Content-Length, chunked (strict) or until close.
  *
- * The chunked coding is decoded here and not by http-parser, which takes sizes with rubbish behind them, any
- * two octets for the end of a chunk, a CR with any octet behind it for the end of a line, and extensions
+ * The chunked coding is decoded here and not by http-parser, which takes sizes with rubbish after them, any
+ * two octets for the end of a chunk, a CR with any octet after it for the end of a line, and extensions
  * without a total: each of them lets a message end at different places for different readers. Here a line
  * ends in CR LF and in nothing else, extensions are read over (a quoted string in them must end), and what isn't
  * content is bounded by a fixed amount and a share of the content. Of an origin two things more are taken, which no
- * reader mistakes: white space behind a chunk size, and LF alone behind a trailer. No I/O, no memory of its own but for trailers. Thread: the owner's. */
+ * reader mistakes: white space after a chunk size, and LF alone after a trailer. No I/O, no memory of its own but for trailers. Thread: the owner's. */
 #pragma once
 
 #include "http/head.h"
@@ -14,7 +14,7 @@
 enum wr_body_status {
     WR_BODY_MORE,  /* all octets eaten, the body goes on */
     WR_BODY_DATA,  /* *out holds a piece of content, inside the octets given */
-    WR_BODY_END,   /* the body is whole; octets behind it belong to the next message */
+    WR_BODY_END,   /* the body is whole; octets after it belong to the next message */
     WR_BODY_ERROR, /* why */
 };
 

@@ -79,7 +79,7 @@ struct directive {
     bool malformed;        /* white space around '=', a quote that doesn't end */
 };
 
-static struct directive split(struct wr_slice item)
+static struct directive split_directive(struct wr_slice item)
 {
     struct directive d = { .value = item };
     struct wr_slice name = wr_slice_cut(&d.value, '=');
@@ -155,7 +155,7 @@ static void read_cache_control(const struct wr_head *h, const struct rule *rules
     while ((f = wr_head_next(h, WR_F_CACHE_CONTROL, f))) {
         struct wr_slice rest = f->value, item;
         while (wr_list_next(&rest, &item)) {
-            struct directive d = split(item);
+            struct directive d = split_directive(item);
             const struct rule *rule = find_rule(rules, count, d.name);
             if (rule)
                 apply(rule, to, &d);

@@ -24,7 +24,7 @@ static struct known_name names[WR_F_COUNT] = {
 static uint8_t slots[SLOTS];
 _Static_assert(WR_F_COUNT < 256, "an id fits a slot");
 
-static unsigned slot_of(const char *at, size_t len)
+static unsigned name_slot_of(const char *at, size_t len)
 {
     unsigned first = (unsigned char) at[0] | 0x20u, last = (unsigned char) at[len - 1] | 0x20u;
     unsigned middle = (unsigned char) at[len / 2] | 0x20u;
@@ -40,7 +40,7 @@ __attribute__((constructor)) static void build_slots(void)
             n->lower[i] = wr_lower(n->usual.at[i]);
             n->fold[i] = n->lower[i] >= 'a' && n->lower[i] <= 'z' ? 0x20 : 0;
         }
-        unsigned slot = slot_of(n->lower, n->usual.len);
+        unsigned slot = name_slot_of(n->lower, n->usual.len);
         while (slots[slot])
             slot = (slot + 1) % SLOTS;
         slots[slot] = (uint8_t) id;
@@ -76,7 +76,7 @@ enum wr_field_id wr_field_id_of(struct wr_slice name)
 {
     if (name.len == 0 || name.len >= NAME_ROOM)
         return WR_F_OTHER;
-    for (unsigned slot = slot_of(name.at, name.len); slots[slot]; slot = (slot + 1) % SLOTS)
+    for (unsigned slot = name_slot_of(name.at, name.len); slots[slot]; slot = (slot + 1) % SLOTS)
         if (is_name(&names[slots[slot]], name.at, name.len))
             return slots[slot];
     return WR_F_OTHER;

@@ -68,7 +68,7 @@ struct wr_head {
     struct wr_slice target; /* as sent */
     struct wr_slice host;   /* authority without userinfo: from an absolute-form target, else Host; as sent */
     struct wr_slice path;   /* starts with '/', or "*" for OPTIONS * ; without query */
-    struct wr_slice query;  /* behind '?', without it; at == NULL: there was no '?' */
+    struct wr_slice query;  /* after '?', without it; at == NULL: there was no '?' */
     /* These four for whoever knows which peer is believed: false and NULL for one who isn't. */
     bool trusted;           /* what it says of the way here goes on to the origin */
     bool odd_kept;          /* so do fields with odd names */
@@ -87,7 +87,7 @@ static inline struct wr_slice wr_head_site(const struct wr_head *h)
 {
     return h->site.at ? h->site : h->host;
 }
-/* The next field with this id behind `after` (NULL: the first), or NULL. For fields that may repeat. */
+/* The next field with this id after `after` (NULL: the first), or NULL. For fields that may repeat. */
 const struct wr_field *wr_head_next(const struct wr_head *h, enum wr_field_id id,
                                     const struct wr_field *after);
 /* The first one, or NULL. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/onward.h"
 
-/* X-Forwarded-Port, -Prefix and whatever else begins so; at least one octet behind it. */
+/* X-Forwarded-Port, -Prefix and whatever else begins so; at least one octet after it. */
 static bool is_forwarded(struct wr_slice name)
 {
     static const struct wr_slice prefix = WR_SLICE_INIT("X-Forwarded-");

@@ -17,14 +17,14 @@ enum wr_onward {
 /* What becomes of this field of the request. whole: in a request whose response may be shared, which asks for the whole of it: the
  * cache answers conditions and ranges itself and puts its own in their place. */
 enum wr_onward wr_onward(const struct wr_head *request, const struct wr_field *f, bool whole);
-/* The next field behind `after` (NULL: the first) that goes on as it came and that an origin takes for one of this name, or
+/* The next field after `after` (NULL: the first) that goes on as it came and that an origin takes for one of this name, or
  * NULL. id: of the name. */
 const struct wr_field *wr_onward_next(const struct wr_head *request, enum wr_field_id id, struct wr_slice name, bool whole,
                                       const struct wr_field *after);
 /* Is this one of those in weir's own words that follow from the request's host and scheme? Then *value is what is sent (len 0: no
  * such field is sent). */
 bool wr_onward_ours(const struct wr_head *request, enum wr_field_id id, struct wr_slice *value);
-/* The next field behind `after` (NULL: the first) that goes on as it came and whose name the pattern matches (a '*' stands for any
+/* The next field after `after` (NULL: the first) that goes on as it came and whose name the pattern matches (a '*' stands for any
  * octets, in any case of letters, '_' as '-'), or NULL. */
 const struct wr_field *wr_onward_matching(const struct wr_head *request, struct wr_slice pattern, bool whole,
                                           const struct wr_field *after);

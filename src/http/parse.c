@@ -24,7 +24,7 @@ struct reading {
     const char *why;
 };
 
-static int stop(struct reading *r, const char *why)
+static int refuse_parse(struct reading *r, const char *why)
 {
     r->why = why;
     return -1;
@@ -43,16 +43,16 @@ static int on_name(http_parser *hp, const char *at, size_t len)
     struct reading *r = hp->data;
     struct wr_head *h = r->head;
     if (r->named)
-        return stop(r, "a field without a value");
+        return refuse_parse(r, "a field without a value");
     if (h->field_count == WR_MAX_FIELDS)
-        return stop(r, "too many fields");
+        return refuse_parse(r, "too many fields");
     struct wr_field *f = &h->fields[h->field_count];
     f->name = wr_slice(at + r->moved, len);
     f->id = (uint16_t) wr_field_id_of(f->name);
     f->hidden = (wr_field_flags(f->id) & WR_FF_HOP) != 0;
     f->odd = false;
     if (f->id == WR_F_OTHER && !wr_field_name_plain(f->name) && !take_odd_name(r, f))
-        return stop(r, "a space in a field name or before its colon");
+        return refuse_parse(r, "a space in a field name or before its colon");
     h->known |= UINT64_C(1) << (f->id % 64);
     r->named = true;
     return 0;
@@ -62,7 +62,7 @@ static int on_value(http_parser *hp, const char *at, size_t len)
 {
     struct reading *r = hp->data;
     if (!r->named)
-        return stop(r, "a value without a field");
+        return refuse_parse(r, "a value without a field");
     r->head->fields[r->head->field_count++].value = wr_slice_trim(wr_slice(at + r->moved, len));
     r->named = false;
     return 0;
@@ -108,7 +108,7 @@ static const char *read_from(struct reading *r, const char *at, size_t len)
     return r->complete && !r->named && eaten == len ? NULL : "the end of the head can be read in two ways";
 }
 
-/* http-parser takes spaces for white space behind a Content-Length or a Transfer-Encoding, but not HTAB, which is the same
+/* http-parser takes spaces for white space after a Content-Length or a Transfer-Encoding, but not HTAB, which is the same
  * (RFC 9110 5.6.3). */
 static bool untab(char *at, size_t len)
 {
@@ -123,7 +123,7 @@ static bool untab(char *at, size_t len)
     return any;
 }
 
-/* Reads the fields of a scanned head: at[0..len) is what stands behind its first line. NULL, or what is
+/* Reads the fields of a scanned head: at[0..len) is what stands after its first line. NULL, or what is
  * wrong. */
 static const char *read_fields(struct wr_head *h, const char *at, size_t len)
 {
@@ -142,7 +142,7 @@ static const char *read_fields(struct wr_head *h, const char *at, size_t len)
     return why;
 }
 
-/* The first line of a scanned head, without its end; *fields is what stands behind it. */
+/* The first line of a scanned head, without its end; *fields is what stands after it. */
 static struct wr_slice first_line(const char *at, size_t len, struct wr_slice *fields)
 {
     size_t line = (size_t) ((const char *) memchr(at, '\n', len) - at);

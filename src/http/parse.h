@@ -3,10 +3,10 @@
  *
  * The first line is read here, octet for octet as RFC 9112 has it: http-parser knows a fixed list of methods
  * and refuses every other (RFC 9110 16.1.1 wants them forwarded), takes any version and target, and would
- * only cost time. It stands behind a first line of our own making and reads the fields. What it lets through
+ * only cost time. It stands after a first line of our own making and reads the fields. What it lets through
  * there although RFC 9112 forbids it is refused before it runs (scan.h) and after, so that no other parser
  * behind us can understand the same octets differently (request smuggling). One thing that is valid stays
- * refused, by http-parser: HTAB behind the value of Content-Length or Transfer-Encoding. No I/O, no clock.
+ * refused, by http-parser: HTAB after the value of Content-Length or Transfer-Encoding. No I/O, no clock.
  * Thread: any. */
 #pragma once
 
@@ -18,7 +18,7 @@ struct wr_parse_limits {
 };
 
 enum wr_parse_status {
-    WR_PARSE_MORE, /* the head is not complete: call again with more octets behind the same ones */
+    WR_PARSE_MORE, /* the head is not complete: call again with more octets after the same ones */
     WR_PARSE_DONE,
     WR_PARSE_ERROR, /* err and why say what is wrong; the connection must be closed */
 };

@@ -6,7 +6,7 @@
 
 #include "http/octets.h"
 
-enum part { PART_OK, PART_BEYOND, PART_MALFORMED };
+enum range_part { PART_OK, PART_BEYOND, PART_MALFORMED };
 
 /* Digits; a number too large to hold means "very far": UINT64_MAX. */
 static bool read_position(struct wr_slice s, uint64_t *out)
@@ -19,7 +19,7 @@ static bool read_position(struct wr_slice s, uint64_t *out)
 }
 
 /* One of first-last, first-, -suffix (14.1.1, 14.1.2). */
-static enum part read_part(struct wr_slice item, uint64_t length, struct wr_range *out)
+static enum range_part read_part(struct wr_slice item, uint64_t length, struct wr_range *out)
 {
     struct wr_slice last = item, first = wr_slice_cut(&last, '-');
     if (last.at == NULL)
@@ -87,7 +87,7 @@ enum wr_range_result wr_range_parse(struct wr_slice value, uint64_t length,
         return WR_RANGE_IGNORE;
     while (wr_list_next(&rest, &item)) {
         struct wr_range r;
-        enum part part = read_part(item, length, &r);
+        enum range_part part = read_part(item, length, &r);
         if (part == PART_MALFORMED || ++parts > WR_MAX_RANGES)
             return WR_RANGE_IGNORE;
         if (part == PART_OK)

@@ -3,7 +3,7 @@
 
 #include "http/parse.h"
 
-static char *put(char *to, struct wr_slice s)
+static char *put_text(char *to, struct wr_slice s)
 {
     if (s.len)
         memcpy(to, s.at, s.len);
@@ -12,8 +12,8 @@ static char *put(char *to, struct wr_slice s)
 
 static char *put_field(char *to, struct wr_slice name, struct wr_slice value)
 {
-    to = put(put(put(to, name), WR_SLICE(": ")), value);
-    return put(to, WR_SLICE("\r\n"));
+    to = put_text(put_text(put_text(to, name), WR_SLICE(": ")), value);
+    return put_text(to, WR_SLICE("\r\n"));
 }
 
 void wr_head_write_request_line(struct wr_buf *b, const struct wr_head *h)
@@ -50,7 +50,7 @@ void wr_head_write_field(struct wr_buf *b, struct wr_slice name, struct wr_slice
 void wr_head_write_number(struct wr_buf *b, struct wr_slice name, int64_t value)
 {
     char *to = wr_buf_reserve(b, name.len + 24); /* colon, space, 20 characters, CR LF */
-    b->len += (size_t) (put(put(to, name), WR_SLICE(": ")) - to);
+    b->len += (size_t) (put_text(put_text(to, name), WR_SLICE(": ")) - to);
     wr_buf_add_number(b, value);
     wr_buf_add(b, "\r\n", 2);
 }

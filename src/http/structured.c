@@ -11,7 +11,7 @@ static bool eat(struct wr_slice *s, char c)
     return true;
 }
 
-static struct wr_slice take(struct wr_slice *s, size_t len)
+static struct wr_slice take_front(struct wr_slice *s, size_t len)
 {
     struct wr_slice taken = wr_slice(s->at, len);
     *s = wr_slice(s->at + len, s->len - len);
@@ -28,7 +28,7 @@ static void skip_spaces(struct wr_slice *s)
 static bool read_number(struct wr_slice *s, struct wr_sf_member *m)
 {
     bool negative = eat(s, '-');
-    struct wr_slice digits = take(s, wr_octet_span(*s, WR_OC_DIGIT));
+    struct wr_slice digits = take_front(s, wr_octet_span(*s, WR_OC_DIGIT));
     uint64_t n;
     m->type = WR_SF_INTEGER;
     if (digits.len > 15 || !wr_slice_u64(digits, INT64_MAX, &n))
@@ -37,7 +37,7 @@ static bool read_number(struct wr_slice *s, struct wr_sf_member *m)
     if (!eat(s, '.'))
         return true;
     m->type = WR_SF_DECIMAL;
-    struct wr_slice fraction = take(s, wr_octet_span(*s, WR_OC_DIGIT));
+    struct wr_slice fraction = take_front(s, wr_octet_span(*s, WR_OC_DIGIT));
     return digits.len <= 12 && fraction.len >= 1 && fraction.len <= 3;
 }
 
@@ -49,7 +49,7 @@ static bool read_string(struct wr_slice *s, struct wr_sf_member *m)
         return false;
     m->type = WR_SF_STRING;
     m->text = wr_slice(s->at + 1, len - 2);
-    take(s, len);
+    take_front(s, len);
     for (size_t i = 0; i < m->text.len; i++) {
         unsigned char c = (unsigned char) m->text.at[i];
         if (c < 0x20 || c > 0x7e)
@@ -70,7 +70,7 @@ static bool read_token(struct wr_slice *s, struct wr_sf_member *m)
     while (len < s->len && (wr_octet_is(s->at[len], WR_OC_TOKEN) || s->at[len] == ':' || s->at[len] == '/'))
         len++;
     m->type = WR_SF_TOKEN;
-    m->text = take(s, len);
+    m->text = take_front(s, len);
     return true;
 }
 
@@ -85,7 +85,7 @@ static bool read_bytes(struct wr_slice *s, struct wr_sf_member *m)
             s->at[len] == '='))
         len++;
     m->type = WR_SF_BYTES;
-    m->text = take(s, len);
+    m->text = take_front(s, len);
     return eat(s, ':');
 }
 
@@ -116,7 +116,7 @@ static bool read_display(struct wr_slice *s, struct wr_sf_member *m)
                 return false;
     }
     m->type = WR_SF_DISPLAY;
-    m->text = take(s, len);
+    m->text = take_front(s, len);
     return eat(s, '"');
 }
 
@@ -147,7 +147,7 @@ static bool read_key(struct wr_slice *s, struct wr_slice *key)
 {
     if (s->len == 0 || !(s->at[0] == '*' || (s->at[0] >= 'a' && s->at[0] <= 'z')))
         return false;
-    *key = take(s, wr_octet_span(*s, WR_OC_KEY));
+    *key = take_front(s, wr_octet_span(*s, WR_OC_KEY));
     return true;
 }
 

@@ -7,7 +7,7 @@
 #define ROOM 32 /* at first */
 
 /* The slot of this tag: one that holds it, or the free one where it belongs. */
-static uint32_t *slot_of(const struct wr_tags *tags, struct wr_slice tag)
+static uint32_t *find_slot(const struct wr_tags *tags, struct wr_slice tag)
 {
     size_t count = 2 * tags->room, at = wr_hash_of(tag).lo % count;
     while (tags->slots[at] && !wr_slice_eq(tags->of[tags->slots[at] - 1], tag))
@@ -23,17 +23,17 @@ static void grow(struct wr_tags *tags)
     tags->slots = wr_arena_zalloc(tags->arena, 2 * tags->room * sizeof *tags->slots);
     for (size_t i = 0; i < tags->count; i++) {
         tags->of[i] = old[i];
-        *slot_of(tags, old[i]) = (uint32_t) i + 1;
+        *find_slot(tags, old[i]) = (uint32_t) i + 1;
     }
 }
 
-static void add(struct wr_tags *tags, struct wr_slice tag)
+static void add_tag(struct wr_tags *tags, struct wr_slice tag)
 {
     if (tag.len == 0)
         return;
     if (tags->count == tags->room)
         grow(tags);
-    uint32_t *slot = slot_of(tags, tag);
+    uint32_t *slot = find_slot(tags, tag);
     if (*slot)
         return;
     tags->of[tags->count++] = tag;
@@ -66,14 +66,14 @@ static void add_strings(struct wr_tags *tags, struct wr_slice value)
     r = (struct wr_sf_reader){ .rest = value };
     while (wr_sf_list_next(&r, &m) == WR_SF_MEMBER)
         if (m.type == WR_SF_STRING)
-            add(tags, unescape(m.text, tags->arena));
+            add_tag(tags, unescape(m.text, tags->arena));
 }
 
 static void add_separated(struct wr_tags *tags, struct wr_slice value, char separator)
 {
     struct wr_slice tag;
     while ((tag = wr_slice_cut(&value, separator)).at)
-        add(tags, wr_slice_trim(tag));
+        add_tag(tags, wr_slice_trim(tag));
 }
 
 void wr_tags_add(struct wr_tags *tags, const struct wr_head *h, enum wr_field_id id)

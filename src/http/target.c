@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/target.h"
 
-#include "base/address.h"
+#include "address/ip.h"
 #include "base/uri.h"
 #include "http/octets.h"
 
@@ -147,7 +147,7 @@ static bool has_scheme(struct wr_slice text)
     return len < text.len && text.at[len] == ':';
 }
 
-/* What is behind the authority, without the fragment; *absolute: there was one. at == NULL: of another host. */
+/* What is after the authority, without the fragment; *absolute: there was one. at == NULL: of another host. */
 static struct wr_slice on_host(struct wr_slice reference, struct wr_slice host, bool *absolute)
 {
     static const struct {

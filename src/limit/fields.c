@@ -9,7 +9,7 @@ static int64_t seconds(struct wr_span d)
     return (d.us + WR_US_PER_S - 1) / WR_US_PER_S;
 }
 
-/* The next told limit's name, behind a comma unless it is the first. false: this one isn't told. */
+/* The name of the next limit that the client is told of, after a comma unless it is the first. false: this one isn't told. */
 static bool open_item(const struct wr_limit_ask *ask, size_t i, bool *first, struct wr_buf *out)
 {
     if (ask->limits[i]->observe)

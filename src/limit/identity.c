@@ -5,7 +5,7 @@
 #include "limit/limit.h"
 
 /* application/x-www-form-urlencoded, as origins read a query: %XX and '+'. A '%' that starts no escape stays. */
-static struct wr_slice decode(struct wr_slice s, struct wr_arena *arena)
+static struct wr_slice decode_form(struct wr_slice s, struct wr_arena *arena)
 {
     char *out = wr_arena_alloc(arena, s.len);
     return wr_slice(out, wr_form_decode(out, s, NULL));
@@ -16,8 +16,8 @@ static struct wr_slice query_value(const struct wr_head *request, struct wr_slic
     struct wr_slice rest = request->query, pair;
     while ((pair = wr_slice_cut(&rest, '&')).at != NULL) {
         struct wr_slice value = pair, key = wr_slice_cut(&value, '=');
-        if (wr_slice_matches(decode(key, arena), name, NULL))
-            return decode(value, arena);
+        if (wr_slice_matches(decode_form(key, arena), name, NULL))
+            return decode_form(value, arena);
     }
     return wr_slice(NULL, 0);
 }

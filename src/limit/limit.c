@@ -88,7 +88,7 @@ static void not_checked(struct wr_limit_ask *ask, size_t i, bool closes)
 }
 
 /* Redis did not say: what on_failure says. */
-static void understudy(struct wr_limiter *l, struct wr_limit_ask *ask)
+static void fall_back(struct wr_limiter *l, struct wr_limit_ask *ask)
 {
     enum wr_on_failure on_failure = l->policy->redis.on_failure;
     if (on_failure == WR_ON_FAILURE_LOCAL) {
@@ -99,7 +99,7 @@ static void understudy(struct wr_limiter *l, struct wr_limit_ask *ask)
         not_checked(ask, i, on_failure == WR_ON_FAILURE_CLOSED);
 }
 
-static void on_reply(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+static void on_limits_answered(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_limit_ask *ask = WR_CONTAINER(call, struct wr_limit_ask, call);
     struct wr_limiter *l = ask->limiter;
@@ -108,7 +108,7 @@ static void on_reply(struct wr_call *call, enum wr_err err, const struct wr_repl
     if (err == WR_OK && wr_shared_limits_read(reply, ask->count, decisions))
         all_decided(ask, decisions);
     else
-        understudy(l, ask);
+        fall_back(l, ask);
     ask->limiter = NULL;
     unref(l);
     ask->done(ask);
@@ -118,7 +118,7 @@ enum wr_limit_answer wr_limiter_ask(struct wr_limiter *l, struct wr_limit_ask *a
 {
     WR_CHECK(ask->count <= WR_MAX_ROUTE_LIMITS && ask->limiter == NULL);
     ask->closed = ask->late = false;
-    ask->call = (struct wr_call){ .done = on_reply };
+    ask->call = (struct wr_call){ .done = on_limits_answered };
     if (ask->count == 0)
         return WR_LIMIT_NOW;
     if (l->link == NULL) {
@@ -127,7 +127,7 @@ enum wr_limit_answer wr_limiter_ask(struct wr_limiter *l, struct wr_limit_ask *a
     }
     if (!wr_link_ready(l->link) ||
         wr_shared_limits_ask(l->link, &ask->call, &l->policy->redis, ask->count, ask->limits, ask->identities) != WR_OK) {
-        understudy(l, ask);
+        fall_back(l, ask);
         return WR_LIMIT_NOW;
     }
     ask->limiter = l;

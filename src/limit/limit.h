@@ -28,7 +28,7 @@ enum wr_limit_answer {
 };
 
 struct wr_limiter; /* one per worker */
-struct wr_local_limits; /* one per process: the understudy's counters, sharded */
+struct wr_local_limits; /* one per process: the process's own counters, sharded */
 
 struct wr_limit_ask { /* zeroed before its first use */
     void (*done)(struct wr_limit_ask *ask);

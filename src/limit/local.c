@@ -15,7 +15,7 @@
 #define WEIGHED 8       /* candidates for eviction */
 #define LOG_SLOTS_PER_ENTRY 16 /* sliding_window's memory: this on average; no less than one longest log a shard */
 
-struct entry {
+struct limit_entry {
     struct wr_hash id;
     struct wr_limit_rule rule;
     struct wr_limit_tally state;
@@ -25,9 +25,9 @@ struct entry {
     uint32_t next;       /* in its bucket, or in the list of free entries */
 };
 
-struct shard {
+struct limit_shard {
     pthread_mutex_t lock;
-    struct entry *entries;
+    struct limit_entry *entries;
     uint32_t *buckets;
     uint32_t cap, bucket_mask;
     uint32_t fresh;    /* entries from here on were never used */
@@ -39,7 +39,7 @@ struct shard {
 } __attribute__((aligned(64)));
 
 struct wr_local_limits {
-    struct shard shards[SHARDS];
+    struct limit_shard shards[SHARDS];
     uint64_t salt[2]; /* the hash's key is public: only this keeps a client from choosing its bucket */
     unsigned nodes;   /* atomic */
 };
@@ -54,7 +54,7 @@ struct wr_local_limits *wr_local_limits_new(size_t max_entries)
     l->nodes = 1;
     size_t per_shard = (max_entries + SHARDS - 1) / SHARDS;
     WR_CHECK(per_shard < NONE / 2);
-    for (struct shard *s = l->shards; s < l->shards + SHARDS; s++) {
+    for (struct limit_shard *s = l->shards; s < l->shards + SHARDS; s++) {
         WR_CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
         s->cap = per_shard > WR_MAX_ROUTE_LIMITS ? (uint32_t) per_shard : WR_MAX_ROUTE_LIMITS;
         s->free = NONE;
@@ -79,7 +79,7 @@ void wr_local_limits_free(struct wr_local_limits *l)
 {
     if (l == NULL)
         return;
-    for (struct shard *s = l->shards; s < l->shards + SHARDS; s++) {
+    for (struct limit_shard *s = l->shards; s < l->shards + SHARDS; s++) {
         for (uint32_t i = 0; i < s->fresh; i++)
             if (s->entries[i].whole_at_us != 0)
                 wr_limit_tally_fini(&s->entries[i].rule, &s->entries[i].state);
@@ -98,7 +98,7 @@ void wr_local_limits_nodes(struct wr_local_limits *l, unsigned nodes)
 size_t wr_local_limits_count(struct wr_local_limits *l)
 {
     size_t count = 0;
-    for (struct shard *s = l->shards; s < l->shards + SHARDS; s++) {
+    for (struct limit_shard *s = l->shards; s < l->shards + SHARDS; s++) {
         pthread_mutex_lock(&s->lock);
         count += s->count;
         pthread_mutex_unlock(&s->lock);
@@ -121,19 +121,19 @@ static uint64_t salted(const struct wr_local_limits *l, struct wr_hash id)
     return id.lo * l->salt[0] + id.hi * l->salt[1];
 }
 
-static uint32_t *bucket_of(const struct wr_local_limits *l, struct shard *s, struct wr_hash id)
+static uint32_t *bucket_of(const struct wr_local_limits *l, struct limit_shard *s, struct wr_hash id)
 {
     return &s->buckets[(salted(l, id) >> 24) & s->bucket_mask];
 }
 
-static uint64_t log_slots(const struct entry *e)
+static uint64_t log_slots(const struct limit_entry *e)
 {
     return e->rule.algorithm == WR_SLIDING_WINDOW ? e->state.log.cap : 0;
 }
 
-static void drop(const struct wr_local_limits *l, struct shard *s, uint32_t index)
+static void drop_entry(const struct wr_local_limits *l, struct limit_shard *s, uint32_t index)
 {
-    struct entry *e = &s->entries[index];
+    struct limit_entry *e = &s->entries[index];
     uint32_t *link = bucket_of(l, s, e->id);
     while (*link != index)
         link = &s->entries[*link].next;
@@ -146,23 +146,23 @@ static void drop(const struct wr_local_limits *l, struct shard *s, uint32_t inde
     s->count--;
 }
 
-static void sweep(const struct wr_local_limits *l, struct shard *s)
+static void sweep(const struct wr_local_limits *l, struct limit_shard *s)
 {
     for (int i = 0; i < SWEPT_PER_ASK && s->count > 0; i++) {
         s->hand = s->hand + 1 < s->fresh ? s->hand + 1 : 0;
         int64_t whole_at = s->entries[s->hand].whole_at_us;
         if (whole_at != 0 && whole_at <= s->now_us)
-            drop(l, s, s->hand);
+            drop_entry(l, s, s->hand);
     }
 }
 
-static bool worth_less(const struct entry *a, const struct entry *b)
+static bool worth_less(const struct limit_entry *a, const struct limit_entry *b)
 {
     return a->spent < b->spent || (a->spent == b->spent && a->whole_at_us < b->whole_at_us);
 }
 
-/* A random entry in use that isn't pinned, or the next one behind it. NONE: there is none. */
-static uint32_t draw(const struct shard *s)
+/* A random entry in use that isn't pinned, or the next one after it. NONE: there is none. */
+static uint32_t draw(const struct limit_shard *s)
 {
     uint32_t index = (uint32_t) wr_rand_below(s->fresh);
     for (uint32_t seen = 0; seen < s->fresh; seen++) {
@@ -174,7 +174,7 @@ static uint32_t draw(const struct shard *s)
 }
 
 /* Drops the least valuable of a few that aren't pinned. false: all are. */
-static bool evict(const struct wr_local_limits *l, struct shard *s)
+static bool evict(const struct wr_local_limits *l, struct limit_shard *s)
 {
     uint32_t victim = draw(s);
     if (victim == NONE)
@@ -186,11 +186,11 @@ static bool evict(const struct wr_local_limits *l, struct shard *s)
     }
     if (s->entries[victim].whole_at_us > s->now_us)
         WR_COUNT(limit_evicted);
-    drop(l, s, victim);
+    drop_entry(l, s, victim);
     return true;
 }
 
-static uint32_t find(const struct wr_local_limits *l, struct shard *s, struct wr_hash id)
+static uint32_t find_entry(const struct wr_local_limits *l, struct limit_shard *s, struct wr_hash id)
 {
     uint32_t index = *bucket_of(l, s, id);
     while (index != NONE && !wr_hash_eq(s->entries[index].id, id))
@@ -198,7 +198,7 @@ static uint32_t find(const struct wr_local_limits *l, struct shard *s, struct wr
     return index;
 }
 
-static uint32_t add(const struct wr_local_limits *l, struct shard *s, struct wr_hash id)
+static uint32_t add_entry(const struct wr_local_limits *l, struct limit_shard *s, struct wr_hash id)
 {
     if (s->free == NONE && s->fresh == s->cap)
         WR_CHECK(evict(l, s)); /* there is room for more than one request can pin */
@@ -208,19 +208,19 @@ static uint32_t add(const struct wr_local_limits *l, struct shard *s, struct wr_
     else
         index = s->fresh++;
     uint32_t *bucket = bucket_of(l, s, id);
-    s->entries[index] = (struct entry){ .id = id, .next = *bucket };
+    s->entries[index] = (struct limit_entry){ .id = id, .next = *bucket };
     *bucket = index;
     s->count++;
     return index;
 }
 
 /* One limit of a request under decision. */
-struct part {
-    struct shard *shard;
-    struct entry *entry;
+struct pinned_entry {
+    struct limit_shard *shard;
+    struct limit_entry *entry;
 };
 
-static size_t shard_of(const struct wr_local_limits *l, struct wr_hash id)
+static size_t shard_index(const struct wr_local_limits *l, struct wr_hash id)
 {
     return salted(l, id) >> (64 - SHARD_BITS);
 }
@@ -238,24 +238,24 @@ static void unlock_all(struct wr_local_limits *l, uint32_t shards)
         pthread_mutex_unlock(&l->shards[__builtin_ctz(rest)].lock);
 }
 
-static struct part pin(struct wr_local_limits *l, const struct wr_limit_policy *limit, struct wr_hash id, struct wr_mono now)
+static struct pinned_entry pin(struct wr_local_limits *l, const struct wr_limit_policy *limit, struct wr_hash id, struct wr_mono now)
 {
-    struct shard *s = &l->shards[shard_of(l, id)];
+    struct limit_shard *s = &l->shards[shard_index(l, id)];
     if (now.us > s->now_us)
         s->now_us = now.us;
     sweep(l, s);
-    uint32_t index = find(l, s, id);
+    uint32_t index = find_entry(l, s, id);
     if (index == NONE)
-        index = add(l, s, id);
-    struct entry *e = &s->entries[index];
+        index = add_entry(l, s, id);
+    struct limit_entry *e = &s->entries[index];
     e->rule = wr_limit_rule_of(limit, __atomic_load_n(&l->nodes, __ATOMIC_RELAXED));
     e->pinned = true;
-    return (struct part){ s, e };
+    return (struct pinned_entry){ s, e };
 }
 
-static struct wr_limit_decision decide(struct part p, bool spend)
+static struct wr_limit_decision decide(struct pinned_entry p, bool spend)
 {
-    struct entry *e = p.entry;
+    struct limit_entry *e = p.entry;
     uint64_t slots = log_slots(e);
     struct wr_limit_decision d = wr_limit_decide(&e->rule, &e->state, (struct wr_mono){ p.shard->now_us }, 1, spend);
     p.shard->log_slots += log_slots(e) - slots;
@@ -268,12 +268,12 @@ void wr_local_limits_decide(struct wr_local_limits *l, size_t count, const struc
                             const struct wr_slice *identities, struct wr_mono now, struct wr_limit_decision *out)
 {
     struct wr_hash ids[WR_MAX_ROUTE_LIMITS];
-    struct part parts[WR_MAX_ROUTE_LIMITS];
+    struct pinned_entry parts[WR_MAX_ROUTE_LIMITS];
     uint32_t shards = 0;
     bool refused = false;
     for (size_t i = 0; i < count; i++) {
         ids[i] = id_of(limits[i], identities[i]);
-        shards |= UINT32_C(1) << shard_of(l, ids[i]);
+        shards |= UINT32_C(1) << shard_index(l, ids[i]);
     }
     lock_all(l, shards);
     for (size_t i = 0; i < count; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The understudy's counters: this process's own quotas, by the same algorithms, in a bounded table.
+/* The process's own counters: its own quotas, by the same algorithms, in a bounded table.
  *
  * Shards with a mutex each, held for one request's look-ups and arithmetic; the shards of one request are locked in the order of
  * their numbers. An entry whose quota is

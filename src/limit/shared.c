@@ -5,8 +5,8 @@
 
 #define ARGS_PER_LIMIT 5 /* see limit.lua */
 
-/* The octets behind `start`. */
-static struct wr_slice behind(const struct wr_buf *b, size_t start)
+/* The octets after `start`. */
+static struct wr_slice octets_from(const struct wr_buf *b, size_t start)
 {
     return wr_slice(b->at + start, b->len - start);
 }
@@ -26,7 +26,7 @@ enum wr_err wr_shared_limits_ask(struct wr_link *link, struct wr_call *call, con
         for (int k = 0; k < 3; k++) {
             size_t start = text.len;
             wr_buf_add_number(&text, numbers[k]);
-            args[n++] = behind(&text, start);
+            args[n++] = octets_from(&text, start);
         }
         wr_keys_limit(&names[i], redis, wr_slice_str(limits[i]->name), identities[i]);
         keys[i] = wr_buf_slice(&names[i]);

@@ -63,7 +63,7 @@ static _Thread_local struct {
     struct gatherer *mine;
 } here;
 
-static void drop(struct wr_access *a, size_t lines)
+static void count_dropped(struct wr_access *a, size_t lines)
 {
     __atomic_add_fetch(&a->dropped, lines, __ATOMIC_RELAXED);
 }
@@ -121,7 +121,7 @@ static void write_batch(struct wr_access *a, const struct batch *b)
 {
     bool well = write_octets(a, wr_slice(b->octets, b->len));
     if (!well)
-        drop(a, b->lines);
+        count_dropped(a, b->lines);
     if (!well && !a->failing)
         wr_error("cannot write the access log: %s", strerror(errno));
     if (well && a->failing)
@@ -302,7 +302,7 @@ static void hand_over(struct wr_access *a, struct gatherer *g)
     }
     pthread_mutex_unlock(&a->lock);
     if (!taken) {
-        drop(a, b->lines);
+        count_dropped(a, b->lines);
         b->len = b->lines = 0;
     }
 }

@@ -23,7 +23,7 @@ struct explanation {
     struct wr_arena arena;
 };
 
-static int usage(void)
+static int explain_usage(void)
 {
     fputs("usage: weir explain [-c FILE] [-a CLIENT-ADDRESS] [-H 'NAME: VALUE']... METHOD URL\n", stderr);
     return 2;
@@ -251,19 +251,19 @@ static int explain(struct explanation *e)
 static int explain_request(struct explanation *e, const char *method, const char *url,
                            const struct wr_buf *fields)
 {
-    struct wr_buf mistakes = { 0 }, request = { 0 };
-    struct wr_policy *policy = wr_policy_load(e->file, &mistakes);
+    struct wr_buf errors = { 0 }, request = { 0 };
+    struct wr_policy *policy = wr_policy_load(e->file, &errors);
     int status = 1;
     write_request(&request, method, url, fields);
     e->policy = policy;
     if (policy == NULL)
-        fprintf(stderr, "%.*s", WR_SLICE_ARG(wr_buf_slice(&mistakes)));
+        fprintf(stderr, "%.*s", WR_SLICE_ARG(wr_buf_slice(&errors)));
     else if (parse_request(e, &request))
         status = explain(e);
     wr_arena_fini(&e->arena);
     wr_policy_unref(policy);
     wr_buf_fini(&request);
-    wr_buf_fini(&mistakes);
+    wr_buf_fini(&errors);
     return status;
 }
 
@@ -284,7 +284,7 @@ int wr_explain(int argc, char **argv)
             wr_buf_printf(&fields, "%s\r\n", optarg);
     }
     if (option == '?' || argc - optind != 2)
-        status = usage();
+        status = explain_usage();
     else if (!parse_client(&e, client))
         status = 2;
     else

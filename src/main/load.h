@@ -4,5 +4,5 @@
 
 #include "policy/policy.h"
 
-/* NULL: *mistakes says why, a line for each. One reference. Thread: start, main. */
-struct wr_policy *wr_load(const char *file, struct wr_buf *mistakes) WR_MUST_USE;
+/* NULL: *errors says why, a line for each. One reference. Thread: start, main. */
+struct wr_policy *wr_load(const char *file, struct wr_buf *errors) WR_MUST_USE;

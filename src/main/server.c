@@ -12,34 +12,34 @@
 #include "admin/admin.h"
 #include "base/rand.h"
 #include "cache/cache_status.h"
-#include "cache/passes.h"
 #include "flight/flight.h"
 #include "log/log.h"
 #include "main/changes.h"
-#include "main/crew.h"
 #include "main/load.h"
 #include "main/systemd.h"
+#include "main/workers.h"
 #include "purge/feed.h"
 #include "purge/purger.h"
 #include "redis/evictions.h"
 #include "redis/keys.h"
 #include "redis/node.h"
 #include "stats/stats.h"
+#include "store/passes.h"
 
 #define PURGES_SHOWN 100
-#define LOCAL_LIMITS 262144 /* quotas remembered by the understudy */
+#define LOCAL_LIMITS 262144 /* quotas remembered in this process */
 
 struct server {
     struct wr_loop loop; /* the main loop */
     struct wr_policy *policy;
     struct wr_policy *first; /* that it has started with: what takes effect at a restart only stays as it is there */
     struct wr_shared shared;
-    struct wr_crew *crew;
+    struct wr_workers *workers;
     struct wr_listener **listeners;
     size_t listener_count;
     struct wr_admin *admin;
     struct wr_link *link; /* the main loop's own: heartbeats, purges, checks */
-    struct wr_shelf *shelf;
+    struct wr_redis_store *redis_store;
     struct wr_node *node;
     struct wr_feed *feed;
     struct wr_evictions *evictions;
@@ -55,12 +55,12 @@ struct server {
 /* --- what changed in Redis --- */
 
 struct check {
-    struct wr_shelf_check ask;
+    struct wr_redis_store_check ask;
     struct server *server;
     struct wr_object *object;
 };
 
-static void on_checked(struct wr_shelf_check *ask, bool same)
+static void on_checked(struct wr_redis_store_check *ask, bool same)
 {
     struct check *c = WR_CONTAINER(ask, struct check, ask);
     if (!same)
@@ -69,7 +69,7 @@ static void on_checked(struct wr_shelf_check *ask, bool same)
     free(c);
 }
 
-/* News of a key that this process has stored itself is mostly the echo of that: so ask Redis what it holds before the
+/* An invalidation of a key that this process has stored itself is mostly the echo of that: so ask Redis what it holds before the
  * copy is thrown away. One small question for a response stored, instead of reading it back whole. */
 static void check_own(struct server *s, struct wr_object *object)
 {
@@ -78,7 +78,7 @@ static void check_own(struct server *s, struct wr_object *object)
     c->server = s;
     c->object = object;
     c->ask.done = on_checked;
-    if (wr_shelf_compare(s->shelf, &c->ask, object) != WR_OK)
+    if (wr_redis_store_compare(s->redis_store, &c->ask, object) != WR_OK)
         on_checked(&c->ask, false);
 }
 
@@ -103,18 +103,18 @@ static void on_key(struct server *s, struct wr_slice key)
 
 /* When it hears again, copies from before aren't trusted, but they stay: Redis is asked for each, as soon as a worker can, and the
  * journal is read first, so that what was purged meanwhile is gone before it could be validated. */
-static void on_change(void *ctx, enum wr_herald_news news, struct wr_slice key)
+static void on_change(void *ctx, enum wr_subscriber_event event, struct wr_slice key)
 {
     struct server *s = ctx;
-    switch (news) {
-    case WR_HERALD_KEY:
+    switch (event) {
+    case WR_SUBSCRIBER_KEY:
         on_key(s, key);
         return;
-    case WR_HERALD_FLUSH:
+    case WR_SUBSCRIBER_FLUSH:
         if (s->shared.memory)
             wr_memory_clear(s->shared.memory);
         break;
-    case WR_HERALD_BACK:
+    case WR_SUBSCRIBER_BACK:
         break;
     }
     wr_purger_disturbed(s->shared.purger);
@@ -141,13 +141,13 @@ static void on_forgotten(void *ctx)
 
 /* --- stopping --- */
 
-static void crew_gone(void *ctx)
+static void workers_gone(void *ctx)
 {
     struct server *s = ctx;
     wr_loop_stop(&s->loop);
 }
 
-static void stop(struct server *s)
+static void stop_server(struct server *s)
 {
     if (s->stopping)
         return;
@@ -156,23 +156,23 @@ static void stop(struct server *s)
     wr_systemd_notify("STOPPING=1\nSTATUS=finishing what is in flight");
     __atomic_store_n(&s->shared.draining, true, __ATOMIC_RELAXED);
     wr_timer_set(&s->drain, s->policy->drain_timeout);
-    wr_crew_drain(s->crew);
+    wr_workers_drain(s->workers);
 }
 
 static void on_drain_over(struct wr_timer *timer)
 {
     struct server *s = WR_CONTAINER(timer, struct server, drain);
     wr_warn("drain_timeout is over: closing what is left");
-    wr_crew_cut(s->crew);
+    wr_workers_cut(s->workers);
 }
 
 /* --- reloading --- */
 
-static bool reload(struct server *s, struct wr_buf *mistakes)
+static bool reload(struct server *s, struct wr_buf *errors)
 {
     struct wr_mono now = wr_time_monotonic();
     wr_systemd_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long) now.us);
-    struct wr_policy *new = wr_load(s->policy->file, mistakes);
+    struct wr_policy *new = wr_load(s->policy->file, errors);
     if (new) {
         wr_changes_tell(s->first, new);
         wr_policy_hold(new, s->first);
@@ -180,14 +180,14 @@ static bool reload(struct server *s, struct wr_buf *mistakes)
             wr_memory_resize(s->shared.memory, new->memory_size, new->memory_max_object);
         wr_log_level(new->log_level);
         wr_backends_watch(s->shared.backends, &s->loop, new);
-        wr_crew_adopt(s->crew, new);
+        wr_workers_adopt(s->workers, new);
         wr_policy_unref(s->policy);
         s->policy = new;
         WR_COUNT(reloads);
         wr_info("reloaded %s", new->file);
     } else {
         WR_COUNT(reloads_refused);
-        struct wr_slice rest = wr_buf_slice(mistakes), line;
+        struct wr_slice rest = wr_buf_slice(errors), line;
         while ((line = wr_slice_cut(&rest, '\n')).at)
             if (line.len)
                 wr_error("%.*s", WR_SLICE_ARG(line));
@@ -204,20 +204,20 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     (void) what;
     wr_loop_tick(&s->loop);
     if (number == SIGHUP) {
-        struct wr_buf mistakes = { 0 };
-        reload(s, &mistakes);
-        wr_buf_fini(&mistakes);
+        struct wr_buf errors = { 0 };
+        reload(s, &errors);
+        wr_buf_fini(&errors);
     } else if (number == SIGUSR1) {
         if (s->shared.access)
             wr_access_reopen(s->shared.access);
     } else {
-        stop(s);
+        stop_server(s);
     }
 }
 
 /* --- every second --- */
 
-static void on_tick(struct wr_timer *timer)
+static void on_main_tick(struct wr_timer *timer)
 {
     struct server *s = WR_CONTAINER(timer, struct server, tick);
     wr_timer_set(&s->tick, WR_SPAN_S(1));
@@ -225,7 +225,7 @@ static void on_tick(struct wr_timer *timer)
         wr_memory_sweep(s->shared.memory, s->loop.mono);
     if (s->shared.access)
         wr_access_flush(s->shared.access);
-    if (wr_crew_alive(s->crew, s->loop.mono, WR_SPAN_S(10)))
+    if (wr_workers_alive(s->workers, s->loop.mono, WR_SPAN_S(10)))
         wr_systemd_notify("WATCHDOG=1");
 }
 
@@ -233,16 +233,16 @@ static void on_tick(struct wr_timer *timer)
 
 struct purge {
     struct wr_purge_wait wait;
-    void (*done)(void *arg, enum wr_err err, unsigned told, unsigned live);
+    void (*done)(void *arg, enum wr_err err, unsigned confirmed, unsigned live);
     void *arg;
     LIST_ENTRY(purge) entry;
 };
 
-static void on_purged(struct wr_purge_wait *wait)
+static void on_purge_waited(struct wr_purge_wait *wait)
 {
     struct purge *p = WR_CONTAINER(wait, struct purge, wait);
     LIST_REMOVE(p, entry);
-    p->done(p->arg, wait->result.err, wait->result.told, wait->result.live);
+    p->done(p->arg, wait->result.err, wait->result.confirmed, wait->result.live);
     free(p);
 }
 
@@ -259,7 +259,7 @@ static bool admin_purge(void *ctx, const char *what, struct wr_slice name, bool 
         WR_CHECK(p != NULL);
         p->done = done;
         p->arg = arg;
-        p->wait.done = on_purged;
+        p->wait.done = on_purge_waited;
         LIST_INSERT_HEAD(&s->purges, p, entry);
         purge.soft = soft;
         wr_purger_purge(s->shared.purger, &purge, "admin", &s->loop, &p->wait);
@@ -309,14 +309,14 @@ static void admin_purges(void *ctx, void (*each)(void *, const struct wr_admin_p
     wr_purger_list(s->shared.purger, PURGES_SHOWN, on_purge_entry, on_purges_listed, l);
 }
 
-static bool admin_reload(void *ctx, struct wr_buf *mistakes)
+static bool admin_reload(void *ctx, struct wr_buf *errors)
 {
-    return reload(ctx, mistakes);
+    return reload(ctx, errors);
 }
 
 static void admin_drain(void *ctx)
 {
-    stop(ctx);
+    stop_server(ctx);
 }
 
 static bool admin_ready(void *ctx)
@@ -387,11 +387,11 @@ static void open_redis(struct server *s)
     char name[160];
     snprintf(name, sizeof name, "weir:%s:main", s->link_name);
     s->link = wr_link_new(&s->loop, s->policy, name);
-    s->shelf = wr_shelf_new(&s->loop, s->policy, s->link);
-    s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name, &(struct wr_node_ear){ on_nodes, on_node, on_forgotten, s });
-    snprintf(name, sizeof name, "weir:%s:herald", s->link_name);
-    s->shared.herald = wr_herald_new(&s->loop, s->policy, name, on_change, s);
-    wr_purges_share(s->shared.purges, &s->policy->redis, s->shared.herald, s->node_name);
+    s->redis_store = wr_redis_store_new(&s->loop, s->policy, s->link);
+    s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name, &(struct wr_node_listener){ on_nodes, on_node, on_forgotten, s });
+    snprintf(name, sizeof name, "weir:%s:subscriber", s->link_name);
+    s->shared.subscriber = wr_subscriber_new(&s->loop, s->policy, name, on_change, s);
+    wr_purges_share(s->shared.purges, &s->policy->redis, s->shared.subscriber, s->node_name);
     wr_keys_purges(&s->purges_key, &s->policy->redis);
     s->feed = wr_feed_new(&s->loop, s->policy, s->shared.purges, s->link);
     s->evictions = wr_evictions_new(&s->loop, s->policy, s->link);
@@ -399,7 +399,7 @@ static void open_redis(struct server *s)
 
 static void open_purger(struct server *s)
 {
-    s->shared.purger = wr_purger_new(&s->loop, s->policy, s->shared.purges, s->link, s->shelf, s->node_name);
+    s->shared.purger = wr_purger_new(&s->loop, s->policy, s->shared.purges, s->link, s->redis_store, s->node_name);
 }
 
 static bool open_admin(struct server *s)
@@ -407,7 +407,7 @@ static bool open_admin(struct server *s)
     if (!s->policy->has_admin)
         return true;
     const struct wr_admin_host host = { s,           admin_purge,  admin_purges,           admin_reload, admin_drain,
-                                        admin_ready, admin_status, wr_crew_loops(s->crew), s->policy->workers, s->shared.access };
+                                        admin_ready, admin_status, wr_workers_loops(s->workers), s->policy->workers, s->shared.access };
     struct wr_buf why = { 0 };
     s->admin = wr_admin_new(&s->loop, s->policy, &host, &why);
     if (s->admin == NULL)
@@ -449,7 +449,7 @@ static void on_opening(struct wr_timer *timer)
     if (s->stopping)
         return;
     bool counted = s->link == NULL || !wr_link_ready(s->link) || wr_node_counted(s->node);
-    if (counted && wr_crew_serving(s->crew)) {
+    if (counted && wr_workers_serving(s->workers)) {
         s->ready = true;
         say_ready(s);
     } else {
@@ -485,14 +485,14 @@ static void close_all(struct server *s)
     if (s->admin)
         wr_admin_free(s->admin);
     end_purges(s);
-    if (s->crew)
-        wr_crew_free(s->crew);
-    if (s->shared.herald)
-        wr_herald_free(s->shared.herald);
+    if (s->workers)
+        wr_workers_free(s->workers);
+    if (s->shared.subscriber)
+        wr_subscriber_free(s->shared.subscriber);
     if (s->node)
         wr_node_free(s->node);
-    if (s->shelf)
-        wr_shelf_free(s->shelf);
+    if (s->redis_store)
+        wr_redis_store_free(s->redis_store);
     wr_feed_free(s->feed);
     wr_evictions_free(s->evictions);
     if (s->link)
@@ -540,7 +540,7 @@ int wr_server_run(struct wr_policy *policy)
     name_node(&s);
     fill_shared(&s);
     watch_signals(&s);
-    wr_timer_init(&s.tick, &s.loop, on_tick);
+    wr_timer_init(&s.tick, &s.loop, on_main_tick);
     wr_timer_init(&s.opening, &s.loop, on_opening);
     wr_timer_init(&s.drain, &s.loop, on_drain_over);
     bool ok = open_access(&s) && open_listeners(&s);
@@ -548,11 +548,11 @@ int wr_server_run(struct wr_policy *policy)
         open_redis(&s);
         open_purger(&s);
         wr_backends_watch(s.shared.backends, &s.loop, policy);
-        s.crew = wr_crew_new(&s.shared, policy, s.link_name, s.listeners, s.listener_count, &s.loop, crew_gone, &s);
+        s.workers = wr_workers_new(&s.shared, policy, s.link_name, s.listeners, s.listener_count, &s.loop, workers_gone, &s);
         ok = open_admin(&s);
     }
     if (ok) {
-        wr_crew_start(s.crew);
+        wr_workers_start(s.workers);
         wr_timer_set(&s.tick, WR_SPAN_S(1));
         wr_timer_set(&s.opening, WR_SPAN_MS(0));
         wr_loop_run(&s.loop);

@@ -12,7 +12,7 @@
 
 #define DEFAULT_POLICY "/etc/weir/weir.yaml"
 
-static int usage(FILE *out)
+static int weir_usage(FILE *out)
 {
     fputs("usage: weir [-c FILE] [-t]\n"
           "       weir explain [-c FILE] [-a CLIENT-ADDRESS] [-H 'NAME: VALUE']... METHOD URL\n"
@@ -30,11 +30,11 @@ static int usage(FILE *out)
 
 static struct wr_policy *load(const char *file)
 {
-    struct wr_buf mistakes = { 0 };
-    struct wr_policy *policy = wr_load(file, &mistakes);
-    if (mistakes.len)
-        fwrite(mistakes.at, 1, mistakes.len, stderr);
-    wr_buf_fini(&mistakes);
+    struct wr_buf errors = { 0 };
+    struct wr_policy *policy = wr_load(file, &errors);
+    if (errors.len)
+        fwrite(errors.at, 1, errors.len, stderr);
+    wr_buf_fini(&errors);
     return policy;
 }
 
@@ -69,13 +69,13 @@ int main(int argc, char **argv)
             puts(PACKAGE_STRING);
             return 0;
         case 'h':
-            return usage(stdout);
+            return weir_usage(stdout);
         default:
-            return usage(stderr);
+            return weir_usage(stderr);
         }
     }
     if (optind < argc)
-        return usage(stderr);
+        return weir_usage(stderr);
     if (only_check)
         return check(file);
     struct wr_policy *policy = load(file);

@@ -116,7 +116,7 @@ static const struct command {
     { "drain", NULL, "take no more connections, finish, end", do_drain, false },
 };
 
-static void usage(FILE *to)
+static void weirctl_usage(FILE *to)
 {
     fputs("usage: weirctl [-s SOCKET|http://HOST:PORT] [--json] COMMAND\n\n", to);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
@@ -128,7 +128,7 @@ static void usage(FILE *to)
           "      --prefix HOST/PATH what begins so\n"
           "      --host HOST        all of a host\n"
           "      --all              everything\n"
-          "      --soft             with any of these: stale, refreshed behind, instead of gone\n",
+          "      --soft             with any of these: stale, refreshed in the background, instead of gone\n",
           to);
     fputs("\n  -s, --socket  where weir's admin listener is; default: " DEFAULT_SOCKET "\n"
           "      --json    answers for programs\n"
@@ -151,7 +151,7 @@ static int run(const struct wr_asking *a, int words, char **word)
     if (c == NULL) {
         if (words > 0)
             wr_ctl_complain("there is no command %s", word[0]);
-        usage(stderr);
+        weirctl_usage(stderr);
         return WR_EXIT_USAGE;
     }
     if (strcmp(c->name, "purge") != 0 && (a->purges || a->soft)) {
@@ -201,7 +201,7 @@ int main(int argc, char **argv)
             a.soft = true;
             break;
         case 'h':
-            usage(stdout);
+            weirctl_usage(stdout);
             return 0;
         case 'V':
             puts("weirctl " PACKAGE_VERSION);

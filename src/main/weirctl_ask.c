@@ -56,7 +56,7 @@ static int connect_unix(const char *path)
     return fd;
 }
 
-/* "http://host:port", a slash behind it allowed. */
+/* "http://host:port", a slash after it allowed. */
 static bool split_http(const char *where, char host[256], char port[8])
 {
     const char *at = where + strlen("http://"), *colon = strrchr(at, ':');

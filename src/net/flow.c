@@ -12,32 +12,32 @@ struct piece {
 #define HURRY_SHARE 10           /* ... and a tenth of the time, others wait for who is slower */
 #define HURRY_LOOK WR_SPAN_MS(100)
 
-#define INLINE_MOST (16 * 1024) /* a body known to be so short lives behind its flow, in the same allocation */
+#define INLINE_MOST (16 * 1024) /* a body known to be so short lives after its flow, in the same allocation */
 
 struct wr_flow {
     unsigned refs;
-    unsigned state; /* enum wr_flow_state; written behind the lock, read by anyone */
+    unsigned state; /* enum wr_flow_state; written under the lock, read by anyone */
     bool keep;
     bool held;      /* WHOLE before any of it was freed, and short: stays so to its end, and is read without the lock */
     bool begun;     /* somebody has started to read: until then a windowed flow frees nothing */
     bool starved;   /* the producer has seen no room, or a reader nothing to read: wake it */
     enum wr_err err;
     uint64_t start;  /* offset of pieces[0]: what lies before has been freed */
-    uint64_t length; /* offset behind the last octet */
+    uint64_t length; /* offset after the last octet */
     struct piece **pieces; /* every piece but the last is full unless trimmed by end */
     size_t count;
     struct piece *one[1]; /* most flows have one piece */
     /* what stands above is all that readers of a WHOLE flow look at: one cache line */
     size_t room, bytes;
     uint64_t expected, most;
-    size_t inline_room; /* octets behind the struct that wait to become the first piece */
+    size_t inline_room; /* octets after the struct that wait to become the first piece */
     pthread_mutex_t lock;
     struct wr_note *producer;
     unsigned holds; /* readers that were told of it and haven't begun: as long as there are any, it frees nothing */
     struct wr_mono paced_since;   /* since when the readers' held_up is counted; 0: not yet */
     struct wr_mono held_up_since; /* who has read all waits for who hasn't; 0: nobody does */
     struct wr_buf trailers;
-    TAILQ_HEAD(, wr_reader) readers;
+    TAILQ_HEAD(, wr_flow_reader) readers;
     _Alignas(struct piece) char inline_piece[];
 };
 
@@ -94,7 +94,7 @@ void wr_flow_unref(struct wr_flow *f)
     free(f);
 }
 
-/* --- behind the lock --- */
+/* --- under the lock --- */
 
 static struct piece *new_piece(struct wr_flow *f)
 {
@@ -150,7 +150,7 @@ static void drop_passed(struct wr_flow *f)
     if (f->keep || f->held || !f->begun || f->holds > 0)
         return;
     uint64_t slowest = f->length;
-    struct wr_reader *r;
+    struct wr_flow_reader *r;
     TAILQ_FOREACH(r, &f->readers, entry)
         if (r->at < slowest)
             slowest = r->at;
@@ -177,7 +177,7 @@ static size_t room_now(const struct wr_flow *f)
 
 static void wake_readers(struct wr_flow *f)
 {
-    struct wr_reader *r;
+    struct wr_flow_reader *r;
     TAILQ_FOREACH(r, &f->readers, entry)
         wr_note_post(&r->note);
 }
@@ -225,7 +225,7 @@ size_t wr_flow_room(struct wr_flow *f)
     return room;
 }
 
-/* Behind the lock: nobody wants what lies before `at`, nor what it holds. */
+/* Under the lock: nobody wants what lies before `at`, nor what it holds. */
 static void skip(struct wr_flow *f, uint64_t at)
 {
     for (size_t i = 0; i < f->count; i++) {
@@ -239,7 +239,7 @@ static void skip(struct wr_flow *f, uint64_t at)
 static enum wr_flow_wish wish_of_readers(struct wr_flow *f, uint64_t grain)
 {
     uint64_t slowest = UINT64_MAX, furthest = 0;
-    struct wr_reader *r;
+    struct wr_flow_reader *r;
     TAILQ_FOREACH(r, &f->readers, entry) {
         if (r->at >= r->until)
             continue;
@@ -329,7 +329,7 @@ static bool is_full(const struct wr_flow *f)
 
 static bool holds_others_up(const struct wr_flow *f)
 {
-    const struct wr_reader *r;
+    const struct wr_flow_reader *r;
     TAILQ_FOREACH(r, &f->readers, entry)
         if (r->at >= f->length && r->at < r->until && !r->behind)
             return is_full(f);
@@ -340,7 +340,7 @@ static bool holds_others_up(const struct wr_flow *f)
  * just now stays until then. */
 static void count_waiting(struct wr_flow *f, struct wr_span more, struct wr_span most)
 {
-    struct wr_reader *r;
+    struct wr_flow_reader *r;
     TAILQ_FOREACH(r, &f->readers, entry) {
         if (r->behind || r->at + WR_FLOW_WINDOW / 2 > f->length)
             continue;
@@ -362,7 +362,7 @@ struct wr_span wr_flow_hurry(struct wr_flow *f, struct wr_mono now)
         count_waiting(f, wr_time_since(now, f->held_up_since),
                       (struct wr_span){ HURRY_AFTER.us + wr_time_since(now, f->paced_since).us / HURRY_SHARE });
     f->held_up_since.us = holds_others_up(f) ? now.us : 0;
-    struct wr_reader *first = TAILQ_FIRST(&f->readers);
+    struct wr_flow_reader *first = TAILQ_FIRST(&f->readers);
     bool shared = first && TAILQ_NEXT(first, entry);
     struct wr_span again = { is_full(f) && shared ? HURRY_LOOK.us : 0 };
     pthread_mutex_unlock(&f->lock);
@@ -394,9 +394,9 @@ void wr_flow_let_go(struct wr_flow *f)
     pthread_mutex_unlock(&f->lock);
 }
 
-static void on_note(struct wr_note *note)
+static void on_reader_note(struct wr_note *note)
 {
-    struct wr_reader *r = WR_CONTAINER(note, struct wr_reader, note);
+    struct wr_flow_reader *r = WR_CONTAINER(note, struct wr_flow_reader, note);
     r->wake(r);
 }
 
@@ -405,8 +405,8 @@ static bool settled(const struct wr_flow *f)
     return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) == WR_FLOW_WHOLE && (f->held || f->keep);
 }
 
-/* Behind the lock. Who begins ahead of what has arrived may be what the producer waits for. */
-static bool enlist(struct wr_flow *f, struct wr_reader *r)
+/* Under the lock. Who begins ahead of what has arrived may be what the producer waits for. */
+static bool enlist(struct wr_flow *f, struct wr_flow_reader *r)
 {
     bool given_up = f->state == WR_FLOW_BROKEN && f->err == WR_ERR_CANCELLED;
     if (r->at < f->start || (given_up && !f->keep))
@@ -424,8 +424,8 @@ static bool enlist(struct wr_flow *f, struct wr_reader *r)
     return true;
 }
 
-bool wr_reader_open_part(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at, uint64_t length,
-                         void (*wake)(struct wr_reader *))
+bool wr_flow_reader_open_part(struct wr_flow_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at, uint64_t length,
+                         void (*wake)(struct wr_flow_reader *))
 {
     r->flow = NULL;
     r->at = at;
@@ -433,7 +433,7 @@ bool wr_reader_open_part(struct wr_reader *r, struct wr_flow *f, struct wr_loop 
     r->wake = wake;
     r->listed = r->behind = false;
     r->held_up = WR_SPAN_S(0);
-    wr_note_init(&r->note, loop, on_note);
+    wr_note_init(&r->note, loop, on_reader_note);
     if (settled(f)) {
         r->flow = f;
         return true;
@@ -448,10 +448,10 @@ bool wr_reader_open_part(struct wr_reader *r, struct wr_flow *f, struct wr_loop 
     return held;
 }
 
-bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
-                    void (*wake)(struct wr_reader *))
+bool wr_flow_reader_open(struct wr_flow_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
+                    void (*wake)(struct wr_flow_reader *))
 {
-    return wr_reader_open_part(r, f, loop, at, UINT64_MAX, wake);
+    return wr_flow_reader_open_part(r, f, loop, at, UINT64_MAX, wake);
 }
 
 static int peek(const struct wr_flow *f, uint64_t at, struct iovec *iov, int max, uint64_t limit)
@@ -474,7 +474,7 @@ static int peek(const struct wr_flow *f, uint64_t at, struct iovec *iov, int max
     return n;
 }
 
-int wr_reader_peek(struct wr_reader *r, struct iovec *iov, int max, uint64_t limit, enum wr_flow_state *state)
+int wr_flow_reader_peek(struct wr_flow_reader *r, struct iovec *iov, int max, uint64_t limit, enum wr_flow_state *state)
 {
     struct wr_flow *f = r->flow;
     if (settled(f)) {
@@ -488,7 +488,7 @@ int wr_reader_peek(struct wr_reader *r, struct iovec *iov, int max, uint64_t lim
     return n;
 }
 
-void wr_reader_advance(struct wr_reader *r, uint64_t octets)
+void wr_flow_reader_advance(struct wr_flow_reader *r, uint64_t octets)
 {
     struct wr_flow *f = r->flow;
     if (!r->listed) {
@@ -503,7 +503,7 @@ void wr_reader_advance(struct wr_reader *r, uint64_t octets)
     pthread_mutex_unlock(&f->lock);
 }
 
-void wr_reader_close(struct wr_reader *r)
+void wr_flow_reader_close(struct wr_flow_reader *r)
 {
     struct wr_flow *f = r->flow;
     if (f == NULL)

@@ -28,16 +28,16 @@ enum wr_flow_state {
 struct wr_flow;
 
 /* One reader. Embedded; its note lives on the reader's loop. */
-struct wr_reader {
+struct wr_flow_reader {
     struct wr_note note;
-    void (*wake)(struct wr_reader *reader); /* more has arrived, or the end; on the reader's loop */
+    void (*wake)(struct wr_flow_reader *reader); /* more has arrived, or the end; on the reader's loop */
     struct wr_flow *flow;                   /* counted while listed */
     uint64_t at;                            /* how far it has read */
     uint64_t until;                         /* it wants nothing from here on */
     bool listed;
-    bool behind;                            /* this and the next behind the flow's lock */
+    bool behind;                            /* this and the next under the flow's lock */
     struct wr_span held_up;                 /* how long others have waited for it */
-    TAILQ_ENTRY(wr_reader) entry;
+    TAILQ_ENTRY(wr_flow_reader) entry;
 };
 
 /* expected: the length if known, else UINT64_MAX; lets a small body live in one exact piece. keep: hold everything.
@@ -60,7 +60,7 @@ void wr_flow_append(struct wr_flow *f, struct wr_slice octets);
 /* No more comes. err: WR_OK for WHOLE. trailers: field lines "Name: value\r\n"..., or empty; copied. */
 void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers);
 /* For a producer that can go on at any multiple of `grain`: what do its readers want? MORE: it should append from *from on, where
- * the flow goes on by now; a windowed flow has left out what all its readers start behind. WAIT: for the note. NOTHING: whoever
+ * the flow goes on by now; a windowed flow has left out what all its readers start after. WAIT: for the note. NOTHING: whoever
  * read it has what they wanted. A kept flow wants everything. */
 enum wr_flow_wish { WR_FLOW_MORE, WR_FLOW_WAIT, WR_FLOW_NOTHING };
 enum wr_flow_wish wr_flow_wish(struct wr_flow *f, uint64_t grain, uint64_t *from);
@@ -79,18 +79,18 @@ void wr_flow_let_go(struct wr_flow *f);
 /* Starts at offset `at`. The caller keeps the flow until the reader is closed: one that is WHOLE is read without a reference of the
  * reader's own, as its count would travel between the workers that serve it. false: the flow no longer holds that offset, or its
  * producer has given it up. Thread: loop's owner. */
-bool wr_reader_open(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
-                    void (*wake)(struct wr_reader *)) WR_MUST_USE;
+bool wr_flow_reader_open(struct wr_flow_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
+                    void (*wake)(struct wr_flow_reader *)) WR_MUST_USE;
 /* The same for one who reads no more than `length` octets from there on. */
-bool wr_reader_open_part(struct wr_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at, uint64_t length,
-                         void (*wake)(struct wr_reader *)) WR_MUST_USE;
+bool wr_flow_reader_open_part(struct wr_flow_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at, uint64_t length,
+                         void (*wake)(struct wr_flow_reader *)) WR_MUST_USE;
 /* Up to max iovecs of what has arrived from r->at on (limit: at most so many octets); gives their count and in *state how
  * the flow stood at that moment. 0 and ARRIVING: wake() will be called. 0 and WHOLE: that was all. 0 and BEHIND: close it, and look
- * elsewhere for what comes from r->at on. The octets hold until wr_reader_advance() or close. */
-int wr_reader_peek(struct wr_reader *r, struct iovec *iov, int max, uint64_t limit, enum wr_flow_state *state);
-void wr_reader_advance(struct wr_reader *r, uint64_t octets);
+ * elsewhere for what comes from r->at on. The octets hold until wr_flow_reader_advance() or close. */
+int wr_flow_reader_peek(struct wr_flow_reader *r, struct iovec *iov, int max, uint64_t limit, enum wr_flow_state *state);
+void wr_flow_reader_advance(struct wr_flow_reader *r, uint64_t octets);
 /* Harmless on a zeroed or closed reader. */
-void wr_reader_close(struct wr_reader *r);
+void wr_flow_reader_close(struct wr_flow_reader *r);
 
 /* --- both --- */
 enum wr_flow_state wr_flow_state(const struct wr_flow *f);

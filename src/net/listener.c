@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/address.h"
+#include "address/ip.h"
 #include "log/log.h"
 #include "net/names.h"
 

@@ -61,7 +61,7 @@ static void wake_own(struct wr_loop *loop)
     }
 }
 
-/* One by one behind the lock, so that a note that dies while the others are being woken is never touched. */
+/* One by one under the lock, so that a note that dies while the others are being woken is never touched. */
 static void wake_mailbox(struct wr_loop *loop)
 {
     pthread_mutex_lock(&loop->mailbox_lock);
@@ -86,12 +86,12 @@ static void wake_notes(struct wr_loop *loop)
     wake_mailbox(loop);
 }
 
-static void bury_all(struct wr_loop *loop)
+static void free_deferred(struct wr_loop *loop)
 {
-    struct wr_corpse *corpse;
-    while ((corpse = TAILQ_FIRST(&loop->graveyard)) != NULL) {
-        TAILQ_REMOVE(&loop->graveyard, corpse, entry);
-        corpse->bury(corpse);
+    struct wr_deferred_free *deferred;
+    while ((deferred = TAILQ_FIRST(&loop->deferred_frees)) != NULL) {
+        TAILQ_REMOVE(&loop->deferred_frees, deferred, entry);
+        deferred->free_it(deferred);
     }
 }
 
@@ -115,7 +115,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
     loop->turn_pending = false;
     wr_loop_tick(loop);
     wake_notes(loop);
-    bury_all(loop);
+    free_deferred(loop);
 }
 
 int wr_loop_init(struct wr_loop *loop, unsigned index)
@@ -123,7 +123,7 @@ int wr_loop_init(struct wr_loop *loop, unsigned index)
     *loop = (struct wr_loop){ .index = index, .wake_fd = -1 };
     TAILQ_INIT(&loop->mailbox);
     TAILQ_INIT(&loop->own_notes);
-    TAILQ_INIT(&loop->graveyard);
+    TAILQ_INIT(&loop->deferred_frees);
     WR_CHECK(pthread_mutex_init(&loop->mailbox_lock, NULL) == 0);
     struct event_config *config = event_config_new();
     WR_CHECK(config != NULL);
@@ -161,7 +161,7 @@ void wr_loop_stop(struct wr_loop *loop)
 
 void wr_loop_fini(struct wr_loop *loop)
 {
-    bury_all(loop);
+    free_deferred(loop);
     WR_CHECK(TAILQ_EMPTY(&loop->mailbox) && TAILQ_EMPTY(&loop->own_notes));
     wr_wheel_free(loop->wheel);
     event_free(loop->wake_event);
@@ -222,9 +222,9 @@ void wr_note_fini(struct wr_note *note)
     note->own = note->posted = false;
 }
 
-void wr_loop_bury(struct wr_loop *loop, struct wr_corpse *corpse, void (*bury)(struct wr_corpse *))
+void wr_loop_defer_free(struct wr_loop *loop, struct wr_deferred_free *deferred, void (*free_it)(struct wr_deferred_free *))
 {
-    corpse->bury = bury;
-    TAILQ_INSERT_TAIL(&loop->graveyard, corpse, entry);
+    deferred->free_it = free_it;
+    TAILQ_INSERT_TAIL(&loop->deferred_frees, deferred, entry);
     ask_turn(loop);
 }

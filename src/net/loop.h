@@ -3,7 +3,7 @@
  * memory that dies at the end of the turn.
  *
  * A note is the only thing that crosses threads: a struct inside its receiver, put into the mailbox of the loop that owns
- * it. Whatever a note says is looked up behind a lock or an atomic of its sender; the note only wakes. libevent's own
+ * it. Whatever a note says is looked up under a lock or in an atomic of its sender; the note only wakes. libevent's own
  * locking stays off: only its owner touches a base. */
 #pragma once
 
@@ -24,11 +24,11 @@ struct wr_note {
 TAILQ_HEAD(wr_note_list, wr_note);
 
 /* Something to be freed when no callback can be on the stack any more. Embedded. */
-struct wr_corpse {
-    void (*bury)(struct wr_corpse *corpse);
-    TAILQ_ENTRY(wr_corpse) entry;
+struct wr_deferred_free {
+    void (*free_it)(struct wr_deferred_free *deferred);
+    TAILQ_ENTRY(wr_deferred_free) entry;
 };
-TAILQ_HEAD(wr_corpse_list, wr_corpse);
+TAILQ_HEAD(wr_deferred_free_list, wr_deferred_free);
 
 struct wr_wheel;
 
@@ -49,12 +49,12 @@ struct wr_loop {
     struct wr_mono wall_read;   /* monotonic: when `now` was last read off the clock */
     int wake_fd;                /* eventfd: another thread has posted */
     struct event *wake_event;
-    struct event *turn_event;   /* activated by our own posts and corpses: no system call */
+    struct event *turn_event;   /* activated by our own posts and deferred frees: no system call */
     pthread_mutex_t mailbox_lock;
-    struct wr_note_list mailbox; /* behind the lock */
-    bool wake_pending;          /* behind the lock: the eventfd has been written and not read yet */
+    struct wr_note_list mailbox; /* under the lock */
+    bool wake_pending;          /* under the lock: the eventfd has been written and not read yet */
     struct wr_note_list own_notes; /* posted by the owner itself: no lock */
-    struct wr_corpse_list graveyard;
+    struct wr_deferred_free_list deferred_frees;
     bool turn_pending;
     struct wr_wheel *wheel;     /* the timers */
     int64_t beat_us;            /* atomic: monotonic time of the last turn, for /healthz and the watchdog */
@@ -85,4 +85,4 @@ void wr_timer_init(struct wr_timer *t, struct wr_loop *loop, void (*fire)(struct
 void wr_timer_set(struct wr_timer *t, struct wr_span from_now);
 void wr_timer_clear(struct wr_timer *t);
 void wr_timer_fini(struct wr_timer *t);
-void wr_loop_bury(struct wr_loop *loop, struct wr_corpse *corpse, void (*bury)(struct wr_corpse *));
+void wr_loop_defer_free(struct wr_loop *loop, struct wr_deferred_free *deferred, void (*free_it)(struct wr_deferred_free *));

@@ -76,7 +76,7 @@ static struct wr_sockaddr of_octets(int family, const void *octets)
     return a;
 }
 
-static void add(struct wr_addresses *to, struct wr_sockaddr a)
+static void add_address(struct wr_addresses *to, struct wr_sockaddr a)
 {
     if (to->count < WR_MAX_ADDRESSES)
         to->list[to->count++] = a;
@@ -126,7 +126,7 @@ static void copy_out(struct wr_addresses *out, const struct wr_name *name, uint1
 
 /* --- names --- */
 
-static struct wr_name *find(struct wr_names *n, const char *host)
+static struct wr_name *find_name(struct wr_names *n, const char *host)
 {
     struct wr_name *name;
     TAILQ_FOREACH(name, &n->list, entry)
@@ -139,7 +139,7 @@ static void on_second_family_late(struct wr_timer *t);
 
 static struct wr_name *find_or_add(struct wr_names *n, const char *host)
 {
-    struct wr_name *name = find(n, host);
+    struct wr_name *name = find_name(n, host);
     if (name)
         return name;
     name = calloc(1, sizeof *name);
@@ -160,7 +160,7 @@ static void fix(struct wr_names *n, const char *host, const struct wr_sockaddr *
         name->known.count = 0;
     name->fixed = true;
     name->again = wr_time_add((struct wr_mono){ 0 }, WR_SPAN_MAX);
-    add(&name->known, *a);
+    add_address(&name->known, *a);
 }
 
 void wr_names_hosts(struct wr_names *n, const char *file)
@@ -226,11 +226,11 @@ static void forget(struct ask *a)
 }
 
 /* The round is over: what was found is known from now on, to all who wait first. */
-static void settle(struct wr_name *name)
+static void end_round(struct wr_name *name)
 {
     struct wr_addresses found = name->round[ASK_A];
     for (size_t i = 0; i < name->round[ASK_AAAA].count; i++)
-        add(&found, name->round[ASK_AAAA].list[i]);
+        add_address(&found, name->round[ASK_AAAA].list[i]);
     int ttl = name->ttl;
     name->err = WR_OK;
     if (found.count > 0) {
@@ -255,7 +255,7 @@ static void settle(struct wr_name *name)
 
 static void on_second_family_late(struct wr_timer *t)
 {
-    settle(WR_CONTAINER(t, struct wr_name, second));
+    end_round(WR_CONTAINER(t, struct wr_name, second));
 }
 
 static void take_answer(struct wr_name *name, int which, int result, int count, int ttl, const void *addresses)
@@ -265,7 +265,7 @@ static void take_answer(struct wr_name *name, int which, int result, int count, 
     int size = which == ASK_A ? 4 : 16;
     if (result == DNS_ERR_NONE && count > 0) {
         for (int i = 0; i < count; i++)
-            add(to, of_octets(which == ASK_A ? AF_INET : AF_INET6, octets + i * size));
+            add_address(to, of_octets(which == ASK_A ? AF_INET : AF_INET6, octets + i * size));
         name->ttl = ttl < name->ttl ? ttl : name->ttl;
         return;
     }
@@ -291,7 +291,7 @@ static void on_answer(int result, char type, int count, int ttl, void *addresses
     wr_loop_tick(name->names->loop);
     take_answer(name, which, result, count, ttl, addresses);
     if (name->asks[!which].number == 0)
-        settle(name);
+        end_round(name);
     else if (name->round[which].count > 0)
         wr_timer_set(&name->second, SECOND_FAMILY);
 }
@@ -342,7 +342,7 @@ bool wr_names_lookup(struct wr_names *n, struct wr_name_query *q, const char *ho
         out->fresh_until = wr_time_add((struct wr_mono){ 0 }, WR_SPAN_MAX);
         return true;
     }
-    struct wr_name *name = find(n, host);
+    struct wr_name *name = find_name(n, host);
     if (name == NULL) {
         name = find_or_add(n, host);
         if (is_localhost(host))
@@ -369,7 +369,7 @@ void wr_names_cancel(struct wr_name_query *q)
 
 /* --- life --- */
 
-/* What evdns has to say is for who looks for trouble: settle() says what matters. */
+/* What evdns has to say is for who looks for trouble: end_round() says what matters. */
 static void on_dns_message(int warning, const char *message)
 {
     (void) warning;

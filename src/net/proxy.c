@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "net/proxy.h"
 
-#include "base/address.h"
+#include "address/ip.h"
 
 #define V1_MAX 107 /* octets of a version 1 header, CR LF included */
 #define V2_HEAD 16
@@ -21,7 +21,7 @@ static bool parse_v1_line(struct wr_slice line, struct wr_proxy *out)
     struct wr_slice rest = line, word[6];
     for (int i = 0; i < 6; i++)
         word[i] = wr_slice_cut(&rest, ' ');
-    if (wr_slice_eq(word[1], WR_SLICE("UNKNOWN"))) /* whatever stands behind it is to be ignored */
+    if (wr_slice_eq(word[1], WR_SLICE("UNKNOWN"))) /* whatever stands after it is to be ignored */
         return true;
     bool v4 = wr_slice_eq(word[1], WR_SLICE("TCP4"));
     if ((!v4 && !wr_slice_eq(word[1], WR_SLICE("TCP6"))) || word[5].at == NULL || rest.at != NULL)
@@ -114,7 +114,7 @@ static bool parse_tlvs(struct wr_slice rest, struct wr_proxy *out)
     return good;
 }
 
-/* of: what stands behind the first 16 octets, as long as those say. */
+/* of: what stands after the first 16 octets, as long as those say. */
 static bool parse_v2_client(unsigned family, unsigned transport, struct wr_slice of, struct wr_proxy *out)
 {
     if (family >= sizeof addresses_length / sizeof addresses_length[0] || transport > DATAGRAM)

@@ -7,7 +7,7 @@
 
 enum wr_proxy_status { WR_PROXY_MORE, WR_PROXY_DONE, WR_PROXY_BAD };
 
-/* Whose octets come behind it. */
+/* Whose octets come after it. */
 enum wr_proxy_who {
     WR_PROXY_CLIENT,   /* of the client that it names */
     WR_PROXY_UNKNOWN,  /* of a client that the balancer has no address of (UNKNOWN, UNSPEC, Unix sockets) */
@@ -22,5 +22,5 @@ struct wr_proxy {
     size_t length;          /* octets of the header */
 };
 
-/* DONE: *out is filled. Never looks behind in's end; BAD as soon as it can't become a header any more. */
+/* DONE: *out is filled. Never looks beyond in's end; BAD as soon as it can't become a header any more. */
 enum wr_proxy_status wr_proxy_parse(struct wr_slice in, struct wr_proxy *out);

@@ -28,7 +28,7 @@ static bool may_read(const struct wr_socket *s)
 
 /* A reset that came with octets has had its edge, and libevent doesn't tell it from others: only a further read shows it, so
  * who waits for more than has come reads until there is nothing. */
-static void on_event(evutil_socket_t fd, short what, void *arg)
+static void on_fd_event(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_socket *s = arg;
     (void) fd;
@@ -58,7 +58,7 @@ enum wr_err wr_socket_connect(struct wr_socket *s, struct wr_loop *loop, const s
         (void) setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     *connected = connect(s->fd, (const struct sockaddr *) &to->at, to->len) == 0;
     int why = *connected ? 0 : errno;
-    event_assign(&s->event, loop->base, s->fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, s);
+    event_assign(&s->event, loop->base, s->fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_fd_event, s);
     if (*connected || why == EINPROGRESS) {
         WR_CHECK(event_add(&s->event, NULL) == 0);
         return WR_OK;

@@ -51,7 +51,7 @@ static void place(struct wr_wheel *w, struct wr_timer *t)
     t->tick = tick;
 }
 
-static void take_out(struct wr_timer *t)
+static void take_out_timer(struct wr_timer *t)
 {
     if (t->tick == 0)
         return;
@@ -69,7 +69,7 @@ static void turn_slot(struct wr_wheel *w, size_t i)
     LIST_INIT(&w->slots[i]);
     w->occupied[i / 64] &= ~(UINT64_C(1) << (i % 64));
     while ((t = LIST_FIRST(&here)) != NULL) {
-        take_out(t);
+        take_out_timer(t);
         if (t->due.us == 0)
             continue;
         if (wr_time_before(w->loop->mono, t->due)) {
@@ -94,7 +94,7 @@ static int64_t first_occupied(const struct wr_wheel *w)
     return NEVER;
 }
 
-static void on_event(evutil_socket_t fd, short what, void *arg)
+static void on_wheel_event(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_wheel *w = arg;
     (void) fd;
@@ -119,7 +119,7 @@ struct wr_wheel *wr_wheel_new(struct wr_loop *loop)
     WR_CHECK(w != NULL);
     w->loop = loop;
     w->armed = NEVER;
-    w->event = event_new(loop->base, -1, 0, on_event, w);
+    w->event = event_new(loop->base, -1, 0, on_wheel_event, w);
     WR_CHECK(w->event != NULL);
     return w;
 }
@@ -146,7 +146,7 @@ void wr_timer_set(struct wr_timer *t, struct wr_span from_now)
     int64_t now = tick_of(t->loop->mono);
     if (w->armed > now && w->next < now)
         w->next = now; /* nothing lay in between */
-    take_out(t);
+    take_out_timer(t);
     place(w, t);
     if (t->tick < w->armed)
         arm(w, t->tick);
@@ -159,6 +159,6 @@ void wr_timer_clear(struct wr_timer *t)
 
 void wr_timer_fini(struct wr_timer *t)
 {
-    take_out(t);
+    take_out_timer(t);
     t->due.us = 0;
 }

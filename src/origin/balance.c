@@ -5,10 +5,10 @@
 
 /* Smooth weighted round robin: each gains its weight, the richest is chosen and pays what all gained, so that the
  * heavy ones come often but not in a row. */
-static struct wr_peer *round_robin(struct wr_peer **fit, size_t count, uint64_t of_request)
+static struct wr_origin_server *round_robin(struct wr_origin_server **fit, size_t count, uint64_t of_request)
 {
     (void) of_request;
-    struct wr_peer *best = NULL;
+    struct wr_origin_server *best = NULL;
     int64_t total = 0;
     for (size_t i = 0; i < count; i++) {
         fit[i]->current += fit[i]->server->weight;
@@ -20,13 +20,13 @@ static struct wr_peer *round_robin(struct wr_peer **fit, size_t count, uint64_t 
     return best;
 }
 
-static unsigned busy(const struct wr_peer *p)
+static unsigned busy(const struct wr_origin_server *p)
 {
     return p->open - p->idle_count;
 }
 
 /* By connections per weight, of this worker; equals take turns. */
-static struct wr_peer *least_connections(struct wr_peer **fit, size_t count, uint64_t of_request)
+static struct wr_origin_server *least_connections(struct wr_origin_server **fit, size_t count, uint64_t of_request)
 {
     size_t equal = 0;
     for (size_t i = 0; i < count; i++) {
@@ -44,9 +44,9 @@ static struct wr_peer *least_connections(struct wr_peer **fit, size_t count, uin
 
 /* Rendezvous (Thaler and Ravishankar 1998), weighted by -w/ln(u) (Schindelhauer and Schomaker 2005): a server
  * that comes or goes moves only its own share. */
-static struct wr_peer *hash(struct wr_peer **fit, size_t count, uint64_t of_request)
+static struct wr_origin_server *hash(struct wr_origin_server **fit, size_t count, uint64_t of_request)
 {
-    struct wr_peer *best = NULL;
+    struct wr_origin_server *best = NULL;
     double highest = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t z = of_request ^ fit[i]->seed;
@@ -63,9 +63,9 @@ static struct wr_peer *hash(struct wr_peer **fit, size_t count, uint64_t of_requ
 }
 
 /* One of fit[0..count). of_request: the hash of what the request asks for. May reorder fit. */
-typedef struct wr_peer *choose_fn(struct wr_peer **fit, size_t count, uint64_t of_request);
+typedef struct wr_origin_server *choose_fn(struct wr_origin_server **fit, size_t count, uint64_t of_request);
 
-static struct wr_peer *choose(struct wr_exchange_run *run, struct wr_peer **fit, size_t count)
+static struct wr_origin_server *choose(struct wr_exchange_run *run, struct wr_origin_server **fit, size_t count)
 {
     static choose_fn *const by[] = {
 #define BALANCE(ID, word, about) [WR_BALANCE_##ID] = word,
@@ -74,23 +74,23 @@ static struct wr_peer *choose(struct wr_exchange_run *run, struct wr_peer **fit,
     return count == 1 ? fit[0] : by[run->origin->policy->balance](fit, count, run->x->balance_hash);
 }
 
-static bool was_tried(const struct wr_exchange_run *run, const struct wr_peer *p)
+static bool was_tried(const struct wr_exchange_run *run, const struct wr_origin_server *p)
 {
     return run->tried.len > 0 && run->tried.at[p->index];
 }
 
-enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out)
+enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_origin_server **out)
 {
     struct wr_origin *o = run->origin;
     struct wr_mono mono = o->origins->loop->mono;
-    struct wr_peer **fit = o->fit;
+    struct wr_origin_server **fit = o->fit;
     size_t count = 0, down = 0, full = 0;
     enum wr_health most = run->careful ? WR_HEALTH_TRIAL : WR_HEALTH_SHUNNED;
     /* The shunned ones only when nobody better is left, busy or not. */
     for (enum wr_health worst = WR_HEALTH_TRIAL; worst <= most && count + full == 0; worst++) {
         down = 0;
         for (size_t i = 0; i < o->count; i++) {
-            struct wr_peer *p = &o->peers[i];
+            struct wr_origin_server *p = &o->peers[i];
             enum wr_health health = wr_backend_health(p->backend, mono);
             down += health == WR_HEALTH_DOWN;
             if (health > worst || was_tried(run, p))

@@ -5,7 +5,7 @@
 
 /* --- trying servers --- */
 
-/* The request is to go over the wire that the run has. It leaves together with the others of this turn. */
+/* The request is to go over the connection that the run has. It leaves together with the others of this turn. */
 static enum wr_err ask(struct wr_exchange_run *run)
 {
     struct wr_origins *o = run->origins;
@@ -15,8 +15,8 @@ static enum wr_err ask(struct wr_exchange_run *run)
     run->stage = WR_RUN_ASKING;
     run->x->sent = o->loop->now;
     run->asked_at = o->loop->mono;
-    run->x->reused = run->wire->used;
-    wr_socket_read(&run->wire->socket, true);
+    run->x->reused = run->conn->used;
+    wr_socket_read(&run->conn->socket, true);
     run->asking = true;
     TAILQ_INSERT_TAIL(&o->asking, run, entry);
     wr_note_post(&o->ask);
@@ -49,7 +49,7 @@ static enum wr_err connect_next(struct wr_exchange_run *run)
         struct wr_span share = { left.us / (int64_t) run->addresses_left };
         bool connected;
         run->addresses_left--;
-        enum wr_err err = wr_wire_open(run, &all->list[run->address++ % all->count], &connected);
+        enum wr_err err = wr_origin_conn_open(run, &all->list[run->address++ % all->count], &connected);
         if (err == WR_ERR_OVERLOADED)
             return err;
         if (err != WR_OK)
@@ -65,7 +65,7 @@ static enum wr_err connect_next(struct wr_exchange_run *run)
 
 static enum wr_err connect_first(struct wr_exchange_run *run)
 {
-    struct wr_peer *peer = run->peer;
+    struct wr_origin_server *peer = run->peer;
     run->address = peer->next_address++;
     run->addresses_left = peer->addresses.count;
     return connect_next(run);
@@ -78,7 +78,7 @@ static struct wr_span longest_try(const struct wr_exchange_run *run)
     return (struct wr_span){ p->connect_timeout.us + p->response_timeout.us };
 }
 
-static enum wr_err try_peer(struct wr_exchange_run *run, struct wr_peer *peer)
+static enum wr_err try_peer(struct wr_exchange_run *run, struct wr_origin_server *peer)
 {
     struct wr_origins *o = run->origins;
     const struct wr_address *a = &peer->server->address;
@@ -112,7 +112,7 @@ static enum wr_err try_peer(struct wr_exchange_run *run, struct wr_peer *peer)
 }
 
 /* This run won't try it, again or at all. */
-static void avoid(struct wr_exchange_run *run, const struct wr_peer *peer)
+static void avoid(struct wr_exchange_run *run, const struct wr_origin_server *peer)
 {
     if (run->tried.len == 0) {
         memset(wr_buf_reserve(&run->tried, run->origin->count), 0, run->origin->count);
@@ -129,7 +129,7 @@ static void give_up_peer(struct wr_exchange_run *run, enum wr_err err)
     avoid(run, run->peer);
 }
 
-static enum wr_pick choose(struct wr_exchange_run *run, struct wr_peer **peer)
+static enum wr_pick choose(struct wr_exchange_run *run, struct wr_origin_server **peer)
 {
     if (run->pinned)
         return WR_PICK_NONE; /* it has been tried */
@@ -139,9 +139,9 @@ static enum wr_pick choose(struct wr_exchange_run *run, struct wr_peer **peer)
 }
 
 /* Begins with `first`, or with one that balancing chooses. OK: under way. */
-static enum wr_err try_servers(struct wr_exchange_run *run, struct wr_peer *first)
+static enum wr_err try_servers(struct wr_exchange_run *run, struct wr_origin_server *first)
 {
-    for (struct wr_peer *peer = first;; peer = NULL) {
+    for (struct wr_origin_server *peer = first;; peer = NULL) {
         enum wr_pick pick = peer ? WR_PICK_PEER : choose(run, &peer);
         if (pick == WR_PICK_FULL) {
             run->stage = WR_RUN_QUEUED;
@@ -159,7 +159,7 @@ static enum wr_err try_servers(struct wr_exchange_run *run, struct wr_peer *firs
 }
 
 /* From a callback. */
-static void go_on(struct wr_exchange_run *run, struct wr_peer *first)
+static void try_next_server(struct wr_exchange_run *run, struct wr_origin_server *first)
 {
     enum wr_err err = try_servers(run, first);
     if (err != WR_OK)
@@ -169,7 +169,7 @@ static void go_on(struct wr_exchange_run *run, struct wr_peer *first)
 static void next_server(struct wr_exchange_run *run, enum wr_err err)
 {
     give_up_peer(run, err);
-    go_on(run, NULL);
+    try_next_server(run, NULL);
 }
 
 static void next_address(struct wr_exchange_run *run, enum wr_err why)
@@ -200,7 +200,7 @@ static void on_resolved(struct wr_name_query *q, enum wr_err err, const struct w
 void wr_run_connected(struct wr_exchange_run *run, enum wr_err err)
 {
     if (err != WR_OK) {
-        wr_wire_close(run->wire);
+        wr_origin_conn_close(run->conn);
         next_address(run, WR_ERR_ORIGIN_REFUSED);
         return;
     }
@@ -213,7 +213,7 @@ void wr_run_dequeued(struct wr_exchange_run *run)
 {
     wr_timer_clear(&run->deadline);
     run->dequeued = true;
-    go_on(run, NULL);
+    try_next_server(run, NULL);
 }
 
 /* --- while it is under way --- */
@@ -221,7 +221,7 @@ void wr_run_dequeued(struct wr_exchange_run *run)
 void wr_run_wait(struct wr_exchange_run *run)
 {
     /* Nothing left to send just now but not all sent: the client is waited for, which is not the origin's fault. */
-    bool on_client = !run->out.done && !run->out.refused && !run->wire->socket.writing;
+    bool on_client = !run->out.done && !run->out.refused && !run->conn->socket.writing;
     struct wr_span look = { 0 };
     if (run->in.paused)
         look = wr_flow_hurry(run->in.flow, run->origins->loop->mono);
@@ -287,8 +287,8 @@ static void unanswered(struct wr_exchange_run *run)
     }
     asked(run);
     run->resends++;
-    wr_wire_close(run->wire);
-    go_on(run, NULL);
+    wr_origin_conn_close(run->conn);
+    try_next_server(run, NULL);
 }
 
 /* A note that was posted for an exchange which has ended since finds another one, or none: then it does no harm. */
@@ -311,7 +311,7 @@ static void on_deadline(struct wr_timer *t)
         next_server(run, WR_ERR_ORIGIN_TIMEOUT);
         break;
     case WR_RUN_CONNECTING:
-        wr_wire_close(run->wire);
+        wr_origin_conn_close(run->conn);
         next_address(run, WR_ERR_ORIGIN_TIMEOUT);
         break;
     case WR_RUN_ASKING:
@@ -335,7 +335,7 @@ static void on_deadline(struct wr_timer *t)
  * failed: another server is asked. */
 void wr_run_lost(struct wr_exchange_run *run)
 {
-    bool pooled = run->wire->used, wordless = run->stage == WR_RUN_ASKING && !run->in.begun;
+    bool pooled = run->conn->used, wordless = run->stage == WR_RUN_ASKING && !run->in.begun;
     if (wordless && !pooled) {
         wr_backend_ended(run->peer->backend, run->origins->loop->mono);
         run->last = WR_ERR_ORIGIN_CLOSED;
@@ -349,8 +349,8 @@ void wr_run_lost(struct wr_exchange_run *run)
     run->resends += !pooled;
     run->fresh = true;
     wr_timer_clear(&run->deadline);
-    wr_wire_close(run->wire);
-    go_on(run, pooled ? run->peer : NULL);
+    wr_origin_conn_close(run->conn);
+    try_next_server(run, pooled ? run->peer : NULL);
 }
 
 /* --- the beginning and the end --- */
@@ -376,7 +376,7 @@ void wr_run_free(struct wr_exchange_run *run)
 }
 
 /* not: the server that another exchange waits for, or NULL. */
-static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct wr_peer *pinned, const struct wr_peer *not)
+static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct wr_origin_server *pinned, const struct wr_origin_server *not)
 {
     struct wr_exchange_run *run = wr_origins_run(origin->origins);
     WR_CHECK(x->run == NULL && x->origin == origin->policy);
@@ -407,7 +407,7 @@ enum wr_err wr_exchange_start(struct wr_exchange *x, struct wr_origins *origins)
 
 enum wr_err wr_exchange_start_beside(struct wr_exchange *x, struct wr_origins *origins, const struct wr_exchange *first, bool same)
 {
-    struct wr_peer *silent = first->run->peer;
+    struct wr_origin_server *silent = first->run->peer;
     x->careful = true;
     enum wr_err err = start(x, &origins->list[x->origin->index], NULL, silent);
     return err != WR_OK && same && !wr_pool_full(silent) ? start(x, silent->origin, silent, NULL) : err;
@@ -422,13 +422,13 @@ bool wr_exchange_silent(struct wr_exchange *x)
     return true;
 }
 
-enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_peer *peer)
+enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_origin_server *peer)
 {
     return start(x, peer->origin, peer, NULL);
 }
 
 /* Undoes what the run has begun; it is spare from now on. */
-static void end(struct wr_exchange_run *run, enum wr_err err)
+static void end_run(struct wr_exchange_run *run, enum wr_err err)
 {
     struct wr_receiving *in = &run->in;
     bool reusable = err == WR_OK && in->keep && !in->excess && run->out.done && !run->origins->closing;
@@ -441,10 +441,10 @@ static void end(struct wr_exchange_run *run, enum wr_err err)
     wr_names_cancel(&run->query);
     wr_send_stop(run);
     run->out.reader.at = 0;
-    if (run->wire && reusable)
+    if (run->conn && reusable)
         wr_pool_give(run);
-    else if (run->wire)
-        wr_wire_close(run->wire);
+    else if (run->conn)
+        wr_origin_conn_close(run->conn);
     if (in->flow && wr_flow_state(in->flow) == WR_FLOW_ARRIVING)
         wr_flow_end(in->flow, err, wr_slice(NULL, 0));
     wr_flow_unref(in->flow);
@@ -465,12 +465,12 @@ void wr_run_finish(struct wr_exchange_run *run, enum wr_err err)
 {
     struct wr_exchange *x = run->x;
     wr_origins_count(err);
-    end(run, err);
+    end_run(run, err);
     x->on_end(x, err);
 }
 
 void wr_exchange_cancel(struct wr_exchange *x)
 {
     if (x->run)
-        end(x->run, WR_ERR_CANCELLED);
+        end_run(x->run, WR_ERR_CANCELLED);
 }

@@ -37,8 +37,8 @@ struct wr_exchange {
     void (*on_end)(struct wr_exchange *x, enum wr_err err); /* OK: the response is whole (its flow has been ended) */
     const struct wr_origin_policy *origin;
     enum wr_method method;
-    struct wr_slice head;      /* the request head ready for the wire, must hold until on_end. With pass_host off the server's
-                                * own name goes in behind the request line, in place of a Host field that stands there */
+    struct wr_slice head;      /* the request head ready to be sent, must hold until on_end. With pass_host off the server's
+                                * own name goes in after the request line, in place of a Host field that stands there */
     struct wr_flow *request;   /* the request's body, or NULL; the exchange opens a reader on it, so it must hold until on_end */
     bool request_chunked;      /* send it chunked (its length isn't in the head) */
     bool idempotent;           /* may be sent again to another connection if not an octet of an answer came (RFC 9110 9.2.2) */

@@ -13,7 +13,7 @@
 
 #define ANSWER_GRAIN WR_SPAN_MS(100) /* so that a busy server's answers don't make a cache line travel each time */
 #define CLOCK_MAY_ERR WR_SPAN_S(5)
-#define CLOCK_NEWS WR_SPAN_S(60) /* at most so often */
+#define CLOCK_LOG_EVERY WR_SPAN_S(60) /* at most so often */
 
 enum checked { UNCHECKED, CHECKED_UP, CHECKED_DOWN };
 
@@ -29,7 +29,7 @@ struct wr_backend {
     unsigned checked;   /* enum checked */
     unsigned bad_checks;
     bool clock_wrong;
-    int64_t clock_told; /* monotonic, us: when that was last logged; 0: never */
+    int64_t clock_logged; /* monotonic, us: when that was last logged; 0: never */
 };
 
 struct wr_backends {
@@ -181,9 +181,9 @@ void wr_backend_answered(struct wr_backend *s, struct wr_mono mono)
 void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_mono mono)
 {
     bool wrong = error.us > CLOCK_MAY_ERR.us || error.us < -CLOCK_MAY_ERR.us;
-    int64_t told = __atomic_load_n(&s->clock_told, __ATOMIC_RELAXED);
-    if (wrong == __atomic_load_n(&s->clock_wrong, __ATOMIC_RELAXED) || (told && mono.us - told < CLOCK_NEWS.us) ||
-        !__atomic_compare_exchange_n(&s->clock_told, &told, mono.us, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    int64_t logged = __atomic_load_n(&s->clock_logged, __ATOMIC_RELAXED);
+    if (wrong == __atomic_load_n(&s->clock_wrong, __ATOMIC_RELAXED) || (logged && mono.us - logged < CLOCK_LOG_EVERY.us) ||
+        !__atomic_compare_exchange_n(&s->clock_logged, &logged, mono.us, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         return;
     __atomic_store_n(&s->clock_wrong, wrong, __ATOMIC_RELAXED);
     if (wrong)

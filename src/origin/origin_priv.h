@@ -3,8 +3,8 @@
  *
  *   wr_origins            one per worker and policy
  *     wr_origin           one per origin of the policy: who waits for a free place
- *       wr_peer           one per server: idle connections, addresses, how busy it is
- *         wr_wire         one connection: idle, or lent to a run
+ *       wr_origin_server           one per server: idle connections, addresses, how busy it is
+ *         wr_origin_conn         one connection: idle, or lent to a run
  *   wr_exchange_run       what an exchange has while it is under way; recycled
  *   wr_backend            what the process knows of a server's health; shared by all workers
  *
@@ -20,30 +20,30 @@
 #include "origin/health_priv.h"
 #include "stats/stats.h"
 
-#define WR_SCRATCH (16 * 1024)      /* octets of a head, of chunks' framing, and behind a whole body, per read */
+#define WR_SCRATCH (16 * 1024)      /* octets of a head, of chunks' framing, and after a whole body, per read */
 #define WR_MAX_ORIGIN_HEAD (64 * 1024)
 #define WR_MAX_INTERIM 32           /* interim responses to one request */
 #define WR_TURN (256 * 1024)        /* octets moved for one exchange before the others have their turn */
 
-struct wr_wire {
+struct wr_origin_conn {
     struct wr_socket socket;
-    struct wr_peer *peer;
+    struct wr_origin_server *peer;
     struct wr_exchange_run *run; /* whom it serves; NULL: idle, or closed */
     bool used;                   /* has carried a whole exchange: the peer may close it any moment (RFC 9112 9.5) */
     struct wr_sockaddr at;
     struct wr_mono idle_since;
-    TAILQ_ENTRY(wr_wire) entry;  /* of the peer's idle ones */
-    struct wr_corpse corpse;
+    TAILQ_ENTRY(wr_origin_conn) entry;  /* of the peer's idle ones */
+    struct wr_deferred_free deferred;
 };
-TAILQ_HEAD(wr_wire_list, wr_wire);
+TAILQ_HEAD(wr_origin_conn_list, wr_origin_conn);
 TAILQ_HEAD(wr_run_list, wr_exchange_run);
 
-struct wr_peer {
+struct wr_origin_server {
     const struct wr_server *server;
     struct wr_origin *origin;
     struct wr_backend *backend;
     size_t index;                /* in the origin */
-    struct wr_wire_list idle;    /* used last first: the few that are needed stay warm, the rest time out */
+    struct wr_origin_conn_list idle;    /* used last first: the few that are needed stay warm, the rest time out */
     unsigned idle_count;
     unsigned open;               /* connections, idle ones among them */
     struct wr_timer idle_timer;
@@ -58,9 +58,9 @@ struct wr_peer {
 struct wr_origin {
     const struct wr_origin_policy *policy;
     struct wr_origins *origins;
-    struct wr_peer *peers;
+    struct wr_origin_server *peers;
     size_t count;
-    struct wr_peer **fit;        /* balance.c's: room for all peers */
+    struct wr_origin_server **fit;        /* balance.c's: room for all peers */
     struct wr_run_list queue;    /* every server has max_connections under way */
     struct wr_note vacancy;      /* a place has become free while some wait */
 };
@@ -76,12 +76,12 @@ struct wr_origins {
     struct wr_run_list spare;
     struct wr_run_list asking;   /* their requests leave together, when the turn ends */
     struct wr_note ask;
-    struct wr_corpse corpse;
+    struct wr_deferred_free deferred;
     struct wr_field fields[WR_MAX_FIELDS]; /* of the head being handed over: one at a time */
     char scratch[WR_SCRATCH];
 };
 
-/* The sending half. What goes next over the wire: lead[at..], then octets of the body up to chunk_left. */
+/* The sending half. What goes next over the connection: lead[at..], then octets of the body up to chunk_left. */
 enum wr_lead { WR_LEAD_LINE, WR_LEAD_HOST, WR_LEAD_FIELDS, WR_LEAD_FRAME, WR_LEAD_COUNT };
 
 struct wr_sending {
@@ -92,7 +92,7 @@ struct wr_sending {
     bool done;                   /* the request is on its way as a whole */
     bool refused;                /* the peer reads no more of it: an early answer may still come */
     struct wr_buf tail;          /* the last chunk and the trailers */
-    struct wr_reader reader;
+    struct wr_flow_reader reader;
 };
 
 /* The receiving half. */
@@ -102,7 +102,7 @@ struct wr_receiving {
     unsigned interims;
     bool begun;                  /* an octet of an answer has come: never sent again */
     bool keep;                   /* as far as the head says the connection lives on */
-    bool excess;                 /* octets behind the response: never trust the connection again */
+    bool excess;                 /* octets after the response: never trust the connection again */
     bool paused;                 /* the flow is full */
     struct wr_body_reader body;
     struct wr_flow *flow;        /* counted */
@@ -115,11 +115,11 @@ struct wr_exchange_run {
     struct wr_exchange *x;
     struct wr_origins *origins;
     struct wr_origin *origin;
-    struct wr_peer *pinned;      /* this server and no other: active checks */
+    struct wr_origin_server *pinned;      /* this server and no other: active checks */
     bool careful;                /* no server that has just failed */
     struct wr_mono asked_at;     /* monotonic: when the request left */
-    struct wr_peer *peer;        /* the present try's */
-    struct wr_wire *wire;
+    struct wr_origin_server *peer;        /* the present try's */
+    struct wr_origin_conn *conn;
     struct wr_timer deadline;
     struct wr_note room;         /* the response's flow has room again; may come late: see on_room() */
     struct wr_name_query query;
@@ -139,9 +139,9 @@ struct wr_exchange_run {
 
 /* --- exchange.c --- */
 /* As wr_exchange_start(), at one server whatever its health. */
-enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_peer *peer) WR_MUST_USE;
-/* Every one of these may end the run: nobody touches it afterwards unless its wire still says that it is the run's. */
-void wr_run_connected(struct wr_exchange_run *run, enum wr_err err); /* the wire has been made, or hasn't */
+enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_origin_server *peer) WR_MUST_USE;
+/* Every one of these may end the run: nobody touches it afterwards unless its connection still says that it is the run's. */
+void wr_run_connected(struct wr_exchange_run *run, enum wr_err err); /* the connection has been made, or hasn't */
 void wr_run_writable(struct wr_exchange_run *run);
 void wr_run_ask(struct wr_note *note);                       /* for those that are asking */
 void wr_run_dequeued(struct wr_exchange_run *run);           /* its turn has come: it stands in no queue any more */
@@ -165,30 +165,30 @@ void wr_send_stop(struct wr_exchange_run *run);
 void wr_receive_more(struct wr_exchange_run *run);
 void wr_receive_resume(struct wr_exchange_run *run);
 
-/* --- wire.c --- */
-/* OK: run->wire is there, *connected or to be told by wr_run_connected(). Else as wr_socket_connect(). */
-enum wr_err wr_wire_open(struct wr_exchange_run *run, const struct wr_sockaddr *to, bool *connected) WR_MUST_USE;
+/* --- conn.c --- */
+/* OK: run->conn is there, *connected or to be told by wr_run_connected(). Else as wr_socket_connect(). */
+enum wr_err wr_origin_conn_open(struct wr_exchange_run *run, const struct wr_sockaddr *to, bool *connected) WR_MUST_USE;
 /* Closes it, whoever has it; its memory dies with the turn. */
-void wr_wire_close(struct wr_wire *w);
+void wr_origin_conn_close(struct wr_origin_conn *w);
 
 /* --- pool.c --- */
-void wr_peer_init(struct wr_peer *peer, struct wr_origin *origin, size_t index, struct wr_backends *backends);
-void wr_peer_fini(struct wr_peer *peer);
+void wr_origin_server_init(struct wr_origin_server *peer, struct wr_origin *origin, size_t index, struct wr_backends *backends);
+void wr_origin_server_fini(struct wr_origin_server *peer);
 /* An idle connection, lent to the run; false: none. */
-bool wr_pool_take(struct wr_peer *peer, struct wr_exchange_run *run);
+bool wr_pool_take(struct wr_origin_server *peer, struct wr_exchange_run *run);
 /* The run gives its connection back, fit for the next. */
 void wr_pool_give(struct wr_exchange_run *run);
 /* No place for one more exchange at this server. */
-bool wr_pool_full(const struct wr_peer *peer);
+bool wr_pool_full(const struct wr_origin_server *peer);
 /* Room for one more connection: the oldest idle one makes way. */
-void wr_pool_make_room(struct wr_peer *peer);
+void wr_pool_make_room(struct wr_origin_server *peer);
 /* A connection is no longer in use: whoever waits for a place may go on. */
 void wr_pool_vacancy(struct wr_origin *origin);
 /* The peer's addresses are these from now on; idle connections to others are closed. */
-void wr_pool_addresses(struct wr_peer *peer, const struct wr_addresses *found);
+void wr_pool_addresses(struct wr_origin_server *peer, const struct wr_addresses *found);
 
 /* --- balance.c --- */
 enum wr_pick { WR_PICK_PEER, WR_PICK_FULL, WR_PICK_DOWN, WR_PICK_NONE };
 /* Chooses a server that the run hasn't tried. FULL: those fit to be asked are busy. DOWN: active checks say that
  * all are down. NONE: all have been tried. out NULL: only asks whether one could be chosen. */
-enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out);
+enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_origin_server **out);

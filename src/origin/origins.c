@@ -83,7 +83,7 @@ static void origin_init(struct wr_origin *origin, struct wr_origins *o, const st
     TAILQ_INIT(&origin->queue);
     wr_note_init(&origin->vacancy, o->loop, on_vacancy);
     for (size_t i = 0; i < origin->count; i++)
-        wr_peer_init(&origin->peers[i], origin, i, backends);
+        wr_origin_server_init(&origin->peers[i], origin, i, backends);
     /* Workers begin their rounds at different servers. */
     origin->peers[o->loop->index % origin->count].current = 1;
 }
@@ -91,7 +91,7 @@ static void origin_init(struct wr_origin *origin, struct wr_origins *o, const st
 static void origin_fini(struct wr_origin *origin)
 {
     for (size_t i = 0; i < origin->count; i++)
-        wr_peer_fini(&origin->peers[i]);
+        wr_origin_server_fini(&origin->peers[i]);
     wr_note_fini(&origin->vacancy);
     free(origin->peers);
     free(origin->fit);
@@ -129,16 +129,16 @@ static void close_idle(struct wr_origins *o)
 {
     for (size_t i = 0; i < o->count; i++)
         for (size_t k = 0; k < o->list[i].count; k++) {
-            struct wr_wire *w;
+            struct wr_origin_conn *w;
             while ((w = TAILQ_FIRST(&o->list[i].peers[k].idle)) != NULL)
-                wr_wire_close(w);
+                wr_origin_conn_close(w);
         }
 }
 
-/* Buried: whoever ended the last exchange may still be on the stack. */
-static void bury(struct wr_corpse *corpse)
+/* Freed at the end of the turn: whoever ended the last exchange may still be on the stack. */
+static void free_origins(struct wr_deferred_free *deferred)
 {
-    struct wr_origins *o = WR_CONTAINER(corpse, struct wr_origins, corpse);
+    struct wr_origins *o = WR_CONTAINER(deferred, struct wr_origins, deferred);
     struct wr_exchange_run *run;
     while ((run = TAILQ_FIRST(&o->spare)) != NULL) {
         TAILQ_REMOVE(&o->spare, run, entry);
@@ -156,7 +156,7 @@ static void bury(struct wr_corpse *corpse)
 static void close_down(struct wr_origins *o)
 {
     close_idle(o);
-    wr_loop_bury(o->loop, &o->corpse, bury);
+    wr_loop_defer_free(o->loop, &o->deferred, free_origins);
 }
 
 void wr_origins_free(struct wr_origins *o)

@@ -4,17 +4,17 @@
 #include "base/hash.h"
 #include "origin/origin_priv.h"
 
-bool wr_pool_full(const struct wr_peer *peer)
+bool wr_pool_full(const struct wr_origin_server *peer)
 {
     unsigned most = peer->origin->policy->max_connections;
     return most > 0 && peer->open - peer->idle_count >= most;
 }
 
-void wr_pool_make_room(struct wr_peer *peer)
+void wr_pool_make_room(struct wr_origin_server *peer)
 {
     unsigned most = peer->origin->policy->max_connections;
     if (most > 0 && peer->open >= most && peer->idle_count > 0)
-        wr_wire_close(TAILQ_LAST(&peer->idle, wr_wire_list));
+        wr_origin_conn_close(TAILQ_LAST(&peer->idle, wr_origin_conn_list));
 }
 
 void wr_pool_vacancy(struct wr_origin *origin)
@@ -38,26 +38,26 @@ static bool has_address(const struct wr_addresses *list, const struct wr_sockadd
     return false;
 }
 
-void wr_pool_addresses(struct wr_peer *peer, const struct wr_addresses *found)
+void wr_pool_addresses(struct wr_origin_server *peer, const struct wr_addresses *found)
 {
     peer->addresses = *found;
-    struct wr_wire *next;
-    for (struct wr_wire *w = TAILQ_FIRST(&peer->idle); w; w = next) {
+    struct wr_origin_conn *next;
+    for (struct wr_origin_conn *w = TAILQ_FIRST(&peer->idle); w; w = next) {
         next = TAILQ_NEXT(w, entry);
         if (!has_address(found, &w->at))
-            wr_wire_close(w);
+            wr_origin_conn_close(w);
     }
 }
 
 static void on_refreshed(struct wr_name_query *q, enum wr_err err, const struct wr_addresses *found)
 {
     if (err == WR_OK)
-        wr_pool_addresses(WR_CONTAINER(q, struct wr_peer, refresh), found);
+        wr_pool_addresses(WR_CONTAINER(q, struct wr_origin_server, refresh), found);
 }
 
 /* Pooled connections would keep a busy server's old address alive for ever: ask again when the TTL has ended, but let
  * nobody wait for it. */
-static void refresh(struct wr_peer *peer)
+static void refresh(struct wr_origin_server *peer)
 {
     const struct wr_address *a = &peer->server->address;
     struct wr_origins *o = peer->origin->origins;
@@ -70,22 +70,22 @@ static void refresh(struct wr_peer *peer)
 
 /* --- idle connections --- */
 
-bool wr_pool_take(struct wr_peer *peer, struct wr_exchange_run *run)
+bool wr_pool_take(struct wr_origin_server *peer, struct wr_exchange_run *run)
 {
     if (peer->idle_count == 0)
         return false;
     refresh(peer);
-    struct wr_wire *w;
+    struct wr_origin_conn *w;
     while ((w = TAILQ_FIRST(&peer->idle)) != NULL) {
         /* What can't be sent twice is worth a look whether the connection is still there. */
         if (!run->x->idempotent && wr_socket_pending(&w->socket)) {
-            wr_wire_close(w);
+            wr_origin_conn_close(w);
             continue;
         }
         TAILQ_REMOVE(&peer->idle, w, entry);
         peer->idle_count--;
         w->run = run;
-        run->wire = w;
+        run->conn = w;
         return true;
     }
     return false;
@@ -93,10 +93,10 @@ bool wr_pool_take(struct wr_peer *peer, struct wr_exchange_run *run)
 
 void wr_pool_give(struct wr_exchange_run *run)
 {
-    struct wr_wire *w = run->wire;
-    struct wr_peer *peer = w->peer;
+    struct wr_origin_conn *w = run->conn;
+    struct wr_origin_server *peer = w->peer;
     struct wr_loop *loop = peer->origin->origins->loop;
-    run->wire = NULL;
+    run->conn = NULL;
     w->run = NULL;
     w->used = true;
     wr_socket_rest(&w->socket);
@@ -108,18 +108,18 @@ void wr_pool_give(struct wr_exchange_run *run)
     wr_pool_vacancy(peer->origin);
 }
 
-static void on_idle(struct wr_timer *t)
+static void on_idle_timer(struct wr_timer *t)
 {
-    struct wr_peer *peer = WR_CONTAINER(t, struct wr_peer, idle_timer);
+    struct wr_origin_server *peer = WR_CONTAINER(t, struct wr_origin_server, idle_timer);
     struct wr_span most = peer->origin->policy->idle_timeout;
-    struct wr_wire *oldest;
-    while ((oldest = TAILQ_LAST(&peer->idle, wr_wire_list)) != NULL) {
+    struct wr_origin_conn *oldest;
+    while ((oldest = TAILQ_LAST(&peer->idle, wr_origin_conn_list)) != NULL) {
         struct wr_span left = wr_time_since(wr_time_add(oldest->idle_since, most), t->loop->mono);
         if (left.us > 0) {
             wr_timer_set(t, left);
             return;
         }
-        wr_wire_close(oldest);
+        wr_origin_conn_close(oldest);
     }
 }
 
@@ -139,23 +139,23 @@ static char *host_field(const struct wr_address *a)
     return b.at;
 }
 
-void wr_peer_init(struct wr_peer *peer, struct wr_origin *origin, size_t index, struct wr_backends *backends)
+void wr_origin_server_init(struct wr_origin_server *peer, struct wr_origin *origin, size_t index, struct wr_backends *backends)
 {
     const struct wr_server *server = &origin->policy->servers[index];
     const struct wr_address *a = &server->address;
-    *peer = (struct wr_peer){ .server = server, .origin = origin, .index = index, .refresh.done = on_refreshed };
+    *peer = (struct wr_origin_server){ .server = server, .origin = origin, .index = index, .refresh.done = on_refreshed };
     peer->backend = wr_backend_of(backends, origin->policy->name, a->text);
     peer->seed = wr_hash_of(wr_slice_str(a->text)).lo;
     peer->host = host_field(a);
     TAILQ_INIT(&peer->idle);
-    wr_timer_init(&peer->idle_timer, origin->origins->loop, on_idle);
+    wr_timer_init(&peer->idle_timer, origin->origins->loop, on_idle_timer);
     if (a->kind != WR_ADDRESS_NAME && wr_address_literal(a->host, a->port, &peer->addresses.list[0])) {
         peer->addresses.count = 1;
         peer->addresses.fresh_until = wr_time_add((struct wr_mono){ 0 }, WR_SPAN_MAX);
     }
 }
 
-void wr_peer_fini(struct wr_peer *peer)
+void wr_origin_server_fini(struct wr_origin_server *peer)
 {
     WR_CHECK(peer->open == 0);
     wr_names_cancel(&peer->refresh);

@@ -7,7 +7,7 @@
  * whether the server still takes connections. */
 struct probe {
     struct wr_exchange exchange;
-    struct wr_peer *peer;
+    struct wr_origin_server *peer;
     struct wr_timer tick;
     struct wr_buf head;
 };
@@ -38,7 +38,7 @@ static void on_end(struct wr_exchange *x, enum wr_err err)
     result(WR_CONTAINER(x, struct probe, exchange), false);
 }
 
-static void on_tick(struct wr_timer *t)
+static void on_probe_tick(struct wr_timer *t)
 {
     struct probe *p = WR_CONTAINER(t, struct probe, tick);
     wr_timer_set(t, p->exchange.origin->health_interval);
@@ -51,7 +51,7 @@ static void on_tick(struct wr_timer *t)
         result(p, false);
 }
 
-static void probe_init(struct probe *p, struct wr_peer *peer, struct wr_loop *loop)
+static void probe_init(struct probe *p, struct wr_origin_server *peer, struct wr_loop *loop)
 {
     const struct wr_origin_policy *policy = peer->origin->policy;
     p->peer = peer;
@@ -62,7 +62,7 @@ static void probe_init(struct probe *p, struct wr_peer *peer, struct wr_loop *lo
     p->exchange.head = wr_buf_slice(&p->head);
     p->exchange.on_head = on_head;
     p->exchange.on_end = on_end;
-    wr_timer_init(&p->tick, loop, on_tick);
+    wr_timer_init(&p->tick, loop, on_probe_tick);
     wr_timer_set(&p->tick, WR_SPAN_MS(0));
 }
 

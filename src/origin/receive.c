@@ -68,7 +68,7 @@ static void closed(struct wr_exchange_run *run, bool orderly)
     whole(run);
 }
 
-/* One read: content to where it stays, what else may come behind it into the scratch. */
+/* One read: content to where it stays, what else may come after it into the scratch. */
 static size_t aim(struct wr_exchange_run *run, struct iovec iov[2], int *count, size_t *direct)
 {
     struct wr_receiving *in = &run->in;
@@ -91,7 +91,7 @@ static size_t aim(struct wr_exchange_run *run, struct iovec iov[2], int *count, 
 static void pause_reading(struct wr_exchange_run *run)
 {
     run->in.paused = true;
-    wr_socket_read(&run->wire->socket, false);
+    wr_socket_read(&run->conn->socket, false);
 }
 
 static void read_body(struct wr_exchange_run *run)
@@ -106,7 +106,7 @@ static void read_body(struct wr_exchange_run *run)
             break;
         }
         size_t most = aim(run, iov, &count, &direct);
-        ssize_t got = wr_socket_take(&run->wire->socket, iov, count);
+        ssize_t got = wr_socket_take(&run->conn->socket, iov, count);
         if (nothing_now(got))
             break;
         if (got <= 0) {
@@ -132,7 +132,7 @@ void wr_receive_resume(struct wr_exchange_run *run)
 {
     run->in.paused = false;
     wr_flow_hurry(run->in.flow, run->origins->loop->mono);
-    wr_socket_read(&run->wire->socket, true);
+    wr_socket_read(&run->conn->socket, true);
     read_body(run);
 }
 
@@ -141,11 +141,11 @@ void wr_receive_resume(struct wr_exchange_run *run)
 static void begin_body(struct wr_exchange_run *run, const struct wr_head *head, struct wr_slice rest)
 {
     struct wr_receiving *in = &run->in;
-    struct wr_wire *wire = run->wire;
+    struct wr_origin_conn *conn = run->conn;
     uint64_t length = head->content_length;
     enum wr_framing framing = head->framing;
     wr_run_head(run, head);
-    if (wire->run != run)
+    if (conn->run != run)
         return; /* cancelled from on_head */
     if (framing == WR_FRAMING_NONE) {
         in->excess = rest.len > 0;
@@ -176,7 +176,7 @@ static void keep_partial(struct wr_receiving *in, struct wr_slice rest)
 /* false: the exchange has ended. */
 static bool interim(struct wr_exchange_run *run, const struct wr_head *head)
 {
-    struct wr_wire *wire = run->wire;
+    struct wr_origin_conn *conn = run->conn;
     if (head->status == 101) {
         broken(run, "101 Switching Protocols, which nobody asked for");
         return false;
@@ -187,7 +187,7 @@ static bool interim(struct wr_exchange_run *run, const struct wr_head *head)
     }
     if (run->x->on_interim)
         run->x->on_interim(run->x, head);
-    if (wire->run != run)
+    if (conn->run != run)
         return false;
     wr_run_wait(run);
     return true;
@@ -228,7 +228,7 @@ static void read_head(struct wr_exchange_run *run)
     struct wr_receiving *in = &run->in;
     char *scratch = run->origins->scratch;
     const struct iovec all = { scratch, WR_SCRATCH };
-    ssize_t got = wr_socket_take(&run->wire->socket, &all, 1);
+    ssize_t got = wr_socket_take(&run->conn->socket, &all, 1);
     if (nothing_now(got))
         return;
     if (got <= 0) {

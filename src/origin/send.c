@@ -6,15 +6,15 @@
 
 #define MAX_PIECES 16 /* of the body in one write */
 
-static void on_body(struct wr_reader *reader)
+static void on_body(struct wr_flow_reader *reader)
 {
     struct wr_exchange_run *run = WR_CONTAINER(reader, struct wr_exchange_run, out.reader);
     bool between_tries = run->stage != WR_RUN_ASKING && run->stage != WR_RUN_BODY;
-    if (!between_tries && !run->wire->socket.writing) /* a full socket says itself when it has room */
+    if (!between_tries && !run->conn->socket.writing) /* a full socket says itself when it has room */
         wr_run_writable(run);
 }
 
-/* The Host field that the owner may have put behind the request line gives way to the server's own. */
+/* The Host field that the owner may have put after the request line gives way to the server's own. */
 static void split_head(struct wr_exchange_run *run)
 {
     struct wr_slice *lead = run->out.lead, head = run->x->head;
@@ -42,8 +42,8 @@ enum wr_err wr_send_start(struct wr_exchange_run *run)
     out->last_chunk = out->done = out->refused = false;
     if (x->request == NULL || (out->reader.flow && out->reader.at == 0))
         return WR_OK; /* a reader that has not moved holds the body's front: a second one could come too late for it */
-    wr_reader_close(&out->reader);
-    return wr_reader_open(&out->reader, x->request, run->origins->loop, 0, on_body) ? WR_OK : WR_ERR_ORIGIN_CLOSED;
+    wr_flow_reader_close(&out->reader);
+    return wr_flow_reader_open(&out->reader, x->request, run->origins->loop, 0, on_body) ? WR_OK : WR_ERR_ORIGIN_CLOSED;
 }
 
 bool wr_send_rewindable(const struct wr_exchange_run *run)
@@ -53,7 +53,7 @@ bool wr_send_rewindable(const struct wr_exchange_run *run)
 
 void wr_send_stop(struct wr_exchange_run *run)
 {
-    wr_reader_close(&run->out.reader);
+    wr_flow_reader_close(&run->out.reader);
 }
 
 /* --- chunked (RFC 9112 7.1) --- */
@@ -115,7 +115,7 @@ static enum wr_err plan_body(struct wr_exchange_run *run, struct iovec *body, in
     if (!between && content_left(run) == 0)
         return WR_OK; /* only the chunk's end */
     uint64_t most = between || content_left(run) > WR_TURN ? WR_TURN : content_left(run);
-    *pieces = wr_reader_peek(&out->reader, body, MAX_PIECES, most, &state);
+    *pieces = wr_flow_reader_peek(&out->reader, body, MAX_PIECES, most, &state);
     if (*pieces > 0) {
         if (between)
             begin_chunk(out, body, *pieces);
@@ -163,13 +163,13 @@ static void written(struct wr_exchange_run *run, size_t octets)
     if (run->x->request_chunked)
         out->chunk_left -= octets;
     if (content > 0)
-        wr_reader_advance(&out->reader, content);
+        wr_flow_reader_advance(&out->reader, content);
 }
 
 enum wr_err wr_send_more(struct wr_exchange_run *run)
 {
     struct wr_sending *out = &run->out;
-    struct wr_socket *socket = &run->wire->socket;
+    struct wr_socket *socket = &run->conn->socket;
     size_t moved = 0;
     while (!out->done && !out->refused) {
         struct iovec body[MAX_PIECES], iov[MAX_PIECES + WR_LEAD_COUNT + 1];

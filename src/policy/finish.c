@@ -9,42 +9,42 @@ static bool can_store(const struct wr_policy *p)
     return p->memory || p->redis.enabled;
 }
 
-static void check_store(struct wr_reader *r, const struct wr_node *root)
+static void check_store(struct wr_policy_reader *r, const struct wr_tree_node *root)
 {
     const struct wr_policy *p = r->policy;
-    const struct wr_node *memory = wr_node_get(root, "memory");
+    const struct wr_tree_node *memory = wr_tree_node_get(root, "memory");
     for (size_t i = 0; !can_store(p) && memory && i < p->route_count; i++) {
         if (!p->routes[i].cache.enabled)
             continue;
-        wr_mistake(
-            r->mistakes, memory->place,
+        wr_policy_error(
+            r->errors, memory->place,
             "memory: off without redis leaves no place for the responses that the route on line %d stores",
             p->routes[i].line);
         return;
     }
 }
 
-/* `part` was given and is larger than `whole`: a mistake. It wasn't: it is lowered. */
-static void check_within(struct wr_reader *r, const struct wr_node *section, const char *part,
+/* `part` was given and is larger than `whole`: an error. It wasn't: it is lowered. */
+static void check_within(struct wr_policy_reader *r, const struct wr_tree_node *section, const char *part,
                          uint64_t *part_size, const char *whole, uint64_t whole_size)
 {
-    const struct wr_node *given = wr_node_get(section, part);
+    const struct wr_tree_node *given = wr_tree_node_get(section, part);
     if (*part_size <= whole_size)
         return;
     if (given && whole_size)
-        wr_mistake(r->mistakes, given->place, "%s: %.*s is more than %s allows", part,
+        wr_policy_error(r->errors, given->place, "%s: %.*s is more than %s allows", part,
                    WR_SLICE_ARG(given->text), whole);
     *part_size = whole_size;
 }
 
 /* What lies in more pieces than a record may name could be written to Redis and never be read. */
-static void check_pieces(struct wr_reader *r, const struct wr_node *section)
+static void check_pieces(struct wr_policy_reader *r, const struct wr_tree_node *section)
 {
     const struct wr_policy_redis *redis = &r->policy->redis;
-    const struct wr_node *given = wr_node_get(section, "max_object");
+    const struct wr_tree_node *given = wr_tree_node_get(section, "max_object");
     if (given == NULL || (redis->max_object - 1) / redis->chunk < WR_MAX_PIECES)
         return;
-    wr_mistake(r->mistakes, given->place, "max_object: %.*s makes more than %u pieces of one chunk: chunk has to be %lluKB at least",
+    wr_policy_error(r->errors, given->place, "max_object: %.*s makes more than %u pieces of one chunk: chunk has to be %lluKB at least",
                WR_SLICE_ARG(given->text), WR_MAX_PIECES,
                (unsigned long long) ((redis->max_object + WR_MAX_PIECES * 1024ull - 1) / (WR_MAX_PIECES * 1024ull)));
 }
@@ -55,47 +55,47 @@ static bool same_address(const struct wr_address *a, const struct wr_address *b)
 }
 
 /* Of the item that is a mapping or a bare address. */
-static struct wr_place place_of_address(const struct wr_node *item)
+static struct wr_place place_of_address(const struct wr_tree_node *item)
 {
-    const struct wr_node *address = wr_node_get(item, "address");
+    const struct wr_tree_node *address = wr_tree_node_get(item, "address");
     return address ? address->place : item->place;
 }
 
-static void check_listeners(struct wr_reader *r, const struct wr_node *root)
+static void check_listeners(struct wr_policy_reader *r, const struct wr_tree_node *root)
 {
     const struct wr_policy *p = r->policy;
-    const struct wr_node *listen = wr_node_get(root, "listen");
+    const struct wr_tree_node *listen = wr_tree_node_get(root, "listen");
     for (size_t i = 0; i < p->listen_count; i++) {
         const struct wr_listen *one = &p->listens[i];
-        const struct wr_node *item = wr_node_item(listen, i);
+        const struct wr_tree_node *item = wr_tree_node_item(listen, i);
         bool twice = p->has_admin && same_address(&one->address, &p->admin);
         for (size_t j = 0; j < i; j++)
             twice = twice || same_address(&one->address, &p->listens[j].address);
         if (twice)
-            wr_mistake(r->mistakes, place_of_address(item), "address: \"%s\" is another listener's already",
+            wr_policy_error(r->errors, place_of_address(item), "address: \"%s\" is another listener's already",
                        one->address.text);
         if (one->proxy_protocol && p->trusted_count == 0)
-            wr_mistake(r->mistakes, wr_node_get(item, "proxy_protocol")->place,
+            wr_policy_error(r->errors, wr_tree_node_get(item, "proxy_protocol")->place,
                        "proxy_protocol: nobody's header would be believed: trusted_proxies is missing");
     }
 }
 
-static char *host_name(struct wr_reader *r)
+static char *host_name(struct wr_policy_reader *r)
 {
     char name[256] = "";
-    if (gethostname(name, sizeof name - 1) == 0 && wr_reader_is_token(wr_slice_str(name)))
-        return wr_reader_copy(r, wr_slice_str(name));
-    return wr_reader_copy(r, WR_SLICE("weir"));
+    if (gethostname(name, sizeof name - 1) == 0 && wr_policy_reader_is_token(wr_slice_str(name)))
+        return wr_policy_reader_copy(r, wr_slice_str(name));
+    return wr_policy_reader_copy(r, WR_SLICE("weir"));
 }
 
-void wr_reader_finish(struct wr_reader *r, const struct wr_node *root)
+void wr_policy_reader_finish(struct wr_policy_reader *r, const struct wr_tree_node *root)
 {
     struct wr_policy *p = r->policy;
     if (p->server_name == NULL)
         p->server_name = host_name(r);
     check_listeners(r, root);
     check_store(r, root);
-    check_pieces(r, wr_node_get(root, "redis"));
-    check_within(r, wr_node_get(root, "client"), "max_target", &p->max_target, "max_head", p->max_head);
-    check_within(r, wr_node_get(root, "memory"), "max_object", &p->memory_max_object, "size", p->memory_size);
+    check_pieces(r, wr_tree_node_get(root, "redis"));
+    check_within(r, wr_tree_node_get(root, "client"), "max_target", &p->max_target, "max_head", p->max_head);
+    check_within(r, wr_tree_node_get(root, "memory"), "max_object", &p->memory_max_object, "size", p->memory_size);
 }

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "address/address.h"
 #include "base/uri.h"
-#include "policy/address.h"
 #include "policy/reader.h"
 
-static const char *meant(struct wr_reader *r, const char *host, struct wr_slice port)
+static const char *meant(struct wr_policy_reader *r, const char *host, struct wr_slice port)
 {
-    return wr_arena_printf(r->mistakes->arena, " (did you mean \"%s:%.*s\"?)", host, WR_SLICE_ARG(port)).at;
+    return wr_arena_printf(r->errors->arena, " (did you mean \"%s:%.*s\"?)", host, WR_SLICE_ARG(port)).at;
 }
 
 static bool is_port(struct wr_slice s)
@@ -24,7 +24,7 @@ static bool is_port(struct wr_slice s)
 }
 
 /* What a listener's address that isn't one may have meant. */
-static const char *guess_bind(struct wr_reader *r, struct wr_slice text)
+static const char *guess_bind(struct wr_policy_reader *r, struct wr_slice text)
 {
     struct wr_slice rest = text, host = wr_slice_cut(&rest, ':');
     if (rest.at == NULL)
@@ -36,7 +36,7 @@ static const char *guess_bind(struct wr_reader *r, struct wr_slice text)
     return wr_slice_eq(host, WR_SLICE("localhost")) ? meant(r, "127.0.0.1", rest) : "";
 }
 
-void wr_read_bind_address(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+void wr_read_bind_address(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                           void *at)
 {
     struct wr_address *address = at;
@@ -44,32 +44,32 @@ void wr_read_bind_address(struct wr_reader *r, const struct wr_option *o, const 
     if (reason == NULL && address->kind == WR_ADDRESS_NAME)
         reason = "a listener has an IP address, not a host name";
     if (reason)
-        wr_reader_mistake(r, o, node, "\"%.*s\": %s%s", WR_SLICE_ARG(node->text), reason,
+        wr_policy_reader_error(r, o, node, "\"%.*s\": %s%s", WR_SLICE_ARG(node->text), reason,
                           guess_bind(r, node->text));
 }
 
-void wr_read_server_address(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+void wr_read_server_address(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                             void *at)
 {
     struct wr_address *address = at;
     struct wr_slice text = node->text, http = WR_SLICE("http://");
     if (wr_slice_starts(text, http)) {
-        wr_reader_mistake(r, o, node, "a server is host:port, not a URL (did you mean \"%.*s\"?)",
+        wr_policy_reader_error(r, o, node, "a server is host:port, not a URL (did you mean \"%.*s\"?)",
                           (int) strcspn(text.at + http.len, "/"), text.at + http.len);
         return;
     }
     if (wr_slice_starts(text, WR_SLICE("https://"))) {
-        wr_reader_mistake(r, o, node, "this build has no TLS: servers are spoken to by HTTP, as host:port");
+        wr_policy_reader_error(r, o, node, "this build has no TLS: servers are spoken to by HTTP, as host:port");
         return;
     }
     const char *reason = wr_address_parse(text, r->arena, address);
     if (reason == NULL && address->kind == WR_ADDRESS_SYSTEMD)
         reason = "systemd passes sockets to listeners only";
     if (reason)
-        wr_reader_mistake(r, o, node, "\"%.*s\": %s", WR_SLICE_ARG(text), reason);
+        wr_policy_reader_error(r, o, node, "\"%.*s\": %s", WR_SLICE_ARG(text), reason);
 }
 
-static void note_block(struct wr_reader *r, const struct wr_option *o, const struct wr_node *item,
+static void note_block(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *item,
                        const char *reason)
 {
     struct wr_cidr block;
@@ -82,21 +82,21 @@ static void note_block(struct wr_reader *r, const struct wr_option *o, const str
         block.bits = (unsigned) bits + (v4 ? 96 : 0);
         wr_cidr_mask(&block);
         inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? block.addr + 12 : block.addr, text, sizeof text);
-        wr_reader_mistake(r, o, item, "\"%.*s\": %s (did you mean \"%s/%.*s\"?)", WR_SLICE_ARG(item->text),
+        wr_policy_reader_error(r, o, item, "\"%.*s\": %s (did you mean \"%s/%.*s\"?)", WR_SLICE_ARG(item->text),
                           reason, text, WR_SLICE_ARG(rest));
         return;
     }
-    wr_reader_mistake(r, o, item, "\"%.*s\": %s", WR_SLICE_ARG(item->text), reason);
+    wr_policy_reader_error(r, o, item, "\"%.*s\": %s", WR_SLICE_ARG(item->text), reason);
 }
 
-static struct wr_cidr *read_blocks(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+static struct wr_cidr *read_blocks(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                                    size_t *count)
 {
-    size_t items = wr_node_items(node);
+    size_t items = wr_tree_node_items(node);
     struct wr_cidr *blocks = wr_arena_zalloc(r->arena, (items ? items : 1) * sizeof *blocks);
     *count = 0;
     for (size_t i = 0; i < items; i++) {
-        const struct wr_node *item = wr_reader_scalar(r, o, wr_node_item(node, i));
+        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
         const char *reason = item ? wr_cidr_parse(item->text, &blocks[*count]) : NULL;
         if (reason)
             note_block(r, o, item, reason);
@@ -106,20 +106,20 @@ static struct wr_cidr *read_blocks(struct wr_reader *r, const struct wr_option *
     return blocks;
 }
 
-void wr_read_trusted(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_trusted(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
     struct wr_policy *p = at;
     p->trusted = read_blocks(r, o, node, &p->trusted_count);
 }
 
-void wr_read_purgers(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_purgers(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
     struct wr_policy *p = at;
     p->purgers = read_blocks(r, o, node, &p->purger_count);
 }
 
 /* Percent-decoded into the policy's arena. NULL: broken, or it would hold a NUL. */
-static char *decode(struct wr_reader *r, struct wr_slice s)
+static char *decode_percent(struct wr_policy_reader *r, struct wr_slice s)
 {
     char *out = wr_arena_alloc(r->arena, s.len + 1);
     bool broken;
@@ -129,11 +129,11 @@ static char *decode(struct wr_reader *r, struct wr_slice s)
 }
 
 /* "user:password" or "user" or ":password". */
-static const char *set_credentials(struct wr_reader *r, struct wr_policy_redis *redis, struct wr_slice text)
+static const char *set_credentials(struct wr_policy_reader *r, struct wr_policy_redis *redis, struct wr_slice text)
 {
     struct wr_slice rest = text, user = wr_slice_cut(&rest, ':');
-    redis->user = user.len ? decode(r, user) : NULL;
-    redis->password = rest.len ? decode(r, rest) : NULL;
+    redis->user = user.len ? decode_percent(r, user) : NULL;
+    redis->password = rest.len ? decode_percent(r, rest) : NULL;
     if ((user.len && redis->user == NULL) || (rest.len && redis->password == NULL))
         return "a % in user or password begins two hex digits: write %25 for itself";
     return NULL;
@@ -148,7 +148,7 @@ static const char *set_database(struct wr_policy_redis *redis, struct wr_slice t
     return NULL;
 }
 
-static const char *set_unix(struct wr_reader *r, struct wr_policy_redis *redis, struct wr_slice path)
+static const char *set_unix(struct wr_policy_reader *r, struct wr_policy_redis *redis, struct wr_slice path)
 {
     struct wr_slice query = path, db = { "", 0 };
     path = wr_slice_cut(&query, '?');
@@ -160,7 +160,7 @@ static const char *set_unix(struct wr_reader *r, struct wr_policy_redis *redis, 
     return reason ? reason : set_database(redis, db);
 }
 
-static const char *set_server(struct wr_reader *r, struct wr_policy_redis *redis, struct wr_slice place)
+static const char *set_server(struct wr_policy_reader *r, struct wr_policy_redis *redis, struct wr_slice place)
 {
     struct wr_slice db = place, host = wr_slice_cut(&db, '/'), port = WR_SLICE("6379");
     const char *bracket = memrchr(host.at, ']', host.len), *colon = memrchr(host.at, ':', host.len);
@@ -173,19 +173,19 @@ static const char *set_server(struct wr_reader *r, struct wr_policy_redis *redis
 }
 
 /* Messages never repeat the URL: it may hold a password. */
-void wr_read_redis_url(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_redis_url(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
     struct wr_policy_redis *redis = at;
     struct wr_slice text = node->text, tcp = WR_SLICE("redis://"), tls = WR_SLICE("rediss://"), local = WR_SLICE("unix://");
     redis->tls = wr_slice_starts(text, tls);
     if (redis->tls && !HAVE_REDIS_TLS) {
-        wr_reader_mistake(r, o, node, "this build has no TLS (it needs hiredis 1.0 or newer with hiredis_ssl): rediss:// can't be "
+        wr_policy_reader_error(r, o, node, "this build has no TLS (it needs hiredis 1.0 or newer with hiredis_ssl): rediss:// can't be "
                                       "used, only redis:// and unix://");
         return;
     }
     bool is_unix = wr_slice_starts(text, local);
     if (!is_unix && !redis->tls && !wr_slice_starts(text, tcp)) {
-        wr_reader_mistake(r, o, node,
+        wr_policy_reader_error(r, o, node,
                           "a URL begins with redis://, rediss:// or unix://, such as redis://127.0.0.1:6379/0");
         return;
     }
@@ -201,11 +201,11 @@ void wr_read_redis_url(struct wr_reader *r, const struct wr_option *o, const str
     redis->address.text =
         (char *) wr_arena_printf(r->arena, "%s%.*s", is_unix ? "unix:" : "", WR_SLICE_ARG(rest)).at;
     if (reason)
-        wr_reader_mistake(r, o, node, "%s", reason);
+        wr_policy_reader_error(r, o, node, "%s", reason);
 }
 
 /* Absolute, or in systemd's folder of credentials, or beside the policy. */
-static struct wr_slice locate(struct wr_reader *r, struct wr_slice name)
+static struct wr_slice locate(struct wr_policy_reader *r, struct wr_slice name)
 {
     const char *credentials = getenv("CREDENTIALS_DIRECTORY"), *slash = strrchr(r->policy->file, '/');
     if (name.at[0] == '/')
@@ -217,30 +217,30 @@ static struct wr_slice locate(struct wr_reader *r, struct wr_slice name)
 }
 
 /* It is looked at now, so that what can't be read is told with its place in the policy. */
-void wr_read_file(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_file(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
-    char *path = wr_reader_copy(r, locate(r, node->text));
+    char *path = wr_policy_reader_copy(r, locate(r, node->text));
     if (access(path, R_OK) != 0)
-        wr_reader_mistake(r, o, node, "can't read %s: %s", path, strerror(errno));
+        wr_policy_reader_error(r, o, node, "can't read %s: %s", path, strerror(errno));
     *(char **) at = path;
 }
 
-void wr_read_password_file(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+void wr_read_password_file(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                            void *at)
 {
     struct wr_policy_redis *redis = at;
     char text[4096];
     const char *path = locate(r, node->text).at;
     if (redis->password) {
-        wr_reader_mistake(r, o, node, "the URL holds a password already: remove one of the two");
+        wr_policy_reader_error(r, o, node, "the URL holds a password already: remove one of the two");
         return;
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text);
     if (got < 0)
-        wr_reader_mistake(r, o, node, "can't read %s: %s", path, strerror(errno));
+        wr_policy_reader_error(r, o, node, "can't read %s: %s", path, strerror(errno));
     else if (got == (ssize_t) sizeof text)
-        wr_reader_mistake(r, o, node, "%s is too long for a password", path);
+        wr_policy_reader_error(r, o, node, "%s is too long for a password", path);
     if (fd >= 0)
         close(fd);
     if (got < 0 || got == (ssize_t) sizeof text)
@@ -249,7 +249,7 @@ void wr_read_password_file(struct wr_reader *r, const struct wr_option *o, const
     while (len < (size_t) got && text[len] != '\n' && text[len] != '\r' && text[len] != '\0')
         len++;
     if (len == 0)
-        wr_reader_mistake(r, o, node, "the first line of %s is empty", path);
+        wr_policy_reader_error(r, o, node, "the first line of %s is empty", path);
     else
-        redis->password = wr_reader_copy(r, wr_slice(text, len));
+        redis->password = wr_policy_reader_copy(r, wr_slice(text, len));
 }

@@ -22,7 +22,7 @@ enum wr_shape {
     WR_SHAPE_ITEMS,   /* a list of sections */
     WR_SHAPE_NAMED,   /* a mapping of the operator's names to sections */
     WR_SHAPE_TABLE,   /* a mapping of what isn't a name */
-    WR_SHAPE_REFUSED, /* known, but not in this build: a mistake wherever it stands, and not documented */
+    WR_SHAPE_REFUSED, /* known, but not in this build: an error wherever it stands, and not documented */
 };
 
 enum wr_option_flag {
@@ -30,9 +30,9 @@ enum wr_option_flag {
     WR_OPTION_REQUIRED = 2, /* must be in the file where its section is */
 };
 
-struct wr_reader;
+struct wr_policy_reader;
 struct wr_option;
-typedef void wr_read_fn(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at);
+typedef void wr_read_fn(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at);
 
 struct wr_kind {
     const char *name;

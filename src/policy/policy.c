@@ -29,18 +29,18 @@ static void free_policy(struct wr_policy *p)
     free(arena);
 }
 
-struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *mistakes)
+struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *errors)
 {
     struct wr_policy *p = new_policy(name);
     struct wr_arena scratch = { 0 };
-    struct wr_mistakes found = { .file = name, .arena = &scratch };
-    struct wr_reader r = { .policy = p, .arena = p->arena, .mistakes = &found };
-    const struct wr_node *root = wr_tree_parse(text, &scratch, &found);
+    struct wr_policy_errors found = { .file = name, .arena = &scratch };
+    struct wr_policy_reader r = { .policy = p, .arena = p->arena, .errors = &found };
+    const struct wr_tree_node *root = wr_tree_parse(text, &scratch, &found);
     if (root) {
-        wr_reader_section(&r, WR_SECTION_policy, root, p);
-        wr_reader_finish(&r, root);
+        wr_policy_reader_section(&r, WR_SECTION_policy, root, p);
+        wr_policy_reader_finish(&r, root);
     }
-    wr_mistakes_print(&found, mistakes);
+    wr_policy_errors_print(&found, errors);
     bool good = found.count == 0;
     wr_arena_fini(&scratch);
     if (!good) {
@@ -51,7 +51,7 @@ struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct
     return p;
 }
 
-struct wr_policy *wr_policy_load(const char *file, struct wr_buf *mistakes)
+struct wr_policy *wr_policy_load(const char *file, struct wr_buf *errors)
 {
     struct wr_buf text = { 0 };
     struct wr_policy *p = NULL;
@@ -62,11 +62,11 @@ struct wr_policy *wr_policy_load(const char *file, struct wr_buf *mistakes)
         text.len += got;
     }
     if (f == NULL || ferror(f))
-        wr_buf_printf(mistakes, "%s:1:1: can't read this file: %s\n", file, strerror(errno));
+        wr_buf_printf(errors, "%s:1:1: can't read this file: %s\n", file, strerror(errno));
     else if (text.len > LARGEST_FILE)
-        wr_buf_printf(mistakes, "%s:1:1: larger than 64MB: this is no policy\n", file);
+        wr_buf_printf(errors, "%s:1:1: larger than 64MB: this is no policy\n", file);
     else
-        p = wr_policy_parse(wr_buf_slice(&text), file, mistakes);
+        p = wr_policy_parse(wr_buf_slice(&text), file, errors);
     if (f)
         fclose(f);
     wr_buf_fini(&text);

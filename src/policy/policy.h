@@ -6,7 +6,9 @@
  * whoever keeps state per origin or limit finds it by `index`, or by name across reloads. */
 #pragma once
 
-#include "base/address.h"
+#include "address/address.h"
+#include "address/cidr.h"
+#include "address/ip.h"
 #include "base/units.h"
 #include "base/words.h"
 #include "http/head.h"
@@ -16,20 +18,6 @@
 /* The words of the enums below (words.def, algorithms.def). */
 extern const struct wr_words wr_words_odd_names, wr_words_on_failure, wr_words_redis_away, wr_words_balance, wr_words_algorithm,
     wr_words_limit_mode, wr_words_identity, wr_words_cached_method, wr_words_bypass, wr_words_cookies, wr_words_set_cookie;
-
-struct wr_cidr { /* IPv4 as ::ffff:a.b.c.d/96+n */
-    unsigned char addr[16];
-    unsigned bits;
-};
-
-enum wr_address_kind { WR_ADDRESS_IP, WR_ADDRESS_NAME, WR_ADDRESS_UNIX, WR_ADDRESS_SYSTEMD };
-
-struct wr_address {
-    enum wr_address_kind kind;
-    char *text;        /* as written, for messages */
-    char *host;        /* literal address, host name, path of the socket, or systemd's name of it */
-    uint16_t port;
-};
 
 struct wr_listen {
     struct wr_address address;
@@ -260,12 +248,12 @@ struct wr_policy {
     struct wr_arena *arena;       /* where the rest of the above lives */
 };
 
-/* Reads and checks the file. On success gives a snapshot with one reference. On failure gives NULL and every mistake, a
- * line each, "file:line:column: what is wrong (did you mean ...?)", in *mistakes. Thread: start or main (reads a file). */
-struct wr_policy *wr_policy_load(const char *file, struct wr_buf *mistakes) WR_MUST_USE;
+/* Reads and checks the file. On success gives a snapshot with one reference. On failure gives NULL and every error, a
+ * line each, "file:line:column: what is wrong (did you mean ...?)", in *errors. Thread: start or main (reads a file). */
+struct wr_policy *wr_policy_load(const char *file, struct wr_buf *errors) WR_MUST_USE;
 /* The same from octets; `name` stands for the file in messages, and a relative redis.password_file lies beside it.
  * Thread: any, but a password_file is read from disk. */
-struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *mistakes) WR_MUST_USE;
+struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *errors) WR_MUST_USE;
 /* Thread: any. */
 struct wr_policy *wr_policy_ref(struct wr_policy *p);
 void wr_policy_unref(struct wr_policy *p);
@@ -283,12 +271,3 @@ struct wr_slice wr_policy_path(struct wr_slice path, struct wr_arena *arena);
  * Thread: any. */
 const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
                                        struct wr_slice method);
-/* Whether the address (as 16 octets) lies in one of the blocks. */
-bool wr_cidr_has(const struct wr_cidr *blocks, size_t count, const unsigned char addr[16]);
-/* Parses "10.0.0.0/8", "::1", ...: NULL or a reason. */
-const char *wr_cidr_parse(struct wr_slice s, struct wr_cidr *out);
-/* The address as text, NUL-ended; an IPv6 address as the /64 it lies in, because a client owns at least that much. */
-#define WR_CIDR_TEXT 50
-void wr_cidr_client(const unsigned char addr[16], char out[WR_CIDR_TEXT]);
-/* Clears the bits behind the prefix. false: some were set. */
-bool wr_cidr_mask(struct wr_cidr *block);

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void wr_reader_mistake(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+void wr_policy_reader_error(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                        const char *fmt, ...)
 {
     char text[900];
@@ -12,21 +12,21 @@ void wr_reader_mistake(struct wr_reader *r, const struct wr_option *o, const str
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    wr_mistake(r->mistakes, node->place, "%s: %s", o->key, text);
+    wr_policy_error(r->errors, node->place, "%s: %s", o->key, text);
 }
 
-const struct wr_node *wr_reader_scalar(struct wr_reader *r, const struct wr_option *o,
-                                       const struct wr_node *item)
+const struct wr_tree_node *wr_policy_reader_scalar(struct wr_policy_reader *r, const struct wr_option *o,
+                                       const struct wr_tree_node *item)
 {
-    if (item->kind == WR_NODE_SCALAR && !wr_node_is_null(item))
+    if (item->kind == WR_NODE_SCALAR && !wr_tree_node_is_null(item))
         return item;
-    wr_reader_mistake(r, o, item,
+    wr_policy_reader_error(r, o, item,
                       item->kind == WR_NODE_SCALAR ? "an item of the list is empty"
                                                    : "the items of the list must be single values");
     return NULL;
 }
 
-int wr_reader_choice(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+int wr_policy_reader_choice(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                      struct wr_slice text, const struct wr_words *words)
 {
     int value = wr_words_find(words, text);
@@ -37,27 +37,27 @@ int wr_reader_choice(struct wr_reader *r, const struct wr_option *o, const struc
     for (size_t i = 0; i < words->count; i++)
         wr_guess_offer(&guess, wr_slice_str(words->at[i].text));
     wr_words_list(&list, words, " or ");
-    wr_reader_mistake(r, o, node, "\"%.*s\" is not %.*s%s", WR_SLICE_ARG(text),
-                      WR_SLICE_ARG(wr_buf_slice(&list)), wr_guess_text(&guess, r->mistakes->arena));
+    wr_policy_reader_error(r, o, node, "\"%.*s\" is not %.*s%s", WR_SLICE_ARG(text),
+                      WR_SLICE_ARG(wr_buf_slice(&list)), wr_guess_text(&guess, r->errors->arena));
     wr_buf_fini(&list);
     return -1;
 }
 
-int wr_reader_switch(const struct wr_node *node)
+int wr_policy_reader_switch(const struct wr_tree_node *node)
 {
-    if (wr_node_is(node, "on") || wr_node_is(node, "true"))
+    if (wr_tree_node_is(node, "on") || wr_tree_node_is(node, "true"))
         return 1;
-    if (wr_node_is(node, "off") || wr_node_is(node, "false"))
+    if (wr_tree_node_is(node, "off") || wr_tree_node_is(node, "false"))
         return 0;
     return -1;
 }
 
-char *wr_reader_copy(struct wr_reader *r, struct wr_slice text)
+char *wr_policy_reader_copy(struct wr_policy_reader *r, struct wr_slice text)
 {
     return (char *) wr_arena_copy(r->arena, text).at;
 }
 
-bool wr_reader_is_token(struct wr_slice s)
+bool wr_policy_reader_is_token(struct wr_slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = wr_lower(s.at[i]);
@@ -67,7 +67,7 @@ bool wr_reader_is_token(struct wr_slice s)
     return s.len > 0;
 }
 
-bool wr_reader_is_label(struct wr_slice s)
+bool wr_policy_reader_is_label(struct wr_slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = wr_lower(s.at[i]);
@@ -77,7 +77,7 @@ bool wr_reader_is_label(struct wr_slice s)
     return s.len > 0 && s.len <= 64;
 }
 
-static const char *kind_of(const struct wr_node *node)
+static const char *kind_of(const struct wr_tree_node *node)
 {
     static const char *const names[] = {
         [WR_NODE_SCALAR] = "a single value", [WR_NODE_LIST] = "a list", [WR_NODE_MAP] = "a mapping",
@@ -86,7 +86,7 @@ static const char *kind_of(const struct wr_node *node)
 }
 
 /* The node has the shape that the option's reader expects. */
-static bool check_shape(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node)
+static bool check_shape(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node)
 {
     const char *wanted = NULL;
     bool scalar = node->kind == WR_NODE_SCALAR, list = node->kind == WR_NODE_LIST,
@@ -104,7 +104,7 @@ static bool check_shape(struct wr_reader *r, const struct wr_option *o, const st
         wanted = map ? NULL : "a mapping (key: value)";
         break;
     case WR_SHAPE_SWITCH:
-        wanted = map || wr_reader_switch(node) >= 0 ? NULL : "off or a mapping (key: value)";
+        wanted = map || wr_policy_reader_switch(node) >= 0 ? NULL : "off or a mapping (key: value)";
         break;
     case WR_SHAPE_ITEMS:
     case WR_SHAPE_REFUSED:
@@ -113,9 +113,9 @@ static bool check_shape(struct wr_reader *r, const struct wr_option *o, const st
     if (wanted == NULL)
         return true;
     if (scalar)
-        wr_reader_mistake(r, o, node, "%s belongs here, not \"%.*s\"", wanted, WR_SLICE_ARG(node->text));
+        wr_policy_reader_error(r, o, node, "%s belongs here, not \"%.*s\"", wanted, WR_SLICE_ARG(node->text));
     else
-        wr_reader_mistake(r, o, node, "%s belongs here, not %s", wanted, kind_of(node));
+        wr_policy_reader_error(r, o, node, "%s belongs here, not %s", wanted, kind_of(node));
     return false;
 }
 
@@ -129,7 +129,7 @@ static const struct wr_option *option_of(enum wr_section section, struct wr_slic
 }
 
 /* Says what the key may have meant: one like it here, or the same one in another section. */
-static void note_unknown(struct wr_reader *r, enum wr_section section, const struct wr_node *key)
+static void note_unknown(struct wr_policy_reader *r, enum wr_section section, const struct wr_tree_node *key)
 {
     struct wr_guess guess = wr_guess_for(key->text);
     const struct wr_option *elsewhere = NULL;
@@ -144,24 +144,24 @@ static void note_unknown(struct wr_reader *r, enum wr_section section, const str
     }
     if (guess.best.at == NULL && elsewhere) {
         const char *path = wr_sections[elsewhere->section].path;
-        guess.best = wr_arena_printf(r->mistakes->arena, "%s%s%s", path, *path ? "." : "", elsewhere->key);
+        guess.best = wr_arena_printf(r->errors->arena, "%s%s%s", path, *path ? "." : "", elsewhere->key);
     }
     const char *path = wr_sections[section].path;
-    wr_mistake(r->mistakes, key->place, "unknown key \"%.*s\" %s%s%s", WR_SLICE_ARG(key->text),
+    wr_policy_error(r->errors, key->place, "unknown key \"%.*s\" %s%s%s", WR_SLICE_ARG(key->text),
                *path ? "in " : "", *path ? path : "at the top level",
-               wr_guess_text(&guess, r->mistakes->arena));
+               wr_guess_text(&guess, r->errors->arena));
 }
 
 /* Every key is one of the section's, once. */
-static void check_keys(struct wr_reader *r, enum wr_section section, const struct wr_node *map)
+static void check_keys(struct wr_policy_reader *r, enum wr_section section, const struct wr_tree_node *map)
 {
-    struct wr_table seen = { 0 };
+    struct wr_name_table seen = { 0 };
     for (size_t i = 0; i < map->count; i++) {
-        const struct wr_node *key = map->entries[i].key;
-        void **at = wr_table_at(&seen, key->text, r->mistakes->arena);
-        const struct wr_node *first = *at;
+        const struct wr_tree_node *key = map->entries[i].key;
+        void **at = wr_name_table_at(&seen, key->text, r->errors->arena);
+        const struct wr_tree_node *first = *at;
         if (first)
-            wr_mistake(r->mistakes, key->place, "the key \"%.*s\" stands here twice: first on line %d",
+            wr_policy_error(r->errors, key->place, "the key \"%.*s\" stands here twice: first on line %d",
                        WR_SLICE_ARG(key->text), first->place.line);
         else if (option_of(section, key->text) == NULL)
             note_unknown(r, section, key);
@@ -170,36 +170,36 @@ static void check_keys(struct wr_reader *r, enum wr_section section, const struc
     }
 }
 
-static void read_default(struct wr_reader *r, const struct wr_option *o, void *at)
+static void read_default(struct wr_policy_reader *r, const struct wr_option *o, void *at)
 {
     if (o->kind->shape == WR_SHAPE_MAP || o->kind->shape == WR_SHAPE_SWITCH) {
         o->kind->read(r, o, NULL, at);
     } else if (wr_option_has_default(o)) {
-        size_t before = r->mistakes->count;
-        const struct wr_node node = { .kind = WR_NODE_SCALAR, .text = wr_slice_str(o->fallback) };
+        size_t before = r->errors->count;
+        const struct wr_tree_node node = { .kind = WR_NODE_SCALAR, .text = wr_slice_str(o->fallback) };
         o->kind->read(r, o, &node, at);
-        WR_CHECK(r->mistakes->count == before); /* the table's own default */
+        WR_CHECK(r->errors->count == before); /* the table's own default */
     }
 }
 
-static void read_option(struct wr_reader *r, const struct wr_option *o, const struct wr_node *map, void *at)
+static void read_option(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *map, void *at)
 {
-    const struct wr_node *node = wr_node_get(map, o->key);
+    const struct wr_tree_node *node = wr_tree_node_get(map, o->key);
     read_default(r, o, at);
     if (node == NULL) {
         if (map && (o->flags & WR_OPTION_REQUIRED))
-            wr_mistake(r->mistakes, map->place, "%s is missing here", o->key);
-    } else if (wr_node_is_null(node)) {
-        wr_reader_mistake(r, o, node, "a value is missing");
+            wr_policy_error(r->errors, map->place, "%s is missing here", o->key);
+    } else if (wr_tree_node_is_null(node)) {
+        wr_policy_reader_error(r, o, node, "a value is missing");
     } else if (check_shape(r, o, node)) {
         o->kind->read(r, o, node, at);
     }
 }
 
-void wr_reader_section(struct wr_reader *r, enum wr_section section, const struct wr_node *map, void *at)
+void wr_policy_reader_section(struct wr_policy_reader *r, enum wr_section section, const struct wr_tree_node *map, void *at)
 {
     if (map && map->kind != WR_NODE_MAP) {
-        wr_mistake(r->mistakes, map->place, "a mapping (key: value) belongs here, not %s", kind_of(map));
+        wr_policy_error(r->errors, map->place, "a mapping (key: value) belongs here, not %s", kind_of(map));
         map = NULL;
     }
     if (map)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/route.h"
 
-#include "policy/table.h"
+#include "policy/name_table.h"
 
 #define NONE SIZE_MAX
 
@@ -13,7 +13,7 @@ struct claim {
 };
 
 /* Where the matches of several routes end: the same host and path. At most one claim per method is kept, in
- * the order of the routes, and none behind the first route that takes any method: so it stays short however
+ * the order of the routes, and none after the first route that takes any method: so it stays short however
  * many routes there are. */
 struct place {
     size_t any; /* the first route without methods, or NONE */
@@ -31,13 +31,13 @@ struct trie {
 
 /* The paths of one host. A route without a path is the empty prefix. */
 struct paths {
-    struct wr_table exact; /* struct place */
+    struct wr_name_table exact; /* struct place */
     struct trie root;
 };
 
 struct wr_route_index {
-    struct wr_table hosts; /* struct paths */
-    struct wr_table wild;  /* struct paths, by what stands behind "*." */
+    struct wr_name_table hosts; /* struct paths */
+    struct wr_name_table wild;  /* struct paths, by what stands after "*." */
     struct paths any;
 };
 
@@ -121,7 +121,7 @@ static size_t common(struct wr_slice a, struct wr_slice b)
 }
 
 /* Cuts the node's piece: the node keeps the first part, and what it was moves into a kid with the rest. */
-static void split(struct trie *node, size_t len, struct wr_arena *arena)
+static void split_node(struct trie *node, size_t len, struct wr_arena *arena)
 {
     struct trie lower = *node;
     lower.piece = wr_slice(node->piece.at + len, node->piece.len - len);
@@ -137,7 +137,7 @@ static struct place *prefix_place(struct trie *node, struct wr_slice prefix, str
             kid = add_kid(node, prefix, arena);
         size_t shared = common(kid->piece, prefix);
         if (shared < kid->piece.len)
-            split(kid, shared, arena);
+            split_node(kid, shared, arena);
         prefix = wr_slice(prefix.at + shared, prefix.len - shared);
         node = kid;
     }
@@ -148,7 +148,7 @@ static struct place *prefix_place(struct trie *node, struct wr_slice prefix, str
 
 static struct place *exact_place(struct paths *paths, struct wr_slice path, struct wr_arena *arena)
 {
-    void **at = wr_table_at(&paths->exact, path, arena);
+    void **at = wr_name_table_at(&paths->exact, path, arena);
     if (*at == NULL)
         *at = new_place(arena);
     return *at;
@@ -160,7 +160,7 @@ static struct paths *host_paths(struct wr_route_index *index, struct wr_slice ho
         return &index->any;
     bool wild = wr_slice_starts(host, WR_SLICE("*."));
     struct wr_slice name = wild ? wr_slice(host.at + 2, host.len - 2) : host;
-    void **at = wr_table_at(wild ? &index->wild : &index->hosts, name, arena);
+    void **at = wr_name_table_at(wild ? &index->wild : &index->hosts, name, arena);
     if (*at == NULL)
         *at = wr_arena_zalloc(arena, sizeof(struct paths));
     return *at;
@@ -199,7 +199,7 @@ static void find_in_paths(const struct paths *paths, struct wr_slice path, struc
 {
     if (paths == NULL)
         return;
-    lower(wr_table_get(&paths->exact, path), method, best);
+    lower(wr_name_table_get(&paths->exact, path), method, best);
     const struct trie *node = &paths->root;
     while (node) {
         lower(node->place, method, best);
@@ -215,10 +215,10 @@ const struct wr_route *wr_route_index_find(const struct wr_route_index *index, c
                                            struct wr_slice host, struct wr_slice path, struct wr_slice method)
 {
     size_t best = NONE;
-    find_in_paths(wr_table_get(&index->hosts, host), path, method, &best);
+    find_in_paths(wr_name_table_get(&index->hosts, host), path, method, &best);
     for (size_t i = 1; index->wild.count && i + 1 < host.len; i++) {
         if (host.at[i] == '.')
-            find_in_paths(wr_table_get(&index->wild, wr_slice(host.at + i + 1, host.len - i - 1)), path,
+            find_in_paths(wr_name_table_get(&index->wild, wr_slice(host.at + i + 1, host.len - i - 1)), path,
                           method, &best);
     }
     find_in_paths(&index->any, path, method, &best);

@@ -9,18 +9,18 @@
 struct anchor {
     struct anchor *older;
     const char *name;
-    const struct wr_node *node; /* NULL: not complete yet, an alias here would contain itself */
+    const struct wr_tree_node *node; /* NULL: not complete yet, an alias here would contain itself */
 };
 
 struct builder {
     yaml_parser_t parser;
     struct wr_slice text;
     struct wr_arena *arena;
-    struct wr_mistakes *mistakes;
+    struct wr_policy_errors *errors;
     struct anchor *anchors;
 };
 
-static struct wr_place place_of(yaml_mark_t mark)
+static struct wr_place place_of_mark(yaml_mark_t mark)
 {
     return (struct wr_place){ (int) mark.line + 1, (int) mark.column + 1 };
 }
@@ -53,14 +53,14 @@ static void note_syntax(struct builder *b)
     const yaml_parser_t *p = &b->parser;
     const char *problem = p->problem ? p->problem : "not YAML";
     if (p->error == YAML_READER_ERROR)
-        wr_mistake(b->mistakes, place_at(b->text, p->problem_offset), "not UTF-8 text: %s", problem);
+        wr_policy_error(b->errors, place_at(b->text, p->problem_offset), "not UTF-8 text: %s", problem);
     else if (p->error == YAML_SCANNER_ERROR && is_tab(b->text, p->problem_mark))
-        wr_mistake(b->mistakes, place_of(p->problem_mark), "a tab cannot indent YAML: use spaces");
+        wr_policy_error(b->errors, place_of_mark(p->problem_mark), "a tab cannot indent YAML: use spaces");
     else if (p->context)
-        wr_mistake(b->mistakes, place_of(p->problem_mark), "%s, %s that began on line %d", problem,
+        wr_policy_error(b->errors, place_of_mark(p->problem_mark), "%s, %s that began on line %d", problem,
                    p->context, (int) p->context_mark.line + 1);
     else
-        wr_mistake(b->mistakes, place_of(p->problem_mark), "%s", problem);
+        wr_policy_error(b->errors, place_of_mark(p->problem_mark), "%s", problem);
 }
 
 static bool next_event(struct builder *b, yaml_event_t *event)
@@ -71,7 +71,7 @@ static bool next_event(struct builder *b, yaml_event_t *event)
     return false;
 }
 
-static void name_anchor(struct builder *b, const yaml_char_t *name, const struct wr_node *node)
+static void name_anchor(struct builder *b, const yaml_char_t *name, const struct wr_tree_node *node)
 {
     if (name == NULL)
         return;
@@ -86,7 +86,7 @@ static void name_anchor(struct builder *b, const yaml_char_t *name, const struct
     b->anchors = new;
 }
 
-static const struct wr_node *find_anchor(struct builder *b, const yaml_event_t *event)
+static const struct wr_tree_node *find_anchor(struct builder *b, const yaml_event_t *event)
 {
     const char *name = (const char *) event->data.alias.anchor;
     const struct anchor *a = b->anchors;
@@ -94,49 +94,49 @@ static const struct wr_node *find_anchor(struct builder *b, const yaml_event_t *
         a = a->older;
     if (a && a->node)
         return a->node;
-    wr_mistake(b->mistakes, place_of(event->start_mark),
+    wr_policy_error(b->errors, place_of_mark(event->start_mark),
                a ? "the alias *%s stands within its own anchor" : "there is no anchor &%s before this alias",
                name);
     return NULL;
 }
 
-static void add_entry(struct builder *b, struct wr_node *node, const struct wr_node *key,
-                      const struct wr_node *value)
+static void add_entry(struct builder *b, struct wr_tree_node *node, const struct wr_tree_node *key,
+                      const struct wr_tree_node *value)
 {
     if ((node->count & (node->count - 1)) == 0) { /* full at each power of two */
-        struct wr_entry *wider =
+        struct wr_tree_entry *wider =
             wr_arena_alloc(b->arena, (node->count ? 2 * node->count : 1) * sizeof *wider);
         if (node->count)
             memcpy(wider, node->entries, node->count * sizeof *wider);
         node->entries = wider;
     }
-    node->entries[node->count++] = (struct wr_entry){ key, value };
+    node->entries[node->count++] = (struct wr_tree_entry){ key, value };
 }
 
-static const struct wr_node *build(struct builder *b, const yaml_event_t *event, int depth);
+static const struct wr_tree_node *build(struct builder *b, const yaml_event_t *event, int depth);
 
-static bool check_key(struct builder *b, const struct wr_node *key)
+static bool check_key(struct builder *b, const struct wr_tree_node *key)
 {
     if (key->kind != WR_NODE_SCALAR)
-        wr_mistake(b->mistakes, key->place, "a key must be a word, not a list or mapping");
-    else if (wr_node_is(key, "<<") && !key->quoted)
-        wr_mistake(b->mistakes, key->place,
+        wr_policy_error(b->errors, key->place, "a key must be a word, not a list or mapping");
+    else if (wr_tree_node_is(key, "<<") && !key->quoted)
+        wr_policy_error(b->errors, key->place,
                    "merge keys (<<) are not supported: repeat the whole value with an alias");
     else
         return true;
     return false;
 }
 
-/* Items or pairs up to the end event. false: a mistake was noted. */
-static bool build_entries(struct builder *b, struct wr_node *node, yaml_event_type_t end, int depth)
+/* Items or pairs up to the end event. false: an error was noted. */
+static bool build_entries(struct builder *b, struct wr_tree_node *node, yaml_event_type_t end, int depth)
 {
-    const struct wr_node *key = NULL;
+    const struct wr_tree_node *key = NULL;
     for (;;) {
         yaml_event_t event;
         if (!next_event(b, &event))
             return false;
         bool ended = event.type == end;
-        const struct wr_node *one = ended ? NULL : build(b, &event, depth + 1);
+        const struct wr_tree_node *one = ended ? NULL : build(b, &event, depth + 1);
         yaml_event_delete(&event);
         if (ended)
             return true;
@@ -155,17 +155,17 @@ static bool build_entries(struct builder *b, struct wr_node *node, yaml_event_ty
     }
 }
 
-static const struct wr_node *build_nested(struct builder *b, const yaml_event_t *event, int depth)
+static const struct wr_tree_node *build_nested(struct builder *b, const yaml_event_t *event, int depth)
 {
     bool list = event->type == YAML_SEQUENCE_START_EVENT;
     const yaml_char_t *anchor = list ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
     if (depth >= DEEPEST) {
-        wr_mistake(b->mistakes, place_of(event->start_mark), "nested too deeply");
+        wr_policy_error(b->errors, place_of_mark(event->start_mark), "nested too deeply");
         return NULL;
     }
-    struct wr_node *node = wr_arena_zalloc(b->arena, sizeof *node);
+    struct wr_tree_node *node = wr_arena_zalloc(b->arena, sizeof *node);
     node->kind = list ? WR_NODE_LIST : WR_NODE_MAP;
-    node->place = place_of(event->start_mark);
+    node->place = place_of_mark(event->start_mark);
     name_anchor(b, anchor, NULL);
     if (!build_entries(b, node, list ? YAML_SEQUENCE_END_EVENT : YAML_MAPPING_END_EVENT, depth))
         return NULL;
@@ -187,27 +187,27 @@ static const char *tag_of(const yaml_event_t *event)
     }
 }
 
-static const struct wr_node *build_scalar(struct builder *b, const yaml_event_t *event)
+static const struct wr_tree_node *build_scalar(struct builder *b, const yaml_event_t *event)
 {
-    struct wr_node *node = wr_arena_zalloc(b->arena, sizeof *node);
+    struct wr_tree_node *node = wr_arena_zalloc(b->arena, sizeof *node);
     node->kind = WR_NODE_SCALAR;
-    node->place = place_of(event->start_mark);
+    node->place = place_of_mark(event->start_mark);
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     node->text =
         wr_arena_copy(b->arena, wr_slice((char *) event->data.scalar.value, event->data.scalar.length));
     if (memchr(node->text.at, '\0', node->text.len)) {
-        wr_mistake(b->mistakes, node->place, "a value must not hold a NUL character");
+        wr_policy_error(b->errors, node->place, "a value must not hold a NUL character");
         return NULL;
     }
     name_anchor(b, event->data.scalar.anchor, node);
     return node;
 }
 
-static const struct wr_node *build(struct builder *b, const yaml_event_t *event, int depth)
+static const struct wr_tree_node *build(struct builder *b, const yaml_event_t *event, int depth)
 {
     const char *tag = tag_of(event);
     if (tag) {
-        wr_mistake(b->mistakes, place_of(event->start_mark), "YAML tags (%s) have no meaning in a policy",
+        wr_policy_error(b->errors, place_of_mark(event->start_mark), "YAML tags (%s) have no meaning in a policy",
                    tag);
         return NULL;
     }
@@ -225,7 +225,7 @@ static const struct wr_node *build(struct builder *b, const yaml_event_t *event,
 }
 
 /* The events around and between documents; the root is that of the first. */
-static bool build_stream(struct builder *b, const struct wr_node **root)
+static bool build_stream(struct builder *b, const struct wr_tree_node **root)
 {
     for (;;) {
         yaml_event_t event;
@@ -234,7 +234,7 @@ static bool build_stream(struct builder *b, const struct wr_node **root)
         yaml_event_type_t type = event.type;
         bool good = true;
         if (type == YAML_DOCUMENT_START_EVENT && *root) {
-            wr_mistake(b->mistakes, place_of(event.start_mark),
+            wr_policy_error(b->errors, place_of_mark(event.start_mark),
                        "a second YAML document starts here: a policy is one");
             good = false;
         } else if (type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT ||
@@ -250,50 +250,50 @@ static bool build_stream(struct builder *b, const struct wr_node **root)
     }
 }
 
-const struct wr_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena,
-                                    struct wr_mistakes *mistakes)
+const struct wr_tree_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena,
+                                    struct wr_policy_errors *errors)
 {
     if (wr_slice_starts(text, WR_SLICE("\xef\xbb\xbf"))) /* a byte order mark, which YAML allows in front */
         text = wr_slice(text.at + 3, text.len - 3);
-    struct builder b = { .text = text, .arena = arena, .mistakes = mistakes };
-    const struct wr_node *root = NULL;
+    struct builder b = { .text = text, .arena = arena, .errors = errors };
+    const struct wr_tree_node *root = NULL;
     WR_CHECK(yaml_parser_initialize(&b.parser));
     yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&b.parser, (const unsigned char *) (text.at ? text.at : ""), text.len);
     bool good = build_stream(&b, &root);
     yaml_parser_delete(&b.parser);
     if (good && root == NULL)
-        wr_mistake(mistakes, (struct wr_place){ 1, 1 }, "the policy is empty");
+        wr_policy_error(errors, (struct wr_place){ 1, 1 }, "the policy is empty");
     return good ? root : NULL;
 }
 
-const struct wr_node *wr_node_get(const struct wr_node *map, const char *key)
+const struct wr_tree_node *wr_tree_node_get(const struct wr_tree_node *map, const char *key)
 {
     for (size_t i = 0; map && map->kind == WR_NODE_MAP && i < map->count; i++) {
-        if (wr_node_is(map->entries[i].key, key))
+        if (wr_tree_node_is(map->entries[i].key, key))
             return map->entries[i].value;
     }
     return NULL;
 }
 
-bool wr_node_is(const struct wr_node *node, const char *word)
+bool wr_tree_node_is(const struct wr_tree_node *node, const char *word)
 {
     return node && node->kind == WR_NODE_SCALAR && wr_slice_eq(node->text, wr_slice_str(word));
 }
 
-bool wr_node_is_null(const struct wr_node *node)
+bool wr_tree_node_is_null(const struct wr_tree_node *node)
 {
     if (node->kind != WR_NODE_SCALAR || node->quoted)
         return false;
-    return node->text.len == 0 || wr_node_is(node, "~") || wr_node_is(node, "null");
+    return node->text.len == 0 || wr_tree_node_is(node, "~") || wr_tree_node_is(node, "null");
 }
 
-size_t wr_node_items(const struct wr_node *node)
+size_t wr_tree_node_items(const struct wr_tree_node *node)
 {
     return node->kind == WR_NODE_LIST ? node->count : 1;
 }
 
-const struct wr_node *wr_node_item(const struct wr_node *node, size_t i)
+const struct wr_tree_node *wr_tree_node_item(const struct wr_tree_node *node, size_t i)
 {
     return node->kind == WR_NODE_LIST ? node->entries[i].value : node;
 }

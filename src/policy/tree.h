@@ -5,35 +5,35 @@
  * wr_tree_parse(). Aliases share the node of their anchor. Thread: any. */
 #pragma once
 
-#include "policy/mistake.h"
+#include "policy/policy_error.h"
 
 enum wr_node_kind { WR_NODE_SCALAR, WR_NODE_LIST, WR_NODE_MAP };
 
-struct wr_node;
+struct wr_tree_node;
 
-struct wr_entry {
-    const struct wr_node *key; /* a scalar; NULL in a list */
-    const struct wr_node *value;
+struct wr_tree_entry {
+    const struct wr_tree_node *key; /* a scalar; NULL in a list */
+    const struct wr_tree_node *value;
 };
 
-struct wr_node {
+struct wr_tree_node {
     enum wr_node_kind kind;
     struct wr_place place;
     struct wr_slice text;     /* SCALAR; NUL-ended */
     bool quoted;              /* SCALAR: in quotes or a block, so never a null */
-    struct wr_entry *entries; /* LIST, MAP: in the order of the file */
+    struct wr_tree_entry *entries; /* LIST, MAP: in the order of the file */
     size_t count;
 };
 
-/* Parses text. NULL: a mistake was noted (there is no tree of half a document). */
-const struct wr_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena,
-                                    struct wr_mistakes *mistakes);
+/* Parses text. NULL: an error was noted (there is no tree of half a document). */
+const struct wr_tree_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena,
+                                    struct wr_policy_errors *errors);
 /* The value of a key (the first one with it), or NULL. `map` may be NULL. */
-const struct wr_node *wr_node_get(const struct wr_node *map, const char *key);
+const struct wr_tree_node *wr_tree_node_get(const struct wr_tree_node *map, const char *key);
 /* The scalar's text is this word. A node that is NULL or no scalar is none. */
-bool wr_node_is(const struct wr_node *node, const char *word);
+bool wr_tree_node_is(const struct wr_tree_node *node, const char *word);
 /* Nothing was written where a value belongs: "", ~ or null, without quotes. */
-bool wr_node_is_null(const struct wr_node *node);
+bool wr_tree_node_is_null(const struct wr_tree_node *node);
 /* The entries of a list, or 1 for what stands in place of a list of one. */
-size_t wr_node_items(const struct wr_node *node);
-const struct wr_node *wr_node_item(const struct wr_node *node, size_t i);
+size_t wr_tree_node_items(const struct wr_tree_node *node);
+const struct wr_tree_node *wr_tree_node_item(const struct wr_tree_node *node, size_t i);

@@ -2,16 +2,16 @@
 /* Readers of switches and quantities, within the option's range. */
 #include "policy/reader.h"
 
-void wr_read_flag(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_flag(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
-    int on = wr_reader_switch(node);
+    int on = wr_policy_reader_switch(node);
     if (on < 0)
-        wr_reader_mistake(r, o, node, "\"%.*s\" is not on or off", WR_SLICE_ARG(node->text));
+        wr_policy_reader_error(r, o, node, "\"%.*s\" is not on or off", WR_SLICE_ARG(node->text));
     else
         *(bool *) at = on;
 }
 
-void wr_read_negated(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_negated(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
     bool on = false;
     wr_read_flag(r, o, node, &on);
@@ -27,15 +27,15 @@ static void split_range(const struct wr_option *o, struct wr_slice *least, struc
     *most = wr_slice_str(dots + 2);
 }
 
-static void note_range(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node)
+static void note_range(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node)
 {
     struct wr_slice least, most;
     split_range(o, &least, &most);
-    wr_reader_mistake(r, o, node, "%.*s is out of range: from %.*s to %.*s", WR_SLICE_ARG(node->text),
+    wr_policy_reader_error(r, o, node, "%.*s is out of range: from %.*s to %.*s", WR_SLICE_ARG(node->text),
                       WR_SLICE_ARG(least), WR_SLICE_ARG(most));
 }
 
-/* The number at the beginning and the unit behind it. */
+/* The number at the beginning and the unit after it. */
 static void split_unit(struct wr_slice text, struct wr_slice *number, struct wr_slice *unit)
 {
     size_t digits = 0;
@@ -67,17 +67,17 @@ static bool span_in_range(const struct wr_option *o, struct wr_span span)
 }
 
 /* A bare number is seconds, unless only as milliseconds it makes sense here. */
-static const char *unit_of_bare(struct wr_reader *r, const struct wr_option *o, struct wr_slice number)
+static const char *unit_of_bare(struct wr_policy_reader *r, const struct wr_option *o, struct wr_slice number)
 {
     struct wr_span s;
-    const char *in_s = wr_arena_printf(r->mistakes->arena, "%.*ss", WR_SLICE_ARG(number)).at;
-    const char *in_ms = wr_arena_printf(r->mistakes->arena, "%.*sms", WR_SLICE_ARG(number)).at;
+    const char *in_s = wr_arena_printf(r->errors->arena, "%.*ss", WR_SLICE_ARG(number)).at;
+    const char *in_ms = wr_arena_printf(r->errors->arena, "%.*sms", WR_SLICE_ARG(number)).at;
     if (wr_span_parse(wr_slice_str(in_s), &s) == NULL && span_in_range(o, s))
         return "s";
     return wr_span_parse(wr_slice_str(in_ms), &s) == NULL && span_in_range(o, s) ? "ms" : NULL;
 }
 
-static void note_unit(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+static void note_unit(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                       const char *reason, bool size)
 {
     struct wr_slice number, unit;
@@ -86,12 +86,12 @@ static void note_unit(struct wr_reader *r, const struct wr_option *o, const stru
     if (usual && !size && unit.len == 0)
         usual = unit_of_bare(r, o, number);
     if (usual && !wr_slice_eq(unit, wr_slice_str(usual)))
-        wr_reader_mistake(r, o, node, "%s (did you mean \"%.*s%s\"?)", reason, WR_SLICE_ARG(number), usual);
+        wr_policy_reader_error(r, o, node, "%s (did you mean \"%.*s%s\"?)", reason, WR_SLICE_ARG(number), usual);
     else
-        wr_reader_mistake(r, o, node, "%s", reason);
+        wr_policy_reader_error(r, o, node, "%s", reason);
 }
 
-void wr_read_span(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_span(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
     struct wr_span span;
     const char *reason = wr_span_parse(node->text, &span);
@@ -110,11 +110,11 @@ static bool none_allowed(const struct wr_option *o)
     return strstr(o->kind->word, "none") != NULL;
 }
 
-void wr_read_size(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_size(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
     struct wr_slice least, most;
     uint64_t size, low, high;
-    if (none_allowed(o) && wr_node_is(node, "none")) {
+    if (none_allowed(o) && wr_tree_node_is(node, "none")) {
         *(uint64_t *) at = 0;
         return;
     }
@@ -132,19 +132,19 @@ void wr_read_size(struct wr_reader *r, const struct wr_option *o, const struct w
 }
 
 /* The kind's word for the manual names what may stand instead of a number: "number | auto". */
-static void note_not_whole(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node)
+static void note_not_whole(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node)
 {
     const char *bar = strstr(o->kind->word, "| ");
     struct wr_slice instead = wr_slice_str(bar ? bar + 2 : NULL);
     struct wr_guess guess = wr_guess_for(node->text);
     if (bar)
         wr_guess_offer(&guess, instead);
-    wr_reader_mistake(r, o, node, "\"%.*s\" is not a whole number%s%.*s%s", WR_SLICE_ARG(node->text),
-                      bar ? " or " : "", WR_SLICE_ARG(instead), wr_guess_text(&guess, r->mistakes->arena));
+    wr_policy_reader_error(r, o, node, "\"%.*s\" is not a whole number%s%.*s%s", WR_SLICE_ARG(node->text),
+                      bar ? " or " : "", WR_SLICE_ARG(instead), wr_guess_text(&guess, r->errors->arena));
 }
 
 /* A whole number within the option's range. */
-static bool read_whole(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node,
+static bool read_whole(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                        uint64_t *out)
 {
     struct wr_slice least, most;
@@ -162,14 +162,14 @@ static bool read_whole(struct wr_reader *r, const struct wr_option *o, const str
     return false;
 }
 
-void wr_read_count(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_count(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
     uint64_t n = 0;
-    if ((none_allowed(o) && wr_node_is(node, "none")) || read_whole(r, o, node, &n))
+    if ((none_allowed(o) && wr_tree_node_is(node, "none")) || read_whole(r, o, node, &n))
         *(unsigned *) at = (unsigned) n;
 }
 
-void wr_read_burst(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_burst(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
     uint64_t n = 0;
     if (read_whole(r, o, node, &n))
@@ -191,36 +191,36 @@ static bool parse_decimal(struct wr_slice s, double *out)
     return true;
 }
 
-void wr_read_number(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_number(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
     struct wr_slice least, most;
     double n, low, high;
     split_range(o, &least, &most);
     WR_CHECK(parse_decimal(least, &low) && parse_decimal(most, &high));
     if (!parse_decimal(node->text, &n))
-        wr_reader_mistake(r, o, node, "\"%.*s\" is not a number such as 1 or 0.5", WR_SLICE_ARG(node->text));
+        wr_policy_reader_error(r, o, node, "\"%.*s\" is not a number such as 1 or 0.5", WR_SLICE_ARG(node->text));
     else if (n < low || n > high)
         note_range(r, o, node);
     else
         *(double *) at = n;
 }
 
-void wr_read_share(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_share(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
     struct wr_slice least, most;
     double share, low, high, plain;
-    if (strstr(o->kind->word, "off") && wr_node_is(node, "off")) {
+    if (strstr(o->kind->word, "off") && wr_tree_node_is(node, "off")) {
         *(double *) at = 0;
         return;
     }
     const char *reason = wr_share_parse(node->text, &share);
     if (reason && parse_decimal(node->text, &plain) && plain <= 100) {
         int percent = (int) (plain < 1 ? plain * 100 + 0.5 : plain);
-        wr_reader_mistake(r, o, node, "%s (did you mean \"%d%%\"?)", reason, percent);
+        wr_policy_reader_error(r, o, node, "%s (did you mean \"%d%%\"?)", reason, percent);
         return;
     }
     if (reason) {
-        wr_reader_mistake(r, o, node, "%s", reason);
+        wr_policy_reader_error(r, o, node, "%s", reason);
         return;
     }
     split_range(o, &least, &most);
@@ -231,7 +231,7 @@ void wr_read_share(struct wr_reader *r, const struct wr_option *o, const struct 
         *(double *) at = share;
 }
 
-void wr_read_rate(struct wr_reader *r, const struct wr_option *o, const struct wr_node *node, void *at)
+void wr_read_rate(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
 {
     struct wr_rate rate;
     const char *reason = wr_rate_parse(node->text, &rate);
@@ -244,9 +244,9 @@ void wr_read_rate(struct wr_reader *r, const struct wr_option *o, const struct w
     const char *usual = usual_unit(wr_slice_trim(rest), false);
     struct wr_slice better = wr_slice(NULL, 0);
     if (number.len && number.len == count.len && usual)
-        better = wr_arena_printf(r->mistakes->arena, "%.*s/%s", WR_SLICE_ARG(number), usual);
+        better = wr_arena_printf(r->errors->arena, "%.*s/%s", WR_SLICE_ARG(number), usual);
     if (better.len && wr_rate_parse(better, &rate) == NULL)
-        wr_reader_mistake(r, o, node, "%s (did you mean \"%.*s\"?)", reason, WR_SLICE_ARG(better));
+        wr_policy_reader_error(r, o, node, "%s (did you mean \"%.*s\"?)", reason, WR_SLICE_ARG(better));
     else
-        wr_reader_mistake(r, o, node, "%s", reason);
+        wr_policy_reader_error(r, o, node, "%s", reason);
 }

@@ -24,10 +24,10 @@ static struct wr_purge_clock both(struct wr_purge_clock old, struct wr_purge_clo
     return new;
 }
 
-bool wr_purge_clock_told(struct wr_purges *p, struct wr_mono sent, struct wr_mono received, struct wr_redis_time told, struct wr_instant *was)
+bool wr_purge_clock_learn(struct wr_purges *p, struct wr_mono sent, struct wr_mono received, struct wr_redis_time clock, struct wr_instant *was)
 {
     *was = wr_purge_clock_most(p);
-    const struct wr_purge_clock now = { told.us - received.us, told.us - sent.us, received, true };
+    const struct wr_purge_clock now = { clock.us - received.us, clock.us - sent.us, received, true };
     pthread_mutex_lock(&p->clock_lock);
     const struct wr_purge_clock old = p->clock;
     p->clock = both(old, now);

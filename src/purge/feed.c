@@ -48,16 +48,16 @@ struct wr_feed {
     struct wr_instant until;     /* what is before is known already */
     struct wr_mono newest_sent;
     bool unread;                 /* it has grown */
-    bool untold;                 /* how far we are hasn't been said */
+    bool unreported;                 /* how far we are hasn't been said */
 };
 
-static void step(struct wr_feed *f);
+static void take_next_step(struct wr_feed *f);
 
 static void go_on_later(struct wr_feed *f)
 {
     struct wr_span most = f->policy->redis.max_staleness;
     struct wr_span poll = { most.us / 2 };
-    if (wr_herald_hears(f->purges->herald))
+    if (wr_subscriber_hears(f->purges->subscriber))
         return;
     if (poll.us > POLL_MOST.us)
         poll = POLL_MOST;
@@ -75,9 +75,9 @@ static void failed(struct wr_feed *f)
 static void tell(struct wr_feed *f)
 {
     char id[WR_INSTANT_TEXT], lifetime[24];
-    if (!f->untold || f->unread)
+    if (!f->unreported || f->unread)
         return;
-    f->untold = false;
+    f->unreported = false;
     int len = snprintf(lifetime, sizeof lifetime, "%lld", (long long) wr_span_ms(wr_node_lifetime(&f->policy->redis)));
     struct wr_slice key = wr_buf_slice(&f->node_key);
     wr_link_tell(f->link, 4,
@@ -96,12 +96,12 @@ static void begin_anew(struct wr_feed *f)
         f->said = WR_INSTANT_NONE;
 }
 
-static void told_clock(struct wr_feed *f, struct wr_mono sent, uint64_t us)
+static void learn_clock(struct wr_feed *f, struct wr_mono sent, uint64_t us)
 {
     struct wr_instant was;
     if (us == 0 || us > INT64_MAX / 4)
         return;
-    if (wr_purge_clock_told(f->purges, sent, wr_time_monotonic(), (struct wr_redis_time){ (int64_t) us }, &was))
+    if (wr_purge_clock_learn(f->purges, sent, wr_time_monotonic(), (struct wr_redis_time){ (int64_t) us }, &was))
         return;
     wr_warn("the clock of Redis has gone back: the journal of purges goes on from where it was");
     f->least = wr_instant_later(f->least, was);
@@ -115,8 +115,8 @@ static void on_time(struct wr_call *call, enum wr_err err, const struct wr_reply
     if (err != WR_OK || !wr_slice_u64(wr_reply_slice(wr_reply_at(reply, 0)), INT64_MAX / 4000000, &s) ||
         !wr_slice_u64(wr_reply_slice(wr_reply_at(reply, 1)), 999999, &us))
         return;
-    told_clock(f, f->clock_sent, s * 1000000 + us);
-    step(f);
+    learn_clock(f, f->clock_sent, s * 1000000 + us);
+    take_next_step(f);
 }
 
 static void on_clock_timer(struct wr_timer *timer)
@@ -167,12 +167,12 @@ static void on_again(struct wr_call *call, enum wr_err err, const struct wr_repl
         f->until = wr_purges_last(f->purges);
     }
     wr_arena_fini(&arena);
-    told_clock(f, f->sent, us);
-    step(f);
+    learn_clock(f, f->sent, us);
+    take_next_step(f);
 }
 
 /* One call: the journal begins if it is missing, and the next purges that are to be said again. */
-static void begin(struct wr_feed *f)
+static void begin_journal(struct wr_feed *f)
 {
     char least[WR_INSTANT_TEXT], known[WR_INSTANT_TEXT], kept[24];
     char ids[AGAIN_AT_ONCE][WR_INSTANT_TEXT], counts[AGAIN_AT_ONCE][24], hex[AGAIN_AT_ONCE][2][WR_HASH_HEX + 1];
@@ -208,12 +208,12 @@ static void begin(struct wr_feed *f)
 
 /* --- reading what has come --- */
 
-static void on_read(struct wr_journal_read *read, enum wr_journal_answer answer)
+static void on_journal_read(struct wr_journal_read *read, enum wr_journal_answer answer)
 {
     struct wr_feed *f = WR_CONTAINER(read, struct wr_feed, read);
     switch (answer) {
     case WR_JOURNAL_READ:
-        f->untold = true;
+        f->unreported = true;
         break;
     case WR_JOURNAL_MORE:
         f->unread = true;
@@ -231,12 +231,12 @@ static void on_read(struct wr_journal_read *read, enum wr_journal_answer answer)
         failed(f);
         return;
     }
-    step(f);
+    take_next_step(f);
 }
 
 static void read_on(struct wr_feed *f)
 {
-    f->read.done = on_read;
+    f->read.done = on_journal_read;
     f->unread = false;
     if (wr_journal_read(&f->read, f->purges, f->link, WR_JOURNAL_PATIENCE) == WR_OK)
         return;
@@ -285,8 +285,8 @@ static void on_page(struct wr_call *call, enum wr_err err, const struct wr_reply
             wr_purges_restart(f->purges, f->newest, f->newest_sent);
     }
     wr_purges_turn(f->purges);
-    f->untold = true;
-    step(f);
+    f->unreported = true;
+    take_next_step(f);
 }
 
 static void read_page(struct wr_feed *f)
@@ -306,14 +306,14 @@ static void read_page(struct wr_feed *f)
 
 /* --- what is next --- */
 
-static void step(struct wr_feed *f)
+static void take_next_step(struct wr_feed *f)
 {
     if (wr_call_pending(&f->call) || wr_call_pending(&f->read.call) || !wr_link_ready(f->link)) {
         wr_timer_set(&f->tick, RETRY);
         return;
     }
     if (!f->begun || f->again) {
-        begin(f);
+        begin_journal(f);
     } else if (f->back == WR_BACK_FIRST) {
         read_page(f);
     } else if (f->unread) {
@@ -342,7 +342,7 @@ static void watch(struct wr_feed *f)
         wr_timer_set(&f->watch_timer, left);
         return;
     }
-    if (!wr_link_ready(f->link) && !wr_herald_hears(p->herald))
+    if (!wr_link_ready(f->link) && !wr_subscriber_hears(p->subscriber))
         return;
     if (wr_purges_fall_behind(p))
         wr_warn("the journal of purges can't be read: what is stored is validated before it is used");
@@ -353,12 +353,12 @@ static void on_watch(struct wr_timer *timer)
     watch(WR_CONTAINER(timer, struct wr_feed, watch_timer));
 }
 
-static void on_tick(struct wr_timer *timer)
+static void on_feed_tick(struct wr_timer *timer)
 {
     struct wr_feed *f = WR_CONTAINER(timer, struct wr_feed, tick);
-    if (!wr_herald_hears(f->purges->herald))
+    if (!wr_subscriber_hears(f->purges->subscriber))
         f->unread = true;
-    step(f);
+    take_next_step(f);
 }
 
 void wr_feed_heard(struct wr_feed *f, bool anything)
@@ -368,7 +368,7 @@ void wr_feed_heard(struct wr_feed *f, bool anything)
     watch(f);
     if (anything)
         begin_anew(f);
-    step(f);
+    take_next_step(f);
 }
 
 struct wr_feed *wr_feed_new(struct wr_loop *main_loop, struct wr_policy *policy, struct wr_purges *p, struct wr_link *link)
@@ -378,7 +378,7 @@ struct wr_feed *wr_feed_new(struct wr_loop *main_loop, struct wr_policy *policy,
     *f = (struct wr_feed){ .loop = main_loop, .policy = wr_policy_ref(policy), .purges = p, .link = link };
     wr_keys_purges(&f->key, &policy->redis);
     wr_keys_node(&f->node_key, &policy->redis, wr_slice_str(p->node));
-    wr_timer_init(&f->tick, main_loop, on_tick);
+    wr_timer_init(&f->tick, main_loop, on_feed_tick);
     wr_timer_init(&f->clock_timer, main_loop, on_clock_timer);
     wr_timer_init(&f->watch_timer, main_loop, on_watch);
     wr_timer_set(&f->tick, WR_SPAN_MS(0));

@@ -2,7 +2,7 @@
 /* Follows the journal for the table of this process, on the main loop.
  *
  * When it starts it reads the journal from its end backwards: what has been fetched since the oldest purge read so far is proven at once.
- * From then on it reads what comes, as soon as the herald reports it, or now and then where Redis reports nothing. Then it writes into the
+ * From then on it reads what comes, as soon as the subscriber reports it, or now and then where Redis reports nothing. Then it writes into the
  * node's own entry how far it has come, which is the word that other nodes' purges wait for.
  *
  * The journal may be lost: evicted, flushed, or gone with a server whose replica lagged. Each node sees that what it has read last isn't there,

@@ -10,11 +10,11 @@
 
 #define REPLACED_MOST 16 /* entries given up at once */
 
-void wr_purges_share(struct wr_purges *p, const struct wr_policy_redis *redis, const struct wr_herald *herald, const char *node)
+void wr_purges_share(struct wr_purges *p, const struct wr_policy_redis *redis, const struct wr_subscriber *subscriber, const char *node)
 {
     WR_CHECK(p->shared);
     p->redis = redis;
-    p->herald = herald;
+    p->subscriber = subscriber;
     p->node = node;
 }
 
@@ -143,7 +143,7 @@ static void on_said(struct wr_call *call, enum wr_err err, const struct wr_reply
         said(ctx, err, at);
 }
 
-static enum wr_err say(struct wr_purge_unsaid *u, struct wr_link *link)
+static enum wr_err send_purge(struct wr_purge_unsaid *u, struct wr_link *link)
 {
     struct wr_purges *p = u->purges;
     struct wr_buf key = { 0 };
@@ -173,7 +173,7 @@ enum wr_err wr_purges_say(struct wr_purges *p, struct wr_link *link, const struc
     u->purge.name = wr_slice(wr_slice_dup(purge->name), purge->name.len);
     u->purge.host = wr_slice(NULL, 0);
     u->who = wr_slice_dup(wr_slice_str(who));
-    enum wr_err err = say(u, link);
+    enum wr_err err = send_purge(u, link);
     if (err == WR_OK)
         return WR_OK;
     u->said = NULL; /* it is said later, and nobody waits for that */
@@ -192,7 +192,7 @@ bool wr_journal_say_unsaid(struct wr_purges *p, struct wr_link *link)
     pthread_mutex_unlock(&p->log_lock);
     if (u == NULL)
         return false;
-    if (say(u, link) == WR_OK)
+    if (send_purge(u, link) == WR_OK)
         return true;
     keep_unsaid(p, u);
     return false;
@@ -223,7 +223,7 @@ void wr_journal_take(struct wr_purges *p, const struct wr_reply *entries, bool q
     }
 }
 
-static void on_read(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+static void on_entries_read(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_journal_read *r = WR_CONTAINER(call, struct wr_journal_read, call);
     const struct wr_reply *entries = wr_reply_at(reply, 3);
@@ -252,7 +252,7 @@ enum wr_err wr_journal_read(struct wr_journal_read *read, struct wr_purges *p, s
     struct wr_slice stream = wr_buf_slice(&key);
     const struct wr_slice args[] = { wr_instant_text(wr_purges_last(p), last), wr_slice(page, (size_t) page_len) };
     read->purges = p;
-    read->call = (struct wr_call){ .done = on_read };
+    read->call = (struct wr_call){ .done = on_entries_read };
     /* afterwards it is settled what has come by now: the clock of the loop is that of its last event */
     read->sent = wr_time_monotonic();
     enum wr_err err = wr_link_script(link, &read->call, patience, WR_SCRIPT_JOURNAL_READ, 1, &stream, 2, args);

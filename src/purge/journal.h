@@ -6,9 +6,9 @@
 #include "purge/purges.h"
 #include "redis/link.h"
 
-/* The journal is kept here, and this node writes into it under this name. redis and node are borrowed for good; herald says what is
+/* The journal is kept here, and this node writes into it under this name. redis and node are borrowed for good; subscriber says what is
  * known of Redis. Thread: start, before workers run. */
-void wr_purges_share(struct wr_purges *p, const struct wr_policy_redis *redis, const struct wr_herald *herald, const char *node);
+void wr_purges_share(struct wr_purges *p, const struct wr_policy_redis *redis, const struct wr_subscriber *subscriber, const char *node);
 
 /* Appends a purge that wr_purges_here() has made at instant `at`. said() is called once, never before this returns, with the
  * final instant; the table has it by then. With an error the feed says it again when Redis is back. Nobody can call it off. Refused

@@ -45,8 +45,8 @@ static struct wr_purge_note *older(struct wr_purge_note *n)
     return TAILQ_PREV(n, wr_purge_notes, entry);
 }
 
-/* The last one not after `at`; NULL: all are. What comes is near the end, near the beginning, or next to what came last. */
-static struct wr_purge_note *place_of(struct wr_purges *p, struct wr_instant at)
+/* The last one not after `at`; NULL: all are. What comes is close to the end, close to the beginning, or next to what came last. */
+static struct wr_purge_note *last_not_after(struct wr_purges *p, struct wr_instant at)
 {
     struct wr_purge_note *n = TAILQ_LAST(&p->log, wr_purge_notes), *first = TAILQ_FIRST(&p->log);
     if (n == NULL || !wr_instant_before(at, n->at))
@@ -61,7 +61,7 @@ static struct wr_purge_note *place_of(struct wr_purges *p, struct wr_instant at)
     return n;
 }
 
-static void take_out(struct wr_purges *p, struct wr_purge_note *n)
+static void take_out_note(struct wr_purges *p, struct wr_purge_note *n)
 {
     struct wr_purge_note *next = TAILQ_NEXT(n, entry);
     if (p->hint == n)
@@ -89,7 +89,7 @@ static void count_recent(struct wr_purges *p, struct wr_purge_note *n)
 bool wr_purge_log_add(struct wr_purges *p, const struct wr_purge *purge, struct wr_instant at)
 {
     pthread_mutex_lock(&p->log_lock);
-    struct wr_purge_note *before = place_of(p, at), *n = NULL;
+    struct wr_purge_note *before = last_not_after(p, at), *n = NULL;
     if (before == NULL || wr_instant_before(before->at, at)) {
         n = note_new(purge, at);
         if (before)
@@ -113,7 +113,7 @@ static void give_up_oldest(struct wr_purges *p, struct wr_purge_note *n)
     wr_purges_forget(p, &purge, n->at);
     if (p->recent && !wr_instant_before(n->at, p->recent->at))
         p->recent_count--;
-    take_out(p, n);
+    take_out_note(p, n);
 }
 
 /* The one that leaves the latest: is it needed any longer? */
@@ -126,7 +126,7 @@ static bool graduate(struct wr_purges *p, struct wr_instant *at)
     p->recent = TAILQ_NEXT(n, entry);
     p->recent_count--;
     if (replaced)
-        take_out(p, n);
+        take_out_note(p, n);
     return replaced;
 }
 
@@ -152,7 +152,7 @@ bool wr_purge_log_after(struct wr_purges *p, struct wr_instant after, struct wr_
                         struct wr_instant *at)
 {
     pthread_mutex_lock(&p->log_lock);
-    struct wr_purge_note *before = place_of(p, after), *n = before ? TAILQ_NEXT(before, entry) : TAILQ_FIRST(&p->log);
+    struct wr_purge_note *before = last_not_after(p, after), *n = before ? TAILQ_NEXT(before, entry) : TAILQ_FIRST(&p->log);
     if (n) {
         *out = purge_of(n);
         out->name = wr_arena_copy(arena, out->name);

@@ -177,3 +177,37 @@ bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct w
         *why = wrong;
     return wrong == NULL;
 }
+
+/* --- does a purge mean something? --- */
+
+static bool has_tag(struct wr_slice tags, bool group, struct wr_slice tag)
+{
+    struct wr_slice line;
+    while ((line = wr_slice_cut(&tags, '\n')).len > 0) {
+        bool is_group = line.at[0] == '\t';
+        if (is_group == group && wr_slice_eq(wr_slice(line.at + is_group, line.len - is_group), tag))
+            return true;
+    }
+    return false;
+}
+
+bool wr_purge_means(const struct wr_purge *purge, const struct wr_key *primary, struct wr_slice host, struct wr_slice tags)
+{
+    struct wr_slice group = purge->name;
+    switch (purge->scope) {
+    case WR_SCOPE_TAG:
+        return has_tag(tags, false, purge->name);
+    case WR_SCOPE_GROUP:
+        return wr_slice_eq(wr_slice_cut(&group, ' '), host) && has_tag(tags, true, group);
+    case WR_SCOPE_URL:
+        return wr_hash_eq(primary->hash, purge->primary) || wr_hash_eq(primary->hash, purge->other);
+    case WR_SCOPE_HOST:
+        return wr_slice_eq(host, purge->name);
+    case WR_SCOPE_PREFIX:
+        return wr_prefix_covers(purge->name, primary->text, host.len == 0);
+    case WR_SCOPE_ALL:
+    case WR_SCOPE_COUNT:
+        break;
+    }
+    return true;
+}

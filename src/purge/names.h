@@ -39,3 +39,5 @@ bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct w
 bool wr_prefix_covers(struct wr_slice prefix, struct wr_slice key_text, bool without_host) WR_MUST_USE;
 /* A key's text without what doesn't belong to its URL in front ("POST "). */
 struct wr_slice wr_prefix_text(struct wr_slice key_text);
+/* Does it purge what has this primary key, this host and these tags (as an object holds them; empty: none are known)? */
+bool wr_purge_means(const struct wr_purge *purge, const struct wr_key *primary, struct wr_slice host, struct wr_slice tags);

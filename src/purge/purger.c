@@ -20,13 +20,13 @@ struct asked_node {
     struct wr_call call;
     struct wr_purge_job *job;
     struct wr_buf key;
-    bool told;
+    bool confirmed;
 };
 
 struct wr_purge_job {
     TAILQ_ENTRY(wr_purge_job) entry;
     struct wr_purger *purger;
-    struct wr_purge_wait *wait; /* behind the purger's lock; NULL: nobody waits */
+    struct wr_purge_wait *wait; /* under the purger's lock; NULL: nobody waits */
     struct wr_arena arena;
     struct wr_purge purge;      /* its texts are in the arena */
     struct wr_slice who;
@@ -39,7 +39,7 @@ struct wr_purge_job {
     unsigned poll_ms;
     struct asked_node *nodes;
     size_t node_count, nodes_open;
-    unsigned told, live;        /* others than this node */
+    unsigned confirmed, live;        /* others than this node */
 };
 
 /* One who wants to see the journal. */
@@ -56,8 +56,8 @@ struct wr_purge_list {
 };
 
 /* Another node that has been seen alive. */
-struct wr_peer {
-    struct wr_peer *next;
+struct wr_fleet_node {
+    struct wr_fleet_node *next;
     struct wr_mono seen; /* monotonic */
     size_t len;
     char name[];
@@ -76,7 +76,7 @@ struct wr_purger {
     struct wr_policy *policy;
     struct wr_purges *purges;
     struct wr_link *link;
-    struct wr_shelf *shelf;
+    struct wr_redis_store *redis_store;
     const char *node;
     struct wr_buf nodes_key;
     pthread_mutex_t lock;         /* of wishes, and of each job's wait */
@@ -84,7 +84,7 @@ struct wr_purger {
     struct wr_note note;          /* there are wishes */
     TAILQ_HEAD(, wr_purge_job) jobs;
     TAILQ_HEAD(, wr_purge_list) lists;
-    struct wr_peer *peers;
+    struct wr_fleet_node *peers;
     struct wr_mono disturbed;     /* monotonic: when Redis may have forgotten who lives */
     struct wr_purge_recent *recent; /* without Redis: a ring */
     size_t recent_count;
@@ -112,13 +112,13 @@ static void job_free(struct wr_purge_job *job)
     free(job);
 }
 
-static void finish(struct wr_purge_job *job)
+static void finish_job(struct wr_purge_job *job)
 {
     struct wr_purger *p = job->purger;
     pthread_mutex_lock(&p->lock);
     struct wr_purge_wait *w = job->wait;
     if (w) {
-        w->result = (struct wr_purge_result){ job->err, job->told + 1, job->live + 1 };
+        w->result = (struct wr_purge_result){ job->err, job->confirmed + 1, job->live + 1 };
         w->job = NULL;
         wr_note_post(&w->note);
     }
@@ -133,7 +133,7 @@ static void poll_nodes(struct wr_purge_job *job);
 
 static void see(struct wr_purger *p, struct wr_slice name, struct wr_mono now)
 {
-    struct wr_peer *peer = p->peers;
+    struct wr_fleet_node *peer = p->peers;
     if (name.at == NULL || wr_slice_eq(name, wr_slice_str(p->node)))
         return;
     while (peer && !wr_slice_eq(wr_slice(peer->name, peer->len), name))
@@ -158,7 +158,7 @@ static void poll_again(struct wr_purge_job *job)
 {
     struct wr_span left = wr_time_since(job->deadline, job->purger->loop->mono);
     if (left.us <= 0) {
-        finish(job);
+        finish_job(job);
         return;
     }
     struct wr_span in = WR_SPAN_MS(job->poll_ms);
@@ -168,13 +168,13 @@ static void poll_again(struct wr_purge_job *job)
 
 static void count_nodes(struct wr_purge_job *job)
 {
-    job->told = 0;
+    job->confirmed = 0;
     job->live = (unsigned) job->node_count;
     for (size_t i = 0; i < job->node_count; i++)
-        job->told += job->nodes[i].told;
+        job->confirmed += job->nodes[i].confirmed;
     forget_nodes(job);
-    if (job->told == job->live)
-        finish(job);
+    if (job->confirmed == job->live)
+        finish_job(job);
     else
         poll_again(job);
 }
@@ -183,7 +183,7 @@ static void on_node(struct wr_call *call, enum wr_err err, const struct wr_reply
 {
     struct asked_node *n = WR_CONTAINER(call, struct asked_node, call);
     struct wr_instant at;
-    n->told = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING && wr_instant_parse(wr_reply_slice(reply), &at) &&
+    n->confirmed = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING && wr_instant_parse(wr_reply_slice(reply), &at) &&
               !wr_instant_before(at, n->job->at);
     if (--n->job->nodes_open == 0)
         count_nodes(n->job);
@@ -218,13 +218,13 @@ static void ask_nodes(struct wr_purge_job *job, const struct wr_reply *names)
     if (!names_us(p, names))
         wr_purger_disturbed(p); /* the set was evicted: whoever has entered itself since isn't all that live */
     bool forgetful = wr_time_before(doubted, p->disturbed) || wr_time_before(doubted, wr_link_since(p->link));
-    for (struct wr_peer *peer = p->peers; peer; peer = peer->next)
+    for (struct wr_fleet_node *peer = p->peers; peer; peer = peer->next)
         most++;
     job->nodes = calloc(most, sizeof *job->nodes);
     WR_CHECK(job->nodes != NULL);
     for (size_t i = 0; i < wr_reply_count(names); i++)
         see(p, wr_reply_slice(wr_reply_at(names, i)), now);
-    for (struct wr_peer **at = &p->peers, *peer; (peer = *at) != NULL;) {
+    for (struct wr_fleet_node **at = &p->peers, *peer; (peer = *at) != NULL;) {
         if (peer->seen.us != now.us && !(forgetful && wr_time_before(doubted, peer->seen))) {
             *at = peer->next;
             free(peer);
@@ -255,13 +255,13 @@ static void poll_nodes(struct wr_purge_job *job)
         poll_again(job);
 }
 
-static void on_timer(struct wr_timer *timer)
+static void on_poll_timer(struct wr_timer *timer)
 {
     struct wr_purge_job *job = WR_CONTAINER(timer, struct wr_purge_job, timer);
     if (wr_time_before(job->purger->loop->mono, job->deadline))
         poll_nodes(job);
     else
-        finish(job);
+        finish_job(job);
 }
 
 /* --- into the journal --- */
@@ -274,7 +274,7 @@ static void on_said(void *ctx, enum wr_err err, struct wr_instant at)
     job->err = err;
     job->at = at;
     if (err != WR_OK) {
-        finish(job);
+        finish_job(job);
         return;
     }
     job->deadline = wr_time_add(p->loop->mono, p->policy->redis.max_staleness);
@@ -283,12 +283,12 @@ static void on_said(void *ctx, enum wr_err err, struct wr_instant at)
 }
 
 /* What is purged by its URL needn't lie in Redis any longer. */
-static void drop(struct wr_purger *p, const struct wr_purge *purge)
+static void drop_from_redis(struct wr_purger *p, const struct wr_purge *purge)
 {
     if (purge->scope != WR_SCOPE_URL || purge->soft)
         return;
-    wr_shelf_drop(p->shelf, purge->host, purge->primary);
-    wr_shelf_drop(p->shelf, purge->host, purge->other);
+    wr_redis_store_drop(p->redis_store, purge->host, purge->primary);
+    wr_redis_store_drop(p->redis_store, purge->host, purge->other);
 }
 
 static void send_job(struct wr_purge_job *job)
@@ -297,9 +297,9 @@ static void send_job(struct wr_purge_job *job)
     job->err = wr_purges_say(p->purges, p->link, &job->purge, (const char *) job->who.at, job->at, on_said, job);
     job->saying = job->err == WR_OK;
     if (job->saying)
-        drop(p, &job->purge);
+        drop_from_redis(p, &job->purge);
     else
-        finish(job);
+        finish_job(job);
 }
 
 /* --- wishes --- */
@@ -324,12 +324,12 @@ static void on_wishes(struct wr_note *note)
         if (job == NULL)
             return;
         TAILQ_INSERT_TAIL(&p->jobs, job, entry);
-        wr_timer_init(&job->timer, p->loop, on_timer);
+        wr_timer_init(&job->timer, p->loop, on_poll_timer);
         if (p->link) {
             send_job(job);
         } else {
             remember_recent(p, job);
-            finish(job);
+            finish_job(job);
         }
     }
 }
@@ -452,7 +452,7 @@ void wr_purger_disturbed(struct wr_purger *p)
 }
 
 struct wr_purger *wr_purger_new(struct wr_loop *main_loop, struct wr_policy *policy, struct wr_purges *purges,
-                                struct wr_link *link, struct wr_shelf *shelf, const char *node)
+                                struct wr_link *link, struct wr_redis_store *redis_store, const char *node)
 {
     struct wr_purger *p = calloc(1, sizeof *p);
     WR_CHECK(p != NULL);
@@ -460,7 +460,7 @@ struct wr_purger *wr_purger_new(struct wr_loop *main_loop, struct wr_policy *pol
     p->policy = wr_policy_ref(policy);
     p->purges = purges;
     p->link = link;
-    p->shelf = shelf;
+    p->redis_store = redis_store;
     p->node = node;
     p->recent = calloc(RECENT_MOST, sizeof *p->recent);
     WR_CHECK(p->recent != NULL && pthread_mutex_init(&p->lock, NULL) == 0);
@@ -488,7 +488,7 @@ void wr_purger_free(struct wr_purger *p)
     }
     while ((l = TAILQ_FIRST(&p->lists)) != NULL)
         list_end(l, WR_ERR_CANCELLED);
-    struct wr_peer *peer;
+    struct wr_fleet_node *peer;
     while ((peer = p->peers) != NULL) {
         p->peers = peer->next;
         free(peer);

@@ -9,20 +9,20 @@
  * It lives on the main loop; wishes come from any thread. */
 #pragma once
 
-#include "cache/shelf.h"
 #include "purge/journal.h"
+#include "store/redis_store.h"
 
 struct wr_purger;
 
-/* link, shelf: the main loop's own; NULL without Redis. node: this node's name in the fleet. All borrowed. Thread: start. */
+/* link, redis_store: the main loop's own; NULL without Redis. node: this node's name in the fleet. All borrowed. Thread: start. */
 struct wr_purger *wr_purger_new(struct wr_loop *main_loop, struct wr_policy *policy, struct wr_purges *purges,
-                                struct wr_link *link, struct wr_shelf *shelf, const char *node);
+                                struct wr_link *link, struct wr_redis_store *redis_store, const char *node);
 /* No wish may be waited for any more. Thread: start, after the loop ended. */
 void wr_purger_free(struct wr_purger *p);
 
 struct wr_purge_result {
     enum wr_err err;     /* OK; or Redis could not be told: then it is purged on this node only */
-    unsigned told, live; /* how many nodes have said so, this one among them, of how many that live */
+    unsigned confirmed, live; /* how many nodes have said so, this one among them, of how many that live */
 };
 
 /* Somebody who waits for the end of a purge; embedded, zeroed. */

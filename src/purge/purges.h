@@ -14,7 +14,7 @@
 
 #include "cache/object.h"
 #include "purge/names.h"
-#include "redis/herald.h"
+#include "redis/subscriber.h"
 
 struct wr_purges;
 

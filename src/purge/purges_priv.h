@@ -38,7 +38,7 @@ struct wr_purges {
     bool shared;
     const struct wr_policy_redis *redis; /* where the journal is */
     const char *node;
-    const struct wr_herald *herald;
+    const struct wr_subscriber *subscriber;
     void (*heard)(void *ctx, const struct wr_purge *purge);
     void *ctx;
 
@@ -61,7 +61,7 @@ struct wr_purges {
     /* monotonic microseconds */
     _Atomic int64_t read_us;    /* the table held all that the journal did then; 0: never */
     _Atomic int64_t heard_us;   /* it is said to have grown then, and hasn't been read yet; 0: it has */
-    int64_t heard_last_us;      /* likewise, the last time; behind log_lock */
+    int64_t heard_last_us;      /* likewise, the last time; after log_lock */
     _Atomic bool behind;        /* ... for longer than anyone may be trusted */
 
     pthread_mutex_t clock_lock;
@@ -76,7 +76,7 @@ struct wr_purges {
 
 /* Everything is compared anew. */
 void wr_purges_turn(struct wr_purges *p);
-/* A purge at its final instant, of the journal. Any order, twice is once. quiet: nobody need be told. *replaced (may be NULL, of
+/* A purge at its final instant, of the journal. Any order, twice is once. quiet: nobody need be notified. *replaced (may be NULL, of
  * room `most`): instants of purges that the log has just given up because later ones replaced them. Gives how many. */
 size_t wr_purges_add(struct wr_purges *p, const struct wr_purge *purge, struct wr_instant at, bool quiet, struct wr_instant *replaced,
                      size_t most);
@@ -102,9 +102,9 @@ void wr_journal_unsaid_free(struct wr_purges *p);
 
 /* --- clock.c --- */
 
-/* Redis told its clock: sent, received: monotonic. false: it has gone back behind what it was known to be at least; then
+/* Redis told its clock: sent, received: monotonic. false: it has gone back before what it was known to be at least; then
  * *was is what it had been at most. */
-bool wr_purge_clock_told(struct wr_purges *p, struct wr_mono sent, struct wr_mono received, struct wr_redis_time told, struct wr_instant *was);
+bool wr_purge_clock_learn(struct wr_purges *p, struct wr_mono sent, struct wr_mono received, struct wr_redis_time clock, struct wr_instant *was);
 /* The journal's clock at this moment, at the earliest and at the latest that it can be. */
 struct wr_instant wr_purge_clock_least(struct wr_purges *p);
 struct wr_instant wr_purge_clock_most(struct wr_purges *p);

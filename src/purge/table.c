@@ -137,9 +137,9 @@ static size_t names_of(const struct wr_purge *purge, struct wr_hash out[2])
     }
 }
 
-/* --- a shard, behind its lock --- */
+/* --- a shard, under its lock --- */
 
-static struct wr_purge_shard *shard_of(struct wr_purges *p, struct wr_hash h)
+static struct wr_purge_shard *purge_shard_of(struct wr_purges *p, struct wr_hash h)
 {
     return &p->shards[h.lo % WR_PURGE_SHARDS];
 }
@@ -155,7 +155,7 @@ static size_t home_of(const struct wr_purge_shard *s, struct wr_hash h)
 }
 
 /* The place of this name, or the free one where it would be. room > 0. */
-static struct wr_purge_name *place_of(struct wr_purge_shard *s, struct wr_hash h)
+static struct wr_purge_name *name_place(struct wr_purge_shard *s, struct wr_hash h)
 {
     size_t at = home_of(s, h);
     while (!is_free(&s->names[at]) && !wr_hash_eq(s->names[at].hash, h))
@@ -172,17 +172,17 @@ static void grow(struct wr_purge_shard *s)
     WR_CHECK(s->names != NULL);
     for (size_t i = 0; i < old_room; i++)
         if (!is_free(&old[i]))
-            *place_of(s, old[i].hash) = old[i];
+            *name_place(s, old[i].hash) = old[i];
     free(old);
 }
 
-static void mark(struct wr_purges *p, struct wr_hash h, bool soft, uint64_t at)
+static void mark_purged(struct wr_purges *p, struct wr_hash h, bool soft, uint64_t at)
 {
-    struct wr_purge_shard *s = shard_of(p, h);
+    struct wr_purge_shard *s = purge_shard_of(p, h);
     pthread_mutex_lock(&s->lock);
     if ((s->count + 1) * 4 > s->room * 3)
         grow(s);
-    struct wr_purge_name *n = place_of(s, h);
+    struct wr_purge_name *n = name_place(s, h);
     if (is_free(n)) {
         n->hash = h;
         s->count++;
@@ -193,8 +193,8 @@ static void mark(struct wr_purges *p, struct wr_hash h, bool soft, uint64_t at)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* Those behind it that were pushed on by it move up. */
-static void take_out(struct wr_purge_shard *s, struct wr_purge_name *n)
+/* Those after it that were pushed on by it move up. */
+static void take_out_name(struct wr_purge_shard *s, struct wr_purge_name *n)
 {
     size_t hole = (size_t) (n - s->names), mask = s->room - 1;
     for (size_t at = (hole + 1) & mask; !is_free(&s->names[at]); at = (at + 1) & mask) {
@@ -210,10 +210,10 @@ static void take_out(struct wr_purge_shard *s, struct wr_purge_name *n)
 
 static void look(struct wr_purges *p, struct wr_hash h, uint64_t *hard, uint64_t *soft)
 {
-    struct wr_purge_shard *s = shard_of(p, h);
+    struct wr_purge_shard *s = purge_shard_of(p, h);
     pthread_mutex_lock(&s->lock);
     if (s->count > 0) {
-        const struct wr_purge_name *n = place_of(s, h);
+        const struct wr_purge_name *n = name_place(s, h);
         *hard = n->hard > *hard ? n->hard : *hard;
         *soft = n->soft > *soft ? n->soft : *soft;
     }
@@ -238,7 +238,7 @@ static void mark_all_of(struct wr_purges *p, const struct wr_purge *purge, struc
         note_length(p, 1, as_looked_at(without_host(purge->name)).len);
     }
     for (size_t i = 0; i < count; i++)
-        mark(p, names[i], purge->soft, at.n);
+        mark_purged(p, names[i], purge->soft, at.n);
 }
 
 size_t wr_purges_add(struct wr_purges *p, const struct wr_purge *purge, struct wr_instant at, bool quiet, struct wr_instant *replaced,
@@ -288,11 +288,11 @@ void wr_purges_forget(struct wr_purges *p, const struct wr_purge *purge, struct 
     struct wr_hash names[2];
     size_t count = names_of(purge, names);
     for (size_t i = 0; i < count; i++) {
-        struct wr_purge_shard *s = shard_of(p, names[i]);
+        struct wr_purge_shard *s = purge_shard_of(p, names[i]);
         pthread_mutex_lock(&s->lock);
-        struct wr_purge_name *n = s->count > 0 ? place_of(s, names[i]) : NULL;
+        struct wr_purge_name *n = s->count > 0 ? name_place(s, names[i]) : NULL;
         if (n && !is_free(n) && n->hard <= at.n && n->soft <= at.n)
-            take_out(s, n);
+            take_out_name(s, n);
         pthread_mutex_unlock(&s->lock);
     }
 }
@@ -379,5 +379,5 @@ bool wr_purges_known(const struct wr_purges *p, struct wr_mono now, struct wr_mo
     if (!p->shared)
         return true;
     as_of->us = p->read_us;
-    return p->heard_us == 0 && as_of->us != 0 && p->herald && wr_herald_trusts(p->herald, *as_of, now);
+    return p->heard_us == 0 && as_of->us != 0 && p->subscriber && wr_subscriber_trusts(p->subscriber, *as_of, now);
 }

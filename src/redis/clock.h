@@ -14,6 +14,6 @@ struct wr_clock {
 };
 
 /* Redis told this; sent, received: monotonic. */
-void wr_clock_told(struct wr_clock *c, struct wr_mono sent, struct wr_mono received, struct wr_redis_time told);
+void wr_clock_learn(struct wr_clock *c, struct wr_mono sent, struct wr_mono received, struct wr_redis_time clock);
 /* Redis's clock at `at`, or earlier. Not set: nothing is known. */
 struct wr_redis_time wr_clock_at(const struct wr_clock *c, struct wr_mono at);

@@ -60,7 +60,7 @@ static void on_info(struct wr_call *call, enum wr_err err, const struct wr_reply
     e->total = total;
 }
 
-static void on_timer(struct wr_timer *timer)
+static void on_look_timer(struct wr_timer *timer)
 {
     struct wr_evictions *e = WR_CONTAINER(timer, struct wr_evictions, timer);
     const struct wr_slice argv[] = { WR_SLICE("INFO"), WR_SLICE("stats") };
@@ -77,7 +77,7 @@ struct wr_evictions *wr_evictions_new(struct wr_loop *loop, struct wr_policy *po
     WR_CHECK(e != NULL);
     e->policy = wr_policy_ref(policy);
     e->link = link;
-    wr_timer_init(&e->timer, loop, on_timer);
+    wr_timer_init(&e->timer, loop, on_look_timer);
     wr_timer_set(&e->timer, LOOK_FIRST);
     return e;
 }

@@ -1,97 +1,97 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The link: calls in the order of the wire, each with its own deadline, behind a breaker.
+/* The link: calls in the order in which they were sent, each with its own deadline, behind a breaker.
  *
- *   wires     what has been said and not answered, oldest first: replies come in this order
+ *   requests  what has been said and not answered, oldest first: replies come in this order
  *   waiting   the calls among them, by deadline
  *
- * A call that times out or is cancelled leaves its wire behind, which swallows the reply. */
+ * A call that times out or is cancelled leaves its request behind, which swallows the reply. */
 #include "redis/link.h"
 
 #include <stdlib.h>
 
 #include "log/log.h"
 #include "redis/clock.h"
-#include "redis/mood_priv.h"
+#include "redis/condition_priv.h"
 #include "redis/outage.h"
 #include "redis/pipe_priv.h"
 #include "redis/scripts_priv.h"
 #include "stats/stats.h"
 
-#define MAX_WIRES 8192             /* of one link */
+#define MAX_REQUESTS 8192             /* of one link */
 #define MAX_UNWRITTEN (32u << 20)  /* octets */
-#define MAX_SPARE 256              /* wires kept for reuse */
+#define MAX_SPARE 256              /* requests kept for reuse */
 #define LATE_IN_A_ROW 5            /* so many calls without a timely reply open the breaker */
 #define PROBE_EVERY WR_SPAN_MS(100)
 #define PROBE_LEAST WR_SPAN_MS(20) /* a probe answered within this, or redis.timeout, closes it */
-#define STUCK WR_SPAN_S(2)         /* breaker open, the oldest wire unanswered for so long: dial again */
+#define STUCK WR_SPAN_S(2)         /* breaker open, the oldest request unanswered for so long: dial again */
 #define CLOCK_EVERY WR_SPAN_S(1)
 #define SHA_LEN 40
 
-enum wire_kind { WIRE_PLAIN, WIRE_SCRIPT, WIRE_LOAD, WIRE_PROBE, WIRE_CLOCK };
+enum request_kind { REQUEST_PLAIN, REQUEST_SCRIPT, REQUEST_LOAD, REQUEST_PROBE, REQUEST_CLOCK };
 
-struct wr_wire {
+struct wr_link_request {
     struct wr_call *call;    /* NULL: nobody waits (any more) */
-    enum wire_kind kind;
+    enum request_kind kind;
     bool dropped;            /* its call gave up: no second try */
     enum wr_script script;   /* SCRIPT, LOAD */
-    struct wr_buf tail;      /* SCRIPT by EVALSHA: the arguments behind the script, for EVAL */
+    struct wr_buf tail;      /* SCRIPT by EVALSHA: the arguments after the script, for EVAL */
     size_t tail_argc;
     struct wr_mono sent;
-    STAILQ_ENTRY(wr_wire) entry;
+    STAILQ_ENTRY(wr_link_request) entry;
 };
 
 struct wr_link {
-    struct wr_corpse corpse;
+    struct wr_deferred_free deferred;
     struct wr_loop *loop;
     struct wr_policy *policy;
     struct wr_pipe pipe;
-    STAILQ_HEAD(, wr_wire) wires, spare;
-    size_t wire_count, spare_count;
+    STAILQ_HEAD(, wr_link_request) requests, spare;
+    size_t request_count, spare_count;
     TAILQ_HEAD(wr_call_list, wr_call) waiting;
     struct wr_timer deadline;  /* of the first of waiting */
     struct wr_timer prober;    /* while the breaker is open */
     bool breaker_open, probe_under_way;
     unsigned late_in_a_row;
-    struct wr_mood mood;
+    struct wr_redis_condition condition;
     struct wr_clock clock;
     struct wr_mono clock_asked;
     char sha[WR_SCRIPT_COUNT][SHA_LEN]; /* [0] == 0: not known */
     struct wr_buf scratch;
 };
 
-/* --- wires --- */
+/* --- requests --- */
 
-static struct wr_wire *wire_new(struct wr_link *link, enum wire_kind kind)
+static struct wr_link_request *request_new(struct wr_link *link, enum request_kind kind)
 {
-    struct wr_wire *w = STAILQ_FIRST(&link->spare);
+    struct wr_link_request *w = STAILQ_FIRST(&link->spare);
     if (w) {
         STAILQ_REMOVE_HEAD(&link->spare, entry);
         link->spare_count--;
-        *w = (struct wr_wire){ .kind = kind };
+        *w = (struct wr_link_request){ .kind = kind };
     } else {
         w = calloc(1, sizeof *w);
         WR_CHECK(w != NULL);
         w->kind = kind;
     }
     w->sent = link->loop->mono;
-    STAILQ_INSERT_TAIL(&link->wires, w, entry);
-    link->wire_count++;
+    STAILQ_INSERT_TAIL(&link->requests, w, entry);
+    link->request_count++;
     WR_COUNT(redis_commands);
     WR_GAUGE_UP(redis_queue);
     return w;
 }
 
 /* Takes the oldest off the line; the caller frees it. */
-static struct wr_wire *wire_shift(struct wr_link *link)
+static struct wr_link_request *request_shift(struct wr_link *link)
 {
-    struct wr_wire *w = STAILQ_FIRST(&link->wires);
-    STAILQ_REMOVE_HEAD(&link->wires, entry);
-    link->wire_count--;
+    struct wr_link_request *w = STAILQ_FIRST(&link->requests);
+    STAILQ_REMOVE_HEAD(&link->requests, entry);
+    link->request_count--;
     WR_GAUGE_DOWN(redis_queue);
     return w;
 }
 
-static void wire_free(struct wr_link *link, struct wr_wire *w)
+static void request_free(struct wr_link *link, struct wr_link_request *w)
 {
     wr_buf_fini(&w->tail);
     if (link->spare_count == MAX_SPARE) {
@@ -113,13 +113,13 @@ static void arm_deadline(struct wr_link *link)
         wr_timer_clear(&link->deadline);
 }
 
-/* Most calls have the same timeout: the place is at the end, or near. */
-static void call_wait(struct wr_link *link, struct wr_call *call, struct wr_wire *wire, struct wr_mono due)
+/* Most calls have the same timeout: the place is at the end, or close to it. */
+static void call_wait(struct wr_link *link, struct wr_call *call, struct wr_link_request *request, struct wr_mono due)
 {
     call->link = link;
-    call->wire = wire;
+    call->request = request;
     call->due = due;
-    wire->call = call;
+    request->call = call;
     struct wr_call *before = TAILQ_LAST(&link->waiting, wr_call_list);
     while (before && wr_time_before(due, before->due))
         before = TAILQ_PREV(before, wr_call_list, entry);
@@ -135,8 +135,8 @@ static void call_wait(struct wr_link *link, struct wr_call *call, struct wr_wire
 static void call_detach(struct wr_call *call)
 {
     TAILQ_REMOVE(&call->link->waiting, call, entry);
-    call->wire->call = NULL;
-    call->wire = NULL;
+    call->request->call = NULL;
+    call->request = NULL;
 }
 
 static void call_end(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
@@ -147,9 +147,9 @@ static void call_end(struct wr_call *call, enum wr_err err, const struct wr_repl
 
 void wr_call_cancel(struct wr_call *call)
 {
-    if (call->wire == NULL)
+    if (call->request == NULL)
         return;
-    call->wire->dropped = true;
+    call->request->dropped = true;
     call_detach(call);
 }
 
@@ -158,7 +158,7 @@ void wr_call_cancel(struct wr_call *call)
 static void send_probe(struct wr_link *link)
 {
     link->probe_under_way = true;
-    wire_new(link, WIRE_PROBE);
+    request_new(link, REQUEST_PROBE);
     wr_pipe_say(&link->pipe, 1, (struct wr_slice[]){ WR_SLICE("PING") });
 }
 
@@ -188,7 +188,7 @@ static bool reset_breaker(struct wr_link *link)
 static void on_prober(struct wr_timer *timer)
 {
     struct wr_link *link = WR_CONTAINER(timer, struct wr_link, prober);
-    const struct wr_wire *oldest = STAILQ_FIRST(&link->wires);
+    const struct wr_link_request *oldest = STAILQ_FIRST(&link->requests);
     if (!link->breaker_open)
         return;
     if (oldest && wr_time_since(link->loop->mono, oldest->sent).us > STUCK.us) {
@@ -219,7 +219,7 @@ static void on_deadline(struct wr_timer *timer)
     struct wr_mono now = link->loop->mono;
     while ((call = TAILQ_FIRST(&link->waiting)) != NULL && !wr_time_before(now, call->due)) {
         WR_COUNT(redis_timeouts);
-        call->wire->dropped = true;
+        call->request->dropped = true;
         if (++link->late_in_a_row >= LATE_IN_A_ROW)
             open_breaker(link);
         call_end(call, WR_ERR_TIMEOUT, NULL);
@@ -256,14 +256,14 @@ static void say_eval(struct wr_link *link, enum wr_script script, bool by_sha, s
 
 /* Redis has forgotten the script (SCRIPT FLUSH, a restart, a failover): the same call again with its text,
  * which also teaches it anew. The deadline stays. */
-static void eval_again(struct wr_link *link, struct wr_wire *forgotten)
+static void eval_again(struct wr_link *link, struct wr_link_request *forgotten)
 {
-    struct wr_wire *w = wire_new(link, WIRE_PLAIN);
+    struct wr_link_request *w = request_new(link, REQUEST_PLAIN);
     say_eval(link, forgotten->script, false, forgotten->tail_argc, wr_buf_slice(&forgotten->tail));
     if (forgotten->call == NULL)
         return;
     w->call = forgotten->call;
-    w->call->wire = w;
+    w->call->request = w;
     forgotten->call = NULL;
 }
 
@@ -279,28 +279,28 @@ static void learn_clock(struct wr_link *link, struct wr_mono sent, const struct 
     uint64_t s, us;
     if (wr_slice_u64(wr_reply_slice(wr_reply_at(reply, 0)), INT32_MAX * INT64_C(1000), &s) &&
         wr_slice_u64(wr_reply_slice(wr_reply_at(reply, 1)), 999999, &us))
-        wr_clock_told(&link->clock, sent, wr_time_monotonic(), (struct wr_redis_time){ (int64_t) (s * 1000000 + us) });
+        wr_clock_learn(&link->clock, sent, wr_time_monotonic(), (struct wr_redis_time){ (int64_t) (s * 1000000 + us) });
 }
 
-static void wire_answered(struct wr_link *link, struct wr_wire *w, const struct wr_reply *reply)
+static void request_answered(struct wr_link *link, struct wr_link_request *w, const struct wr_reply *reply)
 {
     switch (w->kind) {
-    case WIRE_PROBE:
+    case REQUEST_PROBE:
         probe_answered(link, wr_time_since(link->loop->mono, w->sent));
         return;
-    case WIRE_LOAD:
+    case REQUEST_LOAD:
         learn_sha(link, w->script, reply);
         return;
-    case WIRE_CLOCK:
+    case REQUEST_CLOCK:
         learn_clock(link, w->sent, reply);
         return;
-    case WIRE_SCRIPT:
+    case REQUEST_SCRIPT:
         if (!w->dropped && wr_reply_is_error(reply, "NOSCRIPT")) {
             eval_again(link, w);
             return;
         }
         break;
-    case WIRE_PLAIN:
+    case REQUEST_PLAIN:
         break;
     }
     if (w->call == NULL)
@@ -309,20 +309,20 @@ static void wire_answered(struct wr_link *link, struct wr_wire *w, const struct 
     call_end(w->call, WR_OK, reply);
 }
 
-static void on_reply(struct wr_pipe *pipe, const struct wr_reply *reply)
+static void on_link_reply(struct wr_pipe *pipe, const struct wr_reply *reply)
 {
     struct wr_link *link = WR_CONTAINER(pipe, struct wr_link, pipe);
-    if (STAILQ_EMPTY(&link->wires)) {
+    if (STAILQ_EMPTY(&link->requests)) {
         wr_pipe_cut(pipe, WR_PIPE_GARBAGE, WR_SLICE("a reply that nobody asked for"));
         return;
     }
-    struct wr_wire *w = wire_shift(link);
+    struct wr_link_request *w = request_shift(link);
     count_latency(wr_time_since(link->loop->mono, w->sent));
     if (wr_reply_kind(reply) == WR_REPLY_ERROR)
         WR_COUNT(redis_errors);
-    wire_answered(link, w, reply);
-    wire_free(link, w);
-    wr_mood_watch(&link->mood, pipe, reply);
+    request_answered(link, w, reply);
+    request_free(link, w);
+    wr_redis_condition_watch(&link->condition, pipe, reply);
 }
 
 /* --- the connection comes and goes --- */
@@ -330,7 +330,7 @@ static void on_reply(struct wr_pipe *pipe, const struct wr_reply *reply)
 static void ask_clock(struct wr_link *link)
 {
     link->clock_asked = link->loop->mono;
-    wire_new(link, WIRE_CLOCK);
+    request_new(link, REQUEST_CLOCK);
     wr_pipe_say(&link->pipe, 1, (struct wr_slice[]){ WR_SLICE("TIME") });
 }
 
@@ -341,21 +341,21 @@ static void on_opened(struct wr_pipe *pipe)
     ask_clock(link);
     memset(link->sha, 0, sizeof link->sha);
     for (enum wr_script s = 0; s < WR_SCRIPT_COUNT; s++) {
-        wire_new(link, WIRE_LOAD)->script = s;
+        request_new(link, REQUEST_LOAD)->script = s;
         wr_pipe_say(pipe, 3, (struct wr_slice[]){ WR_SLICE("SCRIPT"), WR_SLICE("LOAD"), wr_script_text(s) });
     }
 }
 
-/* Everything under way ends with REDIS_AWAY, in the order of the wire. */
-static void give_up(struct wr_link *link)
+/* Everything under way ends with REDIS_AWAY, in the order in which they were sent. */
+static void end_all_calls(struct wr_link *link)
 {
     reset_breaker(link);
-    while (!STAILQ_EMPTY(&link->wires)) {
-        struct wr_wire *w = wire_shift(link);
+    while (!STAILQ_EMPTY(&link->requests)) {
+        struct wr_link_request *w = request_shift(link);
         struct wr_call *call = w->call;
         if (call)
             call_detach(call);
-        wire_free(link, w);
+        request_free(link, w);
         if (call)
             call->done(call, WR_ERR_REDIS_AWAY, NULL);
     }
@@ -363,7 +363,7 @@ static void give_up(struct wr_link *link)
 
 static void on_closed(struct wr_pipe *pipe)
 {
-    give_up(WR_CONTAINER(pipe, struct wr_link, pipe));
+    end_all_calls(WR_CONTAINER(pipe, struct wr_link, pipe));
 }
 
 struct wr_link *wr_link_new(struct wr_loop *loop, struct wr_policy *policy, const char *name)
@@ -372,22 +372,22 @@ struct wr_link *wr_link_new(struct wr_loop *loop, struct wr_policy *policy, cons
     WR_CHECK(link != NULL);
     link->loop = loop;
     link->policy = wr_policy_ref(policy);
-    STAILQ_INIT(&link->wires);
+    STAILQ_INIT(&link->requests);
     STAILQ_INIT(&link->spare);
     TAILQ_INIT(&link->waiting);
     wr_timer_init(&link->deadline, loop, on_deadline);
     wr_timer_init(&link->prober, loop, on_prober);
     link->pipe.opened = on_opened;
-    link->pipe.reply = on_reply;
+    link->pipe.reply = on_link_reply;
     link->pipe.closed = on_closed;
     wr_pipe_init(&link->pipe, loop, &policy->redis, name);
     return link;
 }
 
-static void bury(struct wr_corpse *corpse)
+static void free_link(struct wr_deferred_free *deferred)
 {
-    struct wr_link *link = WR_CONTAINER(corpse, struct wr_link, corpse);
-    struct wr_wire *w;
+    struct wr_link *link = WR_CONTAINER(deferred, struct wr_link, deferred);
+    struct wr_link_request *w;
     while ((w = STAILQ_FIRST(&link->spare)) != NULL) {
         STAILQ_REMOVE_HEAD(&link->spare, entry);
         free(w);
@@ -404,17 +404,17 @@ void wr_link_free(struct wr_link *link)
     if (link == NULL)
         return;
     wr_pipe_fini(&link->pipe);
-    give_up(link);
-    wr_mood_fini(&link->mood);
+    end_all_calls(link);
+    wr_redis_condition_fini(&link->condition);
     wr_timer_clear(&link->deadline);
-    wr_loop_bury(link->loop, &link->corpse, bury);
+    wr_loop_defer_free(link->loop, &link->deferred, free_link);
 }
 
 /* --- asking --- */
 
 bool wr_link_ready(const struct wr_link *link)
 {
-    return link->pipe.state == WR_PIPE_OPEN && !link->breaker_open && link->wire_count < MAX_WIRES
+    return link->pipe.state == WR_PIPE_OPEN && !link->breaker_open && link->request_count < MAX_REQUESTS
            && link->pipe.unwritten < MAX_UNWRITTEN;
 }
 
@@ -426,19 +426,19 @@ static bool admits(const struct wr_link *link)
     return false;
 }
 
-static struct wr_wire *put_command(struct wr_link *link, size_t argc, const struct wr_slice *argv)
+static struct wr_link_request *put_command(struct wr_link *link, size_t argc, const struct wr_slice *argv)
 {
-    struct wr_wire *w = wire_new(link, WIRE_PLAIN);
+    struct wr_link_request *w = request_new(link, REQUEST_PLAIN);
     wr_pipe_say(&link->pipe, argc, argv);
     return w;
 }
 
-static struct wr_wire *put_script(struct wr_link *link, enum wr_script script, size_t key_count,
+static struct wr_link_request *put_script(struct wr_link *link, enum wr_script script, size_t key_count,
                                   const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args)
 {
     WR_CHECK(key_count > 0);
     bool by_sha = link->sha[script][0] != '\0';
-    struct wr_wire *w = wire_new(link, WIRE_SCRIPT);
+    struct wr_link_request *w = request_new(link, REQUEST_SCRIPT);
     struct wr_buf count = { 0 };
     wr_buf_printf(&count, "%zu", key_count);
     wr_resp_arg(&w->tail, wr_buf_slice(&count));
@@ -474,7 +474,7 @@ void wr_link_learn_clock(struct wr_link *link)
 enum wr_err wr_link_send(struct wr_link *link, struct wr_call *call, struct wr_span timeout, size_t argc,
                          const struct wr_slice *argv)
 {
-    WR_CHECK(call->done != NULL && call->wire == NULL && argc > 0);
+    WR_CHECK(call->done != NULL && call->request == NULL && argc > 0);
     if (!admits(link))
         return WR_ERR_REDIS_AWAY;
     call_wait(link, call, put_command(link, argc, argv), wr_time_add(link->loop->mono, timeout));
@@ -485,10 +485,10 @@ enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr
                            enum wr_script script, size_t key_count, const struct wr_slice *keys,
                            size_t arg_count, const struct wr_slice *args)
 {
-    WR_CHECK(call->done != NULL && call->wire == NULL);
+    WR_CHECK(call->done != NULL && call->request == NULL);
     if (!admits(link))
         return WR_ERR_REDIS_AWAY;
-    struct wr_wire *w = put_script(link, script, key_count, keys, arg_count, args);
+    struct wr_link_request *w = put_script(link, script, key_count, keys, arg_count, args);
     call_wait(link, call, w, wr_time_add(link->loop->mono, timeout));
     return WR_OK;
 }

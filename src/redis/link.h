@@ -23,7 +23,7 @@ struct wr_call {
     void (*done)(struct wr_call *call, enum wr_err err, const struct wr_reply *reply);
     /* private to link.c from here */
     struct wr_link *link;
-    struct wr_wire *wire;
+    struct wr_link_request *request;
     struct wr_mono due;
     TAILQ_ENTRY(wr_call) entry;
 };
@@ -64,5 +64,5 @@ void wr_link_learn_clock(struct wr_link *link);
 void wr_call_cancel(struct wr_call *call);
 static inline bool wr_call_pending(const struct wr_call *call)
 {
-    return call->wire != NULL;
+    return call->request != NULL;
 }

@@ -19,7 +19,7 @@ struct wr_node {
     struct wr_loop *loop;
     struct wr_policy *policy;
     struct wr_link *link;
-    struct wr_node_ear ear;
+    struct wr_node_listener listener;
     struct wr_timer timer;
     struct wr_call call, figures;
     struct wr_buf name, set_key, hash_key;
@@ -58,18 +58,18 @@ static void on_counted(struct wr_call *call, enum wr_err err, const struct wr_re
     size_t count = wr_reply_count(names);
     if (count < 1 || count > INT32_MAX)
         return;
-    if (node->last > 0 && wr_reply_int(wr_reply_at(reply, 0)) == 0 && node->ear.forgotten)
-        node->ear.forgotten(node->ear.ctx);
-    for (size_t i = 0; node->ear.saw && i < count; i++)
-        node->ear.saw(node->ear.ctx, wr_reply_slice(wr_reply_at(names, i)));
+    if (node->last > 0 && wr_reply_int(wr_reply_at(reply, 0)) == 0 && node->listener.forgotten)
+        node->listener.forgotten(node->listener.ctx);
+    for (size_t i = 0; node->listener.saw && i < count; i++)
+        node->listener.saw(node->listener.ctx, wr_reply_slice(wr_reply_at(names, i)));
     if ((unsigned) count == node->last)
         return;
     node->last = (unsigned) count;
-    node->ear.counted(node->ear.ctx, node->last);
+    node->listener.counted(node->listener.ctx, node->last);
 }
 
 /* Something else stands there, which isn't ours to keep. */
-static void on_told(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+static void on_entry_written(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_node *node = WR_CONTAINER(call, struct wr_node, figures);
     if (err == WR_OK && wr_reply_is_error(reply, "WRONGTYPE"))
@@ -139,16 +139,16 @@ static void on_beat(struct wr_timer *timer)
 }
 
 struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link, const char *name,
-                            const struct wr_node_ear *ear)
+                            const struct wr_node_listener *listener)
 {
     struct wr_node *node = calloc(1, sizeof *node);
     WR_CHECK(node != NULL);
     node->loop = loop;
     node->policy = wr_policy_ref(policy);
     node->link = link;
-    node->ear = *ear;
+    node->listener = *listener;
     node->call.done = on_counted;
-    node->figures.done = on_told;
+    node->figures.done = on_entry_written;
     node->started = wr_time_wall();
     wr_buf_add_str(&node->name, name);
     wr_keys_nodes(&node->set_key, &policy->redis);

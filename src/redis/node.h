@@ -15,7 +15,7 @@ struct wr_span wr_node_lifetime(const struct wr_policy_redis *redis);
 
 struct wr_node;
 
-struct wr_node_ear {
+struct wr_node_listener {
     /* the number of living nodes (this one included, never 0), when it is first known and whenever it has changed; while Redis is
      * away the last count stands */
     void (*counted)(void *ctx, unsigned nodes);
@@ -25,8 +25,8 @@ struct wr_node_ear {
 };
 /* name: which node of the fleet this is; two nodes of one name count as one. link: borrowed, must outlive the node. */
 struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link, const char *name,
-                            const struct wr_node_ear *ear);
+                            const struct wr_node_listener *listener);
 /* Whether the fleet has been told that this node lives, once at least. */
 bool wr_node_counted(const struct wr_node *node);
-/* Takes the node off the list, if Redis is near (the loop must turn once more for that to be sent). */
+/* Takes the node off the list, if the link is ready (the loop must turn once more for that to be sent). */
 void wr_node_free(struct wr_node *node);

@@ -10,8 +10,8 @@ enum wr_outage {
     WR_OUTAGE_PIPE,       /* a connection is in trouble, whatever it is */
     WR_OUTAGE_BREAKER,    /* late answers */
     WR_OUTAGE_PIPE_KINDS, /* + enum wr_pipe_trouble */
-    WR_OUTAGE_MOODS = WR_OUTAGE_PIPE_KINDS + 16, /* + the kind of error */
-    WR_OUTAGE_COUNT = WR_OUTAGE_MOODS + 16,
+    WR_OUTAGE_CONDITIONS = WR_OUTAGE_PIPE_KINDS + 16, /* + the kind of error */
+    WR_OUTAGE_COUNT = WR_OUTAGE_CONDITIONS + 16,
 };
 
 /* true: nobody in this process was in it. */

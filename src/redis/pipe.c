@@ -23,7 +23,7 @@
 #define READS_PER_TURN 16            /* then others on the loop get their turn */
 #define REPLY_MAX (128 << 20)        /* octets of one unfinished reply: nothing of ours comes near */
 
-/* --- how commands look on the wire --- */
+/* --- how commands look on the connection --- */
 
 static void add_count(struct wr_buf *out, char type, size_t n)
 {
@@ -60,8 +60,8 @@ static void log_trouble(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_s
     if (p->logged == 0)
         wr_outage_begins(WR_OUTAGE_PIPE);
     p->logged |= bit;
-    bool news = wr_outage_begins(WR_OUTAGE_PIPE_KINDS + why);
-    wr_log(news ? WR_LOG_P_WARN : WR_LOG_P_DEBUG, "redis %s (%s): %s%s%.*s", p->policy->address.text, p->name, trouble_text[why],
+    bool begins = wr_outage_begins(WR_OUTAGE_PIPE_KINDS + why);
+    wr_log(begins ? WR_LOG_P_WARN : WR_LOG_P_DEBUG, "redis %s (%s): %s%s%.*s", p->policy->address.text, p->name, trouble_text[why],
            detail.len ? ": " : "", WR_SLICE_ARG(detail));
 }
 
@@ -394,7 +394,7 @@ static void dial(struct wr_pipe *p)
         on_name(&p->query, WR_OK, &found);
 }
 
-static void on_timer(struct wr_timer *timer)
+static void on_pipe_timer(struct wr_timer *timer)
 {
     struct wr_pipe *p = WR_CONTAINER(timer, struct wr_pipe, timer);
     if (p->state == WR_PIPE_DOWN)
@@ -422,7 +422,7 @@ void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_polic
     wr_buf_fini(&why);
     if (policy->address.kind != WR_ADDRESS_UNIX && !wr_address_literal(policy->address.host, 0, &literal))
         p->names = wr_names_new(loop, NULL);
-    wr_timer_init(&p->timer, loop, on_timer);
+    wr_timer_init(&p->timer, loop, on_pipe_timer);
     wr_timer_set(&p->timer, WR_SPAN_MS(0));
 }
 

@@ -67,7 +67,7 @@ void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_polic
                   const char *name);
 /* Closes without telling the owner. */
 void wr_pipe_fini(struct wr_pipe *p);
-/* One command, or several already in the wire's form; copied; leaves at the end of this turn. Only while
+/* One command, or several already in RESP; copied; leaves at the end of this turn. Only while
  * OPEN. */
 void wr_pipe_say(struct wr_pipe *p, size_t argc, const struct wr_slice *argv);
 void wr_pipe_say_raw(struct wr_pipe *p, struct wr_slice octets);
@@ -75,6 +75,6 @@ void wr_pipe_say_raw(struct wr_pipe *p, struct wr_slice octets);
  * open. detail: for the log, or empty. Harmless while DOWN. */
 void wr_pipe_cut(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_slice detail);
 
-/* The wire's form of commands (RESP): a head with the number of arguments, then each argument. */
+/* The form of commands (RESP): a head with the number of arguments, then each argument. */
 void wr_resp_head(struct wr_buf *out, size_t argc);
 void wr_resp_arg(struct wr_buf *out, struct wr_slice arg);

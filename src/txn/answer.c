@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The head of an answer: what is stored goes out as stored, what belongs to this request is written behind it. */
+/* The head of an answer: what is stored goes out as stored, what belongs to this request is written after it. */
 #include "http/serialise.h"
 #include "txn/txn.h"
 

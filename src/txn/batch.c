@@ -11,7 +11,7 @@
 /* A run of staged octets for one member. */
 struct share {
     struct wr_batch_member *member;
-    size_t end; /* behind its last octet */
+    size_t end; /* after its last octet */
 };
 
 struct wr_batch {
@@ -54,7 +54,7 @@ static void work(struct wr_batch *b)
     wr_batch_flush(b);
 }
 
-static void on_note(struct wr_note *note)
+static void on_turn_end(struct wr_note *note)
 {
     work(WR_CONTAINER(note, struct wr_batch, note));
 }
@@ -66,7 +66,7 @@ struct wr_batch *wr_batch_new(struct wr_worker *worker)
     b->memory = worker->shared->memory;
     TAILQ_INIT(&b->members);
     b->loop = &worker->loop;
-    wr_note_init(&b->note, b->loop, on_note);
+    wr_note_init(&b->note, b->loop, on_turn_end);
     return b;
 }
 

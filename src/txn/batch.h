@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
-#include "flight/worker.h"
+#include "worker/worker.h"
 
 /* One from whom something has arrived, and whose answers leave with the batch. Embedded in the connection, zeroed but for the two
  * calls. */

@@ -24,10 +24,10 @@ static void take_buffer(struct wr_conn *c)
     struct wr_worker *w = c->worker;
     if (c->buffer)
         return;
-    if (w->spare_buffers) {
-        c->buffer = w->spare_buffers;
-        memcpy(&w->spare_buffers, c->buffer, sizeof w->spare_buffers);
-        w->spare_buffer_count--;
+    if (w->conns->spare_buffers) {
+        c->buffer = w->conns->spare_buffers;
+        memcpy(&w->conns->spare_buffers, c->buffer, sizeof w->conns->spare_buffers);
+        w->conns->spare_buffer_count--;
     } else {
         c->buffer = malloc(WR_CONN_BUFFER);
         WR_CHECK(c->buffer != NULL);
@@ -40,12 +40,12 @@ static void give_buffer(struct wr_conn *c)
     struct wr_worker *w = c->worker;
     if (c->buffer == NULL)
         return;
-    if (!WR_RECYCLES || w->spare_buffer_count == SPARE_BUFFERS) {
+    if (!WR_RECYCLES || w->conns->spare_buffer_count == SPARE_BUFFERS) {
         free(c->buffer);
     } else {
-        memcpy(c->buffer, &w->spare_buffers, sizeof w->spare_buffers);
-        w->spare_buffers = c->buffer;
-        w->spare_buffer_count++;
+        memcpy(c->buffer, &w->conns->spare_buffers, sizeof w->conns->spare_buffers);
+        w->conns->spare_buffers = c->buffer;
+        w->conns->spare_buffer_count++;
     }
     c->buffer = NULL;
     c->base = c->from = c->to = c->scanned = 0;
@@ -83,14 +83,14 @@ void wr_conn_yield(struct wr_conn *c)
 static void send_staged(struct wr_conn *c)
 {
     if (c->member.staged)
-        wr_batch_flush(c->worker->batch);
+        wr_batch_flush(c->worker->conns->batch);
 }
 
 /* --- end --- */
 
-static void bury(struct wr_corpse *corpse)
+static void free_conn(struct wr_deferred_free *deferred)
 {
-    struct wr_conn *c = WR_CONTAINER(corpse, struct wr_conn, corpse);
+    struct wr_conn *c = WR_CONTAINER(deferred, struct wr_conn, deferred);
     give_buffer(c); /* only now: the transaction that ended with it has logged what its head said */
     c->magic = 0;
     free(c);
@@ -102,7 +102,7 @@ void wr_conn_kill(struct wr_conn *c)
     send_staged(c); /* answers that were given before what ends it */
     if (c->fd < 0)
         return;
-    wr_batch_remove(w->batch, &c->member);
+    wr_batch_remove(w->conns->batch, &c->member);
     c->reading = c->writing = false;
     event_del(&c->event);
     close(c->fd);
@@ -111,11 +111,11 @@ void wr_conn_kill(struct wr_conn *c)
         wr_txn_abort(c->txn);
     wr_timer_fini(&c->timer);
     wr_buf_fini(&c->pending);
-    TAILQ_REMOVE(&w->conns, c, entry);
+    TAILQ_REMOVE(&w->conns->list, c, entry);
     w->conn_count--;
     __atomic_sub_fetch(&w->shared->connections, 1, __ATOMIC_RELAXED);
     WR_GAUGE_DOWN(connections_open);
-    wr_loop_bury(&w->loop, &c->corpse, bury);
+    wr_loop_defer_free(&w->loop, &c->deferred, free_conn);
     wr_worker_check_idle(w);
 }
 
@@ -138,7 +138,7 @@ static void linger(struct wr_conn *c)
 
 static const struct wr_policy *policy_of(const struct wr_conn *c)
 {
-    return c->worker->tenure->policy;
+    return c->worker->worker_policy->policy;
 }
 
 static void become_idle(struct wr_conn *c)
@@ -251,7 +251,7 @@ void wr_conn_next(struct wr_conn *c, bool keep)
 
 /* Room at the end of the buffer; 0: it is full. What is left moves to the front, but never over the head of the
  * transaction that runs. */
-static size_t make_room(struct wr_conn *c)
+static size_t make_buffer_room(struct wr_conn *c)
 {
     take_buffer(c);
     if (c->from > c->base && (c->from == c->to || c->to == WR_CONN_BUFFER)) {
@@ -277,7 +277,7 @@ static void on_octets(struct wr_conn *c)
 {
     switch (c->state) {
     case WR_CONN_HEAD:
-        wr_batch_add(c->worker->batch, &c->member);
+        wr_batch_add(c->worker->conns->batch, &c->member);
         break;
     case WR_CONN_BUSY:
         wr_txn_input(c->txn);
@@ -291,7 +291,7 @@ static void on_octets(struct wr_conn *c)
 /* One read. false: there is nothing more to be done now. */
 static bool read_once(struct wr_conn *c)
 {
-    size_t room = make_room(c);
+    size_t room = make_buffer_room(c);
     if (room == 0) {
         wr_conn_want_read(c, false);
         return false;
@@ -389,7 +389,7 @@ static bool on_send(struct wr_batch_member *m, struct wr_slice octets)
     return c->pending.len == 0;
 }
 
-/* May the answer leave together with others? Not the last one, nor behind what waits for the socket: then the transaction waits
+/* May the answer leave together with others? Not the last one, nor after what waits for the socket: then the transaction waits
  * too, and no more is read from a client that takes nothing. */
 static bool may_stage(const struct wr_conn *c)
 {
@@ -401,7 +401,7 @@ ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
     size_t octets = 0;
     for (int i = 0; i < count; i++)
         octets += iov[i].iov_len;
-    if (may_stage(c) && wr_batch_stage(c->worker->batch, &c->member, iov, count, octets))
+    if (may_stage(c) && wr_batch_stage(c->worker->conns->batch, &c->member, iov, count, octets))
         return (ssize_t) octets;
     send_staged(c);
     if (c->pending.len > 0) /* then an edge is to come */
@@ -432,7 +432,7 @@ static void go_on_sending(struct wr_conn *c)
         look_for_heads(c);
 }
 
-static void on_event(evutil_socket_t fd, short what, void *arg)
+static void on_socket_event(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_conn *c = arg;
     (void) fd;
@@ -447,7 +447,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         read_more(c);
 }
 
-static void on_timer(struct wr_timer *timer)
+static void on_conn_timer(struct wr_timer *timer)
 {
     struct wr_conn *c = WR_CONTAINER(timer, struct wr_conn, timer);
     if (c->state == WR_CONN_BUSY)
@@ -461,7 +461,7 @@ static void on_timer(struct wr_timer *timer)
 
 /* --- birth --- */
 
-void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_peer *peer, bool wants_proxy)
+void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_conn_peer *peer, bool wants_proxy)
 {
     struct wr_conn *c = calloc(1, sizeof *c);
     WR_CHECK(c != NULL);
@@ -475,10 +475,10 @@ void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_peer *peer, b
     int on = 1;
     if (!peer->local)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    event_assign(&c->event, worker->loop.base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, c);
+    event_assign(&c->event, worker->loop.base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_socket_event, c);
     WR_CHECK(event_add(&c->event, NULL) == 0);
-    wr_timer_init(&c->timer, &worker->loop, on_timer);
-    TAILQ_INSERT_TAIL(&worker->conns, c, entry);
+    wr_timer_init(&c->timer, &worker->loop, on_conn_timer);
+    TAILQ_INSERT_TAIL(&worker->conns->list, c, entry);
     worker->conn_count++;
     WR_COUNT(connections);
     WR_GAUGE_UP(connections_open);
@@ -502,7 +502,7 @@ static bool has_input(const struct wr_conn *c)
 void wr_conns_drain(struct wr_worker *worker)
 {
     struct wr_conn *c, *next;
-    for (c = TAILQ_FIRST(&worker->conns); c; c = next) {
+    for (c = TAILQ_FIRST(&worker->conns->list); c; c = next) {
         next = TAILQ_NEXT(c, entry);
         if (c->state != WR_CONN_HEAD || c->pending.len > 0 || has_input(c))
             continue;
@@ -517,6 +517,6 @@ void wr_conns_drain(struct wr_worker *worker)
 void wr_conns_cut(struct wr_worker *worker)
 {
     struct wr_conn *c;
-    while ((c = TAILQ_FIRST(&worker->conns)) != NULL)
+    while ((c = TAILQ_FIRST(&worker->conns->list)) != NULL)
         wr_conn_kill(c);
 }

@@ -10,10 +10,10 @@
 
 #include <event2/event_struct.h>
 
-#include "flight/worker.h"
 #include "http/body.h"
 #include "net/proxy.h"
 #include "txn/batch.h"
+#include "worker/worker.h"
 
 #define WR_CONN_BUFFER (64 * 1024)
 #define WR_CONN_MAGIC 0x636f6e6eu
@@ -26,12 +26,22 @@ enum wr_conn_state {
     WR_CONN_LINGER, /* the last answer is out: reads what the client still sends, so that it can read the answer */
 };
 
-struct wr_peer {
+struct wr_conn_peer {
     unsigned char addr[16]; /* IPv4 mapped; zero for a Unix socket */
     bool local;             /* a Unix socket */
     uint16_t port;
     enum wr_proxy_who who;  /* CLIENT where no header comes first, too */
     bool secure;            /* the header says that the client spoke TLS */
+};
+
+/* What a worker's connections and transactions share. Thread: the worker's. */
+struct wr_conns {
+    TAILQ_HEAD(, wr_conn) list; /* worker->conn_count of them */
+    struct wr_batch *batch;     /* what has arrived in this turn, and the answers that leave with its end */
+    struct wr_txn *spare_txns;  /* kept for the next ones */
+    unsigned spare_txn_count;
+    char *spare_buffers;        /* linked through their first bytes */
+    unsigned spare_buffer_count;
 };
 
 struct wr_conn {
@@ -57,13 +67,18 @@ struct wr_conn {
     struct wr_timer timer;
     TAILQ_ENTRY(wr_conn) entry;
     struct wr_batch_member member;
-    struct wr_peer peer;
+    struct wr_conn_peer peer;
     struct wr_buf pending; /* whole small answers and 1xx that the socket did not take yet: before all else */
-    struct wr_corpse corpse;
+    struct wr_deferred_free deferred;
 };
 
+/* One for each worker. Thread: start. */
+struct wr_conns *wr_conns_new(struct wr_worker *worker);
+/* Once all of them have ended, and the worker's loop. Thread: start. */
+void wr_conns_free(struct wr_conns *c);
+
 /* Takes over the socket. Thread: the worker's. */
-void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_peer *peer, bool wants_proxy);
+void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_conn_peer *peer, bool wants_proxy);
 /* The transaction has ended; keep: the connection may carry another request. */
 void wr_conn_next(struct wr_conn *c, bool keep);
 /* Ends it at once, and its transaction with it. */

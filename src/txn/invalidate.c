@@ -10,6 +10,7 @@
 #include "http/tags.h"
 #include "http/target.h"
 #include "log/log.h"
+#include "purge/invalidate.h"
 #include "txn/txn.h"
 
 #define MAX_GROUPS 128 /* RFC 9875 5 asks for 128 at least */
@@ -19,7 +20,7 @@ struct wr_invalidation {
     struct wr_txn *txn; /* NULL: nobody waits any more */
     unsigned open;
     struct wr_timer patience;
-    struct wr_shelf_check check;
+    struct wr_redis_store_check check;
 };
 
 void wr_txn_leave_invalidation(struct wr_txn *t)
@@ -34,7 +35,7 @@ void wr_txn_leave_invalidation(struct wr_txn *t)
         free(i);
 }
 
-static void go_on(struct wr_txn *t)
+static void stop_waiting(struct wr_txn *t)
 {
     wr_txn_leave_invalidation(t);
     wr_txn_wake(t);
@@ -46,51 +47,51 @@ static void answered(struct wr_invalidation *i)
     if (--i->open > 0)
         return;
     if (i->txn)
-        go_on(i->txn);
+        stop_waiting(i->txn);
     else
         free(i);
 }
 
-static void on_purged(void *ctx, enum wr_err err, struct wr_instant at)
+static void on_confirmed(void *ctx, enum wr_err err, struct wr_instant at)
 {
     (void) err;
     (void) at;
     answered(ctx);
 }
 
-static void on_check(struct wr_shelf_check *check, bool same)
+static void on_check(struct wr_redis_store_check *check, bool same)
 {
     (void) same;
     answered(WR_CONTAINER(check, struct wr_invalidation, check));
 }
 
 /* The answer to a POST takes the target's place: its flight has told Redis on this very link, so that whatever is asked there
- * now is answered behind that. */
+ * now is answered after that. */
 static void wait_for_flight(struct wr_txn *t)
 {
     struct wr_invalidation *i = t->invalidation;
-    struct wr_shelf *shelf = t->worker->shelf;
+    struct wr_redis_store *redis_store = t->worker->redis_store;
     i->check.done = on_check;
-    i->open += shelf && wr_shelf_compare(shelf, &i->check, t->object) == WR_OK;
+    i->open += redis_store && wr_redis_store_compare(redis_store, &i->check, t->object) == WR_OK;
 }
 
 static void on_patience(struct wr_timer *timer)
 {
-    go_on(WR_CONTAINER(timer, struct wr_invalidation, patience)->txn);
+    stop_waiting(WR_CONTAINER(timer, struct wr_invalidation, patience)->txn);
 }
 
-static struct wr_invalidation *begin(struct wr_txn *t)
+static struct wr_invalidation *invalidation_new(struct wr_txn *t)
 {
     struct wr_invalidation *i = calloc(1, sizeof *i);
     WR_CHECK(i != NULL);
     i->txn = t;
     wr_timer_init(&i->patience, &t->worker->loop, on_patience);
-    wr_timer_set(&i->patience, wr_txn_redis_was_late(t) ? WR_SPAN_MS(0) : t->tenure->policy->redis.timeout);
+    wr_timer_set(&i->patience, wr_txn_redis_was_late(t) ? WR_SPAN_MS(0) : t->worker_policy->policy->redis.timeout);
     return t->invalidation = i;
 }
 
 /* spared: under the target's own key lies what has just been stored. */
-static void drop(struct wr_txn *t, struct wr_slice path, struct wr_slice query, bool spared)
+static void purge_target(struct wr_txn *t, struct wr_slice path, struct wr_slice query, bool spared)
 {
     struct wr_head get = t->head;
     get.method = WR_METHOD_GET;
@@ -98,14 +99,14 @@ static void drop(struct wr_txn *t, struct wr_slice path, struct wr_slice query, 
     get.path = path;
     get.query = query;
     const struct wr_route *route =
-        wr_policy_route(t->tenure->policy, t->host, wr_policy_path(get.path, &t->arena), get.method_text);
+        wr_policy_route(t->worker_policy->policy, t->host, wr_policy_path(get.path, &t->arena), get.method_text);
     if (route == NULL || !route->cache.enabled)
         return;
     struct wr_purge purge = { .name = WR_SLICE("") };
     wr_purge_of(&route->cache, &get, &t->arena, &purge);
     if (spared)
         purge.primary = purge.other;
-    t->invalidation->open += wr_flight_invalidate(t->worker, &purge, on_purged, t->invalidation);
+    t->invalidation->open += wr_purge_invalidate(t->worker->shared->purges, t->worker->link, t->worker->redis_store, &purge, on_confirmed, t->invalidation);
 }
 
 static void drop_named(struct wr_txn *t, const struct wr_head *response, enum wr_field_id id)
@@ -114,7 +115,7 @@ static void drop_named(struct wr_txn *t, const struct wr_head *response, enum wr
     struct wr_slice path, query;
     /* others' responses it has no say over */
     if (f && f->value.len > 0 && wr_target_resolve(&t->head, f->value, &t->arena, &path, &query))
-        drop(t, path, query, false);
+        purge_target(t, path, query, false);
 }
 
 /* The groups of this origin that the answer names (RFC 9875 3). */
@@ -132,7 +133,7 @@ static void drop_groups(struct wr_txn *t, const struct wr_head *response)
             .scope = WR_SCOPE_GROUP,
             .name = wr_arena_printf(&t->arena, "%.*s %.*s", WR_SLICE_ARG(host), WR_SLICE_ARG(groups.of[i])),
         };
-        t->invalidation->open += wr_flight_invalidate(t->worker, &purge, on_purged, t->invalidation);
+        t->invalidation->open += wr_purge_invalidate(t->worker->shared->purges, t->worker->link, t->worker->redis_store, &purge, on_confirmed, t->invalidation);
     }
 }
 
@@ -142,8 +143,8 @@ bool wr_txn_invalidate(struct wr_txn *t)
         return false;
     struct wr_head response;
     wr_build_head(t->object, &t->arena, &response);
-    struct wr_invalidation *i = begin(t);
-    drop(t, t->head.path, t->head.query, t->stored);
+    struct wr_invalidation *i = invalidation_new(t);
+    purge_target(t, t->head.path, t->head.query, t->stored);
     if (t->stored) /* Content-Location names nothing else */
         wait_for_flight(t);
     else

@@ -7,8 +7,8 @@
  *   ... with Soft-Purge: 1 or Fastly-Soft-Purge: 1   stale instead of gone
  *
  * The answer comes when the fleet has heard. */
-#include "purge/purger.h"
 #include "http/tags.h"
+#include "purge/purger.h"
 #include "txn/txn.h"
 
 #define MAX_TAGS 64 /* in one request */
@@ -16,9 +16,9 @@
 struct wr_txn_purges {
     struct wr_txn *txn;
     size_t count, open;
-    unsigned told, live; /* of the one that fewest nodes have heard of */
+    unsigned confirmed, live; /* of the one that fewest nodes have heard of */
     enum wr_err err;
-    struct one {
+    struct awaited_purge {
         struct wr_purge_wait wait;
         struct wr_txn_purges *all;
     } each[];
@@ -26,12 +26,12 @@ struct wr_txn_purges {
 
 static void on_done(struct wr_purge_wait *w)
 {
-    struct wr_txn_purges *p = WR_CONTAINER(w, struct one, wait)->all;
+    struct wr_txn_purges *p = WR_CONTAINER(w, struct awaited_purge, wait)->all;
     const struct wr_purge_result *r = &w->result;
     if (r->err != WR_OK)
         p->err = r->err;
-    if (p->live == 0 || r->told < p->told) {
-        p->told = r->told;
+    if (p->live == 0 || r->confirmed < p->confirmed) {
+        p->confirmed = r->confirmed;
         p->live = r->live;
     }
     if (--p->open == 0)
@@ -51,7 +51,7 @@ static struct wr_txn_purges *make(struct wr_txn *t, size_t count)
     return p;
 }
 
-static void begin(struct wr_txn *t, size_t index, const struct wr_purge *purge)
+static void start_purge(struct wr_txn *t, size_t index, const struct wr_purge *purge)
 {
     struct wr_slice who = wr_arena_printf(&t->arena, "PURGE from %.*s", WR_SLICE_ARG(wr_txn_client(t)));
     wr_purger_purge(t->worker->shared->purger, purge, who.at, &t->worker->loop, &t->purges->each[index].wait);
@@ -74,12 +74,12 @@ static enum wr_txn_stage purge_tags(struct wr_txn *t, const struct wr_slice *tag
     make(t, count);
     for (size_t i = 0; i < count; i++) {
         purge.name = tags[i];
-        begin(t, i, &purge);
+        start_purge(t, i, &purge);
     }
     return WR_TXN_WAIT;
 }
 
-/* "host/path*" -> "host/path", as keys begin: what else the key holds, it holds behind that. */
+/* "host/path*" -> "host/path", as keys begin: what else the key holds, it holds after that. */
 static enum wr_txn_stage purge_prefix(struct wr_txn *t, const struct wr_key *key)
 {
     struct wr_slice rest = key->text, text = wr_slice_cut(&rest, '\n');
@@ -88,7 +88,7 @@ static enum wr_txn_stage purge_prefix(struct wr_txn *t, const struct wr_key *key
         text = wr_arena_printf(&t->arena, "%.*s%.*s", WR_SLICE_ARG(t->host), WR_SLICE_ARG(text));
     purge.name = wr_slice(text.at, text.len - 1);
     make(t, 1);
-    begin(t, 0, &purge);
+    start_purge(t, 0, &purge);
     return WR_TXN_WAIT;
 }
 
@@ -99,7 +99,7 @@ static enum wr_txn_stage purge_target(struct wr_txn *t)
     get.method = WR_METHOD_GET;
     get.method_text = WR_SLICE("GET");
     const struct wr_route *route =
-        wr_policy_route(t->tenure->policy, t->host, wr_policy_path(get.path, &t->arena), get.method_text);
+        wr_policy_route(t->worker_policy->policy, t->host, wr_policy_path(get.path, &t->arena), get.method_text);
     if (route == NULL)
         return wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
     if (prefix) {
@@ -113,14 +113,14 @@ static enum wr_txn_stage purge_target(struct wr_txn *t)
     };
     wr_purge_of(&route->cache, &get, &t->arena, &purge);
     make(t, 1);
-    begin(t, 0, &purge);
+    start_purge(t, 0, &purge);
     return WR_TXN_WAIT;
 }
 
 enum wr_txn_stage wr_txn_purge(struct wr_txn *t)
 {
     static const enum wr_field_id ids[] = { WR_F_SURROGATE_KEY, WR_F_CACHE_TAG, WR_F_CACHE_GROUPS };
-    const struct wr_policy *p = t->tenure->policy;
+    const struct wr_policy *p = t->worker_policy->policy;
     struct wr_tags tags = { .arena = &t->arena };
     bool known = t->conn->peer.who != WR_PROXY_UNKNOWN;
     if (!known || !wr_cidr_has(p->purgers, p->purger_count, t->client_addr))
@@ -141,7 +141,7 @@ enum wr_txn_stage wr_txn_purged(struct wr_txn *t)
         return WR_TXN_WAIT;
     if (p->err != WR_OK)
         return wr_txn_refuse(t, WR_ERR_PURGED_HERE, NULL);
-    return wr_txn_refuse(t, WR_ERR_PURGED, wr_arena_printf(&t->arena, "%u of %u nodes know", p->told, p->live).at);
+    return wr_txn_refuse(t, WR_ERR_PURGED, wr_arena_printf(&t->arena, "%u of %u nodes know", p->confirmed, p->live).at);
 }
 
 void wr_txn_purge_cancel(struct wr_txn *t)

@@ -29,7 +29,7 @@ static bool is_condition(const struct wr_field *f)
     }
 }
 
-static void add(struct wr_head *h, enum wr_field_id id, struct wr_slice name, struct wr_slice value)
+static void add_field(struct wr_head *h, enum wr_field_id id, struct wr_slice name, struct wr_slice value)
 {
     h->fields[h->field_count++] = (struct wr_field){ .name = name, .value = value, .id = (uint16_t) id };
     h->known |= UINT64_C(1) << (id % 64);
@@ -49,8 +49,8 @@ static struct wr_head ask_of(struct wr_txn *t)
                                 ? wr_arena_printf(&t->arena, "bytes=%llu-", (unsigned long long) from)
                                 : wr_arena_printf(&t->arena, "bytes=%llu-%llu", (unsigned long long) from,
                                                   (unsigned long long) until - 1);
-    add(&ask, WR_F_RANGE, WR_SLICE("Range"), range);
-    add(&ask, WR_F_IF_RANGE, WR_SLICE("If-Range"), t->object->etag);
+    add_field(&ask, WR_F_RANGE, WR_SLICE("Range"), range);
+    add_field(&ask, WR_F_IF_RANGE, WR_SLICE("If-Range"), t->object->etag);
     return ask;
 }
 
@@ -64,9 +64,9 @@ static bool ask_origin(struct wr_txn *t)
     order.stale = NULL;
     order.marker = NULL;
     order.body = NULL;
-    t->audience.told = wr_txn_on_told;
-    t->audience.interim = NULL;
-    wr_flight_alone(&t->audience, &order);
+    t->waiter.notify = wr_txn_on_result;
+    t->waiter.interim = NULL;
+    wr_flight_alone(&t->waiter, &order);
     t->rest_last = true;
     return true;
 }
@@ -74,13 +74,13 @@ static bool ask_origin(struct wr_txn *t)
 /* --- out of Redis --- */
 
 struct wr_txn_reread {
-    struct wr_shelf_read read;
+    struct wr_redis_store_read read;
     struct wr_txn *txn;
     bool done;
     struct wr_object *object;
 };
 
-static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_object *object)
+static void on_reread(struct wr_redis_store_read *read, enum wr_err err, struct wr_object *object)
 {
     struct wr_txn_reread *again = WR_CONTAINER(read, struct wr_txn_reread, read);
     (void) err;
@@ -91,13 +91,13 @@ static void on_read(struct wr_shelf_read *read, enum wr_err err, struct wr_objec
 
 static bool ask_redis(struct wr_txn *t)
 {
-    if (!wr_result_is(t->result, WR_RF_STORED) || t->worker->shelf == NULL)
+    if (!wr_result_is(t->result, WR_RF_STORED) || t->worker->redis_store == NULL)
         return false;
     struct wr_txn_reread *again = wr_arena_zalloc(&t->arena, sizeof *again);
     again->txn = t;
-    again->read.done = on_read;
+    again->read.done = on_reread;
     again->read.early = again->read.part = true;
-    if (wr_shelf_get(t->worker->shelf, &again->read, t->object->host, t->object->hash, t->object->key) != WR_OK)
+    if (wr_redis_store_get(t->worker->redis_store, &again->read, t->object->host, t->object->hash, t->object->key) != WR_OK)
         return false;
     t->reread = again;
     return true;
@@ -110,7 +110,7 @@ void wr_txn_leave_rest(struct wr_txn *t)
         return;
     t->reread = NULL;
     if (!again->done)
-        wr_shelf_cancel(&again->read);
+        wr_redis_store_cancel(&again->read);
     wr_object_unref(again->object);
 }
 
@@ -119,10 +119,10 @@ void wr_txn_leave_rest(struct wr_txn *t)
 bool wr_txn_ask_rest(struct wr_txn *t)
 {
     uint64_t at = t->reader.at, until = t->reader.until;
-    wr_reader_close(&t->reader);
+    wr_flow_reader_close(&t->reader);
     t->reader.at = at; /* where it goes on */
     t->reader.until = until;
-    wr_audience_leave(&t->audience);
+    wr_waiter_leave(&t->waiter);
     wr_timer_clear(&t->conn->timer);
     bool reread = t->rest != NULL; /* and that has broken off as well */
     wr_object_unref(t->rest);
@@ -132,11 +132,11 @@ bool wr_txn_ask_rest(struct wr_txn *t)
 }
 
 /* The reader goes on at `at` of this one's flow. */
-static enum wr_flow_state go_on(struct wr_txn *t, struct wr_object *o, uint64_t at, void (*wake)(struct wr_reader *))
+static enum wr_flow_state read_on_in(struct wr_txn *t, struct wr_object *o, uint64_t at, void (*wake)(struct wr_flow_reader *))
 {
     uint64_t from = t->reader.at, until = t->reader.until;
     uint64_t length = until == UINT64_MAX ? UINT64_MAX : until - from;
-    if (!wr_reader_open_part(&t->reader, o->flow, &t->worker->loop, at, length, wake))
+    if (!wr_flow_reader_open_part(&t->reader, o->flow, &t->worker->loop, at, length, wake))
         return WR_FLOW_BROKEN;
     t->rest = wr_object_ref(o);
     t->rest_from = from - at;
@@ -144,7 +144,7 @@ static enum wr_flow_state go_on(struct wr_txn *t, struct wr_object *o, uint64_t 
 }
 
 /* Where in its flow the rest begins. false: it is another content, or another part of it. */
-static bool place_of(struct wr_txn *t, const struct wr_object *o, uint64_t *at)
+static bool find_rest(struct wr_txn *t, const struct wr_object *o, uint64_t *at)
 {
     struct wr_head head;
     wr_build_head(o, &t->arena, &head);
@@ -160,34 +160,34 @@ static bool place_of(struct wr_txn *t, const struct wr_object *o, uint64_t *at)
            part.range.first == t->reader.at;
 }
 
-static enum wr_flow_state take_from_origin(struct wr_txn *t, void (*wake)(struct wr_reader *))
+static enum wr_flow_state take_from_origin(struct wr_txn *t, void (*wake)(struct wr_flow_reader *))
 {
-    struct wr_news news;
+    struct wr_flight_result fetched;
     uint64_t at;
     enum wr_flow_state result = WR_FLOW_ARRIVING;
-    wr_audience_news(&t->audience, &news);
-    if (news.verdict == WR_VERDICT_OBJECT && place_of(t, news.object, &at))
-        result = go_on(t, news.object, at, wake);
-    else if (news.verdict != WR_VERDICT_NONE)
+    wr_waiter_result(&t->waiter, &fetched);
+    if (fetched.verdict == WR_VERDICT_OBJECT && find_rest(t, fetched.object, &at))
+        result = read_on_in(t, fetched.object, at, wake);
+    else if (fetched.verdict != WR_VERDICT_NONE)
         result = WR_FLOW_BROKEN;
-    wr_news_fini(&news);
+    wr_flight_result_fini(&fetched);
     return result;
 }
 
 /* If it isn't there any more, the origin may have it. */
-static enum wr_flow_state take_from_redis(struct wr_txn *t, void (*wake)(struct wr_reader *))
+static enum wr_flow_state take_from_redis(struct wr_txn *t, void (*wake)(struct wr_flow_reader *))
 {
     struct wr_object *o = t->reread->object;
     if (!t->reread->done)
         return WR_FLOW_ARRIVING;
     enum wr_flow_state result = WR_FLOW_BROKEN;
     if (o && o->flow && o->meta.version == t->object->meta.version)
-        result = go_on(t, o, t->reader.at, wake);
+        result = read_on_in(t, o, t->reader.at, wake);
     wr_txn_leave_rest(t);
     return result == WR_FLOW_BROKEN && ask_origin(t) ? WR_FLOW_ARRIVING : result;
 }
 
-enum wr_flow_state wr_txn_take_rest(struct wr_txn *t, void (*wake)(struct wr_reader *))
+enum wr_flow_state wr_txn_take_rest(struct wr_txn *t, void (*wake)(struct wr_flow_reader *))
 {
     enum wr_flow_state result = t->reread ? take_from_redis(t, wake) : take_from_origin(t, wake);
     t->rest_asked = result == WR_FLOW_ARRIVING;

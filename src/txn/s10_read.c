@@ -15,7 +15,7 @@ static void end_upload(struct wr_txn *t, enum wr_err err, struct wr_slice traile
 
 static bool too_large(const struct wr_txn *t)
 {
-    uint64_t most = t->tenure->policy->max_body;
+    uint64_t most = t->worker_policy->policy->max_body;
     return most > 0 && t->received > most;
 }
 
@@ -35,7 +35,7 @@ static void break_off(struct wr_txn *t, enum wr_err err, const char *why)
 static void finish_body(struct wr_txn *t)
 {
     struct wr_buf trailers = { 0 };
-    bool odd_kept = wr_txn_peer_trusted(t) || t->tenure->policy->odd_names == WR_ODD_NAMES_KEEP;
+    bool odd_kept = wr_txn_peer_trusted(t) || t->worker_policy->policy->odd_names == WR_ODD_NAMES_KEEP;
     if (wr_trailers_clean(wr_buf_slice(&t->body.trailers), odd_kept, &trailers))
         end_upload(t, WR_OK, wr_buf_slice(&trailers));
     else
@@ -71,7 +71,7 @@ static void pump(struct wr_txn *t)
                 break_off(t, WR_ERR_BAD_REQUEST, "the connection ended before the body was whole");
                 return;
             }
-            wr_timer_set(&c->timer, t->tenure->policy->body_timeout);
+            wr_timer_set(&c->timer, t->worker_policy->policy->body_timeout);
             wr_conn_want_read(c, true);
             return;
         }
@@ -115,7 +115,7 @@ static enum wr_txn_stage refuse_body(struct wr_txn *t, enum wr_err err, const ch
 static enum wr_parse_status parse(struct wr_txn *t)
 {
     struct wr_conn *c = t->conn;
-    const struct wr_policy *policy = t->tenure->policy;
+    const struct wr_policy *policy = t->worker_policy->policy;
     const struct wr_parse_limits limits = { policy->max_target, policy->max_head };
     struct wr_slice in = wr_conn_input(c);
     t->parse = (struct wr_parse){ .scanned = c->scanned };
@@ -139,7 +139,7 @@ enum wr_txn_stage wr_txn_read_enter(struct wr_txn *t)
     wr_conn_eat(c, t->parse.length);
     c->base = c->from;
     t->close = !t->head.keep_alive;
-    uint64_t most = t->tenure->policy->max_body;
+    uint64_t most = t->worker_policy->policy->max_body;
     if (t->head.framing == WR_FRAMING_LENGTH && most > 0 && t->head.content_length > most) {
         t->close = true;
         return refuse_body(t, WR_ERR_BODY_TOO_LARGE, NULL);

@@ -6,7 +6,7 @@
 enum wr_txn_stage wr_txn_route_enter(struct wr_txn *t)
 {
     t->host = wr_policy_host(t->head.host, &t->arena);
-    t->route = wr_policy_route(t->tenure->policy, t->host, wr_policy_path(t->head.path, &t->arena),
+    t->route = wr_policy_route(t->worker_policy->policy, t->host, wr_policy_path(t->head.path, &t->arena),
                                t->head.method_text);
     return WR_TXN_IDENTIFY;
 }

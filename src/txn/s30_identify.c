@@ -8,7 +8,7 @@
 
 static bool trusted(const struct wr_txn *t, const unsigned char addr[16])
 {
-    const struct wr_policy *p = t->tenure->policy;
+    const struct wr_policy *p = t->worker_policy->policy;
     return wr_cidr_has(p->trusted, p->trusted_count, addr);
 }
 
@@ -81,11 +81,11 @@ struct wr_slice wr_txn_client(struct wr_txn *t)
     return t->client;
 }
 
-/* --- X-Forwarded-*: what a trusted peer says of those before it goes on, and it is named behind them. What a stranger says
+/* --- X-Forwarded-*: what a trusted peer says of those before it goes on, and it is named after them. What a stranger says
  * doesn't: the origin would believe it because it believes weir. --- */
 
 /* The field if there is one, else what the nearest proxy's Forwarded has in its place. */
-static struct wr_slice told(struct wr_txn *t, enum wr_field_id id, struct wr_slice param, struct wr_slice otherwise)
+static struct wr_slice forwarded_value(struct wr_txn *t, enum wr_field_id id, struct wr_slice param, struct wr_slice otherwise)
 {
     const struct wr_field *f = wr_head_get(&t->head, id);
     if (f)
@@ -99,9 +99,9 @@ static struct wr_slice told(struct wr_txn *t, enum wr_field_id id, struct wr_sli
  * them. */
 static void learn_site(struct wr_txn *t)
 {
-    struct wr_slice host = first_of(told(t, WR_F_X_FORWARDED_HOST, WR_SLICE("host"), WR_SLICE("")));
+    struct wr_slice host = first_of(forwarded_value(t, WR_F_X_FORWARDED_HOST, WR_SLICE("host"), WR_SLICE("")));
     struct wr_slice scheme = t->head.secure ? WR_SLICE("https") : WR_SLICE("http");
-    t->head.secure = wr_slice_eq_nocase(first_of(told(t, WR_F_X_FORWARDED_PROTO, WR_SLICE("proto"), scheme)), WR_SLICE("https"));
+    t->head.secure = wr_slice_eq_nocase(first_of(forwarded_value(t, WR_F_X_FORWARDED_PROTO, WR_SLICE("proto"), scheme)), WR_SLICE("https"));
     if (wr_authority_valid(host))
         t->head.site = host;
 }
@@ -109,7 +109,7 @@ static void learn_site(struct wr_txn *t)
 /* One who spoke Forwarded only, or nothing, has left it to us to name the client. */
 static struct wr_slice forwarded_for(struct wr_txn *t)
 {
-    const struct wr_peer *peer = &t->conn->peer;
+    const struct wr_conn_peer *peer = &t->conn->peer;
     struct wr_slice list = t->trusted_peer ? wr_head_joined(&t->head, WR_F_X_FORWARDED_FOR, &t->arena) : wr_slice(NULL, 0);
     while (list.len > 0 && (list.at[list.len - 1] == ',' || list.at[list.len - 1] == ' '))
         list.len--; /* the field came empty, maybe beside others */
@@ -150,16 +150,16 @@ struct wr_slice wr_txn_request_id(struct wr_txn *t)
 /* What comes in through a balancer that doesn't say from whom is written by anybody. */
 bool wr_txn_peer_trusted(const struct wr_txn *t)
 {
-    const struct wr_peer *peer = &t->conn->peer;
+    const struct wr_conn_peer *peer = &t->conn->peer;
     return peer->who == WR_PROXY_CLIENT && (peer->local || trusted(t, peer->addr));
 }
 
 void wr_txn_identify(struct wr_txn *t)
 {
-    const struct wr_peer *peer = &t->conn->peer;
+    const struct wr_conn_peer *peer = &t->conn->peer;
     memcpy(t->client_addr, peer->addr, 16);
     t->head.trusted = t->trusted_peer = wr_txn_peer_trusted(t);
-    t->head.odd_kept = t->trusted_peer || t->tenure->policy->odd_names == WR_ODD_NAMES_KEEP;
+    t->head.odd_kept = t->trusted_peer || t->worker_policy->policy->odd_names == WR_ODD_NAMES_KEEP;
     t->head.secure = peer->secure;
     if (t->trusted_peer) {
         struct wr_slice list = wr_head_joined(&t->head, WR_F_X_FORWARDED_FOR, &t->arena);

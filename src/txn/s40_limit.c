@@ -4,7 +4,7 @@
 #include "stats/stats.h"
 #include "txn/txn.h"
 
-static void settle(struct wr_txn *t)
+static void take_decision(struct wr_txn *t)
 {
     if (t->ask.closed || wr_limit_refused_by(&t->ask) >= 0)
         t->limit = WR_LIMIT_REFUSED;
@@ -15,7 +15,7 @@ static void settle(struct wr_txn *t)
 static void on_done(struct wr_limit_ask *ask)
 {
     struct wr_txn *t = WR_CONTAINER(ask, struct wr_txn, ask);
-    settle(t);
+    take_decision(t);
     wr_txn_wake(t);
 }
 
@@ -32,11 +32,11 @@ enum wr_txn_stage wr_txn_limit_enter(struct wr_txn *t)
         t->ask.limits[i] = route->limits[i];
         t->ask.identities[i] = wr_limit_identity(route->limits[i], &t->head, client, &t->arena);
     }
-    if (wr_limiter_ask(t->tenure->limiter, &t->ask) == WR_LIMIT_LATER) {
+    if (wr_limiter_ask(t->worker_policy->limiter, &t->ask) == WR_LIMIT_LATER) {
         t->limit = WR_LIMIT_PENDING;
         return WR_TXN_LOOKUP;
     }
-    settle(t);
+    take_decision(t);
     return t->limit == WR_LIMIT_REFUSED ? wr_txn_refuse_limited(t) : WR_TXN_LOOKUP;
 }
 

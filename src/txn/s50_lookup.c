@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LOOKUP: is it stored here, and may it be used? What isn't becomes a flight: alone, or with whoever else wants it. */
 #include "base/rand.h"
-#include "cache/passes.h"
 #include "stats/stats.h"
+#include "store/passes.h"
 #include "txn/txn.h"
 
 #define MAX_AGAIN 4 /* Vary that changes with every look: give up sharing */
@@ -10,7 +10,7 @@
 struct wr_flight_order wr_txn_order(struct wr_txn *t)
 {
     struct wr_flight_order order = {
-        .tenure = t->tenure,
+        .worker_policy = t->worker_policy,
         .route = t->route,
         .request = &t->head,
         .rules = &t->rules,
@@ -27,14 +27,14 @@ struct wr_flight_order wr_txn_order(struct wr_txn *t)
     return order;
 }
 
-void wr_txn_on_told(struct wr_audience *a)
+void wr_txn_on_result(struct wr_waiter *a)
 {
-    wr_txn_wake(WR_CONTAINER(a, struct wr_txn, audience));
+    wr_txn_wake(WR_CONTAINER(a, struct wr_txn, waiter));
 }
 
-static void on_interim(struct wr_audience *a, const struct wr_head *head)
+static void on_interim(struct wr_waiter *a, const struct wr_head *head)
 {
-    struct wr_txn *t = WR_CONTAINER(a, struct wr_txn, audience);
+    struct wr_txn *t = WR_CONTAINER(a, struct wr_txn, waiter);
     if (t->head.minor >= 1 && t->conn)
         wr_txn_send_interim(t, head);
 }
@@ -50,9 +50,9 @@ enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd)
     if (t->limit == WR_LIMIT_PENDING)
         return WR_TXN_FOLLOW; /* which lets it go once the limit has said yes */
     struct wr_flight_order order = wr_txn_order(t);
-    t->audience.told = wr_txn_on_told;
-    t->audience.interim = on_interim;
-    wr_flight_alone(&t->audience, &order);
+    t->waiter.notify = wr_txn_on_result;
+    t->waiter.interim = on_interim;
+    wr_flight_alone(&t->waiter, &order);
     return WR_TXN_FOLLOW;
 }
 
@@ -70,13 +70,13 @@ static enum wr_txn_stage embark(struct wr_txn *t, enum wr_fwd fwd, bool look_fir
     order.look_first = look_first;
     order.copy = look_first ? t->copy : NULL;
     order.body = NULL;
-    t->audience.told = wr_txn_on_told;
-    t->audience.interim = on_interim;
+    t->waiter.notify = wr_txn_on_result;
+    t->waiter.interim = on_interim;
     bool admitted = t->limit != WR_LIMIT_PENDING && wr_txn_may_fetch(t);
     if (solo)
-        wr_flight_solo(&t->audience, &order, admitted);
+        wr_flight_solo(&t->waiter, &order, admitted);
     else
-        wr_flight_board(&t->audience, &order, admitted);
+        wr_flight_board(&t->waiter, &order, admitted);
     return WR_TXN_FOLLOW;
 }
 
@@ -107,7 +107,7 @@ enum wr_txn_stage wr_txn_fetch_apart(struct wr_txn *t, enum wr_fwd fwd)
 static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_first)
 {
     bool may_fetch = wr_txn_may_fetch(t);
-    if (!may_fetch && !(look_first && t->worker->shelf))
+    if (!may_fetch && !(look_first && t->worker->redis_store))
         return wr_txn_fetch_alone(t, fwd);
     if (t->rules.no_store && wr_head_get(&t->head, WR_F_RANGE)) /* no store gains by fetching more than it wants */
         return wr_txn_fetch_alone(t, fwd);
@@ -185,10 +185,10 @@ static bool trusted(const struct wr_txn *t, const struct wr_object *object)
     struct wr_mono horizon = wr_worker_horizon(t->worker);
     if (wr_time_before(object->checked, horizon))
         return false;
-    if (horizon.us == 0 || !object->own || __atomic_load_n(&object->shelved, __ATOMIC_RELAXED))
+    if (horizon.us == 0 || !object->own || __atomic_load_n(&object->in_redis, __ATOMIC_RELAXED))
         return true;
     /* what Redis doesn't hold can't be reported as changed */
-    return wr_time_since(t->worker->loop.mono, object->checked).us <= t->tenure->policy->redis.max_staleness.us;
+    return wr_time_since(t->worker->loop.mono, object->checked).us <= t->worker_policy->policy->redis.max_staleness.us;
 }
 
 static struct wr_object *get(struct wr_txn *t, const struct wr_key *key)
@@ -197,21 +197,21 @@ static struct wr_object *get(struct wr_txn *t, const struct wr_key *key)
     if (memory == NULL)
         return NULL;
     struct wr_mono now = t->worker->loop.mono;
-    struct wr_object *object = wr_near_get(t->worker->near, key->hash, key->text, now);
+    struct wr_object *object = wr_hot_get(t->worker->hot, key->hash, key->text, now);
     if (object)
         return object;
     object = wr_memory_get(memory, key->hash, key->text);
     if (object == NULL)
         return NULL;
-    wr_near_found(t->worker->near, object, now);
-    if (t->worker->shelf)
-        wr_shelf_show(t->worker->shelf, object);
+    wr_hot_found(t->worker->hot, object, now);
+    if (t->worker->redis_store)
+        wr_redis_store_show(t->worker->redis_store, object);
     return object;
 }
 
 static bool is_far(const struct wr_txn *t)
 {
-    return !wr_near_has(t->worker->near, t->key.hash, t->worker->loop.mono);
+    return !wr_hot_has(t->worker->hot, t->key.hash, t->worker->loop.mono);
 }
 
 /* For a key that no batch does it for. */
@@ -313,7 +313,7 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
     t->primary = t->key = wr_key_build(&t->route->cache, &t->head, &t->arena);
     if (t->worker->shared->memory && is_far(t)) {
         t->parking = (struct wr_batch_parking){ wr_txn_on_unparked, t->key.hash };
-        t->parked = wr_batch_park(t->worker->batch, &t->parking);
+        t->parked = wr_batch_park(t->worker->conns->batch, &t->parking);
         if (t->parked)
             return WR_TXN_WAIT;
         fetch_ahead(t);

@@ -5,16 +5,16 @@
 
 static enum wr_txn_stage look_up_again(struct wr_txn *t)
 {
-    wr_audience_leave(&t->audience);
+    wr_waiter_leave(&t->waiter);
     t->again++;
     return wr_txn_look_up(t);
 }
 
 /* A variant is ours only if our own request chooses it. */
-static bool fits(struct wr_txn *t, const struct wr_news *news)
+static bool variant_fits(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
-    return news->leader || news->marker == NULL ||
-           wr_vary_fits(&t->route->cache, news->object->vary_values, &t->head, &t->arena);
+    return fetched->leader || fetched->marker == NULL ||
+           wr_vary_fits(&t->route->cache, fetched->object->vary_values, &t->head, &t->arena);
 }
 
 static enum wr_txn_stage learn_marker(struct wr_txn *t, struct wr_object *marker)
@@ -29,45 +29,45 @@ static enum wr_txn_stage learn_marker(struct wr_txn *t, struct wr_object *marker
  * since it asked is as good as validated for it, also where another node has fetched it and it comes out of Redis. What was fresh when
  * it was sent and is still coming from the origin is not yet out of the store: it goes to whoever asks for nothing newer, however slow
  * it is. */
-static bool shares(const struct wr_txn *t, const struct wr_news *news)
+static bool shares(const struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     const struct wr_request_rules *r = &t->rules;
-    const struct wr_object *o = news->object;
+    const struct wr_object *o = fetched->object;
     bool asks_for_newer = r->revalidate || r->max_age.us >= 0 || r->min_fresh.us >= 0;
     if (!wr_rules_collapses(o))
         return false;
     return !wr_time_before(o->meta.response_time, t->started) ||
-           (!news->from_store && !asks_for_newer && wr_rules_sent_fresh(o) && wr_flow_state(o->flow) == WR_FLOW_ARRIVING);
+           (!fetched->from_store && !asks_for_newer && wr_rules_sent_fresh(o) && wr_flow_state(o->flow) == WR_FLOW_ARRIVING);
 }
 
 /* May it have what was fetched for somebody else? What it could have from the store, and what it has a share in. */
-static bool suits(const struct wr_txn *t, const struct wr_news *news)
+static bool suits(const struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     const struct wr_cache_policy *policy = &t->route->cache;
-    const struct wr_object *o = news->object;
+    const struct wr_object *o = fetched->object;
     struct wr_wall now = t->worker->loop.now;
-    if (news->leader)
+    if (fetched->leader)
         return true;
-    if (news->stale)
-        return news->fwd_status ? wr_rules_stale_if_error(policy, &t->rules, o, now)
+    if (fetched->stale)
+        return fetched->fwd_status ? wr_rules_stale_if_error(policy, &t->rules, o, now)
                                 : wr_rules_stale_if_unreachable(policy, &t->rules, o, now);
     switch (wr_rules_reuse(policy, &t->rules, o, now, 1.0)) {
     case WR_REUSE_NOT: /* not meant for whom it knows by name */
         return false;
     case WR_REUSE_VALIDATE:
-        return shares(t, news);
+        return shares(t, fetched);
     default:
         return true;
     }
 }
 
 /* Out of Redis: stored there before it asked, or while it waited for another node's fetch, in which it then has a share. */
-static enum wr_txn_stage take_stored(struct wr_txn *t, const struct wr_news *news)
+static enum wr_txn_stage take_stored(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
-    struct wr_object *object = wr_object_ref(news->object);
+    struct wr_object *object = wr_object_ref(fetched->object);
     bool waited_for = wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, 1.0) == WR_REUSE_VALIDATE &&
-                      shares(t, news);
-    wr_audience_leave(&t->audience);
+                      shares(t, fetched);
+    wr_waiter_leave(&t->waiter);
     if (!waited_for)
         return wr_txn_consider(t, object, object != t->copy); /* Redis wasn't there to confirm the copy in memory */
     wr_txn_answer_with(t, object, WR_RESULT_COLLAPSED_REDIS);
@@ -75,39 +75,39 @@ static enum wr_txn_stage take_stored(struct wr_txn *t, const struct wr_news *new
 }
 
 /* By something that nobody knew of when it boarded; softly counts, too: what has been fetched since may be stored already. */
-static bool is_purged(struct wr_txn *t, const struct wr_news *news)
+static bool is_purged(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
-    return news->after_purge && wr_purge_ends_fetch(wr_purges_check(t->worker->shared->purges, news->object));
+    return fetched->after_purge && wr_purge_ends_fetch(wr_purges_check(t->worker->shared->purges, fetched->object));
 }
 
-static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_news *news)
+static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_flight_result *fetched)
 {
-    if (is_purged(t, news))
+    if (is_purged(t, fetched))
         return look_up_again(t);
-    if (!fits(t, news))
-        return learn_marker(t, news->marker);
-    if (news->from_store)
-        return take_stored(t, news);
-    if (!suits(t, news)) {
-        wr_audience_leave(&t->audience);
+    if (!variant_fits(t, fetched))
+        return learn_marker(t, fetched->marker);
+    if (fetched->from_store)
+        return take_stored(t, fetched);
+    if (!suits(t, fetched)) {
+        wr_waiter_leave(&t->waiter);
         t->detail = "NOT_SHAREABLE";
-        if (!wr_rules_is_for(&t->route->cache, &t->rules, news->object))
+        if (!wr_rules_is_for(&t->route->cache, &t->rules, fetched->object))
             return wr_txn_fetch_alone(t, WR_FWD_REQUEST);
         return wr_txn_fetch_apart(t, t->fwd);
     }
-    wr_txn_answer_with(t, wr_object_ref(news->object), wr_result_of_fetch(news->leader, news->stale, news->validated));
-    t->stored = news->stored;
-    t->fwd_status = news->fwd_status;
-    if (news->server)
-        t->server = wr_arena_copy(&t->arena, wr_slice_str(news->server));
+    wr_txn_answer_with(t, wr_object_ref(fetched->object), wr_result_of_fetch(fetched->leader, fetched->stale, fetched->validated));
+    t->stored = fetched->stored;
+    t->fwd_status = fetched->fwd_status;
+    if (fetched->server)
+        t->server = wr_arena_copy(&t->arena, wr_slice_str(fetched->server));
     return WR_TXN_DELIVER;
 }
 
 /* It was Redis that held something, and not what was in memory here: the origin was asked in spite of that. */
-static void learn_fwd(struct wr_txn *t, const struct wr_news *news)
+static void learn_fwd(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
-    if (news->held && (t->fwd == WR_FWD_URI_MISS || t->fwd == WR_FWD_VARY_MISS))
-        t->fwd = news->held_fresh ? WR_FWD_REQUEST : WR_FWD_STALE;
+    if (fetched->held && (t->fwd == WR_FWD_URI_MISS || t->fwd == WR_FWD_VARY_MISS))
+        t->fwd = fetched->held_fresh ? WR_FWD_REQUEST : WR_FWD_STALE;
 }
 
 /* What is stored isn't good enough for the flight, but for us: need we wait for the origin? */
@@ -125,68 +125,68 @@ static bool found_will_do(struct wr_txn *t, const struct wr_object *found)
 }
 
 /* What is stored has to be validated for each by himself: what this flight gets is no answer to us. */
-static bool found_is_for_each(const struct wr_txn *t, const struct wr_news *news)
+static bool found_is_for_each(const struct wr_txn *t, const struct wr_flight_result *fetched)
 {
-    return news->found && !news->leader && !t->alone && !wr_rules_collapses(news->found);
+    return fetched->found && !fetched->leader && !t->alone && !wr_rules_collapses(fetched->found);
 }
 
 /* For a fetch by itself: to serve if the origin fails, or for what a HEAD tells of it. */
-static void keep_found(struct wr_txn *t, const struct wr_news *news)
+static void keep_found(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
-    if (t->stale == NULL && news->found)
-        t->stale = wr_object_ref(news->found);
+    if (t->stale == NULL && fetched->found)
+        t->stale = wr_object_ref(fetched->found);
 }
 
-static enum wr_txn_stage hear(struct wr_txn *t, struct wr_news *news)
+static enum wr_txn_stage hear(struct wr_txn *t, struct wr_flight_result *fetched)
 {
-    learn_fwd(t, news);
-    switch (news->verdict) {
+    learn_fwd(t, fetched);
+    switch (fetched->verdict) {
     case WR_VERDICT_NONE:
-        if (found_will_do(t, news->found) || found_is_for_each(t, news)) {
-            wr_audience_leave(&t->audience);
-            return wr_txn_consider(t, wr_object_ref(news->found), true);
+        if (found_will_do(t, fetched->found) || found_is_for_each(t, fetched)) {
+            wr_waiter_leave(&t->waiter);
+            return wr_txn_consider(t, wr_object_ref(fetched->found), true);
         }
-        if (t->alone || !news->looked || wr_txn_may_fetch(t))
+        if (t->alone || !fetched->looked || wr_txn_may_fetch(t))
             return WR_TXN_WAIT;
-        wr_audience_leave(&t->audience); /* Redis doesn't have it either, or nothing that will do */
-        keep_found(t, news);
+        wr_waiter_leave(&t->waiter); /* Redis doesn't have it either, or nothing that will do */
+        keep_found(t, fetched);
         return wr_txn_fetch_alone(t, t->fwd);
     case WR_VERDICT_OBJECT:
-        return take_object(t, news);
+        return take_object(t, fetched);
     case WR_VERDICT_AGAIN:
-        return learn_marker(t, news->object);
+        return learn_marker(t, fetched->object);
     case WR_VERDICT_NOT_SHAREABLE:
-        if (!news->leader && !wr_rules_concerns(news->apart, &t->rules))
+        if (!fetched->leader && !wr_rules_concerns(fetched->apart, &t->rules))
             return look_up_again(t); /* it was somebody's with a cookie or a password: the next fetch may be for all */
-        wr_audience_leave(&t->audience);
+        wr_waiter_leave(&t->waiter);
         t->detail = "NOT_SHAREABLE";
-        keep_found(t, news);
+        keep_found(t, fetched);
         return wr_txn_fetch_apart(t, t->fwd);
-    case WR_VERDICT_PRIVATE: /* never told as such */
+    case WR_VERDICT_PRIVATE: /* never notified as such */
         break;
     case WR_VERDICT_FAILED:
-        if (news->server)
-            t->server = wr_arena_copy(&t->arena, wr_slice_str(news->server));
-        return wr_txn_refuse(t, news->err, news->why);
+        if (fetched->server)
+            t->server = wr_arena_copy(&t->arena, wr_slice_str(fetched->server));
+        return wr_txn_refuse(t, fetched->err, fetched->why);
     }
     return WR_TXN_WAIT;
 }
 
 /* Who comes when the fetch is over, and only Redis's word is still out, has not waited for it: that is a hit. */
-static bool landed(struct wr_txn *t, const struct wr_news *news)
+static bool landed(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
-    return news->verdict == WR_VERDICT_OBJECT && news->stored && !news->leader &&
-           wr_flow_state(news->object->flow) == WR_FLOW_WHOLE && fits(t, news) && found_will_do(t, news->object);
+    return fetched->verdict == WR_VERDICT_OBJECT && fetched->stored && !fetched->leader &&
+           wr_flow_state(fetched->object->flow) == WR_FLOW_WHOLE && variant_fits(t, fetched) && found_will_do(t, fetched->object);
 }
 
 /* What the flight says. It may have found a stored response before that was purged: such a response answers nobody any more, and the
  * flight brings a newer one. */
-static void learn_news(struct wr_txn *t, struct wr_news *news)
+static void take_result(struct wr_txn *t, struct wr_flight_result *fetched)
 {
-    wr_audience_news(&t->audience, news);
-    if (news->found && wr_purges_check(t->worker->shared->purges, news->found) > WR_PURGE_SOFT) {
-        wr_object_unref(news->found);
-        news->found = NULL;
+    wr_waiter_result(&t->waiter, fetched);
+    if (fetched->found && wr_purges_check(t->worker->shared->purges, fetched->found) > WR_PURGE_SOFT) {
+        wr_object_unref(fetched->found);
+        fetched->found = NULL;
     }
 }
 
@@ -194,14 +194,14 @@ enum wr_txn_stage wr_txn_follow_enter(struct wr_txn *t)
 {
     if (t->alone)
         return WR_TXN_WAIT;
-    struct wr_news news;
+    struct wr_flight_result fetched;
     enum wr_txn_stage next = WR_TXN_WAIT;
-    learn_news(t, &news);
-    if (landed(t, &news)) {
-        wr_audience_leave(&t->audience);
-        next = wr_txn_consider(t, wr_object_ref(news.object), false);
+    take_result(t, &fetched);
+    if (landed(t, &fetched)) {
+        wr_waiter_leave(&t->waiter);
+        next = wr_txn_consider(t, wr_object_ref(fetched.object), false);
     }
-    wr_news_fini(&news);
+    wr_flight_result_fini(&fetched);
     return next;
 }
 
@@ -212,16 +212,16 @@ enum wr_txn_stage wr_txn_follow_resume(struct wr_txn *t)
     if (t->limit == WR_LIMIT_REFUSED)
         return wr_txn_refuse_limited(t);
     if (t->limit == WR_LIMIT_PENDING)
-        return WR_TXN_WAIT; /* the news keep */
+        return WR_TXN_WAIT; /* the result stays */
     if (wr_result_is(t->result, WR_RF_FOUND))
         return WR_TXN_DELIVER; /* it had landed: only the limit was waited for */
-    if (t->audience.flight == NULL)
+    if (t->waiter.flight == NULL)
         return wr_txn_fetch_alone(t, t->fwd);
     if (wr_txn_may_fetch(t))
-        wr_audience_admit(&t->audience, wr_txn_redis_was_late(t));
-    struct wr_news news;
-    learn_news(t, &news);
-    enum wr_txn_stage next = hear(t, &news);
-    wr_news_fini(&news);
+        wr_waiter_admit(&t->waiter, wr_txn_redis_was_late(t));
+    struct wr_flight_result fetched;
+    take_result(t, &fetched);
+    enum wr_txn_stage next = hear(t, &fetched);
+    wr_flight_result_fini(&fetched);
     return next;
 }

@@ -7,7 +7,7 @@
 #define MAX_TURN (256 * 1024) /* octets a turn: one fast client must not starve the others */
 #define CHUNK_END WR_SLICE("\r\n") /* leaves with the chunk: who reads chunk by chunk must not wait for the next one */
 
-static void on_more(struct wr_reader *r)
+static void on_flow_more(struct wr_flow_reader *r)
 {
     wr_txn_wake(WR_CONTAINER(r, struct wr_txn, reader));
 }
@@ -57,8 +57,8 @@ static bool next_part(struct wr_txn *t)
     begin_frame(t);
     if (t->answer.part_count > 1)
         wr_txn_write_part_head(t, &t->frame, t->part);
-    wr_reader_close(&t->reader);
-    if (!wr_reader_open_part(&t->reader, t->object->flow, &t->worker->loop, p->from, p->length, on_more))
+    wr_flow_reader_close(&t->reader);
+    if (!wr_flow_reader_open_part(&t->reader, t->object->flow, &t->worker->loop, p->from, p->length, on_flow_more))
         return false;
     t->left = p->length;
     t->part++;
@@ -74,7 +74,7 @@ struct load {
     enum wr_flow_state flow;
 };
 
-static void add(struct load *l, struct wr_slice s, size_t *sum)
+static void add_iov(struct load *l, struct wr_slice s, size_t *sum)
 {
     if (s.len == 0)
         return;
@@ -86,9 +86,9 @@ static void load_head(struct wr_txn *t, struct load *l)
 {
     size_t stored = t->stored_head.len;
     if (t->head_sent < stored)
-        add(l, wr_slice(t->stored_head.at + t->head_sent, stored - t->head_sent), &l->head);
+        add_iov(l, wr_slice(t->stored_head.at + t->head_sent, stored - t->head_sent), &l->head);
     size_t skip = t->head_sent > stored ? t->head_sent - stored : 0;
-    add(l, wr_slice(t->out.at + skip, t->out.len - skip), &l->head);
+    add_iov(l, wr_slice(t->out.at + skip, t->out.len - skip), &l->head);
 }
 
 /* Of the chunk, or of all there is. */
@@ -104,14 +104,14 @@ static void load_chunk_end(struct wr_txn *t, struct load *l)
     if (!t->chunked || t->chunk_left == 0 || l->content < content_left(t))
         return;
     size_t left = t->chunk_left < CHUNK_END.len ? (size_t) t->chunk_left : CHUNK_END.len;
-    add(l, wr_slice(CHUNK_END.at + CHUNK_END.len - left, left), &l->end);
+    add_iov(l, wr_slice(CHUNK_END.at + CHUNK_END.len - left, left), &l->end);
 }
 
 static uint64_t available(struct wr_txn *t, struct load *l)
 {
     struct iovec probe[MAX_IOV];
     uint64_t sum = 0;
-    int n = wr_reader_peek(&t->reader, probe, MAX_IOV - 5, MAX_TURN, &l->flow);
+    int n = wr_flow_reader_peek(&t->reader, probe, MAX_IOV - 5, MAX_TURN, &l->flow);
     for (int i = 0; i < n; i++)
         sum += probe[i].iov_len;
     return sum;
@@ -121,7 +121,7 @@ static void load_content(struct wr_txn *t, struct load *l)
 {
     l->flow = WR_FLOW_WHOLE;
     if (t->no_content || t->last_frame) {
-        add(l, frame_left(t), &l->frame);
+        add_iov(l, frame_left(t), &l->frame);
         return;
     }
     if (t->chunked && t->chunk_left == 0 && frame_left(t).len == 0) {
@@ -131,10 +131,10 @@ static void load_content(struct wr_txn *t, struct load *l)
         else if (l->flow == WR_FLOW_WHOLE)
             frame_last_chunk(t);
     }
-    add(l, frame_left(t), &l->frame);
+    add_iov(l, frame_left(t), &l->frame);
     uint64_t wanted = content_left(t) < MAX_TURN ? content_left(t) : MAX_TURN;
     if (!t->last_frame && (wanted > 0 || t->chunk_left > 0)) { /* with nothing wanted: whether it is left behind */
-        int n = wr_reader_peek(&t->reader, l->iov + l->count, MAX_IOV - 1 - l->count, wanted, &l->flow);
+        int n = wr_flow_reader_peek(&t->reader, l->iov + l->count, MAX_IOV - 1 - l->count, wanted, &l->flow);
         for (int i = 0; i < n; i++)
             l->content += l->iov[l->count + i].iov_len;
         l->count += n;
@@ -157,7 +157,7 @@ static void consume(struct wr_txn *t, struct load *l, size_t n)
         t->left -= content;
     if (content == 0)
         return;
-    wr_reader_advance(&t->reader, content);
+    wr_flow_reader_advance(&t->reader, content);
     t->sent += content;
 }
 
@@ -177,11 +177,11 @@ static bool complete(struct wr_txn *t, const struct load *l)
 
 static enum wr_txn_stage wait_for_socket(struct wr_txn *t)
 {
-    wr_timer_set(&t->conn->timer, t->tenure->policy->send_timeout);
+    wr_timer_set(&t->conn->timer, t->worker_policy->policy->send_timeout);
     return WR_TXN_WAIT;
 }
 
-static enum wr_txn_stage give_up(struct wr_txn *t, enum wr_err err)
+static enum wr_txn_stage cut_answer(struct wr_txn *t, enum wr_err err)
 {
     t->err = err;
     wr_conn_kill(t->conn); /* a cut connection is the only way to say that the content is not whole */
@@ -192,13 +192,13 @@ static enum wr_txn_stage give_up(struct wr_txn *t, enum wr_err err)
 static enum wr_txn_stage ask_rest(struct wr_txn *t, enum wr_err why)
 {
     t->rest_why = why;
-    return wr_txn_ask_rest(t) ? WR_TXN_WAIT : give_up(t, why);
+    return wr_txn_ask_rest(t) ? WR_TXN_WAIT : cut_answer(t, why);
 }
 
 /* What came out of Redis, from a node that was still fetching it or piece by piece, and is no longer there, costs no answer. */
 static enum wr_txn_stage broken_off(struct wr_txn *t, enum wr_err why)
 {
-    return wr_result_is(t->result, WR_RF_STORED) ? ask_rest(t, why) : give_up(t, why);
+    return wr_result_is(t->result, WR_RF_STORED) ? ask_rest(t, why) : cut_answer(t, why);
 }
 
 static enum wr_txn_stage send_on(struct wr_txn *t)
@@ -219,7 +219,7 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
             if (l.flow == WR_FLOW_BROKEN)
                 return broken_off(t, wr_flow_err(wr_txn_flow(t)));
             if (l.flow == WR_FLOW_WHOLE && t->left != UINT64_MAX && t->left > 0 && !t->chunked)
-                return give_up(t, WR_ERR_ORIGIN_CLOSED); /* shorter than announced */
+                return cut_answer(t, WR_ERR_ORIGIN_CLOSED); /* shorter than announced */
             if (frame_left(t).len > 0)
                 continue;
             wr_timer_clear(&t->conn->timer);
@@ -231,7 +231,7 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
         }
         ssize_t n = wr_conn_send(t->conn, l.iov, l.count);
         if (n < 0)
-            return give_up(t, WR_ERR_CLOSED);
+            return cut_answer(t, WR_ERR_CLOSED);
         consume(t, &l, (size_t) n);
         turn += (size_t) n;
         WR_COUNT_N(octets_sent, (uint64_t) n);
@@ -250,7 +250,7 @@ static bool open_reader(struct wr_txn *t)
         return true;
     if (t->answer.part_count > 0)
         return next_part(t);
-    return wr_reader_open(&t->reader, t->object->flow, &t->worker->loop, 0, on_more);
+    return wr_flow_reader_open(&t->reader, t->object->flow, &t->worker->loop, 0, on_flow_more);
 }
 
 /* What we were to read has gone by: it has grown too large to be kept while we waited for our turn, or came in pieces out of
@@ -258,7 +258,7 @@ static bool open_reader(struct wr_txn *t)
 static enum wr_txn_stage begin_elsewhere(struct wr_txn *t)
 {
     bool in_redis = wr_result_is(t->result, WR_RF_REDIS);
-    wr_audience_leave(&t->audience);
+    wr_waiter_leave(&t->waiter);
     wr_txn_answer_with(t, NULL, WR_RESULT_NONE);
     wr_buf_clear(&t->out);
     memset(&t->delivering, 0, sizeof t->delivering);
@@ -266,7 +266,7 @@ static enum wr_txn_stage begin_elsewhere(struct wr_txn *t)
     return in_redis ? wr_txn_look_up(t) : wr_txn_fetch_alone(t, t->fwd);
 }
 
-static enum wr_txn_stage begin(struct wr_txn *t)
+static enum wr_txn_stage begin_answer(struct wr_txn *t)
 {
     if (t->err != WR_OK) {
         wr_txn_write_reply(t);
@@ -275,7 +275,7 @@ static enum wr_txn_stage begin(struct wr_txn *t)
         if (!open_reader(t))
             return begin_elsewhere(t);
     }
-    wr_audience_begun(&t->audience);
+    wr_waiter_begun(&t->waiter);
     t->head_done = true;
     t->first = wr_time_since(t->worker->loop.mono, t->started_mono);
     return send_on(t);
@@ -285,18 +285,18 @@ enum wr_txn_stage wr_txn_deliver_enter(struct wr_txn *t)
 {
     if (t->err == WR_OK && t->alone && wr_txn_invalidate(t))
         return WR_TXN_WAIT;
-    return begin(t);
+    return begin_answer(t);
 }
 
 static enum wr_txn_stage go_on_elsewhere(struct wr_txn *t)
 {
-    switch (wr_txn_take_rest(t, on_more)) {
+    switch (wr_txn_take_rest(t, on_flow_more)) {
     case WR_FLOW_ARRIVING:
         return WR_TXN_WAIT;
     case WR_FLOW_WHOLE:
         return send_on(t);
     default:
-        return give_up(t, t->rest_why);
+        return cut_answer(t, t->rest_why);
     }
 }
 
@@ -306,5 +306,5 @@ enum wr_txn_stage wr_txn_deliver_resume(struct wr_txn *t)
         return WR_TXN_WAIT;
     if (t->rest_asked)
         return go_on_elsewhere(t);
-    return t->head_done ? send_on(t) : begin(t);
+    return t->head_done ? send_on(t) : begin_answer(t);
 }

@@ -9,12 +9,12 @@
 
 #define SPARE_TXNS 1024 /* of a worker: what more were once under way at the same time is given back */
 
-struct step {
+struct stage_functions {
     enum wr_txn_stage (*enter)(struct wr_txn *);
     enum wr_txn_stage (*resume)(struct wr_txn *);
 };
 
-static const struct step steps[] = {
+static const struct stage_functions steps[] = {
 #define X(id, name) [WR_TXN_##id] = { wr_txn_##name##_enter, wr_txn_##name##_resume },
 #include "txn/stages.def"
 #undef X
@@ -24,27 +24,27 @@ static const struct step steps[] = {
 
 static struct wr_txn *spare(struct wr_worker *w)
 {
-    if (w->spare_txns == NULL) {
+    if (w->conns->spare_txns == NULL) {
         struct wr_txn *t = calloc(1, sizeof *t);
         WR_CHECK(t != NULL);
-        w->spare_txns = t;
-        w->spare_txn_count = 1;
+        w->conns->spare_txns = t;
+        w->conns->spare_txn_count = 1;
     }
-    return w->spare_txns;
+    return w->conns->spare_txns;
 }
 
 static struct wr_txn *txn_take(struct wr_conn *c)
 {
     struct wr_worker *w = c->worker;
     struct wr_txn *t = spare(w);
-    w->spare_txns = t->next_spare;
-    w->spare_txn_count--;
+    w->conns->spare_txns = t->next_spare;
+    w->conns->spare_txn_count--;
     t->next_spare = NULL;
     t->magic = WR_TXN_MAGIC;
     t->conn = c;
     c->txn = t;
     t->worker = w;
-    t->tenure = wr_tenure_ref(w->tenure);
+    t->worker_policy = wr_worker_policy_ref(w->worker_policy);
     t->started = w->loop.now;
     t->started_mono = w->loop.mono;
     t->first = WR_SPAN_NONE;
@@ -56,14 +56,14 @@ static void disarm(struct wr_txn *t)
 {
     t->over = true;
     if (t->parked)
-        wr_batch_forget(t->worker->batch, &t->parking);
+        wr_batch_forget(t->worker->conns->batch, &t->parking);
     if (t->limit == WR_LIMIT_PENDING)
         wr_limit_cancel(&t->ask);
-    wr_audience_leave(&t->audience);
+    wr_waiter_leave(&t->waiter);
     wr_txn_purge_cancel(t);
     wr_txn_leave_invalidation(t);
     wr_txn_leave_rest(t);
-    wr_reader_close(&t->reader);
+    wr_flow_reader_close(&t->reader);
     if (t->upload) {
         if (t->body_open)
             wr_flow_end(t->upload, WR_ERR_CLOSED, wr_slice(NULL, 0));
@@ -73,8 +73,8 @@ static void disarm(struct wr_txn *t)
         t->upload = NULL;
     }
     wr_object_unref(t->rest);
-    wr_near_give(t->worker->near, t->object);
-    wr_near_give(t->worker->near, t->marker);
+    wr_hot_give(t->worker->hot, t->object);
+    wr_hot_give(t->worker->hot, t->marker);
     wr_object_unref(t->stale);
     wr_object_unref(t->copy);
 }
@@ -82,9 +82,9 @@ static void disarm(struct wr_txn *t)
 static void put_by(struct wr_txn *t)
 {
     struct wr_worker *w = t->worker;
-    t->next_spare = w->spare_txns;
-    w->spare_txns = t;
-    w->spare_txn_count++;
+    t->next_spare = w->conns->spare_txns;
+    w->conns->spare_txns = t;
+    w->conns->spare_txn_count++;
 }
 
 /* So that it can carry another request, which reads nothing of this one. */
@@ -99,7 +99,7 @@ static void reset(struct wr_txn *t)
 static void recycle(struct wr_txn *t)
 {
     struct wr_worker *w = t->worker;
-    if (!WR_RECYCLES || w->spare_txn_count == SPARE_TXNS) {
+    if (!WR_RECYCLES || w->conns->spare_txn_count == SPARE_TXNS) {
         wr_txn_free_spare(t);
         return;
     }
@@ -112,13 +112,13 @@ static void recycle(struct wr_txn *t)
 static void give_back(struct wr_txn *t)
 {
     t->conn->txn = NULL;
-    wr_tenure_unref(t->tenure);
+    wr_worker_policy_unref(t->worker_policy);
     put_by(t);
 }
 
-static void bury(struct wr_corpse *corpse)
+static void free_txn(struct wr_deferred_free *deferred)
 {
-    recycle(WR_CONTAINER(corpse, struct wr_txn, corpse));
+    recycle(WR_CONTAINER(deferred, struct wr_txn, deferred));
 }
 
 static void txn_end(struct wr_txn *t)
@@ -126,10 +126,10 @@ static void txn_end(struct wr_txn *t)
     struct wr_conn *c = t->conn;
     bool keep = !t->close;
     disarm(t);
-    wr_tenure_unref(t->tenure);
-    t->tenure = NULL;
+    wr_worker_policy_unref(t->worker_policy);
+    t->worker_policy = NULL;
     if (t->waited)
-        wr_loop_bury(&t->worker->loop, &t->corpse, bury);
+        wr_loop_defer_free(&t->worker->loop, &t->deferred, free_txn);
     else
         recycle(t);
     if (c)
@@ -243,7 +243,7 @@ void wr_txn_answer_with(struct wr_txn *t, struct wr_object *object, enum wr_resu
 
 enum wr_txn_stage wr_txn_refuse(struct wr_txn *t, enum wr_err err, const char *why)
 {
-    wr_audience_leave(&t->audience);
+    wr_waiter_leave(&t->waiter);
     wr_txn_answer_with(t, NULL, WR_RESULT_NONE);
     t->err = err;
     t->why = why;

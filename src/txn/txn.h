@@ -27,7 +27,7 @@ enum wr_limit_state { WR_LIMIT_NONE, WR_LIMIT_PENDING, WR_LIMIT_PASSED, WR_LIMIT
 /* Fields that are reset together: t->field is t->group.field. */
 #define WR_GROUP(group, ...) union { struct { __VA_ARGS__ }; struct { __VA_ARGS__ } group; }
 
-/* Zeroed for each request, but for what stands behind `arena`. So nothing of a request is ever read by the next one. */
+/* Zeroed for each request, but for what stands after `arena`. So nothing of a request is ever read by the next one. */
 struct wr_txn {
     unsigned magic;
     enum wr_txn_stage stage;
@@ -36,7 +36,7 @@ struct wr_txn {
     bool close;  /* the connection ends with it */
     struct wr_conn *conn;
     struct wr_worker *worker;
-    struct wr_tenure *tenure;
+    struct wr_worker_policy *worker_policy;
     struct wr_wall started;      /* wall clock */
     struct wr_mono started_mono;
     struct wr_span first;        /* from there until its answer began */
@@ -73,7 +73,7 @@ struct wr_txn {
     struct wr_slice vary_values;
     struct wr_object *marker, *stale;
     struct wr_object *copy;      /* found in memory, and Redis has to say whether it is still right */
-    struct wr_audience audience;
+    struct wr_waiter waiter;
     unsigned again;              /* how often it has been looked up anew */
     bool alone;                  /* a flight of its own */
     bool apart;                  /* it waits for nobody: a pass marker stands there, or what came was for somebody else */
@@ -100,7 +100,7 @@ struct wr_txn {
         int status;
         struct wr_slice stored_head; /* what of it goes out as stored, before `out` */
         size_t head_sent, part;
-        struct wr_reader reader;
+        struct wr_flow_reader reader;
         struct wr_object *rest;      /* where the content goes on, when its flow has left this one behind or broken off; or NULL */
         struct wr_txn_reread *reread; /* Redis is asked for it; in the arena; or NULL */
         bool rest_asked;             /* who is to bring it hasn't said yet */
@@ -116,7 +116,7 @@ struct wr_txn {
     );
 
     struct wr_txn *next_spare;
-    struct wr_corpse corpse;
+    struct wr_deferred_free deferred;
 
     /* What stands from here on stays between two transactions and isn't zeroed: warm memory that is emptied; what READ sets before
      * anybody reads it; and `ask`, which is large and has a reset of its own. */
@@ -184,12 +184,12 @@ bool wr_txn_peer_trusted(const struct wr_txn *t);
 void wr_txn_forwarded(struct wr_txn *t, struct wr_flight_order *order);
 /* s50: what a flight for it would be told. Borrows from the transaction. */
 struct wr_flight_order wr_txn_order(struct wr_txn *t);
-void wr_txn_on_told(struct wr_audience *a);
+void wr_txn_on_result(struct wr_waiter *a);
 /* rest.c: the flow has left its reader behind, or broken off: asks for what is still to come of just this content. false: that can't be
  * had, and the answer has to be cut. */
 bool wr_txn_ask_rest(struct wr_txn *t) WR_MUST_USE;
 /* rest.c: what has come of that. ARRIVING: nothing yet. WHOLE: the reader goes on. BROKEN: the answer has to be cut. */
-enum wr_flow_state wr_txn_take_rest(struct wr_txn *t, void (*wake)(struct wr_reader *));
+enum wr_flow_state wr_txn_take_rest(struct wr_txn *t, void (*wake)(struct wr_flow_reader *));
 /* rest.c: doesn't wait for Redis any more; harmless when it doesn't. */
 void wr_txn_leave_rest(struct wr_txn *t);
 /* The flow it reads by now. */

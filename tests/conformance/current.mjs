@@ -154,7 +154,7 @@ function oldThenForbidden (id, forbidding) {
   })
 }
 
-// Stale within its window once, refreshed behind by an answer that has to be validated: the third request
+// Stale within its window once, refreshed in the background by an answer that has to be validated: the third request
 // reaches the origin.
 const staleWindow = named('stale-while-revalidate-window', {
   kind: 'required',

@@ -238,7 +238,7 @@ def test_grace_serves_stale_at_once_and_refreshes_behind(stored, origin):
     fields = {"Cache-Control": "max-age=1, stale-while-revalidate=60"}
     origin.on("/", Answer(200, fields, b"old"), Answer(200, {"Cache-Control": "max-age=60"}, b"new", gate=gate))
     assert stored.ask("/").body == b"old"
-    until(lambda: stored.ask("/").body == b"old" and origin.calls() == 2, "a refresh behind")
+    until(lambda: stored.ask("/").body == b"old" and origin.calls() == 2, "a background refresh")
     stale = stored.ask("/")
     assert stale.body == b"old" and cache_status.hit(stale) and int(cache_status.of(stale)["ttl"]) <= 0
     assert origin.calls() == 2

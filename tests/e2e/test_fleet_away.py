@@ -36,7 +36,7 @@ def use(nodes, paths, span):
 
 
 def settled(nodes):
-    """Redis's news of what has been stored come a little later, and are looked into: a round of hits without any."""
+    """Redis's invalidations of what has been stored come a little later, and are looked into: a round of hits without any."""
     before = [node.admin.metric("weir_redis_invalidations_total") for node in nodes]
     use(nodes, PAGES, 0.2)
     return before == [node.admin.metric("weir_redis_invalidations_total") for node in nodes]
@@ -57,7 +57,7 @@ def site(fleet, origin, redis, relays):
             flowing(node)
             for path in PAGES:
                 until(lambda: cache_status.hit(node.ask(path), node.name), f"{path} in {node.name}'s memory")
-        until(lambda: settled(site.nodes), "the news of all that heard")
+        until(lambda: settled(site.nodes), "all invalidations heard")
         assert origin.calls() == len(PAGES)
         return site
     return start
@@ -135,7 +135,7 @@ def test_a_purge_elsewhere_holds_when_redis_is_back(site, purge):
     site.relays[1].heal()
     until(lambda: there.admin.metric("weir_purges_heard_total") == 1, "the journal read")
     if purge == "softly":
-        until(lambda: there.ask("/page/3") and site.origin.calls("/page/3") > before, "a refresh behind")
+        until(lambda: there.ask("/page/3") and site.origin.calls("/page/3") > before, "a background refresh")
         return
     until(lambda: there.ask("/page/3").body != b"call 1", "the new one", 5)
     assert {there.ask("/page/3").body for _ in range(50)} == {b"call 2"}
@@ -152,7 +152,7 @@ def test_a_purge_here_holds_at_once_and_here_alone(site, purge):
     before = site.origin.calls()
     here.admin.ctl("purge", *PURGES[purge], status=1)
     if purge == "softly":
-        until(lambda: here.ask("/page/3") and site.origin.calls("/page/3") > 1, "a refresh behind")
+        until(lambda: here.ask("/page/3") and site.origin.calls("/page/3") > 1, "a background refresh")
         return
     until(lambda: here.ask("/page/3").body != b"call 1", "purged here", 5)
     assert there.ask("/page/3").body == b"call 1"
@@ -167,7 +167,7 @@ def test_a_server_that_loads_its_data_is_away(fleet, origin, redis):
     for path in PAGES:
         counting(origin, path)
         until(lambda: cache_status.hit(node.ask(path), node.name), f"{path} in memory")
-    until(lambda: settled([node]), "the news of all that heard")
+    until(lambda: settled([node]), "all invalidations heard")
     before = origin.calls()
     redis.call("EVAL", "for i = 1, 2000 do redis.call('SET', 'fill:' .. i, 'x') end", 0)
     redis.call("SAVE")

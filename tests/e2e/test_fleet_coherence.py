@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Memory as a coherent near cache: what changes in Redis, by whatever hand, changes on every node; and within the bound that
+"""Memory as a coherent cache of what Redis holds: what changes in Redis, by whatever hand, changes on every node; and within the bound that
 the manual states while the one subscribed connection is cut, stalled or slow."""
 
 import time
@@ -13,7 +13,7 @@ from rig.pattern import Pattern
 from rig.relay import BACK, FORTH
 from rig.wait import until
 
-HERALD = b":herald"
+SUBSCRIBER = b":subscriber"
 SOON = 5        # seconds; a machine with other things to do takes its time, the manual speaks of an idle one
 
 
@@ -37,7 +37,7 @@ def from_memory(node, path="/page"):
 def site(fleet, origin, redis, relays):
     """Two nodes behind a relay whose faults concern the subscribed connections only, /page in the memory of both."""
     relay = relays(redis.address)
-    relay.only(HERALD)
+    relay.only(SUBSCRIBER)
     site = type("Site", (), {})()
     site.relay, site.redis, site.origin = relay, redis, origin
     site.nodes = fleet(2, redis={"url": relay.url, "max_staleness": "400ms", "timeout": "2s"})

@@ -116,7 +116,7 @@ def test_a_304_for_what_memory_does_not_take_leaves_it_stored(fleet, origin, red
     origin.on("/large", Answer(body=Pattern(LENGTH), fields={"ETag": '"v"'}), Answer(status=304, fields={"ETag": '"v"'}, gate=gate))
     nodes[0].ask("/large")
     until(lambda: stored(redis), "the object in Redis")
-    until(lambda: "fwd=stale" in nodes[1].ask("/large").fields["Cache-Status"] or origin.calls("/large") == 2, "a refresh behind")
+    until(lambda: "fwd=stale" in nodes[1].ask("/large").fields["Cache-Status"] or origin.calls("/large") == 2, "a background refresh")
     gate.set()
     until(lambda: not redis.keys("weir:v1:lock:*"), "the refresh over")
     assert nodes[1].ask("/large").digest() == Pattern(LENGTH).digest()

@@ -127,7 +127,7 @@ def test_a_url_is_gone_whatever_else_its_keys_hold(weirs, origin, request, store
             renewed = lambda: int(nodes[-1].ask(path, fields=fields).body.split()[1]) > calls     # noqa: E731
             if how in ("PURGE", "admin"):
                 assert renewed()
-            until(renewed, "refreshed behind, or heard of")
+            until(renewed, "refreshed in the background, or heard of")
 
 
 @pytest.mark.parametrize("words", [["http://test.example/page"], ["--tag", "shoes"], ["--prefix", "test.example/p"], ["--all"]],

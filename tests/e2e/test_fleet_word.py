@@ -7,7 +7,7 @@ from rig import cache_status, policy
 from rig.answer import Answer
 from rig.wait import until
 
-LINKS = {"all of them": b"", "main": b":main", "herald": b":herald", "worker": b":0\r\n"}
+LINKS = {"all of them": b"", "main": b":main", "herald": b":subscriber", "worker": b":0\r\n"}
 HOW = {"stalled": lambda relay: relay.stall(), "refused": lambda relay: relay.refuse()}
 
 

@@ -7,15 +7,15 @@
 
 const char fuzz_corpus[] = "body";
 
-struct outcome {
+struct decoded_body {
     enum wr_body_status status;
     size_t eaten;
     struct wr_buf content, trailers;
 };
 
-static struct outcome feed(bool origin, const char *at, size_t len, size_t piece)
+static struct decoded_body feed(bool origin, const char *at, size_t len, size_t piece)
 {
-    struct outcome o = { .status = WR_BODY_MORE };
+    struct decoded_body o = { .status = WR_BODY_MORE };
     struct wr_body_reader r;
     wr_body_reader_init(&r, WR_FRAMING_CHUNKED, 0);
     r.keep_trailers = true;
@@ -35,7 +35,7 @@ static struct outcome feed(bool origin, const char *at, size_t len, size_t piece
 
 static void try(bool origin, const char *at, size_t size)
 {
-    struct outcome a = feed(origin, at, size, size), b = feed(origin, at, size, 1);
+    struct decoded_body a = feed(origin, at, size, size), b = feed(origin, at, size, 1);
     struct wr_field fields[WR_MAX_FIELDS];
     size_t count;
     WR_CHECK(a.status == b.status && a.eaten == b.eaten);

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- One more piece of a response that is arriving, and its sum behind those of the pieces before it.
+-- One more piece of a response that is arriving, and its sum after those of the pieces before it.
 -- KEYS: the sums of the pieces, the piece, the response's hash.  ARGV: the fetch's token, the piece's milliseconds to live, its octets,
 -- its sum.
 -- Gives 0: the sums have expired or have been taken away; 2: only who reads it already finds it, the hash is not this fetch's any more.

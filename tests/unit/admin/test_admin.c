@@ -32,7 +32,7 @@ static struct daemon {
     bool draining, bad_policy, late; /* set before a request is sent */
     char purged[256];
     unsigned drains;
-    void (*done)(void *arg, enum wr_err err, unsigned told, unsigned live);
+    void (*done)(void *arg, enum wr_err err, unsigned confirmed, unsigned live);
     void *done_arg;
     enum wr_err purge_err;
 } d;
@@ -70,11 +70,11 @@ static void purges(void *ctx, void (*each)(void *, const struct wr_admin_purged 
     done(arg, d.purge_err);
 }
 
-static bool reload(void *ctx, struct wr_buf *mistakes)
+static bool reload(void *ctx, struct wr_buf *errors)
 {
     (void) ctx;
     if (d.bad_policy)
-        wr_buf_add_str(mistakes, "weir.yaml:1:1: \"quoted\" is wrong\nweir.yaml:2:1: too\n");
+        wr_buf_add_str(errors, "weir.yaml:1:1: \"quoted\" is wrong\nweir.yaml:2:1: too\n");
     return !d.bad_policy;
 }
 
@@ -329,7 +329,7 @@ static void head_has_no_body(void **state)
 
 /* --- errors --- */
 
-static void wrong_requests_are_told_why(void **state)
+static void wrong_requests_get_a_reason(void **state)
 {
     (void) state;
     const char *reply = ask("GET /nothing HTTP/1.1\r\n", "");
@@ -469,7 +469,7 @@ static void late_purge_survives_its_client(void **state)
     assert_int_equal(start(NULL), 0);
 }
 
-static void reloads_and_shows_mistakes(void **state)
+static void reloads_and_shows_errors(void **state)
 {
     (void) state;
     status_is(ask("POST /reload HTTP/1.1\r\n", ""), 200);
@@ -524,7 +524,7 @@ static void socket_is_not_for_everybody(void **state)
     assert_int_equal(st.st_mode & 07777, 0660);
 }
 
-static void address_in_use_is_told(void **state)
+static void address_in_use_is_reported(void **state)
 {
     const struct wr_admin_host host = { NULL, purge, purges, reload, drain, ready, status, d.workers, 1, NULL };
     struct wr_loop loop;
@@ -562,12 +562,12 @@ int main(void)
         TEST(health_follows_the_workers),     TEST(readiness_tells_of_redis_and_draining),
         TEST(metrics_are_for_prometheus),     TEST(status_for_people_and_programs),
         TEST(page_is_tied_to_its_nonce),      TEST(head_has_no_body),
-        TEST(wrong_requests_are_told_why),    TEST(pages_of_others_change_nothing),
+        TEST(wrong_requests_get_a_reason),    TEST(pages_of_others_change_nothing),
         TEST(purges_by_what_is_named),        TEST(lists_purges),
         TEST(purges_by_query_form_and_json),  TEST(late_purge_answers_then),
-        TEST(late_purge_survives_its_client), TEST(reloads_and_shows_mistakes),
+        TEST(late_purge_survives_its_client), TEST(reloads_and_shows_errors),
         TEST(hanging_clients_hold_nobody_up), TEST(too_much_is_refused),
-        TEST(socket_is_not_for_everybody),    TEST(address_in_use_is_told),
+        TEST(socket_is_not_for_everybody),    TEST(address_in_use_is_reported),
     };
     signal(SIGPIPE, SIG_IGN); /* as the daemon does: evhttp writes to clients that have gone */
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

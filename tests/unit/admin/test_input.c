@@ -8,14 +8,14 @@
 
 #include "admin/input.h"
 
-struct input {
+struct admin_input {
     const char *query;
     struct wr_slice body;
     bool json;
     const char *want; /* NULL: refused */
 };
 
-static const struct input inputs[] = {
+static const struct admin_input inputs[] = {
     { "url=http://a.example/", WR_SLICE_INIT(""), false, "http://a.example/" },
     { "url=http%3A%2f%2Fa%2Fb%3Fc%3D1%26d", WR_SLICE_INIT(""), false, "http://a/b?c=1&d" },
     { "url=http://a/?b=1", WR_SLICE_INIT(""), false, "http://a/?b=1" },
@@ -84,7 +84,7 @@ static void table_of_inputs(void **state)
 {
     (void) state;
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
-        const struct input *in = &inputs[i];
+        const struct admin_input *in = &inputs[i];
         struct wr_buf out = { 0 };
         const char *why = read_input(in->query, in->body, in->json, &out);
         if ((why == NULL) != (in->want != NULL))

@@ -120,23 +120,23 @@ static void set_cookie_of_a_304_is_for_whom_it_answers(void **state)
     (void) state;
     struct wr_arena arena = { 0 };
     struct wr_meta meta = { .status = 200, .response_time = NOW, .length = 10, .flags = WR_OF_SET_COOKIE };
-    struct wr_head response, news, merged;
+    struct wr_head response, update, merged;
     response_of(&arena, 200, "ETag: \"v\"\nSet-Cookie: a=1\nX-A: 1", &response);
     struct wr_object *shared = wr_build_object(&key, wr_slice(NULL, 0), &meta, &response, WR_SLICE(""), NULL);
-    response_of(&arena, 304, "ETag: \"v\"\nSet-Cookie: b=2", &news);
-    wr_build_merged_head(shared, &news, &arena, &merged); /* judged without */
+    response_of(&arena, 304, "ETag: \"v\"\nSet-Cookie: b=2", &update);
+    wr_build_merged_head(shared, &update, &arena, &merged); /* judged without */
     assert_null(wr_head_get(&merged, WR_F_SET_COOKIE));
 
-    struct wr_object *o = wr_build_updated(shared, &meta, &news, WR_SLICE("")); /* set_cookie: store */
+    struct wr_object *o = wr_build_updated(shared, &meta, &update, WR_SLICE("")); /* set_cookie: store */
     assert_true(head_has(o, "Set-Cookie: b=2") && !head_has(o, "a=1"));
     wr_object_unref(o);
     meta.flags = 0; /* the origin doesn't declare it fresh any more: nobody gets what was stored */
-    o = wr_build_updated(shared, &meta, &news, WR_SLICE(""));
+    o = wr_build_updated(shared, &meta, &update, WR_SLICE(""));
     assert_false(head_has(o, "Set-Cookie"));
     assert_true(wr_slice_eq(o->first_only, WR_SLICE("Set-Cookie: b=2\r\n")));
     wr_object_unref(o);
-    response_of(&arena, 304, "ETag: \"v\"", &news);
-    o = wr_build_updated(shared, &meta, &news, WR_SLICE(""));
+    response_of(&arena, 304, "ETag: \"v\"", &update);
+    o = wr_build_updated(shared, &meta, &update, WR_SLICE(""));
     assert_false(head_has(o, "Set-Cookie") || o->first_only.len);
     wr_object_unref(o);
     wr_object_unref(shared);
@@ -182,13 +182,13 @@ static void a_304_updates_what_it_may(void **state)
     struct wr_object *o = object(&arena, 200,
                                  "Date: {-500}\nETag: \"v\"\nX-A: 1\nX-A: 2\nX-B: 1\nContent-Encoding: gzip\n"
                                  "Content-Type: text/plain\nCache-Control: max-age=1");
-    struct wr_head news, merged;
+    struct wr_head update, merged;
     response_of(&arena, 304,
                 "ETag: W/\"v\"\nX-A: 3\nX-C: 1\nContent-Length: 99\nContent-Encoding: br\nCache-Control: "
                 "max-age=3600\n"
                 "Content-Type: text/html\nConnection: X-D\nX-D: 1\nContent-Digest: sha-256=:AA==:",
-                &news);
-    wr_build_merged_head(o, &news, &arena, &merged);
+                &update);
+    wr_build_merged_head(o, &update, &arena, &merged);
     assert_int_equal(merged.status, 200);
     assert_null(wr_head_get(&merged, WR_F_DATE)); /* confirmed just now, not 500 seconds ago */
 
@@ -204,7 +204,7 @@ static void a_304_updates_what_it_may(void **state)
     assert_int_equal(wr_span_s(meta.lifetime), 3600);
     assert_int_equal(wr_span_s(meta.initial_age), 1);
 
-    struct wr_object *updated = wr_build_updated(o, &meta, &news, WR_SLICE("1.1 edge"));
+    struct wr_object *updated = wr_build_updated(o, &meta, &update, WR_SLICE("1.1 edge"));
     static const char *want[] = { "\nX-A: 3\r\n",
                                   "\nX-B: 1\r\n",
                                   "\nX-C: 1\r\n",

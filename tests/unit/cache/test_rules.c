@@ -42,13 +42,13 @@ static enum wr_reuse reused(const struct wr_cache_policy *policy, struct wr_aren
     return wr_rules_reuse(policy, &asked, o, after(seconds), 0.5);
 }
 
-enum outcome { FRESH, STALE, NOT_STORED };
+enum rules_outcome { FRESH, STALE, NOT_STORED };
 
 /* How a response stands 3 seconds after it came. */
 struct line {
     int status;
     const char *response;
-    enum outcome want;
+    enum rules_outcome want;
 };
 
 static void check_lines(const struct wr_cache_policy *policy, const struct line *lines, size_t count)
@@ -56,7 +56,7 @@ static void check_lines(const struct wr_cache_policy *policy, const struct line 
     struct wr_arena arena = { 0 };
     for (size_t i = 0; i < count; i++) {
         struct wr_object *o = stored(policy, &arena, lines[i].status, "", lines[i].response, 0);
-        enum outcome got = NOT_STORED;
+        enum rules_outcome got = NOT_STORED;
         if (o)
             got = reused(policy, &arena, o, "", 3) == WR_REUSE_FRESH ? FRESH : STALE;
         if (got != lines[i].want)
@@ -581,7 +581,7 @@ static void kept_as_long_as_it_may_be_of_use(void **state)
     wr_arena_fini(&arena);
 }
 
-static void early_refresh_is_near_the_end_only(void **state)
+static void early_refresh_is_close_to_the_end_only(void **state)
 {
     (void) state;
     struct wr_cache_policy policy = { .enabled = true, .early_refresh = 1 };
@@ -686,11 +686,11 @@ static void a_cookie_takes_no_part_in_guesses(void **state)
             fail_msg("%zu: %s", i, lines[i].request);
         wr_object_unref(from);
         wr_object_unref(o);
-        struct wr_object *told = stored(p, &arena, 200, lines[i].request, D "Cache-Control: max-age=60", 0);
-        if (told == NULL || (p != &over && reused(p, &arena, told, lines[i].request, 1) != WR_REUSE_FRESH))
+        struct wr_object *stated = stored(p, &arena, 200, lines[i].request, D "Cache-Control: max-age=60", 0);
+        if (stated == NULL || (p != &over && reused(p, &arena, stated, lines[i].request, 1) != WR_REUSE_FRESH))
             if (p != &over)
                 fail_msg("%zu, told: %s", i, lines[i].request);
-        wr_object_unref(told);
+        wr_object_unref(stated);
     }
     wr_arena_fini(&arena);
 }
@@ -799,7 +799,7 @@ int main(void)
         cmocka_unit_test(failures_let_stale_responses_answer),
         cmocka_unit_test(grace_comes_from_the_policy_where_the_origin_is_silent),
         cmocka_unit_test(kept_as_long_as_it_may_be_of_use),
-        cmocka_unit_test(early_refresh_is_near_the_end_only),
+        cmocka_unit_test(early_refresh_is_close_to_the_end_only),
         cmocka_unit_test(nothing_lives_that_has_no_life),
         cmocka_unit_test(a_cookie_takes_no_part_in_guesses),
         cmocka_unit_test(stored_cookies_need_a_policy_that_stores_them),

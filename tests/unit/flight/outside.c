@@ -7,17 +7,17 @@ struct outside outside;
 
 static enum wr_err put_question(struct wr_call *call)
 {
-    WR_CHECK(call->wire == NULL && outside.call_count < OUTSIDE_MOST);
+    WR_CHECK(call->request == NULL && outside.call_count < OUTSIDE_MOST);
     if (!outside.link_ready)
         return WR_ERR_REDIS_AWAY;
-    call->wire = (struct wr_wire *) &outside;
+    call->request = (struct wr_link_request *) &outside;
     outside.calls[outside.call_count++] = call;
     return WR_OK;
 }
 
 static void take_question(size_t i)
 {
-    outside.calls[i]->wire = NULL;
+    outside.calls[i]->request = NULL;
     outside.call_count--;
     memmove(&outside.calls[i], &outside.calls[i + 1], (outside.call_count - i) * sizeof outside.calls[0]);
 }
@@ -53,7 +53,7 @@ void wr_link_tell(struct wr_link *link, size_t argc, const struct wr_slice *argv
     (void) link;
     (void) argc;
     (void) argv;
-    outside.told++;
+    outside.commands++;
 }
 
 void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count, const struct wr_slice *keys,
@@ -89,96 +89,96 @@ void outside_answer_call(size_t i, enum wr_err err, const struct wr_reply *reply
 
 /* --- the channel, and what Redis reports --- */
 
-void wr_ear_open(struct wr_ear *ear, struct wr_herald *herald, struct wr_loop *loop, struct wr_slice channel,
-                 void (*changed)(struct wr_ear *))
+void wr_subscription_open(struct wr_subscription *subscription, struct wr_subscriber *subscriber, struct wr_loop *loop, struct wr_slice channel,
+                 void (*changed)(struct wr_subscription *))
 {
     (void) loop;
     (void) channel;
-    WR_CHECK(outside.ear == NULL);
-    *ear = (struct wr_ear){ .herald = herald, .channel = (struct wr_channel *) &outside, .changed = changed };
-    outside.ear = ear;
-    outside.ear_state = WR_EAR_ASKED;
+    WR_CHECK(outside.subscription == NULL);
+    *subscription = (struct wr_subscription){ .subscriber = subscriber, .channel = (struct wr_channel *) &outside, .changed = changed };
+    outside.subscription = subscription;
+    outside.subscription_state = WR_SUBSCRIPTION_ASKED;
 }
 
-enum wr_ear_state wr_ear_state(struct wr_ear *ear, char out[WR_EAR_TEXT + 1])
+enum wr_subscription_state wr_subscription_state(struct wr_subscription *subscription, char out[WR_SUBSCRIPTION_TEXT + 1])
 {
-    WR_CHECK(ear == outside.ear);
-    if (out && outside.ear_state == WR_EAR_HEARD)
+    WR_CHECK(subscription == outside.subscription);
+    if (out && outside.subscription_state == WR_SUBSCRIPTION_HEARD)
         strcpy(out, outside.word);
-    return outside.ear_state;
+    return outside.subscription_state;
 }
 
-void wr_ear_close(struct wr_ear *ear)
+void wr_subscription_close(struct wr_subscription *subscription)
 {
-    if (ear->herald == NULL)
+    if (subscription->subscriber == NULL)
         return;
-    WR_CHECK(ear == outside.ear);
-    ear->herald = NULL;
-    ear->channel = NULL;
-    outside.ear = NULL;
+    WR_CHECK(subscription == outside.subscription);
+    subscription->subscriber = NULL;
+    subscription->channel = NULL;
+    outside.subscription = NULL;
 }
 
-void outside_ear(enum wr_ear_state state, const char *word)
+void outside_subscription(enum wr_subscription_state state, const char *word)
 {
-    outside.ear_state = state;
+    outside.subscription_state = state;
     outside.word = word;
-    outside.ear->changed(outside.ear);
+    outside.subscription->changed(outside.subscription);
 }
 
-struct wr_mono wr_herald_horizon(const struct wr_herald *herald, struct wr_mono now)
+struct wr_mono wr_subscriber_horizon(const struct wr_subscriber *subscriber, struct wr_mono now)
 {
-    (void) herald;
+    (void) subscriber;
     (void) now;
     return (struct wr_mono){ 0 };
 }
 
-bool wr_herald_hears(const struct wr_herald *herald)
+bool wr_subscriber_hears(const struct wr_subscriber *subscriber)
 {
-    (void) herald;
+    (void) subscriber;
     return true;
 }
 
-bool wr_herald_changed_since(const struct wr_herald *herald, struct wr_slice key, struct wr_mono asked)
+bool wr_subscriber_changed_since(const struct wr_subscriber *subscriber, struct wr_slice key, struct wr_mono asked)
 {
-    (void) herald;
+    (void) subscriber;
     (void) key;
     (void) asked;
     return false;
 }
 
-/* --- the shelf --- */
+/* --- the Redis store --- */
 
-enum wr_err wr_shelf_get(struct wr_shelf *s, struct wr_shelf_read *read, const struct wr_slice host, struct wr_hash hash,
+enum wr_err wr_redis_store_get(struct wr_redis_store *s, struct wr_redis_store_read *read, const struct wr_slice host, struct wr_hash hash,
                          struct wr_slice key)
 {
     (void) s;
     (void) host;
     (void) hash;
     (void) key;
-    WR_CHECK(outside.read == NULL && read->call.wire == NULL);
+    WR_CHECK(outside.read == NULL && read->call.request == NULL);
     if (!outside.link_ready)
         return WR_ERR_REDIS_AWAY;
-    read->call.wire = (struct wr_wire *) &outside;
+    read->call.request = (struct wr_link_request *) &outside;
     read->arriving = false;
     outside.read = read;
     return WR_OK;
 }
 
-void wr_shelf_cancel(struct wr_shelf_read *read)
+void wr_redis_store_cancel(struct wr_redis_store_read *read)
 {
-    read->call.wire = NULL;
+    read->call.request = NULL;
     if (outside.read == read)
         outside.read = NULL;
 }
 
 void outside_answer_read(enum wr_err err, struct wr_object *object)
 {
-    struct wr_shelf_read *read = outside.read;
-    wr_shelf_cancel(read);
+    struct wr_redis_store_read *read = outside.read;
+    wr_redis_store_cancel(read);
     read->done(read, err, object);
 }
 
-void wr_shelf_put(struct wr_shelf *s, struct wr_object *object, struct wr_span keep, struct wr_shelf_arrival *arrived,
+void wr_redis_store_put(struct wr_redis_store *s, struct wr_object *object, struct wr_span keep, struct wr_redis_store_arrival *arrived,
                   void (*written)(void *ctx, enum wr_err err), void *ctx)
 {
     (void) s;
@@ -200,7 +200,7 @@ void outside_answer_put(size_t i, enum wr_err err)
         written(ctx, err);
 }
 
-void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant, struct wr_span keep,
+void wr_redis_store_add_variant(struct wr_redis_store *s, const struct wr_object *marker, const struct wr_object *variant, struct wr_span keep,
                           const struct wr_variants_bound *most)
 {
     (void) s;
@@ -210,21 +210,21 @@ void wr_shelf_add_variant(struct wr_shelf *s, const struct wr_object *marker, co
     (void) most;
 }
 
-void wr_shelf_use_variant(struct wr_shelf *s, const struct wr_object *marker, const struct wr_object *variant)
+void wr_redis_store_use_variant(struct wr_redis_store *s, const struct wr_object *marker, const struct wr_object *variant)
 {
     (void) s;
     (void) marker;
     (void) variant;
 }
 
-void wr_shelf_drop(struct wr_shelf *s, struct wr_slice host, struct wr_hash hash)
+void wr_redis_store_drop(struct wr_redis_store *s, struct wr_slice host, struct wr_hash hash)
 {
     (void) s;
     (void) host;
     (void) hash;
 }
 
-struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *object, const struct wr_shelf_lock *lock,
+struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, struct wr_object *object, const struct wr_redis_store_lock *lock,
                                          struct wr_span keep, void (*alive)(void *ctx), void *ctx)
 {
     (void) s;
@@ -236,19 +236,19 @@ struct wr_shelf_arrival *wr_shelf_arrive(struct wr_shelf *s, struct wr_object *o
     return NULL;
 }
 
-void wr_shelf_arrival_free(struct wr_shelf_arrival *a)
+void wr_redis_store_arrival_free(struct wr_redis_store_arrival *a)
 {
     (void) a;
 }
 
-void wr_shelf_arrival_let_go(struct wr_shelf_arrival *a)
+void wr_redis_store_arrival_let_go(struct wr_redis_store_arrival *a)
 {
     (void) a;
 }
 
 /* --- the origin --- */
 
-uint64_t wr_shelf_most(const struct wr_shelf *s, size_t head)
+uint64_t wr_redis_store_most(const struct wr_redis_store *s, size_t head)
 {
     (void) s;
     (void) head;

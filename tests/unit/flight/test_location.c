@@ -70,11 +70,11 @@ static void its_own_address_becomes_the_clients(void **state)
         { "http://elsewhere/?http://127.0.0.1:9000/", NULL },
         { "mailto:a@127.0.0.1:9000", NULL },
     };
-    static const struct place_case told[] = { { "http://127.0.0.1:9000/a", "https://public.example/a" } };
+    static const struct place_case notify[] = { { "http://127.0.0.1:9000/a", "https://public.example/a" } };
     (void) state;
     CHECK(&route, "Shop.example:8080", NULL, false, WR_F_LOCATION, cases);
     CHECK(&route, "Shop.example:8080", NULL, false, WR_F_CONTENT_LOCATION, cases);
-    CHECK(&route, "inner:1", "public.example", true, WR_F_LOCATION, told);
+    CHECK(&route, "inner:1", "public.example", true, WR_F_LOCATION, notify);
 }
 
 /* A client that knows the server under its address is told that address; and an origin may send https to http. */

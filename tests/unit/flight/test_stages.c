@@ -9,9 +9,9 @@
 #include <hiredis.h>
 #include <stdlib.h>
 
-#include "cache/passes.h"
 #include "http/parse.h"
 #include "stats/stats.h"
+#include "store/passes.h"
 #include "outside.h"
 
 #define POLICY                                                                                                      \
@@ -61,18 +61,18 @@ static struct world {
     struct wr_request_rules rules;
     struct wr_flight_order order;
     struct wr_flight *flight; /* a reference, to look at it */
-    struct wr_audience audience[2];
+    struct wr_waiter waiters[2];
     unsigned verdicts[2];
     bool left, joined, purged;
 } w;
 
-static void on_told(struct wr_audience *a)
+static void on_result(struct wr_waiter *a)
 {
-    struct wr_news news;
-    size_t i = (size_t) (a - w.audience);
-    wr_audience_news(a, &news);
-    w.verdicts[i] |= news.verdict == WR_VERDICT_NONE ? 0 : 1u << news.verdict;
-    wr_news_fini(&news);
+    struct wr_flight_result result;
+    size_t i = (size_t) (a - w.waiters);
+    wr_waiter_result(a, &result);
+    w.verdicts[i] |= result.verdict == WR_VERDICT_NONE ? 0 : 1u << result.verdict;
+    wr_flight_result_fini(&result);
 }
 
 static void parse_request(const char *text)
@@ -97,11 +97,11 @@ static void world_begin(bool verified)
 {
     const struct wr_route *route = &w.policy->routes[0];
     outside = (struct outside){ .link_ready = true };
-    w.shared.herald = (struct wr_herald *) &outside;
+    w.shared.subscriber = (struct wr_subscriber *) &outside;
     w.shared.passes = wr_passes_new();
     w.shared.purges = wr_purges_new(verified);
     if (verified)
-        wr_purges_share(w.shared.purges, &w.policy->redis, w.shared.herald, "test");
+        wr_purges_share(w.shared.purges, &w.policy->redis, w.shared.subscriber, "test");
     wr_purges_on_heard(w.shared.purges, wr_flights_heard, &w.shared);
     w.shared.memory = wr_memory_new(1 << 20, 1 << 16);
     w.shared.flights = wr_flights_new();
@@ -109,16 +109,16 @@ static void world_begin(bool verified)
     w.shared.via[0] = w.shared.via[1] = WR_SLICE("1.1 test");
     w.worker.shared = &w.shared;
     w.worker.link = (struct wr_link *) &outside;
-    w.worker.shelf = (struct wr_shelf *) &outside;
+    w.worker.redis_store = (struct wr_redis_store *) &outside;
     TAILQ_INIT(&w.worker.flights);
-    w.worker.tenure = wr_tenure_new(&w.worker, w.policy);
+    w.worker.worker_policy = wr_worker_policy_new(&w.worker, w.policy);
     parse_request("GET /x HTTP/1.1\r\nHost: example.com\r\n\r\n");
     wr_rules_request(&route->cache, &w.request, &w.rules);
     struct wr_key key = wr_key_build(&route->cache, &w.request, &w.arena);
-    w.order = (struct wr_flight_order){ .tenure = w.worker.tenure, .route = route, .request = &w.request, .rules = &w.rules,
+    w.order = (struct wr_flight_order){ .worker_policy = w.worker.worker_policy, .route = route, .request = &w.request, .rules = &w.rules,
                                         .key = key, .primary = key, .request_id = WR_SLICE("1") };
     for (size_t i = 0; i < 2; i++)
-        w.audience[i] = (struct wr_audience){ .told = on_told };
+        w.waiters[i] = (struct wr_waiter){ .notify = on_result };
 }
 
 static void settle(void)
@@ -131,22 +131,22 @@ static void world_end(void)
     wr_flights_cut(&w.worker);
     settle();
     assert_null(outside.read);
-    assert_null(outside.ear);
+    assert_null(outside.subscription);
     assert_null(outside.exchange);
     assert_int_equal(outside.call_count, 0);
     while (outside.put_count > 0) /* the one answer that can't be called off */
         outside_answer_put(0, WR_OK);
     for (size_t i = 0; i < 2; i++) {
-        if (w.audience[i].flight) {
+        if (w.waiters[i].flight) {
             assert_int_not_equal(w.verdicts[i], 0);
             assert_int_equal(w.verdicts[i] & (w.verdicts[i] - 1), 0);
         }
-        wr_audience_leave(&w.audience[i]);
+        wr_waiter_leave(&w.waiters[i]);
     }
     wr_flight_unref(w.flight);
     settle();
     wr_flights_free_spares(&w.worker);
-    wr_tenure_unref(w.worker.tenure);
+    wr_worker_policy_unref(w.worker.worker_policy);
     wr_flights_free(w.shared.flights);
     wr_purges_free(w.shared.purges);
     wr_passes_free(w.shared.passes);
@@ -251,14 +251,14 @@ static const char *const words[] = {
 };
 #define WORDS (sizeof words / sizeof words[0])
 
-static void ear_hears(size_t arg)
+static void subscription_is_notified(size_t arg)
 {
-    outside_ear(WR_EAR_HEARD, words[arg]);
+    outside_subscription(WR_SUBSCRIPTION_HEARD, words[arg]);
 }
 
-static void ear_turns(size_t state)
+static void subscription_turns(size_t state)
 {
-    outside_ear((enum wr_ear_state) state, NULL);
+    outside_subscription((enum wr_subscription_state) state, NULL);
 }
 
 static void timer_fires(size_t at_last)
@@ -295,15 +295,15 @@ static void put_ends(size_t arg)
 static void leader_leaves(size_t arg)
 {
     w.left = true;
-    wr_audience_leave(&w.audience[arg]);
+    wr_waiter_leave(&w.waiters[arg]);
 }
 
 static void another_joins(size_t admitted)
 {
-    struct wr_note *note = &w.audience[1].note;
+    struct wr_note *note = &w.waiters[1].note;
     w.joined = true;
-    wr_note_init(note, &w.worker.loop, w.audience[0].note.wake);
-    if (!wr_flights_join(w.shared.flights, &w.order, &w.audience[1], admitted))
+    wr_note_init(note, &w.worker.loop, w.waiters[0].note.wake);
+    if (!wr_flights_join(w.shared.flights, &w.order, &w.waiters[1], admitted))
         wr_note_fini(note);
 }
 
@@ -329,12 +329,12 @@ static void list_events(bool rare)
     each(call_says, outside.call_count * ANSWERS);
     if (outside.read)
         each(read_says, coming ? PIECES : READINGS);
-    if (outside.ear && outside.ear_state != WR_EAR_LISTENING)
-        may(ear_turns, WR_EAR_LISTENING);
-    if (outside.ear && outside.ear_state == WR_EAR_LISTENING)
-        each(ear_hears, WORDS);
-    if (outside.ear && outside.ear_state != WR_EAR_DEAF)
-        may(ear_turns, WR_EAR_DEAF);
+    if (outside.subscription && outside.subscription_state != WR_SUBSCRIPTION_LISTENING)
+        may(subscription_turns, WR_SUBSCRIPTION_LISTENING);
+    if (outside.subscription && outside.subscription_state == WR_SUBSCRIPTION_LISTENING)
+        each(subscription_is_notified, WORDS);
+    if (outside.subscription && outside.subscription_state != WR_SUBSCRIPTION_DOWN)
+        may(subscription_turns, WR_SUBSCRIPTION_DOWN);
     if (f->lock_timer.due.us != 0)
         each(timer_fires, f->lock_state == WR_LOCK_HELD ? 1 : 2);
     if (outside.exchange && !f->built && !f->ask_again)
@@ -354,7 +354,7 @@ static void list_events(bool rare)
         each(another_joins, 2);
     if (!w.purged)
         may(all_is_purged, 0);
-    if (outside.ear == NULL || outside.call_count > 0)
+    if (outside.subscription == NULL || outside.call_count > 0)
         may(link_dies, !outside.link_ready);
 }
 
@@ -370,7 +370,7 @@ static void check(void)
     assert_true(f->over || s < WR_FLIGHT_WAIT);
     assert_true(outside.read == NULL || looks);
     assert_true(f->verifying == NULL || looks);
-    assert_true(outside.ear == NULL || s == WR_FLIGHT_LOCK);
+    assert_true(outside.subscription == NULL || s == WR_FLIGHT_LOCK);
     assert_true(!wr_call_pending(&f->lock_call) || s == WR_FLIGHT_LOCK);
     assert_true((outside.exchange != NULL) == (s == WR_FLIGHT_ASK));
     assert_true(f->keeper.flow == NULL || s == WR_FLIGHT_KEEP);
@@ -378,7 +378,7 @@ static void check(void)
     assert_true(f->lock_timer.due.us == 0 || s == WR_FLIGHT_LOCK || holds);
     assert_true(f->lock_state == WR_LOCK_NONE || s == WR_FLIGHT_LOCK || holds);
     /* and somebody is to go on: nothing waits for nothing */
-    bool open = outside.read || outside.call_count || outside.ear || outside.exchange || outside.put_count || coming;
+    bool open = outside.read || outside.call_count || outside.subscription || outside.exchange || outside.put_count || coming;
     assert_true(f->over || s == WR_FLIGHT_GATE || open);
 }
 
@@ -387,8 +387,8 @@ static void one_run(size_t length, bool look, bool verified, bool rare)
     world_begin(verified);
     run.at = 0;
     w.order.look_first = look;
-    wr_flight_board(&w.audience[0], &w.order, true);
-    w.flight = w.audience[0].flight;
+    wr_flight_board(&w.waiters[0], &w.order, true);
+    w.flight = w.waiters[0].flight;
     __atomic_add_fetch(&w.flight->refs, 1, __ATOMIC_RELAXED);
     settle();
     while (run.at < length) {
@@ -451,8 +451,8 @@ static void a_late_answer_is_counted_and_nothing_happens(void **state)
     (void) state;
     world_begin(false);
     w.order.look_first = true;
-    wr_flight_board(&w.audience[0], &w.order, true);
-    w.flight = w.audience[0].flight;
+    wr_flight_board(&w.waiters[0], &w.order, true);
+    w.flight = w.waiters[0].flight;
     __atomic_add_fetch(&w.flight->refs, 1, __ATOMIC_RELAXED);
     uint64_t before = wr_stats_sum(WR_STAT_late_answers);
     wr_flight_wake(w.flight, WR_FLIGHT_LOCK, WR_FLIGHT_ASK);
@@ -470,14 +470,14 @@ static void a_late_answer_is_counted_and_nothing_happens(void **state)
 
 static int begin(void **state)
 {
-    struct wr_buf mistakes = { 0 };
+    struct wr_buf errors = { 0 };
     (void) state;
     assert_int_equal(wr_loop_init(&w.worker.loop, 0), 0);
     wr_loop_tick(&w.worker.loop);
-    w.policy = wr_policy_parse(WR_SLICE(POLICY), "p", &mistakes);
-    wr_buf_add_char(&mistakes, '\0');
-    assert_string_equal(mistakes.at, "");
-    wr_buf_fini(&mistakes);
+    w.policy = wr_policy_parse(WR_SLICE(POLICY), "p", &errors);
+    wr_buf_add_char(&errors, '\0');
+    assert_string_equal(errors.at, "");
+    wr_buf_fini(&errors);
     return 0;
 }
 

@@ -6,18 +6,18 @@
 
 #include "http/body.h"
 
-struct outcome {
+struct body_outcome {
     enum wr_body_status status;
     size_t eaten;
     struct wr_buf content, trailers;
 };
 
 /* Feeds text in pieces of `piece` octets, each in memory of its own size. */
-static struct outcome feed_from(bool origin, const char *text, size_t len, enum wr_framing framing, uint64_t length,
+static struct body_outcome feed_from(bool origin, const char *text, size_t len, enum wr_framing framing, uint64_t length,
                                 size_t piece)
 {
     struct wr_body_reader r;
-    struct outcome o = { .status = WR_BODY_MORE };
+    struct body_outcome o = { .status = WR_BODY_MORE };
     wr_body_reader_init(&r, framing, length);
     r.keep_trailers = true;
     r.of_origin = origin;
@@ -45,12 +45,12 @@ static struct outcome feed_from(bool origin, const char *text, size_t len, enum 
     return o;
 }
 
-static struct outcome feed(const char *text, size_t len, enum wr_framing framing, uint64_t length, size_t piece)
+static struct body_outcome feed(const char *text, size_t len, enum wr_framing framing, uint64_t length, size_t piece)
 {
     return feed_from(false, text, len, framing, length, piece);
 }
 
-static void fini(struct outcome *o)
+static void fini(struct body_outcome *o)
 {
     wr_buf_fini(&o->content);
     wr_buf_fini(&o->trailers);
@@ -145,7 +145,7 @@ static const struct body_case of_origins[] = {
 static void check(bool origin, const struct body_case *c)
 {
     for (size_t piece = c->len; piece > 0; piece--) {
-        struct outcome o = feed_from(origin, c->text, c->len, WR_FRAMING_CHUNKED, 0, piece);
+        struct body_outcome o = feed_from(origin, c->text, c->len, WR_FRAMING_CHUNKED, 0, piece);
         if (o.status != c->status)
             fail_msg("status %d in pieces of %zu: %s", o.status, piece, c->text);
         assert_true(wr_slice_eq(wr_buf_slice(&o.content), wr_slice_str(c->content)));
@@ -175,7 +175,7 @@ static void other_framings_count_or_wait(void **state)
 {
     (void) state;
     for (size_t piece = 1; piece <= 8; piece++) {
-        struct outcome o = feed("helloGET", 8, WR_FRAMING_LENGTH, 5, piece);
+        struct body_outcome o = feed("helloGET", 8, WR_FRAMING_LENGTH, 5, piece);
         assert_true(o.status == WR_BODY_END && o.content.len == 5 && o.eaten == 5);
         fini(&o);
         o = feed("helloGET", 8, WR_FRAMING_CLOSE, 0, piece);

@@ -11,7 +11,7 @@
 
 static const struct wr_parse_limits limits = { .target = 1024, .head = 8192 };
 
-struct input {
+struct parse_input {
     const char *text;
     size_t len;
 };
@@ -22,7 +22,7 @@ struct input {
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Parses `in`, once whole and once octet by octet in memory of just that size, and checks that both agree. */
-static enum wr_parse_status parse(struct input in, bool response, enum wr_method method, struct wr_parse *p,
+static enum wr_parse_status parse(struct parse_input in, bool response, enum wr_method method, struct wr_parse *p,
                                   struct wr_field *fields, struct wr_head *head)
 {
     enum wr_parse_status drip = WR_PARSE_MORE;
@@ -47,7 +47,7 @@ static enum wr_parse_status parse(struct input in, bool response, enum wr_method
     return whole;
 }
 
-static void expect_refused(const char *where, struct input in, bool response, enum wr_err err)
+static void expect_refused(const char *where, struct parse_input in, bool response, enum wr_err err)
 {
     struct wr_field fields[WR_MAX_FIELDS];
     struct wr_head head;
@@ -63,7 +63,7 @@ static void expect_refused(const char *where, struct input in, bool response, en
 
 /* The request line. */
 static const struct {
-    struct input in;
+    struct parse_input in;
     enum wr_err err;
 } bad_lines[] = {
     /* no version, or one that isn't ours */
@@ -138,7 +138,7 @@ static void bad_request_lines_are_refused(void **state)
 }
 
 /* Fields that make any head malformed: tried in a request and in a response. */
-static const struct input bad_fields[] = {
+static const struct parse_input bad_fields[] = {
     IN("X-Foo : 1\r\n"),
     IN("X-Foo\t: 1\r\n"),
     IN("X Y: 1\r\n"),
@@ -217,7 +217,7 @@ static const struct input bad_fields[] = {
 };
 
 /* Those of them that end lines in LF alone: an origin may. */
-static const struct input bad_of_clients[] = {
+static const struct parse_input bad_of_clients[] = {
     IN("X: a\n"),
     IN("X: x\nTransfer-Encoding: chunked\r\n"),
     IN("X: a\n\r\n"),
@@ -225,13 +225,13 @@ static const struct input bad_of_clients[] = {
     IN("X:\n"),
 };
 
-static struct input glue(char *room, const char *front, struct input field, const char *back)
+static struct parse_input glue(char *room, const char *front, struct parse_input field, const char *back)
 {
     size_t a = strlen(front), b = strlen(back);
     memcpy(room, front, a);
     memcpy(room + a, field.text, field.len);
     memcpy(room + a + field.len, back, b + 1);
-    return (struct input){ room, a + field.len + b };
+    return (struct parse_input){ room, a + field.len + b };
 }
 
 static void bad_fields_are_refused_on_both_sides(void **state)
@@ -249,9 +249,9 @@ static void bad_fields_are_refused_on_both_sides(void **state)
     }
     for (size_t i = 0; i < COUNT(bad_of_clients); i++)
         expect_refused("LF", glue(room, "POST /c HTTP/1.1\r\n" H, bad_of_clients[i], "\r\n0\r\n\r\n"), false, WR_ERR_BAD_REQUEST);
-    expect_refused("coding", (struct input) IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"), true,
+    expect_refused("coding", (struct parse_input) IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"), true,
                    WR_ERR_ORIGIN_BROKEN);
-    static const struct input first[] = { IN(" Host: b\r\n"), IN("\tContent-Length: 5\r\n"), IN(" \r\n") };
+    static const struct parse_input first[] = { IN(" Host: b\r\n"), IN("\tContent-Length: 5\r\n"), IN(" \r\n") };
     for (size_t i = 0; i < COUNT(first); i++) {
         expect_refused("before the first field", glue(room, "GET /c HTTP/1.1\r\n", first[i], H "\r\n"), false,
                        WR_ERR_BAD_REQUEST);
@@ -263,7 +263,7 @@ static void bad_fields_are_refused_on_both_sides(void **state)
 static void bad_hosts_are_refused(void **state)
 {
     (void) state;
-    static const struct input bad[] = {
+    static const struct parse_input bad[] = {
         IN(""),
         IN("Host:\r\n"),
         IN("Host: a\r\nHost: a\r\n"),
@@ -315,16 +315,16 @@ static void bad_hosts_are_refused(void **state)
                                   "[::ffff:1.2.3.4]" };
     for (size_t i = 0; i < COUNT(good); i++)
         assert_true(wr_authority_valid(wr_slice_str(good[i])));
-    expect_refused("1.0 TE", (struct input) IN("POST / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n"),
+    expect_refused("1.0 TE", (struct parse_input) IN("POST / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n"),
                    false, WR_ERR_BAD_REQUEST);
-    expect_refused("expect", (struct input) IN("POST / HTTP/1.1\r\n" H "Expect: magic\r\n\r\n"), false,
+    expect_refused("expect", (struct parse_input) IN("POST / HTTP/1.1\r\n" H "Expect: magic\r\n\r\n"), false,
                    WR_ERR_EXPECTATION);
 }
 
 static void bad_status_lines_are_refused(void **state)
 {
     (void) state;
-    static const struct input bad[] = {
+    static const struct parse_input bad[] = {
         IN("HTTP/1.1 000 x\r\n\r\n"),
         IN("HTTP/1.1 099 x\r\n\r\n"),
         IN("HTTP/1.1 20 x\r\n\r\n"),
@@ -359,7 +359,7 @@ static void bad_status_lines_are_refused(void **state)
         expect_refused("status line", bad[i], true, WR_ERR_ORIGIN_BROKEN);
 }
 
-static struct wr_head good(struct input in, bool response, enum wr_method method, struct wr_field *fields)
+static struct wr_head good(struct parse_input in, bool response, enum wr_method method, struct wr_field *fields)
 {
     struct wr_head head;
     struct wr_parse p;
@@ -380,7 +380,7 @@ static void requests_are_understood(void **state)
 {
     (void) state;
     static const struct {
-        struct input in;
+        struct parse_input in;
         enum wr_method method;
         const char *host, *path, *query;
         bool keep_alive;
@@ -455,7 +455,7 @@ static void responses_are_understood(void **state)
 {
     (void) state;
     static const struct {
-        struct input in;
+        struct parse_input in;
         enum wr_method method;
         int status;
         const char *reason;
@@ -517,7 +517,7 @@ static void fields_are_trimmed_known_and_hidden(void **state)
     (void) state;
     struct wr_field fields[WR_MAX_FIELDS];
     struct wr_head h = good(
-        (struct input) IN(
+        (struct parse_input) IN(
             "POST http://real/ HTTP/1.1\r\nHoSt: \t fake \t\r\nX-Empty:\r\nX-Empty-Too: \t \r\nACCEPT: "
             "a\r\naccept: b\r\n"
             "Connection: X-Mine, Host, authorization, x-forwarded-for,, cache-control, TE, content-length\r\n"
@@ -557,7 +557,7 @@ static void fields_are_trimmed_known_and_hidden(void **state)
     }
     struct wr_field old_fields[WR_MAX_FIELDS];
     struct wr_head old =
-        good((struct input) IN("POST / HTTP/1.0\r\nExpect: 100-continue\r\nExpect: x\r\n\r\n"), false,
+        good((struct parse_input) IN("POST / HTTP/1.0\r\nExpect: 100-continue\r\nExpect: x\r\n\r\n"), false,
              WR_METHOD_GET, old_fields);
     assert_true(!old.expect_continue && old_fields[0].hidden && old_fields[1].hidden);
     const struct wr_field *mine = wr_head_named(&h, WR_SLICE("x-mine"), NULL);

@@ -8,7 +8,7 @@
 
 #define S WR_US_PER_S
 
-struct step {
+struct limit_step {
     int64_t at, cost;
     struct wr_limit_decision want; /* allowed, remaining, reset, retry_after */
 };
@@ -16,7 +16,7 @@ struct step {
 struct limit_case {
     const char *name;
     struct wr_limit_rule rule;
-    struct step steps[16];
+    struct limit_step steps[16];
 };
 
 static const struct limit_case limit_cases[] = {

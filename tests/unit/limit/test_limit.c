@@ -19,7 +19,7 @@ struct bench {
 
 static struct wr_policy *policy_of(const char *redis_lines)
 {
-    struct wr_buf text = { 0 }, mistakes = { 0 };
+    struct wr_buf text = { 0 }, errors = { 0 };
     wr_buf_printf(&text,
                   "listen:\n  - address: 127.0.0.1:1\n"
                   "%s"
@@ -32,11 +32,11 @@ static struct wr_policy *policy_of(const char *redis_lines)
                   "  quiet: { key: client, algorithm: fixed_window, rate: 1/h, mode: observe }\n"
                   "routes:\n  - { match: {}, origin: o }\n",
                   redis_lines);
-    struct wr_policy *p = wr_policy_parse(wr_buf_slice(&text), "test.yaml", &mistakes);
+    struct wr_policy *p = wr_policy_parse(wr_buf_slice(&text), "test.yaml", &errors);
     if (p == NULL)
-        fail_msg("%.*s", (int) mistakes.len, mistakes.at);
+        fail_msg("%.*s", (int) errors.len, errors.at);
     wr_buf_fini(&text);
-    wr_buf_fini(&mistakes);
+    wr_buf_fini(&errors);
     return p;
 }
 
@@ -72,20 +72,20 @@ static void bench_free(struct bench *b)
     wr_policy_unref(b->policy);
 }
 
-struct asker {
+struct limit_asker {
     struct wr_limit_ask ask;
     int answers;
 };
 
 static void on_done(struct wr_limit_ask *ask)
 {
-    WR_CONTAINER(ask, struct asker, ask)->answers++;
+    WR_CONTAINER(ask, struct limit_asker, ask)->answers++;
 }
 
 /* names: of limits, NULL-ended. */
-static enum wr_limit_answer put(struct bench *b, struct asker *a, const char *who, const char *const *names)
+static enum wr_limit_answer put(struct bench *b, struct limit_asker *a, const char *who, const char *const *names)
 {
-    *a = (struct asker){ .ask.done = on_done };
+    *a = (struct limit_asker){ .ask.done = on_done };
     for (; *names; names++)
         for (size_t i = 0; i < b->policy->limit_count; i++)
             if (strcmp(b->policy->limits[i].name, *names) == 0) {
@@ -100,7 +100,7 @@ static const char *const only_gcra[] = { "gcra", NULL };
 static const char *const only_quiet[] = { "quiet", NULL };
 static const char *const gcra_and_quiet[] = { "gcra", "quiet", NULL };
 
-static void ask_and_wait(struct bench *b, struct asker *a, const char *who, const char *const *names)
+static void ask_and_wait(struct bench *b, struct limit_asker *a, const char *who, const char *const *names)
 {
     if (put(b, a, who, names) == WR_LIMIT_LATER) {
         assert_int_equal(a->answers, 0); /* never before the ask returned */
@@ -135,7 +135,7 @@ static void without_redis_the_answer_is_there_at_once(void **state)
     (void) state;
     struct bench b = { .policy = policy_of(""), .local = wr_local_limits_new(1000) };
     b.limiter = wr_limiter_new(&loop, b.policy, NULL, b.local);
-    struct asker a;
+    struct limit_asker a;
     for (int i = 0; i < 60; i++) {
         assert_int_equal(put(&b, &a, "c", all_four), WR_LIMIT_NOW);
         for (int n = 0; n < 4; n++)
@@ -157,7 +157,7 @@ static void three_nodes_share_one_quota(void **state)
     struct bench nodes[3];
     for (int i = 0; i < 3; i++)
         nodes[i] = bench_new("local", "5s");
-    static struct asker askers[150];
+    static struct limit_asker askers[150];
     int admitted[4] = { 0 }, answered = 0;
     for (int i = 0; i < 150; i++)
         assert_int_equal(put(&nodes[i % 3], &askers[i], "198.51.100.1", all_four), WR_LIMIT_LATER);
@@ -183,7 +183,7 @@ static void observed_limits_count_and_refuse_nobody(void **state)
 {
     (void) state;
     struct bench b = bench_new("local", "5s");
-    struct asker a;
+    struct limit_asker a;
     uint64_t seen = wr_stats_sum(WR_STAT_limit_observed);
     for (int i = 0; i < 3; i++) {
         ask_and_wait(&b, &a, "watched", only_quiet);
@@ -198,7 +198,7 @@ static void the_cancelled_hear_nothing(void **state)
 {
     (void) state;
     struct bench b = bench_new("local", "5s");
-    struct asker gone, next;
+    struct limit_asker gone, next;
     assert_int_equal(put(&b, &gone, "gone", all_four), WR_LIMIT_LATER);
     wr_limit_cancel(&gone.ask);
     wr_limit_cancel(&gone.ask);
@@ -213,13 +213,13 @@ static void the_cancelled_hear_nothing(void **state)
     bench_free(&b);
 }
 
-/* A Redis that is out of memory says so; one that hangs says nothing; one that is dead is away: the understudy each time. */
+/* A Redis that is out of memory says so; one that hangs says nothing; one that is dead is away: the process's own counters each time. */
 static void whatever_befalls_redis_this_node_counts_its_share(void **state)
 {
     (void) state;
     struct bench b = bench_new("local", "50ms");
     redisContext *redis = redisConnectUnix(server.socket);
-    struct asker a;
+    struct limit_asker a;
     wr_local_limits_nodes(b.local, 5);
 
     redis_int(redis, "CONFIG SET maxmemory 1");
@@ -264,7 +264,7 @@ static void open_admits_and_closed_refuses(void **state)
 {
     (void) state;
     struct bench open = bench_new("open", "1s"), closed = bench_new("closed", "1s");
-    struct asker a;
+    struct limit_asker a;
     redis_server_kill(&server);
     TURN_UNTIL(!wr_link_ready(open.link) && !wr_link_ready(closed.link));
     for (int i = 0; i < 60; i++) {

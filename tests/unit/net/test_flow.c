@@ -22,7 +22,7 @@ static char octet_at(uint64_t offset)
 
 struct consumer {
     struct wr_loop loop;
-    struct wr_reader reader;
+    struct wr_flow_reader reader;
     pthread_t thread;
     struct wr_flow *flow; /* to be opened by the thread */
     uint64_t from;
@@ -37,7 +37,7 @@ struct consumer {
 static void stop_reading(struct consumer *c, enum wr_flow_state end)
 {
     c->end = end;
-    wr_reader_close(&c->reader);
+    wr_flow_reader_close(&c->reader);
     wr_loop_stop(&c->loop);
 }
 
@@ -51,16 +51,16 @@ static void check(struct consumer *c, const struct iovec *iov, int count)
     c->right += at - c->reader.at;
 }
 
-static void consume(struct wr_reader *reader)
+static void consume(struct wr_flow_reader *reader)
 {
     struct consumer *c = WR_CONTAINER(reader, struct consumer, reader);
     enum wr_flow_state state;
     struct iovec iov[4];
     int n;
-    while ((n = wr_reader_peek(reader, iov, 4, 1 + wr_rand_below(100000), &state)) > 0) {
+    while ((n = wr_flow_reader_peek(reader, iov, 4, 1 + wr_rand_below(100000), &state)) > 0) {
         uint64_t before = c->right;
         check(c, iov, n);
-        wr_reader_advance(reader, c->right - before);
+        wr_flow_reader_advance(reader, c->right - before);
         if (c->right >= c->leave_after) {
             stop_reading(c, state);
             return;
@@ -74,7 +74,7 @@ static void *run_consumer(void *arg)
 {
     struct consumer *c = arg;
     assert_int_equal(wr_loop_init(&c->loop, 0), 0);
-    c->refused = !wr_reader_open(&c->reader, c->flow, &c->loop, c->from, consume);
+    c->refused = !wr_flow_reader_open(&c->reader, c->flow, &c->loop, c->from, consume);
     __atomic_add_fetch(c->opened, 1, __ATOMIC_RELEASE);
     while (c->pauses != NULL && __atomic_load_n(c->pauses, __ATOMIC_ACQUIRE) == 0)
         sched_yield();
@@ -310,16 +310,16 @@ static void empty_flow_is_whole(void **state)
 {
     struct wr_flow *f = wr_flow_of(WR_SLICE(""));
     struct wr_loop loop;
-    struct wr_reader r;
+    struct wr_flow_reader r;
     struct iovec iov;
     enum wr_flow_state end;
     (void) state;
     assert_int_equal(wr_loop_init(&loop, 0), 0);
-    assert_true(wr_reader_open(&r, f, &loop, 0, consume));
-    assert_int_equal(wr_reader_peek(&r, &iov, 1, UINT64_MAX, &end), 0);
+    assert_true(wr_flow_reader_open(&r, f, &loop, 0, consume));
+    assert_int_equal(wr_flow_reader_peek(&r, &iov, 1, UINT64_MAX, &end), 0);
     assert_int_equal(end, WR_FLOW_WHOLE);
-    wr_reader_close(&r);
-    wr_reader_close(&r);
+    wr_flow_reader_close(&r);
+    wr_flow_reader_close(&r);
     wr_loop_fini(&loop);
     wr_flow_unref(f);
 }
@@ -345,69 +345,69 @@ static void compact_copy_is_tight_and_equal(void **state)
     wr_flow_unref(f);
 }
 
-static void no_wake(struct wr_reader *reader)
+static void no_wake(struct wr_flow_reader *reader)
 {
     (void) reader;
 }
 
-static unsigned room_news;
+static unsigned room_notes;
 
-static void on_room_news(struct wr_note *note)
+static void on_room_note(struct wr_note *note)
 {
     (void) note;
-    room_news++;
+    room_notes++;
 }
 
 /* Pieces of 100 octets: those that all readers begin behind are left out, and so are those behind the last one's end. */
-static void a_producer_is_told_what_is_wanted(void **state)
+static void a_producer_can_ask_what_is_wanted(void **state)
 {
     (void) state;
     struct wr_loop loop;
     struct wr_note note;
-    struct wr_reader ahead, further, behind;
+    struct wr_flow_reader ahead, further, behind;
     struct iovec iov[4];
     enum wr_flow_state flow_state;
     uint64_t from;
     char piece[100];
     assert_int_equal(wr_loop_init(&loop, 0), 0);
     struct wr_flow *f = wr_flow_new(10000, false, UINT64_MAX);
-    wr_note_init(&note, &loop, on_room_news);
+    wr_note_init(&note, &loop, on_room_note);
     wr_flow_producer(f, &note);
-    room_news = 0;
+    room_notes = 0;
     assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_WAIT); /* nobody reads */
-    assert_true(wr_reader_open_part(&ahead, f, &loop, 450, 100, no_wake));
-    assert_true(wr_reader_open_part(&further, f, &loop, 530, 40, no_wake));
+    assert_true(wr_flow_reader_open_part(&ahead, f, &loop, 450, 100, no_wake));
+    assert_true(wr_flow_reader_open_part(&further, f, &loop, 530, 40, no_wake));
     event_base_loop(loop.base, EVLOOP_NONBLOCK);
-    assert_int_equal(room_news, 1); /* now somebody does */
+    assert_int_equal(room_notes, 1); /* now somebody does */
     assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_MORE);
     assert_int_equal(from, 400);
-    assert_false(wr_reader_open(&behind, f, &loop, 399, no_wake));
+    assert_false(wr_flow_reader_open(&behind, f, &loop, 399, no_wake));
     for (int i = 0; i < 2; i++) {
         for (int k = 0; k < 100; k++)
             piece[k] = octet_at(400 + (uint64_t) i * 100 + (uint64_t) k);
         wr_flow_append(f, wr_slice(piece, sizeof piece));
     }
-    assert_int_equal(wr_reader_peek(&ahead, iov, 4, 1, &flow_state), 1);
+    assert_int_equal(wr_flow_reader_peek(&ahead, iov, 4, 1, &flow_state), 1);
     assert_int_equal(*(char *) iov[0].iov_base, octet_at(450));
     assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_WAIT); /* up to 570, which is there */
-    wr_reader_close(&ahead);
-    wr_reader_advance(&further, 40);
+    wr_flow_reader_close(&ahead);
+    wr_flow_reader_advance(&further, 40);
     assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_NOTHING);
     wr_flow_end(f, WR_ERR_CANCELLED, wr_slice(NULL, 0));
-    assert_false(wr_reader_open(&behind, f, &loop, 500, no_wake));
+    assert_false(wr_flow_reader_open(&behind, f, &loop, 500, no_wake));
     assert_false(wr_flow_abandoned(f));
-    wr_reader_close(&further);
+    wr_flow_reader_close(&further);
     assert_true(wr_flow_abandoned(f));
     wr_note_fini(&note);
     wr_flow_unref(f);
     wr_loop_fini(&loop);
 }
 
-static enum wr_flow_state state_of(struct wr_reader *r)
+static enum wr_flow_state state_of(struct wr_flow_reader *r)
 {
     enum wr_flow_state state;
     struct iovec iov[8];
-    wr_reader_peek(r, iov, 8, UINT64_MAX, &state);
+    wr_flow_reader_peek(r, iov, 8, UINT64_MAX, &state);
     return state;
 }
 
@@ -418,25 +418,25 @@ static void who_holds_others_up_is_left_behind(void **state)
     static char octets[WR_FLOW_WINDOW];
     struct wr_loop loop;
     struct wr_note note;
-    struct wr_reader fast, slow;
+    struct wr_flow_reader fast, slow;
     struct wr_mono at = { WR_SPAN_S(1000).us };
     assert_int_equal(wr_loop_init(&loop, 0), 0);
     struct wr_flow *f = wr_flow_new(UINT64_MAX, false, 0);
-    wr_note_init(&note, &loop, on_room_news);
+    wr_note_init(&note, &loop, on_room_note);
     wr_flow_producer(f, &note);
-    room_news = 0;
-    assert_true(wr_reader_open(&slow, f, &loop, 0, no_wake));
+    room_notes = 0;
+    assert_true(wr_flow_reader_open(&slow, f, &loop, 0, no_wake));
     wr_flow_append(f, wr_slice(octets, sizeof octets));
     assert_int_equal(wr_flow_room(f), 0);
     assert_int_equal(wr_flow_hurry(f, at).us, 0);
     assert_int_equal(wr_flow_hurry(f, wr_time_add(at, WR_SPAN_S(600))).us, 0);
-    assert_true(wr_reader_open(&fast, f, &loop, 0, no_wake));
+    assert_true(wr_flow_reader_open(&fast, f, &loop, 0, no_wake));
     event_base_loop(loop.base, EVLOOP_NONBLOCK);
-    assert_int_equal(room_news, 1); /* for the producer to look who waits for whom */
+    assert_int_equal(room_notes, 1); /* for the producer to look who waits for whom */
     at = wr_time_add(at, WR_SPAN_S(600));
     assert_true(wr_flow_hurry(f, at).us > 0); /* there are two, and neither waits yet */
     at = wr_time_add(at, WR_SPAN_S(5));
-    wr_reader_advance(&fast, sizeof octets);
+    wr_flow_reader_advance(&fast, sizeof octets);
     assert_true(wr_flow_hurry(f, at).us > 0);
     at = wr_time_add(at, WR_SPAN_S(61)); /* a tenth of 666 s and a second are more */
     wr_flow_hurry(f, at);
@@ -446,10 +446,10 @@ static void who_holds_others_up_is_left_behind(void **state)
     assert_int_equal(state_of(&slow), WR_FLOW_BEHIND);
     assert_int_equal(state_of(&fast), WR_FLOW_ARRIVING);
     assert_int_equal(wr_flow_room(f), 0); /* what it is sending stays until it has closed */
-    wr_reader_close(&slow);
+    wr_flow_reader_close(&slow);
     assert_true(wr_flow_room(f) > 0);
     wr_flow_end(f, WR_OK, wr_slice(NULL, 0));
-    wr_reader_close(&fast);
+    wr_flow_reader_close(&fast);
     wr_note_fini(&note);
     wr_flow_unref(f);
     wr_loop_fini(&loop);
@@ -461,24 +461,24 @@ static void who_is_about_to_begin_finds_the_front(void **state)
     (void) state;
     static char octets[WR_FLOW_WINDOW];
     struct wr_loop loop;
-    struct wr_reader first, second;
+    struct wr_flow_reader first, second;
     assert_int_equal(wr_loop_init(&loop, 0), 0);
     struct wr_flow *f = wr_flow_new(UINT64_MAX, true, 1024); /* it outgrows what is kept */
     wr_flow_hold(f);
     wr_flow_hold(f);
-    assert_true(wr_reader_open(&first, f, &loop, 0, no_wake));
+    assert_true(wr_flow_reader_open(&first, f, &loop, 0, no_wake));
     wr_flow_let_go(f);
     wr_flow_append(f, wr_slice(octets, sizeof octets));
-    wr_reader_advance(&first, sizeof octets);
+    wr_flow_reader_advance(&first, sizeof octets);
     assert_int_equal(wr_flow_room(f), 0);
-    assert_true(wr_reader_open(&second, f, &loop, 0, no_wake));
+    assert_true(wr_flow_reader_open(&second, f, &loop, 0, no_wake));
     wr_flow_let_go(f);
     assert_int_equal(wr_flow_room(f), 0);
-    wr_reader_advance(&second, sizeof octets);
+    wr_flow_reader_advance(&second, sizeof octets);
     assert_true(wr_flow_room(f) > 0);
     wr_flow_end(f, WR_OK, wr_slice(NULL, 0));
-    wr_reader_close(&first);
-    wr_reader_close(&second);
+    wr_flow_reader_close(&first);
+    wr_flow_reader_close(&second);
     wr_flow_unref(f);
     wr_loop_fini(&loop);
 }
@@ -493,7 +493,7 @@ int main(void)
         cmocka_unit_test(broken_flow_tells_everybody),
         cmocka_unit_test(too_large_to_keep_becomes_windowed),
         cmocka_unit_test(empty_flow_is_whole),
-        cmocka_unit_test(a_producer_is_told_what_is_wanted),
+        cmocka_unit_test(a_producer_can_ask_what_is_wanted),
         cmocka_unit_test(compact_copy_is_tight_and_equal),
         cmocka_unit_test(who_holds_others_up_is_left_behind),
         cmocka_unit_test(who_is_about_to_begin_finds_the_front),

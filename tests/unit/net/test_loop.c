@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Loops: timers, notes from this and other threads, what is buried at the end of a turn. */
+/* Loops: timers, notes from this and other threads, what is freed at the end of a turn. */
 #include "test.h"
 
 #include <pthread.h>
@@ -280,59 +280,59 @@ static void posts_of_the_owner_hide_none_of_another_thread(void **state)
     wr_note_fini(&p->note);
 }
 
-/* --- the graveyard --- */
+/* --- deferred frees --- */
 
-struct mourned {
-    struct wr_corpse corpse;
-    bool *buried;
+struct deferred_case {
+    struct wr_deferred_free deferred;
+    bool *freed;
 };
 
-static void bury(struct wr_corpse *corpse)
+static void free_mourned(struct wr_deferred_free *deferred)
 {
-    struct mourned *m = WR_CONTAINER(corpse, struct mourned, corpse);
-    *m->buried = true;
+    struct deferred_case *m = WR_CONTAINER(deferred, struct deferred_case, deferred);
+    *m->freed = true;
     free(m);
 }
 
-static struct mourned *mourned_new(bool *buried)
+static struct deferred_case *deferred_new(bool *freed)
 {
-    struct mourned *m = calloc(1, sizeof *m);
-    m->buried = buried;
+    struct deferred_case *m = calloc(1, sizeof *m);
+    m->freed = freed;
     return m;
 }
 
-static bool buried_in_callback;
+static bool deferred_in_callback;
 
-static void bury_in_callback(struct wr_timer *t)
+static void defer_in_callback(struct wr_timer *t)
 {
-    struct mourned *m = mourned_new(&buried_in_callback);
-    wr_loop_bury(t->loop, &m->corpse, bury);
-    assert_false(buried_in_callback);
+    struct deferred_case *m = deferred_new(&deferred_in_callback);
+    wr_loop_defer_free(t->loop, &m->deferred, free_mourned);
+    assert_false(deferred_in_callback);
     wr_note_post(&f->note);
 }
 
-static void corpses_are_buried_after_the_callback(void **state)
+static void deferred_frees_wait_for_the_callbacks_end(void **state)
 {
     (void) state;
-    buried_in_callback = false;
-    wr_timer_init(&f->timer, &f->loop, bury_in_callback);
+    deferred_in_callback = false;
+    wr_timer_init(&f->timer, &f->loop, defer_in_callback);
     wr_note_init(&f->note, &f->loop, wake_and_stop);
     wr_loop_tick(&f->loop);
     wr_timer_set(&f->timer, WR_SPAN_MS(0));
     wr_loop_run(&f->loop);
-    assert_true(buried_in_callback);
+    assert_true(deferred_in_callback);
     wr_note_fini(&f->note);
 }
 
-static void what_is_left_is_buried_at_the_end(void **state)
+static void what_is_left_is_freed_at_the_end(void **state)
 {
     struct wr_loop *loop = calloc(1, sizeof *loop);
-    bool buried = false;
+    bool freed = false;
     (void) state;
     assert_int_equal(wr_loop_init(loop, 1), 0);
-    wr_loop_bury(loop, &mourned_new(&buried)->corpse, bury);
+    wr_loop_defer_free(loop, &deferred_new(&freed)->deferred, free_mourned);
     wr_loop_fini(loop);
-    assert_true(buried);
+    assert_true(freed);
     free(loop);
 }
 
@@ -352,8 +352,8 @@ int main(void)
         TEST(own_posts_wake_once_later_and_may_be_finished),
         TEST(posts_of_other_threads_all_arrive),
         TEST(posts_of_the_owner_hide_none_of_another_thread),
-        TEST(corpses_are_buried_after_the_callback),
-        cmocka_unit_test(what_is_left_is_buried_at_the_end),
+        TEST(deferred_frees_wait_for_the_callbacks_end),
+        cmocka_unit_test(what_is_left_is_freed_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -147,7 +147,7 @@ static int stop_dns(void **state)
 static struct wr_loop loop;
 static struct wr_names *names;
 
-struct asker {
+struct name_asker {
     struct wr_name_query query;
     unsigned done;
     enum wr_err err;
@@ -158,7 +158,7 @@ static unsigned waiting;
 
 static void on_done(struct wr_name_query *q, enum wr_err err, const struct wr_addresses *found)
 {
-    struct asker *a = WR_CONTAINER(q, struct asker, query);
+    struct name_asker *a = WR_CONTAINER(q, struct name_asker, query);
     a->done++;
     a->err = err;
     if (found)
@@ -168,9 +168,9 @@ static void on_done(struct wr_name_query *q, enum wr_err err, const struct wr_ad
 }
 
 /* true: at once. */
-static bool ask(struct asker *a, const char *host, uint16_t port)
+static bool ask(struct name_asker *a, const char *host, uint16_t port)
 {
-    *a = (struct asker){ .query.done = on_done };
+    *a = (struct name_asker){ .query.done = on_done };
     wr_loop_tick(&loop);
     bool now = wr_names_lookup(names, &a->query, host, port, &a->found);
     waiting += !now;
@@ -250,7 +250,7 @@ static void literals_need_no_look_up(void **state)
 static void answers_come_once_and_stay_fresh(void **state)
 {
     (void) state;
-    struct asker a, b, c;
+    struct name_asker a, b, c;
     begin(dns.address);
     unsigned before = asked_a();
     assert_false(ask(&a, "both.test", 80));
@@ -280,7 +280,7 @@ static void answers_come_once_and_stay_fresh(void **state)
 static void one_family_does_not_wait_for_the_other_for_long(void **state)
 {
     (void) state;
-    struct asker a;
+    struct name_asker a;
     begin(dns.address);
     assert_false(ask(&a, "slow6.test", 80));
     run();
@@ -292,7 +292,7 @@ static void one_family_does_not_wait_for_the_other_for_long(void **state)
 static void a_name_is_asked_again_when_its_time_is_over(void **state)
 {
     (void) state;
-    struct asker a;
+    struct name_asker a;
     begin(dns.address);
     assert_false(ask(&a, "moving.test", 80));
     run();
@@ -319,7 +319,7 @@ static void a_name_is_asked_again_when_its_time_is_over(void **state)
 static void what_does_not_exist_is_remembered(void **state)
 {
     (void) state;
-    struct asker a;
+    struct name_asker a;
     begin(dns.address);
     assert_false(ask(&a, "nowhere.test", 80));
     run();
@@ -334,7 +334,7 @@ static void what_does_not_exist_is_remembered(void **state)
 static void a_silent_server_is_waited_for_only_so_long(void **state)
 {
     (void) state;
-    struct asker a, gone;
+    struct name_asker a, gone;
     say_so(&dns.silent, true);
     begin(dns.address);
     assert_false(ask(&a, "v4.test", 80));
@@ -356,7 +356,7 @@ static void hosts_files_and_localhost_go_first(void **state)
     int fd = mkstemp(path);
     assert_true(fd >= 0 && write(fd, hosts, sizeof hosts - 1) == (ssize_t) sizeof hosts - 1);
     close(fd);
-    struct asker a;
+    struct name_asker a;
     begin(dns.address);
     wr_names_hosts(names, path);
     wr_names_hosts(names, "/nonexistent/hosts");

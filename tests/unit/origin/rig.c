@@ -15,16 +15,16 @@
 
 static void *run_script(void *arg)
 {
-    struct server *s = arg;
+    struct scripted_server *s = arg;
     s->script(s);
     return NULL;
 }
 
-void server_start(struct server *s, void (*script)(struct server *s))
+void server_start(struct scripted_server *s, void (*script)(struct scripted_server *s))
 {
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof at;
-    *s = (struct server){ .script = script };
+    *s = (struct scripted_server){ .script = script };
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(s->listener >= 0);
     assert_int_equal(bind(s->listener, (struct sockaddr *) &at, sizeof at), 0);
@@ -35,7 +35,7 @@ void server_start(struct server *s, void (*script)(struct server *s))
         assert_int_equal(pthread_create(&s->thread, NULL, run_script, s), 0);
 }
 
-void server_stop(struct server *s)
+void server_stop(struct scripted_server *s)
 {
     if (s->script)
         pthread_join(s->thread, NULL);
@@ -49,7 +49,7 @@ static bool ready(int fd, short what)
     return poll(&p, 1, PATIENCE_MS) == 1;
 }
 
-int server_accept(struct server *s)
+int server_accept(struct scripted_server *s)
 {
     int fd = ready(s->listener, POLLIN) ? accept4(s->listener, NULL, NULL, SOCK_CLOEXEC) : -1;
     if (fd >= 0)
@@ -57,7 +57,7 @@ int server_accept(struct server *s)
     return fd;
 }
 
-static bool hear_some(struct server *s, int fd, size_t most)
+static bool hear_some(struct scripted_server *s, int fd, size_t most)
 {
     if (!ready(fd, POLLIN))
         return false;
@@ -68,7 +68,7 @@ static bool hear_some(struct server *s, int fd, size_t most)
     return true;
 }
 
-bool hear(struct server *s, int fd, size_t octets)
+bool hear(struct scripted_server *s, int fd, size_t octets)
 {
     wr_buf_clear(&s->heard);
     while (s->heard.len < octets)
@@ -77,7 +77,7 @@ bool hear(struct server *s, int fd, size_t octets)
     return true;
 }
 
-bool hear_until(struct server *s, int fd, const char *end)
+bool hear_until(struct scripted_server *s, int fd, const char *end)
 {
     size_t len = strlen(end);
     wr_buf_clear(&s->heard);
@@ -87,7 +87,7 @@ bool hear_until(struct server *s, int fd, const char *end)
     return true;
 }
 
-bool hear_head(struct server *s, int fd)
+bool hear_head(struct scripted_server *s, int fd)
 {
     return hear_until(s, fd, "\r\n\r\n");
 }
@@ -118,12 +118,12 @@ bool say_octets(int fd, size_t octets)
     return say_all(fd, block, octets);
 }
 
-void server_reach(struct server *s, int step)
+void server_reach(struct scripted_server *s, int step)
 {
     __atomic_store_n(&s->step, step, __ATOMIC_RELEASE);
 }
 
-void server_await(struct server *s, int step)
+void server_await(struct scripted_server *s, int step)
 {
     for (int i = 0; i < PATIENCE_MS && __atomic_load_n(&s->step, __ATOMIC_ACQUIRE) < step; i++)
         usleep(1000);
@@ -149,16 +149,16 @@ static void on_look(struct wr_timer *t)
 
 void rig_start(struct rig *r, const char *servers, const char *options)
 {
-    struct wr_buf text = { 0 }, mistakes = { 0 };
+    struct wr_buf text = { 0 }, errors = { 0 };
     *r = (struct rig){ 0 };
     assert_int_equal(wr_loop_init(&r->loop, 0), 0);
     wr_buf_printf(&text, "listen: [{ address: 127.0.0.1:1 }]\norigins:\n  app:\n    servers: [%s]\n%sroutes: [{ match: {}, origin: app }]\n",
                   servers, options);
-    r->policy = wr_policy_parse(wr_buf_slice(&text), "test", &mistakes);
+    r->policy = wr_policy_parse(wr_buf_slice(&text), "test", &errors);
     if (r->policy == NULL)
-        fail_msg("%.*s", (int) mistakes.len, mistakes.at);
+        fail_msg("%.*s", (int) errors.len, errors.at);
     wr_buf_fini(&text);
-    wr_buf_fini(&mistakes);
+    wr_buf_fini(&errors);
     r->backends = wr_backends_new();
     r->origins = wr_origins_new(&r->loop, r->policy, r->backends);
     wr_timer_init(&r->look, &r->loop, on_look);
@@ -205,7 +205,7 @@ void call_read(struct call *c)
     enum wr_flow_state state;
     int n;
     c->lazy = false;
-    while (c->reader.flow && (n = wr_reader_peek(&c->reader, iov, 8, UINT64_MAX, &state)) > 0) {
+    while (c->reader.flow && (n = wr_flow_reader_peek(&c->reader, iov, 8, UINT64_MAX, &state)) > 0) {
         uint64_t octets = 0;
         for (int i = 0; i < n; i++) {
             if (c->body.len < 65536)
@@ -213,11 +213,11 @@ void call_read(struct call *c)
             octets += iov[i].iov_len;
         }
         c->received += octets;
-        wr_reader_advance(&c->reader, octets);
+        wr_flow_reader_advance(&c->reader, octets);
     }
 }
 
-static void on_more(struct wr_reader *reader)
+static void on_more(struct wr_flow_reader *reader)
 {
     struct call *c = WR_CONTAINER(reader, struct call, reader);
     if (!c->lazy)
@@ -241,7 +241,7 @@ static void on_head(struct wr_exchange *x, const struct wr_head *head)
     if (head->framing != WR_FRAMING_NONE) {
         uint64_t expected = head->framing == WR_FRAMING_LENGTH ? head->content_length : UINT64_MAX;
         c->flow = wr_flow_new(expected, false, UINT64_MAX);
-        WR_CHECK(wr_reader_open(&c->reader, c->flow, &c->rig->loop, 0, on_more));
+        WR_CHECK(wr_flow_reader_open(&c->reader, c->flow, &c->rig->loop, 0, on_more));
         wr_exchange_into(x, c->flow);
     }
     if (c->at_head)
@@ -286,7 +286,7 @@ void call_start(struct call *c, struct rig *r, const char *request, const char *
 
 void call_fini(struct call *c)
 {
-    wr_reader_close(&c->reader);
+    wr_flow_reader_close(&c->reader);
     wr_flow_unref(c->flow);
     wr_buf_fini(&c->body);
 }

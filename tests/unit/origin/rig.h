@@ -11,30 +11,30 @@
 #include "stats/stats.h"
 
 /* --- the origin --- */
-struct server {
+struct scripted_server {
     int listener;
     uint16_t port;
     pthread_t thread;
-    void (*script)(struct server *s);
+    void (*script)(struct scripted_server *s);
     struct wr_buf heard; /* what the script heard last: a head, or a body */
     unsigned accepted;
     int step;            /* atomic: how far script and test have come, see server_reach() */
 };
 
 /* Listens on a free port; script NULL: nobody accepts. */
-void server_start(struct server *s, void (*script)(struct server *s));
+void server_start(struct scripted_server *s, void (*script)(struct scripted_server *s));
 /* Waits for the script to return. */
-void server_stop(struct server *s);
+void server_stop(struct scripted_server *s);
 /* For scripts. Every wait ends after some seconds. */
-int server_accept(struct server *s);
-bool hear_head(struct server *s, int fd);                /* into s->heard, up to the empty line */
-bool hear(struct server *s, int fd, size_t octets);      /* into s->heard */
-bool hear_until(struct server *s, int fd, const char *end);
+int server_accept(struct scripted_server *s);
+bool hear_head(struct scripted_server *s, int fd);                /* into s->heard, up to the empty line */
+bool hear(struct scripted_server *s, int fd, size_t octets);      /* into s->heard */
+bool hear_until(struct scripted_server *s, int fd, const char *end);
 bool say(int fd, const char *text);
 bool say_octets(int fd, size_t octets);
 /* Either side says that it has come so far, or waits until the other has. */
-void server_reach(struct server *s, int step);
-void server_await(struct server *s, int step);
+void server_reach(struct scripted_server *s, int step);
+void server_await(struct scripted_server *s, int step);
 
 /* --- the caller --- */
 struct call {
@@ -49,7 +49,7 @@ struct call {
     bool ended;
     enum wr_err err;
     struct wr_flow *flow;
-    struct wr_reader reader;
+    struct wr_flow_reader reader;
     uint64_t received;
     struct wr_buf body;   /* its first 64 KB */
     void (*at_interim)(struct call *c);

@@ -10,11 +10,11 @@
 
 static struct rig r;
 
-static struct wr_peer *pick(uint64_t hash)
+static struct wr_origin_server *pick(uint64_t hash)
 {
     struct wr_exchange x = { .balance_hash = hash };
     struct wr_exchange_run run = { .x = &x, .origin = &r.origins->list[0], .origins = r.origins };
-    struct wr_peer *peer = NULL;
+    struct wr_origin_server *peer = NULL;
     assert_int_equal(wr_balance_pick(&run, &peer), WR_PICK_PEER);
     return peer;
 }
@@ -29,7 +29,7 @@ static void round_robin_follows_the_weights(void **state)
     size_t last = 9;
     rig_start(&r, THREE, "");
     for (int i = 0; i < 600; i++) {
-        struct wr_peer *p = pick(0);
+        struct wr_origin_server *p = pick(0);
         count[p->index]++;
         in_a_row = p->index == last ? in_a_row + 1 : 1;
         last = p->index;
@@ -45,7 +45,7 @@ static void the_least_busy_for_its_weight_comes_next(void **state)
 {
     (void) state;
     rig_start(&r, THREE, "    balance: least_connections\n");
-    struct wr_peer *peers = r.origins->list[0].peers;
+    struct wr_origin_server *peers = r.origins->list[0].peers;
     for (int i = 0; i < 60; i++)
         pick(0)->open++; /* a connection that stays busy */
     assert_int_equal(peers[0].open, 30);
@@ -156,7 +156,7 @@ static void checks_overrule(void **state)
 /* --- active checks, over sockets --- */
 
 /* Fails the checks until step 1, then passes them; anything else than a check is answered with 200. Ends at step 2. */
-static void serve_checks(struct server *s)
+static void serve_checks(struct scripted_server *s)
 {
     while (__atomic_load_n(&s->step, __ATOMIC_ACQUIRE) < 2) {
         int fd = server_accept(s);
@@ -189,7 +189,7 @@ static bool is_up(struct rig *rig)
 static void a_server_that_fails_its_checks_gets_no_requests(void **state)
 {
     (void) state;
-    struct server s;
+    struct scripted_server s;
     char text[64];
     server_start(&s, serve_checks);
     snprintf(text, sizeof text, "\"127.0.0.1:%u\"", s.port);

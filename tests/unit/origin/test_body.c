@@ -6,12 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct server s1;
+static struct scripted_server s1;
 static struct rig r;
 static const char *answer; /* what the origin says next */
 static bool dribble;       /* octet by octet */
 
-static void serve_answer(struct server *s)
+static void serve_answer(struct scripted_server *s)
 {
     int fd = server_accept(s);
     if (!hear_head(s, fd))
@@ -25,7 +25,7 @@ static void serve_answer(struct server *s)
     close(fd);
 }
 
-static void begin(void (*script)(struct server *s))
+static void begin(void (*script)(struct scripted_server *s))
 {
     char text[64];
     server_start(&s1, script);
@@ -106,7 +106,7 @@ static void answers_are_understood_or_refused(void **state)
 
 /* --- a reset behind the last octets: it has no edge of its own --- */
 
-static void say_and_reset(struct server *s)
+static void say_and_reset(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -144,7 +144,7 @@ static void a_reset_behind_the_octets_is_not_waited_for(void **state)
     done();
 }
 
-static void hint_for_ever(struct server *s)
+static void hint_for_ever(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -153,7 +153,7 @@ static void hint_for_ever(struct server *s)
     close(fd);
 }
 
-static void endless_head(struct server *s)
+static void endless_head(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -166,7 +166,7 @@ static void endless_head(struct server *s)
 static void heads_have_an_end(void **state)
 {
     (void) state;
-    void (*const scripts[])(struct server *) = { hint_for_ever, endless_head };
+    void (*const scripts[])(struct scripted_server *) = { hint_for_ever, endless_head };
     for (int i = 0; i < 2; i++) {
         begin(scripts[i]);
         struct call c = { 0 };
@@ -184,7 +184,7 @@ static void heads_have_an_end(void **state)
 
 #define LARGE ((size_t) 24 * 1024 * 1024)
 
-static void say_large(struct server *s)
+static void say_large(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -197,7 +197,7 @@ static void say_large(struct server *s)
     close(fd);
 }
 
-static void say_large_chunked(struct server *s)
+static void say_large_chunked(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -226,7 +226,7 @@ static bool flow_is_full(struct rig *rig)
 static void a_slow_reader_holds_the_origin_back(void **state)
 {
     (void) state;
-    void (*const scripts[])(struct server *) = { say_large, say_large_chunked };
+    void (*const scripts[])(struct scripted_server *) = { say_large, say_large_chunked };
     for (int i = 0; i < 2; i++) {
         begin(scripts[i]);
         struct call c = { .lazy = true }, next = { 0 };
@@ -256,7 +256,7 @@ static void a_slow_reader_holds_the_origin_back(void **state)
 
 /* --- requests with bodies --- */
 
-static void hear_chunked(struct server *s)
+static void hear_chunked(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -306,7 +306,7 @@ static void a_request_is_sent_in_chunks_as_it_comes(void **state)
     done();
 }
 
-static void hear_large(struct server *s)
+static void hear_large(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -382,7 +382,7 @@ static void a_slow_origin_holds_the_client_back(void **state)
 }
 
 /* Answers without having read the body, and resets the connection by closing it with octets unread. */
-static void refuse_early(struct server *s)
+static void refuse_early(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -408,7 +408,7 @@ static void an_early_answer_is_delivered(void **state)
     done();
 }
 
-static void read_some_then_reset(struct server *s)
+static void read_some_then_reset(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -430,7 +430,7 @@ static void an_origin_that_breaks_off_ends_the_upload(void **state)
     done();
 }
 
-static void wait_for_the_end(struct server *s)
+static void wait_for_the_end(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -456,7 +456,7 @@ static void a_client_that_breaks_off_ends_the_exchange(void **state)
     done();
 }
 
-static void die_then_hear(struct server *s)
+static void die_then_hear(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);

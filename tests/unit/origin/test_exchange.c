@@ -12,7 +12,7 @@
 
 #define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
-static struct server s1, s2;
+static struct scripted_server s1, s2;
 static struct rig r;
 
 static const char *servers(uint16_t a, uint16_t b)
@@ -28,13 +28,13 @@ static const char *servers(uint16_t a, uint16_t b)
 /* A port that refuses: bound once, closed since. */
 static uint16_t closed_port(void)
 {
-    struct server s;
+    struct scripted_server s;
     server_start(&s, NULL);
     server_stop(&s);
     return s.port;
 }
 
-static void one_origin(void (*script)(struct server *s), const char *options)
+static void one_origin(void (*script)(struct scripted_server *s), const char *options)
 {
     server_start(&s1, script);
     rig_start(&r, servers(s1.port, 0), options);
@@ -62,7 +62,7 @@ static bool no_connection(struct rig *rig)
 
 /* --- connections --- */
 
-static void serve_three(struct server *s)
+static void serve_three(struct scripted_server *s)
 {
     int fd = server_accept(s);
     for (int i = 0; i < 3; i++)
@@ -91,7 +91,7 @@ static void a_connection_is_used_again(void **state)
     done();
 }
 
-static void die_when_asked_again(struct server *s)
+static void die_when_asked_again(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -121,7 +121,7 @@ static void a_stale_connection_is_replaced(void **state)
     done();
 }
 
-static void die_twice(struct server *s)
+static void die_twice(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -162,7 +162,7 @@ static void no_retry_without_retries(void **state)
     done();
 }
 
-static void close_behind_the_answer(struct server *s)
+static void close_behind_the_answer(struct scripted_server *s)
 {
     for (int i = 0; i < 2; i++) {
         int fd = server_accept(s);
@@ -204,7 +204,7 @@ static void idle_connections_time_out(void **state)
     done();
 }
 
-static void answer_too_much(struct server *s)
+static void answer_too_much(struct scripted_server *s)
 {
     for (int i = 0; i < 2; i++) {
         int fd = server_accept(s);
@@ -246,7 +246,7 @@ static void exchanges_wait_for_a_place(void **state)
     done();
 }
 
-static void hold_one(struct server *s)
+static void hold_one(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -314,7 +314,7 @@ static void nobody_listens(void **state)
 }
 
 /* Fills the queue of a listener that nobody accepts from: further connections hang. */
-static void jam(const struct server *s, int fds[4])
+static void jam(const struct scripted_server *s, int fds[4])
 {
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     for (int i = 0; i < 4; i++) {
@@ -370,7 +370,7 @@ static void names_are_resolved(void **state)
     done();
 }
 
-static void hear_host(struct server *s)
+static void hear_host(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -410,7 +410,7 @@ static void unix_sockets_are_servers_too(void **state)
     assert_non_null(mkdtemp(dir));
     snprintf(at.sun_path, sizeof at.sun_path, "%s/s", dir);
     snprintf(text, sizeof text, "\"unix:%s\"", at.sun_path);
-    s1 = (struct server){ .script = serve_three, .listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+    s1 = (struct scripted_server){ .script = serve_three, .listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
     assert_int_equal(bind(s1.listener, (struct sockaddr *) &at, sizeof at), 0);
     assert_int_equal(listen(s1.listener, 8), 0);
     rig_start(&r, text, "    pass_host: off\n");
@@ -434,7 +434,7 @@ static void unix_sockets_are_servers_too(void **state)
 
 /* --- time-outs and cancelling --- */
 
-static void stay_silent(struct server *s)
+static void stay_silent(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -442,7 +442,7 @@ static void stay_silent(struct server *s)
     close(fd);
 }
 
-static void stop_in_the_body(struct server *s)
+static void stop_in_the_body(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -451,7 +451,7 @@ static void stop_in_the_body(struct server *s)
     close(fd);
 }
 
-static void stop_in_the_head(struct server *s)
+static void stop_in_the_head(struct scripted_server *s)
 {
     int fd = server_accept(s);
     hear_head(s, fd);
@@ -463,7 +463,7 @@ static void stop_in_the_head(struct server *s)
 static void silence_has_an_end(void **state)
 {
     (void) state;
-    void (*const scripts[])(struct server *) = { stay_silent, stop_in_the_head, stop_in_the_body };
+    void (*const scripts[])(struct scripted_server *) = { stay_silent, stop_in_the_head, stop_in_the_body };
     for (int i = 0; i < 3; i++) {
         one_origin(scripts[i], "    response_timeout: 300ms\n");
         struct call c = { 0 };
@@ -499,7 +499,7 @@ static void a_server_that_has_moved_is_asked_at_its_new_address(void **state)
 {
     (void) state;
     one_origin(serve_three, "");
-    struct wr_peer *peer = &r.origins->list[0].peers[0];
+    struct wr_origin_server *peer = &r.origins->list[0].peers[0];
     struct wr_addresses now = peer->addresses;
     struct call c = { 0 };
     call_start(&c, &r, "GET /a", "");
@@ -513,7 +513,7 @@ static void a_server_that_has_moved_is_asked_at_its_new_address(void **state)
     done();
 }
 
-static void serve_all(struct server *s)
+static void serve_all(struct scripted_server *s)
 {
     for (int fd; (fd = server_accept(s)) >= 0;) {
         bool last = hear_head(s, fd) && memmem(s->heard.at, s->heard.len, "/end", 4) != NULL;

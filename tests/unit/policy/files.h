@@ -25,22 +25,22 @@ static inline char *file_text(const char *name)
 /* A policy that must be right. */
 static inline struct wr_policy *right(const char *text)
 {
-    struct wr_buf mistakes = { 0 };
-    struct wr_policy *p = wr_policy_parse(wr_slice_str(text), "p", &mistakes);
-    wr_buf_add_char(&mistakes, '\0');
-    assert_string_equal(mistakes.at, "");
+    struct wr_buf errors = { 0 };
+    struct wr_policy *p = wr_policy_parse(wr_slice_str(text), "p", &errors);
+    wr_buf_add_char(&errors, '\0');
+    assert_string_equal(errors.at, "");
     assert_non_null(p);
-    wr_buf_fini(&mistakes);
+    wr_buf_fini(&errors);
     return p;
 }
 
-/* The mistakes of a policy that must be wrong; free them. */
+/* The errors of a policy that must be wrong; free them. */
 static inline char *wrong(const char *text)
 {
-    struct wr_buf mistakes = { 0 };
-    assert_null(wr_policy_parse(wr_slice_str(text), "p", &mistakes));
-    wr_buf_add_char(&mistakes, '\0');
-    return mistakes.at;
+    struct wr_buf errors = { 0 };
+    assert_null(wr_policy_parse(wr_slice_str(text), "p", &errors));
+    wr_buf_add_char(&errors, '\0');
+    return errors.at;
 }
 
 #define LISTEN "listen: 127.0.0.1:8080\n"

@@ -386,9 +386,9 @@ static void the_password_may_stand_in_a_file(void **state)
     fputs(text, f);
     fclose(f);
 
-    struct wr_buf mistakes = { 0 };
+    struct wr_buf errors = { 0 };
     unsetenv("CREDENTIALS_DIRECTORY");
-    struct wr_policy *p = wr_policy_load(file, &mistakes);
+    struct wr_policy *p = wr_policy_load(file, &errors);
     assert_non_null(p);
     assert_string_equal(p->redis.user, "weir");
     assert_string_equal(p->redis.password, "s3cret");
@@ -399,12 +399,12 @@ static void the_password_may_stand_in_a_file(void **state)
     wr_policy_unref(p);
     unsetenv("CREDENTIALS_DIRECTORY");
     unlink(secret);
-    assert_null(wr_policy_load(file, &mistakes));
+    assert_null(wr_policy_load(file, &errors));
     unlink(file);
-    wr_buf_clear(&mistakes);
-    assert_null(wr_policy_load(file, &mistakes));
-    assert_true(wr_slice_starts(wr_buf_slice(&mistakes), wr_slice_str(file)));
-    wr_buf_fini(&mistakes);
+    wr_buf_clear(&errors);
+    assert_null(wr_policy_load(file, &errors));
+    assert_true(wr_slice_starts(wr_buf_slice(&errors), wr_slice_str(file)));
+    wr_buf_fini(&errors);
     rmdir(folder);
 }
 

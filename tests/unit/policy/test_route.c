@@ -120,7 +120,7 @@ static void the_index_agrees_with_a_walk(void **state)
     }
 }
 
-static void ten_thousand_routes_are_told_apart(void **state)
+static void ten_thousand_routes_are_distinguished(void **state)
 {
     (void) state;
     struct wr_buf text = { 0 };
@@ -289,7 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_index_agrees_with_a_walk),
-        cmocka_unit_test(ten_thousand_routes_are_told_apart),
+        cmocka_unit_test(ten_thousand_routes_are_distinguished),
         cmocka_unit_test(paths_are_compared_by_what_they_mean),
         cmocka_unit_test(a_pattern_means_what_a_path_does),
         cmocka_unit_test(a_star_stands_for_what_follows),

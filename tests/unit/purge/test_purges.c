@@ -266,40 +266,40 @@ static void instants(void **state)
 
 /* --- the journal --- */
 
-static struct server server;
+static struct test_redis server;
 static struct wr_policy policy;
 static struct wr_loop loop;
 
 /* A node, as far as purging is concerned. */
 struct node {
     struct wr_link *link;
-    struct wr_herald *herald;
+    struct wr_subscriber *subscriber;
     struct wr_purges *purges;
     struct wr_feed *feed;
     const char *name;
 };
 static struct node a, b;
 
-static void on_change(void *ctx, enum wr_herald_news news, struct wr_slice key)
+static void on_change(void *ctx, enum wr_subscriber_event event, struct wr_slice key)
 {
     struct node *n = ctx;
-    if (news != WR_HERALD_KEY || wr_slice_eq(key, WR_SLICE("weir:v1:purges")))
-        wr_feed_heard(n->feed, news != WR_HERALD_KEY);
+    if (event != WR_SUBSCRIBER_KEY || wr_slice_eq(key, WR_SLICE("weir:v1:purges")))
+        wr_feed_heard(n->feed, event != WR_SUBSCRIBER_KEY);
 }
 
 static void node_begin(struct node *n, const char *name)
 {
     n->name = name;
     n->link = wr_link_new(&loop, &policy, name);
-    n->herald = wr_herald_new(&loop, &policy, name, on_change, n);
+    n->subscriber = wr_subscriber_new(&loop, &policy, name, on_change, n);
     n->purges = wr_purges_new(true);
-    wr_purges_share(n->purges, &policy.redis, n->herald, n->name);
+    wr_purges_share(n->purges, &policy.redis, n->subscriber, n->name);
     n->feed = wr_feed_new(&loop, &policy, n->purges, n->link);
 }
 
 static void node_end(struct node *n)
 {
-    wr_herald_free(n->herald);
+    wr_subscriber_free(n->subscriber);
     wr_feed_free(n->feed);
     wr_link_free(n->link);
     wr_purges_free(n->purges);
@@ -308,14 +308,14 @@ static void node_end(struct node *n)
 static bool knows_all(struct node *n)
 {
     struct wr_mono as_of;
-    return wr_link_ready(n->link) && wr_herald_hears(n->herald) && n->purges->clock.known &&
+    return wr_link_ready(n->link) && wr_subscriber_hears(n->subscriber) && n->purges->clock.known &&
            wr_purges_known(n->purges, wr_time_monotonic(), &as_of);
 }
 
 static int redis_begin(void **state)
 {
     (void) state;
-    server = (struct server){ 0 };
+    server = (struct test_redis){ 0 };
     server_start(&server);
     policy_for(&policy, server.sock);
     assert_int_equal(wr_loop_init(&loop, 0), 0);
@@ -510,7 +510,7 @@ static void a_clock_that_goes_back(void **state)
     o->began = wr_instant_of_us(wr_instant_us(o->began) + 3600 * 1000000LL); /* of an hour ahead */
     struct wr_mono now = wr_time_monotonic();
     int64_t ahead = wr_instant_us(o->began);
-    assert_true(wr_purge_clock_told(a.purges, now, now, (struct wr_redis_time){ ahead }, &was));
+    assert_true(wr_purge_clock_learn(a.purges, now, now, (struct wr_redis_time){ ahead }, &was));
     turn_until(&loop, wr_instant_us(wr_purge_clock_least(a.purges)) < ahead - 1000000); /* the feed has asked for the time again */
     turn_for(&loop, WR_SPAN_MS(50));
     struct saying s = say(&b, WR_SCOPE_TAG, "t", false);

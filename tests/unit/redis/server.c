@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-void server_spawn(struct server *s)
+void server_spawn(struct test_redis *s)
 {
     if (s->dir[0] == '\0') {
         strcpy(s->dir, "/tmp/weir-test-XXXXXX");
@@ -33,12 +33,12 @@ void server_spawn(struct server *s)
     }
 }
 
-static bool still_runs(struct server *s)
+static bool still_runs(struct test_redis *s)
 {
     return waitpid(s->pid, NULL, WNOHANG) == 0;
 }
 
-void server_control(struct server *s)
+void server_control(struct test_redis *s)
 {
     if (s->control)
         redisFree(s->control);
@@ -50,7 +50,7 @@ void server_control(struct server *s)
     }
 }
 
-void server_start(struct server *s)
+void server_start(struct test_redis *s)
 {
     signal(SIGPIPE, SIG_IGN);
     server_spawn(s);
@@ -71,7 +71,7 @@ void server_start(struct server *s)
     }
 }
 
-void server_kill(struct server *s)
+void server_kill(struct test_redis *s)
 {
     if (s->control)
         redisFree(s->control);
@@ -84,7 +84,7 @@ void server_kill(struct server *s)
     unlink(s->sock);
 }
 
-void server_stop(struct server *s)
+void server_stop(struct test_redis *s)
 {
     char cmd[128];
     server_kill(s);
@@ -93,7 +93,7 @@ void server_stop(struct server *s)
     s->dir[0] = '\0';
 }
 
-static redisReply *ask(struct server *s, const char *fmt, va_list ap)
+static redisReply *ask(struct test_redis *s, const char *fmt, va_list ap)
 {
     redisReply *r = redisvCommand(s->control, fmt, ap);
     if (r == NULL)
@@ -103,7 +103,7 @@ static redisReply *ask(struct server *s, const char *fmt, va_list ap)
     return r;
 }
 
-redisReply *server_ask(struct server *s, const char *fmt, ...)
+redisReply *server_ask(struct test_redis *s, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -112,7 +112,7 @@ redisReply *server_ask(struct server *s, const char *fmt, ...)
     return r;
 }
 
-long long server_int(struct server *s, const char *fmt, ...)
+long long server_int(struct test_redis *s, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -124,7 +124,7 @@ long long server_int(struct server *s, const char *fmt, ...)
     return n;
 }
 
-void server_do(struct server *s, const char *fmt, ...)
+void server_do(struct test_redis *s, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -133,7 +133,7 @@ void server_do(struct server *s, const char *fmt, ...)
     freeReplyObject(r);
 }
 
-long long server_info(struct server *s, const char *field)
+long long server_info(struct test_redis *s, const char *field)
 {
     redisReply *r = server_ask(s, "INFO");
     const char *at = strstr(r->str, field);

@@ -14,7 +14,7 @@
 
 #define MAX_WAIT WR_SPAN_S(20) /* nothing here takes so long: then the test has failed */
 
-struct server {
+struct test_redis {
     char dir[64], sock[80];
     const char *args[12]; /* more of redis-server's command line, NULL-ended; kept over restarts */
     const char *user, *password; /* for control; NULL: none */
@@ -23,18 +23,18 @@ struct server {
 };
 
 /* Starts and waits until it answers. Zeroed, or with args and password filled in. */
-void server_start(struct server *s);
+void server_start(struct test_redis *s);
 /* Starts without waiting. */
-void server_spawn(struct server *s);
-void server_control(struct server *s);
-void server_kill(struct server *s); /* -9 and reaped; the directory stays, for a restart */
-void server_stop(struct server *s); /* and the directory goes */
+void server_spawn(struct test_redis *s);
+void server_control(struct test_redis *s);
+void server_kill(struct test_redis *s); /* -9 and reaped; the directory stays, for a restart */
+void server_stop(struct test_redis *s); /* and the directory goes */
 /* A command over the control connection; the reply must not be an error. */
-redisReply *server_ask(struct server *s, const char *fmt, ...);
-long long server_int(struct server *s, const char *fmt, ...);
-void server_do(struct server *s, const char *fmt, ...);
+redisReply *server_ask(struct test_redis *s, const char *fmt, ...);
+long long server_int(struct test_redis *s, const char *fmt, ...);
+void server_do(struct test_redis *s, const char *fmt, ...);
 /* The number behind "field:" in INFO. */
-long long server_info(struct server *s, const char *field);
+long long server_info(struct test_redis *s, const char *field);
 
 /* A policy for this server: timeout 50 ms, max_staleness 200 ms. Static parts: one at a time per struct. */
 void policy_for(struct wr_policy *p, const char *sock);

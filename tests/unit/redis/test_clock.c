@@ -11,7 +11,7 @@ static struct wr_mono at(int64_t us)
     return (struct wr_mono){ us };
 }
 
-static void unknown_until_told(void **state)
+static void unknown_until_learned(void **state)
 {
     (void) state;
     struct wr_clock c = { 0 };
@@ -21,7 +21,7 @@ static void unknown_until_told(void **state)
 /* Redis's clock is 1000000 ahead; the question takes so long to get there and back. */
 static void tell(struct wr_clock *c, int64_t sent, int64_t there, int64_t back)
 {
-    wr_clock_told(c, at(sent), at(sent + there + back), (struct wr_redis_time){ sent + there + 1000000 });
+    wr_clock_learn(c, at(sent), at(sent + there + back), (struct wr_redis_time){ sent + there + 1000000 });
 }
 
 static void never_later_than_it_was(void **state)
@@ -53,14 +53,14 @@ static void a_clock_set_back_is_noticed(void **state)
     (void) state;
     struct wr_clock c = { 0 };
     tell(&c, 1000, 10, 10);
-    wr_clock_told(&c, at(2000), at(2100), (struct wr_redis_time){ 2010 + 1000000 - 300 });
+    wr_clock_learn(&c, at(2000), at(2100), (struct wr_redis_time){ 2010 + 1000000 - 300 });
     assert_int_equal(wr_clock_at(&c, zero).us, 2010 + 1000000 - 300 - 2100);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unknown_until_told),
+        cmocka_unit_test(unknown_until_learned),
         cmocka_unit_test(never_later_than_it_was),
         cmocka_unit_test(a_better_answer_stands_for_a_while),
         cmocka_unit_test(a_clock_set_back_is_noticed),

@@ -14,7 +14,7 @@
 #include "redis/link.h"
 #include "stats/stats.h"
 
-static struct server server;
+static struct test_redis server;
 static struct wr_policy policy;
 static struct wr_loop loop;
 static struct wr_link *link_;
@@ -73,7 +73,7 @@ static void connect_link(void)
 static int set_up(void **state)
 {
     (void) state;
-    server = (struct server){ 0 };
+    server = (struct test_redis){ 0 };
     server_start(&server);
     policy_for(&policy, server.sock);
     assert_int_equal(wr_loop_init(&loop, 0), 0);
@@ -396,7 +396,7 @@ static void user_password_and_database_are_used(void **state)
     assert_int_equal(server_int(&server, "EXISTS k"), 1);
 }
 
-static void a_missing_password_is_told_once(void **state)
+static void a_missing_password_is_logged_once(void **state)
 {
     (void) state;
     server_do(&server, "CONFIG SET requirepass secret");
@@ -408,7 +408,7 @@ static void a_missing_password_is_told_once(void **state)
     assert_false(wr_link_ready(link_));
 }
 
-static void a_replica_is_told_once_and_recovers(void **state)
+static void a_replica_is_logged_once_and_recovers(void **state)
 {
     (void) state;
     connect_link();
@@ -442,9 +442,9 @@ static void a_loading_redis_is_waited_for(void **state)
     link_ = wr_link_new(&loop, &policy, "weir:edge:0");
     server_spawn(&server);
     turn_until(&loop, wr_link_ready(link_));
-    size_t told = log_captured("is loading its data");
+    size_t logged = log_captured("is loading its data");
     log_capture_end();
-    assert_int_equal(told, 1);
+    assert_int_equal(logged, 1);
     struct asked a;
     ask_and_wait(&a, 1, ARGV(str("DBSIZE")));
     assert_int_equal(a.number, 2000);
@@ -599,8 +599,8 @@ int main(void)
         LINK_TEST(a_forgotten_script_is_sent_again_unseen),
         LINK_TEST(a_callback_may_free_the_link),
         LINK_TEST(user_password_and_database_are_used),
-        LINK_TEST(a_missing_password_is_told_once),
-        LINK_TEST(a_replica_is_told_once_and_recovers),
+        LINK_TEST(a_missing_password_is_logged_once),
+        LINK_TEST(a_replica_is_logged_once_and_recovers),
         LINK_TEST(a_loading_redis_is_waited_for),
         LINK_TEST(addresses_and_names_are_dialled),
         LINK_TEST(nonsense_from_the_peer_ends_the_connection_only),

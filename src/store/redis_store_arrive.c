@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Writing the pieces of a large response while it arrives, so that other nodes can read it before it is whole. */
+#include "store/redis_store_priv.h"
+
+#include <stdlib.h>
+
+#include "store/crc32c.h"
+
+#define BEAT WR_SPAN_MS(250) /* how long who comes later waits for a sign of life */
+
+#define ENDED WR_SPAN_MS(0)
+#define AS_IT_IS WR_SPAN_MS(-1)
+
+struct wr_redis_store_arrival {
+    struct wr_deferred_free deferred;
+    TAILQ_ENTRY(wr_redis_store_arrival) entry; /* let go */
+    struct wr_redis_store *redis_store;
+    struct wr_object *object;
+    struct wr_buf name, sums_name, token;
+    struct wr_span ttl, keep;
+    void (*alive)(void *ctx); /* NULL: nobody else finds it */
+    void *ctx;
+    struct wr_call call;
+    struct wr_redis_store_turn turn; /* to write the next piece */
+    struct wr_timer beat;
+    struct wr_flow_reader reader;
+    uint64_t chunk;
+    size_t chunk_count, next; /* next: the piece to be written */
+    uint32_t *sums;
+    char *piece;              /* where a piece is put together */
+    bool handed_over;         /* the pieces belong to the put of the whole */
+    bool let_go;              /* nobody's but the Redis store's */
+    bool stopped;             /* nothing of it is in Redis any more, as far as that depends on this */
+};
+
+static void tell_keep(struct wr_redis_store_arrival *a, struct wr_span hash, struct wr_span sums)
+{
+    const struct wr_slice keys[] = { wr_buf_slice(&a->name), wr_buf_slice(&a->sums_name) };
+    char ms[2][24];
+    const struct wr_slice args[] = { wr_buf_slice(&a->token), wr_redis_store_decimal(ms[0], wr_span_ms(hash)),
+                                     wr_redis_store_decimal(ms[1], wr_span_ms(sums)) };
+    wr_link_tell_script(a->redis_store->link, WR_SCRIPT_ARRIVING_KEEP, 2, keys, 3, args);
+}
+
+static void free_arrival(struct wr_deferred_free *deferred)
+{
+    struct wr_redis_store_arrival *a = WR_CONTAINER(deferred, struct wr_redis_store_arrival, deferred);
+    wr_object_unref(a->object);
+    free(a);
+}
+
+static void arrival_free(struct wr_redis_store_arrival *a)
+{
+    if (a->let_go)
+        TAILQ_REMOVE(&a->redis_store->arrivals, a, entry);
+    wr_call_cancel(&a->call);
+    wr_redis_store_turn_end(a->redis_store, &a->turn);
+    wr_flow_reader_close(&a->reader);
+    wr_timer_fini(&a->beat);
+    wr_buf_fini(&a->name);
+    wr_buf_fini(&a->sums_name);
+    wr_buf_fini(&a->token);
+    free(a->sums);
+    free(a->piece);
+    wr_loop_defer_free(a->redis_store->loop, &a->deferred, free_arrival); /* its reader may be on the stack */
+}
+
+/* Who reads it elsewhere shall not wait for what doesn't come. */
+static void give_up_arrival(struct wr_redis_store_arrival *a)
+{
+    const struct wr_object *o = a->object;
+    size_t begun = a->next + wr_call_pending(&a->call);
+    if (a->stopped)
+        return;
+    a->stopped = true;
+    wr_call_cancel(&a->call);
+    wr_redis_store_turn_end(a->redis_store, &a->turn);
+    wr_timer_clear(&a->beat);
+    wr_flow_reader_close(&a->reader);
+    tell_keep(a, ENDED, a->handed_over ? AS_IT_IS : ENDED);
+    begun = begun < a->chunk_count ? begun : a->chunk_count;
+    if (begun > 0 && !a->handed_over)
+        (void) wr_redis_store_ask_pieces(a->redis_store, NULL, WR_SLICE("UNLINK"), o->host, o->hash, o->meta.version, begun);
+}
+
+/* From inside: one that has been let go is nobody else's to free. */
+static void stop_arrival(struct wr_redis_store_arrival *a)
+{
+    give_up_arrival(a);
+    if (a->let_go)
+        arrival_free(a);
+}
+
+static void live_on(struct wr_redis_store_arrival *a)
+{
+    struct wr_span third = { a->ttl.us / 3 };
+    wr_timer_set(&a->beat, third.us < BEAT.us ? third : BEAT);
+    if (a->alive)
+        a->alive(a->ctx);
+}
+
+static void on_beat(struct wr_timer *timer)
+{
+    struct wr_redis_store_arrival *a = WR_CONTAINER(timer, struct wr_redis_store_arrival, beat);
+    tell_keep(a, a->ttl, a->ttl);
+    live_on(a);
+}
+
+/* --- piece by piece --- */
+
+static void write_next(struct wr_redis_store_arrival *a);
+
+enum granted { REFUSED, GRANTED, FOR_READERS_ONLY }; /* what the scripts give */
+
+static enum granted granted(enum wr_err err, const struct wr_reply *reply)
+{
+    return err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER ? (enum granted) wr_reply_int(reply) : REFUSED;
+}
+
+static void on_piece_written(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_redis_store_arrival *a = WR_CONTAINER(call, struct wr_redis_store_arrival, call);
+    wr_redis_store_turn_end(a->redis_store, &a->turn);
+    switch (granted(err, reply)) {
+    case REFUSED:
+        stop_arrival(a);
+        return;
+    case FOR_READERS_ONLY:
+        a->alive = NULL;
+        break;
+    case GRANTED:
+        break;
+    }
+    a->next++;
+    write_next(a);
+}
+
+static enum wr_err write_piece(struct wr_redis_store_arrival *a, struct wr_slice piece)
+{
+    const struct wr_object *o = a->object;
+    struct wr_buf name = { 0 }, sum = { 0 };
+    char ttl[24];
+    a->sums[a->next] = wr_crc32c(0, piece);
+    wr_record_add_sum(&sum, a->sums[a->next]);
+    wr_keys_chunk(&name, &a->redis_store->policy->redis, o->host, o->hash, o->meta.version, a->next);
+    const struct wr_slice keys[] = { wr_buf_slice(&a->sums_name), wr_buf_slice(&name), wr_buf_slice(&a->name) };
+    const struct wr_slice args[] = { wr_buf_slice(&a->token),
+                                     wr_redis_store_decimal(ttl, wr_span_ms(wr_redis_store_piece_life(a->keep))), piece,
+                                     wr_buf_slice(&sum) };
+    a->call = (struct wr_call){ .done = on_piece_written };
+    enum wr_err err = wr_link_script(a->redis_store->link, &a->call, wr_redis_store_patience(a->redis_store), WR_SCRIPT_ARRIVING_PIECE, 3, keys, 4,
+                                     args);
+    wr_buf_fini(&name);
+    wr_buf_fini(&sum);
+    return err;
+}
+
+/* All pieces are there: they stay for who reads them, and so do their sums. */
+static void conclude(struct wr_redis_store_arrival *a)
+{
+    tell_keep(a, AS_IT_IS, wr_redis_store_piece_life(a->keep));
+    a->stopped = true;
+    arrival_free(a);
+}
+
+static void write_next(struct wr_redis_store_arrival *a)
+{
+    if (a->handed_over || wr_call_pending(&a->call))
+        return;
+    if (a->next == a->chunk_count) {
+        if (a->let_go)
+            conclude(a);
+        return;
+    }
+    uint64_t left = a->object->meta.length - a->reader.at;
+    size_t len = (size_t) (left < a->chunk ? left : a->chunk);
+    struct wr_flow *flow = a->object->flow;
+    if (wr_flow_length(flow) - a->reader.at < len) {
+        if (wr_flow_state(flow) != WR_FLOW_ARRIVING)
+            stop_arrival(a);
+    } else if (!wr_redis_store_turn_take(a->redis_store, &a->turn)) {
+        return; /* on_arrival_turn() */
+    } else if (write_piece(a, wr_redis_store_read_piece(&a->reader, a->piece, len)) != WR_OK) {
+        stop_arrival(a);
+    }
+}
+
+static void on_arrival_turn(struct wr_redis_store_turn *turn)
+{
+    write_next(WR_CONTAINER(turn, struct wr_redis_store_arrival, turn));
+}
+
+static void on_piece_ready(struct wr_flow_reader *reader)
+{
+    write_next(WR_CONTAINER(reader, struct wr_redis_store_arrival, reader));
+}
+
+/* --- visible --- */
+
+static void on_put(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_redis_store_arrival *a = WR_CONTAINER(call, struct wr_redis_store_arrival, call);
+    bool open = granted(err, reply) == GRANTED &&
+                (a->handed_over || wr_flow_reader_open(&a->reader, a->object->flow, a->redis_store->loop, 0, on_piece_ready));
+    if (!open) {
+        stop_arrival(a);
+        return;
+    }
+    a->piece = malloc((size_t) a->chunk);
+    WR_CHECK(a->piece != NULL);
+    live_on(a);
+    write_next(a);
+}
+
+static enum wr_err put_arriving(struct wr_redis_store_arrival *a, struct wr_slice lock)
+{
+    struct wr_redis_store *s = a->redis_store;
+    const struct wr_object *o = a->object;
+    struct wr_buf meta = { 0 };
+    char ttl[24];
+    wr_record_encode(&meta, o, o->meta.length, a->chunk, a->chunk_count, NULL, wr_link_ahead(s->link));
+    const struct wr_slice keys[] = { wr_buf_slice(&a->name), lock, wr_buf_slice(&a->sums_name) };
+    const struct wr_slice args[] = { wr_buf_slice(&a->token), wr_redis_store_decimal(ttl, wr_span_ms(a->ttl)), o->key,
+                                     wr_buf_slice(&meta),     o->head };
+    a->call = (struct wr_call){ .done = on_put };
+    enum wr_err err = wr_link_script(s->link, &a->call, wr_redis_store_patience(s), WR_SCRIPT_ARRIVING_PUT, 3, keys, 5, args);
+    wr_buf_fini(&meta);
+    return err;
+}
+
+struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, struct wr_object *object, const struct wr_redis_store_lock *lock,
+                                         struct wr_span keep, void (*alive)(void *ctx), void *ctx)
+{
+    uint64_t length = object->meta.length, chunk = wr_redis_store_chunk(s);
+    size_t count = length <= s->policy->redis.max_object ? wr_redis_store_chunk_count(length, chunk) : 0;
+    if (count == 0 || object->head.len > WR_REDIS_STORE_VALUE_MOST || wr_span_ms(keep) <= 0)
+        return NULL;
+    struct wr_redis_store_arrival *a = calloc(1, sizeof *a);
+    WR_CHECK(a != NULL);
+    *a = (struct wr_redis_store_arrival){ .redis_store = s, .object = wr_object_ref(object), .ttl = lock->ttl, .keep = keep, .alive = alive,
+                                    .ctx = ctx, .turn = { .come = on_arrival_turn }, .chunk = chunk, .chunk_count = count };
+    a->sums = calloc(count, sizeof *a->sums);
+    WR_CHECK(a->sums != NULL);
+    wr_buf_add_slice(&a->token, lock->token);
+    wr_keys_cache(&a->name, &s->policy->redis, object->host, object->hash);
+    wr_keys_sums(&a->sums_name, &s->policy->redis, object->host, object->hash, object->meta.version);
+    wr_timer_init(&a->beat, s->loop, on_beat);
+    if (put_arriving(a, lock->key) == WR_OK)
+        return a;
+    arrival_free(a);
+    return NULL;
+}
+
+bool wr_redis_store_arrival_hand_over(struct wr_redis_store_arrival *a, const struct wr_object *object, uint64_t length, uint64_t chunk,
+                                uint32_t *sums, size_t *written)
+{
+    if (a == NULL || a->stopped || a->object->meta.version != object->meta.version || a->object->meta.length != length ||
+        a->chunk != chunk)
+        return false;
+    a->handed_over = true;
+    wr_flow_reader_close(&a->reader);
+    if (!wr_call_pending(&a->call))
+        wr_redis_store_turn_end(a->redis_store, &a->turn);
+    memcpy(sums, a->sums, a->next * sizeof *sums);
+    *written = a->next;
+    return true;
+}
+
+void wr_redis_store_arrival_whole(struct wr_redis_store_arrival *a, const uint32_t *sums)
+{
+    struct wr_buf text = { 0 };
+    char ttl[24];
+    if (a->stopped)
+        return;
+    for (size_t i = 0; i < a->chunk_count; i++)
+        wr_record_add_sum(&text, sums[i]);
+    wr_timer_clear(&a->beat);
+    wr_link_tell(a->redis_store->link, 5,
+                 (struct wr_slice[]){ WR_SLICE("SET"), wr_buf_slice(&a->sums_name), wr_buf_slice(&text), WR_SLICE("PX"),
+                                      wr_redis_store_decimal(ttl, wr_span_ms(wr_redis_store_piece_life(a->keep))) });
+    wr_buf_fini(&text);
+}
+
+void wr_redis_store_arrival_let_go(struct wr_redis_store_arrival *a)
+{
+    if (a == NULL || a->stopped || a->handed_over || a->piece == NULL) { /* nobody reads it */
+        wr_redis_store_arrival_free(a);
+        return;
+    }
+    a->alive = NULL;
+    a->let_go = true;
+    TAILQ_INSERT_TAIL(&a->redis_store->arrivals, a, entry);
+    tell_keep(a, ENDED, a->ttl);
+    write_next(a);
+}
+
+void wr_redis_store_arrival_free(struct wr_redis_store_arrival *a)
+{
+    if (a == NULL)
+        return;
+    give_up_arrival(a);
+    arrival_free(a);
+}
+
+void wr_redis_store_end_arrivals(struct wr_redis_store *s)
+{
+    struct wr_redis_store_arrival *a;
+    while ((a = TAILQ_FIRST(&s->arrivals)) != NULL)
+        wr_redis_store_arrival_free(a);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A content that lies in pieces: fetched one by one into a flow that is being read already. Where it is not to be kept (too large,
+ * or only a part of it is wanted), no faster than its slowest reader, and no piece that no reader wants. */
+#include "store/redis_store_priv.h"
+
+#include <stdlib.h>
+
+#define IDLE_MOST WR_SPAN_S(120) /* a reader that takes nothing for so long doesn't come any more */
+#define IDLE_LOOK WR_SPAN_S(1)   /* ... nor anybody, once nobody holds the flow (who was answered with 304, or asked by HEAD) */
+#define LATER_FIRST WR_SPAN_MS(10) /* what hasn't come yet is asked for again after a pause, the next of which is twice as long */
+#define LATER_MOST WR_SPAN_MS(200)
+
+struct wr_redis_store_fill {
+    TAILQ_ENTRY(wr_redis_store_fill) entry;
+    struct wr_redis_store *redis_store;
+    struct wr_flow *flow;      /* this is its producer */
+    struct wr_note room;       /* the flow has room again */
+    struct wr_call call;
+    size_t next;               /* the piece to come */
+    size_t known;              /* of so many pieces the sums are known; of one that is arriving, so many have come */
+    struct wr_timer later;     /* the piece hasn't come yet: look again */
+    struct wr_span pause;
+    struct wr_slice host;      /* into texts, as the record's sums */
+    struct wr_hash hash;
+    struct wr_record record;
+    struct wr_timer idle;      /* it waits for room, perhaps in vain */
+    struct wr_mono idle_since;
+    bool ended;                /* its flow has been */
+    char texts[];
+};
+
+static void ask_next_piece(struct wr_redis_store_fill *f);
+
+static void end_fill(struct wr_redis_store_fill *f, enum wr_err err)
+{
+    f->ended = true;
+    wr_flow_producer(f->flow, NULL);
+    wr_flow_end(f->flow, err, wr_slice(NULL, 0));
+    wr_redis_store_fill_free(f);
+}
+
+static void wait_for_room(struct wr_redis_store_fill *f)
+{
+    struct wr_span look = wr_flow_hurry(f->flow, f->redis_store->loop->mono);
+    wr_timer_set(&f->idle, look.us > 0 ? look : IDLE_LOOK);
+}
+
+static void on_fill_idle(struct wr_timer *timer)
+{
+    struct wr_redis_store_fill *f = WR_CONTAINER(timer, struct wr_redis_store_fill, idle);
+    if (wr_flow_abandoned(f->flow))
+        end_fill(f, WR_ERR_CANCELLED);
+    else if (wr_time_since(f->redis_store->loop->mono, f->idle_since).us >= IDLE_MOST.us)
+        end_fill(f, WR_ERR_TIMEOUT);
+    else
+        wait_for_room(f);
+}
+
+static void on_room(struct wr_note *note)
+{
+    struct wr_redis_store_fill *f = WR_CONTAINER(note, struct wr_redis_store_fill, room);
+    wr_flow_hurry(f->flow, f->redis_store->loop->mono);
+    ask_next_piece(f);
+}
+
+static void on_later(struct wr_timer *timer)
+{
+    struct wr_redis_store_fill *f = WR_CONTAINER(timer, struct wr_redis_store_fill, later);
+    if (wr_flow_abandoned(f->flow))
+        end_fill(f, WR_ERR_CANCELLED);
+    else
+        ask_next_piece(f);
+}
+
+/* The sums of as many pieces as have come. */
+static void know(struct wr_redis_store_fill *f, struct wr_slice sums)
+{
+    size_t count = sums.len / 4;
+    if (count <= f->known || count > f->record.chunk_count)
+        return;
+    memcpy(f->texts, sums.at, 4 * count);
+    f->known = count;
+    f->pause = LATER_FIRST;
+}
+
+struct wr_redis_store_fill *wr_redis_store_fill_new(struct wr_redis_store *s, struct wr_slice host, struct wr_hash hash,
+                                        const struct wr_record *record, bool part)
+{
+    size_t sums_len = 4 * record->chunk_count;
+    struct wr_redis_store_fill *f = calloc(1, sizeof *f + host.len + sums_len);
+    WR_CHECK(f != NULL);
+    f->redis_store = s;
+    f->hash = hash;
+    f->pause = LATER_FIRST;
+    f->record = *record;
+    f->record.like = (struct wr_object){ .meta = record->like.meta };
+    f->record.sums = wr_slice(f->texts, sums_len);
+    know(f, record->sums);
+    if (host.len)
+        memcpy(f->texts + sums_len, host.at, host.len);
+    f->host = wr_slice(f->texts + sums_len, host.len);
+    uint64_t length = record->like.meta.length;
+    bool keep = !part && s->policy->memory && length <= s->policy->memory_max_object;
+    f->flow = wr_flow_new(length, keep, UINT64_MAX);
+    wr_note_init(&f->room, s->loop, on_room);
+    wr_timer_init(&f->idle, s->loop, on_fill_idle);
+    wr_timer_init(&f->later, s->loop, on_later);
+    TAILQ_INSERT_TAIL(&s->fills, f, entry);
+    return f;
+}
+
+struct wr_flow *wr_redis_store_fill_flow(const struct wr_redis_store_fill *f)
+{
+    return f->flow;
+}
+
+size_t wr_redis_store_fill_count(const struct wr_redis_store_fill *f)
+{
+    return f->record.chunk_count;
+}
+
+enum wr_err wr_redis_store_fill_ask(struct wr_redis_store_fill *f, struct wr_call *call)
+{
+    return wr_redis_store_ask_pieces(f->redis_store, call, WR_SLICE("EXISTS"), f->host, f->hash, f->record.like.meta.version,
+                               f->record.chunk_count);
+}
+
+/* --- what is arriving --- */
+
+/* Who fetches it renews the sums: once they have gone, no more pieces come. They outlive what names the pieces, so a purge or another
+ * storing cuts nobody who reads this one already. */
+static void on_arriving_head(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_redis_store_fill *f = WR_CONTAINER(call, struct wr_redis_store_fill, call);
+    if (err == WR_OK && wr_reply_kind(reply) != WR_REPLY_STRING)
+        err = WR_ERR_CANCELLED;
+    if (err != WR_OK) {
+        end_fill(f, err);
+        return;
+    }
+    know(f, wr_reply_slice(reply));
+    if (f->next < f->known) {
+        ask_next_piece(f);
+        return;
+    }
+    wr_timer_set(&f->later, f->pause);
+    f->pause.us = f->pause.us * 2 < LATER_MOST.us ? f->pause.us * 2 : LATER_MOST.us;
+}
+
+static void ask_what_has_come(struct wr_redis_store_fill *f)
+{
+    struct wr_redis_store *s = f->redis_store;
+    struct wr_buf name = { 0 };
+    wr_keys_sums(&name, &s->policy->redis, f->host, f->hash, f->record.like.meta.version);
+    f->call = (struct wr_call){ .done = on_arriving_head };
+    enum wr_err err = wr_link_send(s->link, &f->call, wr_redis_store_patience(s), 2,
+                                   (struct wr_slice[]){ WR_SLICE("GET"), wr_buf_slice(&name) });
+    wr_buf_fini(&name);
+    if (err != WR_OK)
+        end_fill(f, err);
+}
+
+/* Whoever asks next shall find nothing rather than this. What is arriving may stand beside another storing by now: only its sums are its
+ * own for certain, and who fetches it takes the rest back when they have gone. */
+static void drop_damaged(struct wr_redis_store_fill *f)
+{
+    struct wr_buf sums = { 0 };
+    if (!f->record.arriving) {
+        wr_redis_store_drop(f->redis_store, f->host, f->hash);
+        return;
+    }
+    wr_keys_sums(&sums, &f->redis_store->policy->redis, f->host, f->hash, f->record.like.meta.version);
+    wr_link_tell(f->redis_store->link, 2, (struct wr_slice[]){ WR_SLICE("UNLINK"), wr_buf_slice(&sums) });
+    wr_buf_fini(&sums);
+}
+
+/* --- piece by piece --- */
+
+static void on_piece_read(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
+{
+    struct wr_redis_store_fill *f = WR_CONTAINER(call, struct wr_redis_store_fill, call);
+    struct wr_slice piece = wr_reply_slice(reply);
+    if (err == WR_OK &&
+        (wr_reply_kind(reply) != WR_REPLY_STRING || !wr_record_fits(&f->record, f->next, piece)))
+        err = WR_ERR_REDIS_ERROR;
+    if (err == WR_ERR_REDIS_ERROR) /* it was there a moment ago */
+        drop_damaged(f);
+    if (err != WR_OK) {
+        end_fill(f, err);
+        return;
+    }
+    wr_flow_append(f->flow, piece);
+    f->next++;
+    ask_next_piece(f);
+}
+
+static void ask_next_piece(struct wr_redis_store_fill *f)
+{
+    if (wr_call_pending(&f->call))
+        return;
+    if (f->next == f->record.chunk_count) {
+        end_fill(f, WR_OK);
+        return;
+    }
+    uint64_t from;
+    switch (wr_flow_wish(f->flow, f->record.chunk, &from)) {
+    case WR_FLOW_WAIT:
+        f->idle_since = f->redis_store->loop->mono;
+        wait_for_room(f);
+        return;
+    case WR_FLOW_NOTHING:
+        end_fill(f, WR_ERR_CANCELLED);
+        return;
+    case WR_FLOW_MORE:
+        break;
+    }
+    wr_timer_clear(&f->idle);
+    f->next = (size_t) (from / f->record.chunk);
+    if (f->next >= f->known) {
+        ask_what_has_come(f);
+        return;
+    }
+    struct wr_buf name = { 0 };
+    wr_keys_chunk(&name, &f->redis_store->policy->redis, f->host, f->hash, f->record.like.meta.version, f->next);
+    const struct wr_slice argv[] = { WR_SLICE("GET"), wr_buf_slice(&name) };
+    f->call = (struct wr_call){ .done = on_piece_read };
+    enum wr_err err = wr_link_send(f->redis_store->link, &f->call, wr_redis_store_patience(f->redis_store), 2, argv);
+    wr_buf_fini(&name);
+    if (err != WR_OK)
+        end_fill(f, err);
+}
+
+void wr_redis_store_fill_start(struct wr_redis_store_fill *f)
+{
+    wr_flow_producer(f->flow, &f->room);
+    ask_next_piece(f);
+}
+
+void wr_redis_store_fill_free(struct wr_redis_store_fill *f)
+{
+    if (f == NULL)
+        return;
+    if (!f->ended) {
+        end_fill(f, WR_ERR_CANCELLED);
+        return;
+    }
+    wr_call_cancel(&f->call);
+    wr_timer_fini(&f->idle);
+    wr_timer_fini(&f->later);
+    wr_note_fini(&f->room);
+    TAILQ_REMOVE(&f->redis_store->fills, f, entry);
+    wr_flow_unref(f->flow);
+    free(f);
+}

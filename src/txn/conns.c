@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a worker's connections and transactions share: made before the first one, freed after the last. */
+#include <stdlib.h>
+
+#include "txn/batch.h"
+#include "txn/txn.h"
+
+struct wr_conns *wr_conns_new(struct wr_worker *worker)
+{
+    struct wr_conns *c = calloc(1, sizeof *c);
+    WR_CHECK(c != NULL);
+    TAILQ_INIT(&c->list);
+    c->batch = wr_batch_new(worker);
+    return c;
+}
+
+void wr_conns_free(struct wr_conns *c)
+{
+    struct wr_txn *t;
+    char *buffer;
+    while ((t = c->spare_txns) != NULL) {
+        c->spare_txns = t->next_spare;
+        wr_txn_free_spare(t);
+    }
+    while ((buffer = c->spare_buffers) != NULL) {
+        memcpy(&c->spare_buffers, buffer, sizeof c->spare_buffers);
+        free(buffer);
+    }
+    free(c);
+}

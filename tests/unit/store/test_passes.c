@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Pass markers: when one is left, whom it concerns, what ends it. */
+#include "test.h"
+
+#include "store/passes.h"
+
+static struct wr_wall at(int64_t seconds)
+{
+    return (struct wr_wall){ 1700000000 * WR_US_PER_S + seconds * WR_US_PER_S };
+}
+
+static struct wr_object held_since(int64_t seconds, int64_t lifetime)
+{
+    return (struct wr_object){ .meta = { .response_time = at(seconds), .lifetime = WR_SPAN_S(lifetime) } };
+}
+
+static const struct wr_request_rules plain, with_password = { .authorized = true };
+
+static void it_is_due_for_what_forbids_sharing(void **state)
+{
+    (void) state;
+    struct wr_object fresh = held_since(0, 60), stale = held_since(-100, 60);
+    assert_true(wr_pass_is_due(WR_STORE_NOT, 200, NULL, at(0)));
+    assert_true(wr_pass_is_due(WR_STORE_NOT, 302, &stale, at(0)));
+    assert_false(wr_pass_is_due(WR_STORE_NOT, 200, &fresh, at(0)));
+    assert_false(wr_pass_is_due(WR_STORE_NOT_NOW, 200, NULL, at(0)));
+    assert_false(wr_pass_is_due(WR_STORE, 200, NULL, at(0)));
+    assert_false(wr_pass_is_due(WR_STORE_NOT, 403, NULL, at(0)));
+    assert_false(wr_pass_is_due(WR_STORE_NOT, 503, NULL, at(0)));
+}
+
+static void it_lasts_and_is_renewed(void **state)
+{
+    (void) state;
+    struct wr_passes *p = wr_passes_new();
+    struct wr_hash key = wr_hash_of(WR_SLICE("a")), other = wr_hash_of(WR_SLICE("b"));
+    struct wr_object stale = held_since(-10, 1), newer = held_since(1, 1);
+    assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(0)), WR_PASS_NONE);
+    wr_passes_leave(p, key, &plain, NULL, at(0), WR_SPAN_S(10));
+    assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(9)), WR_PASS_BARE);
+    assert_int_equal(wr_passes_find(p, other, &plain, NULL, at(9)), WR_PASS_NONE);
+    wr_passes_leave(p, key, &plain, &stale, at(9), WR_SPAN_S(10));
+    assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(18)), WR_PASS_BESIDE);
+    assert_int_equal(wr_passes_find(p, key, &plain, &stale, at(18)), WR_PASS_BESIDE);
+    assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(19)), WR_PASS_NONE);
+    wr_passes_leave(p, key, &plain, NULL, at(0), WR_SPAN_S(10));
+    assert_int_equal(wr_passes_find(p, key, &plain, &newer, at(2)), WR_PASS_NONE); /* what was stored since has ended it */
+    wr_passes_end(p, key);
+    assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(1)), WR_PASS_NONE);
+    wr_passes_leave(p, key, &plain, NULL, at(0), WR_SPAN_S(0));
+    assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(0)), WR_PASS_NONE);
+    wr_passes_free(p);
+}
+
+static void it_concerns_those_who_ask_alike(void **state)
+{
+    (void) state;
+    struct wr_passes *p = wr_passes_new();
+    struct wr_hash key = wr_hash_of(WR_SLICE("a"));
+    wr_passes_leave(p, key, &with_password, NULL, at(0), WR_SPAN_S(10));
+    assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(1)), WR_PASS_NONE);
+    assert_int_equal(wr_passes_find(p, key, &with_password, NULL, at(1)), WR_PASS_BARE);
+    wr_passes_leave(p, key, &plain, NULL, at(2), WR_SPAN_S(10)); /* for all ... */
+    assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(3)), WR_PASS_BARE);
+    wr_passes_leave(p, key, &with_password, NULL, at(4), WR_SPAN_S(10)); /* ... and renewed as such */
+    assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(13)), WR_PASS_BARE);
+    wr_passes_free(p);
+}
+
+static void the_oldest_gives_way(void **state)
+{
+    (void) state;
+    struct wr_passes *p = wr_passes_new();
+    struct wr_hash key = { .lo = 1 };
+    for (uint64_t i = 0; i < 6; i++) { /* of one row */
+        key.hi = i;
+        wr_passes_leave(p, key, &plain, NULL, at((int64_t) i), WR_SPAN_S(100));
+    }
+    for (uint64_t i = 0; i < 6; i++) {
+        key.hi = i;
+        assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(6)), i < 2 ? WR_PASS_NONE : WR_PASS_BARE);
+    }
+    wr_passes_free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_is_due_for_what_forbids_sharing),
+        cmocka_unit_test(it_lasts_and_is_renewed),
+        cmocka_unit_test(it_concerns_those_who_ask_alike),
+        cmocka_unit_test(the_oldest_gives_way),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
