@@ -11,8 +11,8 @@ static struct bench_reply reply;
 
 const struct bench_reply *bench_choose(const char *head, size_t size)
 {
-    (void)head;
-    (void)size;
+    (void) head;
+    (void) size;
     return &reply;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* eviction: what the memory store's eviction is worth, and what a look-up costs.
  *
- * Replays traces against weir's own store (SIEVE, in 64 shards), against LRU and against the optimum (Belady: gives up what
- * is needed last), all three with room for as many objects, and prints hit ratios. Zipf: objects are asked for by rank with
- * probability rank^-alpha. Scans: as Zipf 0.9, but a fifth of the requests walk through objects that nobody asks for
- * again. Before that the cost of a hit with 10^4 to 10^6 objects stored, and the store's own count of its memory beside what the
- * process has grown by. */
+ * Replays traces against weir's own store (SIEVE, in 64 shards), against LRU and against the optimum (Belady:
+ * gives up what is needed last), all three with room for as many objects, and prints hit ratios. Zipf:
+ * objects are asked for by rank with probability rank^-alpha. Scans: as Zipf 0.9, but a fifth of the requests
+ * walk through objects that nobody asks for again. Before that the cost of a hit with 10^4 to 10^6 objects
+ * stored, and the store's own count of its memory beside what the process has grown by. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +49,8 @@ static uint32_t draw(const double *sums)
     return (uint32_t) low;
 }
 
-/* scans: a fifth of the requests belong to runs through objects of their own. Gives the number of different objects. */
+/* scans: a fifth of the requests belong to runs through objects of their own. Gives the number of different
+ * objects. */
 static uint32_t make_trace(uint32_t *trace, double alpha, bool scans)
 {
     double *sums = zipf_sums(alpha);
@@ -78,8 +79,9 @@ static void store(struct wr_memory *m, struct wr_slice key)
     struct wr_object like = {
         .key = key,
         .host = WR_SLICE("bench.example"),
-        .head = WR_SLICE("HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Type: text/plain\r\n"
-                         "Cache-Control: max-age=86400\r\nVia: 1.1 bench\r\n"),
+        .head = WR_SLICE(
+            "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Type: text/plain\r\n"
+            "Cache-Control: max-age=86400\r\nVia: 1.1 bench\r\n"),
         .meta = { .kind = WR_OBJECT_RESPONSE, .status = 200, .length = BODY },
     };
     struct wr_flow *flow = wr_flow_of(wr_slice(body, BODY));
@@ -160,7 +162,8 @@ static double replay_lru(const uint32_t *trace, uint32_t objects, uint64_t room)
     return (double) hits / REQUESTS;
 }
 
-/* --- the optimum: a heap of what is held by its next use, entries that have been overtaken left to rot --- */
+/* --- the optimum: a heap of what is held by its next use, entries that have been overtaken left to rot ---
+ */
 
 struct need {
     uint32_t next, id;
@@ -211,7 +214,8 @@ static double replay_optimum(const uint32_t *trace, uint32_t objects, uint64_t r
         count += held[id] == 0;
         held[id] = next[i];
         heap_add(&h, (struct need){ next[i], id });
-        while (count > room) { /* it may be the one just asked for: an optimum needn't store what it won't need */
+        while (count >
+               room) { /* it may be the one just asked for: an optimum needn't store what it won't need */
             struct need last = heap_take(&h);
             if (held[last.id] != last.next)
                 continue;
@@ -295,13 +299,16 @@ static void cost(uint32_t objects)
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("| objects stored | a hit, with making its key | counted | process grew by | counted over grown |\n|---|---|---|---|---|\n");
+    printf("| objects stored | a hit, with making its key | counted | process grew by | counted over grown "
+           "|\n|---|---|---|---|---|\n");
     cost(10000);
     cost(100000);
     cost(1000000);
     uint64_t each = object_bytes();
     printf("\n");
-    printf("| trace | room, of %d objects | weir | LRU | optimum | weir over LRU |\n|---|---|---|---|---|---|\n", OBJECTS);
+    printf(
+        "| trace | room, of %d objects | weir | LRU | optimum | weir over LRU |\n|---|---|---|---|---|---|\n",
+        OBJECTS);
     compare("Zipf 0.8", 0.8, false, each);
     compare("Zipf 0.9", 0.9, false, each);
     compare("Zipf 1.0", 1.0, false, each);

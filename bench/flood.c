@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* flood PORT PATH URLS CONNECTIONS DEPTH SECONDS: a client that costs next to nothing, to see what a server does with all
- * processors. Each connection sends DEPTH HEAD requests at once, for PATH0, PATH1 ... in turn, and the next when all are
- * answered. Prints how many were answered, and the seconds of processor time it took itself. */
+/* flood PORT PATH URLS CONNECTIONS DEPTH SECONDS: a client that costs next to nothing, to see what a server
+ * does with all processors. Each connection sends DEPTH HEAD requests at once, for PATH0, PATH1 ... in turn,
+ * and the next when all are answered. Prints how many were answered, and the seconds of processor time it
+ * took itself. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -39,34 +40,36 @@ static void fail(const char *what)
 
 static void make_burst(struct flood_conn *conn, const char *path, int first, int urls)
 {
-    conn->burst = malloc((size_t)depth * (strlen(path) + 80));
+    conn->burst = malloc((size_t) depth * (strlen(path) + 80));
     if (conn->burst == NULL)
         fail("no memory");
     for (int i = 0; i < depth; i++)
-        conn->burst_size += (size_t)sprintf(conn->burst + conn->burst_size, "HEAD %s%d HTTP/1.1\r\nHost: bench.example\r\n\r\n",
-                                            path, (first + i) % urls);
+        conn->burst_size += (size_t) sprintf(conn->burst + conn->burst_size,
+                                             "HEAD %s%d HTTP/1.1\r\nHost: bench.example\r\n\r\n", path,
+                                             (first + i) % urls);
 }
 
-/* Size of the head at the front, 0 if it isn't whole. Mostly it is that of the one before: no need to look for its end. */
+/* Size of the head at the front, 0 if it isn't whole. Mostly it is that of the one before: no need to look
+ * for its end. */
 static size_t head_size(const char *at, size_t size)
 {
     static size_t usual = 4;
     if (size >= usual && memcmp(at + usual - 4, "\r\n\r\n", 4) == 0)
         return usual;
     const char *blank = memmem(at, size, "\r\n\r\n", 4);
-    return blank == NULL ? 0 : (usual = (size_t)(blank - at) + 4);
+    return blank == NULL ? 0 : (usual = (size_t) (blank - at) + 4);
 }
 
 static void take(struct flood_conn *conn)
 {
     char *at = conn->heads, *end = conn->heads + conn->filled;
-    for (size_t size; (size = head_size(at, (size_t)(end - at))) > 0; at += size) {
+    for (size_t size; (size = head_size(at, (size_t) (end - at))) > 0; at += size) {
         if (size < 12 || memcmp(at, "HTTP/1.1 200", 12) != 0)
             fail("an answer other than 200");
         conn->waited_for--;
         answered++;
     }
-    conn->filled = (size_t)(end - at);
+    conn->filled = (size_t) (end - at);
     if (conn->filled > HEAD_MAX)
         fail("an answer without end of its head");
     memmove(conn->heads, at, conn->filled);
@@ -75,7 +78,7 @@ static void take(struct flood_conn *conn)
 static void ask(struct flood_conn *conn)
 {
     conn->waited_for = depth;
-    if (send(conn->fd, conn->burst, conn->burst_size, MSG_NOSIGNAL) != (ssize_t)conn->burst_size)
+    if (send(conn->fd, conn->burst, conn->burst_size, MSG_NOSIGNAL) != (ssize_t) conn->burst_size)
         fail("the requests didn't fit into the socket");
 }
 
@@ -86,7 +89,7 @@ static void turn(struct flood_conn *conn)
         return;
     if (n <= 0)
         fail("the server has closed a connection");
-    conn->filled += (size_t)n;
+    conn->filled += (size_t) n;
     take(conn);
     if (conn->waited_for == 0)
         ask(conn);
@@ -94,13 +97,15 @@ static void turn(struct flood_conn *conn)
 
 static struct flood_conn *open_conn(int loop, int port)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_port = htons((uint16_t) port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     struct flood_conn *conn = calloc(1, sizeof(*conn));
     if (conn == NULL || (conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0 ||
-        connect(conn->fd, (struct sockaddr *)&at, sizeof(at)) != 0)
+        connect(conn->fd, (struct sockaddr *) &at, sizeof(at)) != 0)
         fail("can't connect");
-    setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
+    setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
     epoll_ctl(loop, EPOLL_CTL_ADD, conn->fd, &event);
     return conn;
 }
@@ -109,7 +114,7 @@ static double now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
 }
 
 int main(int argc, char **argv)
@@ -132,7 +137,8 @@ int main(int argc, char **argv)
     }
     struct rusage used;
     getrusage(RUSAGE_SELF, &used);
-    printf("%lu %.3f\n", answered, (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-                                       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
+    printf("%lu %.3f\n", answered,
+           (double) (used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+               (double) (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
     return 0;
 }

@@ -37,15 +37,15 @@ void bench_reply_init(struct bench_reply *reply, size_t body, const char *fields
                           "HTTP/1.1 200 OK\r\nDate: %s\r\n"
                           "Content-Type: text/plain\r\nContent-Length: %zu\r\n%s\r\n",
                           date, body, fields);
-    char *bytes = malloc((size_t)length + body);
-    if (bytes == NULL || length >= (int)sizeof(head)) {
+    char *bytes = malloc((size_t) length + body);
+    if (bytes == NULL || length >= (int) sizeof(head)) {
         fputs("no room for a reply\n", stderr);
         exit(1);
     }
-    memcpy(bytes, head, (size_t)length);
+    memcpy(bytes, head, (size_t) length);
     memset(bytes + length, 'x', body);
     reply->bytes = bytes;
-    reply->size = (size_t)length + body;
+    reply->size = (size_t) length + body;
 }
 
 static void conn_close(struct loop_conn *conn)
@@ -60,7 +60,7 @@ static void conn_watch(struct loop_conn *conn, bool wants_write)
     if (conn->wants_write == wants_write)
         return;
     conn->wants_write = wants_write;
-    struct epoll_event event = {.events = wants_write ? EPOLLOUT : EPOLLIN, .data.ptr = conn};
+    struct epoll_event event = { .events = wants_write ? EPOLLOUT : EPOLLIN, .data.ptr = conn };
     epoll_ctl(loop_fd, EPOLL_CTL_MOD, conn->fd, &event);
 }
 
@@ -71,7 +71,7 @@ static bool conn_send(struct loop_conn *conn)
     if (n < 0 && errno != EAGAIN)
         return false;
     if (n > 0)
-        conn->sent += (size_t)n;
+        conn->sent += (size_t) n;
     if (conn->sent == conn->reply->size) {
         conn->reply = NULL;
         conn->sent = 0;
@@ -86,7 +86,7 @@ static bool conn_answer(struct loop_conn *conn)
         char *end = memmem(conn->in, conn->filled, "\r\n\r\n", 4);
         if (end == NULL)
             break;
-        size_t size = (size_t)(end - conn->in) + 4;
+        size_t size = (size_t) (end - conn->in) + 4;
         conn->reply = bench_choose(conn->in, size);
         conn->filled -= size;
         memmove(conn->in, conn->in + size, conn->filled);
@@ -106,7 +106,7 @@ static bool conn_read(struct loop_conn *conn)
         return errno == EAGAIN;
     if (n == 0)
         return false;
-    conn->filled += (size_t)n;
+    conn->filled += (size_t) n;
     return conn_answer(conn);
 }
 
@@ -132,8 +132,8 @@ static void accept_all(int listener)
         conn->filled = conn->sent = 0;
         conn->reply = NULL;
         conn->wants_write = false;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+        struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
         epoll_ctl(loop_fd, EPOLL_CTL_ADD, fd, &event);
     }
 }
@@ -141,10 +141,10 @@ static void accept_all(int listener)
 static int listen_at(int port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t) port) };
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 4096) != 0) {
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+    if (fd < 0 || bind(fd, (struct sockaddr *) &address, sizeof(address)) != 0 || listen(fd, 4096) != 0) {
         perror("listen");
         return -1;
     }
@@ -157,7 +157,7 @@ int bench_serve(int port)
     if (listener < 0)
         return 1;
     loop_fd = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event accepting = {.events = EPOLLIN, .data.ptr = NULL};
+    struct epoll_event accepting = { .events = EPOLLIN, .data.ptr = NULL };
     epoll_ctl(loop_fd, EPOLL_CTL_ADD, listener, &accepting);
     for (;;) {
         struct epoll_event events[EVENTS_MAX];

@@ -16,15 +16,15 @@ static struct resource {
     const char *fields;
     struct bench_reply reply;
 } resources[] = {
-    {"GET /1k/", 1 * KB, "Cache-Control: max-age=86400\r\n", {NULL, 0}},
-    {"GET /16k/", 16 * KB, "Cache-Control: max-age=86400\r\n", {NULL, 0}},
-    {"GET /256k/", 256 * KB, "Cache-Control: max-age=86400\r\n", {NULL, 0}},
-    {"GET /pass/", 1 * KB, "Cache-Control: no-store\r\n", {NULL, 0}},
+    { "GET /1k/", 1 * KB, "Cache-Control: max-age=86400\r\n", { NULL, 0 } },
+    { "GET /16k/", 16 * KB, "Cache-Control: max-age=86400\r\n", { NULL, 0 } },
+    { "GET /256k/", 256 * KB, "Cache-Control: max-age=86400\r\n", { NULL, 0 } },
+    { "GET /pass/", 1 * KB, "Cache-Control: no-store\r\n", { NULL, 0 } },
 };
 
 static const char not_found_text[] =
     "HTTP/1.1 404 Not Found\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n";
-static const struct bench_reply not_found = {not_found_text, sizeof(not_found_text) - 1};
+static const struct bench_reply not_found = { not_found_text, sizeof(not_found_text) - 1 };
 
 const struct bench_reply *bench_choose(const char *head, size_t size)
 {

@@ -9,8 +9,8 @@ enum wr_address_kind { WR_ADDRESS_IP, WR_ADDRESS_NAME, WR_ADDRESS_UNIX, WR_ADDRE
 
 struct wr_address {
     enum wr_address_kind kind;
-    char *text;        /* as written, for messages */
-    char *host;        /* literal address, host name, path of the socket, or systemd's name of it */
+    char *text; /* as written, for messages */
+    char *host; /* literal address, host name, path of the socket, or systemd's name of it */
     uint16_t port;
 };
 

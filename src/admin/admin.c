@@ -76,7 +76,11 @@ static void refuse_unknown(struct evhttp_request *req)
 {
     struct wr_buf all = { 0 };
     for (size_t i = 0; i < ENDPOINTS; i++)
-        wr_buf_printf(&all, "%s%s", i == 0 ? "There is " : i + 1 < ENDPOINTS ? ", " : " and ", endpoints[i].path);
+        wr_buf_printf(&all, "%s%s",
+                      i == 0              ? "There is "
+                      : i + 1 < ENDPOINTS ? ", "
+                                          : " and ",
+                      endpoints[i].path);
     wr_buf_add_char(&all, '.');
     wr_admin_problem(req, 404, wr_buf_slice(&all));
     wr_buf_fini(&all);

@@ -23,11 +23,13 @@ struct wr_admin_purged {
 /* What the daemon offers to the admin listener; each is called on the main loop. */
 struct wr_admin_host {
     void *ctx;
-    /* Purges here and in the fleet. what: "url", "tag", "prefix", "host" or "all"; name: of that. Calls done() once it has
-     * ended, on the main loop, never before this returns and perhaps after wr_admin_free(); confirmed: how many nodes of `live` have
-     * said that they know. false: the name can't be read, *why (static text); done is not called. */
+    /* Purges here and in the fleet. what: "url", "tag", "prefix", "host" or "all"; name: of that. Calls
+     * done() once it has ended, on the main loop, never before this returns and perhaps after
+     * wr_admin_free(); confirmed: how many nodes of `live` have said that they know. false: the name can't be
+     * read, *why (static text); done is not called. */
     bool (*purge)(void *ctx, const char *what, struct wr_slice name, bool soft,
-                  void (*done)(void *arg, enum wr_err err, unsigned confirmed, unsigned live), void *arg, const char **why);
+                  void (*done)(void *arg, enum wr_err err, unsigned confirmed, unsigned live), void *arg,
+                  const char **why);
     /* The latest purges of the fleet, newest first, then done(), under the same rules. */
     void (*purges)(void *ctx, void (*each)(void *arg, const struct wr_admin_purged *purge),
                    void (*done)(void *arg, enum wr_err err), void *arg);

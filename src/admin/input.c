@@ -28,7 +28,8 @@ static bool form_decode(struct wr_slice s, struct wr_buf *out)
 }
 
 /* Where the value of this parameter goes; NULL and *wrong: nowhere. */
-static struct wr_buf *value_place(struct wr_slice name, struct wr_admin_param *params, size_t count, const char **wrong)
+static struct wr_buf *value_place(struct wr_slice name, struct wr_admin_param *params, size_t count,
+                                  const char **wrong)
 {
     for (size_t i = 0; i < count; i++) {
         if (!wr_slice_eq(name, wr_slice_str(params[i].name)))
@@ -196,7 +197,8 @@ static const char *read_json(struct wr_slice text, struct wr_admin_param *params
     return r.rest.len > 0 ? not_json : NULL;
 }
 
-const char *wr_admin_params(struct wr_slice query, struct wr_slice body, bool json, struct wr_admin_param *params, size_t count)
+const char *wr_admin_params(struct wr_slice query, struct wr_slice body, bool json,
+                            struct wr_admin_param *params, size_t count)
 {
     const char *wrong = read_form(query, params, count);
     if (wrong == NULL && body.len > 0)

@@ -85,8 +85,10 @@ static void on_purge_done(void *arg, enum wr_err err, unsigned confirmed, unsign
     if (err == WR_OK)
         answer_purged(req, confirmed, live);
     else
-        wr_admin_problem(req, 503, wr_slice_str("Purged on this node; Redis could not be told, so other nodes and Redis may "
-                                                "still have it. Try again."));
+        wr_admin_problem(
+            req, 503,
+            wr_slice_str("Purged on this node; Redis could not be told, so other nodes and Redis may "
+                         "still have it. Try again."));
 }
 
 static struct wr_slice body_of(struct evhttp_request *req)
@@ -134,7 +136,8 @@ static void refuse(struct evhttp_request *req, const char *what, const char *why
     wr_buf_fini(&detail);
 }
 
-static void start(struct wr_admin *a, struct evhttp_request *req, const struct wr_admin_param *what, bool soft)
+static void start(struct wr_admin *a, struct evhttp_request *req, const struct wr_admin_param *what,
+                  bool soft)
 {
     const char *why = NULL;
     struct wr_admin_purge *p = wait_for(a, req);
@@ -147,8 +150,8 @@ static void start(struct wr_admin *a, struct evhttp_request *req, const struct w
 void wr_admin_purge(struct wr_admin *a, struct evhttp_request *req)
 {
     struct wr_admin_param params[PARAMS] = {
-        [SOFT] = { .name = "soft" },       [ALL] = { .name = "all" },        { .name = "url" }, { .name = "tag" },
-        { .name = "prefix" }, { .name = "host" },
+        [SOFT] = { .name = "soft" }, [ALL] = { .name = "all" }, { .name = "url" },
+        { .name = "tag" },           { .name = "prefix" },      { .name = "host" },
     };
     const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req));
     const char *why = wr_admin_params(wr_slice_str(query), body_of(req), has_json_body(req), params, PARAMS);
@@ -195,8 +198,8 @@ static void on_entry(void *arg, const struct wr_admin_purged *e)
         wr_buf_printf(&p->body, "\"soft\":%s}", e->soft ? "true" : "false");
     } else {
         wr_buf_printf(&p->body, "%.*s  %-4s  %-6.*s  %.*s  (%.*s on %.*s)\n", WR_SLICE_ARG(wr_buf_slice(&at)),
-                      e->soft ? "soft" : "hard", WR_SLICE_ARG(e->what), WR_SLICE_ARG(e->name), WR_SLICE_ARG(e->who),
-                      WR_SLICE_ARG(e->node));
+                      e->soft ? "soft" : "hard", WR_SLICE_ARG(e->what), WR_SLICE_ARG(e->name),
+                      WR_SLICE_ARG(e->who), WR_SLICE_ARG(e->node));
     }
     wr_buf_fini(&at);
 }
@@ -209,7 +212,8 @@ static void on_listed(void *arg, enum wr_err err)
     p->body = (struct wr_buf){ 0 };
     struct evhttp_request *req = end_wait(p);
     if (req && err != WR_OK) {
-        wr_admin_problem(req, 503, wr_slice_str("The journal of purges lies in Redis, which does not answer."));
+        wr_admin_problem(req, 503,
+                         wr_slice_str("The journal of purges lies in Redis, which does not answer."));
     } else if (req) {
         if (json)
             wr_buf_add_str(&body, body.len ? "\n]\n" : "[]\n");

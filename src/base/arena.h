@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory and duties that end together.
  *
- * A transaction allocates from its arena and registers what must be undone (references, timers, handles); at its end
- * wr_arena_reset() undoes in reverse order and keeps the blocks for the next transaction, so that a warm arena
- * never calls malloc. Under AddressSanitizer each allocation is its own malloc, or overruns would go unseen.
- * Thread: the owner's only. */
+ * A transaction allocates from its arena and registers what must be undone (references, timers, handles); at
+ * its end wr_arena_reset() undoes in reverse order and keeps the blocks for the next transaction, so that a
+ * warm arena never calls malloc. Under AddressSanitizer each allocation is its own malloc, or overruns would
+ * go unseen. Thread: the owner's only. */
 #pragma once
 
 #include "base/bytes.h"
 
-/* Whether memory is kept to be used again: not under AddressSanitizer, which couldn't tell a use after the end. */
+/* Whether memory is kept to be used again: not under AddressSanitizer, which couldn't tell a use after the
+ * end. */
 #if defined(__SANITIZE_ADDRESS__)
 #define WR_RECYCLES 0
 #elif defined(__has_feature)
@@ -24,7 +25,7 @@
 struct wr_arena_block;
 struct wr_arena_undo;
 
-struct wr_arena { /* zeroed is empty and valid */
+struct wr_arena {                  /* zeroed is empty and valid */
     struct wr_arena_block *blocks; /* newest first */
     struct wr_arena_undo *undos;   /* newest first */
     char *at, *end;                /* free room of the newest block */

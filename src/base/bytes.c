@@ -15,7 +15,8 @@ bool wr_slice_eq_nocase(struct wr_slice a, struct wr_slice b)
     return true;
 }
 
-/* Eight octets at once: those whose low seven bits are at least 'A' but not over 'Z' carry into their highest bit. */
+/* Eight octets at once: those whose low seven bits are at least 'A' but not over 'Z' carry into their highest
+ * bit. */
 static uint64_t lower_eight(uint64_t x)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
@@ -54,7 +55,8 @@ bool wr_slice_matches(struct wr_slice s, struct wr_slice pattern, char (*fold)(c
         if (p < pattern.len && pattern.at[p] == '*') {
             star = ++p;
             retry = i;
-        } else if (p < pattern.len && (s.at[i] == pattern.at[p] || (fold && fold(s.at[i]) == fold(pattern.at[p])))) {
+        } else if (p < pattern.len &&
+                   (s.at[i] == pattern.at[p] || (fold && fold(s.at[i]) == fold(pattern.at[p])))) {
             i++;
             p++;
         } else if (star != SIZE_MAX) {
@@ -162,9 +164,10 @@ static unsigned digits_of(uint64_t n)
 /* Two digits at a time: half the divisions. */
 void wr_buf_add_u64(struct wr_buf *b, uint64_t n)
 {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
-                                "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
-                                "9899";
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+        "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
+        "9899";
     size_t len = digits_of(n);
     char *to = wr_buf_reserve(b, len), *at = to + len;
     for (; n >= 10; n /= 100)

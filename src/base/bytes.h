@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Slices (borrowed octets) and buffers (owned, growing octets).
  *
- * A slice says nothing of who owns its octets: the function that hands one out says until when it holds. Neither
- * needs a NUL at its end. All functions: thread any, no locks. */
+ * A slice says nothing of who owns its octets: the function that hands one out says until when it holds.
+ * Neither needs a NUL at its end. All functions: thread any, no locks. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +19,10 @@ struct wr_slice {
 
 /* A slice over a string literal, fit for static tables. */
 #define WR_SLICE(lit) ((struct wr_slice){ "" lit "", sizeof(lit) - 1 })
-#define WR_SLICE_INIT(lit) { "" lit "", sizeof(lit) - 1 }
+#define WR_SLICE_INIT(lit)         \
+    {                              \
+        "" lit "", sizeof(lit) - 1 \
+    }
 /* For printf's "%.*s". */
 #define WR_SLICE_ARG(s) (int) (s).len, (s).at ? (s).at : ""
 
@@ -42,15 +45,15 @@ static inline bool wr_slice_eq(struct wr_slice a, struct wr_slice b)
 /* ASCII letters fold, nothing else does (RFC 9110 5.1: field names, tokens). */
 bool wr_slice_eq_nocase(struct wr_slice a, struct wr_slice b);
 bool wr_slice_starts(struct wr_slice s, struct wr_slice prefix);
-/* Does `pattern` match the whole of s? A '*' in it stands for any octets, none among them; others are compared as `fold` gives them
- * (NULL: as they are). Takes s.len * pattern.len steps at most. */
+/* Does `pattern` match the whole of s? A '*' in it stands for any octets, none among them; others are
+ * compared as `fold` gives them (NULL: as they are). Takes s.len * pattern.len steps at most. */
 bool wr_slice_matches(struct wr_slice s, struct wr_slice pattern, char (*fold)(char));
 /* Without SP and HTAB at both ends (OWS, RFC 9110 5.6.3). */
 struct wr_slice wr_slice_trim(struct wr_slice s);
 /* The same, and without the double quotes around what is left, if there are two. */
 struct wr_slice wr_slice_unquote(struct wr_slice s);
-/* Cuts at the first octet `sep`: gives what stands before it and moves *rest past it; without one gives all and
- * leaves *rest empty. At the end of input (rest->at == NULL) gives a slice whose `at` is NULL. */
+/* Cuts at the first octet `sep`: gives what stands before it and moves *rest past it; without one gives all
+ * and leaves *rest empty. At the end of input (rest->at == NULL) gives a slice whose `at` is NULL. */
 struct wr_slice wr_slice_cut(struct wr_slice *rest, char sep);
 /* Decimal digits only, whole slice. false: not such a number, or over `max`. */
 bool wr_slice_u64(struct wr_slice s, uint64_t max, uint64_t *out) WR_MUST_USE;
@@ -74,7 +77,8 @@ static inline int wr_hex_value(char c)
 /* Copies s in lower case; to: room for s.len octets, elsewhere than s. */
 void wr_lower_copy(char *to, struct wr_slice s);
 
-/* A growing buffer. Zeroed is empty and valid. Out of memory is a broken machine: it stops the process (WR_CHECK). */
+/* A growing buffer. Zeroed is empty and valid. Out of memory is a broken machine: it stops the process
+ * (WR_CHECK). */
 struct wr_buf {
     char *at;
     size_t len, cap;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Checks that stay on in production.
  *
- * A broken invariant of our own stops the process, with a line that says where: systemd starts a fresh one, and a
- * proxy that guesses is worse than one that restarts. What a peer sends, or the machine lacks, is never checked
- * this way: that is an enum wr_err (base/err.h). */
+ * A broken invariant of our own stops the process, with a line that says where: systemd starts a fresh one,
+ * and a proxy that guesses is worse than one that restarts. What a peer sends, or the machine lacks, is never
+ * checked this way: that is an enum wr_err (base/err.h). */
 #pragma once
 
-#define WR_CHECK(cond)                                                                                              \
-    do {                                                                                                            \
-        if (__builtin_expect(!(cond), 0))                                                                           \
-            wr_check_failed(#cond, __FILE__, __LINE__);                                                             \
+#define WR_CHECK(cond)                                  \
+    do {                                                \
+        if (__builtin_expect(!(cond), 0))               \
+            wr_check_failed(#cond, __FILE__, __LINE__); \
     } while (0)
 
 #define WR_MUST_USE __attribute__((warn_unused_result))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One vocabulary for what a peer or the machine can do to us (never for our own broken invariants: base/check.h). */
+/* One vocabulary for what a peer or the machine can do to us (never for our own broken invariants:
+ * base/check.h). */
 #pragma once
 
 #include "base/check.h"

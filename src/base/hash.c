@@ -66,7 +66,8 @@ struct wr_hash wr_hash_of(struct wr_slice in)
     return h;
 }
 
-/* The digits of four octets, eight at a time: octets apart, each into its two digits, those over 9 up to the letters. */
+/* The digits of four octets, eight at a time: octets apart, each into its two digits, those over 9 up to the
+ * letters. */
 static void hex_of(const unsigned char octets[4], char out[8])
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);

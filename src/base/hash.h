@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, 2012), under a key fixed for the whole fleet.
  *
- * It names stored responses in Redis, so every node must get the same value: the key never changes. That makes it
- * no secret; whoever looks an object up by hash compares the key's whole text too. Thread: any. */
+ * It names stored responses in Redis, so every node must get the same value: the key never changes. That
+ * makes it no secret; whoever looks an object up by hash compares the key's whole text too. Thread: any. */
 #pragma once
 
 #include "base/bytes.h"

@@ -31,6 +31,7 @@ bool wr_instant_parse(struct wr_slice text, struct wr_instant *out)
 
 struct wr_slice wr_instant_text(struct wr_instant at, char out[WR_INSTANT_TEXT])
 {
-    int len = snprintf(out, WR_INSTANT_TEXT, "%" PRIu64 "-%" PRIu64, at.n >> WR_INSTANT_BITS, at.n & WR_INSTANT_MOST);
+    int len = snprintf(out, WR_INSTANT_TEXT, "%" PRIu64 "-%" PRIu64, at.n >> WR_INSTANT_BITS,
+                       at.n & WR_INSTANT_MOST);
     return wr_slice(out, (size_t) len);
 }

@@ -41,7 +41,9 @@ static size_t json_escape(struct wr_buf *out, struct wr_slice s)
         wr_buf_add_char(out, (char) c);
     } else if (c < 0x80 || (c == 0xc2 && len == 2 && (unsigned char) s.at[1] < 0xa0)) {
         const unsigned char control = c < 0x80 ? c : (unsigned char) s.at[1]; /* C0, DEL, C1 */
-        const char escaped[] = { '\\', 'u', '0', '0', WR_HEX_DIGITS[control >> 4], WR_HEX_DIGITS[control & 15] };
+        const char escaped[] = {
+            '\\', 'u', '0', '0', WR_HEX_DIGITS[control >> 4], WR_HEX_DIGITS[control & 15]
+        };
         wr_buf_add(out, escaped, sizeof escaped);
     } else if (len > 0) {
         wr_buf_add(out, s.at, len);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Instants of four clocks, and the spans between them.
  *
- * Each clock has a type of its own, so that the compiler refuses to compare, subtract or assign instants of two clocks
- * (tests/check/clocks). The operations below go by the type of their argument. The few places where two clocks do meet say so by a
- * function of their own: wr_wall_after_date() and those below it, redis/clock.h. The journal's clock is base/instant.h. All count microseconds. Thread: any. */
+ * Each clock has a type of its own, so that the compiler refuses to compare, subtract or assign instants of
+ * two clocks (tests/check/clocks). The operations below go by the type of their argument. The few places
+ * where two clocks do meet say so by a function of their own: wr_wall_after_date() and those below it,
+ * redis/clock.h. The journal's clock is base/instant.h. All count microseconds. Thread: any. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,8 +15,8 @@ struct wr_span {
 };
 
 #define WR_US_PER_S INT64_C(1000000)
-#define WR_SPAN_MS(n) ((struct wr_span){ (int64_t) (n) * 1000 })
-#define WR_SPAN_S(n) ((struct wr_span){ (int64_t) (n) * WR_US_PER_S })
+#define WR_SPAN_MS(n) ((struct wr_span){ (int64_t) (n) *1000 })
+#define WR_SPAN_S(n) ((struct wr_span){ (int64_t) (n) *WR_US_PER_S })
 #define WR_SPAN_MAX ((struct wr_span){ INT64_MAX / 4 })
 
 /* Whole seconds, rounded down. */
@@ -30,39 +31,44 @@ static inline int64_t wr_span_ms(struct wr_span d)
 }
 
 /* us: 0 is what the clock counts from, and stands for "not set" where a member's comment says so. */
-#define WR_CLOCK(clock)                                                                       \
-    struct clock {                                                                            \
-        int64_t us;                                                                           \
-    };                                                                                        \
-    static inline struct clock clock##_add(struct clock t, struct wr_span d)                  \
-    {                                                                                         \
-        return (struct clock){ t.us + d.us };                                                 \
-    }                                                                                         \
-    static inline struct wr_span clock##_since(struct clock a, struct clock b)                \
-    {                                                                                         \
-        return (struct wr_span){ a.us - b.us };                                               \
-    }                                                                                         \
-    static inline bool clock##_before(struct clock a, struct clock b)                         \
-    {                                                                                         \
-        return a.us < b.us;                                                                   \
-    }                                                                                         \
-    static inline bool clock##_is_set(struct clock t)                                         \
-    {                                                                                         \
-        return t.us != 0;                                                                     \
-    }                                                                                         \
-    static inline int64_t clock##_s(struct clock t)                                           \
-    {                                                                                         \
-        return t.us / WR_US_PER_S;                                                            \
+#define WR_CLOCK(clock)                                                        \
+    struct clock {                                                             \
+        int64_t us;                                                            \
+    };                                                                         \
+    static inline struct clock clock##_add(struct clock t, struct wr_span d)   \
+    {                                                                          \
+        return (struct clock){ t.us + d.us };                                  \
+    }                                                                          \
+    static inline struct wr_span clock##_since(struct clock a, struct clock b) \
+    {                                                                          \
+        return (struct wr_span){ a.us - b.us };                                \
+    }                                                                          \
+    static inline bool clock##_before(struct clock a, struct clock b)          \
+    {                                                                          \
+        return a.us < b.us;                                                    \
+    }                                                                          \
+    static inline bool clock##_is_set(struct clock t)                          \
+    {                                                                          \
+        return t.us != 0;                                                      \
+    }                                                                          \
+    static inline int64_t clock##_s(struct clock t)                            \
+    {                                                                          \
+        return t.us / WR_US_PER_S;                                             \
     }
 
-WR_CLOCK(wr_wall)       /* our own wall clock, since 1970-01-01 00:00 UTC: what we tell, and the age of what is stored */
-WR_CLOCK(wr_date)       /* somebody else's wall clock: what an HTTP date says, in an origin's answer or in a client's condition */
+WR_CLOCK(
+    wr_wall) /* our own wall clock, since 1970-01-01 00:00 UTC: what we tell, and the age of what is stored */
+WR_CLOCK(wr_date)       /* somebody else's wall clock: what an HTTP date says, in an origin's answer or in a
+                           client's condition */
 WR_CLOCK(wr_mono)       /* our monotonic clock, since boot: deadlines and durations */
 WR_CLOCK(wr_redis_time) /* Redis's wall clock, since 1970: what it answers to TIME, and what its data says */
 
-#define WR_OF_CLOCK(t, operation)                                                                               \
-    _Generic((t), struct wr_wall: wr_wall_##operation, struct wr_date: wr_date_##operation, struct wr_mono:     \
-             wr_mono_##operation, struct wr_redis_time: wr_redis_time_##operation)
+#define WR_OF_CLOCK(t, operation)                        \
+    _Generic((t), struct wr_wall                         \
+             : wr_wall_##operation, struct wr_date       \
+             : wr_date_##operation, struct wr_mono       \
+             : wr_mono_##operation, struct wr_redis_time \
+             : wr_redis_time_##operation)
 
 #define wr_time_add(t, span) WR_OF_CLOCK(t, add)(t, span)
 #define wr_time_since(a, b) WR_OF_CLOCK(a, since)(a, b) /* a - b; negative when a is earlier */
@@ -70,13 +76,15 @@ WR_CLOCK(wr_redis_time) /* Redis's wall clock, since 1970: what it answers to TI
 #define wr_time_is_set(t) WR_OF_CLOCK(t, is_set)(t)
 #define wr_time_s(t) WR_OF_CLOCK(t, s)(t) /* whole seconds, rounded down */
 
-/* How far ours is ahead of theirs, both clocks taken for right (RFC 9111 4.2.3: apparent_age). Whoever asks knows that they may not be. */
+/* How far ours is ahead of theirs, both clocks taken for right (RFC 9111 4.2.3: apparent_age). Whoever asks
+ * knows that they may not be. */
 static inline struct wr_span wr_wall_after_date(struct wr_wall ours, struct wr_date theirs)
 {
     return (struct wr_span){ ours.us - theirs.us };
 }
 
-/* What they would have said, had they said anything: a response without Date was made when it came (RFC 9110 6.6.1). */
+/* What they would have said, had they said anything: a response without Date was made when it came (RFC
+ * 9110 6.6.1). */
 static inline struct wr_date wr_date_by_wall(struct wr_wall ours)
 {
     return (struct wr_date){ ours.us };

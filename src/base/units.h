@@ -6,12 +6,14 @@
 #include "base/time.h"
 
 struct wr_rate {
-    uint64_t count; /* how many ... */
+    uint64_t count;        /* how many ... */
     struct wr_span window; /* ... in this time */
 };
 
 /* Each takes the whole slice and gives NULL, or a short reason in English (static text) why it isn't one. */
-const char *wr_span_parse(struct wr_slice s, struct wr_span *out) WR_MUST_USE;   /* 500ms 60s 5m 1h 1d */
-const char *wr_size_parse(struct wr_slice s, uint64_t *out) WR_MUST_USE;         /* 512B 512KB 256MB 2GB (powers of 1024) */
-const char *wr_rate_parse(struct wr_slice s, struct wr_rate *out) WR_MUST_USE;   /* 100/s 1000/m 5/h 10/d 100/10s */
-const char *wr_share_parse(struct wr_slice s, double *out) WR_MUST_USE;          /* 10% -> 0.1, from 0% to 100% */
+const char *wr_span_parse(struct wr_slice s, struct wr_span *out) WR_MUST_USE; /* 500ms 60s 5m 1h 1d */
+const char *wr_size_parse(struct wr_slice s,
+                          uint64_t *out) WR_MUST_USE; /* 512B 512KB 256MB 2GB (powers of 1024) */
+const char *wr_rate_parse(struct wr_slice s,
+                          struct wr_rate *out) WR_MUST_USE;             /* 100/s 1000/m 5/h 10/d 100/10s */
+const char *wr_share_parse(struct wr_slice s, double *out) WR_MUST_USE; /* 10% -> 0.1, from 0% to 100% */

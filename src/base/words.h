@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Words that stand for the values of an enum. One list (a file of X-macro rows) generates both, so that rows can be added and moved
- * and no word changes its meaning.
+/* Words that stand for the values of an enum. One list (a file of X-macro rows) generates both, so that rows
+ * can be added and moved and no word changes its meaning.
  *
  *     enum wr_colour {
  *     #define COLOUR(ID, word, about) WR_COLOUR_##ID,
@@ -20,7 +20,8 @@
 
 struct wr_word {
     const char *text;
-    const char *about; /* what follows the word in the manual: ": sentences." or " does something."; NULL: nothing */
+    const char
+        *about; /* what follows the word in the manual: ": sentences." or " does something."; NULL: nothing */
 };
 
 struct wr_words { /* by the enum's value */
@@ -28,7 +29,10 @@ struct wr_words { /* by the enum's value */
     size_t count;
 };
 
-#define WR_WORDS(array) { array, sizeof(array) / sizeof((array)[0]) }
+#define WR_WORDS(array)                           \
+    {                                             \
+        array, sizeof(array) / sizeof((array)[0]) \
+    }
 
 /* The word of a value. */
 static inline const char *wr_words_text(const struct wr_words *words, size_t value)

@@ -10,23 +10,25 @@
 struct wr_object *wr_build_object(const struct wr_key *key, struct wr_slice vary_values,
                                   const struct wr_meta *meta, const struct wr_head *response,
                                   struct wr_slice via, struct wr_flow *flow);
-/* A response for one client only, on its way to it: its head as it goes out, and nothing of what the stores need. */
-struct wr_object *wr_build_passed(const struct wr_meta *meta, const struct wr_head *response, struct wr_slice via,
-                                  struct wr_flow *flow);
-/* A VARY marker. before: one that this takes the place of, and whose variants it leads to as well; or NULL. */
-struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names,
-                                const struct wr_meta *of, const struct wr_object *before);
-/* The fields of `stored` as `not_modified` leaves them (RFC 9111 3.2): for judging the updated response anew, by what everybody may
- * have of it, and so without Set-Cookie and the like. In the arena. */
+/* A response for one client only, on its way to it: its head as it goes out, and nothing of what the stores
+ * need. */
+struct wr_object *wr_build_passed(const struct wr_meta *meta, const struct wr_head *response,
+                                  struct wr_slice via, struct wr_flow *flow);
+/* A VARY marker. before: one that this takes the place of, and whose variants it leads to as well; or NULL.
+ */
+struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice names, const struct wr_meta *of,
+                                const struct wr_object *before);
+/* The fields of `stored` as `not_modified` leaves them (RFC 9111 3.2): for judging the updated response anew,
+ * by what everybody may have of it, and so without Set-Cookie and the like. In the arena. */
 void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *not_modified,
                           struct wr_arena *arena, struct wr_head *out);
-/* Is this 304 about what is stored (RFC 9111 4.3.4)? Entity tags are compared weakly: an origin that calls what it has compressed
- * weakly the same may not do so in the 304. */
+/* Is this 304 about what is stored (RFC 9111 4.3.4)? Entity tags are compared weakly: an origin that calls
+ * what it has compressed weakly the same may not do so in the 304. */
 bool wr_build_confirms(const struct wr_head *not_modified, const struct wr_object *stored);
 /* Is what a 200 to HEAD says of the response's validators and length what is stored (RFC 9111 4.3.5)? */
 bool wr_build_describes(const struct wr_head *head, const struct wr_object *stored);
-/* The stored response updated by a 304 (RFC 9111 3.2, 4.3.4), sharing its flow. What describes the content stays as it is stored; the
- * 304's Set-Cookie and the like go into first_only, unless meta has SET_COOKIE. */
+/* The stored response updated by a 304 (RFC 9111 3.2, 4.3.4), sharing its flow. What describes the content
+ * stays as it is stored; the 304's Set-Cookie and the like go into first_only, unless meta has SET_COOKIE. */
 struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta,
                                    const struct wr_head *not_modified, struct wr_slice via);
 /* Do both stored heads say the same, but for when? */
@@ -44,11 +46,11 @@ struct wr_part {
 };
 #define WR_MAX_PARTS 16
 struct wr_answer {
-    int status;                   /* the stored one, or 304, 206, 416; never 412: If-Match and such are the
-                                     origin's to evaluate (RFC 9111 4.3.2) */
-    size_t part_count;            /* 206: 1 part, or more: multipart/byteranges */
+    int status;        /* the stored one, or 304, 206, 416; never 412: If-Match and such are the
+                          origin's to evaluate (RFC 9111 4.3.2) */
+    size_t part_count; /* 206: 1 part, or more: multipart/byteranges */
     struct wr_part parts[WR_MAX_PARTS];
-    uint64_t length;              /* of the stored content */
+    uint64_t length; /* of the stored content */
 };
 /* complete: the object's length is known and its content all there or coming; only then are ranges served. */
 void wr_build_answer(const struct wr_object *object, const struct wr_head *request, bool complete,

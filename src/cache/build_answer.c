@@ -109,8 +109,8 @@ static void answer_range(const struct wr_head *request, const struct validators 
     }
     out->status = 206;
     for (size_t i = 0; i < count && i < WR_MAX_PARTS; i++)
-        out->parts[out->part_count++] =
-            (struct wr_part){ ranges[i].first, ranges[i].last - ranges[i].first + 1 };
+        out->parts[out->part_count++] = (struct wr_part){ ranges[i].first,
+                                                          ranges[i].last - ranges[i].first + 1 };
 }
 
 _Static_assert(WR_MAX_PARTS >= WR_MAX_RANGES, "every range has its part");

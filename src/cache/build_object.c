@@ -10,7 +10,8 @@
 #include "http/serialise.h"
 #include "http/tags.h"
 
-/* --- fields for the first client only: private="...", no-cache="..." (RFC 9111 5.2.2.4, 5.2.2.7), Set-Cookie and the like --- */
+/* --- fields for the first client only: private="...", no-cache="..." (RFC 9111 5.2.2.4, 5.2.2.7), Set-Cookie
+ * and the like --- */
 
 struct reserved {
     struct wr_response_directives of[3];
@@ -77,7 +78,8 @@ static void write_tags(struct wr_buf *out, const struct wr_head *response, struc
 /* --- the head --- */
 
 /* What stands after the fields that came. */
-static void write_added(struct wr_buf *kept, const struct wr_head *response, const struct wr_meta *meta, struct wr_slice via)
+static void write_added(struct wr_buf *kept, const struct wr_head *response, const struct wr_meta *meta,
+                        struct wr_slice via)
 {
     if (wr_head_get(response, WR_F_DATE) == NULL) { /* RFC 9110 6.6.1 */
         char date[WR_DATE_LEN + 1];
@@ -133,8 +135,8 @@ static size_t room_for(const struct wr_head *response, struct wr_slice via)
     return room;
 }
 
-struct wr_object *wr_build_passed(const struct wr_meta *meta, const struct wr_head *response, struct wr_slice via,
-                                  struct wr_flow *flow)
+struct wr_object *wr_build_passed(const struct wr_meta *meta, const struct wr_head *response,
+                                  struct wr_slice via, struct wr_flow *flow)
 {
     size_t room = room_for(response, via);
     struct wr_object *o = wr_object_new_passed(meta, room, flow);
@@ -163,8 +165,8 @@ static struct wr_slice validator_in(struct wr_slice head, struct wr_slice name)
     return wr_slice(NULL, 0);
 }
 
-static struct wr_object *finish_object(struct wr_object *like, const struct wr_head *response, struct wr_slice via,
-                                struct wr_flow *flow)
+static struct wr_object *finish_object(struct wr_object *like, const struct wr_head *response,
+                                       struct wr_slice via, struct wr_flow *flow)
 {
     struct wr_buf kept = { 0 }, first_only = { 0 }, tags = { 0 };
     write_head(&kept, &first_only, response, &like->meta, via);
@@ -206,7 +208,9 @@ struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice na
         wr_buf_printf(&head, "%016llx", (unsigned long long) wr_rand_u64());
     wr_buf_add_char(&head, ' ');
     wr_buf_add_slice(&head, names);
-    struct wr_object like = { .key = primary->text, .host = primary->host, .meta = *of, .head = wr_buf_slice(&head) };
+    struct wr_object like = {
+        .key = primary->text, .host = primary->host, .meta = *of, .head = wr_buf_slice(&head)
+    };
     like.meta.kind = WR_OBJECT_VARY;
     like.meta.length = 0;
     like.meta.version = wr_rand_u64();
@@ -220,7 +224,7 @@ struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice na
 /* What becomes of fields that change a client's state. */
 enum client_fields {
     CLIENT_NONE, /* none: what is judged is what everybody may have */
-    CLIENT_NEW, /* those of the 304: for the one whose request it answers */
+    CLIENT_NEW,  /* those of the 304: for the one whose request it answers */
     CLIENT_ALL,  /* the stored ones too, where the 304 has none */
 };
 
@@ -231,7 +235,8 @@ static bool survives(const struct wr_field *f, const struct wr_head *not_modifie
     unsigned flags = flags_of(f);
     if ((flags & WR_FF_CLIENT) && clients != CLIENT_ALL)
         return false;
-    return (flags & WR_FF_NO_UPDATE) || (f->id != WR_F_DATE && wr_head_named(not_modified, f->name, NULL) == NULL);
+    return (flags & WR_FF_NO_UPDATE) ||
+           (f->id != WR_F_DATE && wr_head_named(not_modified, f->name, NULL) == NULL);
 }
 
 static bool is_updated(const struct wr_field *f, enum client_fields clients)
@@ -240,8 +245,8 @@ static bool is_updated(const struct wr_field *f, enum client_fields clients)
     return !f->hidden && !(flags & WR_FF_NO_UPDATE) && !((flags & WR_FF_CLIENT) && clients == CLIENT_NONE);
 }
 
-static void merge(const struct wr_object *stored, const struct wr_head *not_modified, enum client_fields clients,
-                  struct wr_arena *arena, struct wr_head *out)
+static void merge(const struct wr_object *stored, const struct wr_head *not_modified,
+                  enum client_fields clients, struct wr_arena *arena, struct wr_head *out)
 {
     struct wr_head old;
     wr_build_head(stored, arena, &old);
@@ -300,7 +305,8 @@ bool wr_build_confirms(const struct wr_head *not_modified, const struct wr_objec
     const struct wr_field *etag = wr_head_get(not_modified, WR_F_ETAG);
     if (etag && stored->etag.at)
         return wr_etag_equal_weak(etag->value, stored->etag);
-    return stored->last_modified.at == NULL || agrees(not_modified, WR_F_LAST_MODIFIED, stored->last_modified);
+    return stored->last_modified.at == NULL ||
+           agrees(not_modified, WR_F_LAST_MODIFIED, stored->last_modified);
 }
 
 bool wr_build_describes(const struct wr_head *head, const struct wr_object *stored)
@@ -318,7 +324,10 @@ struct wr_object *wr_build_updated(const struct wr_object *stored, const struct 
     struct wr_head merged;
     merge(stored, not_modified, meta->flags & WR_OF_SET_COOKIE ? CLIENT_ALL : CLIENT_NEW, &arena, &merged);
     struct wr_object like = {
-        .key = stored->key, .host = stored->host, .meta = *meta, .vary_values = stored->vary_values,
+        .key = stored->key,
+        .host = stored->host,
+        .meta = *meta,
+        .vary_values = stored->vary_values,
         .began = stored->began,
     };
     like.meta.length = stored->meta.length;

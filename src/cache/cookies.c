@@ -11,7 +11,8 @@ struct pairs {
     struct wr_slice rest;
 };
 
-/* text: the pair; name: what stands before its '=', or all of it. Empty pairs are left out. false: there are no more. */
+/* text: the pair; name: what stands before its '=', or all of it. Empty pairs are left out. false: there are
+ * no more. */
 static bool next(struct pairs *p, const struct wr_head *request, struct wr_slice *text, struct wr_slice *name)
 {
     for (;;) {
@@ -59,7 +60,8 @@ bool wr_cookies_count(const struct wr_cache_policy *policy, const struct wr_head
 {
     struct pairs pairs = { 0 };
     struct wr_slice text, name;
-    if (wr_head_get(request, WR_F_COOKIE) == NULL || policy->cookies == WR_COOKIES_IGNORE || key_has_field(&policy->key))
+    if (wr_head_get(request, WR_F_COOKIE) == NULL || policy->cookies == WR_COOKIES_IGNORE ||
+        key_has_field(&policy->key))
         return false;
     while (next(&pairs, request, &text, &name))
         if ((policy->cookies == WR_COOKIES_PASS || any_matches(policy->cookie_names, name)) &&
@@ -84,7 +86,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* One array for all that match, in the arena. */
-static size_t matching(const struct wr_head *request, char *const *patterns, struct wr_arena *arena, struct cookie **out)
+static size_t matching(const struct wr_head *request, char *const *patterns, struct wr_arena *arena,
+                       struct cookie **out)
 {
     struct pairs pairs = { 0 };
     struct wr_slice text, name;

@@ -4,7 +4,8 @@
 #include "http/date.h"
 
 #define DATE_STEP WR_SPAN_S(1) /* Date has whole seconds */
-#define HEURISTIC_MOST WR_SPAN_S(86400) /* what is guessed is a day at most (RFC 9111 4.2.2 leaves it to us) */
+#define HEURISTIC_MOST \
+    WR_SPAN_S(86400) /* what is guessed is a day at most (RFC 9111 4.2.2 leaves it to us) */
 
 bool wr_effective_directives(const struct wr_cache_policy *policy, const struct wr_head *response,
                              struct wr_response_directives *out)
@@ -48,10 +49,12 @@ static bool through_caches(const struct wr_head *response)
     return wr_head_get(response, WR_F_AGE) || wr_head_get(response, WR_F_VIA);
 }
 
-struct wr_span wr_clock_error(const struct wr_head *response, struct wr_wall request_time, struct wr_wall response_time)
+struct wr_span wr_clock_error(const struct wr_head *response, struct wr_wall request_time,
+                              struct wr_wall response_time)
 {
     struct wr_date date = date_value(response, response_time);
-    struct wr_span ahead = { -wr_wall_after_date(response_time, date).us }, behind = wr_wall_after_date(request_time, date);
+    struct wr_span ahead = { -wr_wall_after_date(response_time, date).us },
+                   behind = wr_wall_after_date(request_time, date);
     if (through_caches(response))
         return WR_SPAN_S(0);
     if (ahead.us >= DATE_STEP.us)
@@ -63,7 +66,8 @@ struct wr_span wr_initial_age(const struct wr_head *response, struct wr_wall req
                               struct wr_wall response_time)
 {
     int64_t apparent = 0;
-    if (through_caches(response)) /* in whole seconds, as Date has no finer ones: a response of this second isn't old */
+    if (through_caches(
+            response)) /* in whole seconds, as Date has no finer ones: a response of this second isn't old */
         apparent = wr_span_s(wr_wall_after_date(response_time, date_value(response, response_time)));
     struct wr_span delay = wr_time_since(response_time, request_time);
     struct wr_span corrected = age_value(response);
@@ -154,7 +158,8 @@ bool wr_policy_overrides(const struct wr_cache_policy *policy, int status)
 }
 
 static bool by_heuristic(const struct wr_cache_policy *policy, const struct wr_head *response,
-                         const struct wr_response_directives *d, struct wr_wall response_time, struct wr_span *out)
+                         const struct wr_response_directives *d, struct wr_wall response_time,
+                         struct wr_span *out)
 {
     const struct wr_field *f = wr_head_get(response, WR_F_LAST_MODIFIED);
     struct wr_date modified;

@@ -9,14 +9,16 @@
  * Cache-Control. True: of a targeted one, so that Cache-Control and Expires are not to be looked at. */
 bool wr_effective_directives(const struct wr_cache_policy *policy, const struct wr_head *response,
                              struct wr_response_directives *out);
-/* corrected_initial_age (4.2.3). Deviates where neither Age nor Via says that the response came through a cache: then it was
- * made between the request and its arrival, and a Date that says otherwise shows the origin's clock to be wrong. Its
- * apparent age doesn't count. */
+/* corrected_initial_age (4.2.3). Deviates where neither Age nor Via says that the response came through a
+ * cache: then it was made between the request and its arrival, and a Date that says otherwise shows the
+ * origin's clock to be wrong. Its apparent age doesn't count. */
 struct wr_span wr_initial_age(const struct wr_head *response, struct wr_wall request_time,
                               struct wr_wall response_time);
 
-/* By how much Date lies before the request (negative) or after the arrival; 0: it doesn't, or a cache has kept the response. */
-struct wr_span wr_clock_error(const struct wr_head *response, struct wr_wall request_time, struct wr_wall response_time);
+/* By how much Date lies before the request (negative) or after the arrival; 0: it doesn't, or a cache has
+ * kept the response. */
+struct wr_span wr_clock_error(const struct wr_head *response, struct wr_wall request_time,
+                              struct wr_wall response_time);
 
 enum wr_lifetime_source {
     WR_LIFETIME_NONE,      /* nobody says: the response can't be reused without validation */

@@ -139,7 +139,8 @@ static void write_query(struct wr_text *out, const struct wr_key_policy *policy,
     }
 }
 
-struct wr_slice wr_key_query_sent(const struct wr_key_policy *policy, struct wr_slice query, struct wr_arena *arena)
+struct wr_slice wr_key_query_sent(const struct wr_key_policy *policy, struct wr_slice query,
+                                  struct wr_arena *arena)
 {
     if (!policy->strip_query || query.at == NULL)
         return query;
@@ -184,8 +185,9 @@ static int by_field_name(const void *a, const void *b)
 }
 
 /* The fields that a pattern matches, each with its name, in an order that isn't the client's to choose. */
-static void write_matching_headers(struct wr_text *out, const struct wr_cache_policy *policy, const struct wr_head *request,
-                                   struct wr_slice pattern, struct wr_arena *arena)
+static void write_matching_headers(struct wr_text *out, const struct wr_cache_policy *policy,
+                                   const struct wr_head *request, struct wr_slice pattern,
+                                   struct wr_arena *arena)
 {
     struct wr_slice *names = wr_arena_alloc(arena, (request->field_count + 1) * sizeof *names);
     const struct wr_field *f = NULL;
@@ -202,8 +204,8 @@ static void write_matching_headers(struct wr_text *out, const struct wr_cache_po
     }
 }
 
-static void write_header(struct wr_text *out, const struct wr_cache_policy *policy, const struct wr_head *request,
-                         const char *name, struct wr_arena *arena)
+static void write_header(struct wr_text *out, const struct wr_cache_policy *policy,
+                         const struct wr_head *request, const char *name, struct wr_arena *arena)
 {
     write_header_line(out, wr_slice_str(name));
     if (is_pattern(name))
@@ -212,7 +214,8 @@ static void write_header(struct wr_text *out, const struct wr_cache_policy *poli
         wr_vary_value(out, policy, request, wr_slice_str(name), arena);
 }
 
-static void write_cookie(struct wr_text *out, const struct wr_head *request, char *name, struct wr_arena *arena)
+static void write_cookie(struct wr_text *out, const struct wr_head *request, char *name,
+                         struct wr_arena *arena)
 {
     char *const one[] = { name, NULL };
     wr_text_add(out, WR_SLICE("\ncookie:"));
@@ -222,7 +225,8 @@ static void write_cookie(struct wr_text *out, const struct wr_head *request, cha
 
 /* --- keys --- */
 
-static const struct wr_slice secure_line = WR_SLICE_INIT("\nscheme:https"), post_mark = WR_SLICE_INIT("POST ");
+static const struct wr_slice secure_line = WR_SLICE_INIT("\nscheme:https"),
+                             post_mark = WR_SLICE_INIT("POST ");
 
 static struct wr_key finish_key(const struct wr_text *text, struct wr_slice host)
 {
@@ -254,7 +258,8 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
 
 struct wr_slice wr_key_prefix(struct wr_slice host, struct wr_slice path, struct wr_arena *arena)
 {
-    return wr_arena_printf(arena, "%.*s%.*s", WR_SLICE_ARG(host_of(host, arena)), WR_SLICE_ARG(normalised(path, arena)));
+    return wr_arena_printf(arena, "%.*s%.*s", WR_SLICE_ARG(host_of(host, arena)),
+                           WR_SLICE_ARG(normalised(path, arena)));
 }
 
 struct wr_key wr_key_other_scheme(const struct wr_key *primary, struct wr_arena *arena)
@@ -287,7 +292,8 @@ struct wr_slice wr_key_url_of_more(struct wr_slice text)
 {
     struct wr_slice rest = text;
     wr_slice_cut(&rest, '\n');
-    bool more = rest.at && (wr_slice_starts(rest, WR_SLICE("header:")) || wr_slice_starts(rest, WR_SLICE("cookie:")));
+    bool more = rest.at &&
+                (wr_slice_starts(rest, WR_SLICE("header:")) || wr_slice_starts(rest, WR_SLICE("cookie:")));
     return more ? url_of(text) : wr_slice(NULL, 0);
 }
 
@@ -305,8 +311,8 @@ struct wr_slice wr_key_primary_text(struct wr_slice variant)
 }
 
 struct wr_key wr_key_variant(const struct wr_cache_policy *policy, const struct wr_key *primary,
-                             const struct wr_object *marker, const struct wr_head *request, struct wr_arena *arena,
-                             struct wr_slice *values)
+                             const struct wr_object *marker, const struct wr_head *request,
+                             struct wr_arena *arena, struct wr_slice *values)
 {
     struct wr_text chosen = { .arena = arena };
     struct wr_slice names = wr_vary_marked(marker), name;

@@ -58,7 +58,10 @@ struct wr_object *wr_object_new_passed(const struct wr_meta *meta, size_t room, 
 {
     struct wr_object *o = malloc(sizeof *o + room);
     WR_CHECK(o != NULL);
-    *o = (struct wr_object){ .refs = 1, .meta = *meta, .head = wr_slice((char *) (o + 1), 0), .bytes = sizeof *o + room,
+    *o = (struct wr_object){ .refs = 1,
+                             .meta = *meta,
+                             .head = wr_slice((char *) (o + 1), 0),
+                             .bytes = sizeof *o + room,
                              .flow = wr_flow_ref(flow) };
     return o;
 }
@@ -90,7 +93,8 @@ void wr_object_unref(struct wr_object *o)
 
 struct wr_span wr_object_age(const struct wr_object *o, struct wr_wall now)
 {
-    struct wr_span resident = wr_time_since(now, o->meta.response_time); /* negative: another node's clock, or ours was set back */
+    struct wr_span resident = wr_time_since(
+        now, o->meta.response_time); /* negative: another node's clock, or ours was set back */
     int64_t age = o->meta.initial_age.us + (resident.us > 0 ? resident.us : 0);
     return (struct wr_span){ age > 0 ? age : 0 };
 }

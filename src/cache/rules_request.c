@@ -50,8 +50,8 @@ static const char *why_pass(const struct wr_cache_policy *policy, const struct w
 /* Not where it could take the place of one key of many: all of them have changed. */
 static bool may_answer_gets(const struct wr_cache_policy *policy, const struct wr_head *request)
 {
-    return request->method == WR_METHOD_POST && policy->enabled && !policy->methods_post && !bypassed(policy, request) &&
-           !wr_key_holds_more(policy);
+    return request->method == WR_METHOD_POST && policy->enabled && !policy->methods_post &&
+           !bypassed(policy, request) && !wr_key_holds_more(policy);
 }
 
 static struct wr_span span_of(int64_t delta)
@@ -64,9 +64,9 @@ static struct wr_span span_of(int64_t delta)
 void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head *request,
                       struct wr_request_rules *out)
 {
-    struct wr_request_directives d = {
-        .max_age = WR_DELTA_NONE, .min_fresh = WR_DELTA_NONE, .max_stale = WR_DELTA_NONE
-    };
+    struct wr_request_directives d = { .max_age = WR_DELTA_NONE,
+                                       .min_fresh = WR_DELTA_NONE,
+                                       .max_stale = WR_DELTA_NONE };
     if (!policy->ignore_client)
         wr_directives_of_request(request, &d);
     *out = (struct wr_request_rules){

@@ -17,14 +17,16 @@ static bool refresh_early(const struct wr_cache_policy *policy, const struct wr_
     return (double) left.us <= gap;
 }
 
-bool wr_rules_is_for(const struct wr_cache_policy *policy, const struct wr_request_rules *asked, const struct wr_object *object)
+bool wr_rules_is_for(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
+                     const struct wr_object *object)
 {
     unsigned flags = object->meta.flags;
     if (asked->authorized && !(flags & WR_OF_SHARED_AUTH))
         return false;
     if (asked->cookie && (flags & WR_OF_GUESSED))
         return false;
-    return !(flags & WR_OF_SET_COOKIE) || policy->set_cookie == WR_SET_COOKIE_STORE; /* the policy has changed since */
+    return !(flags & WR_OF_SET_COOKIE) ||
+           policy->set_cookie == WR_SET_COOKIE_STORE; /* the policy has changed since */
 }
 
 enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
@@ -52,10 +54,13 @@ enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct 
     return WR_REUSE_VALIDATE;
 }
 
-/* What neither kind of failure lets pass: the client or the origin insists on validation, or it is somebody else's. */
-static bool insists(const struct wr_cache_policy *policy, const struct wr_request_rules *asked, const struct wr_object *object)
+/* What neither kind of failure lets pass: the client or the origin insists on validation, or it is somebody
+ * else's. */
+static bool insists(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
+                    const struct wr_object *object)
 {
-    return (object->meta.flags & WR_OF_NO_CACHE) || asked->revalidate || !wr_rules_is_for(policy, asked, object);
+    return (object->meta.flags & WR_OF_NO_CACHE) || asked->revalidate ||
+           !wr_rules_is_for(policy, asked, object);
 }
 
 bool wr_rules_stale_if_error(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
@@ -72,7 +77,8 @@ bool wr_rules_stale_if_unreachable(const struct wr_cache_policy *policy, const s
     if (wr_rules_stale_if_error(policy, asked, object, now))
         return true;
     bool bounded = object->meta.sie.us >= 0 || policy->has_stale_if_error;
-    return !insists(policy, asked, object) && !(object->meta.flags & WR_OF_MUST_REVALIDATE) && !bounded && wr_rules_has_life(object);
+    return !insists(policy, asked, object) && !(object->meta.flags & WR_OF_MUST_REVALIDATE) && !bounded &&
+           wr_rules_has_life(object);
 }
 
 bool wr_rules_is_error(int status)

@@ -8,8 +8,18 @@
 static bool understood(int status)
 {
     switch (status) {
-    case 200: case 201: case 202: case 203: case 204: case 205:
-    case 300: case 301: case 302: case 303: case 307: case 308:
+    case 200:
+    case 201:
+    case 202:
+    case 203:
+    case 204:
+    case 205:
+    case 300:
+    case 301:
+    case 302:
+    case 303:
+    case 307:
+    case 308:
     case 400:
     case 401:
     case 402:
@@ -32,7 +42,12 @@ static bool understood(int status)
     case 422:
     case 426:
     case 451:
-    case 500: case 501: case 502: case 503: case 504: case 505:
+    case 500:
+    case 501:
+    case 502:
+    case 503:
+    case 504:
+    case 505:
         return true;
     default:
         return false;
@@ -84,15 +99,16 @@ static const char *forbidden(const struct wr_cache_policy *policy, const struct 
     return NULL;
 }
 
-/* A POST's response stands for a GET's only if it says for how long, and that it is what a GET would get (RFC 9110 8.7,
- * 9.3.3). */
+/* A POST's response stands for a GET's only if it says for how long, and that it is what a GET would get (RFC
+ * 9110 8.7, 9.3.3). */
 static const char *not_for_gets(const struct wr_head *request, const struct wr_head *response,
                                 enum wr_lifetime_source source)
 {
     const struct wr_field *f = wr_head_get(response, WR_F_CONTENT_LOCATION);
     if (response->status != 200 || source != WR_LIFETIME_ORIGIN || f == NULL)
         return "method";
-    struct wr_slice query = wr_target_on_host(f->value, wr_head_site(request)), path = wr_slice_cut(&query, '?');
+    struct wr_slice query = wr_target_on_host(f->value, wr_head_site(request)),
+                    path = wr_slice_cut(&query, '?');
     bool same = wr_slice_eq(path, request->path) && wr_slice_eq(query, request->query) &&
                 (query.at == NULL) == (request->query.at == NULL);
     return same ? NULL : "method";
@@ -121,8 +137,10 @@ static struct wr_span stale_for(int64_t directive, bool from_policy, struct wr_s
 
 /* How long it may be served stale. must-revalidate, proxy-revalidate and no-cache forbid it (RFC 9111 4.2.4),
  * and so does s-maxage, but for the times that the origin itself names beside it (RFC 5861 is the more
- * special rule). The policy's times prolong a life; what has none, because nobody gives it one or because it is 0, is not for others. */
-static void fill_stale(const struct wr_cache_policy *policy, const struct wr_response_directives *d, struct wr_meta *meta)
+ * special rule). The policy's times prolong a life; what has none, because nobody gives it one or because it
+ * is 0, is not for others. */
+static void fill_stale(const struct wr_cache_policy *policy, const struct wr_response_directives *d,
+                       struct wr_meta *meta)
 {
     meta->swr = meta->sie = WR_SPAN_NONE;
     if (!(meta->flags & WR_OF_OVERRIDE)) {
@@ -130,8 +148,8 @@ static void fill_stale(const struct wr_cache_policy *policy, const struct wr_res
             return;
         bool by_policy = d->s_maxage == WR_DELTA_NONE && meta->lifetime.us > 0;
         meta->swr = stale_for(d->stale_while_revalidate, by_policy && policy->has_grace, policy->grace);
-        meta->sie =
-            stale_for(d->stale_if_error, by_policy && policy->has_stale_if_error, policy->stale_if_error);
+        meta->sie = stale_for(d->stale_if_error, by_policy && policy->has_stale_if_error,
+                              policy->stale_if_error);
         return;
     }
     meta->swr = stale_for(d->stale_while_revalidate, policy->has_grace, policy->grace);
@@ -139,7 +157,8 @@ static void fill_stale(const struct wr_cache_policy *policy, const struct wr_res
 }
 
 /* Has the origin itself said that everybody may have it, and for how long? */
-static bool is_shared_by_origin(const struct wr_response_directives *d, enum wr_lifetime_source source, struct wr_span lifetime)
+static bool is_shared_by_origin(const struct wr_response_directives *d, enum wr_lifetime_source source,
+                                struct wr_span lifetime)
 {
     return source == WR_LIFETIME_ORIGIN && lifetime.us > 0 && !d->no_cache;
 }
@@ -165,16 +184,17 @@ static unsigned flags_of(const struct wr_cache_policy *policy, const struct wr_r
     return flags;
 }
 
-/* What is one visitor's own, as far as anybody can tell; NULL: it isn't. An origin that sets a cookie has probably made the page for
- * that session, unless it says itself that everybody may have it; and nobody knows what a page depends on that was made
- * for a request with cookies. */
+/* What is one visitor's own, as far as anybody can tell; NULL: it isn't. An origin that sets a cookie has
+ * probably made the page for that session, unless it says itself that everybody may have it; and nobody knows
+ * what a page depends on that was made for a request with cookies. */
 static const char *personal(const struct wr_request_rules *asked, const struct wr_head *response,
-                            const struct wr_response_directives *d, enum wr_lifetime_source source, struct wr_span lifetime,
-                            unsigned flags)
+                            const struct wr_response_directives *d, enum wr_lifetime_source source,
+                            struct wr_span lifetime, unsigned flags)
 {
     if (asked->cookie && (flags & WR_OF_GUESSED))
         return "answers a Cookie";
-    if (source != WR_LIFETIME_OVERRIDE && changes_client(response) && !is_shared_by_origin(d, source, lifetime))
+    if (source != WR_LIFETIME_OVERRIDE && changes_client(response) &&
+        !is_shared_by_origin(d, source, lifetime))
         return "Set-Cookie";
     return NULL;
 }

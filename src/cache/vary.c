@@ -34,8 +34,8 @@ bool wr_vary_any(const struct wr_head *response)
     size_t count = 0;
     while ((f = wr_head_next(response, WR_F_VARY, f)) != NULL)
         for (rest = f->value; wr_list_next(&rest, &item);)
-            if (wr_slice_eq(item, WR_SLICE("*")) || !wr_octets_all(item, WR_OC_TOKEN) || ++count > MAX_ITEMS ||
-                wr_onward_differs(wr_field_id_of(item)))
+            if (wr_slice_eq(item, WR_SLICE("*")) || !wr_octets_all(item, WR_OC_TOKEN) ||
+                ++count > MAX_ITEMS || wr_onward_differs(wr_field_id_of(item)))
                 return true;
     return false;
 }
@@ -171,8 +171,8 @@ static int by_text(const void *a, const void *b)
 }
 
 /* The list in an order that doesn't depend on how the client wrote it. Position carries no meaning where
- * weights do (RFC 9110 12.5.3, 12.5.4). What is no choice says nothing: else nonsense would make a variant of its own. Returns how
- * many. */
+ * weights do (RFC 9110 12.5.3, 12.5.4). What is no choice says nothing: else nonsense would make a variant of
+ * its own. Returns how many. */
 static size_t choices_of(struct wr_slice value, struct wr_arena *arena, struct choice *out)
 {
     struct wr_slice item;
@@ -190,15 +190,20 @@ enum coding {
     CODING_DEFLATE = 8,
     CODING_GZIP = 16,
     CODING_ZSTD = 32,
-    CODING_ANY = 64,          /* * */
+    CODING_ANY = 64,           /* * */
     CODING_NOT_IDENTITY = 128, /* it must be coded */
 };
 static const struct {
     const char *name;
     enum coding bit;
-} codings[] = { { "*", CODING_ANY },         { "br", CODING_BR },     { "dcb", CODING_DCB },
-                { "dcz", CODING_DCZ },       { "deflate", CODING_DEFLATE }, { "gzip", CODING_GZIP },
-                { "identity;q=0", CODING_NOT_IDENTITY }, { "zstd", CODING_ZSTD } };
+} codings[] = { { "*", CODING_ANY },
+                { "br", CODING_BR },
+                { "dcb", CODING_DCB },
+                { "dcz", CODING_DCZ },
+                { "deflate", CODING_DEFLATE },
+                { "gzip", CODING_GZIP },
+                { "identity;q=0", CODING_NOT_IDENTITY },
+                { "zstd", CODING_ZSTD } };
 #define CODINGS (sizeof codings / sizeof codings[0])
 
 /* 0: none that anybody sends. */
@@ -212,7 +217,8 @@ static unsigned coding_of(struct wr_slice name)
     return 0;
 }
 
-/* Which codings are accepted: what that isn't known by name is no coding. Whoever takes gzip needs no deflate. */
+/* Which codings are accepted: what that isn't known by name is no coding. Whoever takes gzip needs no
+ * deflate. */
 static unsigned accepted(const struct choice *choices, size_t count)
 {
     unsigned set = 0, refused = 0;
@@ -333,8 +339,8 @@ void wr_vary_value(struct wr_text *out, const struct wr_cache_policy *policy, co
         write_plain(out, value);
 }
 
-bool wr_vary_tells_coding(const struct wr_cache_policy *policy, const struct wr_head *request, const struct wr_head *response,
-                          struct wr_arena *arena)
+bool wr_vary_tells_coding(const struct wr_cache_policy *policy, const struct wr_head *request,
+                          const struct wr_head *response, struct wr_arena *arena)
 {
     const struct wr_field *f = wr_head_get(response, WR_F_CONTENT_ENCODING);
     struct wr_slice names = wr_vary_names(response, arena), rest, coding;
@@ -348,7 +354,8 @@ bool wr_vary_tells_coding(const struct wr_cache_policy *policy, const struct wr_
     unsigned set = accepted(choices, count);
     for (; f; f = wr_head_next(response, WR_F_CONTENT_ENCODING, f))
         for (rest = f->value; wr_list_next(&rest, &coding);)
-            if (!wr_slice_eq_nocase(coding, WR_SLICE("identity")) && !(set & CODING_ANY) && !(set & coding_of(coding)))
+            if (!wr_slice_eq_nocase(coding, WR_SLICE("identity")) && !(set & CODING_ANY) &&
+                !(set & coding_of(coding)))
                 return false;
     return true;
 }

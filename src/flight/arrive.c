@@ -2,19 +2,22 @@
 /* A large response that the fleet waits for: other nodes read it out of Redis while it arrives here. */
 #include "flight/flight_priv.h"
 
-/* Who waits begins to read only when it hears this, and not because of what a node may have left in Redis when it died. */
+/* Who waits begins to read only when it hears this, and not because of what a node may have left in Redis
+ * when it died. */
 static void on_alive(void *ctx)
 {
     wr_flight_publish(ctx, WR_OUTCOME_ARRIVING);
 }
 
-/* Others wait for it under the very key that it is stored under, and can use it, and it comes from the origin just now. */
+/* Others wait for it under the very key that it is stored under, and can use it, and it comes from the origin
+ * just now. */
 static bool is_waited_for(const struct wr_flight *f)
 {
     const struct wr_object *o = f->built;
-    return f->lock_state == WR_LOCK_HELD && f->storing == WR_STORE && f->arrival == NULL && f->new_marker == NULL &&
-           o->meta.length != UINT64_MAX && wr_hash_eq(o->hash, f->order.key.hash) && wr_rules_collapses(o) &&
-           wr_flow_state(o->flow) == WR_FLOW_ARRIVING && (f->order.stale == NULL || f->order.stale->flow != o->flow);
+    return f->lock_state == WR_LOCK_HELD && f->storing == WR_STORE && f->arrival == NULL &&
+           f->new_marker == NULL && o->meta.length != UINT64_MAX && wr_hash_eq(o->hash, f->order.key.hash) &&
+           wr_rules_collapses(o) && wr_flow_state(o->flow) == WR_FLOW_ARRIVING &&
+           (f->order.stale == NULL || f->order.stale->flow != o->flow);
 }
 
 void wr_flight_arrive(struct wr_flight *f)
@@ -25,7 +28,8 @@ void wr_flight_arrive(struct wr_flight *f)
     if (wr_flight_is_purged(f) || __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
         return;
     const struct wr_redis_store_lock lock = { wr_buf_slice(&f->lock_key), wr_slice(f->token, WR_LOCK_TOKEN),
-                                        f->worker_policy->policy->redis.lock_ttl };
-    f->arrival = wr_redis_store_arrive(worker->redis_store, f->built, &lock, wr_rules_keep(&f->order.route->cache, f->built, f->loop->now),
-                                 on_alive, f);
+                                              f->worker_policy->policy->redis.lock_ttl };
+    f->arrival = wr_redis_store_arrive(worker->redis_store, f->built, &lock,
+                                       wr_rules_keep(&f->order.route->cache, f->built, f->loop->now),
+                                       on_alive, f);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LOOK: Redis may hold it already. GATE: then the origin is next, but only for someone who may cause a fetch. */
+/* LOOK: Redis may hold it already. GATE: then the origin is next, but only for someone who may cause a fetch.
+ */
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
-/* It came while this flight waited, which is a share in that fetch; who wants it validated takes only what was asked for since. */
+/* It came while this flight waited, which is a share in that fetch; who wants it validated takes only what
+ * was asked for since. */
 static bool came_meanwhile(const struct wr_flight *f, const struct wr_object *object)
 {
     struct wr_wall since = f->rules.revalidate ? object->meta.request_time : object->meta.response_time;
@@ -25,7 +27,8 @@ static bool good_enough(const struct wr_flight *f, enum wr_reuse reuse, const st
     }
 }
 
-static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object *object, enum wr_flight_stage miss)
+static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object *object,
+                                           enum wr_flight_stage miss)
 {
     const struct wr_object *stale = f->order.stale;
     if (!f->order.look_first && stale && stale->meta.version == object->meta.version) {
@@ -59,14 +62,17 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
     return wr_flight_worth_keeping(f, object) ? WR_FLIGHT_KEEP : WR_FLIGHT_DONE;
 }
 
-/* Redis may have lost what is here (it was failed over, it was full), and hold what was fetched before: then it is given it again. Takes
- * over the reference, and gives one to the newer of the two. */
+/* Redis may have lost what is here (it was failed over, it was full), and hold what was fetched before: then
+ * it is given it again. Takes over the reference, and gives one to the newer of the two. */
 static struct wr_object *newer_of_both(struct wr_flight *f, struct wr_object *found)
 {
     struct wr_shared *shared = f->worker_policy->worker->shared;
-    struct wr_object *held = shared->memory ? wr_memory_get(shared->memory, f->order.key.hash, f->order.key.text) : NULL;
+    struct wr_object *held = shared->memory
+                                 ? wr_memory_get(shared->memory, f->order.key.hash, f->order.key.text)
+                                 : NULL;
     if (held == NULL && f->order.copy)
-        held = wr_object_ref(f->order.copy); /* what another node writes again has been heard of, and dropped here */
+        held = wr_object_ref(
+            f->order.copy); /* what another node writes again has been heard of, and dropped here */
     if (held == NULL || !wr_instant_holds(held->began, found->began, wr_purges_present(shared->purges)) ||
         wr_purges_check(shared->purges, held) > WR_PURGE_SOFT) {
         wr_object_unref(held);
@@ -128,12 +134,14 @@ void wr_flight_read_cancel(struct wr_flight *f)
     wr_flight_verify_cancel(f);
 }
 
-static bool read_key(struct wr_flight *f, const struct wr_key *key, void (*done)(struct wr_flight *f, struct wr_object *object))
+static bool read_key(struct wr_flight *f, const struct wr_key *key,
+                     void (*done)(struct wr_flight *f, struct wr_object *object))
 {
     f->read_done = done;
     f->read.done = on_redis_read;
     f->look_sent = f->loop->mono;
-    return wr_redis_store_get(f->worker_policy->worker->redis_store, &f->read, key->host, key->hash, key->text) == WR_OK;
+    return wr_redis_store_get(f->worker_policy->worker->redis_store, &f->read, key->host, key->hash,
+                              key->text) == WR_OK;
 }
 
 bool wr_flight_read(struct wr_flight *f, bool early, struct wr_object *held,
@@ -158,8 +166,8 @@ bool wr_flight_read_marker(struct wr_flight *f, void (*known)(struct wr_flight *
 
 /* --- the stages --- */
 
-/* Redis doesn't answer. That reads as a miss, unless there is a copy which Redis should only have confirmed and of which nothing
- * else is known: it costs sharing, not the answer, and it costs the origin nothing. */
+/* Redis doesn't answer. That reads as a miss, unless there is a copy which Redis should only have confirmed
+ * and of which nothing else is known: it costs sharing, not the answer, and it costs the origin nothing. */
 static enum wr_flight_stage unanswered(struct wr_flight *f)
 {
     struct wr_object *copy = f->order.copy;
@@ -190,7 +198,9 @@ enum wr_flight_stage wr_flight_look(struct wr_flight *f)
 {
     if (f->worker_policy->worker->redis_store == NULL)
         return WR_FLIGHT_GATE;
-    return wr_flight_read(f, false, whole_copy(f), on_known) ? WR_FLIGHT_WAIT : unanswered(f); /* if it comes to a fetch, it looks again */
+    return wr_flight_read(f, false, whole_copy(f), on_known)
+               ? WR_FLIGHT_WAIT
+               : unanswered(f); /* if it comes to a fetch, it looks again */
 }
 
 void wr_flight_look_leave(struct wr_flight *f)

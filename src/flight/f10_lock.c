@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LOCK: one fetch per fleet.
  *
- * SET NX PX with a token of our own; whoever gets it looks into Redis once more (the object may have been stored between
- * the look and the lock) and fetches, renewing the lock meanwhile. Whoever doesn't get it listens on the flight's channel,
- * looks again once it is subscribed, and tries again at intervals, because a message may be lost and the owner may die.
- * Of a large response they hear while its pieces arrive in Redis (arrive.c), and read them. Nobody waits longer than the
- * route's lock_timeout: then it fetches without the lock. */
+ * SET NX PX with a token of our own; whoever gets it looks into Redis once more (the object may have been
+ * stored between the look and the lock) and fetches, renewing the lock meanwhile. Whoever doesn't get it
+ * listens on the flight's channel, looks again once it is subscribed, and tries again at intervals, because a
+ * message may be lost and the owner may die. Of a large response they hear while its pieces arrive in Redis
+ * (arrive.c), and read them. Nobody waits longer than the route's lock_timeout: then it fetches without the
+ * lock. */
 #include <stdio.h>
 
 #include "base/rand.h"
@@ -58,8 +59,8 @@ static void wait_on(struct wr_flight *f);
 
 /* --- looking again --- */
 
-/* Another node's answer may vary by more fields than those which chose this flight's key: then it is stored under another one, and each
- * of the waiters has to choose again. */
+/* Another node's answer may vary by more fields than those which chose this flight's key: then it is stored
+ * under another one, and each of the waiters has to choose again. */
 static void on_marker(struct wr_flight *f, struct wr_object *marker)
 {
     struct wr_object *ours = f->order.marker;
@@ -147,7 +148,8 @@ static void on_subscription(struct wr_subscription *subscription)
         look_again(f);
         break;
     default: /* deaf for now: the timer looks, unless Redis has gone altogether */
-        if (!wr_link_ready(f->worker_policy->worker->link) && !wr_flight_reading(f) && !wr_call_pending(&f->lock_call))
+        if (!wr_link_ready(f->worker_policy->worker->link) && !wr_flight_reading(f) &&
+            !wr_call_pending(&f->lock_call))
             fetch_without(f);
         break;
     }
@@ -157,7 +159,8 @@ static void on_subscription(struct wr_subscription *subscription)
 static void keep_listening(struct wr_flight *f)
 {
     if (f->subscription.channel == NULL)
-        wr_subscription_open(&f->subscription, f->worker_policy->worker->shared->subscriber, f->loop, wr_buf_slice(&f->channel), on_subscription);
+        wr_subscription_open(&f->subscription, f->worker_policy->worker->shared->subscriber, f->loop,
+                             wr_buf_slice(&f->channel), on_subscription);
     poll_later(f);
 }
 
@@ -201,8 +204,8 @@ static bool try_lock(struct wr_flight *f)
 {
     char ttl[24];
     int n = snprintf(ttl, sizeof ttl, "%lld", (long long) wr_span_ms(redis(f)->lock_ttl));
-    const struct wr_slice argv[] = { WR_SLICE("SET"), wr_buf_slice(&f->lock_key), token(f),
-                                     WR_SLICE("NX"),  WR_SLICE("PX"), wr_slice(ttl, (size_t) n) };
+    const struct wr_slice argv[] = { WR_SLICE("SET"), wr_buf_slice(&f->lock_key), token(f), WR_SLICE("NX"),
+                                     WR_SLICE("PX"),  wr_slice(ttl, (size_t) n) };
     f->owner_done = false; /* unless it is heard after this */
     f->lock_call.done = on_lock;
     if (wr_link_send(f->worker_policy->worker->link, &f->lock_call, redis(f)->timeout, 6, argv) != WR_OK)
@@ -213,7 +216,8 @@ static bool try_lock(struct wr_flight *f)
     return true;
 }
 
-/* WAITING, and what is stored is no use. A question for the lock that is under way may have come before its owner was done. */
+/* WAITING, and what is stored is no use. A question for the lock that is under way may have come before its
+ * owner was done. */
 static void wait_on(struct wr_flight *f)
 {
     if (!f->owner_done)

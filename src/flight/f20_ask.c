@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ASK: the request goes to the origin. What comes back is f30_head.c's; the content flows by itself.
  *
- * An origin that says nothing for lock_timeout is waited for no longer than need be: whoever may have something stale gets it, while
- * the fetch goes on in the background; else the request is sent once more, to another server, and the first head counts. What is known to
- * hang isn't asked at all while something stale will do, but by one request now and then. */
+ * An origin that says nothing for lock_timeout is waited for no longer than need be: whoever may have
+ * something stale gets it, while the fetch goes on in the background; else the request is sent once more, to
+ * another server, and the first head counts. What is known to hang isn't asked at all while something stale
+ * will do, but by one request now and then. */
 #include "flight/flight_priv.h"
 #include "flight/forward.h"
 #include "http/conditional.h"
@@ -24,8 +25,8 @@ static uint64_t balance_hash(struct wr_flight *f)
     if (f->order.route->origin->balance != WR_BALANCE_HASH)
         return 0;
     struct wr_slice host = wr_policy_host(r->host, &f->arena);
-    struct wr_slice url = wr_arena_printf(&f->arena, "%.*s%.*s?%.*s", WR_SLICE_ARG(host), WR_SLICE_ARG(r->path),
-                                          WR_SLICE_ARG(r->query));
+    struct wr_slice url = wr_arena_printf(&f->arena, "%.*s%.*s?%.*s", WR_SLICE_ARG(host),
+                                          WR_SLICE_ARG(r->path), WR_SLICE_ARG(r->query));
     return wr_hash_of(url).lo;
 }
 
@@ -91,7 +92,8 @@ static void on_hedge_end(struct wr_exchange *x, enum wr_err err)
 
 /* --- an origin that says nothing --- */
 
-/* To the same server only if somebody waits for somebody else's request: that one may have been lost alone. */
+/* To the same server only if somebody waits for somebody else's request: that one may have been lost alone.
+ */
 static void send_hedge(struct wr_flight *f)
 {
     f->hedge = f->first;
@@ -99,14 +101,16 @@ static void send_hedge(struct wr_flight *f)
     f->hedge.on_interim = NULL;
     f->hedge.on_head = on_hedge_head;
     f->hedge.on_end = on_hedge_end;
-    if (wr_exchange_start_beside(&f->hedge, f->worker_policy->origins, &f->first, wr_flight_waiter_count(f) > 1) == WR_OK)
+    if (wr_exchange_start_beside(&f->hedge, f->worker_policy->origins, &f->first,
+                                 wr_flight_waiter_count(f) > 1) == WR_OK)
         WR_COUNT(hedges);
 }
 
 static void on_silence(struct wr_timer *timer)
 {
     struct wr_flight *f = WR_CONTAINER(timer, struct wr_flight, silence);
-    if (!wr_exchange_silent(&f->first)) /* it waits for a connection, which has its own bound, or something has come */
+    if (!wr_exchange_silent(
+            &f->first)) /* it waits for a connection, which has its own bound, or something has come */
         wr_timer_set(timer, f->order.route->cache.lock_timeout);
     else if (!wr_flight_stale_instead(f, 0))
         send_hedge(f);
@@ -169,7 +173,8 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
     wr_flight_begin_anew(f);
     wr_flights_reopen(f->worker_policy->worker->shared->flights, f);
     wr_buf_clear(&f->head);
-    wr_forward_write(&f->head, &f->order, f->worker_policy->worker->shared->via[f->order.request->minor], !wr_flight_is_alone(f));
+    wr_forward_write(&f->head, &f->order, f->worker_policy->worker->shared->via[f->order.request->minor],
+                     !wr_flight_is_alone(f));
     prepare(f, x);
     f->conditional = wr_flight_is_alone(f) && wr_asks_whether_modified(f->order.request);
     if (f->mode == WR_MODE_PASSING)

@@ -19,17 +19,19 @@ static void end_early(struct wr_flight *f)
     wr_flight_wake(f, WR_FLIGHT_ASK, WR_FLIGHT_DONE);
 }
 
-static struct wr_flight_result result_of(struct wr_flight *f, enum wr_verdict verdict, struct wr_object *object, int fwd_status)
+static struct wr_flight_result result_of(struct wr_flight *f, enum wr_verdict verdict,
+                                         struct wr_object *object, int fwd_status)
 {
     const struct wr_object *held = f->order.stale;
-    bool fresh = held && wr_object_freshness(held, f->loop->now).us > 0 && !(held->meta.flags & WR_OF_NO_CACHE);
+    bool fresh = held && wr_object_freshness(held, f->loop->now).us > 0 &&
+                 !(held->meta.flags & WR_OF_NO_CACHE);
     return (struct wr_flight_result){ .verdict = verdict,
-                             .object = object ? wr_object_ref(object) : NULL,
-                             .fwd_status = fwd_status,
-                             .held = held != NULL,
-                             .held_fresh = fresh,
-                             .apart = wr_rules_apart(&f->rules),
-                             .server = f->exchange->server ? server_text(f).at : NULL };
+                                      .object = object ? wr_object_ref(object) : NULL,
+                                      .fwd_status = fwd_status,
+                                      .held = held != NULL,
+                                      .held_fresh = fresh,
+                                      .apart = wr_rules_apart(&f->rules),
+                                      .server = f->exchange->server ? server_text(f).at : NULL };
 }
 
 void wr_flight_take_interim(struct wr_flight *f, const struct wr_head *head)
@@ -113,8 +115,9 @@ static void answer_privately(struct wr_flight *f, const struct wr_head *head, st
     meta.length = announced_length(f, head);
     struct wr_flow *flow = flow_for(f, head, false);
     struct wr_slice via = f->worker_policy->worker->shared->via[head->minor];
-    f->built = wr_flight_is_alone(f) ? wr_build_passed(&meta, head, via, flow)
-                        : wr_build_object(&f->order.key, wr_slice(NULL, 0), &meta, head, via, flow);
+    f->built = wr_flight_is_alone(f)
+                   ? wr_build_passed(&meta, head, via, flow)
+                   : wr_build_object(&f->order.key, wr_slice(NULL, 0), &meta, head, via, flow);
     wr_flow_unref(flow);
     wr_flight_tell(f, result_of(f, WR_VERDICT_PRIVATE, f->built, head->status));
     if (!wr_flight_has_leader(f)) /* nobody may have it: what asked for it has left */
@@ -123,7 +126,8 @@ static void answer_privately(struct wr_flight *f, const struct wr_head *head, st
 
 /* --- it is stored, and flows to whoever waits --- */
 
-/* Is there a store that takes what is built? What comes with an unknown length may yet turn out to be too much. */
+/* Is there a store that takes what is built? What comes with an unknown length may yet turn out to be too
+ * much. */
 static bool store_agrees(const struct wr_flight *f)
 {
     const struct wr_worker *w = f->worker_policy->worker;
@@ -132,7 +136,8 @@ static bool store_agrees(const struct wr_flight *f)
     if (wr_rules_keep(&f->order.route->cache, o, f->loop->now).us <= 0)
         return false;
     return (w->shared->memory && length <= wr_memory_most(w->shared->memory, o->head.len)) ||
-           (w->redis_store && wr_link_ready(w->link) && length <= wr_redis_store_most(w->redis_store, o->head.len));
+           (w->redis_store && wr_link_ready(w->link) &&
+            length <= wr_redis_store_most(w->redis_store, o->head.len));
 }
 
 /* Another flight may have learnt since it was boarded which fields choose, or that more of them do. */
@@ -151,18 +156,21 @@ static void learn_marker(struct wr_flight *f)
     }
 }
 
-/* Answers of one URL may name different fields: then all of them choose, and who was stored by fewer is still found. But one answer
- * that names what no other does shall not split what is stored for good: after a while it is begun anew. */
+/* Answers of one URL may name different fields: then all of them choose, and who was stored by fewer is still
+ * found. But one answer that names what no other does shall not split what is stored for good: after a while
+ * it is begun anew. */
 static bool names_too_much(const struct wr_flight *f, struct wr_slice names)
 {
     const struct wr_object *marker = f->order.marker;
-    return wr_time_since(f->loop->now, marker->meta.response_time).us > MARKED_MOST.us && !wr_vary_covers(names, wr_vary_marked(marker));
+    return wr_time_since(f->loop->now, marker->meta.response_time).us > MARKED_MOST.us &&
+           !wr_vary_covers(names, wr_vary_marked(marker));
 }
 
 /* One that leads to nothing stored (passes.c), or that could not be written, has to be. */
 static bool is_unknown_to_fleet(const struct wr_flight *f)
 {
-    return f->worker_policy->worker->redis_store && !__atomic_load_n(&f->order.marker->in_redis, __ATOMIC_RELAXED);
+    return f->worker_policy->worker->redis_store &&
+           !__atomic_load_n(&f->order.marker->in_redis, __ATOMIC_RELAXED);
 }
 
 static void make_vary_marker(struct wr_flight *f, struct wr_slice names, const struct wr_meta *meta)
@@ -173,13 +181,15 @@ static void make_vary_marker(struct wr_flight *f, struct wr_slice names, const s
     f->order.marker = wr_build_vary(&f->order.primary, names, meta, before);
     f->order.marker->checked = wr_flight_began(f);
     f->order.marker->own = f->worker_policy->worker->redis_store != NULL;
-    f->order.marker->began = wr_instant_later(wr_flight_instant(f), before ? before->began : WR_INSTANT_NONE); /* it knows both */
+    f->order.marker->began = wr_instant_later(wr_flight_instant(f),
+                                              before ? before->began : WR_INSTANT_NONE); /* it knows both */
     f->new_marker = wr_object_ref(f->order.marker);
     wr_object_unref(before);
 }
 
 /* The key it is stored under: the primary key's, or the variant's that its Vary and this request choose. */
-static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta, struct wr_slice *values)
+static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta,
+                                struct wr_slice *values)
 {
     struct wr_slice names = wr_vary_names(head, &f->arena);
     *values = wr_slice(NULL, 0);
@@ -190,9 +200,11 @@ static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head,
     }
     if (f->order.marker == NULL && names.at == NULL)
         return f->order.primary;
-    if (f->order.marker == NULL || !wr_vary_covers(wr_vary_marked(f->order.marker), names) || is_unknown_to_fleet(f))
+    if (f->order.marker == NULL || !wr_vary_covers(wr_vary_marked(f->order.marker), names) ||
+        is_unknown_to_fleet(f))
         make_vary_marker(f, names, meta);
-    return wr_key_variant(&f->order.route->cache, &f->order.primary, f->order.marker, &f->request, &f->arena, values);
+    return wr_key_variant(&f->order.route->cache, &f->order.primary, f->order.marker, &f->request, &f->arena,
+                          values);
 }
 
 static void end_passes(struct wr_flight *f)
@@ -216,7 +228,8 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     meta->version = wr_rand_u64();
     struct wr_key key = choose_key(f, head, meta, &values);
     struct wr_flow *flow = flow_for(f, head, true);
-    f->built = wr_build_object(&key, values, meta, head, f->worker_policy->worker->shared->via[head->minor], flow);
+    f->built = wr_build_object(&key, values, meta, head, f->worker_policy->worker->shared->via[head->minor],
+                               flow);
     wr_flow_unref(flow);
     f->built->began = wr_flight_instant(f);
     end_passes(f);
@@ -250,25 +263,30 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     const char *detail;
     struct wr_head merged;
     wr_build_merged_head(stale, not_modified, &f->arena, &merged);
-    enum wr_storing storing =
-        wr_rules_store(&f->order.route->cache, &f->request, &f->rules, &merged, f->exchange->sent, f->exchange->answered,
-                       wr_rand_unit(), &meta, &detail);
+    enum wr_storing storing = wr_rules_store(&f->order.route->cache, &f->request, &f->rules, &merged,
+                                             f->exchange->sent, f->exchange->answered, wr_rand_unit(), &meta,
+                                             &detail);
     if (!same_choice(f, stale, &merged))
         storing = WR_STORE_NOT_NOW;
     meta.length = stale->meta.length;
     meta.version = wr_rand_u64();
-    f->built = wr_build_updated(stale, &meta, not_modified, f->worker_policy->worker->shared->via[not_modified->minor]);
-    if (storing == WR_STORE && !wr_rules_collapses(f->built) && f->built->meta.flags == stale->meta.flags && wr_build_same(f->built, stale))
-        storing = WR_STORE_NOT_NOW; /* whoever uses it next has it validated too: it needn't be written anew for each of them */
+    f->built = wr_build_updated(stale, &meta, not_modified,
+                                f->worker_policy->worker->shared->via[not_modified->minor]);
+    if (storing == WR_STORE && !wr_rules_collapses(f->built) && f->built->meta.flags == stale->meta.flags &&
+        wr_build_same(f->built, stale))
+        storing = WR_STORE_NOT_NOW; /* whoever uses it next has it validated too: it needn't be written anew
+                                       for each of them */
     f->built->began = wr_flight_instant(f);
     f->storing = storing;
     if (storing != WR_STORE)
         wr_flight_leave_pass_marker(f, &merged);
     if (wr_rules_collapses(f->built) && storing == WR_STORE)
         end_passes(f);
-    struct wr_flight_result result = result_of(f, storing == WR_STORE ? WR_VERDICT_OBJECT : WR_VERDICT_PRIVATE, f->built, 304);
+    struct wr_flight_result result = result_of(
+        f, storing == WR_STORE ? WR_VERDICT_OBJECT : WR_VERDICT_PRIVATE, f->built, 304);
     result.validated = true;
-    result.stored = storing == WR_STORE && wr_flow_state(stale->flow) == WR_FLOW_WHOLE && wr_flow_kept(stale->flow) && store_agrees(f);
+    result.stored = storing == WR_STORE && wr_flow_state(stale->flow) == WR_FLOW_WHOLE &&
+                    wr_flow_kept(stale->flow) && store_agrees(f);
     if (f->order.marker)
         result.marker = wr_object_ref(f->order.marker);
     WR_COUNT(validations);
@@ -283,8 +301,8 @@ static void unasked(struct wr_flight *f)
     end_early(f);
 }
 
-/* 304 about something else than what is stored must not freshen that (RFC 9111 4.3.4): once it is over, the request is sent
- * again without conditions. And where there were none, 304 is no answer. */
+/* 304 about something else than what is stored must not freshen that (RFC 9111 4.3.4): once it is over, the
+ * request is sent again without conditions. And where there were none, 304 is no answer. */
 static void not_modified(struct wr_flight *f, const struct wr_head *head)
 {
     if (f->order.stale && wr_build_confirms(head, f->order.stale)) {
@@ -307,8 +325,8 @@ static enum wr_storing judge(struct wr_flight *f, const struct wr_head *head, st
 {
     const struct wr_exchange *x = f->exchange;
     const char *detail;
-    enum wr_storing storing = wr_rules_store(&f->order.route->cache, &f->request, &f->rules, head, x->sent, x->answered,
-                                             wr_rand_unit(), meta, &detail);
+    enum wr_storing storing = wr_rules_store(&f->order.route->cache, &f->request, &f->rules, head, x->sent,
+                                             x->answered, wr_rand_unit(), meta, &detail);
     bool too_large = head->framing == WR_FRAMING_LENGTH && head->content_length > wr_flight_max_object(f);
     if (storing == WR_STORE && !wr_vary_tells_coding(&f->order.route->cache, &f->request, head, &f->arena))
         return WR_STORE_NOT_NOW;
@@ -329,8 +347,8 @@ static void answer_alone(struct wr_flight *f, const struct wr_head *head, struct
     }
 }
 
-/* More than fits into a flow's window for the sake of a part that nobody will keep the rest of: let everybody ask for what
- * they want themselves. */
+/* More than fits into a flow's window for the sake of a part that nobody will keep the rest of: let everybody
+ * ask for what they want themselves. */
 static bool asks_for_less(const struct wr_flight *f, const struct wr_head *head)
 {
     bool large = head->framing != WR_FRAMING_NONE &&
@@ -360,7 +378,8 @@ void wr_flight_take_head(struct wr_flight *f, const struct wr_head *came)
         return;
     }
     if (wr_flight_is_alone(f)) {
-        if (wr_head_get(head, WR_F_AGE)) /* of a cache before us, and not for us to take away (RFC 9111 5.1) */
+        if (wr_head_get(head,
+                        WR_F_AGE)) /* of a cache before us, and not for us to take away (RFC 9111 5.1) */
             meta.initial_age = wr_initial_age(head, x->sent, x->answered);
         answer_alone(f, head, &meta);
         return;

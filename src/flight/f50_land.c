@@ -5,8 +5,8 @@
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
-/* The object as it is to be stored: its length known, no slack in its memory, nothing that was for one client only. One reference
- * to the caller. */
+/* The object as it is to be stored: its length known, no slack in its memory, nothing that was for one client
+ * only. One reference to the caller. */
 static struct wr_object *final_object(struct wr_flight *f)
 {
     struct wr_object like = wr_object_facts(f->built);
@@ -21,8 +21,8 @@ static struct wr_object *final_object(struct wr_flight *f)
     return final;
 }
 
-/* Redis has it: from now on whoever changes it there is heard of. CANCELLED: it is nothing for the Redis store (too large), and
- * what never was there can't change. PURGED: it holds one that was fetched later. */
+/* Redis has it: from now on whoever changes it there is heard of. CANCELLED: it is nothing for the Redis
+ * store (too large), and what never was there can't change. PURGED: it holds one that was fetched later. */
 static void on_redis_put(struct wr_memory *memory, struct wr_object *o, enum wr_err err)
 {
     if (err == WR_OK || err == WR_ERR_CANCELLED)
@@ -57,8 +57,8 @@ enum wr_memory_put wr_flight_put_here(struct wr_flight *f, struct wr_object *o)
     struct wr_variants_bound bound;
     if (shared->memory == NULL || keep.us <= 0)
         return WR_MEMORY_NOT;
-    enum wr_memory_put put =
-        wr_memory_put(shared->memory, o, wr_time_add(f->loop->mono, keep), wr_purges_present(shared->purges));
+    enum wr_memory_put put = wr_memory_put(shared->memory, o, wr_time_add(f->loop->mono, keep),
+                                           wr_purges_present(shared->purges));
     if (put == WR_MEMORY_PUT && marker_of(f, o))
         wr_memory_add_variant(shared->memory, marker_of(f, o), o->hash, wr_flight_bound(f, &bound));
     return put;
@@ -101,20 +101,23 @@ static void on_shelved(void *ctx, enum wr_err err)
     struct wr_flight *f = ctx;
     on_redis_put(f->memory, f->landed, err);
     f->landed = NULL;
-    wr_flight_unlock(f, err == WR_OK ? WR_OUTCOME_STORED : err == WR_ERR_PURGED ? WR_OUTCOME_PURGED : WR_OUTCOME_UNSTORED);
+    wr_flight_unlock(f, err == WR_OK           ? WR_OUTCOME_STORED
+                        : err == WR_ERR_PURGED ? WR_OUTCOME_PURGED
+                                               : WR_OUTCOME_UNSTORED);
     wr_flight_wake(f, WR_FLIGHT_LAND, WR_FLIGHT_DONE);
     wr_flight_unref(f);
 }
 
-/* What was fetched later has been stored meanwhile, and stays: a purge has let others ask, or they didn't wait for the lock. */
+/* What was fetched later has been stored meanwhile, and stays: a purge has let others ask, or they didn't
+ * wait for the lock. */
 static enum wr_flight_stage give_way(struct wr_flight *f)
 {
     wr_flight_unlock(f, WR_OUTCOME_PURGED);
     return WR_FLIGHT_DONE;
 }
 
-/* softly: it has been purged so while it was under way. Then another node may have fetched it anew by now, which Redis knows: our memory
- * gets from there what is the newest. */
+/* softly: it has been purged so while it was under way. Then another node may have fetched it anew by now,
+ * which Redis knows: our memory gets from there what is the newest. */
 static enum wr_flight_stage store(struct wr_flight *f, bool softly)
 {
     struct wr_object *final = final_object(f);
@@ -127,7 +130,8 @@ static enum wr_flight_stage store(struct wr_flight *f, bool softly)
     }
     if (put == WR_MEMORY_PUT)
         WR_COUNT(stored);
-    wr_flights_unlist(f->worker_policy->worker->shared->flights, f); /* from here on it is found in the store */
+    wr_flights_unlist(f->worker_policy->worker->shared->flights,
+                      f); /* from here on it is found in the store */
     f->landed = final;
     f->memory = f->worker_policy->worker->shared->memory;
     __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); /* the Redis store's: it calls back in any case */

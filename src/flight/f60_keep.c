@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* KEEP: what was found in Redis comes in pieces. Once all have come it is kept in our memory, where the next hit finds it. */
+/* KEEP: what was found in Redis comes in pieces. Once all have come it is kept in our memory, where the next
+ * hit finds it. */
 #include "flight/flight_priv.h"
 #include "redis/keys.h"
 
@@ -7,7 +8,8 @@
 void wr_flight_remember(struct wr_flight *f, struct wr_object *object)
 {
     const struct wr_shared *shared = f->worker_policy->worker->shared;
-    if (shared->memory == NULL || f->read.arriving || (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
+    if (shared->memory == NULL || f->read.arriving ||
+        (object->flow && wr_flow_state(object->flow) != WR_FLOW_WHOLE))
         return;
     if (wr_flight_put_here(f, object) == WR_MEMORY_PUT && object->vary_values.at && f->order.marker)
         wr_redis_store_use_variant(f->worker_policy->worker->redis_store, f->order.marker, object);
@@ -21,8 +23,8 @@ void wr_flight_remember(struct wr_flight *f, struct wr_object *object)
 
 bool wr_flight_worth_keeping(const struct wr_flight *f, const struct wr_object *object)
 {
-    return f->worker_policy->worker->shared->memory && !f->read.arriving && wr_flow_state(object->flow) == WR_FLOW_ARRIVING &&
-           wr_flow_kept(object->flow);
+    return f->worker_policy->worker->shared->memory && !f->read.arriving &&
+           wr_flow_state(object->flow) == WR_FLOW_ARRIVING && wr_flow_kept(object->flow);
 }
 
 static void on_keeper_more(struct wr_flow_reader *keeper)

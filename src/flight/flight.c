@@ -185,7 +185,8 @@ static void free_flight(struct wr_deferred_free *deferred)
         recycle(f);
 }
 
-/* The end of the run: nothing fires afterwards; the memory waits for the waiters' references and the end of the turn. */
+/* The end of the run: nothing fires afterwards; the memory waits for the waiters' references and the end of
+ * the turn. */
 static void end_run(struct wr_flight *f)
 {
     struct wr_worker *worker = f->worker_policy->worker;
@@ -451,7 +452,8 @@ void wr_flight_alone(struct wr_waiter *a, const struct wr_flight_order *order)
     drive(f, WR_FLIGHT_ASK);
 }
 
-/* Whoever saw the stale one just before a refresh landed, and came here just after, need not fetch it once more. */
+/* Whoever saw the stale one just before a refresh landed, and came here just after, need not fetch it once
+ * more. */
 static bool refreshed_already(const struct wr_flight_order *order)
 {
     struct wr_memory *memory = order->worker_policy->worker->shared->memory;

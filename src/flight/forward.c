@@ -31,7 +31,8 @@ static void write_line_and_host(struct wr_buf *out, const struct wr_flight_order
     }
     wr_buf_add_str(out, " HTTP/1.1\r\n");
     bool theirs = origin->pass_host && r->host.len;
-    wr_head_write_field(out, WR_SLICE("Host"), theirs ? r->host : wr_slice_str(origin->servers[0].address.text));
+    wr_head_write_field(out, WR_SLICE("Host"),
+                        theirs ? r->host : wr_slice_str(origin->servers[0].address.text));
 }
 
 static void write_ours(struct wr_buf *out, const struct wr_head *request, enum wr_field_id id)
@@ -51,7 +52,8 @@ static void write_about_us(struct wr_buf *out, const struct wr_flight_order *ord
     wr_head_write_field(out, WR_SLICE("X-Request-ID"), order->request_id);
 }
 
-void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, struct wr_slice via, bool own_conditions)
+void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, struct wr_slice via,
+                      bool own_conditions)
 {
     const struct wr_head *r = order->request;
     uint64_t left;
@@ -64,7 +66,8 @@ void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, s
     }
     write_about_us(out, order, via);
     if (counts) /* which is not 0: that ended with us */
-        wr_head_write_number(out, WR_SLICE("Max-Forwards"), (int64_t) (left <= INT64_MAX ? left - 1 : INT64_MAX));
+        wr_head_write_number(out, WR_SLICE("Max-Forwards"),
+                             (int64_t) (left <= INT64_MAX ? left - 1 : INT64_MAX));
     if (r->trailers_wanted && !own_conditions)
         wr_buf_add_str(out, "TE: trailers\r\nConnection: TE\r\n");
     if (order->stale && own_conditions)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the answer to a HEAD tells of the stored response to a GET (RFC 9111 4.3.5): if it differs, that is stale from now on. Nothing
- * else: it isn't dropped, as it may yet be validated or serve while the origin fails, and no field of the answer goes into it, as those
- * were made for whoever sent the HEAD. An answer that is nobody else's (private, no-store, a cookie that is set) tells nothing of
- * what others get. */
+/* What the answer to a HEAD tells of the stored response to a GET (RFC 9111 4.3.5): if it differs, that is
+ * stale from now on. Nothing else: it isn't dropped, as it may yet be validated or serve while the origin
+ * fails, and no field of the answer goes into it, as those were made for whoever sent the HEAD. An answer
+ * that is nobody else's (private, no-store, a cookie that is set) tells nothing of what others get. */
 #include "flight/flight_priv.h"
 
 /* Might what has this head be stored, if a GET had brought it? */
@@ -12,8 +12,8 @@ static bool storable(const struct wr_flight *f, const struct wr_head *head)
     struct wr_meta meta;
     const char *detail;
     get.method = WR_METHOD_GET;
-    return wr_rules_store(&f->order.route->cache, &get, &f->rules, head, f->exchange->sent, f->exchange->answered, 0, &meta, &detail) ==
-           WR_STORE;
+    return wr_rules_store(&f->order.route->cache, &get, &f->rules, head, f->exchange->sent,
+                          f->exchange->answered, 0, &meta, &detail) == WR_STORE;
 }
 
 /* The same, but its life ends now. One reference. */
@@ -31,8 +31,9 @@ static struct wr_object *ended(struct wr_flight *f, const struct wr_object *stor
 void wr_flight_learn(struct wr_flight *f, const struct wr_head *head)
 {
     const struct wr_object *stored = f->order.stale;
-    if (stored == NULL || head->status != 200 || f->rules.no_store || wr_object_freshness(stored, f->loop->now).us <= 0 ||
-        wr_flow_state(stored->flow) != WR_FLOW_WHOLE || !wr_flow_kept(stored->flow))
+    if (stored == NULL || head->status != 200 || f->rules.no_store ||
+        wr_object_freshness(stored, f->loop->now).us <= 0 || wr_flow_state(stored->flow) != WR_FLOW_WHOLE ||
+        !wr_flow_kept(stored->flow))
         return;
     if (wr_build_describes(head, stored) || !storable(f, head))
         return;

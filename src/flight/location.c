@@ -35,8 +35,9 @@ static bool is_at(const struct authority *a, const struct wr_address *server, bo
     return own.port == a->port && (by_asked_name || wr_slice_eq_nocase(own.name, a->name));
 }
 
-/* A server's address as the policy has it, or under the host that the client asked for the port on which nobody but us reaches the
- * server (nginx's port_in_redirect). But for what the client itself has asked for: that is right already. */
+/* A server's address as the policy has it, or under the host that the client asked for the port on which
+ * nobody but us reaches the server (nginx's port_in_redirect). But for what the client itself has asked for:
+ * that is right already. */
 static bool is_own(struct wr_slice text, const struct wr_origin_policy *origin, struct wr_slice asked_for)
 {
     struct authority a = authority_of(text), asked = authority_of(asked_for);
@@ -49,8 +50,10 @@ static bool is_own(struct wr_slice text, const struct wr_origin_policy *origin, 
     return false;
 }
 
-/* How many octets of a reference are "http://server:port" of the origin; 0: it names somebody else, or nobody. */
-static size_t own_length(struct wr_slice reference, const struct wr_origin_policy *origin, struct wr_slice asked)
+/* How many octets of a reference are "http://server:port" of the origin; 0: it names somebody else, or
+ * nobody. */
+static size_t own_length(struct wr_slice reference, const struct wr_origin_policy *origin,
+                         struct wr_slice asked)
 {
     static const struct wr_slice begins[] = { WR_SLICE_INIT("http://"), WR_SLICE_INIT("//") };
     for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
@@ -81,10 +84,12 @@ static struct site site_of(const struct wr_route *route, const struct wr_head *r
 static struct wr_slice reference_to(const struct site *site, struct wr_slice rest, struct wr_arena *arena)
 {
     if (site->host.len)
-        return wr_arena_printf(arena, "%.*s%.*s%.*s", WR_SLICE_ARG(site->scheme), WR_SLICE_ARG(site->host), WR_SLICE_ARG(rest));
+        return wr_arena_printf(arena, "%.*s%.*s%.*s", WR_SLICE_ARG(site->scheme), WR_SLICE_ARG(site->host),
+                               WR_SLICE_ARG(rest));
     bool path = rest.len > 0 && rest.at[0] == '/';
     size_t second = path;
-    bool slashes = rest.len > second && (rest.at[second] == '/' || rest.at[second] == '\\'); /* would be read as an authority */
+    bool slashes = rest.len > second &&
+                   (rest.at[second] == '/' || rest.at[second] == '\\'); /* would be read as an authority */
     return wr_arena_printf(arena, "%s%.*s", slashes ? "/." : path ? "" : "/", WR_SLICE_ARG(rest));
 }
 
@@ -106,8 +111,8 @@ static struct wr_slice reference_in_refresh(struct wr_slice value)
     return after(value, value.len);
 }
 
-static bool put_right(struct wr_field *f, const struct wr_route *route, struct wr_slice asked, const struct site *site,
-                      struct wr_arena *arena)
+static bool put_right(struct wr_field *f, const struct wr_route *route, struct wr_slice asked,
+                      const struct site *site, struct wr_arena *arena)
 {
     if (f->id != WR_F_LOCATION && f->id != WR_F_CONTENT_LOCATION && f->id != WR_F_REFRESH)
         return false;
@@ -121,11 +126,13 @@ static bool put_right(struct wr_field *f, const struct wr_route *route, struct w
     return true;
 }
 
-const struct wr_head *wr_location_right(const struct wr_head *response, const struct wr_route *route, const struct wr_head *request,
-                                        struct wr_arena *arena, struct wr_head *room)
+const struct wr_head *wr_location_right(const struct wr_head *response, const struct wr_route *route,
+                                        const struct wr_head *request, struct wr_arena *arena,
+                                        struct wr_head *room)
 {
-    if (!route->origin->rewrite_location || (wr_head_get(response, WR_F_LOCATION) == NULL &&
-                                             wr_head_get(response, WR_F_CONTENT_LOCATION) == NULL && wr_head_get(response, WR_F_REFRESH) == NULL))
+    if (!route->origin->rewrite_location ||
+        (wr_head_get(response, WR_F_LOCATION) == NULL &&
+         wr_head_get(response, WR_F_CONTENT_LOCATION) == NULL && wr_head_get(response, WR_F_REFRESH) == NULL))
         return response;
     const struct site site = site_of(route, request);
     *room = *response;

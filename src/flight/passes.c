@@ -5,8 +5,8 @@
 
 /* --- the key that a marker stands under --- */
 
-/* The VARY marker that the answer's Vary asks for, where one may be put: nothing stands there that it would hide. It is this node's
- * own, as it leads to nothing that is stored. One reference, or NULL. */
+/* The VARY marker that the answer's Vary asks for, where one may be put: nothing stands there that it would
+ * hide. It is this node's own, as it leads to nothing that is stored. One reference, or NULL. */
 static struct wr_object *vary_of(struct wr_flight *f, struct wr_slice names)
 {
     struct wr_memory *memory = f->worker_policy->worker->shared->memory;
@@ -26,7 +26,8 @@ static struct wr_object *vary_of(struct wr_flight *f, struct wr_slice names)
     return NULL;
 }
 
-/* Of those that the answer is for by its Vary. false: what is stored says otherwise of who chooses, and it stays. */
+/* Of those that the answer is for by its Vary. false: what is stored says otherwise of who chooses, and it
+ * stays. */
 static bool choose_key(struct wr_flight *f, const struct wr_head *head, struct wr_hash *key)
 {
     struct wr_slice names = wr_vary_names(head, &f->arena), values;
@@ -38,7 +39,9 @@ static bool choose_key(struct wr_flight *f, const struct wr_head *head, struct w
         return false;
     struct wr_object *marker = vary_of(f, names);
     if (marker)
-        *key = wr_key_variant(&f->order.route->cache, &f->order.primary, marker, &f->request, &f->arena, &values).hash;
+        *key = wr_key_variant(&f->order.route->cache, &f->order.primary, marker, &f->request, &f->arena,
+                              &values)
+                   .hash;
     wr_object_unref(marker);
     return marker != NULL;
 }
@@ -50,14 +53,15 @@ bool wr_flight_leave_pass_marker(struct wr_flight *f, const struct wr_head *head
     if (!wr_pass_is_due(f->storing, head->status, held, f->loop->now))
         return false;
     if (choose_key(f, head, &key))
-        wr_passes_leave(f->worker_policy->worker->shared->passes, key, &f->rules, held, f->loop->now, f->order.route->cache.pass_ttl);
+        wr_passes_leave(f->worker_policy->worker->shared->passes, key, &f->rules, held, f->loop->now,
+                        f->order.route->cache.pass_ttl);
     return true;
 }
 
 void wr_flight_mark_too_large(struct wr_flight *f)
 {
-    wr_passes_leave(f->worker_policy->worker->shared->passes, f->built->hash, &f->rules, f->order.stale, f->loop->now,
-                    f->order.route->cache.pass_ttl);
+    wr_passes_leave(f->worker_policy->worker->shared->passes, f->built->hash, &f->rules, f->order.stale,
+                    f->loop->now, f->order.route->cache.pass_ttl);
 }
 
 /* --- one of many stores --- */
@@ -67,7 +71,8 @@ static bool overtaken(const struct wr_flight *f)
 {
     struct wr_memory *memory = f->worker_policy->worker->shared->memory;
     struct wr_object *o = memory ? wr_memory_peek(memory, f->order.key.hash) : NULL;
-    bool is = o && o->meta.kind == WR_OBJECT_RESPONSE && !wr_time_before(o->meta.response_time, f->exchange->sent);
+    bool is = o && o->meta.kind == WR_OBJECT_RESPONSE &&
+              !wr_time_before(o->meta.response_time, f->exchange->sent);
     wr_object_unref(o);
     return is;
 }

@@ -7,7 +7,8 @@
 #include "stats/stats.h"
 #include "store/passes.h"
 
-/* Comparing finds what is stored, wherever it is read. What is purged by its URL needn't take up memory until then. */
+/* Comparing finds what is stored, wherever it is read. What is purged by its URL needn't take up memory until
+ * then. */
 void wr_flights_heard(void *ctx, const struct wr_purge *purge)
 {
     struct wr_shared *shared = ctx;
@@ -51,17 +52,20 @@ void wr_flight_replace(struct wr_flight *f)
 {
     struct wr_worker *worker = f->worker_policy->worker;
     const struct wr_key *primary = &f->order.primary;
-    const struct wr_purge purge = {
-        .scope = WR_SCOPE_URL, .name = primary->text, .host = primary->host, .primary = primary->hash, .other = primary->hash,
-        .implied = true
-    };
+    const struct wr_purge purge = { .scope = WR_SCOPE_URL,
+                                    .name = primary->text,
+                                    .host = primary->host,
+                                    .primary = primary->hash,
+                                    .other = primary->hash,
+                                    .implied = true };
     struct replacing *r = malloc(sizeof *r);
     WR_CHECK(r != NULL);
     r->flight = f;
     f->mode = WR_MODE_REPLACING;
     wr_flight_set_instant(f, wr_purges_here(worker->shared->purges, &purge));
     __atomic_store_n(&f->spoiled, false, __ATOMIC_RELEASE);
-    f->unconfirmed = wr_purge_tell_fleet(worker->shared->purges, worker->link, worker->redis_store, &purge, wr_flight_instant(f), on_replaced, r) > 0;
+    f->unconfirmed = wr_purge_tell_fleet(worker->shared->purges, worker->link, worker->redis_store, &purge,
+                                         wr_flight_instant(f), on_replaced, r) > 0;
     if (f->unconfirmed)
         __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table of flights: at most one per key in the process that others may join. Locks: a shard's, then a flight's, never the
- * other way. */
+/* The table of flights: at most one per key in the process that others may join. Locks: a shard's, then a
+ * flight's, never the other way. */
 #include <stdlib.h>
 
 #include "flight/flight_priv.h"
@@ -15,7 +15,7 @@ struct wr_flights {
         _Alignas(64) pthread_mutex_t lock;
         struct chain chains[CHAINS];
         struct chain too[CHAINS]; /* by their response's key, through too_entry */
-        struct chain all; /* of this shard, for purges */
+        struct chain all;         /* of this shard, for purges */
     } shards[SHARDS];
 };
 
@@ -72,8 +72,8 @@ static bool same_key(const struct wr_key *a, const struct wr_key *b)
     return wr_hash_eq(a->hash, b->hash) && wr_slice_eq(a->text, b->text);
 }
 
-/* While changes in Redis can't be heard, a flight may have missed a purge like a copy in memory: it is joined no longer than
- * such a copy would be served. */
+/* While changes in Redis can't be heard, a flight may have missed a purge like a copy in memory: it is joined
+ * no longer than such a copy would be served. */
 static bool joinable(const struct wr_flight *f, const struct wr_worker *worker)
 {
     return !wr_time_before(wr_flight_began(f), wr_worker_horizon(worker));
@@ -109,8 +109,8 @@ static struct wr_flight *find_flight(struct flight_shard *s, const struct wr_key
     return NULL;
 }
 
-struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_order *order, struct wr_waiter *a,
-                                  bool admitted)
+struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_order *order,
+                                  struct wr_waiter *a, bool admitted)
 {
     struct flight_shard *s = flight_shard_of(t, order->key.hash);
     uint64_t epoch = wr_purges_epoch(order->worker_policy->worker->shared->purges);
@@ -248,8 +248,8 @@ void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
 
 /* --- purges --- */
 
-/* Of a response whose head hasn't come nobody knows the tags: it is compared when it comes, and whoever joins meanwhile compares
- * then, too. */
+/* Of a response whose head hasn't come nobody knows the tags: it is compared when it comes, and whoever joins
+ * meanwhile compares then, too. */
 static bool is_meant(struct wr_flight *f, const struct wr_purge *purge)
 {
     pthread_mutex_lock(&f->lock);

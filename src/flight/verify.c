@@ -34,7 +34,8 @@ static void on_caught_up(struct wr_journal_read *read, enum wr_journal_answer an
     struct wr_mono as_of;
     f->redis_late |= read->late;
     f->unanswered = answer == WR_JOURNAL_FAILED;
-    if (answer == WR_JOURNAL_READ && wr_purges_known(f->worker_policy->worker->shared->purges, f->loop->mono, &as_of)) {
+    if (answer == WR_JOURNAL_READ &&
+        wr_purges_known(f->worker_policy->worker->shared->purges, f->loop->mono, &as_of)) {
         compare(f, object, as_of);
         return;
     }
@@ -58,7 +59,8 @@ void wr_flight_verify(struct wr_flight *f, struct wr_object *object,
     }
     f->verifying = object;
     f->catch_up.done = on_caught_up;
-    if (wr_journal_read(&f->catch_up, worker->shared->purges, worker->link, f->worker_policy->policy->redis.timeout) == WR_OK)
+    if (wr_journal_read(&f->catch_up, worker->shared->purges, worker->link,
+                        f->worker_policy->policy->redis.timeout) == WR_OK)
         return;
     wr_object_unref(object);
     end_verifying(f, NULL);

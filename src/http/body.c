@@ -4,9 +4,9 @@
 #include "http/octets.h"
 
 #define MAX_SIZE_DIGITS 16
-#define MAX_LINE        4096        /* of a chunk-size line with its extensions, or of a trailer */
-#define MAX_OVERHEAD    (16 * 1024) /* of extensions and trailers ... */
-#define OVERHEAD_SHARE  8           /* ... and one octet more for so many octets of content */
+#define MAX_LINE 4096            /* of a chunk-size line with its extensions, or of a trailer */
+#define MAX_OVERHEAD (16 * 1024) /* of extensions and trailers ... */
+#define OVERHEAD_SHARE 8         /* ... and one octet more for so many octets of content */
 
 /* CHUNKED: what the next octet belongs to. */
 enum chunk_state {
@@ -132,22 +132,35 @@ static int in_trailer_value(struct wr_body_reader *r, char c)
 static int next_state(struct wr_body_reader *r, char c)
 {
     switch ((enum chunk_state) r->state) {
-    case SIZE: return in_size(r, c);
-    case SIZE_BLANK: return in_size_blank(r, c);
-    case EXTENSION: return in_extension(r, c);
+    case SIZE:
+        return in_size(r, c);
+    case SIZE_BLANK:
+        return in_size_blank(r, c);
+    case EXTENSION:
+        return in_extension(r, c);
     case EXTENSION_QUOTED:
-    case EXTENSION_ESCAPED: return in_quoted(r, c);
-    case SIZE_LF: return line_end(r, c, r->left ? DATA : TRAILER_START);
-    case DATA_CR: return c == '\r' ? DATA_LF : broken(r, "a chunk that is longer than its size says");
-    case DATA_LF: return line_end(r, c, SIZE);
-    case TRAILER_START: return in_trailer_start(r, c);
-    case TRAILER_NAME: return in_trailer_name(r, c);
-    case TRAILER_VALUE: return in_trailer_value(r, c);
-    case TRAILER_LF: return line_end(r, c, TRAILER_START);
-    case LAST_LF: return line_end(r, c, ENDED);
+    case EXTENSION_ESCAPED:
+        return in_quoted(r, c);
+    case SIZE_LF:
+        return line_end(r, c, r->left ? DATA : TRAILER_START);
+    case DATA_CR:
+        return c == '\r' ? DATA_LF : broken(r, "a chunk that is longer than its size says");
+    case DATA_LF:
+        return line_end(r, c, SIZE);
+    case TRAILER_START:
+        return in_trailer_start(r, c);
+    case TRAILER_NAME:
+        return in_trailer_name(r, c);
+    case TRAILER_VALUE:
+        return in_trailer_value(r, c);
+    case TRAILER_LF:
+        return line_end(r, c, TRAILER_START);
+    case LAST_LF:
+        return line_end(r, c, ENDED);
     case DATA:
     case ENDED:
-    case BROKEN: break; /* eat_coding() does not ask */
+    case BROKEN:
+        break; /* eat_coding() does not ask */
     }
     return r->state;
 }
@@ -159,7 +172,8 @@ static bool is_trailer(int state)
 
 static bool is_extension(int state)
 {
-    return state == SIZE_BLANK || state == EXTENSION || state == EXTENSION_QUOTED || state == EXTENSION_ESCAPED;
+    return state == SIZE_BLANK || state == EXTENSION || state == EXTENSION_QUOTED ||
+           state == EXTENSION_ESCAPED;
 }
 
 /* Eats the coding up to the next content, the end or a mistake. */
@@ -224,10 +238,14 @@ enum wr_body_status wr_body_reader_eat(struct wr_body_reader *r, struct wr_slice
 {
     *out = wr_slice(NULL, 0);
     switch (r->framing) {
-    case WR_FRAMING_NONE: return WR_BODY_END;
-    case WR_FRAMING_LENGTH: return eat_counted(r, in, out);
-    case WR_FRAMING_CHUNKED: return eat_chunked(r, in, out);
-    case WR_FRAMING_CLOSE: break;
+    case WR_FRAMING_NONE:
+        return WR_BODY_END;
+    case WR_FRAMING_LENGTH:
+        return eat_counted(r, in, out);
+    case WR_FRAMING_CHUNKED:
+        return eat_chunked(r, in, out);
+    case WR_FRAMING_CLOSE:
+        break;
     }
     if (in->len == 0)
         return WR_BODY_MORE;
@@ -238,10 +256,13 @@ enum wr_body_status wr_body_reader_eat(struct wr_body_reader *r, struct wr_slice
 bool wr_body_reader_closed(const struct wr_body_reader *r)
 {
     switch (r->framing) {
-    case WR_FRAMING_LENGTH: return r->left == 0;
-    case WR_FRAMING_CHUNKED: return r->state == ENDED;
+    case WR_FRAMING_LENGTH:
+        return r->left == 0;
+    case WR_FRAMING_CHUNKED:
+        return r->state == ENDED;
     case WR_FRAMING_NONE:
-    case WR_FRAMING_CLOSE: break;
+    case WR_FRAMING_CLOSE:
+        break;
     }
     return true;
 }
@@ -249,10 +270,14 @@ bool wr_body_reader_closed(const struct wr_body_reader *r)
 uint64_t wr_body_reader_run(const struct wr_body_reader *r)
 {
     switch (r->framing) {
-    case WR_FRAMING_LENGTH: return r->left;
-    case WR_FRAMING_CHUNKED: return r->state == DATA ? r->left : 0;
-    case WR_FRAMING_CLOSE: return SIZE_MAX;
-    case WR_FRAMING_NONE: break;
+    case WR_FRAMING_LENGTH:
+        return r->left;
+    case WR_FRAMING_CHUNKED:
+        return r->state == DATA ? r->left : 0;
+    case WR_FRAMING_CLOSE:
+        return SIZE_MAX;
+    case WR_FRAMING_NONE:
+        break;
     }
     return 0;
 }

@@ -4,9 +4,10 @@
  * The chunked coding is decoded here and not by http-parser, which takes sizes with rubbish after them, any
  * two octets for the end of a chunk, a CR with any octet after it for the end of a line, and extensions
  * without a total: each of them lets a message end at different places for different readers. Here a line
- * ends in CR LF and in nothing else, extensions are read over (a quoted string in them must end), and what isn't
- * content is bounded by a fixed amount and a share of the content. Of an origin two things more are taken, which no
- * reader mistakes: white space after a chunk size, and LF alone after a trailer. No I/O, no memory of its own but for trailers. Thread: the owner's. */
+ * ends in CR LF and in nothing else, extensions are read over (a quoted string in them must end), and what
+ * isn't content is bounded by a fixed amount and a share of the content. Of an origin two things more are
+ * taken, which no reader mistakes: white space after a chunk size, and LF alone after a trailer. No I/O, no
+ * memory of its own but for trailers. Thread: the owner's. */
 #pragma once
 
 #include "http/head.h"

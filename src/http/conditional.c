@@ -56,7 +56,8 @@ static bool next_tag(struct wr_slice *rest, struct wr_slice *tag)
 
 typedef bool equal_fn(struct wr_slice a, struct wr_slice b);
 
-/* Whether the field lists the tag, or says *. What an origin writes without quotes is compared as it wrote it. */
+/* Whether the field lists the tag, or says *. What an origin writes without quotes is compared as it wrote
+ * it. */
 static bool lists(const struct wr_head *h, enum wr_field_id id, struct wr_slice etag, equal_fn *equal)
 {
     for (const struct wr_field *f = wr_head_get(h, id); f; f = wr_head_next(h, id, f)) {

@@ -4,7 +4,7 @@
 #include "http/octets.h"
 
 #define S_PER_DAY 86400
-#define MAX_S     INT64_C(253402300799) /* 9999-12-31 23:59:59 */
+#define MAX_S INT64_C(253402300799) /* 9999-12-31 23:59:59 */
 
 static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 static const char day_names[] = "ThuFriSatSunMonTueWed"; /* 1970-01-01 was a Thursday */
@@ -40,8 +40,8 @@ static bool instant_of(const struct parts *p, struct wr_date *out)
     return true;
 }
 
-/* Dates are written in one case only (RFC 9110 5.6.7), but a cache reads them in any (RFC 9111 4.2). Does s begin with
- * these letters? */
+/* Dates are written in one case only (RFC 9110 5.6.7), but a cache reads them in any (RFC 9111 4.2). Does s
+ * begin with these letters? */
 static bool begins(struct wr_slice s, const char *letters, size_t len)
 {
     return s.len >= len && wr_slice_eq_nocase(wr_slice(s.at, len), wr_slice(letters, len));

@@ -20,9 +20,9 @@ struct rule {
     size_t at, fields; /* where in the struct */
 };
 
-#define RULE(type, name, kind, member)                                                                       \
-    {                                                                                                        \
-        WR_SLICE_INIT(name), kind, offsetof(struct type, member), 0                                          \
+#define RULE(type, name, kind, member)                              \
+    {                                                               \
+        WR_SLICE_INIT(name), kind, offsetof(struct type, member), 0 \
     }
 
 static const struct rule request_rules[] = {
@@ -128,16 +128,24 @@ static void apply(const struct rule *rule, void *to, const struct directive *d)
 {
     void *at = (char *) to + rule->at;
     switch (rule->kind) {
-    case FLAG: *(bool *) at = true; break;
-    case LIFETIME: apply_lifetime(at, d); break;
-    case LENIENCE: apply_lenience(at, d); break;
+    case FLAG:
+        *(bool *) at = true;
+        break;
+    case LIFETIME:
+        apply_lifetime(at, d);
+        break;
+    case LENIENCE:
+        apply_lenience(at, d);
+        break;
     case STALENESS:
         if (d->value.at == NULL && *(int64_t *) at == WR_DELTA_NONE)
             *(int64_t *) at = WR_DELTA_MAX;
         else
             apply_lenience(at, d);
         break;
-    case FIELDS: apply_fields(at, (struct wr_slice *) (void *) ((char *) to + rule->fields), d); break;
+    case FIELDS:
+        apply_fields(at, (struct wr_slice *) (void *) ((char *) to + rule->fields), d);
+        break;
     }
 }
 

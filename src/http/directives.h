@@ -10,8 +10,8 @@
 
 #include "http/head.h"
 
-#define WR_DELTA_NONE INT64_C(-1)         /* the directive is not there */
-#define WR_DELTA_MAX  INT64_C(2147483648) /* greater numbers mean this one (RFC 9111 1.2.2) */
+#define WR_DELTA_NONE INT64_C(-1)        /* the directive is not there */
+#define WR_DELTA_MAX INT64_C(2147483648) /* greater numbers mean this one (RFC 9111 1.2.2) */
 
 struct wr_request_directives {
     int64_t max_age, min_fresh;

@@ -38,7 +38,8 @@ static const char *read_lengths(struct wr_head *h, bool *chunked, bool *has_leng
         if (wr_head_next(h, WR_F_TRANSFER_ENCODING, coding))
             return "more than one Transfer-Encoding field";
         if (!wr_slice_eq_nocase(coding->value, WR_SLICE("chunked")))
-            return ends_in_chunked(coding->value) ? wr_framing_unknown_coding : "a transfer coding other than one final chunked";
+            return ends_in_chunked(coding->value) ? wr_framing_unknown_coding
+                                                  : "a transfer coding other than one final chunked";
         coding->hidden = 1;
     }
     if (field) {

@@ -10,7 +10,8 @@
 /* Sets framing and content_length, and hides Content-Length and Transfer-Encoding (a forwarder writes its
  * own). NULL, or what is wrong (static text). */
 const char *wr_framing_of_request(struct wr_head *h) WR_MUST_USE;
-/* What they say of codings that are well-formed, end in chunked, and have others before it (RFC 9112 6.1: 501). */
+/* What they say of codings that are well-formed, end in chunked, and have others before it (RFC 9112 6.1:
+ * 501). */
 extern const char wr_framing_unknown_coding[];
 /* The same for a response with h->status to a request with `method`; where the origin's claim about the
  * length of an absent body can't be trusted, clears keep_alive. After wr_connection_settle(). */

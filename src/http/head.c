@@ -82,7 +82,9 @@ enum wr_field_id wr_field_id_of(struct wr_slice name)
     return WR_F_OTHER;
 }
 
-static const bool plain[256] = { ['-'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true };
+static const bool plain[256] = {
+    ['-'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true
+};
 
 bool wr_field_name_plain(struct wr_slice name)
 {

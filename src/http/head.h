@@ -21,17 +21,18 @@ enum wr_field_id {
 enum wr_field_flag {
     WR_FF_HOP = 1,        /* concerns one connection only and is never forwarded (RFC 9110 7.6.1) */
     WR_FF_NO_TRAILER = 2, /* must not stand in trailers (RFC 9110 6.5.1) */
-    WR_FF_NO_UPDATE = 4,  /* describes the stored content: a 304 neither replaces nor adds it (RFC 9111 3.2) */
-    WR_FF_CLIENT = 8,     /* changes the state of the client that gets it, and was made for that one */
-    WR_FF_EXCHANGE = 16,  /* belongs to one client's authentication: never for another */
+    WR_FF_NO_UPDATE = 4, /* describes the stored content: a 304 neither replaces nor adds it (RFC 9111 3.2) */
+    WR_FF_CLIENT = 8,    /* changes the state of the client that gets it, and was made for that one */
+    WR_FF_EXCHANGE = 16, /* belongs to one client's authentication: never for another */
 };
 
 struct wr_field {
     struct wr_slice name;  /* as sent */
     struct wr_slice value; /* trimmed */
     uint16_t id;           /* enum wr_field_id */
-    uint8_t hidden;        /* not to be forwarded: hop-by-hop, named by Connection, or a name that passes for a known one */
-    uint8_t odd;           /* its name holds more than letters, digits and hyphens */
+    uint8_t hidden; /* not to be forwarded: hop-by-hop, named by Connection, or a name that passes for a known
+                       one */
+    uint8_t odd;    /* its name holds more than letters, digits and hyphens */
 };
 
 enum wr_method {
@@ -70,10 +71,10 @@ struct wr_head {
     struct wr_slice path;   /* starts with '/', or "*" for OPTIONS * ; without query */
     struct wr_slice query;  /* after '?', without it; at == NULL: there was no '?' */
     /* These four for whoever knows which peer is believed: false and NULL for one who isn't. */
-    bool trusted;           /* what it says of the way here goes on to the origin */
-    bool odd_kept;          /* so do fields with odd names */
-    bool secure;            /* https, as a proxy says that is believed */
-    struct wr_slice site;   /* the host that the client named; at == NULL: `host` */
+    bool trusted;         /* what it says of the way here goes on to the origin */
+    bool odd_kept;        /* so do fields with odd names */
+    bool secure;          /* https, as a proxy says that is believed */
+    struct wr_slice site; /* the host that the client named; at == NULL: `host` */
     bool expect_continue;
     bool trailers_wanted; /* TE: trailers was sent: trailers may be passed back (RFC 9110 6.5.1) */
 
@@ -98,16 +99,19 @@ static inline const struct wr_field *wr_head_get(const struct wr_head *h, enum w
 /* By name, for fields without an id too. */
 const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice name,
                                      const struct wr_field *after);
-/* What is left of Max-Forwards in an OPTIONS or TRACE request (RFC 9110 7.6.2). false: it has no such limit. */
+/* What is left of Max-Forwards in an OPTIONS or TRACE request (RFC 9110 7.6.2). false: it has no such limit.
+ */
 bool wr_head_max_forwards(const struct wr_head *h, uint64_t *left);
 /* May it be sent again when nobody knows whether it was done (RFC 9110 9.2.2)? */
 bool wr_method_is_idempotent(enum wr_method method);
 /* The id of a field name in any case; WR_F_OTHER if it has none. */
 enum wr_field_id wr_field_id_of(struct wr_slice name);
-/* Does it consist of letters, digits and hyphens? All others are odd: gateways write '_' for what they can't put into the name of
- * a variable, so that an application can't tell X_Real_IP from X-Real-IP (RFC 3875 4.1.18). */
+/* Does it consist of letters, digits and hyphens? All others are odd: gateways write '_' for what they can't
+ * put into the name of a variable, so that an application can't tell X_Real_IP from X-Real-IP (RFC
+ * 3875 4.1.18). */
 bool wr_field_name_plain(struct wr_slice name);
-/* Could an application take the one name for the other? Odd characters compare as hyphens, letters in any case. */
+/* Could an application take the one name for the other? Odd characters compare as hyphens, letters in any
+ * case. */
 bool wr_field_name_alike(struct wr_slice a, struct wr_slice b);
 /* Is it like what the pattern says, in which a '*' stands for any octets? */
 bool wr_field_name_matches(struct wr_slice name, struct wr_slice pattern);

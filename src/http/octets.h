@@ -6,9 +6,10 @@
 #include "base/bytes.h"
 
 enum wr_octet_class {
-    WR_OC_TOKEN = 1,   /* tchar (RFC 9110 5.6.2) */
-    WR_OC_TARGET = 2,  /* may stand in a request target: every visible octet but '#', and 0x80-0xFF. RFC 3986 has less, but browsers
-                          send the rest as it is, and no reader can mistake it for the end of the target */
+    WR_OC_TOKEN = 1, /* tchar (RFC 9110 5.6.2) */
+    WR_OC_TARGET =
+        2, /* may stand in a request target: every visible octet but '#', and 0x80-0xFF. RFC 3986 has less,
+              but browsers send the rest as it is, and no reader can mistake it for the end of the target */
     WR_OC_REGNAME = 4, /* may stand in a registered name, '%' included (RFC 3986 3.2.2) */
     WR_OC_FIELD = 8,   /* may stand in a field value: VCHAR, obs-text, SP, HTAB (RFC 9110 5.5) */
     WR_OC_HEX = 16,

@@ -61,12 +61,13 @@ static bool answers_to(const struct wr_field *f, enum wr_field_id id, struct wr_
     return f->id == WR_F_OTHER && wr_field_name_alike(f->name, name);
 }
 
-const struct wr_field *wr_onward_next(const struct wr_head *request, enum wr_field_id id, struct wr_slice name, bool whole,
-                                      const struct wr_field *after)
+const struct wr_field *wr_onward_next(const struct wr_head *request, enum wr_field_id id,
+                                      struct wr_slice name, bool whole, const struct wr_field *after)
 {
     if (!(request->known >> (id % 64) & 1) && !request->odd)
         return NULL;
-    for (const struct wr_field *f = after ? after + 1 : request->fields; f < request->fields + request->field_count; f++)
+    for (const struct wr_field *f = after ? after + 1 : request->fields;
+         f < request->fields + request->field_count; f++)
         if (answers_to(f, id, name) && wr_onward(request, f, whole) == WR_ONWARD_SENT)
             return f;
     return NULL;
@@ -92,7 +93,8 @@ bool wr_onward_ours(const struct wr_head *request, enum wr_field_id id, struct w
 const struct wr_field *wr_onward_matching(const struct wr_head *request, struct wr_slice pattern, bool whole,
                                           const struct wr_field *after)
 {
-    for (const struct wr_field *f = after ? after + 1 : request->fields; f < request->fields + request->field_count; f++)
+    for (const struct wr_field *f = after ? after + 1 : request->fields;
+         f < request->fields + request->field_count; f++)
         if (wr_field_name_matches(f->name, pattern) && wr_onward(request, f, whole) == WR_ONWARD_SENT)
             return f;
     return NULL;

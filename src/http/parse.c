@@ -18,7 +18,7 @@
 
 struct reading {
     struct wr_head *head;
-    ptrdiff_t moved;      /* from what is read to where it stays */
+    ptrdiff_t moved; /* from what is read to where it stays */
     bool request;
     bool named, complete; /* a name waits for its value; the empty line was read */
     const char *why;
@@ -108,8 +108,8 @@ static const char *read_from(struct reading *r, const char *at, size_t len)
     return r->complete && !r->named && eaten == len ? NULL : "the end of the head can be read in two ways";
 }
 
-/* http-parser takes spaces for white space after a Content-Length or a Transfer-Encoding, but not HTAB, which is the same
- * (RFC 9110 5.6.3). */
+/* http-parser takes spaces for white space after a Content-Length or a Transfer-Encoding, but not HTAB, which
+ * is the same (RFC 9110 5.6.3). */
 static bool untab(char *at, size_t len)
 {
     bool any = false;
@@ -166,7 +166,8 @@ static enum wr_method method_of(struct wr_slice text)
     return WR_METHOD_OTHER;
 }
 
-/* The minor version of "HTTP/1.x", of which 2 to 9 are read as 1 (RFC 9110 2.5); -1: some other version; -2: none (RFC 9112 2.3: exactly eight octets). */
+/* The minor version of "HTTP/1.x", of which 2 to 9 are read as 1 (RFC 9110 2.5); -1: some other version; -2:
+ * none (RFC 9112 2.3: exactly eight octets). */
 static int minor_of(struct wr_slice version)
 {
     if (version.len != 8 || !wr_slice_starts(version, WR_SLICE("HTTP/")) || version.at[6] != '.' ||
@@ -334,7 +335,9 @@ void wr_parse_salvage(const char *at, size_t len, struct wr_field *fields, struc
         if (value.at == NULL || !wr_octets_all(name, WR_OC_TOKEN))
             continue;
         enum wr_field_id id = wr_field_id_of(name);
-        fields[head->field_count++] = (struct wr_field){ .name = name, .value = wr_slice_trim(value), .id = (uint16_t) id };
+        fields[head->field_count++] = (struct wr_field){ .name = name,
+                                                         .value = wr_slice_trim(value),
+                                                         .id = (uint16_t) id };
         head->known |= UINT64_C(1) << (id % 64);
         if (id == WR_F_HOST)
             head->host = wr_slice_trim(value);
@@ -400,7 +403,9 @@ bool wr_parse_trailers(struct wr_slice raw, struct wr_field *fields, size_t *cou
             wr_octet_span(value, WR_OC_FIELD) != value.len)
             return false;
         struct wr_field *f = &fields[(*count)++];
-        *f = (struct wr_field){ .name = name, .value = wr_slice_trim(value), .id = (uint16_t) wr_field_id_of(name) };
+        *f = (struct wr_field){ .name = name,
+                                .value = wr_slice_trim(value),
+                                .id = (uint16_t) wr_field_id_of(name) };
         f->odd = f->id == WR_F_OTHER && !wr_field_name_plain(name);
         f->hidden = !wr_onward_as_trailer(f);
     }

@@ -36,12 +36,12 @@ struct wr_parse {
 enum wr_parse_status wr_parse_request(struct wr_parse *p, const char *at, size_t len,
                                       const struct wr_parse_limits *limits, struct wr_field *fields,
                                       struct wr_head *head);
-/* What can be told of a request that was refused: for the log, and for the form of the answer. *head gets the method, the
- * target and the version if the first line has them, and the fields that stand on lines of their own; nothing of it is
- * checked further, and nothing may be decided by it. len may be 0. */
+/* What can be told of a request that was refused: for the log, and for the form of the answer. *head gets the
+ * method, the target and the version if the first line has them, and the fields that stand on lines of their
+ * own; nothing of it is checked further, and nothing may be decided by it. len may be 0. */
 void wr_parse_salvage(const char *at, size_t len, struct wr_field *fields, struct wr_head *head);
-/* As wr_parse_request() for a response to `method`. 1xx are heads like any other with framing NONE. Errors are
- * ORIGIN_BROKEN. */
+/* As wr_parse_request() for a response to `method`. 1xx are heads like any other with framing NONE. Errors
+ * are ORIGIN_BROKEN. */
 enum wr_parse_status wr_parse_response(struct wr_parse *p, const char *at, size_t len, size_t max_head,
                                        enum wr_method method, struct wr_field *fields, struct wr_head *head);
 /* Reads a raw trailer section (struct wr_body_reader's `trailers`) into fields[0..WR_MAX_FIELDS). Those that

@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 
-#define WR_MAX_RANGES                                                                                        \
+#define WR_MAX_RANGES \
     16 /* more parts than this in one request are an attack (RFC 9110 17.15): the field is ignored */
 
 struct wr_range {

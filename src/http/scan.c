@@ -33,7 +33,8 @@ static enum wr_scan_status bad(const char **why, const char *text)
     return WR_SCAN_BAD;
 }
 
-/* The line end at at[i], a control octet: its length. 0: it isn't one, and *why says why; -1: more is needed. */
+/* The line end at at[i], a control octet: its length. 0: it isn't one, and *why says why; -1: more is needed.
+ */
 static int line_end(const char *at, size_t i, size_t len, enum wr_line_ends ends, const char **why)
 {
     if (at[i] == '\n') {
@@ -48,7 +49,8 @@ static int line_end(const char *at, size_t i, size_t len, enum wr_line_ends ends
     return at[i + 1] == '\n' ? 2 : 0;
 }
 
-enum wr_scan_status wr_scan_head(const char *at, size_t len, enum wr_line_ends ends, size_t *scanned, const char **why)
+enum wr_scan_status wr_scan_head(const char *at, size_t len, enum wr_line_ends ends, size_t *scanned,
+                                 const char **why)
 {
     const char *wrong = NULL;
     size_t i = *scanned;
@@ -56,7 +58,8 @@ enum wr_scan_status wr_scan_head(const char *at, size_t len, enum wr_line_ends e
         i = *scanned = next_control(at, i, len);
         if (i == len)
             return WR_SCAN_MORE;
-        /* Behind a line's end stands a line, or another end. Until that much has arrived, come back to this one. */
+        /* Behind a line's end stands a line, or another end. Until that much has arrived, come back to this
+         * one. */
         int end = line_end(at, i, len, ends, &wrong), last;
         if (end < 0)
             return WR_SCAN_MORE;

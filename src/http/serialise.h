@@ -19,6 +19,7 @@ void wr_head_write_field(struct wr_buf *b, struct wr_slice name, struct wr_slice
 void wr_head_write_number(struct wr_buf *b, struct wr_slice name, int64_t value);
 /* "Content-Length: n" or, for CHUNKED, "Transfer-Encoding: chunked"; nothing for NONE and CLOSE. */
 void wr_head_write_framing(struct wr_buf *b, enum wr_framing framing, uint64_t content_length);
-/* A raw trailer section (struct wr_body_reader's `trailers`) as it may be passed on, appended: without what concerns the
- * connection or must not stand in trailers (RFC 9110 6.5.1), and, unless odd_kept, odd names. Empty is fine. false: malformed. */
+/* A raw trailer section (struct wr_body_reader's `trailers`) as it may be passed on, appended: without what
+ * concerns the connection or must not stand in trailers (RFC 9110 6.5.1), and, unless odd_kept, odd names.
+ * Empty is fine. false: malformed. */
 bool wr_trailers_clean(struct wr_slice raw, bool odd_kept, struct wr_buf *out) WR_MUST_USE;

@@ -147,13 +147,15 @@ static bool has_scheme(struct wr_slice text)
     return len < text.len && text.at[len] == ':';
 }
 
-/* What is after the authority, without the fragment; *absolute: there was one. at == NULL: of another host. */
+/* What is after the authority, without the fragment; *absolute: there was one. at == NULL: of another host.
+ */
 static struct wr_slice on_host(struct wr_slice reference, struct wr_slice host, bool *absolute)
 {
     static const struct {
         struct wr_slice text;
         bool http, https;
-    } begins[] = { { WR_SLICE_INIT("http://"), true, false }, { WR_SLICE_INIT("https://"), false, true },
+    } begins[] = { { WR_SLICE_INIT("http://"), true, false },
+                   { WR_SLICE_INIT("https://"), false, true },
                    { WR_SLICE_INIT("//"), true, true } };
     struct wr_slice rest = reference, text = wr_slice_cut(&rest, '#');
     *absolute = false;
@@ -176,8 +178,8 @@ struct wr_slice wr_target_on_host(struct wr_slice reference, struct wr_slice hos
     return on_host(reference, host, &absolute);
 }
 
-bool wr_target_resolve(const struct wr_head *base, struct wr_slice reference, struct wr_arena *arena, struct wr_slice *path,
-                       struct wr_slice *query)
+bool wr_target_resolve(const struct wr_head *base, struct wr_slice reference, struct wr_arena *arena,
+                       struct wr_slice *path, struct wr_slice *query)
 {
     bool absolute;
     struct wr_slice rest = on_host(reference, wr_head_site(base), &absolute);
@@ -193,7 +195,8 @@ bool wr_target_resolve(const struct wr_head *base, struct wr_slice reference, st
         size_t dir = base->path.len;
         while (dir > 0 && base->path.at[dir - 1] != '/')
             dir--;
-        whole = wr_arena_printf(arena, "%s%.*s%.*s", dir ? "" : "/", (int) dir, base->path.at, WR_SLICE_ARG(own));
+        whole = wr_arena_printf(arena, "%s%.*s%.*s", dir ? "" : "/", (int) dir, base->path.at,
+                                WR_SLICE_ARG(own));
     }
     char *resolved = wr_arena_alloc(arena, whole.len);
     *path = wr_slice(resolved, wr_path_resolve(resolved, whole, false));

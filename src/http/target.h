@@ -12,13 +12,14 @@ bool wr_authority_valid(struct wr_slice authority) WR_MUST_USE;
  * wrong (static text). */
 const char *wr_target_split(struct wr_head *h) WR_MUST_USE;
 
-/* What stands after "scheme://authority" in a reference if the authority is `host`, or the whole reference if it names
- * none; without a fragment. at == NULL: it names another host, or isn't http. Ports that go without saying make no difference. */
+/* What stands after "scheme://authority" in a reference if the authority is `host`, or the whole reference if
+ * it names none; without a fragment. at == NULL: it names another host, or isn't http. Ports that go without
+ * saying make no difference. */
 struct wr_slice wr_target_on_host(struct wr_slice reference, struct wr_slice host);
-/* The path and query of a reference (RFC 3986 5.2) in an answer to `base`, a request. In the arena, or borrowed from both.
- * false: as above. */
-bool wr_target_resolve(const struct wr_head *base, struct wr_slice reference, struct wr_arena *arena, struct wr_slice *path,
-                       struct wr_slice *query) WR_MUST_USE;
+/* The path and query of a reference (RFC 3986 5.2) in an answer to `base`, a request. In the arena, or
+ * borrowed from both. false: as above. */
+bool wr_target_resolve(const struct wr_head *base, struct wr_slice reference, struct wr_arena *arena,
+                       struct wr_slice *path, struct wr_slice *query) WR_MUST_USE;
 
 /* Checks the Host fields (RFC 9112 3.2) and sets h->host. With an absolute-form target the target's host
  * counts, and the Host field is made to say the same (3.2.2). NULL, or what is wrong (static text). */

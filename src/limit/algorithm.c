@@ -35,7 +35,8 @@ struct wr_limit_rule wr_limit_rule_of(const struct wr_limit_policy *limit, unsig
 {
     struct wr_limit_rule rule = {
         .algorithm = limit->algorithm,
-        .count = (int64_t) (limit->rate.count < (uint64_t) WR_LIMIT_MAX_COUNT ? limit->rate.count : WR_LIMIT_MAX_COUNT),
+        .count = (int64_t) (limit->rate.count < (uint64_t) WR_LIMIT_MAX_COUNT ? limit->rate.count
+                                                                              : WR_LIMIT_MAX_COUNT),
         .window_us = min64(max64(limit->rate.window.us, 1), WR_LIMIT_MAX_SPAN),
     };
     int64_t share = nodes > 1 ? nodes : 1, remainder;
@@ -43,7 +44,8 @@ struct wr_limit_rule wr_limit_rule_of(const struct wr_limit_policy *limit, unsig
         rule.count = min64(rule.count, WR_LIMIT_MAX_LOG);
     rule.burst = rule.count;
     if (wr_algorithm_has_burst(rule.algorithm) && limit->burst > 0)
-        rule.burst = limit->burst < (uint64_t) WR_LIMIT_MAX_COUNT ? (int64_t) limit->burst : WR_LIMIT_MAX_COUNT;
+        rule.burst = limit->burst < (uint64_t) WR_LIMIT_MAX_COUNT ? (int64_t) limit->burst
+                                                                  : WR_LIMIT_MAX_COUNT;
     rule.count = max64(rule.count / share, 1);
     rule.burst = max64(rule.burst / share, 1);
     /* A burst must come back within the longest span: burst <= span * count / window. */
@@ -117,7 +119,8 @@ static struct wr_limit_decision sliding_window(const struct wr_limit_rule *rule,
     for (int64_t i = 0; d.allowed && spend && i < cost; i++)
         log_push(log, now);
     if (!d.allowed) /* so many of the oldest must leave first */
-        d.retry_after_us = *log_at(log, (uint32_t) (log->len + cost - rule->count - 1)) + rule->window_us - now;
+        d.retry_after_us = *log_at(log, (uint32_t) (log->len + cost - rule->count - 1)) + rule->window_us -
+                           now;
     d.remaining = max64(rule->count - log->len, 0);
     d.reset_us = log->len > 0 ? *log_at(log, log->len - 1) + rule->window_us - now : 0;
     return d;
@@ -195,8 +198,8 @@ static struct exact exact_time(const struct wr_limit_rule *rule, int64_t n)
     return t;
 }
 
-static struct wr_limit_decision gcra(const struct wr_limit_rule *rule, struct wr_limit_tally *state, int64_t now,
-                                     int64_t cost, bool spend)
+static struct wr_limit_decision gcra(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
+                                     int64_t now, int64_t cost, bool spend)
 {
     struct wr_limit_decision d = { 0 };
     const struct exact none = { 0, 0 }, whole = exact_time(rule, rule->burst);
@@ -228,8 +231,9 @@ static struct wr_limit_decision gcra(const struct wr_limit_rule *rule, struct wr
     return d;
 }
 
-static struct wr_limit_decision (*const decide_by[])(const struct wr_limit_rule *rule, struct wr_limit_tally *state, int64_t now,
-                                                     int64_t cost, bool spend) = {
+static struct wr_limit_decision (*const decide_by[])(const struct wr_limit_rule *rule,
+                                                     struct wr_limit_tally *state, int64_t now, int64_t cost,
+                                                     bool spend) = {
 #define ALGORITHM(ID, word, has_burst, about) [WR_##ID] = word,
 #include "policy/algorithms.def"
 };

@@ -18,7 +18,8 @@
 #include "policy/policy.h"
 
 #define WR_LIMIT_MAX_COUNT INT64_C(1000000000) /* of rate and burst */
-#define WR_LIMIT_MAX_SPAN (366 * INT64_C(86400) * WR_US_PER_S) /* a window; a whole burst's time to come back */
+#define WR_LIMIT_MAX_SPAN \
+    (366 * INT64_C(86400) * WR_US_PER_S) /* a window; a whole burst's time to come back */
 #define WR_LIMIT_MAX_LOG INT64_C(100000) /* sliding_window: each admitted request is an entry */
 
 struct wr_limit_rule {
@@ -60,9 +61,9 @@ struct wr_limit_decision {
 struct wr_limit_rule wr_limit_rule_of(const struct wr_limit_policy *limit, unsigned nodes);
 
 /* Counts an admitted request of `cost` (at least 1; more than the whole quota counts as the whole quota)
- * into *state; a refused one changes nothing but what time changed anyway, and so does any if `spend` is false: then the decision says
- * whether it would be admitted, and how things stand without it. sliding_window may grow the log on the heap. Thread: any, the caller
- * holds the state's lock. */
+ * into *state; a refused one changes nothing but what time changed anyway, and so does any if `spend` is
+ * false: then the decision says whether it would be admitted, and how things stand without it. sliding_window
+ * may grow the log on the heap. Thread: any, the caller holds the state's lock. */
 struct wr_limit_decision wr_limit_decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
                                          struct wr_mono now, int64_t cost, bool spend);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* RateLimit-Policy and RateLimit: lists of quoted policy names with parameters (RFC 9651 structured fields). */
+/* RateLimit-Policy and RateLimit: lists of quoted policy names with parameters (RFC 9651 structured fields).
+ */
 #include "http/structured.h"
 #include "limit/limit.h"
 
@@ -9,7 +10,8 @@ static int64_t seconds(struct wr_span d)
     return (d.us + WR_US_PER_S - 1) / WR_US_PER_S;
 }
 
-/* The name of the next limit that the client is told of, after a comma unless it is the first. false: this one isn't told. */
+/* The name of the next limit that the client is told of, after a comma unless it is the first. false: this
+ * one isn't told. */
 static bool open_item(const struct wr_limit_ask *ask, size_t i, bool *first, struct wr_buf *out)
 {
     if (ask->limits[i]->observe)

@@ -4,14 +4,16 @@
 #include "http/onward.h"
 #include "limit/limit.h"
 
-/* application/x-www-form-urlencoded, as origins read a query: %XX and '+'. A '%' that starts no escape stays. */
+/* application/x-www-form-urlencoded, as origins read a query: %XX and '+'. A '%' that starts no escape stays.
+ */
 static struct wr_slice decode_form(struct wr_slice s, struct wr_arena *arena)
 {
     char *out = wr_arena_alloc(arena, s.len);
     return wr_slice(out, wr_form_decode(out, s, NULL));
 }
 
-static struct wr_slice query_value(const struct wr_head *request, struct wr_slice name, struct wr_arena *arena)
+static struct wr_slice query_value(const struct wr_head *request, struct wr_slice name,
+                                   struct wr_arena *arena)
 {
     struct wr_slice rest = request->query, pair;
     while ((pair = wr_slice_cut(&rest, '&')).at != NULL) {
@@ -22,7 +24,8 @@ static struct wr_slice query_value(const struct wr_head *request, struct wr_slic
     return wr_slice(NULL, 0);
 }
 
-/* RFC 6265 4.2.1: cookie-pairs between "; ", a value perhaps in quotes that aren't part of it to most origins. */
+/* RFC 6265 4.2.1: cookie-pairs between "; ", a value perhaps in quotes that aren't part of it to most
+ * origins. */
 static struct wr_slice cookie_value(const struct wr_head *request, struct wr_slice name)
 {
     const struct wr_field *field = NULL;

@@ -125,8 +125,8 @@ enum wr_limit_answer wr_limiter_ask(struct wr_limiter *l, struct wr_limit_ask *a
         ask_local(l, ask);
         return WR_LIMIT_NOW;
     }
-    if (!wr_link_ready(l->link) ||
-        wr_shared_limits_ask(l->link, &ask->call, &l->policy->redis, ask->count, ask->limits, ask->identities) != WR_OK) {
+    if (!wr_link_ready(l->link) || wr_shared_limits_ask(l->link, &ask->call, &l->policy->redis, ask->count,
+                                                        ask->limits, ask->identities) != WR_OK) {
         fall_back(l, ask);
         return WR_LIMIT_NOW;
     }

@@ -13,13 +13,13 @@
 #include "redis/link.h"
 
 struct wr_limit_verdict {
-    bool allowed;                /* true for observed limits too */
-    bool over;                   /* what an enforced limit would have refused */
-    uint64_t quota;              /* q: how many in `window`: the policy's rate, also where a node only has its share */
-    struct wr_span window;       /* w */
-    uint64_t remaining;          /* r: how many would be admitted now; with a burst it may be more than q */
-    struct wr_span reset;        /* t: until the quota is whole again, or the window ends */
-    struct wr_span retry_after;  /* when refused: until one more would be admitted */
+    bool allowed;   /* true for observed limits too */
+    bool over;      /* what an enforced limit would have refused */
+    uint64_t quota; /* q: how many in `window`: the policy's rate, also where a node only has its share */
+    struct wr_span window;      /* w */
+    uint64_t remaining;         /* r: how many would be admitted now; with a burst it may be more than q */
+    struct wr_span reset;       /* t: until the quota is whole again, or the window ends */
+    struct wr_span retry_after; /* when refused: until one more would be admitted */
 };
 
 enum wr_limit_answer {
@@ -27,7 +27,7 @@ enum wr_limit_answer {
     WR_LIMIT_LATER, /* done() will be called once, unless cancelled */
 };
 
-struct wr_limiter; /* one per worker */
+struct wr_limiter;      /* one per worker */
 struct wr_local_limits; /* one per process: the process's own counters, sharded */
 
 struct wr_limit_ask { /* zeroed before its first use */
@@ -50,13 +50,14 @@ void wr_local_limits_free(struct wr_local_limits *l);
 /* How many nodes share a limit, from the heartbeats last seen; 1 by default. Thread: any. */
 void wr_local_limits_nodes(struct wr_local_limits *l, unsigned nodes);
 
-/* link: NULL without Redis. Keeps a reference to the policy; link and local must outlive the limiter and every ask. */
+/* link: NULL without Redis. Keeps a reference to the policy; link and local must outlive the limiter and
+ * every ask. */
 struct wr_limiter *wr_limiter_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link,
                                   struct wr_local_limits *local) WR_MUST_USE;
 /* Asks under way are still answered. */
 void wr_limiter_free(struct wr_limiter *l);
-/* Fill count, limits, identities and done first; limits and identities hold until the answer. All are decided together, by one script
- * call: what one of them refuses none has counted, observed ones neither. */
+/* Fill count, limits, identities and done first; limits and identities hold until the answer. All are decided
+ * together, by one script call: what one of them refuses none has counted, observed ones neither. */
 enum wr_limit_answer wr_limiter_ask(struct wr_limiter *l, struct wr_limit_ask *ask) WR_MUST_USE;
 /* done() will not be called. Harmless on an ask that is zeroed, answered or cancelled. */
 void wr_limit_cancel(struct wr_limit_ask *ask);

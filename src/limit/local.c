@@ -13,7 +13,8 @@
 #define NONE UINT32_MAX
 #define SWEPT_PER_ASK 2 /* one more than an ask can add: the sweep gains on the newcomers */
 #define WEIGHED 8       /* candidates for eviction */
-#define LOG_SLOTS_PER_ENTRY 16 /* sliding_window's memory: this on average; no less than one longest log a shard */
+#define LOG_SLOTS_PER_ENTRY \
+    16 /* sliding_window's memory: this on average; no less than one longest log a shard */
 
 struct limit_entry {
     struct wr_hash id;
@@ -30,10 +31,10 @@ struct limit_shard {
     struct limit_entry *entries;
     uint32_t *buckets;
     uint32_t cap, bucket_mask;
-    uint32_t fresh;    /* entries from here on were never used */
-    uint32_t free;     /* head of the list of those used and free again */
-    uint32_t count;    /* in use */
-    uint32_t hand;     /* where the sweep stands */
+    uint32_t fresh; /* entries from here on were never used */
+    uint32_t free;  /* head of the list of those used and free again */
+    uint32_t count; /* in use */
+    uint32_t hand;  /* where the sweep stands */
     uint64_t log_slots, max_log_slots;
     int64_t now_us;
 } __attribute__((aligned(64)));
@@ -238,7 +239,8 @@ static void unlock_all(struct wr_local_limits *l, uint32_t shards)
         pthread_mutex_unlock(&l->shards[__builtin_ctz(rest)].lock);
 }
 
-static struct pinned_entry pin(struct wr_local_limits *l, const struct wr_limit_policy *limit, struct wr_hash id, struct wr_mono now)
+static struct pinned_entry pin(struct wr_local_limits *l, const struct wr_limit_policy *limit,
+                               struct wr_hash id, struct wr_mono now)
 {
     struct limit_shard *s = &l->shards[shard_index(l, id)];
     if (now.us > s->now_us)
@@ -257,15 +259,17 @@ static struct wr_limit_decision decide(struct pinned_entry p, bool spend)
 {
     struct limit_entry *e = p.entry;
     uint64_t slots = log_slots(e);
-    struct wr_limit_decision d = wr_limit_decide(&e->rule, &e->state, (struct wr_mono){ p.shard->now_us }, 1, spend);
+    struct wr_limit_decision d = wr_limit_decide(&e->rule, &e->state, (struct wr_mono){ p.shard->now_us }, 1,
+                                                 spend);
     p.shard->log_slots += log_slots(e) - slots;
     e->whole_at_us = p.shard->now_us + d.reset_us;
     e->spent = 1.0 - (double) d.remaining / (double) e->rule.burst;
     return d;
 }
 
-void wr_local_limits_decide(struct wr_local_limits *l, size_t count, const struct wr_limit_policy *const *limits,
-                            const struct wr_slice *identities, struct wr_mono now, struct wr_limit_decision *out)
+void wr_local_limits_decide(struct wr_local_limits *l, size_t count,
+                            const struct wr_limit_policy *const *limits, const struct wr_slice *identities,
+                            struct wr_mono now, struct wr_limit_decision *out)
 {
     struct wr_hash ids[WR_MAX_ROUTE_LIMITS];
     struct pinned_entry parts[WR_MAX_ROUTE_LIMITS];

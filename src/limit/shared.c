@@ -11,12 +11,15 @@ static struct wr_slice octets_from(const struct wr_buf *b, size_t start)
     return wr_slice(b->at + start, b->len - start);
 }
 
-enum wr_err wr_shared_limits_ask(struct wr_link *link, struct wr_call *call, const struct wr_policy_redis *redis, size_t count,
-                                 const struct wr_limit_policy *const *limits, const struct wr_slice *identities)
+enum wr_err wr_shared_limits_ask(struct wr_link *link, struct wr_call *call,
+                                 const struct wr_policy_redis *redis, size_t count,
+                                 const struct wr_limit_policy *const *limits,
+                                 const struct wr_slice *identities)
 {
     char digits[WR_MAX_ROUTE_LIMITS * 3 * 20]; /* of an int64_t at most 20: it never grows */
     struct wr_buf text = { .at = digits, .cap = sizeof digits }, names[WR_MAX_ROUTE_LIMITS] = { 0 };
-    struct wr_slice keys[WR_MAX_ROUTE_LIMITS] = { 0 }, args[1 + WR_MAX_ROUTE_LIMITS * ARGS_PER_LIMIT] = { WR_SLICE("1") };
+    struct wr_slice keys[WR_MAX_ROUTE_LIMITS] = { 0 },
+                    args[1 + WR_MAX_ROUTE_LIMITS * ARGS_PER_LIMIT] = { WR_SLICE("1") };
     size_t n = 1;
     for (size_t i = 0; i < count; i++) {
         struct wr_limit_rule rule = wr_limit_rule_of(limits[i], 1);

@@ -43,7 +43,8 @@ static void add_stamp(struct wr_buf *out, struct stamp *last, struct wr_wall t,
     time_t second = (time_t) wr_time_s(t);
     if (last->len == 0 || last->second != second) {
         struct tm tm;
-        struct wr_buf text = { .at = last->text, .cap = sizeof last->text }; /* never grows: its length is fixed */
+        struct wr_buf text = { .at = last->text,
+                               .cap = sizeof last->text }; /* never grows: its length is fixed */
         gmtime_r(&second, &tm);
         write(&text, &tm);
         last->second = second;
@@ -185,7 +186,9 @@ static void add_number(struct wr_buf *out, const char *name, uint64_t n)
 
 static void write_iso_time(struct wr_buf *out, const struct tm *tm)
 {
-    const int parts[] = { tm->tm_year + 1900, tm->tm_mon + 1, tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec };
+    const int parts[] = {
+        tm->tm_year + 1900, tm->tm_mon + 1, tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec
+    };
     for (size_t i = 0; i < 6; i++) {
         add_padded(out, (uint64_t) parts[i], i == 0 ? 4 : 2);
         wr_buf_add_char(out, "--T::."[i]);

@@ -12,15 +12,17 @@ static bool same_text(const char *a, const char *b)
 
 static bool same_tls(const struct wr_policy_redis *a, const struct wr_policy_redis *b)
 {
-    return a->tls == b->tls && same_text(a->tls_ca, b->tls_ca) && same_text(a->tls_certificate, b->tls_certificate) &&
-           same_text(a->tls_key, b->tls_key) && same_text(a->tls_server_name, b->tls_server_name);
+    return a->tls == b->tls && same_text(a->tls_ca, b->tls_ca) &&
+           same_text(a->tls_certificate, b->tls_certificate) && same_text(a->tls_key, b->tls_key) &&
+           same_text(a->tls_server_name, b->tls_server_name);
 }
 
 /* on_failure, away, lock_ttl, max_object and chunk take effect at once. */
 static bool redis_differs(const struct wr_policy_redis *a, const struct wr_policy_redis *b)
 {
-    return a->enabled != b->enabled || !same_text(a->address.text, b->address.text) || !same_text(a->user, b->user) ||
-           !same_text(a->password, b->password) || a->db != b->db || !same_tls(a, b) || !same_text(a->namespace_, b->namespace_) ||
+    return a->enabled != b->enabled || !same_text(a->address.text, b->address.text) ||
+           !same_text(a->user, b->user) || !same_text(a->password, b->password) || a->db != b->db ||
+           !same_tls(a, b) || !same_text(a->namespace_, b->namespace_) ||
            !same_text(a->keyspace, b->keyspace) || a->timeout.us != b->timeout.us ||
            a->max_staleness.us != b->max_staleness.us;
 }

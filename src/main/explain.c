@@ -118,8 +118,9 @@ static void print_origin(const struct wr_origin_policy *origin)
 static void print_limit(struct explanation *e, const struct wr_limit_policy *limit)
 {
     struct wr_slice who = wr_limit_identity(limit, &e->head, wr_slice_str(e->client), &e->arena);
-    printf("limit     %s: %s, %" PRIu64 " in %s", limit->name, wr_words_text(&wr_words_algorithm, limit->algorithm),
-           limit->rate.count, span_text(e, limit->rate.window));
+    printf("limit     %s: %s, %" PRIu64 " in %s", limit->name,
+           wr_words_text(&wr_words_algorithm, limit->algorithm), limit->rate.count,
+           span_text(e, limit->rate.window));
     if (wr_algorithm_has_burst(limit->algorithm))
         printf(", burst %" PRIu64, limit->burst);
     printf("%s\n          counted for %.*s\n", limit->observe ? ", observed only" : "", WR_SLICE_ARG(who));
@@ -133,9 +134,11 @@ static void print_limit(struct explanation *e, const struct wr_limit_policy *lim
 
 static void print_query_sent(struct explanation *e)
 {
-    const struct wr_slice came = e->head.query, sent = wr_key_query_sent(&e->route->cache.key, came, &e->arena);
+    const struct wr_slice came = e->head.query,
+                          sent = wr_key_query_sent(&e->route->cache.key, came, &e->arena);
     if (!wr_slice_eq(came, sent))
-        printf("          the origin gets %.*s%s%.*s\n", WR_SLICE_ARG(e->head.path), sent.at ? "?" : "", WR_SLICE_ARG(sent));
+        printf("          the origin gets %.*s%s%.*s\n", WR_SLICE_ARG(e->head.path), sent.at ? "?" : "",
+               WR_SLICE_ARG(sent));
 }
 
 /* The text of a key has a line for each header and cookie in it. */
@@ -173,7 +176,8 @@ static void print_lifetime(struct explanation *e, const struct wr_cache_policy *
     if (cache->has_ttl)
         printf("          else %s\n", span_text(e, cache->ttl));
     else if (cache->heuristic > 0)
-        printf("          else %.0f%% of the time since Last-Modified, a day at most\n", cache->heuristic * 100);
+        printf("          else %.0f%% of the time since Last-Modified, a day at most\n",
+               cache->heuristic * 100);
     else
         printf("          else none: validated before each use\n");
 }
@@ -182,9 +186,11 @@ static void print_lifetime(struct explanation *e, const struct wr_cache_policy *
 static void print_visitor(const struct wr_cache_policy *cache, const struct wr_request_rules *rules)
 {
     if (rules->cookie)
-        printf("cookies   it has one that counts: only what the origin itself declares fresh is stored or used for it\n");
+        printf("cookies   it has one that counts: only what the origin itself declares fresh is stored or "
+               "used for it\n");
     printf("          Set-Cookie goes to the client that fetched the response%s\n",
-           cache->set_cookie == WR_SET_COOKIE_STORE ? ", and to all where the origin declares that fresh" : "");
+           cache->set_cookie == WR_SET_COOKIE_STORE ? ", and to all where the origin declares that fresh"
+                                                    : "");
 }
 
 static void print_staleness(struct explanation *e, const struct wr_cache_policy *cache)
@@ -234,8 +240,8 @@ static int explain(struct explanation *e)
     e->head.odd_kept = e->head.trusted || e->policy->odd_names == WR_ODD_NAMES_KEEP;
     e->head.secure = wr_slice_starts(e->head.target, WR_SLICE("https:"));
     printf("request   %.*s %s://%.*s%.*s%s%.*s\n", WR_SLICE_ARG(e->head.method_text),
-           e->head.secure ? "https" : "http", WR_SLICE_ARG(e->head.host), WR_SLICE_ARG(e->head.path), e->head.query.at ? "?" : "",
-           WR_SLICE_ARG(e->head.query));
+           e->head.secure ? "https" : "http", WR_SLICE_ARG(e->head.host), WR_SLICE_ARG(e->head.path),
+           e->head.query.at ? "?" : "", WR_SLICE_ARG(e->head.query));
     if (e->route == NULL) {
         printf("route     none matches: answered with 404\n");
         return 1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The policy, read and found usable: what reading it can't see (is that a certificate?) is looked at as well. */
+/* The policy, read and found usable: what reading it can't see (is that a certificate?) is looked at as well.
+ */
 #pragma once
 
 #include "policy/policy.h"

@@ -32,7 +32,8 @@
 struct server {
     struct wr_loop loop; /* the main loop */
     struct wr_policy *policy;
-    struct wr_policy *first; /* that it has started with: what takes effect at a restart only stays as it is there */
+    struct wr_policy
+        *first; /* that it has started with: what takes effect at a restart only stays as it is there */
     struct wr_shared shared;
     struct wr_workers *workers;
     struct wr_listener **listeners;
@@ -44,8 +45,8 @@ struct server {
     struct wr_feed *feed;
     struct wr_evictions *evictions;
     char node_name[128], link_name[128]; /* among nodes; in Redis's list of clients */
-    struct wr_buf purges_key; /* the journal's */
-    LIST_HEAD(, purge) purges; /* that the admin listener waits for */
+    struct wr_buf purges_key;            /* the journal's */
+    LIST_HEAD(, purge) purges;           /* that the admin listener waits for */
     struct event *signals[4];
     struct wr_timer tick, drain, opening;
     struct wr_mono started;
@@ -69,8 +70,9 @@ static void on_checked(struct wr_redis_store_check *ask, bool same)
     free(c);
 }
 
-/* An invalidation of a key that this process has stored itself is mostly the echo of that: so ask Redis what it holds before the
- * copy is thrown away. One small question for a response stored, instead of reading it back whole. */
+/* An invalidation of a key that this process has stored itself is mostly the echo of that: so ask Redis what
+ * it holds before the copy is thrown away. One small question for a response stored, instead of reading it
+ * back whole. */
 static void check_own(struct server *s, struct wr_object *object)
 {
     struct check *c = calloc(1, sizeof *c);
@@ -101,8 +103,9 @@ static void on_key(struct server *s, struct wr_slice key)
     }
 }
 
-/* When it hears again, copies from before aren't trusted, but they stay: Redis is asked for each, as soon as a worker can, and the
- * journal is read first, so that what was purged meanwhile is gone before it could be validated. */
+/* When it hears again, copies from before aren't trusted, but they stay: Redis is asked for each, as soon as
+ * a worker can, and the journal is read first, so that what was purged meanwhile is gone before it could be
+ * validated. */
 static void on_change(void *ctx, enum wr_subscriber_event event, struct wr_slice key)
 {
     struct server *s = ctx;
@@ -299,8 +302,8 @@ static void on_purges_listed(void *ctx, enum wr_err err)
     free(l);
 }
 
-static void admin_purges(void *ctx, void (*each)(void *, const struct wr_admin_purged *), void (*done)(void *, enum wr_err),
-                         void *arg)
+static void admin_purges(void *ctx, void (*each)(void *, const struct wr_admin_purged *),
+                         void (*done)(void *, enum wr_err), void *arg)
 {
     struct server *s = ctx;
     struct listing *l = malloc(sizeof *l);
@@ -388,7 +391,8 @@ static void open_redis(struct server *s)
     snprintf(name, sizeof name, "weir:%s:main", s->link_name);
     s->link = wr_link_new(&s->loop, s->policy, name);
     s->redis_store = wr_redis_store_new(&s->loop, s->policy, s->link);
-    s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name, &(struct wr_node_listener){ on_nodes, on_node, on_forgotten, s });
+    s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name,
+                          &(struct wr_node_listener){ on_nodes, on_node, on_forgotten, s });
     snprintf(name, sizeof name, "weir:%s:subscriber", s->link_name);
     s->shared.subscriber = wr_subscriber_new(&s->loop, s->policy, name, on_change, s);
     wr_purges_share(s->shared.purges, &s->policy->redis, s->shared.subscriber, s->node_name);
@@ -399,15 +403,24 @@ static void open_redis(struct server *s)
 
 static void open_purger(struct server *s)
 {
-    s->shared.purger = wr_purger_new(&s->loop, s->policy, s->shared.purges, s->link, s->redis_store, s->node_name);
+    s->shared.purger = wr_purger_new(&s->loop, s->policy, s->shared.purges, s->link, s->redis_store,
+                                     s->node_name);
 }
 
 static bool open_admin(struct server *s)
 {
     if (!s->policy->has_admin)
         return true;
-    const struct wr_admin_host host = { s,           admin_purge,  admin_purges,           admin_reload, admin_drain,
-                                        admin_ready, admin_status, wr_workers_loops(s->workers), s->policy->workers, s->shared.access };
+    const struct wr_admin_host host = { s,
+                                        admin_purge,
+                                        admin_purges,
+                                        admin_reload,
+                                        admin_drain,
+                                        admin_ready,
+                                        admin_status,
+                                        wr_workers_loops(s->workers),
+                                        s->policy->workers,
+                                        s->shared.access };
     struct wr_buf why = { 0 };
     s->admin = wr_admin_new(&s->loop, s->policy, &host, &why);
     if (s->admin == NULL)
@@ -421,18 +434,21 @@ static void watch_signals(struct server *s)
     static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
     signal(SIGPIPE, SIG_IGN);
     for (int i = 0; i < 4; i++) {
-        signal(numbers[i], SIG_IGN); /* what event_free() goes back to: a second TERM must not spoil the end of the first */
+        signal(
+            numbers[i],
+            SIG_IGN); /* what event_free() goes back to: a second TERM must not spoil the end of the first */
         s->signals[i] = evsignal_new(s->loop.base, numbers[i], on_signal, s);
         WR_CHECK(s->signals[i] != NULL && event_add(s->signals[i], NULL) == 0);
     }
 }
 
-/* Several daemons may run on one host, and containers may have the same host name and the same process number: the name of a node
- * is unlike any other's all the same. */
+/* Several daemons may run on one host, and containers may have the same host name and the same process
+ * number: the name of a node is unlike any other's all the same. */
 static void name_node(struct server *s)
 {
     snprintf(s->link_name, sizeof s->link_name, "%.80s-%ld", s->policy->server_name, (long) getpid());
-    snprintf(s->node_name, sizeof s->node_name, "%.100s.%08llx", s->link_name, (unsigned long long) (wr_rand_u64() >> 32));
+    snprintf(s->node_name, sizeof s->node_name, "%.100s.%08llx", s->link_name,
+             (unsigned long long) (wr_rand_u64() >> 32));
 }
 
 static void say_ready(struct server *s)
@@ -548,7 +564,8 @@ int wr_server_run(struct wr_policy *policy)
         open_redis(&s);
         open_purger(&s);
         wr_backends_watch(s.shared.backends, &s.loop, policy);
-        s.workers = wr_workers_new(&s.shared, policy, s.link_name, s.listeners, s.listener_count, &s.loop, workers_gone, &s);
+        s.workers = wr_workers_new(&s.shared, policy, s.link_name, s.listeners, s.listener_count, &s.loop,
+                                   workers_gone, &s);
         ok = open_admin(&s);
     }
     if (ok) {

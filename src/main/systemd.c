@@ -41,8 +41,8 @@ void wr_systemd_notify(const char *fmt, ...)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    ssize_t ignored =
-        sendto(fd, message, (size_t) len, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *) &at, at_len);
+    ssize_t ignored = sendto(fd, message, (size_t) len, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *) &at,
+                             at_len);
     (void) ignored;
     close(fd);
 }

@@ -43,15 +43,17 @@ static int check(const char *file)
     struct wr_policy *policy = load(file);
     if (policy == NULL)
         return 1;
-    printf("%s: the policy is good: routes: %zu, origins: %zu, limits: %zu\n", file, policy->route_count, policy->origin_count,
-           policy->limit_count);
+    printf("%s: the policy is good: routes: %zu, origins: %zu, limits: %zu\n", file, policy->route_count,
+           policy->origin_count, policy->limit_count);
     wr_policy_unref(policy);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option words[] = { { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 } };
+    static const struct option words[] = { { "help", no_argument, NULL, 'h' },
+                                           { "version", no_argument, NULL, 'V' },
+                                           { 0 } };
     const char *file = DEFAULT_POLICY;
     bool only_check = false;
     int option;

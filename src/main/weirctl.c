@@ -110,7 +110,8 @@ static const struct command {
     { "status", NULL, "how the node is", do_status, false },
     { "stats", NULL, "every counter", do_stats, false },
     { "top", NULL, "what grows, each second, until Ctrl-C", wr_ctl_top, false },
-    { "purge", "URL", "drop what is stored of a URL, on every node; or of what the options below say", do_purge, true },
+    { "purge", "URL", "drop what is stored of a URL, on every node; or of what the options below say",
+      do_purge, true },
     { "purges", NULL, "the latest purges of the fleet: when, what, by whom", do_purges, false },
     { "reload", NULL, "read the policy again", do_reload, false },
     { "drain", NULL, "take no more connections, finish, end", do_drain, false },
@@ -160,7 +161,7 @@ static int run(const struct wr_asking *a, int words, char **word)
     }
     if (words != (c->argument ? 2 : 1) && !(c->optional && words == 1)) {
         wr_ctl_complain("%s %s%s", c->name, c->argument ? "needs one " : "takes no argument",
-                 c->argument ? c->argument : "");
+                        c->argument ? c->argument : "");
         return WR_EXIT_USAGE;
     }
     return c->run(a, words > 1 ? word[1] : NULL);
@@ -169,16 +170,11 @@ static int run(const struct wr_asking *a, int words, char **word)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "socket", required_argument, NULL, 's' },
-        { "json", no_argument, NULL, 'j' },
-        { "tag", required_argument, NULL, PURGE_TAG },
-        { "prefix", required_argument, NULL, PURGE_PREFIX },
-        { "host", required_argument, NULL, PURGE_HOST },
-        { "all", no_argument, NULL, PURGE_ALL },
-        { "soft", no_argument, NULL, PURGE_SOFT },
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },
-        { NULL, 0, NULL, 0 },
+        { "socket", required_argument, NULL, 's' },      { "json", no_argument, NULL, 'j' },
+        { "tag", required_argument, NULL, PURGE_TAG },   { "prefix", required_argument, NULL, PURGE_PREFIX },
+        { "host", required_argument, NULL, PURGE_HOST }, { "all", no_argument, NULL, PURGE_ALL },
+        { "soft", no_argument, NULL, PURGE_SOFT },       { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },           { NULL, 0, NULL, 0 },
     };
     struct wr_asking a = { .where = DEFAULT_SOCKET };
     for (int c, at = 0; (c = getopt_long(argc, argv, "s:hV", options, &at)) != -1;) {

@@ -26,7 +26,9 @@ struct wr_asked {
 
 /* Says on stderr what is wrong; gives -1. */
 int wr_ctl_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* One request; a form as its body, unless body.at is NULL. false: it has been said why. The caller frees r->text. */
-bool wr_ctl_ask(const struct wr_asking *a, const char *method, const char *target, struct wr_slice body, struct wr_asked *r);
+/* One request; a form as its body, unless body.at is NULL. false: it has been said why. The caller frees
+ * r->text. */
+bool wr_ctl_ask(const struct wr_asking *a, const char *method, const char *target, struct wr_slice body,
+                struct wr_asked *r);
 /* weirctl_top.c: what grows, each second, until Ctrl-C. Gives the exit status. */
 int wr_ctl_top(const struct wr_asking *a, const char *argument);

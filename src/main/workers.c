@@ -22,7 +22,7 @@ struct member {
     struct wr_accept *accepts;
     struct wr_timer tick;
     struct wr_note orders;
-    struct wr_timer open;    /* accepts once Redis has answered, or after OPEN_ANYWAY_MS */
+    struct wr_timer open; /* accepts once Redis has answered, or after OPEN_ANYWAY_MS */
     unsigned open_tries;
     pthread_mutex_t lock;
     struct wr_policy *adopt; /* under lock: a reference */
@@ -55,8 +55,8 @@ static void on_accepted(struct wr_accept *a, const struct wr_accepted *conn)
     wr_conn_new(w, conn->fd, &peer, conn->proxy_protocol && from_balancer);
 }
 
-/* The first requests shall share with the fleet like all others: so wait for Redis, but not for long. Connections wait
- * in the listener's queue meanwhile. */
+/* The first requests shall share with the fleet like all others: so wait for Redis, but not for long.
+ * Connections wait in the listener's queue meanwhile. */
 static void on_open(struct wr_timer *timer)
 {
     struct member *m = WR_CONTAINER(timer, struct member, open);
@@ -143,8 +143,8 @@ static void on_ended(struct wr_note *note)
     workers->gone(workers->ctx);
 }
 
-static void member_init(struct member *m, struct wr_workers *workers, unsigned index, struct wr_shared *shared,
-                        struct wr_policy *policy, const char *node_name)
+static void member_init(struct member *m, struct wr_workers *workers, unsigned index,
+                        struct wr_shared *shared, struct wr_policy *policy, const char *node_name)
 {
     struct wr_worker *w = &m->worker;
     m->workers = workers;
@@ -169,8 +169,8 @@ static void member_init(struct member *m, struct wr_workers *workers, unsigned i
 }
 
 struct wr_workers *wr_workers_new(struct wr_shared *shared, struct wr_policy *policy, const char *node_name,
-                            struct wr_listener **listeners, size_t listener_count, struct wr_loop *main_loop,
-                            void (*gone)(void *ctx), void *ctx)
+                                  struct wr_listener **listeners, size_t listener_count,
+                                  struct wr_loop *main_loop, void (*gone)(void *ctx), void *ctx)
 {
     struct wr_workers *workers = calloc(1, sizeof *workers);
     WR_CHECK(workers != NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The workers: one thread and loop each, with its part of every listener. Thread: main, unless said otherwise. */
+/* The workers: one thread and loop each, with its part of every listener. Thread: main, unless said
+ * otherwise. */
 #pragma once
 
 #include "net/listener.h"
@@ -9,8 +10,8 @@ struct wr_workers;
 
 /* Makes the workers, not their threads. gone(ctx) is called on the main loop once all have ended. */
 struct wr_workers *wr_workers_new(struct wr_shared *shared, struct wr_policy *policy, const char *node_name,
-                            struct wr_listener **listeners, size_t listener_count, struct wr_loop *main_loop,
-                            void (*gone)(void *ctx), void *ctx);
+                                  struct wr_listener **listeners, size_t listener_count,
+                                  struct wr_loop *main_loop, void (*gone)(void *ctx), void *ctx);
 void wr_workers_start(struct wr_workers *workers);
 /* All workers serve this policy from their next request on; each takes a reference. */
 void wr_workers_adopt(struct wr_workers *workers, struct wr_policy *policy);

@@ -12,18 +12,21 @@ struct piece {
 #define HURRY_SHARE 10           /* ... and a tenth of the time, others wait for who is slower */
 #define HURRY_LOOK WR_SPAN_MS(100)
 
-#define INLINE_MOST (16 * 1024) /* a body known to be so short lives after its flow, in the same allocation */
+#define INLINE_MOST                                                                         \
+    (16 * 1024) /* a body known to be so short lives after its flow, in the same allocation \
+                 */
 
 struct wr_flow {
     unsigned refs;
     unsigned state; /* enum wr_flow_state; written under the lock, read by anyone */
     bool keep;
-    bool held;      /* WHOLE before any of it was freed, and short: stays so to its end, and is read without the lock */
-    bool begun;     /* somebody has started to read: until then a windowed flow frees nothing */
-    bool starved;   /* the producer has seen no room, or a reader nothing to read: wake it */
+    bool held;    /* WHOLE before any of it was freed, and short: stays so to its end, and is read without the
+                     lock */
+    bool begun;   /* somebody has started to read: until then a windowed flow frees nothing */
+    bool starved; /* the producer has seen no room, or a reader nothing to read: wake it */
     enum wr_err err;
-    uint64_t start;  /* offset of pieces[0]: what lies before has been freed */
-    uint64_t length; /* offset after the last octet */
+    uint64_t start;        /* offset of pieces[0]: what lies before has been freed */
+    uint64_t length;       /* offset after the last octet */
     struct piece **pieces; /* every piece but the last is full unless trimmed by end */
     size_t count;
     struct piece *one[1]; /* most flows have one piece */
@@ -33,7 +36,8 @@ struct wr_flow {
     size_t inline_room; /* octets after the struct that wait to become the first piece */
     pthread_mutex_t lock;
     struct wr_note *producer;
-    unsigned holds; /* readers that were told of it and haven't begun: as long as there are any, it frees nothing */
+    unsigned holds; /* readers that were told of it and haven't begun: as long as there are any, it frees
+                       nothing */
     struct wr_mono paced_since;   /* since when the readers' held_up is counted; 0: not yet */
     struct wr_mono held_up_since; /* who has read all waits for who hasn't; 0: nobody does */
     struct wr_buf trailers;
@@ -336,8 +340,8 @@ static bool holds_others_up(const struct wr_flow *f)
     return false;
 }
 
-/* For `more` others have waited for each who lags by half the window. Who is left behind closes on its own loop; what it is sending
- * just now stays until then. */
+/* For `more` others have waited for each who lags by half the window. Who is left behind closes on its own
+ * loop; what it is sending just now stays until then. */
 static void count_waiting(struct wr_flow *f, struct wr_span more, struct wr_span most)
 {
     struct wr_flow_reader *r;
@@ -359,8 +363,9 @@ struct wr_span wr_flow_hurry(struct wr_flow *f, struct wr_mono now)
     if (f->paced_since.us == 0)
         f->paced_since = now;
     if (f->held_up_since.us)
-        count_waiting(f, wr_time_since(now, f->held_up_since),
-                      (struct wr_span){ HURRY_AFTER.us + wr_time_since(now, f->paced_since).us / HURRY_SHARE });
+        count_waiting(
+            f, wr_time_since(now, f->held_up_since),
+            (struct wr_span){ HURRY_AFTER.us + wr_time_since(now, f->paced_since).us / HURRY_SHARE });
     f->held_up_since.us = holds_others_up(f) ? now.us : 0;
     struct wr_flow_reader *first = TAILQ_FIRST(&f->readers);
     bool shared = first && TAILQ_NEXT(first, entry);
@@ -424,8 +429,8 @@ static bool enlist(struct wr_flow *f, struct wr_flow_reader *r)
     return true;
 }
 
-bool wr_flow_reader_open_part(struct wr_flow_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at, uint64_t length,
-                         void (*wake)(struct wr_flow_reader *))
+bool wr_flow_reader_open_part(struct wr_flow_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
+                              uint64_t length, void (*wake)(struct wr_flow_reader *))
 {
     r->flow = NULL;
     r->at = at;
@@ -449,7 +454,7 @@ bool wr_flow_reader_open_part(struct wr_flow_reader *r, struct wr_flow *f, struc
 }
 
 bool wr_flow_reader_open(struct wr_flow_reader *r, struct wr_flow *f, struct wr_loop *loop, uint64_t at,
-                    void (*wake)(struct wr_flow_reader *))
+                         void (*wake)(struct wr_flow_reader *))
 {
     return wr_flow_reader_open_part(r, f, loop, at, UINT64_MAX, wake);
 }
@@ -474,7 +479,8 @@ static int peek(const struct wr_flow *f, uint64_t at, struct iovec *iov, int max
     return n;
 }
 
-int wr_flow_reader_peek(struct wr_flow_reader *r, struct iovec *iov, int max, uint64_t limit, enum wr_flow_state *state)
+int wr_flow_reader_peek(struct wr_flow_reader *r, struct iovec *iov, int max, uint64_t limit,
+                        enum wr_flow_state *state)
 {
     struct wr_flow *f = r->flow;
     if (settled(f)) {

@@ -79,7 +79,8 @@ static int open_unix(struct wr_listener *l, const char *path)
     struct stat st;
     if (!alive && stat(path, &st) == 0 && S_ISSOCK(st.st_mode))
         unlink(path); /* left behind by a process that was killed */
-    mode_t before = umask(0117); /* owner and group: who connects is believed like a trusted proxy, or may purge and drain */
+    mode_t before = umask(
+        0117); /* owner and group: who connects is believed like a trusted proxy, or may purge and drain */
     int fd = alive ? -1 : bind_and_listen((struct sockaddr *) &at, sizeof at, false);
     umask(before);
     if (alive)

@@ -9,8 +9,11 @@
 
 #include "net/timer_priv.h"
 
-#define WALL_EVERY 1000 /* us: between, the wall clock goes on with the monotonic one; reading a clock costs what a hash does */
-#define CALLBACKS_PER_TURN 256 /* then the sockets are asked again: what activates itself must not starve them */
+#define WALL_EVERY                                                                                        \
+    1000 /* us: between, the wall clock goes on with the monotonic one; reading a clock costs what a hash \
+            does */
+#define CALLBACKS_PER_TURN \
+    256 /* then the sockets are asked again: what activates itself must not starve them */
 
 /* The loop that turns on this thread. */
 static _Thread_local struct wr_loop *running_here;
@@ -35,7 +38,8 @@ static void ask_turn(struct wr_loop *loop)
     event_active(loop->turn_event, EV_READ, 0);
 }
 
-/* Whoever posts it from now on puts it into a list anew; what was said by those who found it posted is seen from here on. */
+/* Whoever posts it from now on puts it into a list anew; what was said by those who found it posted is seen
+ * from here on. */
 static void wake_one(struct wr_note *note)
 {
     (void) __atomic_exchange_n(&note->posted, false, __ATOMIC_ACQ_REL);
@@ -54,7 +58,8 @@ static size_t count_of(const struct wr_note_list *list)
 static void wake_own(struct wr_loop *loop)
 {
     struct wr_note *note;
-    for (size_t count = count_of(&loop->own_notes); count > 0 && (note = TAILQ_FIRST(&loop->own_notes)) != NULL; count--) {
+    for (size_t count = count_of(&loop->own_notes);
+         count > 0 && (note = TAILQ_FIRST(&loop->own_notes)) != NULL; count--) {
         TAILQ_REMOVE(&loop->own_notes, note, entry);
         note->own = false;
         wake_one(note);
@@ -67,7 +72,8 @@ static void wake_mailbox(struct wr_loop *loop)
     pthread_mutex_lock(&loop->mailbox_lock);
     loop->wake_pending = false;
     struct wr_note *note;
-    for (size_t count = count_of(&loop->mailbox); count > 0 && (note = TAILQ_FIRST(&loop->mailbox)) != NULL; count--) {
+    for (size_t count = count_of(&loop->mailbox); count > 0 && (note = TAILQ_FIRST(&loop->mailbox)) != NULL;
+         count--) {
         TAILQ_REMOVE(&loop->mailbox, note, entry);
         pthread_mutex_unlock(&loop->mailbox_lock);
         wake_one(note);
@@ -128,7 +134,8 @@ int wr_loop_init(struct wr_loop *loop, unsigned index)
     struct event_config *config = event_config_new();
     WR_CHECK(config != NULL);
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    /* not EPOLL_USE_CHANGELIST: it would speak to the kernel of a closed descriptor after another thread has got its number */
+    /* not EPOLL_USE_CHANGELIST: it would speak to the kernel of a closed descriptor after another thread has
+     * got its number */
     event_config_set_max_dispatch_interval(config, NULL, CALLBACKS_PER_TURN, 0);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
@@ -222,7 +229,8 @@ void wr_note_fini(struct wr_note *note)
     note->own = note->posted = false;
 }
 
-void wr_loop_defer_free(struct wr_loop *loop, struct wr_deferred_free *deferred, void (*free_it)(struct wr_deferred_free *))
+void wr_loop_defer_free(struct wr_loop *loop, struct wr_deferred_free *deferred,
+                        void (*free_it)(struct wr_deferred_free *))
 {
     deferred->free_it = free_it;
     TAILQ_INSERT_TAIL(&loop->deferred_frees, deferred, entry);

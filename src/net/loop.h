@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A loop: one thread's libevent base, with what every room above needs of it: the time, timers, notes from other threads,
- * memory that dies at the end of the turn.
+/* A loop: one thread's libevent base, with what every room above needs of it: the time, timers, notes from
+ * other threads, memory that dies at the end of the turn.
  *
- * A note is the only thing that crosses threads: a struct inside its receiver, put into the mailbox of the loop that owns
- * it. Whatever a note says is looked up under a lock or in an atomic of its sender; the note only wakes. libevent's own
- * locking stays off: only its owner touches a base. */
+ * A note is the only thing that crosses threads: a struct inside its receiver, put into the mailbox of the
+ * loop that owns it. Whatever a note says is looked up under a lock or in an atomic of its sender; the note
+ * only wakes. libevent's own locking stays off: only its owner touches a base. */
 #pragma once
 
 #include <event2/event.h>
@@ -17,7 +17,8 @@
 struct wr_note {
     struct wr_loop *loop;
     void (*wake)(struct wr_note *note);
-    bool posted; /* atomic: whoever raises it puts the note into a list: the owner into its own, others into the mailbox */
+    bool posted; /* atomic: whoever raises it puts the note into a list: the owner into its own, others into
+                    the mailbox */
     bool own;    /* it stands in the owner's list */
     TAILQ_ENTRY(wr_note) entry;
 };
@@ -32,7 +33,8 @@ TAILQ_HEAD(wr_deferred_free_list, wr_deferred_free);
 
 struct wr_wheel;
 
-/* A timer: fires never early, and up to 5 ms late. Setting it later than it stands costs one store (timer.c). */
+/* A timer: fires never early, and up to 5 ms late. Setting it later than it stands costs one store (timer.c).
+ */
 struct wr_timer {
     struct wr_loop *loop;
     struct wr_mono due; /* monotonic; 0: not set */
@@ -43,21 +45,21 @@ struct wr_timer {
 
 struct wr_loop {
     struct event_base *base;
-    unsigned index;             /* workers: 0.. ; the main loop: WR_LOOP_MAIN */
-    struct wr_wall now;         /* wall clock at the start of this callback: wr_loop_tick() */
-    struct wr_mono mono;        /* monotonic likewise */
-    struct wr_mono wall_read;   /* monotonic: when `now` was last read off the clock */
-    int wake_fd;                /* eventfd: another thread has posted */
+    unsigned index;           /* workers: 0.. ; the main loop: WR_LOOP_MAIN */
+    struct wr_wall now;       /* wall clock at the start of this callback: wr_loop_tick() */
+    struct wr_mono mono;      /* monotonic likewise */
+    struct wr_mono wall_read; /* monotonic: when `now` was last read off the clock */
+    int wake_fd;              /* eventfd: another thread has posted */
     struct event *wake_event;
-    struct event *turn_event;   /* activated by our own posts and deferred frees: no system call */
+    struct event *turn_event; /* activated by our own posts and deferred frees: no system call */
     pthread_mutex_t mailbox_lock;
-    struct wr_note_list mailbox; /* under the lock */
-    bool wake_pending;          /* under the lock: the eventfd has been written and not read yet */
+    struct wr_note_list mailbox;   /* under the lock */
+    bool wake_pending;             /* under the lock: the eventfd has been written and not read yet */
     struct wr_note_list own_notes; /* posted by the owner itself: no lock */
     struct wr_deferred_free_list deferred_frees;
     bool turn_pending;
-    struct wr_wheel *wheel;     /* the timers */
-    int64_t beat_us;            /* atomic: monotonic time of the last turn, for /healthz and the watchdog */
+    struct wr_wheel *wheel; /* the timers */
+    int64_t beat_us;        /* atomic: monotonic time of the last turn, for /healthz and the watchdog */
 };
 
 #define WR_LOOP_MAIN 0xffffu
@@ -75,7 +77,8 @@ void wr_loop_tick(struct wr_loop *loop);
 
 /* Thread: the owner's. `loop` must be running here from now on. */
 void wr_note_init(struct wr_note *note, struct wr_loop *loop, void (*wake)(struct wr_note *));
-/* Wakes the note on its loop, soon and never before this returns. Posting a posted note does nothing. Thread: any. */
+/* Wakes the note on its loop, soon and never before this returns. Posting a posted note does nothing. Thread:
+ * any. */
 void wr_note_post(struct wr_note *note);
 /* The note will not be woken any more. Nobody may post it afterwards. Thread: the owner's. */
 void wr_note_fini(struct wr_note *note);
@@ -85,4 +88,5 @@ void wr_timer_init(struct wr_timer *t, struct wr_loop *loop, void (*fire)(struct
 void wr_timer_set(struct wr_timer *t, struct wr_span from_now);
 void wr_timer_clear(struct wr_timer *t);
 void wr_timer_fini(struct wr_timer *t);
-void wr_loop_defer_free(struct wr_loop *loop, struct wr_deferred_free *deferred, void (*free_it)(struct wr_deferred_free *));
+void wr_loop_defer_free(struct wr_loop *loop, struct wr_deferred_free *deferred,
+                        void (*free_it)(struct wr_deferred_free *));

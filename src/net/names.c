@@ -11,16 +11,17 @@
 
 #include "log/log.h"
 
-#define MIN_TTL 1       /* seconds: a TTL of 0 would ask once per connection */
+#define MIN_TTL 1 /* seconds: a TTL of 0 would ask once per connection */
 #define MAX_TTL 3600
-#define NEGATIVE_TTL 5  /* where the answer doesn't say */
-#define FAILURE_TTL 2   /* after no name server answered: until it is asked again */
-#define SECOND_FAMILY WR_SPAN_MS(50) /* how long the first family's answer waits for the other's (RFC 8305 3) */
+#define NEGATIVE_TTL 5 /* where the answer doesn't say */
+#define FAILURE_TTL 2  /* after no name server answered: until it is asked again */
+#define SECOND_FAMILY \
+    WR_SPAN_MS(50) /* how long the first family's answer waits for the other's (RFC 8305 3) */
 
 enum { ASK_A, ASK_AAAA, ASK_COUNT };
 
-/* A question to the name servers. evdns may call back once more after it has been told to stop, so it is never given a
- * pointer, but a number that is looked up among the questions that are still of interest. */
+/* A question to the name servers. evdns may call back once more after it has been told to stop, so it is
+ * never given a pointer, but a number that is looked up among the questions that are still of interest. */
 struct ask {
     uintptr_t number; /* 0: not asked */
     struct wr_name *name;
@@ -31,22 +32,22 @@ struct wr_name {
     char *host;
     struct wr_names *names;
     struct ask asks[ASK_COUNT];
-    bool asking;            /* the round of questions has not been settled */
-    bool fixed;             /* from a hosts file: never asked */
-    enum wr_err err;        /* of the last settled round */
-    enum wr_err failure;    /* worst of this round: TIMEOUT beats NO_ADDRESS */
-    int ttl;                /* of this round */
+    bool asking;                          /* the round of questions has not been settled */
+    bool fixed;                           /* from a hosts file: never asked */
+    enum wr_err err;                      /* of the last settled round */
+    enum wr_err failure;                  /* worst of this round: TIMEOUT beats NO_ADDRESS */
+    int ttl;                              /* of this round */
     struct wr_addresses round[ASK_COUNT]; /* of this round */
-    struct wr_addresses known; /* of the last round that gave any; without port */
-    struct wr_mono again;   /* monotonic: what is known (or known to fail) holds until then */
-    struct wr_timer second; /* the other family has had its time */
+    struct wr_addresses known;            /* of the last round that gave any; without port */
+    struct wr_mono again;                 /* monotonic: what is known (or known to fail) holds until then */
+    struct wr_timer second;               /* the other family has had its time */
     TAILQ_HEAD(, wr_name_query) waiting;
     TAILQ_ENTRY(wr_name) entry;
 };
 
 struct wr_names {
     struct wr_loop *loop;
-    struct evdns_base *dns; /* NULL: no name server */
+    struct evdns_base *dns;     /* NULL: no name server */
     TAILQ_HEAD(, wr_name) list; /* as many as the policy names: a list will do */
 };
 
@@ -241,7 +242,8 @@ static void end_round(struct wr_name *name)
         name->err = WR_ERR_NO_ADDRESS;
         ttl = within(ttl == INT32_MAX ? NEGATIVE_TTL : ttl, MIN_TTL, 60);
     } else {
-        wr_warn("no name server answers for %s%s", name->host, name->known.count ? ": its old addresses are used" : "");
+        wr_warn("no name server answers for %s%s", name->host,
+                name->known.count ? ": its old addresses are used" : "");
         name->err = WR_ERR_TIMEOUT;
         ttl = FAILURE_TTL;
     }
@@ -258,7 +260,8 @@ static void on_second_family_late(struct wr_timer *t)
     end_round(WR_CONTAINER(t, struct wr_name, second));
 }
 
-static void take_answer(struct wr_name *name, int which, int result, int count, int ttl, const void *addresses)
+static void take_answer(struct wr_name *name, int which, int result, int count, int ttl,
+                        const void *addresses)
 {
     struct wr_addresses *to = &name->round[which];
     const char *octets = addresses;

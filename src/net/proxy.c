@@ -71,7 +71,8 @@ static void read_v2_client(unsigned family, unsigned transport, const unsigned c
     out->who = WR_PROXY_CLIENT;
 }
 
-/* The next of a row of type, length and value; false: there is none, or (then *good is false) it is cut off. */
+/* The next of a row of type, length and value; false: there is none, or (then *good is false) it is cut off.
+ */
 static bool next_tlv(struct wr_slice *rest, unsigned *type, struct wr_slice *value, bool *good)
 {
     const unsigned char *p = (const unsigned char *) rest->at;

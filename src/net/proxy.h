@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The PROXY protocol's header, version 1 (text) and 2 (binary), that a load balancer puts before the client's octets
- * (haproxy.org, proxy-protocol.txt). Pure. Thread: any. */
+/* The PROXY protocol's header, version 1 (text) and 2 (binary), that a load balancer puts before the client's
+ * octets (haproxy.org, proxy-protocol.txt). Pure. Thread: any. */
 #pragma once
 
 #include "base/bytes.h"

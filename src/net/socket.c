@@ -26,8 +26,8 @@ static bool may_read(const struct wr_socket *s)
     return s->fd >= 0 && s->reading && s->filled;
 }
 
-/* A reset that came with octets has had its edge, and libevent doesn't tell it from others: only a further read shows it, so
- * who waits for more than has come reads until there is nothing. */
+/* A reset that came with octets has had its edge, and libevent doesn't tell it from others: only a further
+ * read shows it, so who waits for more than has come reads until there is nothing. */
 static void on_fd_event(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_socket *s = arg;
@@ -46,7 +46,8 @@ static void on_fd_event(evutil_socket_t fd, short what, void *arg)
         event_active(&s->event, EV_READ, 0);
 }
 
-enum wr_err wr_socket_connect(struct wr_socket *s, struct wr_loop *loop, const struct wr_sockaddr *to, bool *connected)
+enum wr_err wr_socket_connect(struct wr_socket *s, struct wr_loop *loop, const struct wr_sockaddr *to,
+                              bool *connected)
 {
     s->loop = loop;
     s->reading = s->writing = s->filled = s->emptied = s->hung_up = false;
@@ -58,7 +59,8 @@ enum wr_err wr_socket_connect(struct wr_socket *s, struct wr_loop *loop, const s
         (void) setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     *connected = connect(s->fd, (const struct sockaddr *) &to->at, to->len) == 0;
     int why = *connected ? 0 : errno;
-    event_assign(&s->event, loop->base, s->fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_fd_event, s);
+    event_assign(&s->event, loop->base, s->fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
+                 on_fd_event, s);
     if (*connected || why == EINPROGRESS) {
         WR_CHECK(event_add(&s->event, NULL) == 0);
         return WR_OK;

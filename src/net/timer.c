@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The timers of a loop: a wheel of slots, each one tick of the clock wide (Varghese and Lauck, 1987), and one event of
- * libevent's that stands at the next slot with something in it.
+/* The timers of a loop: a wheel of slots, each one tick of the clock wide (Varghese and Lauck, 1987), and one
+ * event of libevent's that stands at the next slot with something in it.
  *
- * Nearly every timer here is a time-out that is set, moved on with each sign of life and never fires. So moving one to a
- * later time touches nothing but the timer: its slot finds out when its turn comes, and puts it further on. */
+ * Nearly every timer here is a time-out that is set, moved on with each sign of life and never fires. So
+ * moving one to a later time touches nothing but the timer: its slot finds out when its turn comes, and puts
+ * it further on. */
 #include "net/timer_priv.h"
 
 #include <stdlib.h>
@@ -59,7 +60,8 @@ static void take_out_timer(struct wr_timer *t)
     t->tick = 0;
 }
 
-/* Fires what is due in the slot, puts off what has been moved on. Timers set meanwhile land in later slots. */
+/* Fires what is due in the slot, puts off what has been moved on. Timers set meanwhile land in later slots.
+ */
 static void turn_slot(struct wr_wheel *w, size_t i)
 {
     struct slot here = w->slots[i];

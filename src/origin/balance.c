@@ -3,8 +3,8 @@
 
 #include "origin/origin_priv.h"
 
-/* Smooth weighted round robin: each gains its weight, the richest is chosen and pays what all gained, so that the
- * heavy ones come often but not in a row. */
+/* Smooth weighted round robin: each gains its weight, the richest is chosen and pays what all gained, so that
+ * the heavy ones come often but not in a row. */
 static struct wr_origin_server *round_robin(struct wr_origin_server **fit, size_t count, uint64_t of_request)
 {
     (void) of_request;
@@ -26,7 +26,8 @@ static unsigned busy(const struct wr_origin_server *p)
 }
 
 /* By connections per weight, of this worker; equals take turns. */
-static struct wr_origin_server *least_connections(struct wr_origin_server **fit, size_t count, uint64_t of_request)
+static struct wr_origin_server *least_connections(struct wr_origin_server **fit, size_t count,
+                                                  uint64_t of_request)
 {
     size_t equal = 0;
     for (size_t i = 0; i < count; i++) {
@@ -65,7 +66,8 @@ static struct wr_origin_server *hash(struct wr_origin_server **fit, size_t count
 /* One of fit[0..count). of_request: the hash of what the request asks for. May reorder fit. */
 typedef struct wr_origin_server *choose_fn(struct wr_origin_server **fit, size_t count, uint64_t of_request);
 
-static struct wr_origin_server *choose(struct wr_exchange_run *run, struct wr_origin_server **fit, size_t count)
+static struct wr_origin_server *choose(struct wr_exchange_run *run, struct wr_origin_server **fit,
+                                       size_t count)
 {
     static choose_fn *const by[] = {
 #define BALANCE(ID, word, about) [WR_BALANCE_##ID] = word,

@@ -5,7 +5,8 @@
 
 /* --- trying servers --- */
 
-/* The request is to go over the connection that the run has. It leaves together with the others of this turn. */
+/* The request is to go over the connection that the run has. It leaves together with the others of this turn.
+ */
 static enum wr_err ask(struct wr_exchange_run *run)
 {
     struct wr_origins *o = run->origins;
@@ -150,7 +151,9 @@ static enum wr_err try_servers(struct wr_exchange_run *run, struct wr_origin_ser
             return WR_OK;
         }
         if (pick != WR_PICK_PEER)
-            return run->last != WR_OK ? run->last : pick == WR_PICK_DOWN ? WR_ERR_ORIGIN_DOWN : WR_ERR_ORIGIN_REFUSED;
+            return run->last != WR_OK     ? run->last
+                   : pick == WR_PICK_DOWN ? WR_ERR_ORIGIN_DOWN
+                                          : WR_ERR_ORIGIN_REFUSED;
         enum wr_err err = try_peer(run, peer);
         if (err != WR_ERR_ORIGIN_REFUSED)
             return err;
@@ -220,7 +223,8 @@ void wr_run_dequeued(struct wr_exchange_run *run)
 
 void wr_run_wait(struct wr_exchange_run *run)
 {
-    /* Nothing left to send just now but not all sent: the client is waited for, which is not the origin's fault. */
+    /* Nothing left to send just now but not all sent: the client is waited for, which is not the origin's
+     * fault. */
     bool on_client = !run->out.done && !run->out.refused && !run->conn->socket.writing;
     struct wr_span look = { 0 };
     if (run->in.paused)
@@ -291,7 +295,8 @@ static void unanswered(struct wr_exchange_run *run)
     try_next_server(run, NULL);
 }
 
-/* A note that was posted for an exchange which has ended since finds another one, or none: then it does no harm. */
+/* A note that was posted for an exchange which has ended since finds another one, or none: then it does no
+ * harm. */
 static void on_room(struct wr_note *note)
 {
     struct wr_exchange_run *run = WR_CONTAINER(note, struct wr_exchange_run, room);
@@ -330,9 +335,9 @@ static void on_deadline(struct wr_timer *t)
     }
 }
 
-/* A pooled connection may be closed by the peer just when it is used: what may be sent twice goes out once more, over a
- * new connection (RFC 9112 9.3.1), which is no fault of the server. One that ends a new connection without a word has
- * failed: another server is asked. */
+/* A pooled connection may be closed by the peer just when it is used: what may be sent twice goes out once
+ * more, over a new connection (RFC 9112 9.3.1), which is no fault of the server. One that ends a new
+ * connection without a word has failed: another server is asked. */
 void wr_run_lost(struct wr_exchange_run *run)
 {
     bool pooled = run->conn->used, wordless = run->stage == WR_RUN_ASKING && !run->in.begun;
@@ -376,7 +381,8 @@ void wr_run_free(struct wr_exchange_run *run)
 }
 
 /* not: the server that another exchange waits for, or NULL. */
-static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct wr_origin_server *pinned, const struct wr_origin_server *not)
+static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct wr_origin_server *pinned,
+                         const struct wr_origin_server * not )
 {
     struct wr_exchange_run *run = wr_origins_run(origin->origins);
     WR_CHECK(x->run == NULL && x->origin == origin->policy);
@@ -390,8 +396,8 @@ static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct
     run->pinned = pinned;
     run->fresh = pinned != NULL;
     run->careful = x->careful;
-    if (not)
-        avoid(run, not);
+    if (not )
+        avoid(run, not );
     enum wr_err err = try_servers(run, pinned);
     if (err != WR_OK) {
         wr_origins_count(err);
@@ -405,7 +411,8 @@ enum wr_err wr_exchange_start(struct wr_exchange *x, struct wr_origins *origins)
     return start(x, &origins->list[x->origin->index], NULL, NULL);
 }
 
-enum wr_err wr_exchange_start_beside(struct wr_exchange *x, struct wr_origins *origins, const struct wr_exchange *first, bool same)
+enum wr_err wr_exchange_start_beside(struct wr_exchange *x, struct wr_origins *origins,
+                                     const struct wr_exchange *first, bool same)
 {
     struct wr_origin_server *silent = first->run->peer;
     x->careful = true;

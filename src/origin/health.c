@@ -11,7 +11,8 @@
 #define ENDED_IN_A_ROW 5
 #define FAILED_CHECKS 2 /* in a row: down. One good one: up */
 
-#define ANSWER_GRAIN WR_SPAN_MS(100) /* so that a busy server's answers don't make a cache line travel each time */
+#define ANSWER_GRAIN \
+    WR_SPAN_MS(100) /* so that a busy server's answers don't make a cache line travel each time */
 #define CLOCK_MAY_ERR WR_SPAN_S(5)
 #define CLOCK_LOG_EVERY WR_SPAN_S(60) /* at most so often */
 
@@ -20,13 +21,13 @@ enum checked { UNCHECKED, CHECKED_UP, CHECKED_DOWN };
 struct wr_backend {
     char *origin, *server;
     struct wr_backend *next;
-    unsigned failures;  /* in a row; atomic, like all below */
-    unsigned late;      /* in a row */
-    unsigned ended;     /* in a row */
+    unsigned failures;   /* in a row; atomic, like all below */
+    unsigned late;       /* in a row */
+    unsigned ended;      /* in a row */
     int64_t answered_at; /* monotonic, us: when a request to it was answered last, to within ANSWER_GRAIN */
-    int64_t rest_until; /* monotonic, us; 0: it is well */
-    bool trying;        /* the rest is over for one, who tries it */
-    unsigned checked;   /* enum checked */
+    int64_t rest_until;  /* monotonic, us; 0: it is well */
+    bool trying;         /* the rest is over for one, who tries it */
+    unsigned checked;    /* enum checked */
     unsigned bad_checks;
     bool clock_wrong;
     int64_t clock_logged; /* monotonic, us: when that was last logged; 0: never */
@@ -182,13 +183,16 @@ void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_mono
 {
     bool wrong = error.us > CLOCK_MAY_ERR.us || error.us < -CLOCK_MAY_ERR.us;
     int64_t logged = __atomic_load_n(&s->clock_logged, __ATOMIC_RELAXED);
-    if (wrong == __atomic_load_n(&s->clock_wrong, __ATOMIC_RELAXED) || (logged && mono.us - logged < CLOCK_LOG_EVERY.us) ||
-        !__atomic_compare_exchange_n(&s->clock_logged, &logged, mono.us, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    if (wrong == __atomic_load_n(&s->clock_wrong, __ATOMIC_RELAXED) ||
+        (logged && mono.us - logged < CLOCK_LOG_EVERY.us) ||
+        !__atomic_compare_exchange_n(&s->clock_logged, &logged, mono.us, false, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED))
         return;
     __atomic_store_n(&s->clock_wrong, wrong, __ATOMIC_RELAXED);
     if (wrong)
-        wr_warn("origin %s: the clock of server %s is %lld seconds %s: its Date doesn't tell how old a response is", s->origin,
-                s->server, llabs(wr_span_s(error)), error.us > 0 ? "ahead" : "behind");
+        wr_warn("origin %s: the clock of server %s is %lld seconds %s: its Date doesn't tell how old a "
+                "response is",
+                s->origin, s->server, llabs(wr_span_s(error)), error.us > 0 ? "ahead" : "behind");
     else
         wr_info("origin %s: the clock of server %s is right again", s->origin, s->server);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the process knows of each server's health, shared by all workers; by name, so that it outlives a reload.
+/* What the process knows of each server's health, shared by all workers; by name, so that it outlives a
+ * reload.
  *
- * Passive: a server that can't be reached, that says nothing to anybody, is late three times in a row, or ends five connections in a
- * row without a word, is shunned for a while that doubles up to half a minute; then one request tries it while the others still keep
- * away. Active: the checks of probe.c say up or down. Entries are never removed: there are as many as servers were ever named. Thread: any. */
+ * Passive: a server that can't be reached, that says nothing to anybody, is late three times in a row, or
+ * ends five connections in a row without a word, is shunned for a while that doubles up to half a minute;
+ * then one request tries it while the others still keep away. Active: the checks of probe.c say up or down.
+ * Entries are never removed: there are as many as servers were ever named. Thread: any. */
 #pragma once
 
 #include "origin/exchange.h"
@@ -20,15 +22,18 @@ struct wr_backend;
 /* The entry of this server of this origin; holds as long as `b`. */
 struct wr_backend *wr_backend_of(struct wr_backends *b, const char *origin, const char *server);
 enum wr_health wr_backend_health(struct wr_backend *s, struct wr_mono mono);
-/* Its rest is over and it is to be asked: the others keep away for so long. true: it is this request that tries it. */
+/* Its rest is over and it is to be asked: the others keep away for so long. true: it is this request that
+ * tries it. */
 bool wr_backend_try(struct wr_backend *s, struct wr_mono mono, struct wr_span patience);
 /* The request that tried it has ended before anything was known. Harmless where something is. */
 void wr_backend_untried(struct wr_backend *s, struct wr_mono mono);
 void wr_backend_unreachable(struct wr_backend *s, struct wr_mono mono);
 void wr_backend_late(struct wr_backend *s, struct wr_mono mono);
-/* It has ended a new connection without answering the request. One request may do that to it: some in a row mean that it fails. */
+/* It has ended a new connection without answering the request. One request may do that to it: some in a row
+ * mean that it fails. */
 void wr_backend_ended(struct wr_backend *s, struct wr_mono mono);
-/* It has said nothing to a request that was sent at `since`. If it has answered nobody since then, it hangs: it is shunned at once. */
+/* It has said nothing to a request that was sent at `since`. If it has answered nobody since then, it hangs:
+ * it is shunned at once. */
 void wr_backend_silent(struct wr_backend *s, struct wr_mono since, struct wr_mono mono);
 void wr_backend_answered(struct wr_backend *s, struct wr_mono mono);
 /* Its clock is off by so much. */

@@ -8,8 +8,8 @@
  *   wr_exchange_run       what an exchange has while it is under way; recycled
  *   wr_backend            what the process knows of a server's health; shared by all workers
  *
- * A run goes QUEUED? -> RESOLVING? -> CONNECTING? -> ASKING -> BODY?, and back when it tries again. Only exchange.c
- * changes its stage. */
+ * A run goes QUEUED? -> RESOLVING? -> CONNECTING? -> ASKING -> BODY?, and back when it tries again. Only
+ * exchange.c changes its stage. */
 #pragma once
 
 #include "http/body.h"
@@ -20,19 +20,19 @@
 #include "origin/health_priv.h"
 #include "stats/stats.h"
 
-#define WR_SCRATCH (16 * 1024)      /* octets of a head, of chunks' framing, and after a whole body, per read */
+#define WR_SCRATCH (16 * 1024) /* octets of a head, of chunks' framing, and after a whole body, per read */
 #define WR_MAX_ORIGIN_HEAD (64 * 1024)
-#define WR_MAX_INTERIM 32           /* interim responses to one request */
-#define WR_TURN (256 * 1024)        /* octets moved for one exchange before the others have their turn */
+#define WR_MAX_INTERIM 32    /* interim responses to one request */
+#define WR_TURN (256 * 1024) /* octets moved for one exchange before the others have their turn */
 
 struct wr_origin_conn {
     struct wr_socket socket;
     struct wr_origin_server *peer;
     struct wr_exchange_run *run; /* whom it serves; NULL: idle, or closed */
-    bool used;                   /* has carried a whole exchange: the peer may close it any moment (RFC 9112 9.5) */
+    bool used; /* has carried a whole exchange: the peer may close it any moment (RFC 9112 9.5) */
     struct wr_sockaddr at;
     struct wr_mono idle_since;
-    TAILQ_ENTRY(wr_origin_conn) entry;  /* of the peer's idle ones */
+    TAILQ_ENTRY(wr_origin_conn) entry; /* of the peer's idle ones */
     struct wr_deferred_free deferred;
 };
 TAILQ_HEAD(wr_origin_conn_list, wr_origin_conn);
@@ -42,17 +42,18 @@ struct wr_origin_server {
     const struct wr_server *server;
     struct wr_origin *origin;
     struct wr_backend *backend;
-    size_t index;                /* in the origin */
-    struct wr_origin_conn_list idle;    /* used last first: the few that are needed stay warm, the rest time out */
+    size_t index; /* in the origin */
+    struct wr_origin_conn_list
+        idle; /* used last first: the few that are needed stay warm, the rest time out */
     unsigned idle_count;
-    unsigned open;               /* connections, idle ones among them */
+    unsigned open; /* connections, idle ones among them */
     struct wr_timer idle_timer;
     struct wr_addresses addresses; /* count 0: not known yet */
     struct wr_name_query refresh;  /* behind the back of pooled connections */
-    size_t next_address;         /* several addresses take turns */
-    char *host;                  /* "Host: name:port\r\n" for origins that don't see the client's */
-    uint64_t seed;               /* balance: hash */
-    int64_t current;             /* balance: round_robin */
+    size_t next_address;           /* several addresses take turns */
+    char *host;                    /* "Host: name:port\r\n" for origins that don't see the client's */
+    uint64_t seed;                 /* balance: hash */
+    int64_t current;               /* balance: round_robin */
 };
 
 struct wr_origin {
@@ -60,93 +61,104 @@ struct wr_origin {
     struct wr_origins *origins;
     struct wr_origin_server *peers;
     size_t count;
-    struct wr_origin_server **fit;        /* balance.c's: room for all peers */
-    struct wr_run_list queue;    /* every server has max_connections under way */
-    struct wr_note vacancy;      /* a place has become free while some wait */
+    struct wr_origin_server **fit; /* balance.c's: room for all peers */
+    struct wr_run_list queue;      /* every server has max_connections under way */
+    struct wr_note vacancy;        /* a place has become free while some wait */
 };
 
 struct wr_origins {
     struct wr_loop *loop;
     struct wr_policy *policy;
-    struct wr_names *names;      /* NULL: the policy names no host names */
-    struct wr_origin *list;      /* by the policy's index */
+    struct wr_names *names; /* NULL: the policy names no host names */
+    struct wr_origin *list; /* by the policy's index */
     size_t count;
-    unsigned running;            /* exchanges under way */
-    bool closing;                /* freed when none is */
+    unsigned running; /* exchanges under way */
+    bool closing;     /* freed when none is */
     struct wr_run_list spare;
-    struct wr_run_list asking;   /* their requests leave together, when the turn ends */
+    struct wr_run_list asking; /* their requests leave together, when the turn ends */
     struct wr_note ask;
     struct wr_deferred_free deferred;
     struct wr_field fields[WR_MAX_FIELDS]; /* of the head being handed over: one at a time */
     char scratch[WR_SCRATCH];
 };
 
-/* The sending half. What goes next over the connection: lead[at..], then octets of the body up to chunk_left. */
+/* The sending half. What goes next over the connection: lead[at..], then octets of the body up to chunk_left.
+ */
 enum wr_lead { WR_LEAD_LINE, WR_LEAD_HOST, WR_LEAD_FIELDS, WR_LEAD_FRAME, WR_LEAD_COUNT };
 
 struct wr_sending {
     struct wr_slice lead[WR_LEAD_COUNT];
-    char frame[24];              /* the size of a chunk (RFC 9112 7.1) */
-    uint64_t chunk_left;         /* octets before the next frame, the chunk's end among them; not chunked: UINT64_MAX */
+    char frame[24]; /* the size of a chunk (RFC 9112 7.1) */
+    uint64_t
+        chunk_left; /* octets before the next frame, the chunk's end among them; not chunked: UINT64_MAX */
     bool last_chunk;
-    bool done;                   /* the request is on its way as a whole */
-    bool refused;                /* the peer reads no more of it: an early answer may still come */
-    struct wr_buf tail;          /* the last chunk and the trailers */
+    bool done;          /* the request is on its way as a whole */
+    bool refused;       /* the peer reads no more of it: an early answer may still come */
+    struct wr_buf tail; /* the last chunk and the trailers */
     struct wr_flow_reader reader;
 };
 
 /* The receiving half. */
 struct wr_receiving {
     struct wr_parse parse;
-    struct wr_buf partial;       /* a head that came in pieces */
+    struct wr_buf partial; /* a head that came in pieces */
     unsigned interims;
-    bool begun;                  /* an octet of an answer has come: never sent again */
-    bool keep;                   /* as far as the head says the connection lives on */
-    bool excess;                 /* octets after the response: never trust the connection again */
-    bool paused;                 /* the flow is full */
+    bool begun;  /* an octet of an answer has come: never sent again */
+    bool keep;   /* as far as the head says the connection lives on */
+    bool excess; /* octets after the response: never trust the connection again */
+    bool paused; /* the flow is full */
     struct wr_body_reader body;
-    struct wr_flow *flow;        /* counted */
+    struct wr_flow *flow; /* counted */
 };
 
-enum wr_run_stage { WR_RUN_SPARE, WR_RUN_QUEUED, WR_RUN_RESOLVING, WR_RUN_CONNECTING, WR_RUN_ASKING, WR_RUN_BODY };
+enum wr_run_stage {
+    WR_RUN_SPARE,
+    WR_RUN_QUEUED,
+    WR_RUN_RESOLVING,
+    WR_RUN_CONNECTING,
+    WR_RUN_ASKING,
+    WR_RUN_BODY
+};
 
 struct wr_exchange_run {
     enum wr_run_stage stage;
     struct wr_exchange *x;
     struct wr_origins *origins;
     struct wr_origin *origin;
-    struct wr_origin_server *pinned;      /* this server and no other: active checks */
-    bool careful;                /* no server that has just failed */
-    struct wr_mono asked_at;     /* monotonic: when the request left */
-    struct wr_origin_server *peer;        /* the present try's */
+    struct wr_origin_server *pinned; /* this server and no other: active checks */
+    bool careful;                    /* no server that has just failed */
+    struct wr_mono asked_at;         /* monotonic: when the request left */
+    struct wr_origin_server *peer;   /* the present try's */
     struct wr_origin_conn *conn;
     struct wr_timer deadline;
-    struct wr_note room;         /* the response's flow has room again; may come late: see on_room() */
+    struct wr_note room; /* the response's flow has room again; may come late: see on_room() */
     struct wr_name_query query;
-    size_t address;              /* of the peer: where this try began ... */
-    size_t addresses_left;       /* ... and how many are left to be tried */
-    struct wr_mono connect_by;   /* monotonic: the present try's end */
+    size_t address;            /* of the peer: where this try began ... */
+    size_t addresses_left;     /* ... and how many are left to be tried */
+    struct wr_mono connect_by; /* monotonic: the present try's end */
     unsigned resends;
-    bool fresh;                  /* no pooled connection any more */
-    bool dequeued;               /* has waited its turn: the others in the queue come after it */
-    struct wr_buf tried;         /* by peer index: 1: could not be reached; empty: none yet */
-    enum wr_err last;            /* how the last server failed */
+    bool fresh;          /* no pooled connection any more */
+    bool dequeued;       /* has waited its turn: the others in the queue come after it */
+    struct wr_buf tried; /* by peer index: 1: could not be reached; empty: none yet */
+    enum wr_err last;    /* how the last server failed */
     struct wr_sending out;
     struct wr_receiving in;
-    bool asking;                 /* nothing has been sent yet */
+    bool asking;                        /* nothing has been sent yet */
     TAILQ_ENTRY(wr_exchange_run) entry; /* spare, queued or asking */
 };
 
 /* --- exchange.c --- */
 /* As wr_exchange_start(), at one server whatever its health. */
 enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_origin_server *peer) WR_MUST_USE;
-/* Every one of these may end the run: nobody touches it afterwards unless its connection still says that it is the run's. */
-void wr_run_connected(struct wr_exchange_run *run, enum wr_err err); /* the connection has been made, or hasn't */
+/* Every one of these may end the run: nobody touches it afterwards unless its connection still says that it
+ * is the run's. */
+void wr_run_connected(struct wr_exchange_run *run,
+                      enum wr_err err); /* the connection has been made, or hasn't */
 void wr_run_writable(struct wr_exchange_run *run);
-void wr_run_ask(struct wr_note *note);                       /* for those that are asking */
-void wr_run_dequeued(struct wr_exchange_run *run);           /* its turn has come: it stands in no queue any more */
+void wr_run_ask(struct wr_note *note);             /* for those that are asking */
+void wr_run_dequeued(struct wr_exchange_run *run); /* its turn has come: it stands in no queue any more */
 void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head); /* the final head: calls on_head */
-void wr_run_lost(struct wr_exchange_run *run);               /* the peer closed before its answer was whole */
+void wr_run_lost(struct wr_exchange_run *run); /* the peer closed before its answer was whole */
 void wr_run_finish(struct wr_exchange_run *run, enum wr_err err); /* on_end, last */
 /* Sets the deadline for what is waited for now; the time starts anew. */
 void wr_run_wait(struct wr_exchange_run *run);
@@ -167,12 +179,14 @@ void wr_receive_resume(struct wr_exchange_run *run);
 
 /* --- conn.c --- */
 /* OK: run->conn is there, *connected or to be told by wr_run_connected(). Else as wr_socket_connect(). */
-enum wr_err wr_origin_conn_open(struct wr_exchange_run *run, const struct wr_sockaddr *to, bool *connected) WR_MUST_USE;
+enum wr_err wr_origin_conn_open(struct wr_exchange_run *run, const struct wr_sockaddr *to,
+                                bool *connected) WR_MUST_USE;
 /* Closes it, whoever has it; its memory dies with the turn. */
 void wr_origin_conn_close(struct wr_origin_conn *w);
 
 /* --- pool.c --- */
-void wr_origin_server_init(struct wr_origin_server *peer, struct wr_origin *origin, size_t index, struct wr_backends *backends);
+void wr_origin_server_init(struct wr_origin_server *peer, struct wr_origin *origin, size_t index,
+                           struct wr_backends *backends);
 void wr_origin_server_fini(struct wr_origin_server *peer);
 /* An idle connection, lent to the run; false: none. */
 bool wr_pool_take(struct wr_origin_server *peer, struct wr_exchange_run *run);
@@ -189,6 +203,6 @@ void wr_pool_addresses(struct wr_origin_server *peer, const struct wr_addresses 
 
 /* --- balance.c --- */
 enum wr_pick { WR_PICK_PEER, WR_PICK_FULL, WR_PICK_DOWN, WR_PICK_NONE };
-/* Chooses a server that the run hasn't tried. FULL: those fit to be asked are busy. DOWN: active checks say that
- * all are down. NONE: all have been tried. out NULL: only asks whether one could be chosen. */
+/* Chooses a server that the run hasn't tried. FULL: those fit to be asked are busy. DOWN: active checks say
+ * that all are down. NONE: all have been tried. out NULL: only asks whether one could be chosen. */
 enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_origin_server **out);

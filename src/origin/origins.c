@@ -106,7 +106,8 @@ static bool names_needed(const struct wr_policy *policy)
     return false;
 }
 
-struct wr_origins *wr_origins_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_backends *backends)
+struct wr_origins *wr_origins_new(struct wr_loop *loop, struct wr_policy *policy,
+                                  struct wr_backends *backends)
 {
     struct wr_origins *o = calloc(1, sizeof *o);
     WR_CHECK(o != NULL);

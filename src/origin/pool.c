@@ -55,8 +55,8 @@ static void on_refreshed(struct wr_name_query *q, enum wr_err err, const struct 
         wr_pool_addresses(WR_CONTAINER(q, struct wr_origin_server, refresh), found);
 }
 
-/* Pooled connections would keep a busy server's old address alive for ever: ask again when the TTL has ended, but let
- * nobody wait for it. */
+/* Pooled connections would keep a busy server's old address alive for ever: ask again when the TTL has ended,
+ * but let nobody wait for it. */
 static void refresh(struct wr_origin_server *peer)
 {
     const struct wr_address *a = &peer->server->address;
@@ -139,11 +139,14 @@ static char *host_field(const struct wr_address *a)
     return b.at;
 }
 
-void wr_origin_server_init(struct wr_origin_server *peer, struct wr_origin *origin, size_t index, struct wr_backends *backends)
+void wr_origin_server_init(struct wr_origin_server *peer, struct wr_origin *origin, size_t index,
+                           struct wr_backends *backends)
 {
     const struct wr_server *server = &origin->policy->servers[index];
     const struct wr_address *a = &server->address;
-    *peer = (struct wr_origin_server){ .server = server, .origin = origin, .index = index, .refresh.done = on_refreshed };
+    *peer = (struct wr_origin_server){
+        .server = server, .origin = origin, .index = index, .refresh.done = on_refreshed
+    };
     peer->backend = wr_backend_of(backends, origin->policy->name, a->text);
     peer->seed = wr_hash_of(wr_slice_str(a->text)).lo;
     peer->host = host_field(a);

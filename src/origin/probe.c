@@ -3,8 +3,8 @@
 
 #include "origin/origin_priv.h"
 
-/* The checks of one server: one request per interval, each over a connection of its own, so that they also show
- * whether the server still takes connections. */
+/* The checks of one server: one request per interval, each over a connection of its own, so that they also
+ * show whether the server still takes connections. */
 struct probe {
     struct wr_exchange exchange;
     struct wr_origin_server *peer;
@@ -55,7 +55,8 @@ static void probe_init(struct probe *p, struct wr_origin_server *peer, struct wr
 {
     const struct wr_origin_policy *policy = peer->origin->policy;
     p->peer = peer;
-    wr_buf_printf(&p->head, "GET %s HTTP/1.1\r\n%sUser-Agent: weir (health check)\r\nConnection: close\r\n\r\n",
+    wr_buf_printf(&p->head,
+                  "GET %s HTTP/1.1\r\n%sUser-Agent: weir (health check)\r\nConnection: close\r\n\r\n",
                   policy->health_path, peer->host);
     p->exchange.origin = policy;
     p->exchange.method = WR_METHOD_GET;

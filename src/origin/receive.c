@@ -82,7 +82,7 @@ static size_t aim(struct wr_exchange_run *run, struct iovec iov[2], int *count, 
         *direct = len < ahead ? len : (size_t) ahead;
         iov[(*count)++] = (struct iovec){ at, *direct };
     }
-    size_t behind = *direct < ahead && *direct > 0 ? 0 : chunked ? WR_SCRATCH : 1;
+    size_t behind = *direct<ahead && * direct> 0 ? 0 : chunked ? WR_SCRATCH : 1;
     if (behind)
         iov[(*count)++] = (struct iovec){ run->origins->scratch, behind };
     return *direct + behind;

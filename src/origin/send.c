@@ -41,9 +41,12 @@ enum wr_err wr_send_start(struct wr_exchange_run *run)
     out->chunk_left = x->request_chunked ? 0 : UINT64_MAX;
     out->last_chunk = out->done = out->refused = false;
     if (x->request == NULL || (out->reader.flow && out->reader.at == 0))
-        return WR_OK; /* a reader that has not moved holds the body's front: a second one could come too late for it */
+        return WR_OK; /* a reader that has not moved holds the body's front: a second one could come too late
+                         for it */
     wr_flow_reader_close(&out->reader);
-    return wr_flow_reader_open(&out->reader, x->request, run->origins->loop, 0, on_body) ? WR_OK : WR_ERR_ORIGIN_CLOSED;
+    return wr_flow_reader_open(&out->reader, x->request, run->origins->loop, 0, on_body)
+               ? WR_OK
+               : WR_ERR_ORIGIN_CLOSED;
 }
 
 bool wr_send_rewindable(const struct wr_exchange_run *run)
@@ -58,7 +61,8 @@ void wr_send_stop(struct wr_exchange_run *run)
 
 /* --- chunked (RFC 9112 7.1) --- */
 
-#define CHUNK_END WR_SLICE("\r\n") /* leaves with the chunk: who reads chunk by chunk must not wait for the next one */
+#define CHUNK_END \
+    WR_SLICE("\r\n") /* leaves with the chunk: who reads chunk by chunk must not wait for the next one */
 
 static void begin_chunk(struct wr_sending *out, const struct iovec *body, int pieces)
 {
@@ -129,7 +133,8 @@ static enum wr_err plan_body(struct wr_exchange_run *run, struct iovec *body, in
     return WR_OK;
 }
 
-static size_t gather(const struct wr_exchange_run *run, struct iovec *iov, int *count, const struct iovec *body, int pieces)
+static size_t gather(const struct wr_exchange_run *run, struct iovec *iov, int *count,
+                     const struct iovec *body, int pieces)
 {
     const struct wr_sending *out = &run->out;
     size_t octets = 0, content = 0;

@@ -33,7 +33,7 @@ static void check_within(struct wr_policy_reader *r, const struct wr_tree_node *
         return;
     if (given && whole_size)
         wr_policy_error(r->errors, given->place, "%s: %.*s is more than %s allows", part,
-                   WR_SLICE_ARG(given->text), whole);
+                        WR_SLICE_ARG(given->text), whole);
     *part_size = whole_size;
 }
 
@@ -44,9 +44,11 @@ static void check_pieces(struct wr_policy_reader *r, const struct wr_tree_node *
     const struct wr_tree_node *given = wr_tree_node_get(section, "max_object");
     if (given == NULL || (redis->max_object - 1) / redis->chunk < WR_MAX_PIECES)
         return;
-    wr_policy_error(r->errors, given->place, "max_object: %.*s makes more than %u pieces of one chunk: chunk has to be %lluKB at least",
-               WR_SLICE_ARG(given->text), WR_MAX_PIECES,
-               (unsigned long long) ((redis->max_object + WR_MAX_PIECES * 1024ull - 1) / (WR_MAX_PIECES * 1024ull)));
+    wr_policy_error(
+        r->errors, given->place,
+        "max_object: %.*s makes more than %u pieces of one chunk: chunk has to be %lluKB at least",
+        WR_SLICE_ARG(given->text), WR_MAX_PIECES,
+        (unsigned long long) ((redis->max_object + WR_MAX_PIECES * 1024ull - 1) / (WR_MAX_PIECES * 1024ull)));
 }
 
 static bool same_address(const struct wr_address *a, const struct wr_address *b)
@@ -72,11 +74,11 @@ static void check_listeners(struct wr_policy_reader *r, const struct wr_tree_nod
         for (size_t j = 0; j < i; j++)
             twice = twice || same_address(&one->address, &p->listens[j].address);
         if (twice)
-            wr_policy_error(r->errors, place_of_address(item), "address: \"%s\" is another listener's already",
-                       one->address.text);
+            wr_policy_error(r->errors, place_of_address(item),
+                            "address: \"%s\" is another listener's already", one->address.text);
         if (one->proxy_protocol && p->trusted_count == 0)
             wr_policy_error(r->errors, wr_tree_node_get(item, "proxy_protocol")->place,
-                       "proxy_protocol: nobody's header would be believed: trusted_proxies is missing");
+                            "proxy_protocol: nobody's header would be believed: trusted_proxies is missing");
     }
 }
 
@@ -97,5 +99,6 @@ void wr_policy_reader_finish(struct wr_policy_reader *r, const struct wr_tree_no
     check_store(r, root);
     check_pieces(r, wr_tree_node_get(root, "redis"));
     check_within(r, wr_tree_node_get(root, "client"), "max_target", &p->max_target, "max_head", p->max_head);
-    check_within(r, wr_tree_node_get(root, "memory"), "max_object", &p->memory_max_object, "size", p->memory_size);
+    check_within(r, wr_tree_node_get(root, "memory"), "max_object", &p->memory_max_object, "size",
+                 p->memory_size);
 }

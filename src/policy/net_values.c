@@ -36,8 +36,8 @@ static const char *guess_bind(struct wr_policy_reader *r, struct wr_slice text)
     return wr_slice_eq(host, WR_SLICE("localhost")) ? meant(r, "127.0.0.1", rest) : "";
 }
 
-void wr_read_bind_address(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                          void *at)
+void wr_read_bind_address(struct wr_policy_reader *r, const struct wr_option *o,
+                          const struct wr_tree_node *node, void *at)
 {
     struct wr_address *address = at;
     const char *reason = wr_address_parse(node->text, r->arena, address);
@@ -45,21 +45,22 @@ void wr_read_bind_address(struct wr_policy_reader *r, const struct wr_option *o,
         reason = "a listener has an IP address, not a host name";
     if (reason)
         wr_policy_reader_error(r, o, node, "\"%.*s\": %s%s", WR_SLICE_ARG(node->text), reason,
-                          guess_bind(r, node->text));
+                               guess_bind(r, node->text));
 }
 
-void wr_read_server_address(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                            void *at)
+void wr_read_server_address(struct wr_policy_reader *r, const struct wr_option *o,
+                            const struct wr_tree_node *node, void *at)
 {
     struct wr_address *address = at;
     struct wr_slice text = node->text, http = WR_SLICE("http://");
     if (wr_slice_starts(text, http)) {
         wr_policy_reader_error(r, o, node, "a server is host:port, not a URL (did you mean \"%.*s\"?)",
-                          (int) strcspn(text.at + http.len, "/"), text.at + http.len);
+                               (int) strcspn(text.at + http.len, "/"), text.at + http.len);
         return;
     }
     if (wr_slice_starts(text, WR_SLICE("https://"))) {
-        wr_policy_reader_error(r, o, node, "this build has no TLS: servers are spoken to by HTTP, as host:port");
+        wr_policy_reader_error(r, o, node,
+                               "this build has no TLS: servers are spoken to by HTTP, as host:port");
         return;
     }
     const char *reason = wr_address_parse(text, r->arena, address);
@@ -82,15 +83,15 @@ static void note_block(struct wr_policy_reader *r, const struct wr_option *o, co
         block.bits = (unsigned) bits + (v4 ? 96 : 0);
         wr_cidr_mask(&block);
         inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? block.addr + 12 : block.addr, text, sizeof text);
-        wr_policy_reader_error(r, o, item, "\"%.*s\": %s (did you mean \"%s/%.*s\"?)", WR_SLICE_ARG(item->text),
-                          reason, text, WR_SLICE_ARG(rest));
+        wr_policy_reader_error(r, o, item, "\"%.*s\": %s (did you mean \"%s/%.*s\"?)",
+                               WR_SLICE_ARG(item->text), reason, text, WR_SLICE_ARG(rest));
         return;
     }
     wr_policy_reader_error(r, o, item, "\"%.*s\": %s", WR_SLICE_ARG(item->text), reason);
 }
 
-static struct wr_cidr *read_blocks(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                                   size_t *count)
+static struct wr_cidr *read_blocks(struct wr_policy_reader *r, const struct wr_option *o,
+                                   const struct wr_tree_node *node, size_t *count)
 {
     size_t items = wr_tree_node_items(node);
     struct wr_cidr *blocks = wr_arena_zalloc(r->arena, (items ? items : 1) * sizeof *blocks);
@@ -106,13 +107,15 @@ static struct wr_cidr *read_blocks(struct wr_policy_reader *r, const struct wr_o
     return blocks;
 }
 
-void wr_read_trusted(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_trusted(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                     void *at)
 {
     struct wr_policy *p = at;
     p->trusted = read_blocks(r, o, node, &p->trusted_count);
 }
 
-void wr_read_purgers(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_purgers(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                     void *at)
 {
     struct wr_policy *p = at;
     p->purgers = read_blocks(r, o, node, &p->purger_count);
@@ -129,7 +132,8 @@ static char *decode_percent(struct wr_policy_reader *r, struct wr_slice s)
 }
 
 /* "user:password" or "user" or ":password". */
-static const char *set_credentials(struct wr_policy_reader *r, struct wr_policy_redis *redis, struct wr_slice text)
+static const char *set_credentials(struct wr_policy_reader *r, struct wr_policy_redis *redis,
+                                   struct wr_slice text)
 {
     struct wr_slice rest = text, user = wr_slice_cut(&rest, ':');
     redis->user = user.len ? decode_percent(r, user) : NULL;
@@ -160,7 +164,8 @@ static const char *set_unix(struct wr_policy_reader *r, struct wr_policy_redis *
     return reason ? reason : set_database(redis, db);
 }
 
-static const char *set_server(struct wr_policy_reader *r, struct wr_policy_redis *redis, struct wr_slice place)
+static const char *set_server(struct wr_policy_reader *r, struct wr_policy_redis *redis,
+                              struct wr_slice place)
 {
     struct wr_slice db = place, host = wr_slice_cut(&db, '/'), port = WR_SLICE("6379");
     const char *bracket = memrchr(host.at, ']', host.len), *colon = memrchr(host.at, ':', host.len);
@@ -173,20 +178,24 @@ static const char *set_server(struct wr_policy_reader *r, struct wr_policy_redis
 }
 
 /* Messages never repeat the URL: it may hold a password. */
-void wr_read_redis_url(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_redis_url(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                       void *at)
 {
     struct wr_policy_redis *redis = at;
-    struct wr_slice text = node->text, tcp = WR_SLICE("redis://"), tls = WR_SLICE("rediss://"), local = WR_SLICE("unix://");
+    struct wr_slice text = node->text, tcp = WR_SLICE("redis://"), tls = WR_SLICE("rediss://"),
+                    local = WR_SLICE("unix://");
     redis->tls = wr_slice_starts(text, tls);
     if (redis->tls && !HAVE_REDIS_TLS) {
-        wr_policy_reader_error(r, o, node, "this build has no TLS (it needs hiredis 1.0 or newer with hiredis_ssl): rediss:// can't be "
-                                      "used, only redis:// and unix://");
+        wr_policy_reader_error(
+            r, o, node,
+            "this build has no TLS (it needs hiredis 1.0 or newer with hiredis_ssl): rediss:// can't be "
+            "used, only redis:// and unix://");
         return;
     }
     bool is_unix = wr_slice_starts(text, local);
     if (!is_unix && !redis->tls && !wr_slice_starts(text, tcp)) {
-        wr_policy_reader_error(r, o, node,
-                          "a URL begins with redis://, rediss:// or unix://, such as redis://127.0.0.1:6379/0");
+        wr_policy_reader_error(
+            r, o, node, "a URL begins with redis://, rediss:// or unix://, such as redis://127.0.0.1:6379/0");
         return;
     }
     size_t skip = is_unix ? local.len : redis->tls ? tls.len : tcp.len;
@@ -217,7 +226,8 @@ static struct wr_slice locate(struct wr_policy_reader *r, struct wr_slice name)
 }
 
 /* It is looked at now, so that what can't be read is told with its place in the policy. */
-void wr_read_file(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_file(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                  void *at)
 {
     char *path = wr_policy_reader_copy(r, locate(r, node->text));
     if (access(path, R_OK) != 0)
@@ -225,8 +235,8 @@ void wr_read_file(struct wr_policy_reader *r, const struct wr_option *o, const s
     *(char **) at = path;
 }
 
-void wr_read_password_file(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                           void *at)
+void wr_read_password_file(struct wr_policy_reader *r, const struct wr_option *o,
+                           const struct wr_tree_node *node, void *at)
 {
     struct wr_policy_redis *redis = at;
     char text[4096];

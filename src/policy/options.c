@@ -36,11 +36,11 @@ static const struct wr_kind kinds[] = {
 #include "policy/options.def"
 
 const struct wr_option wr_options[] = {
-#define FIELD(section_, key_, kind_, field_, ...)                         \
-    { .section = WR_SECTION_##section_,                                  \
-      .key = #key_,                                                      \
-      .kind = &kinds[KIND_##kind_],                                      \
-      .offset = offsetof(struct type_of_section_##section_, it.field_),  \
+#define FIELD(section_, key_, kind_, field_, ...)                       \
+    { .section = WR_SECTION_##section_,                                 \
+      .key = #key_,                                                     \
+      .kind = &kinds[KIND_##kind_],                                     \
+      .offset = offsetof(struct type_of_section_##section_, it.field_), \
       __VA_ARGS__ },
 #define WHOLE(section_, key_, kind_, ...) \
     { .section = WR_SECTION_##section_, .key = #key_, .kind = &kinds[KIND_##kind_], __VA_ARGS__ },

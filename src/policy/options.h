@@ -32,13 +32,14 @@ enum wr_option_flag {
 
 struct wr_policy_reader;
 struct wr_option;
-typedef void wr_read_fn(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at);
+typedef void wr_read_fn(struct wr_policy_reader *r, const struct wr_option *o,
+                        const struct wr_tree_node *node, void *at);
 
 struct wr_kind {
     const char *name;
     enum wr_shape shape;
     enum wr_section sub;
-    const char *word; /* for the manual */
+    const char *word;             /* for the manual */
     const struct wr_words *words; /* NULL: its values aren't words of a list */
     wr_read_fn *read;
 };
@@ -47,13 +48,13 @@ struct wr_option { /* a row: texts that it leaves out are NULL */
     enum wr_section section;
     const char *key;
     const struct wr_kind *kind;
-    size_t offset;         /* of what the reader writes to, in the section's struct; 0: the struct itself */
-    unsigned flags;        /* enum wr_option_flag */
-    const char *fallback;  /* the default as one would write it; "(...)" says it in words */
-    const char *range;     /* "least..most" */
-    const char *example;   /* for the sample, instead of the default */
-    const char *help;      /* one line */
-    const char *manual;    /* sentences; `code` is set in bold */
+    size_t offset;        /* of what the reader writes to, in the section's struct; 0: the struct itself */
+    unsigned flags;       /* enum wr_option_flag */
+    const char *fallback; /* the default as one would write it; "(...)" says it in words */
+    const char *range;    /* "least..most" */
+    const char *example;  /* for the sample, instead of the default */
+    const char *help;     /* one line */
+    const char *manual;   /* sentences; `code` is set in bold */
 };
 
 struct wr_section_info {

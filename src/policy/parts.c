@@ -4,16 +4,21 @@
 #include "policy/reader.h"
 
 /* Notes a field by which no origin's answer can differ. whole: in requests that the cache answers. */
-static void check_field(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *item, struct wr_slice name, bool whole)
+static void check_field(struct wr_policy_reader *r, const struct wr_option *o,
+                        const struct wr_tree_node *item, struct wr_slice name, bool whole)
 {
     bool pattern = name.len > 0 && memchr(name.at, '*', name.len);
     if (name.len == 0 || pattern || wr_onward_reaches(name, whole))
         return;
     if (wr_field_id_of(name) == WR_F_X_FORWARDED_FOR)
-        wr_policy_reader_error(r, o, item, "what a client writes into %.*s never reaches the origin: weir writes it anew for each client",
-                          WR_SLICE_ARG(name));
+        wr_policy_reader_error(
+            r, o, item,
+            "what a client writes into %.*s never reaches the origin: weir writes it anew for each client",
+            WR_SLICE_ARG(name));
     else
-        wr_policy_reader_error(r, o, item, "%.*s never reaches the origin as the client sends it, and so makes no difference", WR_SLICE_ARG(name));
+        wr_policy_reader_error(
+            r, o, item, "%.*s never reaches the origin as the client sends it, and so makes no difference",
+            WR_SLICE_ARG(name));
 }
 
 /* "header:NAME" and the like. Gives the value of the word before the colon, and what stands after; -1:
@@ -32,7 +37,7 @@ static int read_part(struct wr_policy_reader *r, const struct wr_option *o, cons
         wr_policy_reader_error(r, o, item, "a name is missing, such as %.*s:NAME", WR_SLICE_ARG(kind));
     else if (!client && !wr_slice_eq(kind, WR_SLICE("query")) && !wr_policy_reader_is_token(rest))
         wr_policy_reader_error(r, o, item, "\"%.*s\" is not the name of a %.*s", WR_SLICE_ARG(rest),
-                          WR_SLICE_ARG(kind));
+                               WR_SLICE_ARG(kind));
     else {
         if (wr_slice_eq(kind, WR_SLICE("header")))
             check_field(r, o, item, rest, false);
@@ -42,7 +47,8 @@ static int read_part(struct wr_policy_reader *r, const struct wr_option *o, cons
     return -1;
 }
 
-void wr_read_identity(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_identity(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                      void *at)
 {
     struct wr_limit_policy *limit = at;
     size_t count = wr_tree_node_items(node);
@@ -60,14 +66,16 @@ void wr_read_identity(struct wr_policy_reader *r, const struct wr_option *o, con
     }
 }
 
-void wr_read_fields(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_fields(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                    void *at)
 {
     wr_read_tokens(r, o, node, at);
     for (size_t i = 0; i < wr_tree_node_items(node); i++)
         check_field(r, o, wr_tree_node_item(node, i), wr_tree_node_item(node, i)->text, true);
 }
 
-void wr_read_bypasses(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_bypasses(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                      void *at)
 {
     struct wr_cache_policy *cache = at;
     size_t count = wr_tree_node_items(node);
@@ -102,7 +110,8 @@ static bool has_status(const struct wr_cache_policy *cache, int status)
     return false;
 }
 
-void wr_read_statuses(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_statuses(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                      void *at)
 {
     struct wr_cache_policy *cache = at;
     cache->status_ttls = wr_arena_zalloc(r->arena, (node->count + 1) * sizeof *cache->status_ttls);
@@ -112,10 +121,13 @@ void wr_read_statuses(struct wr_policy_reader *r, const struct wr_option *o, con
         struct wr_status_ttl *one = &cache->status_ttls[cache->status_ttl_count];
         int status = parse_status(key->text);
         if (status == 0)
-            wr_policy_reader_error(r, o, key, "\"%.*s\" is not a status from 200 to 599, or a class such as 5xx",
-                              WR_SLICE_ARG(key->text));
+            wr_policy_reader_error(r, o, key,
+                                   "\"%.*s\" is not a status from 200 to 599, or a class such as 5xx",
+                                   WR_SLICE_ARG(key->text));
         else if (status == 428 || status == 429 || status == 431 || status == 511)
-            wr_policy_reader_error(r, o, key, "%d speaks of one client's requests and is never stored (RFC 6585): remove it", status);
+            wr_policy_reader_error(
+                r, o, key, "%d speaks of one client's requests and is never stored (RFC 6585): remove it",
+                status);
         else if (has_status(cache, status))
             wr_policy_reader_error(r, o, key, "%.*s stands here twice", WR_SLICE_ARG(key->text));
         else if (value) {
@@ -126,14 +138,15 @@ void wr_read_statuses(struct wr_policy_reader *r, const struct wr_option *o, con
     }
 }
 
-void wr_read_cached_methods(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                            void *at)
+void wr_read_cached_methods(struct wr_policy_reader *r, const struct wr_option *o,
+                            const struct wr_tree_node *node, void *at)
 {
     bool get = false;
     for (size_t i = 0; i < wr_tree_node_items(node); i++) {
         const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
         int which = item ? wr_policy_reader_choice(r, o, item, item->text, o->kind->words) : -1;
-        get = get || which < 0 || which == WR_CACHED_METHOD_GET; /* what was noted already counts as meant well */
+        get = get || which < 0 ||
+              which == WR_CACHED_METHOD_GET; /* what was noted already counts as meant well */
         if (which == WR_CACHED_METHOD_POST)
             *(bool *) at = true;
     }
@@ -141,7 +154,8 @@ void wr_read_cached_methods(struct wr_policy_reader *r, const struct wr_option *
         wr_policy_reader_error(r, o, node, "GET must be among the methods: cache: off turns storing off");
 }
 
-void wr_read_match_host(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_match_host(struct wr_policy_reader *r, const struct wr_option *o,
+                        const struct wr_tree_node *node, void *at)
 {
     struct wr_slice *host = at, text = node->text;
     if (wr_tree_node_is(node, "*"))
@@ -150,10 +164,11 @@ void wr_read_match_host(struct wr_policy_reader *r, const struct wr_option *o, c
     struct wr_slice name = wild ? wr_slice(text.at + 2, text.len - 2) : text;
     const char *colon = memchr(name.at, ':', name.len);
     if (memchr(name.at, '*', name.len)) {
-        wr_policy_reader_error(r, o, node, "a * stands for whole names, at the beginning only: *.example.com");
+        wr_policy_reader_error(r, o, node,
+                               "a * stands for whole names, at the beginning only: *.example.com");
     } else if (colon && name.at[0] != '[') {
         wr_policy_reader_error(r, o, node, "a host stands without port (did you mean \"%.*s\"?)",
-                          (int) (colon - text.at), text.at);
+                               (int) (colon - text.at), text.at);
     } else if (name.len == 0 || memchr(name.at, '/', name.len) || memchr(name.at, ' ', name.len)) {
         wr_policy_reader_error(r, o, node, "\"%.*s\" is not a host", WR_SLICE_ARG(text));
     } else {
@@ -163,7 +178,8 @@ void wr_read_match_host(struct wr_policy_reader *r, const struct wr_option *o, c
     }
 }
 
-void wr_read_match_path(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_match_path(struct wr_policy_reader *r, const struct wr_option *o,
+                        const struct wr_tree_node *node, void *at)
 {
     struct wr_match *match = at;
     struct wr_slice text = node->text;
@@ -172,12 +188,14 @@ void wr_read_match_path(struct wr_policy_reader *r, const struct wr_option *o, c
     const char *star = memchr(text.at, '*', text.len);
     bool prefix = star && star + 1 == text.at + text.len;
     if (text.at[0] != '/')
-        wr_policy_reader_error(r, o, node, "a path begins with / (did you mean \"/%.*s\"?)", WR_SLICE_ARG(text));
+        wr_policy_reader_error(r, o, node, "a path begins with / (did you mean \"/%.*s\"?)",
+                               WR_SLICE_ARG(text));
     else if (star && !prefix)
         wr_policy_reader_error(r, o, node, "a * stands at the end of a path only: /static/*");
     else if (memchr(text.at, '?', text.len) || memchr(text.at, '#', text.len))
-        wr_policy_reader_error(r, o, node, "a path stands without query and fragment (did you mean \"%.*s\"?)",
-                          (int) strcspn(text.at, "?#"), text.at);
+        wr_policy_reader_error(r, o, node,
+                               "a path stands without query and fragment (did you mean \"%.*s\"?)",
+                               (int) strcspn(text.at, "?#"), text.at);
     else if (text.len > 4096)
         wr_policy_reader_error(r, o, node, "a path has at most 4096 characters");
     else {
@@ -198,26 +216,28 @@ static bool same_but_case(struct wr_slice s, char *upper)
 }
 
 /* Methods are case-sensitive (RFC 9110 9.1), so a lower-case one would never match. */
-void wr_read_match_methods(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                           void *at)
+void wr_read_match_methods(struct wr_policy_reader *r, const struct wr_option *o,
+                           const struct wr_tree_node *node, void *at)
 {
     struct wr_match *match = at;
     size_t count = wr_tree_node_items(node);
     match->methods = wr_arena_zalloc(r->arena, (count + 1) * sizeof *match->methods);
     if (count == 0)
-        wr_policy_reader_error(r, o, node, "an empty list would match nothing: leave it out to match any method");
+        wr_policy_reader_error(r, o, node,
+                               "an empty list would match nothing: leave it out to match any method");
     for (size_t i = 0; i < count; i++) {
         const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
         char upper[32];
         if (item == NULL)
             continue;
         if (memchr(item->text.at, '*', item->text.len))
-            wr_policy_reader_error(r, o, item, "a method is written in full: leave the list out to match any method");
+            wr_policy_reader_error(r, o, item,
+                                   "a method is written in full: leave the list out to match any method");
         else if (!wr_policy_reader_is_token(item->text) || item->text.len > sizeof upper)
             wr_policy_reader_error(r, o, item, "\"%.*s\" is not a method", WR_SLICE_ARG(item->text));
         else if (!same_but_case(item->text, upper))
             wr_policy_reader_error(r, o, item, "methods are written in capitals (did you mean \"%.*s\"?)",
-                              (int) item->text.len, upper);
+                                   (int) item->text.len, upper);
         else
             match->methods[match->method_count++] = wr_arena_copy(r->arena, item->text);
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The policy: one immutable snapshot of what the YAML file says, defaults filled in.
  *
- * Built by wr_policy_load() on the start or main thread, then shared by all threads through counted references; a
- * reload builds another snapshot and swaps. Nothing in here changes after loading, and nothing in here is run-time state:
- * whoever keeps state per origin or limit finds it by `index`, or by name across reloads. */
+ * Built by wr_policy_load() on the start or main thread, then shared by all threads through counted
+ * references; a reload builds another snapshot and swaps. Nothing in here changes after loading, and nothing
+ * in here is run-time state: whoever keeps state per origin or limit finds it by `index`, or by name across
+ * reloads. */
 #pragma once
 
 #include "address/address.h"
@@ -16,8 +17,9 @@
 #include "log/log.h"
 
 /* The words of the enums below (words.def, algorithms.def). */
-extern const struct wr_words wr_words_odd_names, wr_words_on_failure, wr_words_redis_away, wr_words_balance, wr_words_algorithm,
-    wr_words_limit_mode, wr_words_identity, wr_words_cached_method, wr_words_bypass, wr_words_cookies, wr_words_set_cookie;
+extern const struct wr_words wr_words_odd_names, wr_words_on_failure, wr_words_redis_away, wr_words_balance,
+    wr_words_algorithm, wr_words_limit_mode, wr_words_identity, wr_words_cached_method, wr_words_bypass,
+    wr_words_cookies, wr_words_set_cookie;
 
 struct wr_listen {
     struct wr_address address;
@@ -40,20 +42,20 @@ enum wr_redis_away {
 
 struct wr_policy_redis {
     bool enabled;
-    struct wr_address address; /* IP, NAME or UNIX */
-    bool tls;                  /* rediss://; the reader refuses it where no TLS is built in */
+    struct wr_address address;                /* IP, NAME or UNIX */
+    bool tls;                                 /* rediss://; the reader refuses it where no TLS is built in */
     char *tls_ca, *tls_certificate, *tls_key; /* files; NULL: the system's authorities, no certificate */
-    char *tls_server_name;     /* NULL: the address's host */
-    char *user, *password;     /* NULL: none */
+    char *tls_server_name;                    /* NULL: the address's host */
+    char *user, *password;                    /* NULL: none */
     int db;
     char *namespace_, *keyspace;
     struct wr_span timeout;
     enum wr_on_failure on_failure;
     enum wr_redis_away away;
     struct wr_span max_staleness;
-    uint64_t max_object;       /* larger bodies aren't stored in Redis; default 64MB */
-    uint64_t chunk;            /* bodies above are cut into chunks of this size; default 512KB */
-    struct wr_span lock_ttl;   /* of a fetch lock between renewals; default 5s */
+    uint64_t max_object;     /* larger bodies aren't stored in Redis; default 64MB */
+    uint64_t chunk;          /* bodies above are cut into chunks of this size; default 512KB */
+    struct wr_span lock_ttl; /* of a fetch lock between renewals; default 5s */
 };
 
 enum wr_balance {
@@ -72,14 +74,15 @@ struct wr_origin_policy {
     struct wr_server *servers;
     size_t server_count;
     enum wr_balance balance;
-    struct wr_span connect_timeout, response_timeout; /* response: until the head, and between two pieces of the body */
+    struct wr_span connect_timeout,
+        response_timeout; /* response: until the head, and between two pieces of the body */
     unsigned retries;
-    unsigned max_connections; /* per server and worker; 0: no limit */
+    unsigned max_connections;    /* per server and worker; 0: no limit */
     struct wr_span idle_timeout; /* of a pooled connection */
-    char *health_path;        /* NULL: no active checks */
+    char *health_path;           /* NULL: no active checks */
     struct wr_span health_interval;
-    bool rewrite_location;    /* what names one of its servers in a response is put right (default true) */
-    bool pass_host;           /* forward the client's Host (default true); else the server's own name */
+    bool rewrite_location; /* what names one of its servers in a response is put right (default true) */
+    bool pass_host;        /* forward the client's Host (default true); else the server's own name */
 };
 
 enum wr_identity_kind {
@@ -108,7 +111,8 @@ enum wr_limit_mode {
 struct wr_limit_policy {
     char *name;
     size_t index;
-    struct wr_identity_part *parts; /* joined; a request that lacks one of them is limited by the others and client */
+    struct wr_identity_part
+        *parts; /* joined; a request that lacks one of them is limited by the others and client */
     size_t part_count;
     enum wr_algorithm algorithm;
     struct wr_rate rate;
@@ -118,18 +122,18 @@ struct wr_limit_policy {
 
 /* What the key of a stored response holds besides scheme-independent host and path. */
 struct wr_key_policy {
-    bool no_host;                 /* leave the host out */
-    bool no_query;                /* leave the whole query out */
+    bool no_host;  /* leave the host out */
+    bool no_query; /* leave the whole query out */
     bool sort_query;
-    char **query_keep;            /* patterns, NULL-ended; NULL: keep all */
-    char **query_drop;            /* patterns such as utm_* */
-    bool strip_query;             /* what these leave out doesn't go to the origin either */
-    char **headers;               /* patterns of names, NULL-ended */
-    char **cookies;               /* likewise */
+    char **query_keep; /* patterns, NULL-ended; NULL: keep all */
+    char **query_drop; /* patterns such as utm_* */
+    bool strip_query;  /* what these leave out doesn't go to the origin either */
+    char **headers;    /* patterns of names, NULL-ended */
+    char **cookies;    /* likewise */
 };
 
 struct wr_status_ttl {
-    int status;                   /* 404, or 5 for 5xx */
+    int status; /* 404, or 5 for 5xx */
     struct wr_span ttl;
 };
 
@@ -143,14 +147,16 @@ struct wr_bypass {
     struct wr_slice name; /* pattern */
 };
 
-/* Whose cookies a response may depend on: what is fresh only by the policy's word or a guess isn't for requests with those. */
+/* Whose cookies a response may depend on: what is fresh only by the policy's word or a guess isn't for
+ * requests with those. */
 enum wr_cookies {
 #define COOKIES(ID, word) WR_COOKIES_##ID, /* PASS: any cookie; IGNORE: none; ... */
 #include "policy/words.def"
     WR_COOKIES_NAMED, /* ... those of cookie_names; in both cases Vary: Cookie is answered by those alone */
 };
 
-/* FIRST: Set-Cookie is for the request that fetched it. STORE: stored where the origin itself says that the response may be shared. */
+/* FIRST: Set-Cookie is for the request that fetched it. STORE: stored where the origin itself says that the
+ * response may be shared. */
 enum wr_set_cookie {
 #define SET_COOKIE(ID, word) WR_SET_COOKIE_##ID,
 #include "policy/words.def"
@@ -163,30 +169,30 @@ enum wr_cached_method {
 
 struct wr_cache_policy {
     bool enabled;
-    bool has_ttl, override;       /* ttl: when the origin says nothing; with override: whatever it says */
+    bool has_ttl, override; /* ttl: when the origin says nothing; with override: whatever it says */
     struct wr_span ttl;
-    double jitter;                /* 0..1 */
-    struct wr_span grace;         /* stale-while-revalidate where the origin names none */
+    double jitter;        /* 0..1 */
+    struct wr_span grace; /* stale-while-revalidate where the origin names none */
     struct wr_span stale_if_error;
     bool has_grace, has_stale_if_error;
-    double early_refresh;         /* XFetch's beta; 0: off */
+    double early_refresh; /* XFetch's beta; 0: off */
     struct wr_key_policy key;
-    bool methods_post;            /* reserved to GET and HEAD unless named */
+    bool methods_post; /* reserved to GET and HEAD unless named */
     struct wr_status_ttl *status_ttls;
     size_t status_ttl_count;
     enum wr_cookies cookies;
-    char **cookie_names;          /* patterns, NULL-ended; NULL without NAMED */
+    char **cookie_names; /* patterns, NULL-ended; NULL without NAMED */
     enum wr_set_cookie set_cookie;
-    double heuristic;             /* share of the time since Last-Modified (RFC 9111 4.2.2); 0: no guesses */
+    double heuristic; /* share of the time since Last-Modified (RFC 9111 4.2.2); 0: no guesses */
     struct wr_bypass *bypasses;
     size_t bypass_count;
-    char *target;                 /* targeted field besides CDN-Cache-Control (RFC 9213), NULL: none */
-    struct wr_span pass_ttl;      /* how long a pass marker is remembered; default 2m */
-    unsigned max_variants;        /* of one URL, in each store, ... */
-    uint64_t max_variants_size;   /* ... and together */
-    struct wr_span lock_timeout;  /* the longest wait for another node's fetch; default 10s */
-    bool show_key;                /* Cache-Status tells the key */
-    bool ignore_client;           /* don't obey request Cache-Control/Pragma */
+    char *target;                /* targeted field besides CDN-Cache-Control (RFC 9213), NULL: none */
+    struct wr_span pass_ttl;     /* how long a pass marker is remembered; default 2m */
+    unsigned max_variants;       /* of one URL, in each store, ... */
+    uint64_t max_variants_size;  /* ... and together */
+    struct wr_span lock_timeout; /* the longest wait for another node's fetch; default 10s */
+    bool show_key;               /* Cache-Status tells the key */
+    bool ignore_client;          /* don't obey request Cache-Control/Pragma */
 };
 
 enum wr_match_path_kind { WR_MATCH_ANY, WR_MATCH_EXACT, WR_MATCH_PREFIX };
@@ -195,10 +201,10 @@ enum wr_match_path_kind { WR_MATCH_ANY, WR_MATCH_EXACT, WR_MATCH_PREFIX };
 #define WR_MAX_PIECES 65536u /* of one body in Redis */
 
 struct wr_match {
-    struct wr_slice host;         /* lower case; at NULL: any; "*.example.com": any name below */
+    struct wr_slice host; /* lower case; at NULL: any; "*.example.com": any name below */
     enum wr_match_path_kind path_kind;
-    struct wr_slice path;         /* EXACT, or PREFIX without its '*' */
-    struct wr_slice *methods;     /* NULL: any */
+    struct wr_slice path;     /* EXACT, or PREFIX without its '*' */
+    struct wr_slice *methods; /* NULL: any */
     size_t method_count;
 };
 
@@ -209,25 +215,25 @@ struct wr_route {
     const struct wr_limit_policy **limits; /* at most WR_MAX_ROUTE_LIMITS */
     size_t limit_count;
     struct wr_cache_policy cache;
-    int line;                     /* in the file, for explain */
-    struct wr_slice line_text;    /* the same for the access log */
+    int line;                  /* in the file, for explain */
+    struct wr_slice line_text; /* the same for the access log */
 };
 
 struct wr_policy {
-    unsigned refs;                /* atomic */
+    unsigned refs; /* atomic */
     char *file;
     char *server_name;
-    unsigned workers;             /* never 0 */
+    unsigned workers; /* never 0 */
     struct wr_listen *listens;
     size_t listen_count;
     bool has_admin;
     struct wr_address admin;
     enum wr_log_priority log_level;
     enum wr_access_format access_format;
-    char *access_file;            /* NULL: stderr */
+    char *access_file; /* NULL: stderr */
     struct wr_cidr *trusted;
     size_t trusted_count;
-    struct wr_cidr *purgers;      /* purge_from: who may send PURGE */
+    struct wr_cidr *purgers; /* purge_from: who may send PURGE */
     size_t purger_count;
     struct wr_policy_redis redis;
     bool memory;
@@ -235,8 +241,8 @@ struct wr_policy {
     /* client: */
     struct wr_span header_timeout, idle_timeout, send_timeout, body_timeout, drain_timeout;
     uint64_t max_head, max_target, max_body; /* max_body 0: no limit */
-    enum wr_odd_names odd_names;  /* of request fields from strangers */
-    unsigned max_connections;     /* over all workers; beyond it 503 */
+    enum wr_odd_names odd_names;             /* of request fields from strangers */
+    unsigned max_connections;                /* over all workers; beyond it 503 */
     struct wr_origin_policy *origins;
     size_t origin_count;
     struct wr_limit_policy *limits;
@@ -244,30 +250,33 @@ struct wr_policy {
     struct wr_route *routes;
     size_t route_count;
     struct wr_route_index *route_index; /* host by hash, path by trie; private to route.c */
-    struct wr_policy *from;       /* counted: the one whose arena holds what wr_policy_hold() took over; or NULL */
-    struct wr_arena *arena;       /* where the rest of the above lives */
+    struct wr_policy *from; /* counted: the one whose arena holds what wr_policy_hold() took over; or NULL */
+    struct wr_arena *arena; /* where the rest of the above lives */
 };
 
-/* Reads and checks the file. On success gives a snapshot with one reference. On failure gives NULL and every error, a
- * line each, "file:line:column: what is wrong (did you mean ...?)", in *errors. Thread: start or main (reads a file). */
+/* Reads and checks the file. On success gives a snapshot with one reference. On failure gives NULL and every
+ * error, a line each, "file:line:column: what is wrong (did you mean ...?)", in *errors. Thread: start or
+ * main (reads a file). */
 struct wr_policy *wr_policy_load(const char *file, struct wr_buf *errors) WR_MUST_USE;
-/* The same from octets; `name` stands for the file in messages, and a relative redis.password_file lies beside it.
- * Thread: any, but a password_file is read from disk. */
+/* The same from octets; `name` stands for the file in messages, and a relative redis.password_file lies
+ * beside it. Thread: any, but a password_file is read from disk. */
 struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *errors) WR_MUST_USE;
 /* Thread: any. */
 struct wr_policy *wr_policy_ref(struct wr_policy *p);
 void wr_policy_unref(struct wr_policy *p);
 
-/* A reload: what can take effect at a restart only, `p` takes over from `first`, the policy that the process has started with. So
- * whoever reads a policy reads what is in force. p: known to nobody else yet. Thread: main. */
+/* A reload: what can take effect at a restart only, `p` takes over from `first`, the policy that the process
+ * has started with. So whoever reads a policy reads what is in force. p: known to nobody else yet. Thread:
+ * main. */
 void wr_policy_hold(struct wr_policy *p, struct wr_policy *first);
 
-/* What wr_policy_route() wants of an authority: without port and final dot, lower case. In the arena. Thread: any. */
+/* What wr_policy_route() wants of an authority: without port and final dot, lower case. In the arena. Thread:
+ * any. */
 struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena);
-/* What it wants of a path: percent-encoding decoded, dot segments resolved, several slashes as one. The path itself if that is
- * how it stands, else in the arena. Thread: any. */
+/* What it wants of a path: percent-encoding decoded, dot segments resolved, several slashes as one. The path
+ * itself if that is how it stands, else in the arena. Thread: any. */
 struct wr_slice wr_policy_path(struct wr_slice path, struct wr_arena *arena);
-/* The first route that matches, or NULL. host and path: as the two above give them. Cost doesn't grow with the number of routes.
- * Thread: any. */
+/* The first route that matches, or NULL. host and path: as the two above give them. Cost doesn't grow with
+ * the number of routes. Thread: any. */
 const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
                                        struct wr_slice method);

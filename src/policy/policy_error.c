@@ -24,7 +24,8 @@ void wr_policy_error(struct wr_policy_errors *m, struct wr_place place, const ch
             *c = '?';
     }
     struct wr_policy_error *new = wr_arena_alloc(m->arena, sizeof *new);
-    *new = (struct wr_policy_error){ m->last, place, m->count, wr_arena_copy(m->arena, wr_slice_str(text)).at };
+    *new = (struct wr_policy_error){ m->last, place, m->count,
+                                     wr_arena_copy(m->arena, wr_slice_str(text)).at };
     m->last = new;
     m->count++;
 }

@@ -4,8 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void wr_policy_reader_error(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                       const char *fmt, ...)
+void wr_policy_reader_error(struct wr_policy_reader *r, const struct wr_option *o,
+                            const struct wr_tree_node *node, const char *fmt, ...)
 {
     char text[900];
     va_list ap;
@@ -16,18 +16,19 @@ void wr_policy_reader_error(struct wr_policy_reader *r, const struct wr_option *
 }
 
 const struct wr_tree_node *wr_policy_reader_scalar(struct wr_policy_reader *r, const struct wr_option *o,
-                                       const struct wr_tree_node *item)
+                                                   const struct wr_tree_node *item)
 {
     if (item->kind == WR_NODE_SCALAR && !wr_tree_node_is_null(item))
         return item;
     wr_policy_reader_error(r, o, item,
-                      item->kind == WR_NODE_SCALAR ? "an item of the list is empty"
-                                                   : "the items of the list must be single values");
+                           item->kind == WR_NODE_SCALAR ? "an item of the list is empty"
+                                                        : "the items of the list must be single values");
     return NULL;
 }
 
-int wr_policy_reader_choice(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                     struct wr_slice text, const struct wr_words *words)
+int wr_policy_reader_choice(struct wr_policy_reader *r, const struct wr_option *o,
+                            const struct wr_tree_node *node, struct wr_slice text,
+                            const struct wr_words *words)
 {
     int value = wr_words_find(words, text);
     if (value >= 0)
@@ -38,7 +39,7 @@ int wr_policy_reader_choice(struct wr_policy_reader *r, const struct wr_option *
         wr_guess_offer(&guess, wr_slice_str(words->at[i].text));
     wr_words_list(&list, words, " or ");
     wr_policy_reader_error(r, o, node, "\"%.*s\" is not %.*s%s", WR_SLICE_ARG(text),
-                      WR_SLICE_ARG(wr_buf_slice(&list)), wr_guess_text(&guess, r->errors->arena));
+                           WR_SLICE_ARG(wr_buf_slice(&list)), wr_guess_text(&guess, r->errors->arena));
     wr_buf_fini(&list);
     return -1;
 }
@@ -80,13 +81,16 @@ bool wr_policy_reader_is_label(struct wr_slice s)
 static const char *kind_of(const struct wr_tree_node *node)
 {
     static const char *const names[] = {
-        [WR_NODE_SCALAR] = "a single value", [WR_NODE_LIST] = "a list", [WR_NODE_MAP] = "a mapping",
+        [WR_NODE_SCALAR] = "a single value",
+        [WR_NODE_LIST] = "a list",
+        [WR_NODE_MAP] = "a mapping",
     };
     return names[node->kind];
 }
 
 /* The node has the shape that the option's reader expects. */
-static bool check_shape(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node)
+static bool check_shape(struct wr_policy_reader *r, const struct wr_option *o,
+                        const struct wr_tree_node *node)
 {
     const char *wanted = NULL;
     bool scalar = node->kind == WR_NODE_SCALAR, list = node->kind == WR_NODE_LIST,
@@ -148,8 +152,8 @@ static void note_unknown(struct wr_policy_reader *r, enum wr_section section, co
     }
     const char *path = wr_sections[section].path;
     wr_policy_error(r->errors, key->place, "unknown key \"%.*s\" %s%s%s", WR_SLICE_ARG(key->text),
-               *path ? "in " : "", *path ? path : "at the top level",
-               wr_guess_text(&guess, r->errors->arena));
+                    *path ? "in " : "", *path ? path : "at the top level",
+                    wr_guess_text(&guess, r->errors->arena));
 }
 
 /* Every key is one of the section's, once. */
@@ -162,7 +166,7 @@ static void check_keys(struct wr_policy_reader *r, enum wr_section section, cons
         const struct wr_tree_node *first = *at;
         if (first)
             wr_policy_error(r->errors, key->place, "the key \"%.*s\" stands here twice: first on line %d",
-                       WR_SLICE_ARG(key->text), first->place.line);
+                            WR_SLICE_ARG(key->text), first->place.line);
         else if (option_of(section, key->text) == NULL)
             note_unknown(r, section, key);
         if (first == NULL)
@@ -182,7 +186,8 @@ static void read_default(struct wr_policy_reader *r, const struct wr_option *o, 
     }
 }
 
-static void read_option(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *map, void *at)
+static void read_option(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *map,
+                        void *at)
 {
     const struct wr_tree_node *node = wr_tree_node_get(map, o->key);
     read_default(r, o, at);
@@ -196,7 +201,8 @@ static void read_option(struct wr_policy_reader *r, const struct wr_option *o, c
     }
 }
 
-void wr_policy_reader_section(struct wr_policy_reader *r, enum wr_section section, const struct wr_tree_node *map, void *at)
+void wr_policy_reader_section(struct wr_policy_reader *r, enum wr_section section,
+                              const struct wr_tree_node *map, void *at)
 {
     if (map && map->kind != WR_NODE_MAP) {
         wr_policy_error(r->errors, map->place, "a mapping (key: value) belongs here, not %s", kind_of(map));

@@ -17,25 +17,30 @@ struct wr_policy_reader {
 };
 
 /* Fills in the defaults of a section, then what the mapping says. map: NULL leaves it at the defaults. */
-void wr_policy_reader_section(struct wr_policy_reader *r, enum wr_section section, const struct wr_tree_node *map, void *at);
+void wr_policy_reader_section(struct wr_policy_reader *r, enum wr_section section,
+                              const struct wr_tree_node *map, void *at);
 /* Cross-checks what no single option can see, and fills in the defaults that depend on other options. */
 void wr_policy_reader_finish(struct wr_policy_reader *r, const struct wr_tree_node *root);
 
 /* Notes "key: ..." at the node. */
-void wr_policy_reader_error(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                       const char *fmt, ...) WR_PRINTF(4, 5);
+void wr_policy_reader_error(struct wr_policy_reader *r, const struct wr_option *o,
+                            const struct wr_tree_node *node, const char *fmt, ...) WR_PRINTF(4, 5);
 /* The item as a scalar that isn't null; NULL: an error was noted. */
 const struct wr_tree_node *wr_policy_reader_scalar(struct wr_policy_reader *r, const struct wr_option *o,
-                                       const struct wr_tree_node *item);
-/* Which of the words the text is: their enum's value; -1: none, and an error with a suggestion was noted at the node. */
-int wr_policy_reader_choice(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                     struct wr_slice text, const struct wr_words *words);
+                                                   const struct wr_tree_node *item);
+/* Which of the words the text is: their enum's value; -1: none, and an error with a suggestion was noted at
+ * the node. */
+int wr_policy_reader_choice(struct wr_policy_reader *r, const struct wr_option *o,
+                            const struct wr_tree_node *node, struct wr_slice text,
+                            const struct wr_words *words);
 /* "on", "true", "off" or "false". -1: something else, nothing noted. */
 int wr_policy_reader_switch(const struct wr_tree_node *node);
 /* The text as a NUL-ended string in the policy's arena. */
 char *wr_policy_reader_copy(struct wr_policy_reader *r, struct wr_slice text);
-/* May a parameter of a query be called so, or match it as a pattern? If not, an error is noted at the node. */
-bool wr_policy_reader_parameter(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, struct wr_slice name);
+/* May a parameter of a query be called so, or match it as a pattern? If not, an error is noted at the node.
+ */
+bool wr_policy_reader_parameter(struct wr_policy_reader *r, const struct wr_option *o,
+                                const struct wr_tree_node *node, struct wr_slice name);
 /* At most 64 letters, digits, '.', '-' and '_': what the operator's own names are made of. */
 bool wr_policy_reader_is_label(struct wr_slice s);
 /* A token of HTTP (RFC 9110 5.6.2). */

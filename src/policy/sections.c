@@ -3,53 +3,60 @@
 #include "policy/reader.h"
 
 /* A section with nothing more to it. */
-void wr_read_map(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_map(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                 void *at)
 {
     wr_policy_reader_section(r, o->kind->sub, node, at);
 }
 
 /* "off" or "on" in place of a section, or the section. node: NULL gives the defaults, which are on. */
-static bool read_switched(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                          void *at)
+static bool read_switched(struct wr_policy_reader *r, const struct wr_option *o,
+                          const struct wr_tree_node *node, void *at)
 {
     bool plain = node && node->kind == WR_NODE_SCALAR;
     wr_policy_reader_section(r, o->kind->sub, plain ? NULL : node, at);
     return !plain || wr_policy_reader_switch(node) == 1;
 }
 
-void wr_read_memory(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_memory(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                    void *at)
 {
     ((struct wr_policy *) at)->memory = read_switched(r, o, node, at);
 }
 
-void wr_read_access(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_access(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                    void *at)
 {
     if (!read_switched(r, o, node, at))
         ((struct wr_policy *) at)->access_format = WR_ACCESS_OFF;
 }
 
-void wr_read_query(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_query(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                   void *at)
 {
     struct wr_key_policy *key = at;
     key->no_query = !read_switched(r, o, node, at);
     if (key->strip_query && !key->query_keep && !key->query_drop)
         wr_policy_error(r->errors, wr_tree_node_get(node, "strip")->place,
-                   "strip: nothing is left out: name the parameters in keep or drop beside it");
+                        "strip: nothing is left out: name the parameters in keep or drop beside it");
 }
 
-void wr_read_admin(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_admin(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                   void *at)
 {
     ((struct wr_policy *) at)->has_admin = node != NULL;
     wr_read_map(r, o, node, at);
 }
 
-void wr_read_redis(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_redis(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                   void *at)
 {
     ((struct wr_policy_redis *) at)->enabled = node != NULL;
     wr_read_map(r, o, node, at);
 }
 
-void wr_read_redis_tls(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_redis_tls(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                       void *at)
 {
     struct wr_policy_redis *redis = at;
     wr_read_map(r, o, node, at);
@@ -61,7 +68,8 @@ void wr_read_redis_tls(struct wr_policy_reader *r, const struct wr_option *o, co
         wr_policy_reader_error(r, o, node, "certificate and key need each other");
 }
 
-void wr_read_cache(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_cache(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                   void *at)
 {
     struct wr_cache_policy *cache = at;
     cache->enabled = read_switched(r, o, node, at);
@@ -70,26 +78,31 @@ void wr_read_cache(struct wr_policy_reader *r, const struct wr_option *o, const 
     cache->has_stale_if_error = wr_tree_node_get(node, "stale_if_error") != NULL;
     if (cache->override && !cache->has_ttl)
         wr_policy_error(r->errors, wr_tree_node_get(node, "override")->place,
-                   "override: a ttl is missing beside it, to take the place of what the origin says");
+                        "override: a ttl is missing beside it, to take the place of what the origin says");
 }
 
-void wr_read_no_tls(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_no_tls(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                    void *at)
 {
     (void) at;
     wr_policy_reader_error(r, o, node, "%s", o->help);
 }
 
 /* Items that may be written as their bare address. */
-static void read_addressed(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *item,
-                           void *at)
+static void read_addressed(struct wr_policy_reader *r, const struct wr_option *o,
+                           const struct wr_tree_node *item, void *at)
 {
     if (item->kind != WR_NODE_SCALAR) {
         wr_policy_reader_section(r, o->kind->sub, item, at);
         return;
     }
-    const struct wr_tree_node key = { .kind = WR_NODE_SCALAR, .place = item->place, .text = WR_SLICE("address") };
+    const struct wr_tree_node key = { .kind = WR_NODE_SCALAR,
+                                      .place = item->place,
+                                      .text = WR_SLICE("address") };
     struct wr_tree_entry entry = { &key, item };
-    const struct wr_tree_node map = { .kind = WR_NODE_MAP, .place = item->place, .entries = &entry, .count = 1 };
+    const struct wr_tree_node map = {
+        .kind = WR_NODE_MAP, .place = item->place, .entries = &entry, .count = 1
+    };
     wr_policy_reader_section(r, o->kind->sub, &map, at);
 }
 
@@ -102,7 +115,8 @@ static void *room_for(struct wr_policy_reader *r, const struct wr_option *o, con
     return wr_arena_zalloc(r->arena, (count + 1) * size);
 }
 
-void wr_read_listens(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_listens(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                     void *at)
 {
     struct wr_policy *p = at;
     p->listen_count = wr_tree_node_items(node);
@@ -111,7 +125,8 @@ void wr_read_listens(struct wr_policy_reader *r, const struct wr_option *o, cons
         read_addressed(r, o, wr_tree_node_item(node, i), &p->listens[i]);
 }
 
-void wr_read_servers(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_servers(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                     void *at)
 {
     struct wr_origin_policy *origin = at;
     origin->server_count = wr_tree_node_items(node);
@@ -121,13 +136,14 @@ void wr_read_servers(struct wr_policy_reader *r, const struct wr_option *o, cons
 }
 
 /* A name of the operator's that hasn't been used in this mapping. It refers to `value` from now on. */
-static char *new_name(struct wr_policy_reader *r, const struct wr_tree_node *key, struct wr_name_table *names, void *value)
+static char *new_name(struct wr_policy_reader *r, const struct wr_tree_node *key, struct wr_name_table *names,
+                      void *value)
 {
     char *name = wr_policy_reader_copy(r, key->text);
     if (!wr_policy_reader_is_label(key->text))
         wr_policy_error(r->errors, key->place,
-                   "\"%.*s\" is not a name of at most 64 letters, digits, \".\", \"-\" and \"_\"",
-                   WR_SLICE_ARG(key->text));
+                        "\"%.*s\" is not a name of at most 64 letters, digits, \".\", \"-\" and \"_\"",
+                        WR_SLICE_ARG(key->text));
     void **at = wr_name_table_at(names, wr_slice(name, key->text.len), r->arena);
     if (*at)
         wr_policy_error(r->errors, key->place, "the name \"%s\" stands here twice", name);
@@ -136,7 +152,8 @@ static char *new_name(struct wr_policy_reader *r, const struct wr_tree_node *key
     return name;
 }
 
-void wr_read_origins(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_origins(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                     void *at)
 {
     struct wr_policy *p = at;
     p->origin_count = node->count;
@@ -150,7 +167,8 @@ void wr_read_origins(struct wr_policy_reader *r, const struct wr_option *o, cons
 }
 
 /* Notes that the algorithm has no burst, and which have one. */
-static void note_no_burst(struct wr_policy_reader *r, enum wr_algorithm algorithm, const struct wr_tree_node *burst)
+static void note_no_burst(struct wr_policy_reader *r, enum wr_algorithm algorithm,
+                          const struct wr_tree_node *burst)
 {
     struct wr_word with[WR_ALGORITHM_COUNT];
     struct wr_words list = { with, 0 };
@@ -159,12 +177,13 @@ static void note_no_burst(struct wr_policy_reader *r, enum wr_algorithm algorith
         if (wr_algorithm_has_burst((enum wr_algorithm) a))
             with[list.count++] = wr_words_algorithm.at[a];
     wr_words_list(&names, &list, " and ");
-    wr_policy_error(r->errors, burst->place, "burst: only %.*s have one, not %s", WR_SLICE_ARG(wr_buf_slice(&names)),
-               wr_words_text(&wr_words_algorithm, algorithm));
+    wr_policy_error(r->errors, burst->place, "burst: only %.*s have one, not %s",
+                    WR_SLICE_ARG(wr_buf_slice(&names)), wr_words_text(&wr_words_algorithm, algorithm));
     wr_buf_fini(&names);
 }
 
-static void check_burst(struct wr_policy_reader *r, struct wr_limit_policy *limit, const struct wr_tree_node *map)
+static void check_burst(struct wr_policy_reader *r, struct wr_limit_policy *limit,
+                        const struct wr_tree_node *map)
 {
     const struct wr_tree_node *burst = wr_tree_node_get(map, "burst");
     if (burst == NULL)
@@ -173,7 +192,8 @@ static void check_burst(struct wr_policy_reader *r, struct wr_limit_policy *limi
         note_no_burst(r, limit->algorithm, burst);
 }
 
-void wr_read_limits(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_limits(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                    void *at)
 {
     struct wr_policy *p = at;
     p->limit_count = node->count;
@@ -187,7 +207,8 @@ void wr_read_limits(struct wr_policy_reader *r, const struct wr_option *o, const
     }
 }
 
-void wr_read_routes(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_routes(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                    void *at)
 {
     struct wr_policy *p = at;
     p->route_count = wr_tree_node_items(node);
@@ -214,23 +235,25 @@ static void *refer(struct wr_policy_reader *r, const struct wr_option *o, const 
             wr_guess_offer(&guess, names->slots[i].name);
     }
     wr_policy_reader_error(r, o, node, "there is no \"%.*s\" in %s%s", WR_SLICE_ARG(node->text), section,
-                      wr_guess_text(&guess, r->errors->arena));
+                           wr_guess_text(&guess, r->errors->arena));
     return NULL;
 }
 
-void wr_read_origin_name(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_origin_name(struct wr_policy_reader *r, const struct wr_option *o,
+                         const struct wr_tree_node *node, void *at)
 {
     *(const struct wr_origin_policy **) at = refer(r, o, node, &r->origins, "origins");
 }
 
-void wr_read_limit_names(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_limit_names(struct wr_policy_reader *r, const struct wr_option *o,
+                         const struct wr_tree_node *node, void *at)
 {
     struct wr_route *route = at;
     size_t count = wr_tree_node_items(node);
     route->limits = wr_arena_zalloc(r->arena, (count + 1) * sizeof *route->limits);
     if (count > WR_MAX_ROUTE_LIMITS)
         wr_policy_reader_error(r, o, node, "%zu limits are too many for one route: at most %d", count,
-                          WR_MAX_ROUTE_LIMITS);
+                               WR_MAX_ROUTE_LIMITS);
     for (size_t i = 0; i < count; i++) {
         const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
         const struct wr_limit_policy *limit = item ? refer(r, o, item, &r->limits, "limits") : NULL;

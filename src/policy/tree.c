@@ -58,7 +58,7 @@ static void note_syntax(struct builder *b)
         wr_policy_error(b->errors, place_of_mark(p->problem_mark), "a tab cannot indent YAML: use spaces");
     else if (p->context)
         wr_policy_error(b->errors, place_of_mark(p->problem_mark), "%s, %s that began on line %d", problem,
-                   p->context, (int) p->context_mark.line + 1);
+                        p->context, (int) p->context_mark.line + 1);
     else
         wr_policy_error(b->errors, place_of_mark(p->problem_mark), "%s", problem);
 }
@@ -94,9 +94,9 @@ static const struct wr_tree_node *find_anchor(struct builder *b, const yaml_even
         a = a->older;
     if (a && a->node)
         return a->node;
-    wr_policy_error(b->errors, place_of_mark(event->start_mark),
-               a ? "the alias *%s stands within its own anchor" : "there is no anchor &%s before this alias",
-               name);
+    wr_policy_error(
+        b->errors, place_of_mark(event->start_mark),
+        a ? "the alias *%s stands within its own anchor" : "there is no anchor &%s before this alias", name);
     return NULL;
 }
 
@@ -104,8 +104,8 @@ static void add_entry(struct builder *b, struct wr_tree_node *node, const struct
                       const struct wr_tree_node *value)
 {
     if ((node->count & (node->count - 1)) == 0) { /* full at each power of two */
-        struct wr_tree_entry *wider =
-            wr_arena_alloc(b->arena, (node->count ? 2 * node->count : 1) * sizeof *wider);
+        struct wr_tree_entry *wider = wr_arena_alloc(b->arena,
+                                                     (node->count ? 2 * node->count : 1) * sizeof *wider);
         if (node->count)
             memcpy(wider, node->entries, node->count * sizeof *wider);
         node->entries = wider;
@@ -121,7 +121,7 @@ static bool check_key(struct builder *b, const struct wr_tree_node *key)
         wr_policy_error(b->errors, key->place, "a key must be a word, not a list or mapping");
     else if (wr_tree_node_is(key, "<<") && !key->quoted)
         wr_policy_error(b->errors, key->place,
-                   "merge keys (<<) are not supported: repeat the whole value with an alias");
+                        "merge keys (<<) are not supported: repeat the whole value with an alias");
     else
         return true;
     return false;
@@ -193,8 +193,8 @@ static const struct wr_tree_node *build_scalar(struct builder *b, const yaml_eve
     node->kind = WR_NODE_SCALAR;
     node->place = place_of_mark(event->start_mark);
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
-    node->text =
-        wr_arena_copy(b->arena, wr_slice((char *) event->data.scalar.value, event->data.scalar.length));
+    node->text = wr_arena_copy(b->arena,
+                               wr_slice((char *) event->data.scalar.value, event->data.scalar.length));
     if (memchr(node->text.at, '\0', node->text.len)) {
         wr_policy_error(b->errors, node->place, "a value must not hold a NUL character");
         return NULL;
@@ -207,8 +207,8 @@ static const struct wr_tree_node *build(struct builder *b, const yaml_event_t *e
 {
     const char *tag = tag_of(event);
     if (tag) {
-        wr_policy_error(b->errors, place_of_mark(event->start_mark), "YAML tags (%s) have no meaning in a policy",
-                   tag);
+        wr_policy_error(b->errors, place_of_mark(event->start_mark),
+                        "YAML tags (%s) have no meaning in a policy", tag);
         return NULL;
     }
     switch (event->type) {
@@ -235,7 +235,7 @@ static bool build_stream(struct builder *b, const struct wr_tree_node **root)
         bool good = true;
         if (type == YAML_DOCUMENT_START_EVENT && *root) {
             wr_policy_error(b->errors, place_of_mark(event.start_mark),
-                       "a second YAML document starts here: a policy is one");
+                            "a second YAML document starts here: a policy is one");
             good = false;
         } else if (type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT ||
                    type == YAML_MAPPING_START_EVENT || type == YAML_ALIAS_EVENT) {
@@ -251,7 +251,7 @@ static bool build_stream(struct builder *b, const struct wr_tree_node **root)
 }
 
 const struct wr_tree_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena,
-                                    struct wr_policy_errors *errors)
+                                         struct wr_policy_errors *errors)
 {
     if (wr_slice_starts(text, WR_SLICE("\xef\xbb\xbf"))) /* a byte order mark, which YAML allows in front */
         text = wr_slice(text.at + 3, text.len - 3);

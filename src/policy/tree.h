@@ -19,15 +19,15 @@ struct wr_tree_entry {
 struct wr_tree_node {
     enum wr_node_kind kind;
     struct wr_place place;
-    struct wr_slice text;     /* SCALAR; NUL-ended */
-    bool quoted;              /* SCALAR: in quotes or a block, so never a null */
+    struct wr_slice text;          /* SCALAR; NUL-ended */
+    bool quoted;                   /* SCALAR: in quotes or a block, so never a null */
     struct wr_tree_entry *entries; /* LIST, MAP: in the order of the file */
     size_t count;
 };
 
 /* Parses text. NULL: an error was noted (there is no tree of half a document). */
 const struct wr_tree_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena,
-                                    struct wr_policy_errors *errors);
+                                         struct wr_policy_errors *errors);
 /* The value of a key (the first one with it), or NULL. `map` may be NULL. */
 const struct wr_tree_node *wr_tree_node_get(const struct wr_tree_node *map, const char *key);
 /* The scalar's text is this word. A node that is NULL or no scalar is none. */

@@ -2,7 +2,8 @@
 /* Readers of switches and quantities, within the option's range. */
 #include "policy/reader.h"
 
-void wr_read_flag(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_flag(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                  void *at)
 {
     int on = wr_policy_reader_switch(node);
     if (on < 0)
@@ -11,7 +12,8 @@ void wr_read_flag(struct wr_policy_reader *r, const struct wr_option *o, const s
         *(bool *) at = on;
 }
 
-void wr_read_negated(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_negated(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                     void *at)
 {
     bool on = false;
     wr_read_flag(r, o, node, &on);
@@ -32,7 +34,7 @@ static void note_range(struct wr_policy_reader *r, const struct wr_option *o, co
     struct wr_slice least, most;
     split_range(o, &least, &most);
     wr_policy_reader_error(r, o, node, "%.*s is out of range: from %.*s to %.*s", WR_SLICE_ARG(node->text),
-                      WR_SLICE_ARG(least), WR_SLICE_ARG(most));
+                           WR_SLICE_ARG(least), WR_SLICE_ARG(most));
 }
 
 /* The number at the beginning and the unit after it. */
@@ -86,12 +88,14 @@ static void note_unit(struct wr_policy_reader *r, const struct wr_option *o, con
     if (usual && !size && unit.len == 0)
         usual = unit_of_bare(r, o, number);
     if (usual && !wr_slice_eq(unit, wr_slice_str(usual)))
-        wr_policy_reader_error(r, o, node, "%s (did you mean \"%.*s%s\"?)", reason, WR_SLICE_ARG(number), usual);
+        wr_policy_reader_error(r, o, node, "%s (did you mean \"%.*s%s\"?)", reason, WR_SLICE_ARG(number),
+                               usual);
     else
         wr_policy_reader_error(r, o, node, "%s", reason);
 }
 
-void wr_read_span(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_span(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                  void *at)
 {
     struct wr_span span;
     const char *reason = wr_span_parse(node->text, &span);
@@ -110,7 +114,8 @@ static bool none_allowed(const struct wr_option *o)
     return strstr(o->kind->word, "none") != NULL;
 }
 
-void wr_read_size(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_size(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                  void *at)
 {
     struct wr_slice least, most;
     uint64_t size, low, high;
@@ -132,7 +137,8 @@ void wr_read_size(struct wr_policy_reader *r, const struct wr_option *o, const s
 }
 
 /* The kind's word for the manual names what may stand instead of a number: "number | auto". */
-static void note_not_whole(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node)
+static void note_not_whole(struct wr_policy_reader *r, const struct wr_option *o,
+                           const struct wr_tree_node *node)
 {
     const char *bar = strstr(o->kind->word, "| ");
     struct wr_slice instead = wr_slice_str(bar ? bar + 2 : NULL);
@@ -140,7 +146,7 @@ static void note_not_whole(struct wr_policy_reader *r, const struct wr_option *o
     if (bar)
         wr_guess_offer(&guess, instead);
     wr_policy_reader_error(r, o, node, "\"%.*s\" is not a whole number%s%.*s%s", WR_SLICE_ARG(node->text),
-                      bar ? " or " : "", WR_SLICE_ARG(instead), wr_guess_text(&guess, r->errors->arena));
+                           bar ? " or " : "", WR_SLICE_ARG(instead), wr_guess_text(&guess, r->errors->arena));
 }
 
 /* A whole number within the option's range. */
@@ -162,14 +168,16 @@ static bool read_whole(struct wr_policy_reader *r, const struct wr_option *o, co
     return false;
 }
 
-void wr_read_count(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_count(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                   void *at)
 {
     uint64_t n = 0;
     if ((none_allowed(o) && wr_tree_node_is(node, "none")) || read_whole(r, o, node, &n))
         *(unsigned *) at = (unsigned) n;
 }
 
-void wr_read_burst(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_burst(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                   void *at)
 {
     uint64_t n = 0;
     if (read_whole(r, o, node, &n))
@@ -191,21 +199,24 @@ static bool parse_decimal(struct wr_slice s, double *out)
     return true;
 }
 
-void wr_read_number(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_number(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                    void *at)
 {
     struct wr_slice least, most;
     double n, low, high;
     split_range(o, &least, &most);
     WR_CHECK(parse_decimal(least, &low) && parse_decimal(most, &high));
     if (!parse_decimal(node->text, &n))
-        wr_policy_reader_error(r, o, node, "\"%.*s\" is not a number such as 1 or 0.5", WR_SLICE_ARG(node->text));
+        wr_policy_reader_error(r, o, node, "\"%.*s\" is not a number such as 1 or 0.5",
+                               WR_SLICE_ARG(node->text));
     else if (n < low || n > high)
         note_range(r, o, node);
     else
         *(double *) at = n;
 }
 
-void wr_read_share(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_share(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                   void *at)
 {
     struct wr_slice least, most;
     double share, low, high, plain;
@@ -231,7 +242,8 @@ void wr_read_share(struct wr_policy_reader *r, const struct wr_option *o, const 
         *(double *) at = share;
 }
 
-void wr_read_rate(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_rate(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                  void *at)
 {
     struct wr_rate rate;
     const char *reason = wr_rate_parse(node->text, &rate);

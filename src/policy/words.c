@@ -6,21 +6,24 @@
 
 #include "policy/reader.h"
 
-void wr_read_word(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_word(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                  void *at)
 {
     int value = wr_policy_reader_choice(r, o, node, node->text, o->kind->words);
     if (value >= 0)
         *(unsigned *) at = (unsigned) value; /* an enum without negative values */
 }
 
-void wr_read_mode(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_mode(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                  void *at)
 {
     int mode = wr_policy_reader_choice(r, o, node, node->text, o->kind->words);
     if (mode >= 0)
         *(bool *) at = mode == WR_LIMIT_MODE_OBSERVE;
 }
 
-void wr_read_workers(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_workers(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                     void *at)
 {
     if (!wr_tree_node_is(node, "auto")) {
         wr_read_count(r, o, node, at);
@@ -34,27 +37,30 @@ void wr_read_workers(struct wr_policy_reader *r, const struct wr_option *o, cons
 
 /* Parts of keys in Redis: no braces (a hash tag), no colon (our own separator), nothing that a pattern means.
  */
-void wr_read_label(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_label(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                   void *at)
 {
     if (wr_policy_reader_is_label(node->text))
         *(char **) at = wr_policy_reader_copy(r, node->text);
     else
         wr_policy_reader_error(r, o, node,
-                          "\"%.*s\" is not a name of at most 64 letters, digits, \".\", \"-\" and \"_\"",
-                          WR_SLICE_ARG(node->text));
+                               "\"%.*s\" is not a name of at most 64 letters, digits, \".\", \"-\" and \"_\"",
+                               WR_SLICE_ARG(node->text));
 }
 
-void wr_read_token(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_token(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                   void *at)
 {
     if (wr_policy_reader_is_token(node->text) && node->text.len <= 255)
         *(char **) at = wr_policy_reader_copy(r, node->text);
     else
-        wr_policy_reader_error(r, o, node,
-                          "\"%.*s\" is not a name that HTTP allows: no spaces, quotes, colons or brackets",
-                          WR_SLICE_ARG(node->text));
+        wr_policy_reader_error(
+            r, o, node, "\"%.*s\" is not a name that HTTP allows: no spaces, quotes, colons or brackets",
+            WR_SLICE_ARG(node->text));
 }
 
-void wr_read_tokens(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_tokens(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                    void *at)
 {
     size_t count = wr_tree_node_items(node), used = 0;
     char **names = wr_arena_zalloc(r->arena, (count + 1) * sizeof *names);
@@ -67,18 +73,23 @@ void wr_read_tokens(struct wr_policy_reader *r, const struct wr_option *o, const
     *(char ***) at = names;
 }
 
-bool wr_policy_reader_parameter(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, struct wr_slice name)
+bool wr_policy_reader_parameter(struct wr_policy_reader *r, const struct wr_option *o,
+                                const struct wr_tree_node *node, struct wr_slice name)
 {
     bool good = name.len > 0;
     for (size_t i = 0; i < name.len; i++)
-        good = good && (unsigned char) name.at[i] > ' ' && name.at[i] != 0x7f && strchr("&=#", name.at[i]) == NULL;
+        good = good && (unsigned char) name.at[i] > ' ' && name.at[i] != 0x7f &&
+               strchr("&=#", name.at[i]) == NULL;
     if (!good)
-        wr_policy_reader_error(r, o, node, "\"%.*s\" is not the name of a parameter as it stands in a query: no spaces, \"&\", \"=\" or \"#\"",
-                          WR_SLICE_ARG(name));
+        wr_policy_reader_error(r, o, node,
+                               "\"%.*s\" is not the name of a parameter as it stands in a query: no spaces, "
+                               "\"&\", \"=\" or \"#\"",
+                               WR_SLICE_ARG(name));
     return good;
 }
 
-void wr_read_patterns(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_patterns(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                      void *at)
 {
     size_t count = wr_tree_node_items(node), used = 0;
     char **patterns = wr_arena_zalloc(r->arena, (count + 1) * sizeof *patterns);
@@ -90,8 +101,10 @@ void wr_read_patterns(struct wr_policy_reader *r, const struct wr_option *o, con
     *(char ***) at = patterns;
 }
 
-/* A word that is neither of the two isn't taken for a name: what is misspelt would let all other cookies count for nothing. */
-void wr_read_cookies(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+/* A word that is neither of the two isn't taken for a name: what is misspelt would let all other cookies
+ * count for nothing. */
+void wr_read_cookies(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                     void *at)
 {
     struct wr_cache_policy *cache = at;
     if (node->kind == WR_NODE_SCALAR) {
@@ -102,12 +115,14 @@ void wr_read_cookies(struct wr_policy_reader *r, const struct wr_option *o, cons
         return;
     }
     if (wr_tree_node_items(node) == 0)
-        wr_policy_reader_error(r, o, node, "an empty list names no cookie that counts: write ignore, if that is meant");
+        wr_policy_reader_error(r, o, node,
+                               "an empty list names no cookie that counts: write ignore, if that is meant");
     cache->cookies = WR_COOKIES_NAMED;
     wr_read_tokens(r, o, node, &cache->cookie_names);
 }
 
-void wr_read_log_to(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_log_to(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                    void *at)
 {
     if (wr_tree_node_is(node, "stderr"))
         *(char **) at = NULL;
@@ -115,10 +130,11 @@ void wr_read_log_to(struct wr_policy_reader *r, const struct wr_option *o, const
         *(char **) at = wr_policy_reader_copy(r, node->text);
     else
         wr_policy_reader_error(r, o, node, "\"%.*s\" is neither stderr nor the absolute path of a file",
-                          WR_SLICE_ARG(node->text));
+                               WR_SLICE_ARG(node->text));
 }
 
-void wr_read_url_path(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node, void *at)
+void wr_read_url_path(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                      void *at)
 {
     bool good = node->text.at[0] == '/' && node->text.len <= 4096;
     for (size_t i = 0; i < node->text.len; i++)
@@ -127,5 +143,5 @@ void wr_read_url_path(struct wr_policy_reader *r, const struct wr_option *o, con
         *(char **) at = wr_policy_reader_copy(r, node->text);
     else
         wr_policy_reader_error(r, o, node, "\"%.*s\" is not a path: it begins with \"/\" and holds no spaces",
-                          WR_SLICE_ARG(node->text));
+                               WR_SLICE_ARG(node->text));
 }

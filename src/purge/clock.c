@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The journal's clock, as this process knows it: Redis's, between two bounds; before it is known, and without Redis, our own
- * monotonic one, which is behind any real one. */
+/* The journal's clock, as this process knows it: Redis's, between two bounds; before it is known, and without
+ * Redis, our own monotonic one, which is behind any real one. */
 #include "purge/purges_priv.h"
 
 #define MARGIN_US 1000 /* between an answer and its being worked on */
-#define AHEAD_US WR_US_PER_S /* how far a purge's instant, which fetches take over, may be ahead of the clock */
-#define DRIFT 2000     /* clocks part by one in so many at most: what NTP slews by */
+#define AHEAD_US \
+    WR_US_PER_S    /* how far a purge's instant, which fetches take over, may be ahead of the clock */
+#define DRIFT 2000 /* clocks part by one in so many at most: what NTP slews by */
 
 static int64_t drift(const struct wr_purge_clock *c, struct wr_mono now)
 {
@@ -24,7 +25,8 @@ static struct wr_purge_clock both(struct wr_purge_clock old, struct wr_purge_clo
     return new;
 }
 
-bool wr_purge_clock_learn(struct wr_purges *p, struct wr_mono sent, struct wr_mono received, struct wr_redis_time clock, struct wr_instant *was)
+bool wr_purge_clock_learn(struct wr_purges *p, struct wr_mono sent, struct wr_mono received,
+                          struct wr_redis_time clock, struct wr_instant *was)
 {
     *was = wr_purge_clock_most(p);
     const struct wr_purge_clock now = { clock.us - received.us, clock.us - sent.us, received, true };

@@ -12,7 +12,7 @@
 #define RETRY WR_SPAN_MS(20)
 #define POLL_MOST WR_SPAN_MS(250) /* where Redis doesn't report what changes */
 #define CLOCK_EVERY WR_SPAN_S(1)
-#define AGAIN_AT_ONCE 200         /* purges said again in one call */
+#define AGAIN_AT_ONCE 200 /* purges said again in one call */
 
 struct wr_feed {
     struct wr_loop *loop;
@@ -20,35 +20,35 @@ struct wr_feed {
     struct wr_purges *purges;
     struct wr_link *link;
     struct wr_buf key, node_key;
-    struct wr_timer tick;        /* goes on, polls */
+    struct wr_timer tick; /* goes on, polls */
     struct wr_timer clock_timer;
     struct wr_timer watch_timer; /* what has been heard of is to be read by then */
 
-    struct wr_call call;         /* beginning, saying again, reading backwards: one at a time */
+    struct wr_call call; /* beginning, saying again, reading backwards: one at a time */
     struct wr_journal_read read;
     struct wr_call clock_call;
-    struct wr_mono sent;         /* of `call` */
+    struct wr_mono sent; /* of `call` */
     struct wr_mono clock_sent;
 
-    bool begun;                  /* the journal is there, on this very server */
-    bool again;                  /* what is known here is to be said again ... */
-    bool rewriting;              /* ... and the journal was missing when that began */
-    struct wr_instant said;      /* up to there it has been */
-    struct wr_instant saying;    /* ... once this call is answered */
-    struct wr_instant since;     /* the journal is complete since then */
-    struct wr_instant least;     /* what its clock had come to before it went back */
+    bool begun;               /* the journal is there, on this very server */
+    bool again;               /* what is known here is to be said again ... */
+    bool rewriting;           /* ... and the journal was missing when that began */
+    struct wr_instant said;   /* up to there it has been */
+    struct wr_instant saying; /* ... once this call is answered */
+    struct wr_instant since;  /* the journal is complete since then */
+    struct wr_instant least;  /* what its clock had come to before it went back */
 
     enum wr_feed_back {
         WR_BACK_FIRST, /* its newest page is to be read */
         WR_BACK_ON,    /* then those before it */
         WR_BACK_DONE,
     } back;
-    bool whole;                  /* the table has all since its floor: it has been read to where it is complete, once */
+    bool whole; /* the table has all since its floor: it has been read to where it is complete, once */
     struct wr_instant oldest, newest; /* read so far, backwards */
-    struct wr_instant until;     /* what is before is known already */
+    struct wr_instant until;          /* what is before is known already */
     struct wr_mono newest_sent;
-    bool unread;                 /* it has grown */
-    bool unreported;                 /* how far we are hasn't been said */
+    bool unread;     /* it has grown */
+    bool unreported; /* how far we are hasn't been said */
 };
 
 static void take_next_step(struct wr_feed *f);
@@ -78,11 +78,14 @@ static void tell(struct wr_feed *f)
     if (!f->unreported || f->unread)
         return;
     f->unreported = false;
-    int len = snprintf(lifetime, sizeof lifetime, "%lld", (long long) wr_span_ms(wr_node_lifetime(&f->policy->redis)));
+    int len = snprintf(lifetime, sizeof lifetime, "%lld",
+                       (long long) wr_span_ms(wr_node_lifetime(&f->policy->redis)));
     struct wr_slice key = wr_buf_slice(&f->node_key);
     wr_link_tell(f->link, 4,
-                 (struct wr_slice[]){ WR_SLICE("HSET"), key, WR_SLICE("purges"), wr_instant_text(wr_purges_last(f->purges), id) });
-    wr_link_tell(f->link, 3, (struct wr_slice[]){ WR_SLICE("PEXPIRE"), key, wr_slice(lifetime, (size_t) len) });
+                 (struct wr_slice[]){ WR_SLICE("HSET"), key, WR_SLICE("purges"),
+                                      wr_instant_text(wr_purges_last(f->purges), id) });
+    wr_link_tell(f->link, 3,
+                 (struct wr_slice[]){ WR_SLICE("PEXPIRE"), key, wr_slice(lifetime, (size_t) len) });
 }
 
 /* --- its clock --- */
@@ -101,7 +104,8 @@ static void learn_clock(struct wr_feed *f, struct wr_mono sent, uint64_t us)
     struct wr_instant was;
     if (us == 0 || us > INT64_MAX / 4)
         return;
-    if (wr_purge_clock_learn(f->purges, sent, wr_time_monotonic(), (struct wr_redis_time){ (int64_t) us }, &was))
+    if (wr_purge_clock_learn(f->purges, sent, wr_time_monotonic(), (struct wr_redis_time){ (int64_t) us },
+                             &was))
         return;
     wr_warn("the clock of Redis has gone back: the journal of purges goes on from where it was");
     f->least = wr_instant_later(f->least, was);
@@ -175,7 +179,8 @@ static void on_again(struct wr_call *call, enum wr_err err, const struct wr_repl
 static void begin_journal(struct wr_feed *f)
 {
     char least[WR_INSTANT_TEXT], known[WR_INSTANT_TEXT], kept[24];
-    char ids[AGAIN_AT_ONCE][WR_INSTANT_TEXT], counts[AGAIN_AT_ONCE][24], hex[AGAIN_AT_ONCE][2][WR_HASH_HEX + 1];
+    char ids[AGAIN_AT_ONCE][WR_INSTANT_TEXT], counts[AGAIN_AT_ONCE][24],
+        hex[AGAIN_AT_ONCE][2][WR_HASH_HEX + 1];
     struct wr_slice *args = malloc((5 + AGAIN_AT_ONCE * (2 + WR_JOURNAL_WORDS)) * sizeof *args);
     struct wr_arena arena = { 0 };
     struct wr_purge purge;
@@ -193,14 +198,16 @@ static void begin_journal(struct wr_feed *f)
         more = wr_purge_log_after(f->purges, f->saying, &arena, &purge, &at);
     }
     args[0] = wr_instant_text(f->least, least);
-    args[1] = wr_slice(kept, (size_t) snprintf(kept, sizeof kept, "%lld", (long long) wr_span_ms(WR_PURGES_KEPT)));
+    args[1] = wr_slice(kept,
+                       (size_t) snprintf(kept, sizeof kept, "%lld", (long long) wr_span_ms(WR_PURGES_KEPT)));
     args[2] = known_since(f, known);
     args[3] = more ? WR_SLICE("0") : WR_SLICE("1");
     args[4] = f->rewriting ? WR_SLICE("1") : WR_SLICE("0");
     struct wr_slice stream = wr_buf_slice(&f->key);
     f->call = (struct wr_call){ .done = on_again };
     f->sent = wr_time_monotonic();
-    if (wr_link_script(f->link, &f->call, WR_JOURNAL_PATIENCE, WR_SCRIPT_JOURNAL_AGAIN, 1, &stream, count, args) != WR_OK)
+    if (wr_link_script(f->link, &f->call, WR_JOURNAL_PATIENCE, WR_SCRIPT_JOURNAL_AGAIN, 1, &stream, count,
+                       args) != WR_OK)
         failed(f);
     wr_arena_fini(&arena);
     free(args);
@@ -246,7 +253,8 @@ static void read_on(struct wr_feed *f)
 
 /* --- reading backwards --- */
 
-/* What the table proves while it is read for the first time grows with each page, unless it gives up the oldest already. */
+/* What the table proves while it is read for the first time grows with each page, unless it gives up the
+ * oldest already. */
 static void prove(struct wr_feed *f, const struct wr_reply *page, bool last)
 {
     struct wr_purges *p = f->purges;
@@ -296,8 +304,8 @@ static void read_page(struct wr_feed *f)
     if (f->back == WR_BACK_ON)
         id = wr_slice(from, 1 + wr_instant_text(f->oldest, from + 1).len);
     int len = snprintf(count, sizeof count, "%d", WR_JOURNAL_PAGE);
-    const struct wr_slice argv[] = { WR_SLICE("XREVRANGE"), wr_buf_slice(&f->key), id, WR_SLICE("-"), WR_SLICE("COUNT"),
-                                     wr_slice(count, (size_t) len) };
+    const struct wr_slice argv[] = { WR_SLICE("XREVRANGE"), wr_buf_slice(&f->key),        id, WR_SLICE("-"),
+                                     WR_SLICE("COUNT"),     wr_slice(count, (size_t) len) };
     f->call = (struct wr_call){ .done = on_page };
     f->sent = wr_time_monotonic();
     if (wr_link_send(f->link, &f->call, WR_JOURNAL_PATIENCE, 6, argv) != WR_OK)
@@ -328,9 +336,9 @@ static void take_next_step(struct wr_feed *f)
     }
 }
 
-/* The journal is said to have grown, and can't be read: nothing is trusted for longer than max_staleness, less what a busy loop may
- * take to notice. While Redis can be neither heard nor asked redis.away decides, which is the reader's business; when it can be heard
- * again this is called again. */
+/* The journal is said to have grown, and can't be read: nothing is trusted for longer than max_staleness,
+ * less what a busy loop may take to notice. While Redis can be neither heard nor asked redis.away decides,
+ * which is the reader's business; when it can be heard again this is called again. */
 static void watch(struct wr_feed *f)
 {
     struct wr_purges *p = f->purges;
@@ -371,7 +379,8 @@ void wr_feed_heard(struct wr_feed *f, bool anything)
     take_next_step(f);
 }
 
-struct wr_feed *wr_feed_new(struct wr_loop *main_loop, struct wr_policy *policy, struct wr_purges *p, struct wr_link *link)
+struct wr_feed *wr_feed_new(struct wr_loop *main_loop, struct wr_policy *policy, struct wr_purges *p,
+                            struct wr_link *link)
 {
     struct wr_feed *f = calloc(1, sizeof *f);
     WR_CHECK(f != NULL);

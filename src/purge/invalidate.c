@@ -4,8 +4,9 @@
 
 #include "stats/stats.h"
 
-unsigned wr_purge_tell_fleet(struct wr_purges *purges, struct wr_link *link, struct wr_redis_store *redis_store,
-                             const struct wr_purge *purge, struct wr_instant at,
+unsigned wr_purge_tell_fleet(struct wr_purges *purges, struct wr_link *link,
+                             struct wr_redis_store *redis_store, const struct wr_purge *purge,
+                             struct wr_instant at,
                              void (*said)(void *ctx, enum wr_err err, struct wr_instant at), void *ctx)
 {
     if (redis_store == NULL || wr_purges_say(purges, link, purge, "", at, said, ctx) != WR_OK)
@@ -17,8 +18,9 @@ unsigned wr_purge_tell_fleet(struct wr_purges *purges, struct wr_link *link, str
     return 1;
 }
 
-unsigned wr_purge_invalidate(struct wr_purges *purges, struct wr_link *link, struct wr_redis_store *redis_store,
-                             const struct wr_purge *what, void (*said)(void *ctx, enum wr_err err, struct wr_instant at), void *ctx)
+unsigned wr_purge_invalidate(struct wr_purges *purges, struct wr_link *link,
+                             struct wr_redis_store *redis_store, const struct wr_purge *what,
+                             void (*said)(void *ctx, enum wr_err err, struct wr_instant at), void *ctx)
 {
     struct wr_purge purge = *what;
     purge.implied = true;

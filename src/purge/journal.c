@@ -10,7 +10,8 @@
 
 #define REPLACED_MOST 16 /* entries given up at once */
 
-void wr_purges_share(struct wr_purges *p, const struct wr_policy_redis *redis, const struct wr_subscriber *subscriber, const char *node)
+void wr_purges_share(struct wr_purges *p, const struct wr_policy_redis *redis,
+                     const struct wr_subscriber *subscriber, const char *node)
 {
     WR_CHECK(p->shared);
     p->redis = redis;
@@ -20,7 +21,8 @@ void wr_purges_share(struct wr_purges *p, const struct wr_policy_redis *redis, c
 
 /* --- one entry --- */
 
-bool wr_journal_entry(const struct wr_reply *reply, struct wr_instant *at, struct wr_purge_entry *out, struct wr_purge *purge)
+bool wr_journal_entry(const struct wr_reply *reply, struct wr_instant *at, struct wr_purge_entry *out,
+                      struct wr_purge *purge)
 {
     const struct wr_reply *fields = wr_reply_at(reply, 1);
     *out = (struct wr_purge_entry){ .name = WR_SLICE("") };
@@ -29,7 +31,8 @@ bool wr_journal_entry(const struct wr_reply *reply, struct wr_instant *at, struc
         return false;
     out->at.us = wr_instant_us(*at);
     for (size_t i = 0; i + 1 < wr_reply_count(fields); i += 2) {
-        struct wr_slice name = wr_reply_slice(wr_reply_at(fields, i)), value = wr_reply_slice(wr_reply_at(fields, i + 1));
+        struct wr_slice name = wr_reply_slice(wr_reply_at(fields, i)),
+                        value = wr_reply_slice(wr_reply_at(fields, i + 1));
         if (wr_slice_eq(name, WR_SLICE("node")))
             out->node = value;
         else if (wr_slice_eq(name, WR_SLICE("who")))
@@ -51,16 +54,16 @@ bool wr_journal_entry(const struct wr_reply *reply, struct wr_instant *at, struc
     return out->node.at && out->what.at && wr_scope_of(out->what, &purge->scope);
 }
 
-size_t wr_journal_words(const struct wr_purges *p, const struct wr_purge *purge, struct wr_slice who, struct wr_slice *out,
-                        char hex[2][WR_HASH_HEX + 1])
+size_t wr_journal_words(const struct wr_purges *p, const struct wr_purge *purge, struct wr_slice who,
+                        struct wr_slice *out, char hex[2][WR_HASH_HEX + 1])
 {
     const struct wr_slice words[WR_JOURNAL_WORDS] = {
-        WR_SLICE("what"), wr_slice_str(wr_scope_name(purge->scope)),
-        WR_SLICE("name"), purge->name,
-        WR_SLICE("soft"), purge->soft ? WR_SLICE("1") : WR_SLICE("0"),
-        WR_SLICE("node"), wr_slice_str(p->node),
-        WR_SLICE("who"),  purge->implied ? WR_SLICE("") : who,
-        WR_SLICE("hash"), wr_slice(hex[0], WR_HASH_HEX),
+        WR_SLICE("what"),  wr_slice_str(wr_scope_name(purge->scope)),
+        WR_SLICE("name"),  purge->name,
+        WR_SLICE("soft"),  purge->soft ? WR_SLICE("1") : WR_SLICE("0"),
+        WR_SLICE("node"),  wr_slice_str(p->node),
+        WR_SLICE("who"),   purge->implied ? WR_SLICE("") : who,
+        WR_SLICE("hash"),  wr_slice(hex[0], WR_HASH_HEX),
         WR_SLICE("other"), wr_slice(hex[1], WR_HASH_HEX),
     };
     size_t count = purge->scope == WR_SCOPE_URL ? WR_JOURNAL_WORDS : WR_JOURNAL_WORDS - 4;
@@ -108,7 +111,8 @@ void wr_journal_unsaid_free(struct wr_purges *p)
 }
 
 /* What later purges have replaced needn't stand in the journal any longer. */
-static void strike_out(struct wr_purges *p, struct wr_link *link, const struct wr_instant *replaced, size_t count)
+static void strike_out(struct wr_purges *p, struct wr_link *link, const struct wr_instant *replaced,
+                       size_t count)
 {
     struct wr_buf key = { 0 };
     char texts[REPLACED_MOST][WR_INSTANT_TEXT];
@@ -159,13 +163,15 @@ static enum wr_err send_purge(struct wr_purge_unsaid *u, struct wr_link *link)
     size_t count = 3 + wr_journal_words(p, &u->purge, wr_slice_str(u->who), args + 3, hex);
     u->link = link;
     u->call = (struct wr_call){ .done = on_said };
-    enum wr_err err = wr_link_script(link, &u->call, WR_JOURNAL_PATIENCE, WR_SCRIPT_JOURNAL_ADD, 1, &stream, count, args);
+    enum wr_err err = wr_link_script(link, &u->call, WR_JOURNAL_PATIENCE, WR_SCRIPT_JOURNAL_ADD, 1, &stream,
+                                     count, args);
     wr_buf_fini(&key);
     return err;
 }
 
-enum wr_err wr_purges_say(struct wr_purges *p, struct wr_link *link, const struct wr_purge *purge, const char *who,
-                          struct wr_instant at, void (*said)(void *ctx, enum wr_err err, struct wr_instant at), void *ctx)
+enum wr_err wr_purges_say(struct wr_purges *p, struct wr_link *link, const struct wr_purge *purge,
+                          const char *who, struct wr_instant at,
+                          void (*said)(void *ctx, enum wr_err err, struct wr_instant at), void *ctx)
 {
     struct wr_purge_unsaid *u = calloc(1, sizeof *u);
     WR_CHECK(u != NULL);
@@ -200,8 +206,8 @@ bool wr_journal_say_unsaid(struct wr_purges *p, struct wr_link *link)
 
 /* --- reading --- */
 
-void wr_journal_take(struct wr_purges *p, const struct wr_reply *entries, bool quiet, struct wr_instant *newest,
-                     struct wr_instant *oldest)
+void wr_journal_take(struct wr_purges *p, const struct wr_reply *entries, bool quiet,
+                     struct wr_instant *newest, struct wr_instant *oldest)
 {
     for (size_t i = 0; i < wr_reply_count(entries); i++) {
         struct wr_purge_entry e;
@@ -243,19 +249,22 @@ static void on_entries_read(struct wr_call *call, enum wr_err err, const struct 
     r->done(r, whole ? WR_JOURNAL_READ : WR_JOURNAL_MORE);
 }
 
-enum wr_err wr_journal_read(struct wr_journal_read *read, struct wr_purges *p, struct wr_link *link, struct wr_span patience)
+enum wr_err wr_journal_read(struct wr_journal_read *read, struct wr_purges *p, struct wr_link *link,
+                            struct wr_span patience)
 {
     struct wr_buf key = { 0 };
     char last[WR_INSTANT_TEXT], page[24];
     int page_len = snprintf(page, sizeof page, "%d", WR_JOURNAL_PAGE);
     wr_keys_purges(&key, p->redis);
     struct wr_slice stream = wr_buf_slice(&key);
-    const struct wr_slice args[] = { wr_instant_text(wr_purges_last(p), last), wr_slice(page, (size_t) page_len) };
+    const struct wr_slice args[] = { wr_instant_text(wr_purges_last(p), last),
+                                     wr_slice(page, (size_t) page_len) };
     read->purges = p;
     read->call = (struct wr_call){ .done = on_entries_read };
     /* afterwards it is settled what has come by now: the clock of the loop is that of its last event */
     read->sent = wr_time_monotonic();
-    enum wr_err err = wr_link_script(link, &read->call, patience, WR_SCRIPT_JOURNAL_READ, 1, &stream, 2, args);
+    enum wr_err err = wr_link_script(link, &read->call, patience, WR_SCRIPT_JOURNAL_READ, 1, &stream, 2,
+                                     args);
     wr_buf_fini(&key);
     return err;
 }

@@ -45,7 +45,8 @@ static struct wr_purge_note *older(struct wr_purge_note *n)
     return TAILQ_PREV(n, wr_purge_notes, entry);
 }
 
-/* The last one not after `at`; NULL: all are. What comes is close to the end, close to the beginning, or next to what came last. */
+/* The last one not after `at`; NULL: all are. What comes is close to the end, close to the beginning, or next
+ * to what came last. */
 static struct wr_purge_note *last_not_after(struct wr_purges *p, struct wr_instant at)
 {
     struct wr_purge_note *n = TAILQ_LAST(&p->log, wr_purge_notes), *first = TAILQ_FIRST(&p->log);
@@ -56,7 +57,8 @@ static struct wr_purge_note *last_not_after(struct wr_purges *p, struct wr_insta
     n = p->hint ? p->hint : first;
     while (wr_instant_before(at, n->at))
         n = older(n);
-    for (struct wr_purge_note *next; (next = TAILQ_NEXT(n, entry)) != NULL && !wr_instant_before(at, next->at);)
+    for (struct wr_purge_note *next;
+         (next = TAILQ_NEXT(n, entry)) != NULL && !wr_instant_before(at, next->at);)
         n = next;
     return n;
 }
@@ -148,11 +150,12 @@ size_t wr_purge_log_trim(struct wr_purges *p, struct wr_instant *replaced, size_
     return count;
 }
 
-bool wr_purge_log_after(struct wr_purges *p, struct wr_instant after, struct wr_arena *arena, struct wr_purge *out,
-                        struct wr_instant *at)
+bool wr_purge_log_after(struct wr_purges *p, struct wr_instant after, struct wr_arena *arena,
+                        struct wr_purge *out, struct wr_instant *at)
 {
     pthread_mutex_lock(&p->log_lock);
-    struct wr_purge_note *before = last_not_after(p, after), *n = before ? TAILQ_NEXT(before, entry) : TAILQ_FIRST(&p->log);
+    struct wr_purge_note *before = last_not_after(p, after),
+                         *n = before ? TAILQ_NEXT(before, entry) : TAILQ_FIRST(&p->log);
     if (n) {
         *out = purge_of(n);
         out->name = wr_arena_copy(arena, out->name);

@@ -31,7 +31,8 @@ bool wr_scope_of(struct wr_slice name, enum wr_scope *out)
 struct wr_slice wr_prefix_text(struct wr_slice key_text)
 {
     static const struct wr_slice post = WR_SLICE_INIT("POST ");
-    return wr_slice_starts(key_text, post) ? wr_slice(key_text.at + post.len, key_text.len - post.len) : key_text;
+    return wr_slice_starts(key_text, post) ? wr_slice(key_text.at + post.len, key_text.len - post.len)
+                                           : key_text;
 }
 
 bool wr_prefix_covers(struct wr_slice prefix, struct wr_slice key_text, bool without_host)
@@ -39,12 +40,14 @@ bool wr_prefix_covers(struct wr_slice prefix, struct wr_slice key_text, bool wit
     const char *path = without_host && prefix.len ? memchr(prefix.at, '/', prefix.len) : prefix.at;
     if (path == NULL)
         return without_host; /* a whole host, and any may be meant */
-    return wr_slice_starts(wr_prefix_text(key_text), wr_slice(path, prefix.len - (size_t) (path - prefix.at)));
+    return wr_slice_starts(wr_prefix_text(key_text),
+                           wr_slice(path, prefix.len - (size_t) (path - prefix.at)));
 }
 
 /* --- which responses are meant --- */
 
-void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get, struct wr_arena *arena, struct wr_purge *out)
+void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get, struct wr_arena *arena,
+                 struct wr_purge *out)
 {
     struct wr_key key = wr_key_build(policy, get, arena);
     out->scope = WR_SCOPE_URL;
@@ -58,10 +61,11 @@ void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get
 }
 
 /* The URL is read as a request for it would be: one parser, one key. */
-static bool purge_url(const struct wr_policy *policy, struct wr_slice url, struct wr_arena *arena, struct wr_purge *out,
-                      const char **why)
+static bool purge_url(const struct wr_policy *policy, struct wr_slice url, struct wr_arena *arena,
+                      struct wr_purge *out, const char **why)
 {
-    struct wr_slice text = wr_arena_printf(arena, "GET %.*s HTTP/1.1\r\nHost: ignored\r\n\r\n", WR_SLICE_ARG(url));
+    struct wr_slice text = wr_arena_printf(arena, "GET %.*s HTTP/1.1\r\nHost: ignored\r\n\r\n",
+                                           WR_SLICE_ARG(url));
     struct wr_field *fields = wr_arena_alloc(arena, WR_MAX_FIELDS * sizeof *fields);
     struct wr_head *head = wr_arena_zalloc(arena, sizeof *head);
     const struct wr_parse_limits limits = { 64 * 1024, 65 * 1024 };
@@ -79,7 +83,8 @@ static bool purge_url(const struct wr_policy *policy, struct wr_slice url, struc
         return false;
     }
     struct wr_slice host = wr_policy_host(head->host, arena);
-    const struct wr_route *route = wr_policy_route(policy, host, wr_policy_path(head->path, arena), head->method_text);
+    const struct wr_route *route = wr_policy_route(policy, host, wr_policy_path(head->path, arena),
+                                                   head->method_text);
     if (route == NULL || !route->cache.enabled) {
         *why = route ? "the route of this URL does not cache" : "no route of the policy matches this URL";
         return false;
@@ -117,7 +122,8 @@ static const char *wrong_prefix(struct wr_slice host, struct wr_slice path)
     return wrong_host(host);
 }
 
-/* As fields and people write them. A group, or a tag of another server's, may hold more than that: PURGE takes those in its fields. */
+/* As fields and people write them. A group, or a tag of another server's, may hold more than that: PURGE
+ * takes those in its fields. */
 static const char *wrong_tag(struct wr_slice tag)
 {
     for (size_t i = 0; i < tag.len; i++)
@@ -156,8 +162,8 @@ static const char *read_name(struct wr_slice name, struct wr_arena *arena, struc
     }
 }
 
-bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name, struct wr_arena *arena,
-                   struct wr_purge *out, const char **why)
+bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name,
+                   struct wr_arena *arena, struct wr_purge *out, const char **why)
 {
     out->scope = scope;
     out->name = wr_slice_trim(name);
@@ -191,7 +197,8 @@ static bool has_tag(struct wr_slice tags, bool group, struct wr_slice tag)
     return false;
 }
 
-bool wr_purge_means(const struct wr_purge *purge, const struct wr_key *primary, struct wr_slice host, struct wr_slice tags)
+bool wr_purge_means(const struct wr_purge *purge, const struct wr_key *primary, struct wr_slice host,
+                    struct wr_slice tags)
 {
     struct wr_slice group = purge->name;
     switch (purge->scope) {

@@ -28,18 +28,18 @@ struct wr_purge_job {
     struct wr_purger *purger;
     struct wr_purge_wait *wait; /* under the purger's lock; NULL: nobody waits */
     struct wr_arena arena;
-    struct wr_purge purge;      /* its texts are in the arena */
+    struct wr_purge purge; /* its texts are in the arena */
     struct wr_slice who;
     enum wr_err err;
-    bool saying;                /* the journal has been asked to take it */
+    bool saying; /* the journal has been asked to take it */
     struct wr_call nodes_call;
     struct wr_instant at;
-    struct wr_mono deadline;    /* monotonic: for the nodes' word */
+    struct wr_mono deadline; /* monotonic: for the nodes' word */
     struct wr_timer timer;
     unsigned poll_ms;
     struct asked_node *nodes;
     size_t node_count, nodes_open;
-    unsigned confirmed, live;        /* others than this node */
+    unsigned confirmed, live; /* others than this node */
 };
 
 /* One who wants to see the journal. */
@@ -79,13 +79,13 @@ struct wr_purger {
     struct wr_redis_store *redis_store;
     const char *node;
     struct wr_buf nodes_key;
-    pthread_mutex_t lock;         /* of wishes, and of each job's wait */
+    pthread_mutex_t lock; /* of wishes, and of each job's wait */
     TAILQ_HEAD(, wr_purge_job) wishes;
-    struct wr_note note;          /* there are wishes */
+    struct wr_note note; /* there are wishes */
     TAILQ_HEAD(, wr_purge_job) jobs;
     TAILQ_HEAD(, wr_purge_list) lists;
     struct wr_fleet_node *peers;
-    struct wr_mono disturbed;     /* monotonic: when Redis may have forgotten who lives */
+    struct wr_mono disturbed;       /* monotonic: when Redis may have forgotten who lives */
     struct wr_purge_recent *recent; /* without Redis: a ring */
     size_t recent_count;
 };
@@ -183,8 +183,8 @@ static void on_node(struct wr_call *call, enum wr_err err, const struct wr_reply
 {
     struct asked_node *n = WR_CONTAINER(call, struct asked_node, call);
     struct wr_instant at;
-    n->confirmed = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING && wr_instant_parse(wr_reply_slice(reply), &at) &&
-              !wr_instant_before(at, n->job->at);
+    n->confirmed = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING &&
+                   wr_instant_parse(wr_reply_slice(reply), &at) && !wr_instant_before(at, n->job->at);
     if (--n->job->nodes_open == 0)
         count_nodes(n->job);
 }
@@ -213,10 +213,12 @@ static bool names_us(const struct wr_purger *p, const struct wr_reply *names)
 static void ask_nodes(struct wr_purge_job *job, const struct wr_reply *names)
 {
     struct wr_purger *p = job->purger;
-    struct wr_mono now = p->loop->mono, doubted = wr_time_add(now, (struct wr_span){ -wr_node_lifetime(&p->policy->redis).us });
+    struct wr_mono now = p->loop->mono,
+                   doubted = wr_time_add(now, (struct wr_span){ -wr_node_lifetime(&p->policy->redis).us });
     size_t most = wr_reply_count(names) + 1;
     if (!names_us(p, names))
-        wr_purger_disturbed(p); /* the set was evicted: whoever has entered itself since isn't all that live */
+        wr_purger_disturbed(
+            p); /* the set was evicted: whoever has entered itself since isn't all that live */
     bool forgetful = wr_time_before(doubted, p->disturbed) || wr_time_before(doubted, wr_link_since(p->link));
     for (struct wr_fleet_node *peer = p->peers; peer; peer = peer->next)
         most++;
@@ -249,7 +251,8 @@ static void on_names(struct wr_call *call, enum wr_err err, const struct wr_repl
 static void poll_nodes(struct wr_purge_job *job)
 {
     struct wr_purger *p = job->purger;
-    const struct wr_slice argv[] = { WR_SLICE("ZRANGE"), wr_buf_slice(&p->nodes_key), WR_SLICE("0"), WR_SLICE("-1") };
+    const struct wr_slice argv[] = { WR_SLICE("ZRANGE"), wr_buf_slice(&p->nodes_key), WR_SLICE("0"),
+                                     WR_SLICE("-1") };
     job->nodes_call = (struct wr_call){ .done = on_names };
     if (wr_link_send(p->link, &job->nodes_call, WR_JOURNAL_PATIENCE, 4, argv) != WR_OK)
         poll_again(job);
@@ -294,7 +297,8 @@ static void drop_from_redis(struct wr_purger *p, const struct wr_purge *purge)
 static void send_job(struct wr_purge_job *job)
 {
     struct wr_purger *p = job->purger;
-    job->err = wr_purges_say(p->purges, p->link, &job->purge, (const char *) job->who.at, job->at, on_said, job);
+    job->err = wr_purges_say(p->purges, p->link, &job->purge, (const char *) job->who.at, job->at, on_said,
+                             job);
     job->saying = job->err == WR_OK;
     if (job->saying)
         drop_from_redis(p, &job->purge);
@@ -309,7 +313,8 @@ static void remember_recent(struct wr_purger *p, const struct wr_purge_job *job)
     struct wr_purge_recent *r = &p->recent[p->recent_count++ % RECENT_MOST];
     free(r->who);
     free(r->name);
-    *r = (struct wr_purge_recent){ p->loop->now, wr_slice_dup(job->who), wr_slice_dup(job->purge.name), job->purge.scope, job->purge.soft };
+    *r = (struct wr_purge_recent){ p->loop->now, wr_slice_dup(job->who), wr_slice_dup(job->purge.name),
+                                   job->purge.scope, job->purge.soft };
 }
 
 static void on_wishes(struct wr_note *note)
@@ -414,19 +419,24 @@ static void on_list_note(struct wr_note *note)
     struct wr_purger *p = l->purger;
     for (size_t i = p->recent_count; l->err == WR_OK && i > 0 && i + RECENT_MOST > p->recent_count; i--) {
         const struct wr_purge_recent *r = &p->recent[(i - 1) % RECENT_MOST];
-        const struct wr_purge_entry e = { wr_redis_time_by_wall(r->at, WR_SPAN_S(0)), wr_slice_str(p->node), wr_slice_str(r->who),
-                                          wr_slice_str(wr_scope_name(r->scope)), wr_slice_str(r->name), r->soft };
+        const struct wr_purge_entry e = {
+            wr_redis_time_by_wall(r->at, WR_SPAN_S(0)), wr_slice_str(p->node), wr_slice_str(r->who),
+            wr_slice_str(wr_scope_name(r->scope)),      wr_slice_str(r->name), r->soft
+        };
         l->each(l->ctx, &e);
     }
     list_end(l, l->err);
 }
 
-void wr_purger_list(struct wr_purger *p, unsigned most, void (*each)(void *ctx, const struct wr_purge_entry *e),
+void wr_purger_list(struct wr_purger *p, unsigned most,
+                    void (*each)(void *ctx, const struct wr_purge_entry *e),
                     void (*done)(void *ctx, enum wr_err err), void *ctx)
 {
     struct wr_purge_list *l = calloc(1, sizeof *l);
     WR_CHECK(l != NULL);
-    *l = (struct wr_purge_list){ .purger = p, .most = most, .each = each, .done = done, .ctx = ctx, .call = { .done = on_list } };
+    *l = (struct wr_purge_list){
+        .purger = p, .most = most, .each = each, .done = done, .ctx = ctx, .call = { .done = on_list }
+    };
     wr_note_init(&l->note, p->loop, on_list_note);
     TAILQ_INSERT_TAIL(&p->lists, l, entry);
     if (p->link) {
@@ -434,8 +444,9 @@ void wr_purger_list(struct wr_purger *p, unsigned most, void (*each)(void *ctx, 
         int len = snprintf(count, sizeof count, "%d", WR_JOURNAL_PAGE); /* some of them have been implied */
         struct wr_buf key = { 0 };
         wr_keys_purges(&key, &p->policy->redis);
-        const struct wr_slice argv[] = { WR_SLICE("XREVRANGE"), wr_buf_slice(&key), WR_SLICE("+"), WR_SLICE("-"),
-                                         WR_SLICE("COUNT"), wr_slice(count, (size_t) len) };
+        const struct wr_slice argv[] = { WR_SLICE("XREVRANGE"), wr_buf_slice(&key),
+                                         WR_SLICE("+"),         WR_SLICE("-"),
+                                         WR_SLICE("COUNT"),     wr_slice(count, (size_t) len) };
         l->err = wr_link_send(p->link, &l->call, WR_JOURNAL_PATIENCE, 6, argv);
         wr_buf_fini(&key);
         if (l->err == WR_OK)

@@ -36,7 +36,8 @@ void wr_purges_free(struct wr_purges *p)
     free(p);
 }
 
-void wr_purges_on_heard(struct wr_purges *p, void (*heard)(void *ctx, const struct wr_purge *purge), void *ctx)
+void wr_purges_on_heard(struct wr_purges *p, void (*heard)(void *ctx, const struct wr_purge *purge),
+                        void *ctx)
 {
     p->heard = heard;
     p->ctx = ctx;
@@ -50,7 +51,8 @@ void wr_purges_turn(struct wr_purges *p)
 static void raise(_Atomic uint64_t *at, uint64_t to)
 {
     uint64_t now = atomic_load_explicit(at, memory_order_relaxed);
-    while (now < to && !atomic_compare_exchange_weak_explicit(at, &now, to, memory_order_release, memory_order_relaxed))
+    while (now < to &&
+           !atomic_compare_exchange_weak_explicit(at, &now, to, memory_order_release, memory_order_relaxed))
         ;
 }
 
@@ -81,7 +83,8 @@ size_t wr_purges_bytes(struct wr_purges *p)
     struct wr_purge_note *n;
     pthread_mutex_lock(&p->log_lock);
     TAILQ_FOREACH(n, &p->log, entry)
-        bytes += sizeof *n + n->name_len + (n->scope == WR_SCOPE_URL ? 2 * sizeof(struct wr_hash) : 0) + sizeof(size_t);
+        bytes += sizeof *n + n->name_len + (n->scope == WR_SCOPE_URL ? 2 * sizeof(struct wr_hash) : 0) +
+                 sizeof(size_t);
     pthread_mutex_unlock(&p->log_lock);
     return bytes;
 }
@@ -224,7 +227,8 @@ static void look(struct wr_purges *p, struct wr_hash h, uint64_t *hard, uint64_t
 
 static void note_length(struct wr_purges *p, int kind, size_t len)
 {
-    atomic_fetch_or_explicit(&p->prefix_lengths[kind][len / 64], UINT64_C(1) << len % 64, memory_order_release);
+    atomic_fetch_or_explicit(&p->prefix_lengths[kind][len / 64], UINT64_C(1) << len % 64,
+                             memory_order_release);
 }
 
 static void mark_all_of(struct wr_purges *p, const struct wr_purge *purge, struct wr_instant at)
@@ -241,8 +245,8 @@ static void mark_all_of(struct wr_purges *p, const struct wr_purge *purge, struc
         mark_purged(p, names[i], purge->soft, at.n);
 }
 
-size_t wr_purges_add(struct wr_purges *p, const struct wr_purge *purge, struct wr_instant at, bool quiet, struct wr_instant *replaced,
-                     size_t most)
+size_t wr_purges_add(struct wr_purges *p, const struct wr_purge *purge, struct wr_instant at, bool quiet,
+                     struct wr_instant *replaced, size_t most)
 {
     raise(&p->confirmed, at.n);
     if (!wr_purge_log_add(p, purge, at))
@@ -344,7 +348,8 @@ static void look_for_tags(struct latest *l, const struct wr_object *o)
     wr_buf_fini(&name);
 }
 
-/* A variant belongs to the URL whose VARY marker leads to it: its key's text begins with that of the primary key. */
+/* A variant belongs to the URL whose VARY marker leads to it: its key's text begins with that of the primary
+ * key. */
 static void look_for_url(struct latest *l, const struct wr_object *o)
 {
     struct wr_slice primary = o->vary_values.at ? wr_key_primary_text(o->key) : o->key;
@@ -379,5 +384,6 @@ bool wr_purges_known(const struct wr_purges *p, struct wr_mono now, struct wr_mo
     if (!p->shared)
         return true;
     as_of->us = p->read_us;
-    return p->heard_us == 0 && as_of->us != 0 && p->subscriber && wr_subscriber_trusts(p->subscriber, *as_of, now);
+    return p->heard_us == 0 && as_of->us != 0 && p->subscriber &&
+           wr_subscriber_trusts(p->subscriber, *as_of, now);
 }

@@ -3,9 +3,10 @@
 
 #define LASTS WR_SPAN_S(5) /* clocks drift apart: then a worse answer is better than an old one */
 
-/* What was known stands if it says more than this answer, unless it is old or this one refutes it (the clock was set, or it is
- * another server's). */
-void wr_clock_learn(struct wr_clock *c, struct wr_mono sent, struct wr_mono received, struct wr_redis_time clock)
+/* What was known stands if it says more than this answer, unless it is old or this one refutes it (the clock
+ * was set, or it is another server's). */
+void wr_clock_learn(struct wr_clock *c, struct wr_mono sent, struct wr_mono received,
+                    struct wr_redis_time clock)
 {
     int64_t least = clock.us - received.us, most = clock.us - sent.us;
     bool stands = c->known && c->ahead_us > least && c->ahead_us <= most &&

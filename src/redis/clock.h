@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What Redis's clock showed at an instant of ours, from its answers to TIME. Two clocks compared over a wire are known to within the
- * time that question and answer took; this gives the earliest that it can have been. Pure arithmetic. Thread: the owner's. */
+/* What Redis's clock showed at an instant of ours, from its answers to TIME. Two clocks compared over a wire
+ * are known to within the time that question and answer took; this gives the earliest that it can have been.
+ * Pure arithmetic. Thread: the owner's. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,6 +15,7 @@ struct wr_clock {
 };
 
 /* Redis told this; sent, received: monotonic. */
-void wr_clock_learn(struct wr_clock *c, struct wr_mono sent, struct wr_mono received, struct wr_redis_time clock);
+void wr_clock_learn(struct wr_clock *c, struct wr_mono sent, struct wr_mono received,
+                    struct wr_redis_time clock);
 /* Redis's clock at `at`, or earlier. Not set: nothing is known. */
 struct wr_redis_time wr_clock_at(const struct wr_clock *c, struct wr_mono at);

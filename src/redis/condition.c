@@ -53,13 +53,15 @@ void wr_redis_condition_fini(struct wr_redis_condition *m)
     leave(m);
 }
 
-static void sink(struct wr_redis_condition *m, struct wr_pipe *pipe, const struct wr_redis_condition_kind *kind)
+static void sink(struct wr_redis_condition *m, struct wr_pipe *pipe,
+                 const struct wr_redis_condition_kind *kind)
 {
     struct wr_mono now = pipe->loop->mono;
     if (m->kind != kind) {
         leave(m);
         bool begins = wr_outage_begins(outage_of(kind));
-        wr_log(begins ? WR_LOG_P_WARN : WR_LOG_P_DEBUG, "redis %s (%s): it %s", pipe->policy->address.text, pipe->name, kind->text);
+        wr_log(begins ? WR_LOG_P_WARN : WR_LOG_P_DEBUG, "redis %s (%s): it %s", pipe->policy->address.text,
+               pipe->name, kind->text);
     }
     m->kind = kind;
     m->seen = now;
@@ -69,7 +71,8 @@ static void sink(struct wr_redis_condition *m, struct wr_pipe *pipe, const struc
     }
 }
 
-void wr_redis_condition_watch(struct wr_redis_condition *m, struct wr_pipe *pipe, const struct wr_reply *reply)
+void wr_redis_condition_watch(struct wr_redis_condition *m, struct wr_pipe *pipe,
+                              const struct wr_reply *reply)
 {
     if (pipe->state == WR_PIPE_DOWN) /* the asker has freed the link */
         return;

@@ -8,7 +8,7 @@
 
 #define LOOK_EVERY WR_SPAN_S(5)
 #define LOOK_FIRST WR_SPAN_MS(100) /* until the total is known that later ones are compared with */
-#define QUIET_FOR 12 /* looks without any: it is over */
+#define QUIET_FOR 12               /* looks without any: it is over */
 
 struct wr_evictions {
     struct wr_policy *policy;
@@ -16,8 +16,8 @@ struct wr_evictions {
     struct wr_timer timer;
     struct wr_call call;
     bool known;
-    uint64_t total;  /* since that server began */
-    unsigned quiet;  /* looks since the last one */
+    uint64_t total; /* since that server began */
+    unsigned quiet; /* looks since the last one */
     bool evicts;
 };
 
@@ -28,8 +28,9 @@ static bool read_total(struct wr_slice info, uint64_t *total)
     while ((line = wr_slice_cut(&info, '\n')).at) {
         struct wr_slice name = wr_slice_cut(&line, ':');
         if (wr_slice_eq(name, WR_SLICE("evicted_keys")))
-            return wr_slice_u64(wr_slice(line.at, line.len && line.at[line.len - 1] == '\r' ? line.len - 1 : line.len), UINT64_MAX,
-                                total);
+            return wr_slice_u64(
+                wr_slice(line.at, line.len && line.at[line.len - 1] == '\r' ? line.len - 1 : line.len),
+                UINT64_MAX, total);
     }
     return false;
 }
@@ -39,7 +40,8 @@ static void note(struct wr_evictions *e, uint64_t more)
     WR_COUNT_N(redis_evicted, more);
     e->quiet = more > 0 ? 0 : e->quiet + 1;
     if (more > 0 && !e->evicts)
-        wr_warn("redis %s: it evicts keys for want of memory (%llu just now): responses are fetched anew, and rate limits and locks may be "
+        wr_warn("redis %s: it evicts keys for want of memory (%llu just now): responses are fetched anew, "
+                "and rate limits and locks may be "
                 "lost",
                 e->policy->redis.address.text, (unsigned long long) more);
     if (e->evicts && e->quiet == QUIET_FOR)

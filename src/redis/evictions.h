@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Watches whether Redis evicts keys: stored responses that go early cost a miss each, but quotas of rate limits and fetch locks may be among
- * them. Counted, and said once when it begins and once when it is over. Thread: the link's owner. */
+/* Watches whether Redis evicts keys: stored responses that go early cost a miss each, but quotas of rate
+ * limits and fetch locks may be among them. Counted, and said once when it begins and once when it is over.
+ * Thread: the link's owner. */
 #pragma once
 
 #include "redis/link.h"

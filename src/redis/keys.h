@@ -16,12 +16,14 @@ void wr_keys_cache(struct wr_buf *out, const struct wr_policy_redis *p, struct w
 /* STRING: chunk n of the content of one storing (generation) of that response; the same slot. */
 void wr_keys_chunk(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host,
                    struct wr_hash hash, uint64_t generation, uint64_t n);
-/* STRING: while that storing arrives, and for who reads it meanwhile, the sums of the chunks that have come; the same slot. */
+/* STRING: while that storing arrives, and for who reads it meanwhile, the sums of the chunks that have come;
+ * the same slot. */
 void wr_keys_sums(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice host,
                   struct wr_hash hash, uint64_t generation);
 /* STRING: the fetch lock of that response; the same slot. */
 void wr_keys_lock(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
-/* HASH: the keys of its variants (primary: the primary key's hash), when each was used and how large it is; the same slot. */
+/* HASH: the keys of its variants (primary: the primary key's hash), when each was used and how large it is;
+ * the same slot. */
 void wr_keys_variants(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash primary);
 /* Channel: how its fetch ended. */
 void wr_keys_flight(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_hash hash);
@@ -37,7 +39,7 @@ void wr_keys_nodes(struct wr_buf *out, const struct wr_policy_redis *p);
 /* The beginning that all keys of one kind share: kind "cache" gives "weir:v1:cache:". */
 void wr_keys_prefix(struct wr_buf *out, const struct wr_policy_redis *p, const char *kind);
 
-/* The hash of the response whose key's name this is. false: no such name; that of a chunk isn't: what a chunk's going breaks
- * is found out when it is read. */
+/* The hash of the response whose key's name this is. false: no such name; that of a chunk isn't: what a
+ * chunk's going breaks is found out when it is read. */
 bool wr_keys_cache_hash(const struct wr_policy_redis *p, struct wr_slice key,
                         struct wr_hash *hash) WR_MUST_USE;

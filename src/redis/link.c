@@ -17,10 +17,10 @@
 #include "redis/scripts_priv.h"
 #include "stats/stats.h"
 
-#define MAX_REQUESTS 8192             /* of one link */
-#define MAX_UNWRITTEN (32u << 20)  /* octets */
-#define MAX_SPARE 256              /* requests kept for reuse */
-#define LATE_IN_A_ROW 5            /* so many calls without a timely reply open the breaker */
+#define MAX_REQUESTS 8192         /* of one link */
+#define MAX_UNWRITTEN (32u << 20) /* octets */
+#define MAX_SPARE 256             /* requests kept for reuse */
+#define LATE_IN_A_ROW 5           /* so many calls without a timely reply open the breaker */
 #define PROBE_EVERY WR_SPAN_MS(100)
 #define PROBE_LEAST WR_SPAN_MS(20) /* a probe answered within this, or redis.timeout, closes it */
 #define STUCK WR_SPAN_S(2)         /* breaker open, the oldest request unanswered for so long: dial again */
@@ -30,11 +30,11 @@
 enum request_kind { REQUEST_PLAIN, REQUEST_SCRIPT, REQUEST_LOAD, REQUEST_PROBE, REQUEST_CLOCK };
 
 struct wr_link_request {
-    struct wr_call *call;    /* NULL: nobody waits (any more) */
+    struct wr_call *call; /* NULL: nobody waits (any more) */
     enum request_kind kind;
-    bool dropped;            /* its call gave up: no second try */
-    enum wr_script script;   /* SCRIPT, LOAD */
-    struct wr_buf tail;      /* SCRIPT by EVALSHA: the arguments after the script, for EVAL */
+    bool dropped;          /* its call gave up: no second try */
+    enum wr_script script; /* SCRIPT, LOAD */
+    struct wr_buf tail;    /* SCRIPT by EVALSHA: the arguments after the script, for EVAL */
     size_t tail_argc;
     struct wr_mono sent;
     STAILQ_ENTRY(wr_link_request) entry;
@@ -48,8 +48,8 @@ struct wr_link {
     STAILQ_HEAD(, wr_link_request) requests, spare;
     size_t request_count, spare_count;
     TAILQ_HEAD(wr_call_list, wr_call) waiting;
-    struct wr_timer deadline;  /* of the first of waiting */
-    struct wr_timer prober;    /* while the breaker is open */
+    struct wr_timer deadline; /* of the first of waiting */
+    struct wr_timer prober;   /* while the breaker is open */
     bool breaker_open, probe_under_way;
     unsigned late_in_a_row;
     struct wr_redis_condition condition;
@@ -114,7 +114,8 @@ static void arm_deadline(struct wr_link *link)
 }
 
 /* Most calls have the same timeout: the place is at the end, or close to it. */
-static void call_wait(struct wr_link *link, struct wr_call *call, struct wr_link_request *request, struct wr_mono due)
+static void call_wait(struct wr_link *link, struct wr_call *call, struct wr_link_request *request,
+                      struct wr_mono due)
 {
     call->link = link;
     call->request = request;
@@ -279,7 +280,8 @@ static void learn_clock(struct wr_link *link, struct wr_mono sent, const struct 
     uint64_t s, us;
     if (wr_slice_u64(wr_reply_slice(wr_reply_at(reply, 0)), INT32_MAX * INT64_C(1000), &s) &&
         wr_slice_u64(wr_reply_slice(wr_reply_at(reply, 1)), 999999, &us))
-        wr_clock_learn(&link->clock, sent, wr_time_monotonic(), (struct wr_redis_time){ (int64_t) (s * 1000000 + us) });
+        wr_clock_learn(&link->clock, sent, wr_time_monotonic(),
+                       (struct wr_redis_time){ (int64_t) (s * 1000000 + us) });
 }
 
 static void request_answered(struct wr_link *link, struct wr_link_request *w, const struct wr_reply *reply)
@@ -414,8 +416,8 @@ void wr_link_free(struct wr_link *link)
 
 bool wr_link_ready(const struct wr_link *link)
 {
-    return link->pipe.state == WR_PIPE_OPEN && !link->breaker_open && link->request_count < MAX_REQUESTS
-           && link->pipe.unwritten < MAX_UNWRITTEN;
+    return link->pipe.state == WR_PIPE_OPEN && !link->breaker_open && link->request_count < MAX_REQUESTS &&
+           link->pipe.unwritten < MAX_UNWRITTEN;
 }
 
 static bool admits(const struct wr_link *link)
@@ -434,7 +436,8 @@ static struct wr_link_request *put_command(struct wr_link *link, size_t argc, co
 }
 
 static struct wr_link_request *put_script(struct wr_link *link, enum wr_script script, size_t key_count,
-                                  const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args)
+                                          const struct wr_slice *keys, size_t arg_count,
+                                          const struct wr_slice *args)
 {
     WR_CHECK(key_count > 0);
     bool by_sha = link->sha[script][0] != '\0';
@@ -461,7 +464,8 @@ struct wr_mono wr_link_since(const struct wr_link *link)
 struct wr_span wr_link_ahead(const struct wr_link *link)
 {
     const struct wr_loop *loop = link->loop;
-    struct wr_redis_time there = wr_clock_at(&link->clock, loop->wall_read); /* when the wall clock showed loop->now */
+    struct wr_redis_time there = wr_clock_at(&link->clock,
+                                             loop->wall_read); /* when the wall clock showed loop->now */
     return (struct wr_span){ wr_time_is_set(there) ? there.us - loop->now.us : 0 };
 }
 

@@ -7,8 +7,9 @@
  * in a row open the breaker. All commands of one turn of the loop leave in one write. Thread: the loop's
  * owner.
  *
- * A call is about one key, or keys of one slot: argv[1], or a script's first key (a channel stands for a key). So whether one
- * server answers, or one chosen by key, is the link's own business and looks the same to who asks. */
+ * A call is about one key, or keys of one slot: argv[1], or a script's first key (a channel stands for a
+ * key). So whether one server answers, or one chosen by key, is the link's own business and looks the same to
+ * who asks. */
 #pragma once
 
 #include "base/err.h"
@@ -36,7 +37,8 @@ void wr_link_free(struct wr_link *link);
 /* Whether a call made now would be accepted: connected, breaker closed, queue not full. */
 bool wr_link_ready(const struct wr_link *link);
 
-/* call->done must be set; argv[1] is the key. argv's octets are copied before it returns. timeout: from now. */
+/* call->done must be set; argv[1] is the key. argv's octets are copied before it returns. timeout: from now.
+ */
 enum wr_err wr_link_send(struct wr_link *link, struct wr_call *call, struct wr_span timeout, size_t argc,
                          const struct wr_slice *argv) WR_MUST_USE;
 /* The same for a script of scripts.def: EVALSHA, and EVAL behind the caller's back when Redis has forgotten
@@ -56,7 +58,8 @@ void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key
                          const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args);
 /* Since when it has been connected (monotonic). */
 struct wr_mono wr_link_since(const struct wr_link *link);
-/* How far Redis's clock is ahead of our wall clock (negative: behind), to within a round trip. 0 as long as that isn't known. */
+/* How far Redis's clock is ahead of our wall clock (negative: behind), to within a round trip. 0 as long as
+ * that isn't known. */
 struct wr_span wr_link_ahead(const struct wr_link *link);
 /* Keeps that fresh: asks for the time, unless it has been asked within a second or the link isn't ready. */
 void wr_link_learn_clock(struct wr_link *link);

@@ -89,18 +89,16 @@ static void tell_figures(struct wr_node *node)
     write_digits(&lifetime, (uint64_t) wr_span_ms(wr_node_lifetime(&node->policy->redis)));
     struct wr_slice key = wr_buf_slice(&node->hash_key);
     struct wr_slice argv[] = {
-        WR_SLICE("HSET"),    key,
-        WR_SLICE("pid"),     pid.slice,
-        WR_SLICE("started"), started.slice,
-        WR_SLICE("seen"),    seen.slice,
-        WR_SLICE("workers"), workers.slice,
-        WR_SLICE("requests"), requests.slice,
+        WR_SLICE("HSET"),    key,           WR_SLICE("pid"),      pid.slice,
+        WR_SLICE("started"), started.slice, WR_SLICE("seen"),     seen.slice,
+        WR_SLICE("workers"), workers.slice, WR_SLICE("requests"), requests.slice,
     };
     if (wr_link_send(node->link, &node->figures, WR_SPAN_S(1), sizeof argv / sizeof argv[0], argv) == WR_OK)
         wr_link_tell(node->link, 3, (struct wr_slice[]){ WR_SLICE("PEXPIRE"), key, lifetime.slice });
 }
 
-/* Ages of what other nodes have stored are told on Redis's clock, so they stay right; Date and Expires are read off our own. */
+/* Ages of what other nodes have stored are told on Redis's clock, so they stay right; Date and Expires are
+ * read off our own. */
 static void watch_clock(struct wr_node *node)
 {
     struct wr_span ahead = wr_link_ahead(node->link);
@@ -111,8 +109,8 @@ static void watch_clock(struct wr_node *node)
     node->clock_wrong = wrong;
     if (wrong) {
         WR_GAUGE_UP(clock_wrong);
-        wr_warn("this node's clock is %.1f seconds %s Redis's: one of the two is wrong", fabs((double) ahead.us / WR_US_PER_S),
-                ahead.us < 0 ? "ahead of" : "behind");
+        wr_warn("this node's clock is %.1f seconds %s Redis's: one of the two is wrong",
+                fabs((double) ahead.us / WR_US_PER_S), ahead.us < 0 ? "ahead of" : "behind");
     } else {
         WR_GAUGE_DOWN(clock_wrong);
         wr_info("this node's clock is within a second of Redis's again");
@@ -138,8 +136,8 @@ static void on_beat(struct wr_timer *timer)
     wr_timer_set(timer, err == WR_OK ? (struct wr_span){ BEAT_US * 9 / 10 + spread } : RETRY);
 }
 
-struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link, const char *name,
-                            const struct wr_node_listener *listener)
+struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link,
+                            const char *name, const struct wr_node_listener *listener)
 {
     struct wr_node *node = calloc(1, sizeof *node);
     WR_CHECK(node != NULL);

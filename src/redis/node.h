@@ -16,16 +16,18 @@ struct wr_span wr_node_lifetime(const struct wr_policy_redis *redis);
 struct wr_node;
 
 struct wr_node_listener {
-    /* the number of living nodes (this one included, never 0), when it is first known and whenever it has changed; while Redis is
-     * away the last count stands */
+    /* the number of living nodes (this one included, never 0), when it is first known and whenever it has
+     * changed; while Redis is away the last count stands */
     void (*counted)(void *ctx, unsigned nodes);
     void (*saw)(void *ctx, struct wr_slice name); /* each that lives, every time; may be NULL */
-    void (*forgotten)(void *ctx); /* Redis had lost this node, and may have lost others (it has evicted the set); may be NULL */
+    void (*forgotten)(void *ctx); /* Redis had lost this node, and may have lost others (it has evicted the
+                                     set); may be NULL */
     void *ctx;
 };
-/* name: which node of the fleet this is; two nodes of one name count as one. link: borrowed, must outlive the node. */
-struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link, const char *name,
-                            const struct wr_node_listener *listener);
+/* name: which node of the fleet this is; two nodes of one name count as one. link: borrowed, must outlive the
+ * node. */
+struct wr_node *wr_node_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link,
+                            const char *name, const struct wr_node_listener *listener);
 /* Whether the fleet has been told that this node lives, once at least. */
 bool wr_node_counted(const struct wr_node *node);
 /* Takes the node off the list, if the link is ready (the loop must turn once more for that to be sent). */

@@ -17,11 +17,11 @@
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MOST_MS 2000
-#define GREETING_TIME WR_SPAN_S(2)   /* from dialling to the last greeting's answer */
-#define STEADY_TIME WR_SPAN_S(2)     /* open for so long, and the backoff starts anew */
-#define READ_SIZE (16 * 1024)        /* what hiredis reads at once; less came: the socket is empty */
-#define READS_PER_TURN 16            /* then others on the loop get their turn */
-#define REPLY_MAX (128 << 20)        /* octets of one unfinished reply: nothing of ours comes near */
+#define GREETING_TIME WR_SPAN_S(2) /* from dialling to the last greeting's answer */
+#define STEADY_TIME WR_SPAN_S(2)   /* open for so long, and the backoff starts anew */
+#define READ_SIZE (16 * 1024)      /* what hiredis reads at once; less came: the socket is empty */
+#define READS_PER_TURN 16          /* then others on the loop get their turn */
+#define REPLY_MAX (128 << 20)      /* octets of one unfinished reply: nothing of ours comes near */
 
 /* --- how commands look on the connection --- */
 
@@ -61,8 +61,8 @@ static void log_trouble(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_s
         wr_outage_begins(WR_OUTAGE_PIPE);
     p->logged |= bit;
     bool begins = wr_outage_begins(WR_OUTAGE_PIPE_KINDS + why);
-    wr_log(begins ? WR_LOG_P_WARN : WR_LOG_P_DEBUG, "redis %s (%s): %s%s%.*s", p->policy->address.text, p->name, trouble_text[why],
-           detail.len ? ": " : "", WR_SLICE_ARG(detail));
+    wr_log(begins ? WR_LOG_P_WARN : WR_LOG_P_DEBUG, "redis %s (%s): %s%s%.*s", p->policy->address.text,
+           p->name, trouble_text[why], detail.len ? ": " : "", WR_SLICE_ARG(detail));
 }
 
 /* true: no connection of the process is in trouble any more, and one was. */
@@ -289,7 +289,8 @@ static void read_all(struct wr_pipe *p)
     }
 }
 
-/* What TLS left undone: a write that waited for this reading, a reading that waits to write, octets that no socket tells of. */
+/* What TLS left undone: a write that waited for this reading, a reading that waits to write, octets that no
+ * socket tells of. */
 static void after_reading(struct wr_pipe *p)
 {
     bool held_back = p->held_back;
@@ -402,7 +403,8 @@ static void on_pipe_timer(struct wr_timer *timer)
     else if (p->state == WR_PIPE_DIALLING)
         wr_pipe_cut(p, WR_PIPE_UNREACHABLE, WR_SLICE("timed out"));
     else
-        wr_pipe_cut(p, WR_PIPE_SILENT, p->tls ? WR_SLICE("timed out (is it a port for TLS?)") : WR_SLICE("timed out"));
+        wr_pipe_cut(p, WR_PIPE_SILENT,
+                    p->tls ? WR_SLICE("timed out (is it a port for TLS?)") : WR_SLICE("timed out"));
 }
 
 void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy,

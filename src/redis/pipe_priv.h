@@ -46,19 +46,19 @@ struct wr_pipe {
     void (*closed)(struct wr_pipe *pipe);
 
     enum wr_pipe_state state;
-    struct redisContext *ctx;    /* NULL while DOWN, or while the name is looked up */
+    struct redisContext *ctx; /* NULL while DOWN, or while the name is looked up */
     struct event *on_readable, *on_writable, *on_flush;
-    struct wr_tls *tls;          /* NULL: plain, or its files could not be read */
-    bool held_back;              /* a write waits for something to be read (only TLS does that) */
-    struct wr_names *names;      /* NULL: the policy has a literal address */
+    struct wr_tls *tls;     /* NULL: plain, or its files could not be read */
+    bool held_back;         /* a write waits for something to be read (only TLS does that) */
+    struct wr_names *names; /* NULL: the policy has a literal address */
     struct wr_name_query query;
-    struct wr_timer timer;       /* DOWN: dial; DIALLING, GREETING: give up */
-    unsigned failures;           /* in a row: the backoff's exponent */
+    struct wr_timer timer; /* DOWN: dial; DIALLING, GREETING: give up */
+    unsigned failures;     /* in a row: the backoff's exponent */
     struct wr_mono opened_at;
-    size_t unwritten;            /* octets said since the output buffer was last empty */
+    size_t unwritten; /* octets said since the output buffer was last empty */
     unsigned greetings_left;
     bool has_been_open;
-    unsigned logged;             /* bits by enum wr_pipe_trouble: said in this outage */
+    unsigned logged; /* bits by enum wr_pipe_trouble: said in this outage */
     struct wr_buf scratch;
 };
 

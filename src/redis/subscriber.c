@@ -55,11 +55,13 @@ static size_t mark_of(struct wr_slice key)
     return wr_hash_of(key).lo % WR_SUBSCRIBER_MARKS;
 }
 
-bool wr_subscriber_changed_since(const struct wr_subscriber *subscriber, struct wr_slice key, struct wr_mono asked)
+bool wr_subscriber_changed_since(const struct wr_subscriber *subscriber, struct wr_slice key,
+                                 struct wr_mono asked)
 {
     /* The mark is set before on_change() drops, the copy is put before this is asked: whichever comes first
      * through the lock of the store's shard, either this sees the mark or on_change() finds the copy. */
-    return read_us(&subscriber->mark_us[mark_of(key)]) >= asked.us || read_us(&subscriber->all_us) >= asked.us;
+    return read_us(&subscriber->mark_us[mark_of(key)]) >= asked.us ||
+           read_us(&subscriber->all_us) >= asked.us;
 }
 
 /* --- changes --- */
@@ -89,8 +91,8 @@ static void on_invalidate(struct wr_subscriber *h, const struct wr_reply *keys)
     }
 }
 
-/* What was known before may have changed unheard, and isn't trusted any more. Not before Redis answers commands: while it is loading
- * its data it takes subscriptions, and nothing could be read from it anew. */
+/* What was known before may have changed unheard, and isn't trusted any more. Not before Redis answers
+ * commands: while it is loading its data it takes subscriptions, and nothing could be read from it anew. */
 static void begin_to_flow(struct wr_subscriber *h)
 {
     if (h->flowing || !h->reporting)
@@ -158,9 +160,10 @@ static void ask_tracking(struct wr_subscriber *h, int64_t id)
     wr_keys_prefix(&cache, p, "cache");
     wr_keys_purges(&purges, p);
     struct wr_slice argv[] = {
-        WR_SLICE("CLIENT"), WR_SLICE("TRACKING"), WR_SLICE("ON"),     WR_SLICE("REDIRECT"),
-        wr_slice(number, (size_t) len),           WR_SLICE("BCAST"),  WR_SLICE("PREFIX"),
-        wr_buf_slice(&cache),                     WR_SLICE("PREFIX"), wr_buf_slice(&purges),
+        WR_SLICE("CLIENT"),    WR_SLICE("TRACKING"),           WR_SLICE("ON"),
+        WR_SLICE("REDIRECT"),  wr_slice(number, (size_t) len), WR_SLICE("BCAST"),
+        WR_SLICE("PREFIX"),    wr_buf_slice(&cache),           WR_SLICE("PREFIX"),
+        wr_buf_slice(&purges),
     };
     wr_pipe_say(&h->pipe, sizeof argv / sizeof argv[0], argv);
     wr_buf_fini(&cache);
@@ -179,9 +182,10 @@ static void begin_to_hear(struct wr_subscriber *h, bool tracking)
     wr_timer_set(&h->heart, WR_SPAN_MS(0));
 }
 
-/* SUBSCRIBE is refused for want of a permission. Invalidations are asked for first; after them any refusal means that subscriptions
- * get nothing on this connection: they look again on their deadlines. PING, unlike SUBSCRIBE, is refused by a server that is loading its
- * data or has lost its master: asked again with the next heartbeat. */
+/* SUBSCRIBE is refused for want of a permission. Invalidations are asked for first; after them any refusal
+ * means that subscriptions get nothing on this connection: they look again on their deadlines. PING, unlike
+ * SUBSCRIBE, is refused by a server that is loading its data or has lost its master: asked again with the
+ * next heartbeat. */
 static void on_refusal(struct wr_subscriber *h, const struct wr_reply *reply)
 {
     if (wr_reply_is_error(reply, "LOADING") || wr_reply_is_error(reply, "MASTERDOWN")) {
@@ -277,7 +281,9 @@ static void on_closed(struct wr_pipe *pipe)
 }
 
 struct wr_subscriber *wr_subscriber_new(struct wr_loop *main_loop, struct wr_policy *policy, const char *name,
-                                void (*on_change)(void *ctx, enum wr_subscriber_event event, struct wr_slice key), void *ctx)
+                                        void (*on_change)(void *ctx, enum wr_subscriber_event event,
+                                                          struct wr_slice key),
+                                        void *ctx)
 {
     struct wr_subscriber *h = calloc(1, sizeof *h);
     WR_CHECK(h != NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The process's one subscribed connection: it hears how fetches ended on other nodes (pub/sub) and what
- * changed in Redis (CLIENT TRACKING, BCAST over the prefix of cached responses and over the journal of purges,
- * RESP2).
+ * changed in Redis (CLIENT TRACKING, BCAST over the prefix of cached responses and over the journal of
+ * purges, RESP2).
  *
  * Tracking is redirected to the very connection that asks for it, before it subscribes: so the connection's
  * life is tracking's life, and one PING on it proves that all that changed before the PING has been reported.
@@ -18,23 +18,24 @@
 struct wr_subscriber;
 
 enum wr_subscription_state {
-    WR_SUBSCRIPTION_ASKED,      /* not subscribed yet */
-    WR_SUBSCRIPTION_LISTENING,  /* subscribed: now look again, then wait */
-    WR_SUBSCRIPTION_HEARD,      /* a message came: text */
-    WR_SUBSCRIPTION_DOWN,       /* the connection is down: look again on the deadline */
+    WR_SUBSCRIPTION_ASKED,     /* not subscribed yet */
+    WR_SUBSCRIPTION_LISTENING, /* subscribed: now look again, then wait */
+    WR_SUBSCRIPTION_HEARD,     /* a message came: text */
+    WR_SUBSCRIPTION_DOWN,      /* the connection is down: look again on the deadline */
 };
 
 #define WR_SUBSCRIPTION_TEXT 63
 
 /* Somebody who waits for one message on one channel. Embedded in its owner on any loop. */
 struct wr_subscription {
-    struct wr_note note;                /* woken at each change of state */
-    void (*changed)(struct wr_subscription *subscription); /* on the owner's loop; read wr_subscription_state() */
+    struct wr_note note; /* woken at each change of state */
+    void (*changed)(
+        struct wr_subscription *subscription); /* on the owner's loop; read wr_subscription_state() */
     /* private to subscriber.c, under its lock */
     struct wr_subscriber *subscriber;
     struct wr_channel *channel;
     enum wr_subscription_state state;
-    char text[WR_SUBSCRIPTION_TEXT + 1];         /* of a longer message, the beginning */
+    char text[WR_SUBSCRIPTION_TEXT + 1]; /* of a longer message, the beginning */
     TAILQ_ENTRY(wr_subscription) entry;
 };
 
@@ -43,29 +44,35 @@ enum wr_subscriber_event {
     WR_SUBSCRIBER_FLUSH, /* everything has gone from Redis */
     WR_SUBSCRIBER_BACK,  /* it hears again: what changed meanwhile isn't known */
 };
-/* on_change is called on the main loop for every key under those prefixes that changed in Redis, and for what concerns all of
- * them (then key.at is NULL). Thread: main. */
+/* on_change is called on the main loop for every key under those prefixes that changed in Redis, and for what
+ * concerns all of them (then key.at is NULL). Thread: main. */
 struct wr_subscriber *wr_subscriber_new(struct wr_loop *main_loop, struct wr_policy *policy, const char *name,
-                                void (*on_change)(void *ctx, enum wr_subscriber_event event, struct wr_slice key), void *ctx);
+                                        void (*on_change)(void *ctx, enum wr_subscriber_event event,
+                                                          struct wr_slice key),
+                                        void *ctx);
 /* Every subscription must be closed. Thread: main, or start after the loop ended. */
 void wr_subscriber_free(struct wr_subscriber *subscriber);
 
-/* Listens to `channel` (full name, copied) for the subscription, whose owner is on `loop`. changed() is called after
- * each change of state, the first one included unless that is ASKED, never before this returned. Thread:
- * loop's owner. */
-void wr_subscription_open(struct wr_subscription *subscription, struct wr_subscriber *subscriber, struct wr_loop *loop, struct wr_slice channel,
-                 void (*changed)(struct wr_subscription *));
+/* Listens to `channel` (full name, copied) for the subscription, whose owner is on `loop`. changed() is
+ * called after each change of state, the first one included unless that is ASKED, never before this returned.
+ * Thread: loop's owner. */
+void wr_subscription_open(struct wr_subscription *subscription, struct wr_subscriber *subscriber,
+                          struct wr_loop *loop, struct wr_slice channel,
+                          void (*changed)(struct wr_subscription *));
 /* The state, and the text of the message when HEARD (copied out; out may be NULL). Thread: the owner's. */
-enum wr_subscription_state wr_subscription_state(struct wr_subscription *subscription, char out[WR_SUBSCRIPTION_TEXT + 1]);
+enum wr_subscription_state wr_subscription_state(struct wr_subscription *subscription,
+                                                 char out[WR_SUBSCRIPTION_TEXT + 1]);
 /* Stops listening; harmless twice or on a zeroed one. Thread: the owner's. */
 void wr_subscription_close(struct wr_subscription *subscription);
 
-/* What was last known equal to Redis at this moment or later (monotonic: when the question to Redis was *sent*, not when its
- * answer came) may be used at `now` without asking Redis: since then invalidations have been flowing, as a heartbeat sent within
- * max_staleness proves; or, where they don't, it is no longer than max_staleness ago. So a copy is never used later than
- * max_staleness after it changed in Redis. Thread: any, no lock. */
+/* What was last known equal to Redis at this moment or later (monotonic: when the question to Redis was
+ * *sent*, not when its answer came) may be used at `now` without asking Redis: since then invalidations have
+ * been flowing, as a heartbeat sent within max_staleness proves; or, where they don't, it is no longer than
+ * max_staleness ago. So a copy is never used later than max_staleness after it changed in Redis. Thread: any,
+ * no lock. */
 struct wr_mono wr_subscriber_horizon(const struct wr_subscriber *subscriber, struct wr_mono now);
-static inline bool wr_subscriber_trusts(const struct wr_subscriber *subscriber, struct wr_mono checked, struct wr_mono now)
+static inline bool wr_subscriber_trusts(const struct wr_subscriber *subscriber, struct wr_mono checked,
+                                        struct wr_mono now)
 {
     return !wr_time_before(checked, wr_subscriber_horizon(subscriber, now));
 }
@@ -75,4 +82,5 @@ bool wr_subscriber_hears(const struct wr_subscriber *subscriber);
  * read it was sent). An answer may be overtaken by its invalidation: so put the copy into memory
  * first, then ask this, and drop the copy if true (a hash collision may say true needlessly). on_change() and
  * the putting must go through one lock per key, as the memory store's do. Thread: any, no lock. */
-bool wr_subscriber_changed_since(const struct wr_subscriber *subscriber, struct wr_slice key, struct wr_mono asked);
+bool wr_subscriber_changed_since(const struct wr_subscriber *subscriber, struct wr_slice key,
+                                 struct wr_mono asked);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who listens to which channel. Workers open and close subscriptions under the subscriber's lock; only the main loop
- * speaks to Redis, so a channel whose subscriptions came or went is put on a list that the main loop works off. */
+/* Who listens to which channel. Workers open and close subscriptions under the subscriber's lock; only the
+ * main loop speaks to Redis, so a channel whose subscriptions came or went is put on a list that the main
+ * loop works off. */
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -214,10 +215,13 @@ static void on_subscription_note(struct wr_note *note)
     subscription->changed(subscription);
 }
 
-void wr_subscription_open(struct wr_subscription *subscription, struct wr_subscriber *subscriber, struct wr_loop *loop, struct wr_slice channel,
-                 void (*changed)(struct wr_subscription *))
+void wr_subscription_open(struct wr_subscription *subscription, struct wr_subscriber *subscriber,
+                          struct wr_loop *loop, struct wr_slice channel,
+                          void (*changed)(struct wr_subscription *))
 {
-    *subscription = (struct wr_subscription){ .subscriber = subscriber, .changed = changed, .state = WR_SUBSCRIPTION_ASKED };
+    *subscription = (struct wr_subscription){ .subscriber = subscriber,
+                                              .changed = changed,
+                                              .state = WR_SUBSCRIPTION_ASKED };
     wr_note_init(&subscription->note, loop, on_subscription_note);
     pthread_mutex_lock(&subscriber->lock);
     struct wr_channel *c = find_or_make(subscriber, channel);
@@ -232,7 +236,8 @@ void wr_subscription_open(struct wr_subscription *subscription, struct wr_subscr
     pthread_mutex_unlock(&subscriber->lock);
 }
 
-enum wr_subscription_state wr_subscription_state(struct wr_subscription *subscription, char out[WR_SUBSCRIPTION_TEXT + 1])
+enum wr_subscription_state wr_subscription_state(struct wr_subscription *subscription,
+                                                 char out[WR_SUBSCRIPTION_TEXT + 1])
 {
     pthread_mutex_lock(&subscription->subscriber->lock);
     enum wr_subscription_state state = subscription->state;

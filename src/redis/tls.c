@@ -32,7 +32,8 @@ static int no_passphrase(char *out, int size, int writing, void *ctx)
 static bool fail(struct wr_buf *why, const char *what, const char *file)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    wr_buf_printf(why, "%s%s%s: %s", what, file ? " " : "", file ? file : "", reason ? reason : "no reason given");
+    wr_buf_printf(why, "%s%s%s: %s", what, file ? " " : "", file ? file : "",
+                  reason ? reason : "no reason given");
     return false;
 }
 
@@ -40,8 +41,10 @@ static bool believe(SSL_CTX *context, const struct wr_policy_redis *p, struct wr
 {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     if (p->tls_ca == NULL)
-        return SSL_CTX_set_default_verify_paths(context) == 1 || fail(why, "can't use the system's authorities", NULL);
-    return SSL_CTX_load_verify_locations(context, p->tls_ca, NULL) == 1 || fail(why, "ca: can't use", p->tls_ca);
+        return SSL_CTX_set_default_verify_paths(context) == 1 ||
+               fail(why, "can't use the system's authorities", NULL);
+    return SSL_CTX_load_verify_locations(context, p->tls_ca, NULL) == 1 ||
+           fail(why, "ca: can't use", p->tls_ca);
 }
 
 static bool show(SSL_CTX *context, const struct wr_policy_redis *p, struct wr_buf *why)

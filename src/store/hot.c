@@ -3,13 +3,15 @@
 
 #include <stdlib.h>
 
-#define SLOTS 256                 /* a power of two */
-#define STOCK 4096                /* references taken at once: more than a worker has transactions under way with one object */
-#define LARGEST (16 * 1024)       /* of an object with its content: what has been evicted stays until the next sweep */
+#define SLOTS 256 /* a power of two */
+#define STOCK \
+    4096 /* references taken at once: more than a worker has transactions under way with one object */
+#define LARGEST \
+    (16 * 1024) /* of an object with its content: what has been evicted stays until the next sweep */
 #define SHOW_AGAIN WR_SPAN_MS(20) /* then the store sees again that it is used, for its eviction */
 
 struct slot {
-    uint64_t hash_lo;     /* of the object */
+    uint64_t hash_lo; /* of the object */
     struct wr_object *object;
     unsigned stock;       /* references in hand */
     uint32_t seen;        /* of the hash of what else was found here last */
@@ -56,7 +58,8 @@ static bool is_stored(const struct slot *s)
 /* The last reference in hand keeps the object. */
 static bool is_here(const struct slot *s, struct wr_hash hash, struct wr_mono now)
 {
-    return s->hash_lo == hash.lo && s->object && s->stock > 1 && wr_time_before(now, s->until) && is_stored(s);
+    return s->hash_lo == hash.lo && s->object && s->stock > 1 && wr_time_before(now, s->until) &&
+           is_stored(s);
 }
 
 bool wr_hot_has(struct wr_hot *n, struct wr_hash hash, struct wr_mono now)
@@ -78,7 +81,8 @@ static bool is_small_enough(const struct wr_object *object)
     return object->bytes + (object->flow ? wr_flow_bytes(object->flow) : 0) <= LARGEST;
 }
 
-/* Another takes the place only if it isn't in use, and comes twice in a row: most of what is asked for isn't asked for soon again. */
+/* Another takes the place only if it isn't in use, and comes twice in a row: most of what is asked for isn't
+ * asked for soon again. */
 static bool may_take(struct slot *s, const struct wr_object *object, struct wr_mono now)
 {
     if (s->object && s->hash_lo == object->hash.lo)

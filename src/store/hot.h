@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What one worker has found in the memory store more than once lately: found again without a lock, and without writing
- * to anything that other workers read. So an object that everybody asks for costs the same on every core, however many
- * there are.
+/* What one worker has found in the memory store more than once lately: found again without a lock, and
+ * without writing to anything that other workers read. So an object that everybody asks for costs the same on
+ * every core, however many there are.
  *
- * For each it holds a stock of references, taken at once, which transactions draw and give back. Whether the store still holds the
- * object is said by the object itself (`stored`), so a purge is seen as soon as by looking it up. Thread: the worker's. */
+ * For each it holds a stock of references, taken at once, which transactions draw and give back. Whether the
+ * store still holds the object is said by the object itself (`stored`), so a purge is seen as soon as by
+ * looking it up. Thread: the worker's. */
 #pragma once
 
 #include "cache/object.h"

@@ -7,23 +7,23 @@
 #include "cache/key.h"
 #include "store/memory_table.h"
 
-#define SHARDS 64           /* a power of two */
-#define STEPS 64            /* the hand's longest walk under a lock */
-#define SWEEP_BUCKETS 256   /* buckets looked through under one lock */
-#define HEAP_HEADER 8       /* what glibc keeps before each piece of memory */
+#define SHARDS 64         /* a power of two */
+#define STEPS 64          /* the hand's longest walk under a lock */
+#define SWEEP_BUCKETS 256 /* buckets looked through under one lock */
+#define HEAP_HEADER 8     /* what glibc keeps before each piece of memory */
 
 struct memory_shard {
     _Alignas(64) pthread_mutex_t lock;
     struct wr_memory_table table;
     struct wr_entry_queue queue;
-    struct wr_memory_entry *hand;  /* where eviction goes on, towards newer ones; NULL: at the oldest */
+    struct wr_memory_entry *hand; /* where eviction goes on, towards newer ones; NULL: at the oldest */
 };
 
 struct wr_memory {
     uint64_t size, max_object; /* atomic */
-    uint64_t bytes, count;  /* atomic, of all shards */
-    unsigned evict_next;    /* atomic: the shard that gives way next */
-    unsigned sweep_next;    /* atomic */
+    uint64_t bytes, count;     /* atomic, of all shards */
+    unsigned evict_next;       /* atomic: the shard that gives way next */
+    unsigned sweep_next;       /* atomic */
     struct memory_shard shards[SHARDS];
 };
 
@@ -105,7 +105,8 @@ static struct wr_memory_entry *newer(struct wr_memory_entry *e)
 }
 
 /* Pushes it on *dead: freed when the lock has been given back. */
-static void take_out_entry(struct wr_memory *m, struct memory_shard *s, struct wr_memory_entry *e, struct wr_memory_entry **dead)
+static void take_out_entry(struct wr_memory *m, struct memory_shard *s, struct wr_memory_entry *e,
+                           struct wr_memory_entry **dead)
 {
     if (s->hand == e)
         s->hand = newer(e);
@@ -227,7 +228,8 @@ static size_t variants_bytes(const struct wr_memory_entry *e)
 /* A marker of the same lineage leads to the same variants; another one doesn't. */
 static void inherit_variants(struct wr_memory_entry *e, struct wr_memory_entry *old)
 {
-    if (!is_marker(e) || !is_marker(old) || !wr_slice_eq(wr_vary_lineage(e->object), wr_vary_lineage(old->object)))
+    if (!is_marker(e) || !is_marker(old) ||
+        !wr_slice_eq(wr_vary_lineage(e->object), wr_vary_lineage(old->object)))
         return;
     e->variants = old->variants;
     e->bytes += variants_bytes(e);
@@ -299,7 +301,8 @@ void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, 
 
 static bool fits_memory(const struct wr_memory *m, const struct wr_object *o)
 {
-    return o->flow == NULL || (wr_flow_kept(o->flow) && wr_flow_length(o->flow) <= wr_memory_most(m, o->head.len));
+    return o->flow == NULL ||
+           (wr_flow_kept(o->flow) && wr_flow_length(o->flow) <= wr_memory_most(m, o->head.len));
 }
 
 static struct wr_memory_entry *entry_of(struct wr_object *object, struct wr_mono expires)
@@ -314,8 +317,8 @@ static struct wr_memory_entry *entry_of(struct wr_object *object, struct wr_mono
     return e;
 }
 
-static enum wr_memory_put put_object(struct wr_memory *m, struct wr_object *object, struct wr_mono expires, struct wr_instant present,
-                              bool only_new)
+static enum wr_memory_put put_object(struct wr_memory *m, struct wr_object *object, struct wr_mono expires,
+                                     struct wr_instant present, bool only_new)
 {
     WR_CHECK(object->flow == NULL || wr_flow_state(object->flow) == WR_FLOW_WHOLE);
     if (!fits_memory(m, object))
@@ -343,7 +346,8 @@ static enum wr_memory_put put_object(struct wr_memory *m, struct wr_object *obje
     return WR_MEMORY_PUT;
 }
 
-enum wr_memory_put wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_mono expires, struct wr_instant present)
+enum wr_memory_put wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_mono expires,
+                                 struct wr_instant present)
 {
     return put_object(m, object, expires, present, false);
 }

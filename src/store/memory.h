@@ -16,8 +16,8 @@ void wr_memory_free(struct wr_memory *m);
 void wr_memory_resize(struct wr_memory *m, uint64_t size, uint64_t max_object);
 /* The largest content that it takes at present, with a head of that many octets. */
 uint64_t wr_memory_most(const struct wr_memory *m, size_t head);
-/* For who is about to look up several: what wr_memory_get() will read of this one is on its way into the processor's caches, and
- * comes together with that of the others. */
+/* For who is about to look up several: what wr_memory_get() will read of this one is on its way into the
+ * processor's caches, and comes together with that of the others. */
 void wr_memory_ahead(struct wr_memory *m, struct wr_hash hash);
 /* A reference to the object under this key (text compared), or NULL. Freshness is the caller's question. */
 struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct wr_slice key);
@@ -29,14 +29,16 @@ enum wr_memory_put {
     WR_MEMORY_OLDER, /* what is there was fetched later (object->began), and stays */
 };
 
-/* Replaces what was there. The flow must be WHOLE. expires: monotonic, when it is worth nothing any more. present: no fetch has begun
- * later (wr_purges_present()). */
-enum wr_memory_put wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_mono expires, struct wr_instant present);
+/* Replaces what was there. The flow must be WHOLE. expires: monotonic, when it is worth nothing any more.
+ * present: no fetch has begun later (wr_purges_present()). */
+enum wr_memory_put wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_mono expires,
+                                 struct wr_instant present);
 /* Only where nothing is. false: something is, or it is too large. */
 bool wr_memory_put_new(struct wr_memory *m, struct wr_object *object, struct wr_mono expires);
-/* `variant`, which has been put, is found through this VARY marker: it is dropped with the marker. Where there are more than `most`, or
- * where they take more than an eighth of the store, those go that haven't been used since they were stored or spared the last
- * time, the oldest first. Nothing happens if the marker isn't here. */
+/* `variant`, which has been put, is found through this VARY marker: it is dropped with the marker. Where
+ * there are more than `most`, or where they take more than an eighth of the store, those go that haven't been
+ * used since they were stored or spared the last time, the oldest first. Nothing happens if the marker isn't
+ * here. */
 void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, struct wr_hash variant,
                            const struct wr_variants_bound *most);
 /* Drops by hash (any key text). A marker takes its variants with it. */

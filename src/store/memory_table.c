@@ -10,8 +10,8 @@
 /* The shard is chosen by hash.hi, the bucket by hash.lo: the two don't correlate. */
 static size_t index_of(const struct wr_memory_table *t, uint64_t hash_lo)
 {
-    size_t span =
-        (size_t) 1 << (64 - __builtin_clzll(t->buckets | 1)); /* a power of two over the number of buckets */
+    size_t span = (size_t) 1 << (64 - __builtin_clzll(t->buckets |
+                                                      1)); /* a power of two over the number of buckets */
     size_t i = hash_lo & (span - 1);
     return i < t->buckets ? i : hash_lo & (span / 2 - 1);
 }
@@ -51,9 +51,9 @@ void wr_memory_table_fini(struct wr_memory_table *t)
     free(t->segments);
 }
 
-/* An object, its head and the first of its content lie in a dozen cache lines which a hit reads one after the other: asked
- * for all at once they come in the time of one. Inlined by force: gcc takes a function that does nothing else for one
- * without effect, and leaves out its calls. */
+/* An object, its head and the first of its content lie in a dozen cache lines which a hit reads one after the
+ * other: asked for all at once they come in the time of one. Inlined by force: gcc takes a function that does
+ * nothing else for one without effect, and leaves out its calls. */
 __attribute__((always_inline)) static inline void fetch_ahead(const struct wr_memory_entry *e)
 {
     const char *object = (const char *) e->object, *flow = e->flow;

@@ -12,26 +12,26 @@
 #include "store/variants.h"
 
 struct wr_memory_entry {
-    struct wr_memory_entry *chain;         /* the next one in its bucket */
-    uint64_t hash_lo;               /* of object->hash: most that isn't meant is passed over without touching the object */
-    struct wr_object *object;       /* counted */
+    struct wr_memory_entry *chain; /* the next one in its bucket */
+    uint64_t hash_lo; /* of object->hash: most that isn't meant is passed over without touching the object */
+    struct wr_object *object; /* counted */
     union {
-        const void *flow;           /* object->flow, to have it fetched before the object has told where it is */
+        const void *flow; /* object->flow, to have it fetched before the object has told where it is */
         struct wr_variants *variants; /* of a VARY marker, which has none: those found through it; or NULL */
     };
-    struct wr_mono expires;         /* monotonic */
-    TAILQ_ENTRY(wr_memory_entry) queue;    /* newest first */
-    size_t bytes : 63;              /* of all that dies with it; variants have entries of their own */
-    size_t visited : 1;             /* used since the hand came by */
+    struct wr_mono expires;             /* monotonic */
+    TAILQ_ENTRY(wr_memory_entry) queue; /* newest first */
+    size_t bytes : 63;                  /* of all that dies with it; variants have entries of their own */
+    size_t visited : 1;                 /* used since the hand came by */
 };
 TAILQ_HEAD(wr_entry_queue, wr_memory_entry);
 
 struct wr_memory_table {
-    struct wr_memory_entry ***segments;    /* buckets by WR_MEMORY_TABLE_SEGMENT */
-    size_t segment_room;            /* of the directory */
-    size_t buckets;                 /* in use */
+    struct wr_memory_entry ***segments; /* buckets by WR_MEMORY_TABLE_SEGMENT */
+    size_t segment_room;                /* of the directory */
+    size_t buckets;                     /* in use */
     size_t entries;
-    size_t bytes;                   /* of directory and segments */
+    size_t bytes; /* of directory and segments */
 };
 
 #define WR_MEMORY_TABLE_SEGMENT 64

@@ -86,8 +86,11 @@ void wr_passes_leave(struct wr_passes *p, struct wr_hash key, const struct wr_re
     bool renews = m && wr_time_before(now, m->until) && concerns(m, asked);
     if (m == NULL)
         m = oldest(row);
-    *m = (struct marker){ .key = key, .left = now, .until = wr_time_add(now, ttl),
-                          .whom = renews ? m->whom : wr_rules_apart(asked), .beside = held != NULL };
+    *m = (struct marker){ .key = key,
+                          .left = now,
+                          .until = wr_time_add(now, ttl),
+                          .whom = renews ? m->whom : wr_rules_apart(asked),
+                          .beside = held != NULL };
     give_back(p, key);
 }
 

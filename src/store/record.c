@@ -7,12 +7,12 @@
 /* meta, all numbers little-endian:
  *
  *     "WR" version kind | length of key u32, of head u32 | flags u32 | status u32 | seven times i64 | length
- * u64 | version u64 | began u64 | chunk u64 | chunk_count u32 etag, last_modified: offset in head u32, length u32 |
- * vary_values, tags: length u32 the two texts | a sum u32 for each piece | the sum u32 of key,
- * head and all that stands before it
+ * u64 | version u64 | began u64 | chunk u64 | chunk_count u32 etag, last_modified: offset in head u32, length
+ * u32 | vary_values, tags: length u32 the two texts | a sum u32 for each piece | the sum u32 of key, head and
+ * all that stands before it
  *
- * A length of NONE says that the slice is not there at all. While the content is arriving the mark is "WA" and the sums of
- * the pieces are missing. */
+ * A length of NONE says that the slice is not there at all. While the content is arriving the mark is "WA"
+ * and the sums of the pieces are missing. */
 #define VERSION 3 /* 1: may hold Set-Cookie for everybody; 2: doesn't know when its fetch began */
 #define NONE 0xffffffffu
 
@@ -50,8 +50,10 @@ void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t le
                       size_t chunk_count, const uint32_t *sums, struct wr_span ahead)
 {
     const struct wr_meta *m = &o->meta;
-    const struct wr_redis_time asked = wr_redis_time_by_wall(m->request_time, ahead), answered = wr_redis_time_by_wall(m->response_time, ahead);
-    const int64_t times[] = { asked.us, answered.us, m->initial_age.us, m->lifetime.us, m->swr.us, m->sie.us, m->fetch_time.us };
+    const struct wr_redis_time asked = wr_redis_time_by_wall(m->request_time, ahead),
+                               answered = wr_redis_time_by_wall(m->response_time, ahead);
+    const int64_t times[] = { asked.us,  answered.us, m->initial_age.us, m->lifetime.us,
+                              m->swr.us, m->sie.us,   m->fetch_time.us };
     const struct wr_slice texts[] = { o->vary_values, o->tags };
     size_t start = out->len;
     wr_buf_add(out, sums ? "WR" : "WA", 2);
@@ -139,10 +141,12 @@ static struct wr_slice take_inner(struct record_input *in, struct wr_slice head)
 
 static bool is_mark(struct wr_slice mark)
 {
-    return (wr_slice_starts(mark, WR_SLICE("WR")) || wr_slice_starts(mark, WR_SLICE("WA"))) && mark.at[2] == VERSION;
+    return (wr_slice_starts(mark, WR_SLICE("WR")) || wr_slice_starts(mark, WR_SLICE("WA"))) &&
+           mark.at[2] == VERSION;
 }
 
-static void take_meta(struct record_input *in, struct wr_slice key, struct wr_slice head, struct wr_span ahead, struct wr_meta *m)
+static void take_meta(struct record_input *in, struct wr_slice key, struct wr_slice head,
+                      struct wr_span ahead, struct wr_meta *m)
 {
     struct wr_slice mark = take_octets(in, 4);
     if (!is_mark(mark) || (unsigned char) mark.at[3] > WR_OBJECT_VARY) {
@@ -205,7 +209,8 @@ static bool consistent(const struct wr_record *r)
     return r->chunk > 0 && m->length > 0 && (m->length - 1) / r->chunk + 1 == r->chunk_count;
 }
 
-bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice head, struct wr_span ahead, struct wr_record *out)
+bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice head, struct wr_span ahead,
+                      struct wr_record *out)
 {
     struct record_input in = { .rest = meta };
     memset(out, 0, sizeof *out);

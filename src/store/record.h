@@ -2,8 +2,9 @@
 /* A stored response as octets, for Redis: what the fields `meta` and `head` of its hash hold.
  *
  * The record carries a version, every length, and checksums over itself, key and head, and over each piece of
- * the content. What is read is believed only when all of it fits. Its instants are on Redis's clock, which all nodes know, and not on the
- * wall clock of the node that wrote it: `ahead` says how far Redis's is ahead of ours. Pure. Thread: any. */
+ * the content. What is read is believed only when all of it fits. Its instants are on Redis's clock, which
+ * all nodes know, and not on the wall clock of the node that wrote it: `ahead` says how far Redis's is ahead
+ * of ours. Pure. Thread: any. */
 #pragma once
 
 #include "cache/object.h"

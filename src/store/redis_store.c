@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct wr_redis_store *wr_redis_store_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_link *link)
+struct wr_redis_store *wr_redis_store_new(struct wr_loop *loop, struct wr_policy *policy,
+                                          struct wr_link *link)
 {
     struct wr_redis_store *s = calloc(1, sizeof *s);
     WR_CHECK(s != NULL);
@@ -86,8 +87,9 @@ struct wr_slice wr_redis_store_read_piece(struct wr_flow_reader *reader, char *i
     return wr_slice(into, len);
 }
 
-enum wr_err wr_redis_store_ask_pieces(struct wr_redis_store *s, struct wr_call *call, struct wr_slice verb, struct wr_slice host,
-                                struct wr_hash hash, uint64_t version, size_t count)
+enum wr_err wr_redis_store_ask_pieces(struct wr_redis_store *s, struct wr_call *call, struct wr_slice verb,
+                                      struct wr_slice host, struct wr_hash hash, uint64_t version,
+                                      size_t count)
 {
     struct wr_slice *argv = malloc((count + 1) * sizeof *argv);
     struct wr_buf *names = calloc(count, sizeof *names);
@@ -177,7 +179,8 @@ void wr_redis_store_show(struct wr_redis_store *s, struct wr_object *o)
     wr_buf_fini(&name);
     size_t pieces = o->flow ? wr_redis_store_chunk_count(o->meta.length, wr_redis_store_chunk(s)) : 0;
     if (pieces > 0)
-        (void) wr_redis_store_ask_pieces(s, NULL, WR_SLICE("TOUCH"), o->host, o->hash, o->meta.version, pieces);
+        (void) wr_redis_store_ask_pieces(s, NULL, WR_SLICE("TOUCH"), o->host, o->hash, o->meta.version,
+                                         pieces);
 }
 
 /* --- a look-up --- */
@@ -195,11 +198,12 @@ static void begin_fill(struct wr_redis_store_read *read)
     finish_read(read, WR_OK, read->object);
 }
 
-/* An error of Redis's own says nothing about what it holds, but for a value of the wrong type: that is a miss, which the next put
- * heals. */
+/* An error of Redis's own says nothing about what it holds, but for a value of the wrong type: that is a
+ * miss, which the next put heals. */
 static enum wr_err heed(enum wr_err err, const struct wr_reply *reply)
 {
-    bool refuses = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_ERROR && !wr_reply_is_error(reply, "WRONGTYPE");
+    bool refuses = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_ERROR &&
+                   !wr_reply_is_error(reply, "WRONGTYPE");
     return refuses ? WR_ERR_REDIS_ERROR : err;
 }
 
@@ -296,7 +300,8 @@ static enum wr_err ask_fields(struct wr_redis_store_read *read)
 }
 
 /* The version of a storing, from which nothing else of it is read. */
-static enum wr_err ask_meta(struct wr_redis_store *s, struct wr_call *call, struct wr_slice host, struct wr_hash hash)
+static enum wr_err ask_meta(struct wr_redis_store *s, struct wr_call *call, struct wr_slice host,
+                            struct wr_hash hash)
 {
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &s->policy->redis, host, hash);
@@ -309,8 +314,8 @@ static enum wr_err ask_meta(struct wr_redis_store *s, struct wr_call *call, stru
 static bool is_version(enum wr_err err, const struct wr_reply *reply, uint64_t version)
 {
     uint64_t there;
-    return err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING && wr_record_version(wr_reply_slice(reply), &there) &&
-           there == version;
+    return err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING &&
+           wr_record_version(wr_reply_slice(reply), &there) && there == version;
 }
 
 /* Others hold the copy, too, so it stays what it was. */
@@ -337,8 +342,8 @@ static void on_held(struct wr_call *call, enum wr_err err, const struct wr_reply
         finish_read(read, err, NULL);
 }
 
-enum wr_err wr_redis_store_get(struct wr_redis_store *s, struct wr_redis_store_read *read, const struct wr_slice host,
-                         struct wr_hash hash, struct wr_slice key)
+enum wr_err wr_redis_store_get(struct wr_redis_store *s, struct wr_redis_store_read *read,
+                               const struct wr_slice host, struct wr_hash hash, struct wr_slice key)
 {
     read->redis_store = s;
     read->hash = hash;
@@ -373,7 +378,8 @@ static void on_meta(struct wr_call *call, enum wr_err err, const struct wr_reply
     check->done(check, is_version(err, reply, check->version));
 }
 
-enum wr_err wr_redis_store_compare(struct wr_redis_store *s, struct wr_redis_store_check *check, const struct wr_object *object)
+enum wr_err wr_redis_store_compare(struct wr_redis_store *s, struct wr_redis_store_check *check,
+                                   const struct wr_object *object)
 {
     check->call = (struct wr_call){ .done = on_meta };
     check->version = object->meta.version;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Writing the pieces of a large response while it arrives, so that other nodes can read it before it is whole. */
+/* Writing the pieces of a large response while it arrives, so that other nodes can read it before it is
+ * whole. */
 #include "store/redis_store_priv.h"
 
 #include <stdlib.h>
@@ -27,10 +28,10 @@ struct wr_redis_store_arrival {
     uint64_t chunk;
     size_t chunk_count, next; /* next: the piece to be written */
     uint32_t *sums;
-    char *piece;              /* where a piece is put together */
-    bool handed_over;         /* the pieces belong to the put of the whole */
-    bool let_go;              /* nobody's but the Redis store's */
-    bool stopped;             /* nothing of it is in Redis any more, as far as that depends on this */
+    char *piece;      /* where a piece is put together */
+    bool handed_over; /* the pieces belong to the put of the whole */
+    bool let_go;      /* nobody's but the Redis store's */
+    bool stopped;     /* nothing of it is in Redis any more, as far as that depends on this */
 };
 
 static void tell_keep(struct wr_redis_store_arrival *a, struct wr_span hash, struct wr_span sums)
@@ -80,7 +81,8 @@ static void give_up_arrival(struct wr_redis_store_arrival *a)
     tell_keep(a, ENDED, a->handed_over ? AS_IT_IS : ENDED);
     begun = begun < a->chunk_count ? begun : a->chunk_count;
     if (begun > 0 && !a->handed_over)
-        (void) wr_redis_store_ask_pieces(a->redis_store, NULL, WR_SLICE("UNLINK"), o->host, o->hash, o->meta.version, begun);
+        (void) wr_redis_store_ask_pieces(a->redis_store, NULL, WR_SLICE("UNLINK"), o->host, o->hash,
+                                         o->meta.version, begun);
 }
 
 /* From inside: one that has been let go is nobody else's to free. */
@@ -114,7 +116,8 @@ enum granted { REFUSED, GRANTED, FOR_READERS_ONLY }; /* what the scripts give */
 
 static enum granted granted(enum wr_err err, const struct wr_reply *reply)
 {
-    return err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER ? (enum granted) wr_reply_int(reply) : REFUSED;
+    return err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER ? (enum granted) wr_reply_int(reply)
+                                                                    : REFUSED;
 }
 
 static void on_piece_written(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
@@ -143,13 +146,15 @@ static enum wr_err write_piece(struct wr_redis_store_arrival *a, struct wr_slice
     a->sums[a->next] = wr_crc32c(0, piece);
     wr_record_add_sum(&sum, a->sums[a->next]);
     wr_keys_chunk(&name, &a->redis_store->policy->redis, o->host, o->hash, o->meta.version, a->next);
-    const struct wr_slice keys[] = { wr_buf_slice(&a->sums_name), wr_buf_slice(&name), wr_buf_slice(&a->name) };
-    const struct wr_slice args[] = { wr_buf_slice(&a->token),
-                                     wr_redis_store_decimal(ttl, wr_span_ms(wr_redis_store_piece_life(a->keep))), piece,
-                                     wr_buf_slice(&sum) };
+    const struct wr_slice keys[] = { wr_buf_slice(&a->sums_name), wr_buf_slice(&name),
+                                     wr_buf_slice(&a->name) };
+    const struct wr_slice args[] = {
+        wr_buf_slice(&a->token), wr_redis_store_decimal(ttl, wr_span_ms(wr_redis_store_piece_life(a->keep))),
+        piece, wr_buf_slice(&sum)
+    };
     a->call = (struct wr_call){ .done = on_piece_written };
-    enum wr_err err = wr_link_script(a->redis_store->link, &a->call, wr_redis_store_patience(a->redis_store), WR_SCRIPT_ARRIVING_PIECE, 3, keys, 4,
-                                     args);
+    enum wr_err err = wr_link_script(a->redis_store->link, &a->call, wr_redis_store_patience(a->redis_store),
+                                     WR_SCRIPT_ARRIVING_PIECE, 3, keys, 4, args);
     wr_buf_fini(&name);
     wr_buf_fini(&sum);
     return err;
@@ -201,7 +206,8 @@ static void on_put(struct wr_call *call, enum wr_err err, const struct wr_reply 
 {
     struct wr_redis_store_arrival *a = WR_CONTAINER(call, struct wr_redis_store_arrival, call);
     bool open = granted(err, reply) == GRANTED &&
-                (a->handed_over || wr_flow_reader_open(&a->reader, a->object->flow, a->redis_store->loop, 0, on_piece_ready));
+                (a->handed_over ||
+                 wr_flow_reader_open(&a->reader, a->object->flow, a->redis_store->loop, 0, on_piece_ready));
     if (!open) {
         stop_arrival(a);
         return;
@@ -220,16 +226,18 @@ static enum wr_err put_arriving(struct wr_redis_store_arrival *a, struct wr_slic
     char ttl[24];
     wr_record_encode(&meta, o, o->meta.length, a->chunk, a->chunk_count, NULL, wr_link_ahead(s->link));
     const struct wr_slice keys[] = { wr_buf_slice(&a->name), lock, wr_buf_slice(&a->sums_name) };
-    const struct wr_slice args[] = { wr_buf_slice(&a->token), wr_redis_store_decimal(ttl, wr_span_ms(a->ttl)), o->key,
-                                     wr_buf_slice(&meta),     o->head };
+    const struct wr_slice args[] = { wr_buf_slice(&a->token), wr_redis_store_decimal(ttl, wr_span_ms(a->ttl)),
+                                     o->key, wr_buf_slice(&meta), o->head };
     a->call = (struct wr_call){ .done = on_put };
-    enum wr_err err = wr_link_script(s->link, &a->call, wr_redis_store_patience(s), WR_SCRIPT_ARRIVING_PUT, 3, keys, 5, args);
+    enum wr_err err = wr_link_script(s->link, &a->call, wr_redis_store_patience(s), WR_SCRIPT_ARRIVING_PUT, 3,
+                                     keys, 5, args);
     wr_buf_fini(&meta);
     return err;
 }
 
-struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, struct wr_object *object, const struct wr_redis_store_lock *lock,
-                                         struct wr_span keep, void (*alive)(void *ctx), void *ctx)
+struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, struct wr_object *object,
+                                                     const struct wr_redis_store_lock *lock,
+                                                     struct wr_span keep, void (*alive)(void *ctx), void *ctx)
 {
     uint64_t length = object->meta.length, chunk = wr_redis_store_chunk(s);
     size_t count = length <= s->policy->redis.max_object ? wr_redis_store_chunk_count(length, chunk) : 0;
@@ -237,8 +245,15 @@ struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, s
         return NULL;
     struct wr_redis_store_arrival *a = calloc(1, sizeof *a);
     WR_CHECK(a != NULL);
-    *a = (struct wr_redis_store_arrival){ .redis_store = s, .object = wr_object_ref(object), .ttl = lock->ttl, .keep = keep, .alive = alive,
-                                    .ctx = ctx, .turn = { .come = on_arrival_turn }, .chunk = chunk, .chunk_count = count };
+    *a = (struct wr_redis_store_arrival){ .redis_store = s,
+                                          .object = wr_object_ref(object),
+                                          .ttl = lock->ttl,
+                                          .keep = keep,
+                                          .alive = alive,
+                                          .ctx = ctx,
+                                          .turn = { .come = on_arrival_turn },
+                                          .chunk = chunk,
+                                          .chunk_count = count };
     a->sums = calloc(count, sizeof *a->sums);
     WR_CHECK(a->sums != NULL);
     wr_buf_add_slice(&a->token, lock->token);
@@ -251,11 +266,11 @@ struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, s
     return NULL;
 }
 
-bool wr_redis_store_arrival_hand_over(struct wr_redis_store_arrival *a, const struct wr_object *object, uint64_t length, uint64_t chunk,
-                                uint32_t *sums, size_t *written)
+bool wr_redis_store_arrival_hand_over(struct wr_redis_store_arrival *a, const struct wr_object *object,
+                                      uint64_t length, uint64_t chunk, uint32_t *sums, size_t *written)
 {
-    if (a == NULL || a->stopped || a->object->meta.version != object->meta.version || a->object->meta.length != length ||
-        a->chunk != chunk)
+    if (a == NULL || a->stopped || a->object->meta.version != object->meta.version ||
+        a->object->meta.length != length || a->chunk != chunk)
         return false;
     a->handed_over = true;
     wr_flow_reader_close(&a->reader);
@@ -276,8 +291,9 @@ void wr_redis_store_arrival_whole(struct wr_redis_store_arrival *a, const uint32
         wr_record_add_sum(&text, sums[i]);
     wr_timer_clear(&a->beat);
     wr_link_tell(a->redis_store->link, 5,
-                 (struct wr_slice[]){ WR_SLICE("SET"), wr_buf_slice(&a->sums_name), wr_buf_slice(&text), WR_SLICE("PX"),
-                                      wr_redis_store_decimal(ttl, wr_span_ms(wr_redis_store_piece_life(a->keep))) });
+                 (struct wr_slice[]){
+                     WR_SLICE("SET"), wr_buf_slice(&a->sums_name), wr_buf_slice(&text), WR_SLICE("PX"),
+                     wr_redis_store_decimal(ttl, wr_span_ms(wr_redis_store_piece_life(a->keep))) });
     wr_buf_fini(&text);
 }
 

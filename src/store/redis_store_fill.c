@@ -1,31 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A content that lies in pieces: fetched one by one into a flow that is being read already. Where it is not to be kept (too large,
- * or only a part of it is wanted), no faster than its slowest reader, and no piece that no reader wants. */
+/* A content that lies in pieces: fetched one by one into a flow that is being read already. Where it is not
+ * to be kept (too large, or only a part of it is wanted), no faster than its slowest reader, and no piece
+ * that no reader wants. */
 #include "store/redis_store_priv.h"
 
 #include <stdlib.h>
 
 #define IDLE_MOST WR_SPAN_S(120) /* a reader that takes nothing for so long doesn't come any more */
-#define IDLE_LOOK WR_SPAN_S(1)   /* ... nor anybody, once nobody holds the flow (who was answered with 304, or asked by HEAD) */
-#define LATER_FIRST WR_SPAN_MS(10) /* what hasn't come yet is asked for again after a pause, the next of which is twice as long */
+#define IDLE_LOOK \
+    WR_SPAN_S(    \
+        1) /* ... nor anybody, once nobody holds the flow (who was answered with 304, or asked by HEAD) */
+#define LATER_FIRST \
+    WR_SPAN_MS(     \
+        10) /* what hasn't come yet is asked for again after a pause, the next of which is twice as long */
 #define LATER_MOST WR_SPAN_MS(200)
 
 struct wr_redis_store_fill {
     TAILQ_ENTRY(wr_redis_store_fill) entry;
     struct wr_redis_store *redis_store;
-    struct wr_flow *flow;      /* this is its producer */
-    struct wr_note room;       /* the flow has room again */
+    struct wr_flow *flow; /* this is its producer */
+    struct wr_note room;  /* the flow has room again */
     struct wr_call call;
-    size_t next;               /* the piece to come */
-    size_t known;              /* of so many pieces the sums are known; of one that is arriving, so many have come */
-    struct wr_timer later;     /* the piece hasn't come yet: look again */
+    size_t next;  /* the piece to come */
+    size_t known; /* of so many pieces the sums are known; of one that is arriving, so many have come */
+    struct wr_timer later; /* the piece hasn't come yet: look again */
     struct wr_span pause;
-    struct wr_slice host;      /* into texts, as the record's sums */
+    struct wr_slice host; /* into texts, as the record's sums */
     struct wr_hash hash;
     struct wr_record record;
-    struct wr_timer idle;      /* it waits for room, perhaps in vain */
+    struct wr_timer idle; /* it waits for room, perhaps in vain */
     struct wr_mono idle_since;
-    bool ended;                /* its flow has been */
+    bool ended; /* its flow has been */
     char texts[];
 };
 
@@ -83,8 +88,9 @@ static void know(struct wr_redis_store_fill *f, struct wr_slice sums)
     f->pause = LATER_FIRST;
 }
 
-struct wr_redis_store_fill *wr_redis_store_fill_new(struct wr_redis_store *s, struct wr_slice host, struct wr_hash hash,
-                                        const struct wr_record *record, bool part)
+struct wr_redis_store_fill *wr_redis_store_fill_new(struct wr_redis_store *s, struct wr_slice host,
+                                                    struct wr_hash hash, const struct wr_record *record,
+                                                    bool part)
 {
     size_t sums_len = 4 * record->chunk_count;
     struct wr_redis_store_fill *f = calloc(1, sizeof *f + host.len + sums_len);
@@ -121,14 +127,14 @@ size_t wr_redis_store_fill_count(const struct wr_redis_store_fill *f)
 
 enum wr_err wr_redis_store_fill_ask(struct wr_redis_store_fill *f, struct wr_call *call)
 {
-    return wr_redis_store_ask_pieces(f->redis_store, call, WR_SLICE("EXISTS"), f->host, f->hash, f->record.like.meta.version,
-                               f->record.chunk_count);
+    return wr_redis_store_ask_pieces(f->redis_store, call, WR_SLICE("EXISTS"), f->host, f->hash,
+                                     f->record.like.meta.version, f->record.chunk_count);
 }
 
 /* --- what is arriving --- */
 
-/* Who fetches it renews the sums: once they have gone, no more pieces come. They outlive what names the pieces, so a purge or another
- * storing cuts nobody who reads this one already. */
+/* Who fetches it renews the sums: once they have gone, no more pieces come. They outlive what names the
+ * pieces, so a purge or another storing cuts nobody who reads this one already. */
 static void on_arriving_head(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_redis_store_fill *f = WR_CONTAINER(call, struct wr_redis_store_fill, call);
@@ -160,8 +166,8 @@ static void ask_what_has_come(struct wr_redis_store_fill *f)
         end_fill(f, err);
 }
 
-/* Whoever asks next shall find nothing rather than this. What is arriving may stand beside another storing by now: only its sums are its
- * own for certain, and who fetches it takes the rest back when they have gone. */
+/* Whoever asks next shall find nothing rather than this. What is arriving may stand beside another storing by
+ * now: only its sums are its own for certain, and who fetches it takes the rest back when they have gone. */
 static void drop_damaged(struct wr_redis_store_fill *f)
 {
     struct wr_buf sums = { 0 };
@@ -221,10 +227,12 @@ static void ask_next_piece(struct wr_redis_store_fill *f)
         return;
     }
     struct wr_buf name = { 0 };
-    wr_keys_chunk(&name, &f->redis_store->policy->redis, f->host, f->hash, f->record.like.meta.version, f->next);
+    wr_keys_chunk(&name, &f->redis_store->policy->redis, f->host, f->hash, f->record.like.meta.version,
+                  f->next);
     const struct wr_slice argv[] = { WR_SLICE("GET"), wr_buf_slice(&name) };
     f->call = (struct wr_call){ .done = on_piece_read };
-    enum wr_err err = wr_link_send(f->redis_store->link, &f->call, wr_redis_store_patience(f->redis_store), 2, argv);
+    enum wr_err err = wr_link_send(f->redis_store->link, &f->call, wr_redis_store_patience(f->redis_store), 2,
+                                   argv);
     wr_buf_fini(&name);
     if (err != WR_OK)
         end_fill(f, err);

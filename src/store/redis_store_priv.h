@@ -14,8 +14,8 @@ struct wr_redis_store_job;
 /* A content that is being read piece by piece. */
 struct wr_redis_store_fill;
 
-/* Who waits until pieces of others have left the link: what others ask there shall not stand after the pieces of all. Embedded in the
- * asker, zeroed. */
+/* Who waits until pieces of others have left the link: what others ask there shall not stand after the pieces
+ * of all. Embedded in the asker, zeroed. */
 struct wr_redis_store_turn {
     void (*come)(struct wr_redis_store_turn *turn); /* it is its turn */
     enum {
@@ -61,21 +61,25 @@ struct wr_span wr_redis_store_piece_life(struct wr_span keep);
 /* The next `len` octets, which have arrived, in one stretch at `into`. */
 struct wr_slice wr_redis_store_read_piece(struct wr_flow_reader *reader, char *into, size_t len);
 /* A command about the first `count` pieces of a content. call NULL: its reply is nobody's. */
-enum wr_err wr_redis_store_ask_pieces(struct wr_redis_store *s, struct wr_call *call, struct wr_slice verb, struct wr_slice host,
-                                struct wr_hash hash, uint64_t version, size_t count);
-/* The put of the whole takes over which pieces have been written (so many), and their sums: of `object`, in pieces of `chunk`. From
- * here on they aren't the arrival's. false: it writes all by itself; so for NULL. */
-bool wr_redis_store_arrival_hand_over(struct wr_redis_store_arrival *a, const struct wr_object *object, uint64_t length, uint64_t chunk,
-                                uint32_t *sums, size_t *written);
-/* The put has written all pieces: who reads what was handed over gets to know the sums of all, and has time. */
+enum wr_err wr_redis_store_ask_pieces(struct wr_redis_store *s, struct wr_call *call, struct wr_slice verb,
+                                      struct wr_slice host, struct wr_hash hash, uint64_t version,
+                                      size_t count);
+/* The put of the whole takes over which pieces have been written (so many), and their sums: of `object`, in
+ * pieces of `chunk`. From here on they aren't the arrival's. false: it writes all by itself; so for NULL. */
+bool wr_redis_store_arrival_hand_over(struct wr_redis_store_arrival *a, const struct wr_object *object,
+                                      uint64_t length, uint64_t chunk, uint32_t *sums, size_t *written);
+/* The put has written all pieces: who reads what was handed over gets to know the sums of all, and has time.
+ */
 void wr_redis_store_arrival_whole(struct wr_redis_store_arrival *a, const uint32_t *sums);
 /* Frees what has been let go. */
 void wr_redis_store_end_arrivals(struct wr_redis_store *s);
 
 /* Takes down what decoding has borrowed. part: see struct wr_redis_store_read. */
-struct wr_redis_store_fill *wr_redis_store_fill_new(struct wr_redis_store *s, struct wr_slice host, struct wr_hash hash,
-                                        const struct wr_record *record, bool part);
-/* The flow it will fill; the fill's reference. Of a record that is arriving the pieces are waited for as long as Redis holds it. */
+struct wr_redis_store_fill *wr_redis_store_fill_new(struct wr_redis_store *s, struct wr_slice host,
+                                                    struct wr_hash hash, const struct wr_record *record,
+                                                    bool part);
+/* The flow it will fill; the fill's reference. Of a record that is arriving the pieces are waited for as long
+ * as Redis holds it. */
 struct wr_flow *wr_redis_store_fill_flow(const struct wr_redis_store_fill *f);
 /* Asks whether all pieces exist: the answer is an integer, wr_redis_store_fill_count() if so. */
 enum wr_err wr_redis_store_fill_ask(struct wr_redis_store_fill *f, struct wr_call *call) WR_MUST_USE;

@@ -14,18 +14,18 @@ struct wr_redis_store_job {
     void (*ended)(void *ctx, enum wr_err err); /* may be NULL */
     void *ctx;
     struct wr_call call;
-    struct wr_note note;       /* tells about what failed before it began */
+    struct wr_note note; /* tells about what failed before it began */
     enum wr_err err;
     /* a write's */
     struct wr_object *object;
     struct wr_span keep;
     struct wr_flow_reader reader;
     uint64_t length, chunk;
-    size_t chunk_count, next;  /* next: the piece to be written */
+    size_t chunk_count, next; /* next: the piece to be written */
     uint32_t *sums;
     struct wr_redis_store_arrival *arrived; /* handed over; or NULL */
-    struct wr_redis_store_turn turn; /* to write the next piece */
-    char *piece;               /* where a piece is put together */
+    struct wr_redis_store_turn turn;        /* to write the next piece */
+    char *piece;                            /* where a piece is put together */
 };
 
 static void end_job(struct wr_redis_store_job *j, enum wr_err err)
@@ -63,7 +63,8 @@ static void end_soon(struct wr_redis_store_job *j, enum wr_err err)
     wr_note_post(&j->note);
 }
 
-static struct wr_redis_store_job *job_new(struct wr_redis_store *s, void (*ended)(void *ctx, enum wr_err err), void *ctx)
+static struct wr_redis_store_job *job_new(struct wr_redis_store *s, void (*ended)(void *ctx, enum wr_err err),
+                                          void *ctx)
 {
     struct wr_redis_store_job *j = calloc(1, sizeof *j);
     WR_CHECK(j != NULL);
@@ -105,10 +106,15 @@ static enum wr_err write_hash(struct wr_redis_store_job *j)
     wr_keys_cache(&name, &s->policy->redis, o->host, o->hash);
     wr_record_encode(&meta, o, j->length, j->chunk, j->chunk_count, j->sums, wr_link_ahead(s->link));
     const struct wr_slice key = wr_buf_slice(&name);
-    const struct wr_slice args[] = { wr_redis_store_decimal(ttl, wr_span_ms(j->keep)), o->key, wr_buf_slice(&meta), o->head, body,
+    const struct wr_slice args[] = { wr_redis_store_decimal(ttl, wr_span_ms(j->keep)),
+                                     o->key,
+                                     wr_buf_slice(&meta),
+                                     o->head,
+                                     body,
                                      wr_slice(began, (size_t) began_len) };
     j->call = (struct wr_call){ .done = on_put };
-    enum wr_err err = wr_link_script(s->link, &j->call, wr_redis_store_patience(s), WR_SCRIPT_CACHE_PUT, 1, &key, 6, args);
+    enum wr_err err = wr_link_script(s->link, &j->call, wr_redis_store_patience(s), WR_SCRIPT_CACHE_PUT, 1,
+                                     &key, 6, args);
     wr_buf_fini(&name);
     wr_buf_fini(&meta);
     return err;
@@ -134,14 +140,16 @@ static enum wr_err write_piece(struct wr_redis_store_job *j)
 {
     struct wr_redis_store *s = j->redis_store;
     uint64_t left = j->length - j->chunk * j->next;
-    struct wr_slice piece = wr_redis_store_read_piece(&j->reader, j->piece, (size_t) (left < j->chunk ? left : j->chunk));
+    struct wr_slice piece = wr_redis_store_read_piece(&j->reader, j->piece,
+                                                      (size_t) (left < j->chunk ? left : j->chunk));
     struct wr_buf name = { 0 };
     char ttl[24];
     j->sums[j->next] = wr_crc32c(0, piece);
     wr_keys_chunk(&name, &s->policy->redis, j->object->host, j->object->hash, j->object->meta.version,
                   j->next);
     const struct wr_slice argv[] = { WR_SLICE("SET"), wr_buf_slice(&name), piece, WR_SLICE("PX"),
-                                     wr_redis_store_decimal(ttl, wr_span_ms(wr_redis_store_piece_life(j->keep))) };
+                                     wr_redis_store_decimal(ttl,
+                                                            wr_span_ms(wr_redis_store_piece_life(j->keep))) };
     j->call = (struct wr_call){ .done = on_piece_put };
     enum wr_err err = wr_link_send(s->link, &j->call, wr_redis_store_patience(s), 5, argv);
     wr_buf_fini(&name);
@@ -199,8 +207,9 @@ static enum wr_err start_write(struct wr_redis_store_job *j, struct wr_redis_sto
     return write_next(j);
 }
 
-void wr_redis_store_put(struct wr_redis_store *s, struct wr_object *object, struct wr_span keep, struct wr_redis_store_arrival *arrived,
-                  void (*written)(void *ctx, enum wr_err err), void *ctx)
+void wr_redis_store_put(struct wr_redis_store *s, struct wr_object *object, struct wr_span keep,
+                        struct wr_redis_store_arrival *arrived, void (*written)(void *ctx, enum wr_err err),
+                        void *ctx)
 {
     struct wr_redis_store_job *j = job_new(s, written, ctx);
     j->keep = keep;
@@ -236,8 +245,9 @@ static void on_gone(struct wr_call *call, enum wr_err err, const struct wr_reply
     end_job(j, err);
 }
 
-static void tell_variant(struct wr_redis_store *s, const struct wr_object *marker, const struct wr_object *variant, struct wr_slice bytes,
-                         struct wr_span keep, const struct wr_variants_bound *most)
+static void tell_variant(struct wr_redis_store *s, const struct wr_object *marker,
+                         const struct wr_object *variant, struct wr_slice bytes, struct wr_span keep,
+                         const struct wr_variants_bound *most)
 {
     struct wr_buf list = { 0 }, name = { 0 };
     char count[24], all[24], ttl[24];
@@ -245,25 +255,30 @@ static void tell_variant(struct wr_redis_store *s, const struct wr_object *marke
     wr_keys_cache(&name, &s->policy->redis, variant->host, variant->hash);
     const struct wr_slice keys[] = { wr_buf_slice(&list) };
     const struct wr_slice args[] = { wr_buf_slice(&name), bytes, wr_redis_store_decimal(count, most->count),
-                                     wr_redis_store_decimal(all, (int64_t) most->bytes), wr_redis_store_decimal(ttl, wr_span_ms(keep)) };
+                                     wr_redis_store_decimal(all, (int64_t) most->bytes),
+                                     wr_redis_store_decimal(ttl, wr_span_ms(keep)) };
     struct wr_redis_store_job *j = job_new(s, NULL, NULL);
     j->call = (struct wr_call){ .done = on_gone };
-    enum wr_err err = wr_link_script(s->link, &j->call, wr_redis_store_patience(s), WR_SCRIPT_VARIANTS, 1, keys, 5, args);
+    enum wr_err err = wr_link_script(s->link, &j->call, wr_redis_store_patience(s), WR_SCRIPT_VARIANTS, 1,
+                                     keys, 5, args);
     wr_buf_fini(&list);
     wr_buf_fini(&name);
     if (err != WR_OK)
         end_job(j, err);
 }
 
-void wr_redis_store_add_variant(struct wr_redis_store *s, const struct wr_object *marker, const struct wr_object *variant,
-                          struct wr_span keep, const struct wr_variants_bound *most)
+void wr_redis_store_add_variant(struct wr_redis_store *s, const struct wr_object *marker,
+                                const struct wr_object *variant, struct wr_span keep,
+                                const struct wr_variants_bound *most)
 {
     char bytes[24];
     uint64_t length = variant->flow ? wr_flow_length(variant->flow) : 0;
-    tell_variant(s, marker, variant, wr_redis_store_decimal(bytes, (int64_t) (length + variant->bytes)), keep, most);
+    tell_variant(s, marker, variant, wr_redis_store_decimal(bytes, (int64_t) (length + variant->bytes)), keep,
+                 most);
 }
 
-void wr_redis_store_use_variant(struct wr_redis_store *s, const struct wr_object *marker, const struct wr_object *variant)
+void wr_redis_store_use_variant(struct wr_redis_store *s, const struct wr_object *marker,
+                                const struct wr_object *variant)
 {
     tell_variant(s, marker, variant, wr_slice("", 0), WR_SPAN_S(0), &(struct wr_variants_bound){ 0, 0 });
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The variants that lie under one VARY marker in memory, least recently stored first. Their number and their bytes are bounded, so that
- * whoever sends a new value of a varying field with each request pushes out variants of that response, and not the rest of the store;
- * and among those first what nobody has used since (memory.c). Thread: whoever holds the lock of the marker's shard. */
+/* The variants that lie under one VARY marker in memory, least recently stored first. Their number and their
+ * bytes are bounded, so that whoever sends a new value of a varying field with each request pushes out
+ * variants of that response, and not the rest of the store; and among those first what nobody has used since
+ * (memory.c). Thread: whoever holds the lock of the marker's shard. */
 #pragma once
 
 #include "base/hash.h"

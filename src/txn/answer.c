@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The head of an answer: what is stored goes out as stored, what belongs to this request is written after it. */
+/* The head of an answer: what is stored goes out as stored, what belongs to this request is written after it.
+ */
 #include "http/serialise.h"
 #include "txn/txn.h"
 
@@ -33,7 +34,8 @@ static void write_limits(struct wr_txn *t)
 void wr_txn_write_common(struct wr_txn *t)
 {
     bool draining = __atomic_load_n(&t->worker->shared->draining, __ATOMIC_RELAXED);
-    /* What is left of a body once its request is answered is no request: LOG closes then, and here it is said (RFC 9112 9.6). */
+    /* What is left of a body once its request is answered is no request: LOG closes then, and here it is said
+     * (RFC 9112 9.6). */
     t->close = t->close || draining || t->body_open;
     write_limits(t);
     write_connection(t);
@@ -55,7 +57,8 @@ static struct wr_slice shown_key(struct wr_txn *t)
 static bool is_stored(const struct wr_txn *t)
 {
     const struct wr_object *o = t->object;
-    return t->stored && (o->meta.length != UINT64_MAX || (wr_flow_state(o->flow) == WR_FLOW_WHOLE && wr_flow_kept(o->flow)));
+    return t->stored && (o->meta.length != UINT64_MAX ||
+                         (wr_flow_state(o->flow) == WR_FLOW_WHOLE && wr_flow_kept(o->flow)));
 }
 
 static void write_cache_status(struct wr_txn *t)
@@ -79,9 +82,11 @@ static void write_cache_status(struct wr_txn *t)
 
 static void write_age(struct wr_txn *t)
 {
-    /* what the origin has made or validated for this very request has none (RFC 9111 5.1), unless a cache before us says so */
+    /* what the origin has made or validated for this very request has none (RFC 9111 5.1), unless a cache
+     * before us says so */
     if (!wr_result_is(t->result, WR_RF_OWN) || t->object->meta.flags & WR_OF_AGED)
-        wr_head_write_number(&t->out, WR_SLICE("Age"), wr_span_s(wr_object_age(t->object, t->worker->loop.now)));
+        wr_head_write_number(&t->out, WR_SLICE("Age"),
+                             wr_span_s(wr_object_age(t->object, t->worker->loop.now)));
 }
 
 /* --- heads that aren't sent as stored --- */
@@ -112,8 +117,8 @@ static bool in_partial(const struct wr_txn *t, const struct wr_field *f)
     return !(t->answer.part_count > 1 && f->id == WR_F_CONTENT_TYPE);
 }
 
-/* The freshness of what is stored isn't that of saying that there is no such part of it: a cache behind us could give that to
- * those who ask for the whole. */
+/* The freshness of what is stored isn't that of saying that there is no such part of it: a cache behind us
+ * could give that to those who ask for the whole. */
 static bool in_unsatisfiable(const struct wr_field *f)
 {
     return f->id == WR_F_DATE || f->id == WR_F_ETAG || f->id == WR_F_VARY || f->id == WR_F_VIA;
@@ -213,7 +218,8 @@ static void write_ranges(struct wr_txn *t)
 {
     const struct wr_answer *a = &t->answer;
     if (t->status == 416) {
-        wr_buf_printf(&t->out, "Content-Range: bytes */%llu\r\nContent-Length: 0\r\n", (unsigned long long) a->length);
+        wr_buf_printf(&t->out, "Content-Range: bytes */%llu\r\nContent-Length: 0\r\n",
+                      (unsigned long long) a->length);
     } else if (a->part_count == 1) {
         write_range(&t->out, &a->parts[0], a->length);
         wr_head_write_number(&t->out, WR_SLICE("Content-Length"), (int64_t) a->parts[0].length);

@@ -3,8 +3,9 @@
 
 #include <stdlib.h>
 
-#define MEMBERS_MOST 16            /* then they are worked on: answers shouldn't wait long for others, nor leave the caches */
-#define ANSWER_MOST (8 * 1024)   /* larger ones aren't copied */
+#define MEMBERS_MOST \
+    16 /* then they are worked on: answers shouldn't wait long for others, nor leave the caches */
+#define ANSWER_MOST (8 * 1024) /* larger ones aren't copied */
 #define OCTETS_MOST (64 * 1024)
 #define SHARES_MOST 64
 
@@ -16,7 +17,7 @@ struct share {
 
 struct wr_batch {
     struct wr_loop *loop;
-    struct wr_note note; /* the turn is about to end */
+    struct wr_note note;      /* the turn is about to end */
     struct wr_memory *memory; /* or NULL */
     TAILQ_HEAD(, wr_batch_member) members;
     unsigned count;
@@ -28,7 +29,8 @@ struct wr_batch {
     unsigned share_count;
 };
 
-/* Those that have made their keys look into the memory store, when all of what they will find is on its way. */
+/* Those that have made their keys look into the memory store, when all of what they will find is on its way.
+ */
 static void unpark(struct wr_batch *b)
 {
     for (unsigned i = 0; i < b->parked_count; i++)
@@ -124,7 +126,8 @@ static bool flush(struct wr_batch *b, const struct wr_batch_member *whose)
     for (unsigned i = 0; i < b->share_count; i++) {
         struct share *s = &b->shares[i];
         s->member->staged = false;
-        taken &= s->member->send(s->member, wr_slice(b->octets.at + from, s->end - from)) || s->member != whose;
+        taken &= s->member->send(s->member, wr_slice(b->octets.at + from, s->end - from)) ||
+                 s->member != whose;
         from = s->end;
     }
     b->share_count = 0;
@@ -132,7 +135,8 @@ static bool flush(struct wr_batch *b, const struct wr_batch_member *whose)
     return taken;
 }
 
-bool wr_batch_stage(struct wr_batch *b, struct wr_batch_member *m, const struct iovec *iov, int count, size_t octets)
+bool wr_batch_stage(struct wr_batch *b, struct wr_batch_member *m, const struct iovec *iov, int count,
+                    size_t octets)
 {
     if (octets > ANSWER_MOST)
         return false;

@@ -13,9 +13,9 @@
 #include "txn/txn.h"
 
 #define LINGER_S 2
-#define FIRST_WORDS_S 1          /* while draining, for a connection that has asked nothing yet */
-#define READS_PER_TURN 16        /* then others on the loop get their turn */
-#define SPARE_BUFFERS 256        /* of a worker: what a crowd needed beyond is given back */
+#define FIRST_WORDS_S 1   /* while draining, for a connection that has asked nothing yet */
+#define READS_PER_TURN 16 /* then others on the loop get their turn */
+#define SPARE_BUFFERS 256 /* of a worker: what a crowd needed beyond is given back */
 
 /* --- buffers: pooled per worker, linked through their first octets --- */
 
@@ -119,8 +119,8 @@ void wr_conn_kill(struct wr_conn *c)
     wr_worker_check_idle(w);
 }
 
-/* Close without losing the answer: the client may still be sending, and a reset would make it drop what it has not read
- * (RFC 9112 9.6). */
+/* Close without losing the answer: the client may still be sending, and a reset would make it drop what it
+ * has not read (RFC 9112 9.6). */
 static void linger(struct wr_conn *c)
 {
     c->state = WR_CONN_LINGER;
@@ -192,15 +192,16 @@ static bool draining(const struct wr_conn *c)
     return __atomic_load_n(&c->worker->shared->draining, __ATOMIC_RELAXED);
 }
 
-/* Starts what is whole in the buffer, one after another: a transaction that ends within its first turn comes back through
- * wr_conn_next() and leaves the rest to this loop. While answers wait for the socket it starts nothing: new ones must not
- * overtake them, and a client that doesn't read gets no more to read. */
+/* Starts what is whole in the buffer, one after another: a transaction that ends within its first turn comes
+ * back through wr_conn_next() and leaves the rest to this loop. While answers wait for the socket it starts
+ * nothing: new ones must not overtake them, and a client that doesn't read gets no more to read. */
 static void look_for_heads(struct wr_conn *c)
 {
     if (c->wants_proxy && !proxy_done(c))
         return;
     c->looking = true;
-    while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->pending.len == 0 && c->to > c->from && wr_txn_start(c))
+    while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->pending.len == 0 && c->to > c->from &&
+           wr_txn_start(c))
         ;
     c->looking = false;
     if (c->eof || draining(c))
@@ -226,7 +227,8 @@ static void on_look(struct wr_batch_member *m)
 {
     struct wr_conn *c = WR_CONTAINER(m, struct wr_conn, member);
     look_for_heads(c);
-    /* There was more than fitted into the buffer, or a FIN or a reset had come already, or a body goes on: see read_once(). */
+    /* There was more than fitted into the buffer, or a FIN or a reset had come already, or a body goes on:
+     * see read_once(). */
     bool more = c->readable || (c->txn && c->txn->body_open);
     if (c->fd >= 0 && more) {
         c->readable = true;
@@ -249,8 +251,8 @@ void wr_conn_next(struct wr_conn *c, bool keep)
 
 /* --- what the socket says --- */
 
-/* Room at the end of the buffer; 0: it is full. What is left moves to the front, but never over the head of the
- * transaction that runs. */
+/* Room at the end of the buffer; 0: it is full. What is left moves to the front, but never over the head of
+ * the transaction that runs. */
 static size_t make_buffer_room(struct wr_conn *c)
 {
     take_buffer(c);
@@ -268,7 +270,7 @@ static void on_eof(struct wr_conn *c)
     wr_conn_want_read(c, false);
     send_staged(c);
     if (c->state == WR_CONN_BUSY)
-        wr_txn_input(c->txn); /* a body that will never be whole; else it may still want its answer */
+        wr_txn_input(c->txn);     /* a body that will never be whole; else it may still want its answer */
     else if (c->pending.len == 0) /* else answers are still on their way */
         wr_conn_kill(c);
 }
@@ -312,8 +314,9 @@ static bool read_once(struct wr_conn *c)
         return false;
     }
     c->to += (size_t) n;
-    /* It is empty now, and what comes later is an edge of its own; only a FIN or a reset that came before has had its
-     * edge. Sending would tell of a reset (libevent doesn't), but who waits for more of a body has to read on. */
+    /* It is empty now, and what comes later is an edge of its own; only a FIN or a reset that came before has
+     * had its edge. Sending would tell of a reset (libevent doesn't), but who waits for more of a body has to
+     * read on. */
     if ((size_t) n < room && !c->hung_up && !(c->txn && c->txn->body_open))
         c->readable = false;
     on_octets(c);
@@ -389,8 +392,8 @@ static bool on_send(struct wr_batch_member *m, struct wr_slice octets)
     return c->pending.len == 0;
 }
 
-/* May the answer leave together with others? Not the last one, nor after what waits for the socket: then the transaction waits
- * too, and no more is read from a client that takes nothing. */
+/* May the answer leave together with others? Not the last one, nor after what waits for the socket: then the
+ * transaction waits too, and no more is read from a client that takes nothing. */
 static bool may_stage(const struct wr_conn *c)
 {
     return c->pending.len == 0 && !c->txn->close && !draining(c);
@@ -437,7 +440,8 @@ static void on_socket_event(evutil_socket_t fd, short what, void *arg)
     struct wr_conn *c = arg;
     (void) fd;
     WR_CHECK(c->magic == WR_CONN_MAGIC);
-    if (c->state != WR_CONN_HEAD || c->writing) /* what is read of a head is looked at later: the batch asks the clock then */
+    if (c->state != WR_CONN_HEAD ||
+        c->writing) /* what is read of a head is looked at later: the batch asks the clock then */
         wr_loop_tick(&c->worker->loop);
     c->readable |= (what & (EV_READ | EV_CLOSED)) != 0;
     c->hung_up |= (what & EV_CLOSED) != 0;
@@ -475,7 +479,8 @@ void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_conn_peer *pe
     int on = 1;
     if (!peer->local)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    event_assign(&c->event, worker->loop.base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_socket_event, c);
+    event_assign(&c->event, worker->loop.base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
+                 on_socket_event, c);
     WR_CHECK(event_add(&c->event, NULL) == 0);
     wr_timer_init(&c->timer, &worker->loop, on_conn_timer);
     TAILQ_INSERT_TAIL(&worker->conns->list, c, entry);

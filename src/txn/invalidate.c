@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An unsafe method has changed something: what is stored of its target, and of what Location and Content-Location name
- * on the same host, is dropped here, in Redis and on every node (RFC 9111 4.4).
+/* An unsafe method has changed something: what is stored of its target, and of what Location and
+ * Content-Location name on the same host, is dropped here, in Redis and on every node (RFC 9111 4.4).
  *
- * The answer waits until Redis has confirmed, but no longer than redis.timeout: a client that has been told of its change
- * is not to see the old state on its next request, whichever worker takes that. To other nodes the word is on its way by then.
- * If Redis was late already with the request's limit, the answer has waited enough. */
+ * The answer waits until Redis has confirmed, but no longer than redis.timeout: a client that has been told
+ * of its change is not to see the old state on its next request, whichever worker takes that. To other nodes
+ * the word is on its way by then. If Redis was late already with the request's limit, the answer has waited
+ * enough. */
 #include <stdlib.h>
 
 #include "http/tags.h"
@@ -65,8 +66,8 @@ static void on_check(struct wr_redis_store_check *check, bool same)
     answered(WR_CONTAINER(check, struct wr_invalidation, check));
 }
 
-/* The answer to a POST takes the target's place: its flight has told Redis on this very link, so that whatever is asked there
- * now is answered after that. */
+/* The answer to a POST takes the target's place: its flight has told Redis on this very link, so that
+ * whatever is asked there now is answered after that. */
 static void wait_for_flight(struct wr_txn *t)
 {
     struct wr_invalidation *i = t->invalidation;
@@ -86,7 +87,8 @@ static struct wr_invalidation *invalidation_new(struct wr_txn *t)
     WR_CHECK(i != NULL);
     i->txn = t;
     wr_timer_init(&i->patience, &t->worker->loop, on_patience);
-    wr_timer_set(&i->patience, wr_txn_redis_was_late(t) ? WR_SPAN_MS(0) : t->worker_policy->policy->redis.timeout);
+    wr_timer_set(&i->patience,
+                 wr_txn_redis_was_late(t) ? WR_SPAN_MS(0) : t->worker_policy->policy->redis.timeout);
     return t->invalidation = i;
 }
 
@@ -98,15 +100,17 @@ static void purge_target(struct wr_txn *t, struct wr_slice path, struct wr_slice
     get.method_text = WR_SLICE("GET");
     get.path = path;
     get.query = query;
-    const struct wr_route *route =
-        wr_policy_route(t->worker_policy->policy, t->host, wr_policy_path(get.path, &t->arena), get.method_text);
+    const struct wr_route *route = wr_policy_route(t->worker_policy->policy, t->host,
+                                                   wr_policy_path(get.path, &t->arena), get.method_text);
     if (route == NULL || !route->cache.enabled)
         return;
     struct wr_purge purge = { .name = WR_SLICE("") };
     wr_purge_of(&route->cache, &get, &t->arena, &purge);
     if (spared)
         purge.primary = purge.other;
-    t->invalidation->open += wr_purge_invalidate(t->worker->shared->purges, t->worker->link, t->worker->redis_store, &purge, on_confirmed, t->invalidation);
+    t->invalidation->open += wr_purge_invalidate(t->worker->shared->purges, t->worker->link,
+                                                 t->worker->redis_store, &purge, on_confirmed,
+                                                 t->invalidation);
 }
 
 static void drop_named(struct wr_txn *t, const struct wr_head *response, enum wr_field_id id)
@@ -126,14 +130,17 @@ static void drop_groups(struct wr_txn *t, const struct wr_head *response)
         return;
     wr_tags_add(&groups, response, WR_F_CACHE_GROUP_INVALIDATION);
     if (groups.count > MAX_GROUPS)
-        wr_info("more than %d groups in one Cache-Group-Invalidation: those beyond are passed over", MAX_GROUPS);
+        wr_info("more than %d groups in one Cache-Group-Invalidation: those beyond are passed over",
+                MAX_GROUPS);
     struct wr_slice host = wr_key_build(&t->route->cache, &t->head, &t->arena).host;
     for (size_t i = 0; i < groups.count && i < MAX_GROUPS; i++) {
         const struct wr_purge purge = {
             .scope = WR_SCOPE_GROUP,
             .name = wr_arena_printf(&t->arena, "%.*s %.*s", WR_SLICE_ARG(host), WR_SLICE_ARG(groups.of[i])),
         };
-        t->invalidation->open += wr_purge_invalidate(t->worker->shared->purges, t->worker->link, t->worker->redis_store, &purge, on_confirmed, t->invalidation);
+        t->invalidation->open += wr_purge_invalidate(t->worker->shared->purges, t->worker->link,
+                                                     t->worker->redis_store, &purge, on_confirmed,
+                                                     t->invalidation);
     }
 }
 

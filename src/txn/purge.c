@@ -59,7 +59,8 @@ static void start_purge(struct wr_txn *t, size_t index, const struct wr_purge *p
 
 static bool asks_softly(const struct wr_txn *t)
 {
-    static const struct wr_slice names[] = { WR_SLICE_INIT("Soft-Purge"), WR_SLICE_INIT("Fastly-Soft-Purge") };
+    static const struct wr_slice names[] = { WR_SLICE_INIT("Soft-Purge"),
+                                             WR_SLICE_INIT("Fastly-Soft-Purge") };
     for (size_t i = 0; i < 2; i++) {
         const struct wr_field *f = wr_head_named(&t->head, names[i], NULL);
         if (f && wr_slice_eq(f->value, WR_SLICE("1")))
@@ -98,8 +99,8 @@ static enum wr_txn_stage purge_target(struct wr_txn *t)
     bool prefix = get.path.len > 0 && get.path.at[get.path.len - 1] == '*' && get.query.at == NULL;
     get.method = WR_METHOD_GET;
     get.method_text = WR_SLICE("GET");
-    const struct wr_route *route =
-        wr_policy_route(t->worker_policy->policy, t->host, wr_policy_path(get.path, &t->arena), get.method_text);
+    const struct wr_route *route = wr_policy_route(t->worker_policy->policy, t->host,
+                                                   wr_policy_path(get.path, &t->arena), get.method_text);
     if (route == NULL)
         return wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
     if (prefix) {
@@ -108,8 +109,8 @@ static enum wr_txn_stage purge_target(struct wr_txn *t)
     }
     struct wr_purge purge = {
         .soft = asks_softly(t),
-        .name = wr_arena_printf(&t->arena, "http://%.*s%.*s%s%.*s", WR_SLICE_ARG(t->head.host), WR_SLICE_ARG(get.path),
-                                get.query.at ? "?" : "", WR_SLICE_ARG(get.query)),
+        .name = wr_arena_printf(&t->arena, "http://%.*s%.*s%s%.*s", WR_SLICE_ARG(t->head.host),
+                                WR_SLICE_ARG(get.path), get.query.at ? "?" : "", WR_SLICE_ARG(get.query)),
     };
     wr_purge_of(&route->cache, &get, &t->arena, &purge);
     make(t, 1);
@@ -141,7 +142,8 @@ enum wr_txn_stage wr_txn_purged(struct wr_txn *t)
         return WR_TXN_WAIT;
     if (p->err != WR_OK)
         return wr_txn_refuse(t, WR_ERR_PURGED_HERE, NULL);
-    return wr_txn_refuse(t, WR_ERR_PURGED, wr_arena_printf(&t->arena, "%u of %u nodes know", p->confirmed, p->live).at);
+    return wr_txn_refuse(t, WR_ERR_PURGED,
+                         wr_arena_printf(&t->arena, "%u of %u nodes know", p->confirmed, p->live).at);
 }
 
 void wr_txn_purge_cancel(struct wr_txn *t)

@@ -48,7 +48,8 @@ static void write_cache_status(struct wr_txn *t)
 {
     if (t->fwd == WR_FWD_NONE || t->route == NULL)
         return;
-    const struct wr_cache_status s = { .fwd = t->route->cache.enabled ? t->fwd : WR_FWD_BYPASS, .detail = wr_slice_str(wr_err_info(t->err)->name) };
+    const struct wr_cache_status s = { .fwd = t->route->cache.enabled ? t->fwd : WR_FWD_BYPASS,
+                                       .detail = wr_slice_str(wr_err_info(t->err)->name) };
     wr_buf_add_str(&t->out, "Cache-Status: ");
     wr_cache_status_write(&t->out, t->worker->shared->name, &s);
     wr_buf_add(&t->out, "\r\n", 2);
@@ -70,8 +71,10 @@ void wr_txn_write_reply(struct wr_txn *t)
     t->no_content = true;
     t->answer.part_count = 0;
     wr_buf_printf(&t->out,
-                  "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
-                  info->status, info->title, date, json ? "application/problem+json" : "text/plain; charset=utf-8", body.len);
+                  "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: "
+                  "no-store\r\n",
+                  info->status, info->title, date,
+                  json ? "application/problem+json" : "text/plain; charset=utf-8", body.len);
     write_retry_after(t);
     write_cache_status(t);
     wr_txn_write_common(t);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The rest of a content, for one who was too slow to share it with others: their flow has left it behind in the middle; and for one who
- * was reading out of Redis what has gone there: the node that was fetching it died, it was purged or evicted, or Redis fell silent.
+/* The rest of a content, for one who was too slow to share it with others: their flow has left it behind in
+ * the middle; and for one who was reading out of Redis what has gone there: the node that was fetching it
+ * died, it was purged or evicted, or Redis fell silent.
  *
- * What has been sent can't be unsent, so only the very same content may go on there. What came out of Redis is read there again, if it
- * is still the same storing. Else the origin is asked for the part that is missing, on condition that its strong entity tag is still
- * the one that was sent (RFC 9110 13.1.5, 14.2). An origin that sends the whole instead, under the same tag, is read from there on. */
+ * What has been sent can't be unsent, so only the very same content may go on there. What came out of Redis
+ * is read there again, if it is still the same storing. Else the origin is asked for the part that is
+ * missing, on condition that its strong entity tag is still the one that was sent (RFC 9110 13.1.5, 14.2). An
+ * origin that sends the whole instead, under the same tag, is read from there on. */
 #include "http/conditional.h"
 #include "http/range.h"
 #include "txn/txn.h"
@@ -97,7 +99,8 @@ static bool ask_redis(struct wr_txn *t)
     again->txn = t;
     again->read.done = on_reread;
     again->read.early = again->read.part = true;
-    if (wr_redis_store_get(t->worker->redis_store, &again->read, t->object->host, t->object->hash, t->object->key) != WR_OK)
+    if (wr_redis_store_get(t->worker->redis_store, &again->read, t->object->host, t->object->hash,
+                           t->object->key) != WR_OK)
         return false;
     t->reread = again;
     return true;
@@ -132,7 +135,8 @@ bool wr_txn_ask_rest(struct wr_txn *t)
 }
 
 /* The reader goes on at `at` of this one's flow. */
-static enum wr_flow_state read_on_in(struct wr_txn *t, struct wr_object *o, uint64_t at, void (*wake)(struct wr_flow_reader *))
+static enum wr_flow_state read_on_in(struct wr_txn *t, struct wr_object *o, uint64_t at,
+                                     void (*wake)(struct wr_flow_reader *))
 {
     uint64_t from = t->reader.at, until = t->reader.until;
     uint64_t length = until == UINT64_MAX ? UINT64_MAX : until - from;
@@ -148,7 +152,8 @@ static bool find_rest(struct wr_txn *t, const struct wr_object *o, uint64_t *at)
 {
     struct wr_head head;
     wr_build_head(o, &t->arena, &head);
-    const struct wr_field *etag = wr_head_get(&head, WR_F_ETAG), *range = wr_head_get(&head, WR_F_CONTENT_RANGE);
+    const struct wr_field *etag = wr_head_get(&head, WR_F_ETAG),
+                          *range = wr_head_get(&head, WR_F_CONTENT_RANGE);
     struct wr_content_range part;
     *at = t->reader.at;
     if (etag == NULL || !wr_etag_equal_strong(etag->value, t->object->etag))

@@ -45,7 +45,8 @@ enum wr_stat wr_result_counter(enum wr_result r, bool passed)
     return passed ? WR_STAT_passes : WR_STAT_misses;
 }
 
-/* In whole seconds, rounded up as Age is rounded down: both together are the lifetime, and what is fresh has one at least. */
+/* In whole seconds, rounded up as Age is rounded down: both together are the lifetime, and what is fresh has
+ * one at least. */
 static int64_t seconds_left(struct wr_span left)
 {
     return left.us > 0 ? (left.us - 1) / WR_US_PER_S + 1 : wr_span_s(left);
@@ -57,7 +58,8 @@ void wr_result_tell(enum wr_result r, struct wr_span left, bool stored, struct w
     status->collapsed = wr_result_is(r, WR_RF_COLLAPSED);
     if (wr_result_is(r, WR_RF_REDIS))
         status->detail = WR_SLICE("REDIS");
-    if (status->hit && wr_result_is(r, WR_RF_STALE) && left.us > 0) { /* not by its age: how long is nobody's to say */
+    if (status->hit && wr_result_is(r, WR_RF_STALE) &&
+        left.us > 0) { /* not by its age: how long is nobody's to say */
         status->detail = WR_SLICE("SOFT_PURGED");
         return;
     }

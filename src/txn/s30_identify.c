@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* IDENTIFY: who asks. The peer's address, or, if the peer is a trusted proxy, what X-Forwarded-For or Forwarded says:
- * the rightmost address that is not itself a trusted proxy's. */
+/* IDENTIFY: who asks. The peer's address, or, if the peer is a trusted proxy, what X-Forwarded-For or
+ * Forwarded says: the rightmost address that is not itself a trusted proxy's. */
 #include "base/rand.h"
 #include "http/forwarded.h"
 #include "http/target.h"
@@ -81,11 +81,12 @@ struct wr_slice wr_txn_client(struct wr_txn *t)
     return t->client;
 }
 
-/* --- X-Forwarded-*: what a trusted peer says of those before it goes on, and it is named after them. What a stranger says
- * doesn't: the origin would believe it because it believes weir. --- */
+/* --- X-Forwarded-*: what a trusted peer says of those before it goes on, and it is named after them. What a
+ * stranger says doesn't: the origin would believe it because it believes weir. --- */
 
 /* The field if there is one, else what the nearest proxy's Forwarded has in its place. */
-static struct wr_slice forwarded_value(struct wr_txn *t, enum wr_field_id id, struct wr_slice param, struct wr_slice otherwise)
+static struct wr_slice forwarded_value(struct wr_txn *t, enum wr_field_id id, struct wr_slice param,
+                                       struct wr_slice otherwise)
 {
     const struct wr_field *f = wr_head_get(&t->head, id);
     if (f)
@@ -95,13 +96,15 @@ static struct wr_slice forwarded_value(struct wr_txn *t, enum wr_field_id id, st
     return said.len > 0 ? said : otherwise;
 }
 
-/* The scheme and the host that the client gave the first proxy, as the origin is going to be told: what it answers depends on
- * them. */
+/* The scheme and the host that the client gave the first proxy, as the origin is going to be told: what it
+ * answers depends on them. */
 static void learn_site(struct wr_txn *t)
 {
-    struct wr_slice host = first_of(forwarded_value(t, WR_F_X_FORWARDED_HOST, WR_SLICE("host"), WR_SLICE("")));
+    struct wr_slice host = first_of(
+        forwarded_value(t, WR_F_X_FORWARDED_HOST, WR_SLICE("host"), WR_SLICE("")));
     struct wr_slice scheme = t->head.secure ? WR_SLICE("https") : WR_SLICE("http");
-    t->head.secure = wr_slice_eq_nocase(first_of(forwarded_value(t, WR_F_X_FORWARDED_PROTO, WR_SLICE("proto"), scheme)), WR_SLICE("https"));
+    t->head.secure = wr_slice_eq_nocase(
+        first_of(forwarded_value(t, WR_F_X_FORWARDED_PROTO, WR_SLICE("proto"), scheme)), WR_SLICE("https"));
     if (wr_authority_valid(host))
         t->head.site = host;
 }
@@ -110,7 +113,8 @@ static void learn_site(struct wr_txn *t)
 static struct wr_slice forwarded_for(struct wr_txn *t)
 {
     const struct wr_conn_peer *peer = &t->conn->peer;
-    struct wr_slice list = t->trusted_peer ? wr_head_joined(&t->head, WR_F_X_FORWARDED_FOR, &t->arena) : wr_slice(NULL, 0);
+    struct wr_slice list = t->trusted_peer ? wr_head_joined(&t->head, WR_F_X_FORWARDED_FOR, &t->arena)
+                                           : wr_slice(NULL, 0);
     while (list.len > 0 && (list.at[list.len - 1] == ',' || list.at[list.len - 1] == ' '))
         list.len--; /* the field came empty, maybe beside others */
     if (list.len == 0 && memcmp(t->client_addr, peer->addr, 16) != 0)
@@ -181,7 +185,8 @@ enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
     if (wr_head_max_forwards(&t->head, &left) && left == 0)
         return t->head.method == WR_METHOD_OPTIONS
                    ? wr_txn_refuse(t, WR_ERR_MAX_FORWARDS, NULL)
-                   : wr_txn_refuse(t, WR_ERR_NOT_IMPLEMENTED, "Max-Forwards ends a TRACE here, and this proxy echoes none");
+                   : wr_txn_refuse(t, WR_ERR_NOT_IMPLEMENTED,
+                                   "Max-Forwards ends a TRACE here, and this proxy echoes none");
     return t->route ? WR_TXN_LIMIT : wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LOOKUP: is it stored here, and may it be used? What isn't becomes a flight: alone, or with whoever else wants it. */
+/* LOOKUP: is it stored here, and may it be used? What isn't becomes a flight: alone, or with whoever else
+ * wants it. */
 #include "base/rand.h"
 #include "stats/stats.h"
 #include "store/passes.h"
@@ -80,7 +81,8 @@ static enum wr_txn_stage embark(struct wr_txn *t, enum wr_fwd fwd, bool look_fir
     return WR_TXN_FOLLOW;
 }
 
-/* A part can't be stored, and what is asked on a condition may be answered in fewer octets: such a request is sent as it came. */
+/* A part can't be stored, and what is asked on a condition may be answered in fewer octets: such a request is
+ * sent as it came. */
 static bool asks_for_all(const struct wr_head *request)
 {
     static const enum wr_field_id ids[] = { WR_F_RANGE,    WR_F_IF_NONE_MATCH,       WR_F_IF_MODIFIED_SINCE,
@@ -109,9 +111,11 @@ static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_firs
     bool may_fetch = wr_txn_may_fetch(t);
     if (!may_fetch && !(look_first && t->worker->redis_store))
         return wr_txn_fetch_alone(t, fwd);
-    if (t->rules.no_store && wr_head_get(&t->head, WR_F_RANGE)) /* no store gains by fetching more than it wants */
+    if (t->rules.no_store &&
+        wr_head_get(&t->head, WR_F_RANGE)) /* no store gains by fetching more than it wants */
         return wr_txn_fetch_alone(t, fwd);
-    enum wr_pass pass = wr_passes_find(t->worker->shared->passes, t->key.hash, &t->rules, t->stale, t->worker->loop.now);
+    enum wr_pass pass = wr_passes_find(t->worker->shared->passes, t->key.hash, &t->rules, t->stale,
+                                       t->worker->loop.now);
     if (pass != WR_PASS_NONE && may_fetch) {
         t->detail = "PASS_MARKER";
         return fetch_apart(t, fwd, look_first && pass == WR_PASS_BESIDE);
@@ -142,11 +146,12 @@ static bool usable(const struct wr_txn *t, const struct wr_object *object)
     return wr_object_freshness(object, t->worker->loop.now).us > 0 && !(object->meta.flags & WR_OF_NO_CACHE);
 }
 
-/* What was softly purged is served while it is refreshed in the background, unless its origin has forbidden to serve anything stale. */
+/* What was softly purged is served while it is refreshed in the background, unless its origin has forbidden
+ * to serve anything stale. */
 static enum wr_reuse reuse_of(struct wr_txn *t, struct wr_object *object)
 {
-    enum wr_reuse reuse =
-        wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, wr_rand_unit());
+    enum wr_reuse reuse = wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now,
+                                         wr_rand_unit());
     if ((reuse != WR_REUSE_FRESH && reuse != WR_REUSE_EARLY) ||
         wr_purges_check(t->worker->shared->purges, object) != WR_PURGE_SOFT)
         return reuse;
@@ -188,7 +193,8 @@ static bool trusted(const struct wr_txn *t, const struct wr_object *object)
     if (horizon.us == 0 || !object->own || __atomic_load_n(&object->in_redis, __ATOMIC_RELAXED))
         return true;
     /* what Redis doesn't hold can't be reported as changed */
-    return wr_time_since(t->worker->loop.mono, object->checked).us <= t->worker_policy->policy->redis.max_staleness.us;
+    return wr_time_since(t->worker->loop.mono, object->checked).us <=
+           t->worker_policy->policy->redis.max_staleness.us;
 }
 
 static struct wr_object *get(struct wr_txn *t, const struct wr_key *key)
@@ -227,7 +233,8 @@ static void choose_variant(struct wr_txn *t, struct wr_object *marker)
     t->key = wr_key_variant(&t->route->cache, &t->primary, marker, &t->head, &t->arena, &t->vary_values);
 }
 
-/* Under the same key may lie what was stored when the marker named fewer fields, or more: by its own it must fit. */
+/* Under the same key may lie what was stored when the marker named fewer fields, or more: by its own it must
+ * fit. */
 static struct wr_object *chosen(struct wr_txn *t, struct wr_object *object)
 {
     if (object == NULL || wr_slice_eq(object->vary_values, t->vary_values) ||
@@ -244,7 +251,8 @@ static void forget_candidates(struct wr_txn *t)
     t->stale = t->copy = NULL;
 }
 
-/* What has been purged is no longer there, and is not validated: a purge isn't undone by a 304. What can't be proven is. */
+/* What has been purged is no longer there, and is not validated: a purge isn't undone by a 304. What can't be
+ * proven is. */
 static struct wr_object *unpurged(struct wr_txn *t, struct wr_object *object, bool *proven)
 {
     struct wr_shared *shared = t->worker->shared;
@@ -304,7 +312,8 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
     if (t->rules.ask == WR_ASK_PASS || t->upload) {
         bool get = t->head.method == WR_METHOD_GET || t->head.method == WR_METHOD_HEAD;
         if (t->rules.post_for_get) /* unless a GET of it would be asked otherwise */
-            t->rules.post_for_get = wr_slice_eq(wr_key_query_sent(&t->route->cache.key, t->head.query, &t->arena), t->head.query);
+            t->rules.post_for_get = wr_slice_eq(
+                wr_key_query_sent(&t->route->cache.key, t->head.query, &t->arena), t->head.query);
         if (t->rules.post_for_get)
             t->primary = t->key = key_of_get(t);
         return wr_txn_fetch_alone(t, get ? WR_FWD_BYPASS : WR_FWD_METHOD);

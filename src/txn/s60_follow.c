@@ -25,10 +25,10 @@ static enum wr_txn_stage learn_marker(struct wr_txn *t, struct wr_object *marker
     return look_up_again(t);
 }
 
-/* What isn't fresh, or not fresh enough for it: may it have that because it takes part in the fetch (RFC 9111 4)? What has come
- * since it asked is as good as validated for it, also where another node has fetched it and it comes out of Redis. What was fresh when
- * it was sent and is still coming from the origin is not yet out of the store: it goes to whoever asks for nothing newer, however slow
- * it is. */
+/* What isn't fresh, or not fresh enough for it: may it have that because it takes part in the fetch (RFC 9111
+ * 4)? What has come since it asked is as good as validated for it, also where another node has fetched it and
+ * it comes out of Redis. What was fresh when it was sent and is still coming from the origin is not yet out
+ * of the store: it goes to whoever asks for nothing newer, however slow it is. */
 static bool shares(const struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     const struct wr_request_rules *r = &t->rules;
@@ -37,10 +37,12 @@ static bool shares(const struct wr_txn *t, const struct wr_flight_result *fetche
     if (!wr_rules_collapses(o))
         return false;
     return !wr_time_before(o->meta.response_time, t->started) ||
-           (!fetched->from_store && !asks_for_newer && wr_rules_sent_fresh(o) && wr_flow_state(o->flow) == WR_FLOW_ARRIVING);
+           (!fetched->from_store && !asks_for_newer && wr_rules_sent_fresh(o) &&
+            wr_flow_state(o->flow) == WR_FLOW_ARRIVING);
 }
 
-/* May it have what was fetched for somebody else? What it could have from the store, and what it has a share in. */
+/* May it have what was fetched for somebody else? What it could have from the store, and what it has a share
+ * in. */
 static bool suits(const struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     const struct wr_cache_policy *policy = &t->route->cache;
@@ -50,7 +52,7 @@ static bool suits(const struct wr_txn *t, const struct wr_flight_result *fetched
         return true;
     if (fetched->stale)
         return fetched->fwd_status ? wr_rules_stale_if_error(policy, &t->rules, o, now)
-                                : wr_rules_stale_if_unreachable(policy, &t->rules, o, now);
+                                   : wr_rules_stale_if_unreachable(policy, &t->rules, o, now);
     switch (wr_rules_reuse(policy, &t->rules, o, now, 1.0)) {
     case WR_REUSE_NOT: /* not meant for whom it knows by name */
         return false;
@@ -61,23 +63,28 @@ static bool suits(const struct wr_txn *t, const struct wr_flight_result *fetched
     }
 }
 
-/* Out of Redis: stored there before it asked, or while it waited for another node's fetch, in which it then has a share. */
+/* Out of Redis: stored there before it asked, or while it waited for another node's fetch, in which it then
+ * has a share. */
 static enum wr_txn_stage take_stored(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     struct wr_object *object = wr_object_ref(fetched->object);
-    bool waited_for = wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, 1.0) == WR_REUSE_VALIDATE &&
+    bool waited_for = wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, 1.0) ==
+                          WR_REUSE_VALIDATE &&
                       shares(t, fetched);
     wr_waiter_leave(&t->waiter);
     if (!waited_for)
-        return wr_txn_consider(t, object, object != t->copy); /* Redis wasn't there to confirm the copy in memory */
+        return wr_txn_consider(t, object,
+                               object != t->copy); /* Redis wasn't there to confirm the copy in memory */
     wr_txn_answer_with(t, object, WR_RESULT_COLLAPSED_REDIS);
     return WR_TXN_DELIVER;
 }
 
-/* By something that nobody knew of when it boarded; softly counts, too: what has been fetched since may be stored already. */
+/* By something that nobody knew of when it boarded; softly counts, too: what has been fetched since may be
+ * stored already. */
 static bool is_purged(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
-    return fetched->after_purge && wr_purge_ends_fetch(wr_purges_check(t->worker->shared->purges, fetched->object));
+    return fetched->after_purge &&
+           wr_purge_ends_fetch(wr_purges_check(t->worker->shared->purges, fetched->object));
 }
 
 static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_flight_result *fetched)
@@ -95,7 +102,8 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_flight_result *
             return wr_txn_fetch_alone(t, WR_FWD_REQUEST);
         return wr_txn_fetch_apart(t, t->fwd);
     }
-    wr_txn_answer_with(t, wr_object_ref(fetched->object), wr_result_of_fetch(fetched->leader, fetched->stale, fetched->validated));
+    wr_txn_answer_with(t, wr_object_ref(fetched->object),
+                       wr_result_of_fetch(fetched->leader, fetched->stale, fetched->validated));
     t->stored = fetched->stored;
     t->fwd_status = fetched->fwd_status;
     if (fetched->server)
@@ -103,7 +111,8 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_flight_result *
     return WR_TXN_DELIVER;
 }
 
-/* It was Redis that held something, and not what was in memory here: the origin was asked in spite of that. */
+/* It was Redis that held something, and not what was in memory here: the origin was asked in spite of that.
+ */
 static void learn_fwd(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     if (fetched->held && (t->fwd == WR_FWD_URI_MISS || t->fwd == WR_FWD_VARY_MISS))
@@ -157,7 +166,8 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_flight_result *fetched
         return learn_marker(t, fetched->object);
     case WR_VERDICT_NOT_SHAREABLE:
         if (!fetched->leader && !wr_rules_concerns(fetched->apart, &t->rules))
-            return look_up_again(t); /* it was somebody's with a cookie or a password: the next fetch may be for all */
+            return look_up_again(
+                t); /* it was somebody's with a cookie or a password: the next fetch may be for all */
         wr_waiter_leave(&t->waiter);
         t->detail = "NOT_SHAREABLE";
         keep_found(t, fetched);
@@ -172,15 +182,17 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_flight_result *fetched
     return WR_TXN_WAIT;
 }
 
-/* Who comes when the fetch is over, and only Redis's word is still out, has not waited for it: that is a hit. */
+/* Who comes when the fetch is over, and only Redis's word is still out, has not waited for it: that is a hit.
+ */
 static bool landed(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     return fetched->verdict == WR_VERDICT_OBJECT && fetched->stored && !fetched->leader &&
-           wr_flow_state(fetched->object->flow) == WR_FLOW_WHOLE && variant_fits(t, fetched) && found_will_do(t, fetched->object);
+           wr_flow_state(fetched->object->flow) == WR_FLOW_WHOLE && variant_fits(t, fetched) &&
+           found_will_do(t, fetched->object);
 }
 
-/* What the flight says. It may have found a stored response before that was purged: such a response answers nobody any more, and the
- * flight brings a newer one. */
+/* What the flight says. It may have found a stored response before that was purged: such a response answers
+ * nobody any more, and the flight brings a newer one. */
 static void take_result(struct wr_txn *t, struct wr_flight_result *fetched)
 {
     wr_waiter_result(&t->waiter, fetched);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* DELIVER: the answer goes out, as far as the socket takes it and the flow has it, then waits for whichever lags. */
+/* DELIVER: the answer goes out, as far as the socket takes it and the flow has it, then waits for whichever
+ * lags. */
 #include "stats/stats.h"
 #include "txn/txn.h"
 
 #define MAX_IOV 16
 #define MAX_TURN (256 * 1024) /* octets a turn: one fast client must not starve the others */
-#define CHUNK_END WR_SLICE("\r\n") /* leaves with the chunk: who reads chunk by chunk must not wait for the next one */
+#define CHUNK_END \
+    WR_SLICE("\r\n") /* leaves with the chunk: who reads chunk by chunk must not wait for the next one */
 
 static void on_flow_more(struct wr_flow_reader *r)
 {
@@ -58,7 +60,8 @@ static bool next_part(struct wr_txn *t)
     if (t->answer.part_count > 1)
         wr_txn_write_part_head(t, &t->frame, t->part);
     wr_flow_reader_close(&t->reader);
-    if (!wr_flow_reader_open_part(&t->reader, t->object->flow, &t->worker->loop, p->from, p->length, on_flow_more))
+    if (!wr_flow_reader_open_part(&t->reader, t->object->flow, &t->worker->loop, p->from, p->length,
+                                  on_flow_more))
         return false;
     t->left = p->length;
     t->part++;
@@ -133,7 +136,8 @@ static void load_content(struct wr_txn *t, struct load *l)
     }
     add_iov(l, frame_left(t), &l->frame);
     uint64_t wanted = content_left(t) < MAX_TURN ? content_left(t) : MAX_TURN;
-    if (!t->last_frame && (wanted > 0 || t->chunk_left > 0)) { /* with nothing wanted: whether it is left behind */
+    if (!t->last_frame &&
+        (wanted > 0 || t->chunk_left > 0)) { /* with nothing wanted: whether it is left behind */
         int n = wr_flow_reader_peek(&t->reader, l->iov + l->count, MAX_IOV - 1 - l->count, wanted, &l->flow);
         for (int i = 0; i < n; i++)
             l->content += l->iov[l->count + i].iov_len;
@@ -188,14 +192,16 @@ static enum wr_txn_stage cut_answer(struct wr_txn *t, enum wr_err err)
     return WR_TXN_WAIT;
 }
 
-/* What is still to come of the content is fetched for this one alone, or the answer is cut, for the reason `why`. */
+/* What is still to come of the content is fetched for this one alone, or the answer is cut, for the reason
+ * `why`. */
 static enum wr_txn_stage ask_rest(struct wr_txn *t, enum wr_err why)
 {
     t->rest_why = why;
     return wr_txn_ask_rest(t) ? WR_TXN_WAIT : cut_answer(t, why);
 }
 
-/* What came out of Redis, from a node that was still fetching it or piece by piece, and is no longer there, costs no answer. */
+/* What came out of Redis, from a node that was still fetching it or piece by piece, and is no longer there,
+ * costs no answer. */
 static enum wr_txn_stage broken_off(struct wr_txn *t, enum wr_err why)
 {
     return wr_result_is(t->result, WR_RF_STORED) ? ask_rest(t, why) : cut_answer(t, why);
@@ -253,8 +259,8 @@ static bool open_reader(struct wr_txn *t)
     return wr_flow_reader_open(&t->reader, t->object->flow, &t->worker->loop, 0, on_flow_more);
 }
 
-/* What we were to read has gone by: it has grown too large to be kept while we waited for our turn, or came in pieces out of
- * Redis of which others wanted less. There it still is. */
+/* What we were to read has gone by: it has grown too large to be kept while we waited for our turn, or came
+ * in pieces out of Redis of which others wanted less. There it still is. */
 static enum wr_txn_stage begin_elsewhere(struct wr_txn *t)
 {
     bool in_redis = wr_result_is(t->result, WR_RF_REDIS);

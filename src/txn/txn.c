@@ -226,7 +226,8 @@ enum wr_txn_stage wr_txn_refuse_unread(struct wr_txn *t, enum wr_err err, const 
 {
     struct wr_slice in = wr_conn_input(t->conn);
     if (err == WR_ERR_BAD_REQUEST && is_proxy_header(in))
-        why = "a header of the PROXY protocol, which is taken from trusted_proxies only and where proxy_protocol is on";
+        why = "a header of the PROXY protocol, which is taken from trusted_proxies only and where "
+              "proxy_protocol is on";
     wr_parse_salvage(in.at, in.len, t->fields, &t->head);
     wr_txn_identify(t);
     t->refused = t->close = true;

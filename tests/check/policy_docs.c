@@ -9,7 +9,7 @@
 
 #include "policy/options.h"
 
-#define HELP_COLUMN  48
+#define HELP_COLUMN 48
 #define MANUAL_WIDTH 78
 
 /* --- the sample: "# " begins prose, '#' and anything else an option at its default --- */
@@ -85,7 +85,8 @@ static void sample_section(struct wr_buf *out, enum wr_section section, int inde
 
 /* The end of the sample. tests/e2e/test_applications.py compares it with weir-apps(7). */
 static const char APPLICATIONS[] =
-    "# Applications by name: the cache of their route. weir-apps(7) has the whole policies, and what to set in the "
+    "# Applications by name: the cache of their route. weir-apps(7) has the whole policies, and what to set "
+    "in the "
     "application.\n"
     "#   WordPress: { ttl: 10m, grace: 1m, stale_if_error: 1d, cookies: [\"wordpress_logged_in_*\", "
     "\"wordpress_sec_*\", \"wp-postpass_*\",\n"
@@ -304,7 +305,8 @@ static int count_silent(void)
         bool by_words = o->kind->words && o->kind->words->at[0].about;
         if (o->manual || by_words || o->kind->shape == WR_SHAPE_REFUSED)
             continue;
-        fprintf(stderr, "src/policy/options.def: %s of section \"%s\" has no .manual\n", o->key, wr_sections[o->section].path);
+        fprintf(stderr, "src/policy/options.def: %s of section \"%s\" has no .manual\n", o->key,
+                wr_sections[o->section].path);
         silent++;
     }
     return silent;
@@ -317,5 +319,6 @@ int main(int argc, char **argv)
     struct wr_buf sample = { 0 }, manual = { 0 };
     make_sample(&sample);
     make_manual(root, &manual);
-    return count_silent() + settle(root, "conf/weir.yaml", &sample, write) + settle(root, "man/weir.yaml.5", &manual, write);
+    return count_silent() + settle(root, "conf/weir.yaml", &sample, write) +
+           settle(root, "man/weir.yaml.5", &manual, write);
 }

@@ -57,9 +57,9 @@ static void check_read_back(bool response, const struct wr_head *h)
     if (h->field_count > WR_MAX_FIELDS - 2 || h->expect_continue)
         return;
     write_head(&b, h);
-    enum wr_parse_status status =
-        response ? wr_parse_response(&p, b.at, b.len, wide.head, WR_METHOD_GET, fields, &back)
-                 : wr_parse_request(&p, b.at, b.len, &wide, fields, &back);
+    enum wr_parse_status status = response ? wr_parse_response(&p, b.at, b.len, wide.head, WR_METHOD_GET,
+                                                               fields, &back)
+                                           : wr_parse_request(&p, b.at, b.len, &wide, fields, &back);
     WR_CHECK(status == WR_PARSE_DONE && p.length == b.len);
     WR_CHECK(back.status == h->status && back.framing == h->framing &&
              back.content_length == h->content_length);

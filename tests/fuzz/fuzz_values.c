@@ -101,7 +101,8 @@ static void try_proxy(struct wr_slice in)
     if (wr_proxy_parse(in, &header) != WR_PROXY_DONE)
         return;
     WR_CHECK(header.length <= in.len);
-    WR_CHECK(wr_proxy_parse(wr_slice(in.at, header.length), &again) == WR_PROXY_DONE && again.length == header.length);
+    WR_CHECK(wr_proxy_parse(wr_slice(in.at, header.length), &again) == WR_PROXY_DONE &&
+             again.length == header.length);
     WR_CHECK(wr_proxy_parse(wr_slice(in.at, header.length - 1), &again) == WR_PROXY_MORE);
 }
 
@@ -111,7 +112,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct wr_field fields[FIELDS];
     struct wr_head h = { .fields = fields, .field_count = FIELDS, .known = UINT64_MAX, .minor = 1 };
     for (size_t i = 0; i < FIELDS; i++)
-        fields[i] = (struct wr_field){ .name = wr_field_name(ids[i]), .value = value, .id = (uint16_t) ids[i] };
+        fields[i] = (struct wr_field){ .name = wr_field_name(ids[i]),
+                                       .value = value,
+                                       .id = (uint16_t) ids[i] };
     try_directives(&h);
     try_tags(&h);
     try_conditions(&h, value);

@@ -46,7 +46,8 @@ static bool purge(void *ctx, const char *what, struct wr_slice name, bool soft,
         return false;
     }
     bool url = strcmp(what, "url") == 0;
-    snprintf(d.purged, sizeof d.purged, "%s%s%s%.*s", soft ? "soft " : "", url ? "" : what, url ? "" : " ", WR_SLICE_ARG(name));
+    snprintf(d.purged, sizeof d.purged, "%s%s%s%.*s", soft ? "soft " : "", url ? "" : what, url ? "" : " ",
+             WR_SLICE_ARG(name));
     if (d.late) {
         d.done_arg = arg;
         __atomic_store_n(&d.done, done, __ATOMIC_RELEASE); /* the test waits for it */
@@ -56,13 +57,22 @@ static bool purge(void *ctx, const char *what, struct wr_slice name, bool soft,
     return true;
 }
 
-static void purges(void *ctx, void (*each)(void *, const struct wr_admin_purged *), void (*done)(void *, enum wr_err), void *arg)
+static void purges(void *ctx, void (*each)(void *, const struct wr_admin_purged *),
+                   void (*done)(void *, enum wr_err), void *arg)
 {
     (void) ctx;
-    const struct wr_admin_purged one = { { INT64_C(1700000000123456) }, WR_SLICE("edge-1-7"), WR_SLICE("admin"),
-                                         WR_SLICE("tag"),               WR_SLICE("a \"b\""), true };
-    const struct wr_admin_purged other = { { INT64_C(1700000000000000) }, WR_SLICE("edge-2-8"), WR_SLICE("PURGE from ::1"),
-                                           WR_SLICE("all"),               WR_SLICE(""),         false };
+    const struct wr_admin_purged one = { { INT64_C(1700000000123456) },
+                                         WR_SLICE("edge-1-7"),
+                                         WR_SLICE("admin"),
+                                         WR_SLICE("tag"),
+                                         WR_SLICE("a \"b\""),
+                                         true };
+    const struct wr_admin_purged other = { { INT64_C(1700000000000000) },
+                                           WR_SLICE("edge-2-8"),
+                                           WR_SLICE("PURGE from ::1"),
+                                           WR_SLICE("all"),
+                                           WR_SLICE(""),
+                                           false };
     if (d.purge_err == WR_OK) {
         each(arg, &one);
         each(arg, &other);
@@ -140,7 +150,9 @@ static int start(void **state)
     wr_note_init(&d.stop, &d.loop, on_stop);
     wr_note_init(&d.finish, &d.loop, on_finish);
     worker_beats(WR_SPAN_S(0));
-    const struct wr_admin_host host = { NULL, purge, purges, reload, drain, ready, status, d.workers, 1, NULL };
+    const struct wr_admin_host host = {
+        NULL, purge, purges, reload, drain, ready, status, d.workers, 1, NULL
+    };
     d.admin = wr_admin_new(&d.loop, &d.policy, &host, &why);
     wr_buf_fini(&why);
     return d.admin && pthread_create(&d.thread, NULL, turn, NULL) == 0 ? 0 : -1;
@@ -411,7 +423,8 @@ static void purges_by_what_is_named(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         for (int json = 0; json < 2; json++) {
             d.purged[0] = '\0';
-            const char *type = json ? "POST /purge HTTP/1.1\r\nContent-Type: application/json\r\n" : "POST /purge HTTP/1.1\r\n";
+            const char *type = json ? "POST /purge HTTP/1.1\r\nContent-Type: application/json\r\n"
+                                    : "POST /purge HTTP/1.1\r\n";
             status_is(ask(type, json ? cases[i].json : cases[i].body), cases[i].want ? 200 : 400);
             assert_string_equal(d.purged, cases[i].want ? cases[i].want : "");
         }
@@ -526,7 +539,9 @@ static void socket_is_not_for_everybody(void **state)
 
 static void address_in_use_is_reported(void **state)
 {
-    const struct wr_admin_host host = { NULL, purge, purges, reload, drain, ready, status, d.workers, 1, NULL };
+    const struct wr_admin_host host = {
+        NULL, purge, purges, reload, drain, ready, status, d.workers, 1, NULL
+    };
     struct wr_loop loop;
     struct wr_buf why = { 0 };
     (void) state;

@@ -59,7 +59,8 @@ static const struct admin_input inputs[] = {
 };
 
 /* The value of the one parameter `name`. */
-static const char *one(struct wr_slice query, struct wr_slice body, bool json, const char *name, struct wr_buf *out)
+static const char *one(struct wr_slice query, struct wr_slice body, bool json, const char *name,
+                       struct wr_buf *out)
 {
     struct wr_admin_param param = { .name = name };
     const char *wrong = wr_admin_params(query, body, json, &param, 1);

@@ -29,15 +29,28 @@ static void patterns_match_the_whole(void **state)
         const char *pattern, *text;
         bool fold, want;
     } lines[] = {
-        { "", "", false, true },        { "", "a", false, false },          { "*", "", false, true },
-        { "*", "abc", false, true },    { "abc", "abc", false, true },      { "abc", "abcd", false, false },
-        { "abc", "ABC", false, false }, { "abc", "ABC", true, true },       { "a*", "a", false, true },
-        { "a*", "ba", false, false },   { "*a", "aba", false, true },       { "*a", "ab", false, false },
-        { "a*c", "abbc", false, true }, { "a*b*c", "axxbxbc", false, true }, { "a*b*c", "axxcxb", false, false },
-        { "**a**", "xa", false, true }, { "A*Z", "a-z", true, true },       { "utm_*", "utm", false, false },
+        { "", "", false, true },
+        { "", "a", false, false },
+        { "*", "", false, true },
+        { "*", "abc", false, true },
+        { "abc", "abc", false, true },
+        { "abc", "abcd", false, false },
+        { "abc", "ABC", false, false },
+        { "abc", "ABC", true, true },
+        { "a*", "a", false, true },
+        { "a*", "ba", false, false },
+        { "*a", "aba", false, true },
+        { "*a", "ab", false, false },
+        { "a*c", "abbc", false, true },
+        { "a*b*c", "axxbxbc", false, true },
+        { "a*b*c", "axxcxb", false, false },
+        { "**a**", "xa", false, true },
+        { "A*Z", "a-z", true, true },
+        { "utm_*", "utm", false, false },
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-        if (wr_slice_matches(wr_slice_str(lines[i].text), wr_slice_str(lines[i].pattern), lines[i].fold ? wr_lower : NULL) != lines[i].want)
+        if (wr_slice_matches(wr_slice_str(lines[i].text), wr_slice_str(lines[i].pattern),
+                             lines[i].fold ? wr_lower : NULL) != lines[i].want)
             fail_msg("%s against %s", lines[i].text, lines[i].pattern);
 }
 
@@ -80,12 +93,18 @@ static void units_have_one_parser_each(void **state)
     static const struct {
         const char *text;
         int64_t us;
-    } spans[] = { { "500ms", 500000 }, { "60s", 60000000 }, { "5m", 300000000 }, { "1h", 3600000000 }, { "1d", 86400000000 } };
+    } spans[] = { { "500ms", 500000 },
+                  { "60s", 60000000 },
+                  { "5m", 300000000 },
+                  { "1h", 3600000000 },
+                  { "1d", 86400000000 } };
     for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++) {
         assert_null(wr_span_parse(wr_slice_str(spans[i].text), &d));
         assert_int_equal(d.us, spans[i].us);
     }
-    const char *bad_spans[] = { "", "5", "s", "5 s", "-1s", "1.5s", "5sec", "99999999999999999999d", "9223372036854775807d" };
+    const char *bad_spans[] = {
+        "", "5", "s", "5 s", "-1s", "1.5s", "5sec", "99999999999999999999d", "9223372036854775807d"
+    };
     for (size_t i = 0; i < sizeof bad_spans / sizeof bad_spans[0]; i++)
         assert_non_null(wr_span_parse(wr_slice_str(bad_spans[i]), &d));
     assert_null(wr_size_parse(WR_SLICE("512KB"), &size));
@@ -106,8 +125,8 @@ static void units_have_one_parser_each(void **state)
     assert_non_null(wr_share_parse(WR_SLICE("10"), &share));
 }
 
-/* Made by an independent implementation that gives the authors' own vectors under their key. Every node and every
- * version must agree on these: a change would empty every cache. */
+/* Made by an independent implementation that gives the authors' own vectors under their key. Every node and
+ * every version must agree on these: a change would empty every cache. */
 static void hash_never_changes(void **state)
 {
     (void) state;
@@ -157,10 +176,12 @@ static void quotes_go_in_pairs(void **state)
 {
     static const struct {
         const char *quoted, *plain;
-    } cases[] = { { " \"a b\" ", "a b" }, { "\"\"", "" }, { "\"", "\"" }, { "\"a", "\"a" }, { "a", "a" }, { "", "" } };
+    } cases[] = { { " \"a b\" ", "a b" }, { "\"\"", "" }, { "\"", "\"" },
+                  { "\"a", "\"a" },       { "a", "a" },   { "", "" } };
     (void) state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_true(wr_slice_eq(wr_slice_unquote(wr_slice_str(cases[i].quoted)), wr_slice_str(cases[i].plain)));
+        assert_true(
+            wr_slice_eq(wr_slice_unquote(wr_slice_str(cases[i].quoted)), wr_slice_str(cases[i].plain)));
 }
 
 int main(void)
@@ -168,10 +189,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patterns_match_the_whole),
         cmocka_unit_test(quotes_go_in_pairs),
-        cmocka_unit_test(slices_cut_trim_and_compare), cmocka_unit_test(numbers_stop_at_their_maximum),
+        cmocka_unit_test(slices_cut_trim_and_compare),
+        cmocka_unit_test(numbers_stop_at_their_maximum),
         cmocka_unit_test(numbers_are_written_as_printf_would),
-        cmocka_unit_test(units_have_one_parser_each),  cmocka_unit_test(hash_never_changes),
-        cmocka_unit_test(arena_undoes_and_reuses),     cmocka_unit_test(random_stays_in_bounds),
+        cmocka_unit_test(units_have_one_parser_each),
+        cmocka_unit_test(hash_never_changes),
+        cmocka_unit_test(arena_undoes_and_reuses),
+        cmocka_unit_test(random_stays_in_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,8 +17,8 @@ static struct wr_object *object(struct wr_arena *arena, int status, const char *
         .status = status, .response_time = NOW, .request_time = NOW, .lifetime = WR_SPAN_S(100), .length = 10
     };
     struct wr_flow *flow = wr_flow_of(WR_SLICE("0123456789"));
-    struct wr_object *o =
-        wr_build_object(&key, wr_slice(NULL, 0), &meta, &response, WR_SLICE("1.1 edge"), flow);
+    struct wr_object *o = wr_build_object(&key, wr_slice(NULL, 0), &meta, &response, WR_SLICE("1.1 edge"),
+                                          flow);
     wr_flow_unref(flow);
     return o;
 }
@@ -32,17 +32,18 @@ static void keeps_end_to_end_fields_only(void **state)
 {
     (void) state;
     struct wr_arena arena = { 0 };
-    struct wr_object *o =
-        object(&arena, 200,
-               "Date: {-5}\nContent-Length: 10\nConnection: a, b\na: 1\nb: 2\nc: 3\nAge: 7\n"
-               "Keep-Alive: x\nProxy-Authenticate: x\nUpgrade: x\nTE: x\nETag: \"v\"\n"
-               "Last-Modified: {-100}\nCache-Status: up; hit\nVia: 1.1 up");
+    struct wr_object *o = object(
+        &arena, 200,
+        "Date: {-5}\nContent-Length: 10\nConnection: a, b\na: 1\nb: 2\nc: 3\nAge: 7\n"
+        "Keep-Alive: x\nProxy-Authenticate: x\nUpgrade: x\nTE: x\nETag: \"v\"\n"
+        "Last-Modified: {-100}\nCache-Status: up; hit\nVia: 1.1 up");
     assert_true(wr_slice_starts(o->head, WR_SLICE("HTTP/1.1 200 Some Reason\r\n")));
     static const char *gone[] = { "\na:",   "\nb:",    "Age:", "Content-Length", "Connection", "Keep-Alive",
                                   "Proxy-", "Upgrade", "TE:" };
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
         assert_false(head_has(o, gone[i]));
-    static const char *kept[] = { "\nc: 3\r\n", "ETag: \"v\"", "Cache-Status: up; hit", "Via: 1.1 up\r\n", "Via: 1.1 edge\r\n" };
+    static const char *kept[] = { "\nc: 3\r\n", "ETag: \"v\"", "Cache-Status: up; hit", "Via: 1.1 up\r\n",
+                                  "Via: 1.1 edge\r\n" };
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         assert_true(head_has(o, kept[i]));
     assert_true(wr_slice_eq(o->etag, WR_SLICE("\"v\"")));
@@ -88,16 +89,20 @@ static void reserved_fields_are_for_the_first_client(void **state)
     wr_arena_fini(&arena);
 }
 
-/* Everything that changes a client's state, or belongs to its log-in, unless the rules have said that it is for all. */
+/* Everything that changes a client's state, or belongs to its log-in, unless the rules have said that it is
+ * for all. */
 static void set_cookie_and_its_like_are_for_the_first_client(void **state)
 {
     (void) state;
     struct wr_arena arena = { 0 };
-    static const char fields[] = "Set-Cookie: a=b\nX-Other: 2\nset-cookie2: c=d\nClear-Site-Data: \"cookies\"\nSet-Login: logged-in\n"
-                                 "Authentication-Info: nextnonce=\"n\"\nSet-Cookie: e=f";
+    static const char fields[] =
+        "Set-Cookie: a=b\nX-Other: 2\nset-cookie2: c=d\nClear-Site-Data: \"cookies\"\nSet-Login: logged-in\n"
+        "Authentication-Info: nextnonce=\"n\"\nSet-Cookie: e=f";
     struct wr_object *o = object(&arena, 200, fields);
-    assert_true(wr_slice_eq(o->first_only, WR_SLICE("Set-Cookie: a=b\r\nset-cookie2: c=d\r\nClear-Site-Data: \"cookies\"\r\n"
-                                                    "Set-Login: logged-in\r\nAuthentication-Info: nextnonce=\"n\"\r\nSet-Cookie: e=f\r\n")));
+    assert_true(wr_slice_eq(
+        o->first_only,
+        WR_SLICE("Set-Cookie: a=b\r\nset-cookie2: c=d\r\nClear-Site-Data: \"cookies\"\r\n"
+                 "Set-Login: logged-in\r\nAuthentication-Info: nextnonce=\"n\"\r\nSet-Cookie: e=f\r\n")));
     assert_true(head_has(o, "X-Other: 2"));
     wr_object_unref(o);
 
@@ -149,14 +154,17 @@ static void what_passes_has_its_whole_head_and_no_key(void **state)
     (void) state;
     struct wr_arena arena = { 0 };
     struct wr_head response;
-    response_of(&arena, 203, "Cache-Control: private=\"x-user\"\nX-User: 1\nConnection: a\na: 1\nContent-Length: 10\nVia: 1.0 up",
-                &response);
+    response_of(
+        &arena, 203,
+        "Cache-Control: private=\"x-user\"\nX-User: 1\nConnection: a\na: 1\nContent-Length: 10\nVia: 1.0 up",
+        &response);
     const struct wr_meta meta = { .status = 203, .response_time = NOW, .length = 10 };
     struct wr_flow *flow = wr_flow_of(WR_SLICE("0123456789"));
     struct wr_object *o = wr_build_passed(&meta, &response, WR_SLICE("1.1 edge"), flow);
     wr_flow_unref(flow);
-    assert_true(wr_slice_eq(o->head, WR_SLICE("HTTP/1.1 203 Some Reason\r\nCache-Control: private=\"x-user\"\r\nX-User: 1\r\n"
-                                              "Via: 1.0 up\r\nDate: Sat, 10 Jan 2026 12:00:00 GMT\r\nVia: 1.1 edge\r\n")));
+    assert_true(wr_slice_eq(
+        o->head, WR_SLICE("HTTP/1.1 203 Some Reason\r\nCache-Control: private=\"x-user\"\r\nX-User: 1\r\n"
+                          "Via: 1.0 up\r\nDate: Sat, 10 Jan 2026 12:00:00 GMT\r\nVia: 1.1 edge\r\n")));
     assert_null(o->first_only.at);
     assert_int_equal(o->key.len, 0);
     assert_int_equal(wr_flow_length(o->flow), 10);
@@ -168,8 +176,8 @@ static void tags_are_gathered(void **state)
 {
     (void) state;
     struct wr_arena arena = { 0 };
-    struct wr_object *o =
-        object(&arena, 200, "Cache-Groups: \"a\", \"b\"\nCache-Tag: c, a\nSurrogate-Key: d e");
+    struct wr_object *o = object(&arena, 200,
+                                 "Cache-Groups: \"a\", \"b\"\nCache-Tag: c, a\nSurrogate-Key: d e");
     assert_true(wr_slice_eq(o->tags, WR_SLICE("a\nb\nc\nd\ne\n\ta\n\tb\n")));
     wr_object_unref(o);
     wr_arena_fini(&arena);
@@ -217,7 +225,8 @@ static void a_304_updates_what_it_may(void **state)
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
         if (!head_has(updated, want[i]))
             fail_msg("%s is not in %.*s", want[i], WR_SLICE_ARG(updated->head));
-    static const char *gone[] = { "X-A: 1", "X-A: 2", "X-D", "Content-Length", "gzip, br", "text/html", "Content-Digest" };
+    static const char *gone[] = { "X-A: 1",   "X-A: 2",    "X-D",           "Content-Length",
+                                  "gzip, br", "text/html", "Content-Digest" };
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
         assert_false(head_has(updated, gone[i]));
     /* one Via element of ours, however often it is validated */

@@ -106,7 +106,8 @@ static void what_the_key_leaves_out_may_be_stripped(void **state)
     char *drop[] = { "utm_*", "fbclid", NULL }, *keep[] = { "page", "q*", NULL }, *nothing[] = { NULL };
     const struct wr_key_policy dropping = { .query_drop = drop, .strip_query = true },
                                keeping = { .query_keep = keep, .strip_query = true, .sort_query = true },
-                               all = { .query_keep = nothing, .strip_query = true }, not = { .query_drop = drop };
+                               all = { .query_keep = nothing, .strip_query = true },
+                               not = { .query_drop = drop };
     const struct {
         const struct wr_key_policy *policy;
         const char *came, *sent;
@@ -238,8 +239,10 @@ static void variants_are_chosen_by_what_fields_mean(void **state)
         { "accept-encoding", "Accept-Encoding: gzip", "Accept-Encoding: gzip, *;q=0", false },
         { "accept-encoding", "Accept-Encoding: gzip", "Accept-Encoding: gzip, identity, *;q=0", true },
         { "accept-encoding", "Accept-Encoding: deflate", "Accept-Encoding: nonsense", false },
-        { "accept-language", "Accept-Language: de", "Accept-Language: de, nonsense9, 17, madeupnonsense", true },
-        { "accept-language", "Accept-Language: de, en;q=0.5", "Accept-Language: en;q=0.5, en;q=0.1, de", true },
+        { "accept-language", "Accept-Language: de", "Accept-Language: de, nonsense9, 17, madeupnonsense",
+          true },
+        { "accept-language", "Accept-Language: de, en;q=0.5", "Accept-Language: en;q=0.5, en;q=0.1, de",
+          true },
         { "accept-language", "Accept-Language: de-CH", "Accept-Language: de", false },
     };
     struct wr_arena arena = { 0 };
@@ -271,7 +274,9 @@ static void vary_cookie_asks_for_those_that_count(void **state)
 {
     (void) state;
     char *names[] = { "sid", "wp_*", NULL };
-    const struct wr_cache_policy named = { .enabled = true, .cookies = WR_COOKIES_NAMED, .cookie_names = names },
+    const struct wr_cache_policy named = { .enabled = true,
+                                           .cookies = WR_COOKIES_NAMED,
+                                           .cookie_names = names },
                                  ignoring = { .enabled = true, .cookies = WR_COOKIES_IGNORE };
     static const struct {
         const char *a, *b;
@@ -316,7 +321,8 @@ static void the_scheme_tells_keys_apart_and_each_knows_the_other(void **state)
 {
     (void) state;
     char *names[] = { (char *) (uintptr_t) "X-Tenant", NULL };
-    const struct wr_cache_policy policies[] = { { .enabled = true }, { .enabled = true, .key = { .headers = names } } };
+    const struct wr_cache_policy policies[] = { { .enabled = true },
+                                                { .enabled = true, .key = { .headers = names } } };
     struct wr_arena arena = { 0 };
     for (size_t i = 0; i < 2; i++) {
         struct wr_head request;

@@ -20,14 +20,14 @@ static struct wr_object *stored(const struct wr_cache_policy *policy, struct wr_
     get_with(arena, request_lines, &request);
     response_of(arena, status, response_lines, &response);
     wr_rules_request(policy, &request, &asked);
-    enum wr_storing storing =
-        wr_rules_store(policy, &request, &asked, &response, after(-delay), NOW, 0, &meta, &detail);
+    enum wr_storing storing = wr_rules_store(policy, &request, &asked, &response, after(-delay), NOW, 0,
+                                             &meta, &detail);
     assert_true((storing == WR_STORE) == (detail == NULL));
     if (storing != WR_STORE)
         return NULL;
     struct wr_flow *flow = wr_flow_of(WR_SLICE("0123456789"));
-    struct wr_object *o =
-        wr_build_object(&no_key, wr_slice(NULL, 0), &meta, &response, WR_SLICE("1.1 edge"), flow);
+    struct wr_object *o = wr_build_object(&no_key, wr_slice(NULL, 0), &meta, &response, WR_SLICE("1.1 edge"),
+                                          flow);
     wr_flow_unref(flow);
     return o;
 }
@@ -116,9 +116,10 @@ static void ages_are_read_as_5_1_and_4_2_3_say(void **state)
         { 200, D "Cache-Control: max-age=3600\nAge: abc", FRESH },
         { 200, D "Cache-Control: max-age=3600\nAge: -7200", FRESH },
         { 200, D "Cache-Control: max-age=3600\nAge: 7200.0", FRESH },
-        { 200, "Via: 1.1 cache\nDate: {-7200}\n" E "Cache-Control: max-age=3600", STALE },  /* apparent age */
+        { 200, "Via: 1.1 cache\nDate: {-7200}\n" E "Cache-Control: max-age=3600", STALE }, /* apparent age */
         { 200, "Age: 1\nDate: {-7200}\n" E "Cache-Control: max-age=3600", STALE },
-        { 200, "Date: {-7200}\n" E "Cache-Control: max-age=3600", FRESH }, /* nobody has kept it: the clock is wrong */
+        { 200, "Date: {-7200}\n" E "Cache-Control: max-age=3600",
+          FRESH }, /* nobody has kept it: the clock is wrong */
         { 200, "Date: {-7200}\n" E "Expires: {-3600}", FRESH },
         { 200, "Date: {+7200}\n" E "Cache-Control: max-age=3600", FRESH },
         { 200, "Date: foo\n" E "Cache-Control: max-age=3600", FRESH },
@@ -132,7 +133,8 @@ static void ages_are_read_as_5_1_and_4_2_3_say(void **state)
     wr_object_unref(o);
     o = stored(&plain, &arena, 200, "", "Date: {-50}\nCache-Control: max-age=100\nAge: 30", 5);
     assert_int_equal(wr_span_s(wr_object_age(o, after(3))), 53);
-    assert_int_equal(wr_span_s(wr_object_age(o, after(-9))), 50); /* a clock that was set back, or another node's: none gets younger */
+    assert_int_equal(wr_span_s(wr_object_age(o, after(-9))),
+                     50); /* a clock that was set back, or another node's: none gets younger */
     wr_object_unref(o);
     wr_arena_fini(&arena);
 }
@@ -334,9 +336,9 @@ static void jitter_only_shortens_what_is_left(void **state)
         double lifetime;
     } lines[] = { { 0, 1000 }, { 0.5, 995 }, { 0.999999, 990 } };
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(wr_rules_store(&policy, &request, &asked, &response, NOW, NOW, lines[i].unit, &meta,
-                                        &detail),
-                         WR_STORE);
+        assert_int_equal(
+            wr_rules_store(&policy, &request, &asked, &response, NOW, NOW, lines[i].unit, &meta, &detail),
+            WR_STORE);
         assert_true(fabs((double) meta.lifetime.us / 1e6 - lines[i].lifetime) < 0.01);
     }
     wr_arena_fini(&arena);
@@ -408,7 +410,8 @@ static void requests_have_their_say(void **state)
         { "s-maxage=100, stale-while-revalidate=10", "", 105, WR_REUSE_STALE_SERVE },
         /* 5.2.1.1: max-age without max-stale wants nothing stale */
         { "max-age=100, stale-while-revalidate=10", "Cache-Control: max-age=200", 105, WR_REUSE_VALIDATE },
-        { "max-age=100, stale-while-revalidate=10", "Cache-Control: max-age=200, max-stale", 105, WR_REUSE_STALE_SERVE },
+        { "max-age=100, stale-while-revalidate=10", "Cache-Control: max-age=200, max-stale", 105,
+          WR_REUSE_STALE_SERVE },
         { "max-age=100, stale-while-revalidate=10", "Cache-Control: min-fresh=1", 105, WR_REUSE_VALIDATE },
         { "max-age=100", "Cache-Control: max-age=200, max-stale=10", 105, WR_REUSE_STALE_ASKED },
         { "max-age=100", "Cache-Control: max-age=104, max-stale=10", 105, WR_REUSE_VALIDATE },
@@ -435,12 +438,11 @@ static void requests_have_their_say(void **state)
 static void requests_that_pass_the_cache_by(void **state)
 {
     (void) state;
-    struct wr_bypass bypasses[] = { { WR_BYPASS_COOKIE, WR_SLICE("session") },
-                                    { WR_BYPASS_HEADER, WR_SLICE("X-Raw") },
-                                    { WR_BYPASS_QUERY, WR_SLICE("preview") },
-                                    { WR_BYPASS_COOKIE, WR_SLICE("wp_logged_in_*") },
-                                    { WR_BYPASS_HEADER, WR_SLICE("X-Debug-*") },
-                                    { WR_BYPASS_QUERY, WR_SLICE("no*cache") } };
+    struct wr_bypass bypasses[] = {
+        { WR_BYPASS_COOKIE, WR_SLICE("session") },   { WR_BYPASS_HEADER, WR_SLICE("X-Raw") },
+        { WR_BYPASS_QUERY, WR_SLICE("preview") },    { WR_BYPASS_COOKIE, WR_SLICE("wp_logged_in_*") },
+        { WR_BYPASS_HEADER, WR_SLICE("X-Debug-*") }, { WR_BYPASS_QUERY, WR_SLICE("no*cache") }
+    };
     struct wr_cache_policy off = { 0 }, policy = { .enabled = true, .bypasses = bypasses, .bypass_count = 6 },
                            posts = { .enabled = true, .methods_post = true };
     const struct {
@@ -561,8 +563,8 @@ static void kept_as_long_as_it_may_be_of_use(void **state)
         const char *response;
         int64_t want; /* seconds from a second after it came */
     } lines[] = {
-        { D "Cache-Control: max-age=10", 9 + 300 },          /* for when the origin can't be reached */
-        { D E "Cache-Control: max-age=10", 9 + 3600 },       /* for validation */
+        { D "Cache-Control: max-age=10", 9 + 300 },    /* for when the origin can't be reached */
+        { D E "Cache-Control: max-age=10", 9 + 3600 }, /* for validation */
         { D E "Cache-Control: max-age=7200", 7199 + 7200 },
         { D E "Cache-Control: max-age=864000", 863999 + 86400 },
         { D "Cache-Control: max-age=10, stale-if-error=90000", 9 + 90000 },
@@ -599,7 +601,8 @@ static void early_refresh_is_close_to_the_end_only(void **state)
     wr_arena_fini(&arena);
 }
 
-/* What has no lifetime, or 0, is for nobody without validation, whoever asks for it and whatever the policy prolongs. */
+/* What has no lifetime, or 0, is for nobody without validation, whoever asks for it and whatever the policy
+ * prolongs. */
 static void nothing_lives_that_has_no_life(void **state)
 {
     (void) state;
@@ -614,15 +617,21 @@ static void nothing_lives_that_has_no_life(void **state)
         { E "Cache-Control: no-cache", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, false, false },
         { E "Expires: {-100}", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, false, false },
         { E "Expires: 0", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, false, false },
-        { E "Cache-Control: max-age=60\nCDN-Cache-Control: max-age=0", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, false, false },
+        { E "Cache-Control: max-age=60\nCDN-Cache-Control: max-age=0", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE,
+          false, false },
         /* the origin's own word (RFC 5861), for as long as it says */
-        { E "Cache-Control: max-age=0, stale-while-revalidate=3", WR_REUSE_STALE_SERVE, WR_REUSE_VALIDATE, false, false },
+        { E "Cache-Control: max-age=0, stale-while-revalidate=3", WR_REUSE_STALE_SERVE, WR_REUSE_VALIDATE,
+          false, false },
         { E "Cache-Control: max-age=0, stale-if-error=30", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, true, true },
         /* what had a life is another matter */
         { E "Cache-Control: max-age=1\nAge: 5", WR_REUSE_STALE_SERVE, WR_REUSE_STALE_ASKED, true, true },
     };
-    struct wr_cache_policy policy = { .enabled = true, .has_grace = true, .grace = WR_SPAN_S(8), .has_stale_if_error = true,
-                                      .stale_if_error = WR_SPAN_S(60), .early_refresh = 10 };
+    struct wr_cache_policy policy = { .enabled = true,
+                                      .has_grace = true,
+                                      .grace = WR_SPAN_S(8),
+                                      .has_stale_if_error = true,
+                                      .stale_if_error = WR_SPAN_S(60),
+                                      .early_refresh = 10 };
     struct wr_arena arena = { 0 };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         char response[200];
@@ -633,7 +642,8 @@ static void nothing_lives_that_has_no_life(void **state)
         get_with(&arena, "Cache-Control: max-stale, only-if-cached", &request);
         wr_rules_request(&policy, &request, &asked);
         if (reused(&policy, &arena, o, "", 1) != lines[i].at_1 ||
-            reused(&policy, &arena, o, "Cache-Control: max-stale, only-if-cached", 20) != lines[i].max_stale ||
+            reused(&policy, &arena, o, "Cache-Control: max-stale, only-if-cached", 20) !=
+                lines[i].max_stale ||
             wr_rules_stale_if_error(&policy, &asked, o, after(20)) != lines[i].on_error ||
             wr_rules_stale_if_unreachable(&policy, &asked, o, after(20)) != lines[i].unreachable)
             fail_msg("%s", lines[i].response);
@@ -642,13 +652,18 @@ static void nothing_lives_that_has_no_life(void **state)
     wr_arena_fini(&arena);
 }
 
-/* With a cookie nothing is stored, or used, that is fresh by the policy or a guess; what the origin says holds for all. */
+/* With a cookie nothing is stored, or used, that is fresh by the policy or a guess; what the origin says
+ * holds for all. */
 static void a_cookie_takes_no_part_in_guesses(void **state)
 {
     (void) state;
-    char *names[] = { "sid", "wp_*", NULL }, *in_key[] = { "tier", NULL }, *fields[] = { "x-*", "cookie", NULL };
-    const struct wr_cache_policy passes = { .enabled = true, .has_ttl = true, .ttl = WR_SPAN_S(60), .heuristic = 0.1 };
-    struct wr_cache_policy ignores = passes, named = passes, keyed = passes, whole = passes, guesses = passes, over = passes;
+    char *names[] = { "sid", "wp_*", NULL }, *in_key[] = { "tier", NULL },
+         *fields[] = { "x-*", "cookie", NULL };
+    const struct wr_cache_policy passes = {
+        .enabled = true, .has_ttl = true, .ttl = WR_SPAN_S(60), .heuristic = 0.1
+    };
+    struct wr_cache_policy ignores = passes, named = passes, keyed = passes, whole = passes, guesses = passes,
+                           over = passes;
     ignores.cookies = WR_COOKIES_IGNORE;
     named.cookies = WR_COOKIES_NAMED;
     named.cookie_names = names;
@@ -680,14 +695,16 @@ static void a_cookie_takes_no_part_in_guesses(void **state)
     struct wr_arena arena = { 0 };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         const struct wr_cache_policy *p = lines[i].policy;
-        struct wr_object *from = stored(p, &arena, 200, lines[i].request, D OLD, 0), *o = stored(p, &arena, 200, "", D OLD, 0);
+        struct wr_object *from = stored(p, &arena, 200, lines[i].request, D OLD, 0),
+                         *o = stored(p, &arena, 200, "", D OLD, 0);
         if ((from != NULL) != lines[i].shares ||
             reused(p, &arena, o, lines[i].request, 1) != (lines[i].shares ? WR_REUSE_FRESH : WR_REUSE_NOT))
             fail_msg("%zu: %s", i, lines[i].request);
         wr_object_unref(from);
         wr_object_unref(o);
         struct wr_object *stated = stored(p, &arena, 200, lines[i].request, D "Cache-Control: max-age=60", 0);
-        if (stated == NULL || (p != &over && reused(p, &arena, stated, lines[i].request, 1) != WR_REUSE_FRESH))
+        if (stated == NULL ||
+            (p != &over && reused(p, &arena, stated, lines[i].request, 1) != WR_REUSE_FRESH))
             if (p != &over)
                 fail_msg("%zu, told: %s", i, lines[i].request);
         wr_object_unref(stated);
@@ -698,9 +715,12 @@ static void a_cookie_takes_no_part_in_guesses(void **state)
 static void stored_cookies_need_a_policy_that_stores_them(void **state)
 {
     (void) state;
-    const struct wr_cache_policy storing = { .enabled = true, .set_cookie = WR_SET_COOKIE_STORE, .has_ttl = true, .ttl = WR_SPAN_S(60) };
+    const struct wr_cache_policy storing = {
+        .enabled = true, .set_cookie = WR_SET_COOKIE_STORE, .has_ttl = true, .ttl = WR_SPAN_S(60)
+    };
     struct wr_arena arena = { 0 };
-    struct wr_object *o = stored(&storing, &arena, 200, "", D "Cache-Control: max-age=60\nSet-Cookie: a=b", 0);
+    struct wr_object *o = stored(&storing, &arena, 200, "", D "Cache-Control: max-age=60\nSet-Cookie: a=b",
+                                 0);
     assert_true(o->meta.flags & WR_OF_SET_COOKIE);
     assert_int_equal(reused(&storing, &arena, o, "", 1), WR_REUSE_FRESH);
     assert_int_equal(reused(&plain, &arena, o, "", 1), WR_REUSE_NOT); /* after a reload */
@@ -759,8 +779,10 @@ static void a_post_answers_gets_only_if_it_says_so(void **state)
         { "POST /x", "", 200, "Last-Modified: {-9000}\nContent-Location: /x", false },
         { "POST /x", "", 200, "Cache-Control: max-age=9, private\nContent-Location: /x", false },
         { "POST /x", "", 201, "Cache-Control: max-age=9\nContent-Location: /x", false },
-        { "POST /x", "Cache-Control: no-store", 200, "Cache-Control: max-age=9\nContent-Location: /x", false },
-        { "POST /x", "Authorization: Basic eDp5", 200, "Cache-Control: max-age=9\nContent-Location: /x", false },
+        { "POST /x", "Cache-Control: no-store", 200, "Cache-Control: max-age=9\nContent-Location: /x",
+          false },
+        { "POST /x", "Authorization: Basic eDp5", 200, "Cache-Control: max-age=9\nContent-Location: /x",
+          false },
         { "PUT /x", "", 200, "Cache-Control: max-age=9\nContent-Location: /x", false },
     };
     struct wr_arena arena = { 0 };
@@ -775,7 +797,8 @@ static void a_post_answers_gets_only_if_it_says_so(void **state)
         response_of(&arena, lines[i].status, lines[i].response, &response);
         wr_rules_request(&plain, &request, &asked);
         assert_int_equal(asked.ask, WR_ASK_PASS); /* it is never answered from the store itself */
-        enum wr_storing got = wr_rules_store(&plain, &request, &asked, &response, NOW, NOW, 0, &meta, &detail);
+        enum wr_storing got = wr_rules_store(&plain, &request, &asked, &response, NOW, NOW, 0, &meta,
+                                             &detail);
         if ((got == WR_STORE) != lines[i].want)
             fail_msg("%s: %s", lines[i].line, lines[i].response);
     }

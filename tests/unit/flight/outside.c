@@ -38,8 +38,9 @@ enum wr_err wr_link_send(struct wr_link *link, struct wr_call *call, struct wr_s
     return put_question(call);
 }
 
-enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr_span timeout, enum wr_script script,
-                           size_t key_count, const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args)
+enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr_span timeout,
+                           enum wr_script script, size_t key_count, const struct wr_slice *keys,
+                           size_t arg_count, const struct wr_slice *args)
 {
     (void) script;
     (void) key_count;
@@ -56,8 +57,8 @@ void wr_link_tell(struct wr_link *link, size_t argc, const struct wr_slice *argv
     outside.commands++;
 }
 
-void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count, const struct wr_slice *keys,
-                         size_t arg_count, const struct wr_slice *args)
+void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count,
+                         const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args)
 {
     (void) script;
     (void) key_count;
@@ -89,18 +90,22 @@ void outside_answer_call(size_t i, enum wr_err err, const struct wr_reply *reply
 
 /* --- the channel, and what Redis reports --- */
 
-void wr_subscription_open(struct wr_subscription *subscription, struct wr_subscriber *subscriber, struct wr_loop *loop, struct wr_slice channel,
-                 void (*changed)(struct wr_subscription *))
+void wr_subscription_open(struct wr_subscription *subscription, struct wr_subscriber *subscriber,
+                          struct wr_loop *loop, struct wr_slice channel,
+                          void (*changed)(struct wr_subscription *))
 {
     (void) loop;
     (void) channel;
     WR_CHECK(outside.subscription == NULL);
-    *subscription = (struct wr_subscription){ .subscriber = subscriber, .channel = (struct wr_channel *) &outside, .changed = changed };
+    *subscription = (struct wr_subscription){ .subscriber = subscriber,
+                                              .channel = (struct wr_channel *) &outside,
+                                              .changed = changed };
     outside.subscription = subscription;
     outside.subscription_state = WR_SUBSCRIPTION_ASKED;
 }
 
-enum wr_subscription_state wr_subscription_state(struct wr_subscription *subscription, char out[WR_SUBSCRIPTION_TEXT + 1])
+enum wr_subscription_state wr_subscription_state(struct wr_subscription *subscription,
+                                                 char out[WR_SUBSCRIPTION_TEXT + 1])
 {
     WR_CHECK(subscription == outside.subscription);
     if (out && outside.subscription_state == WR_SUBSCRIPTION_HEARD)
@@ -138,7 +143,8 @@ bool wr_subscriber_hears(const struct wr_subscriber *subscriber)
     return true;
 }
 
-bool wr_subscriber_changed_since(const struct wr_subscriber *subscriber, struct wr_slice key, struct wr_mono asked)
+bool wr_subscriber_changed_since(const struct wr_subscriber *subscriber, struct wr_slice key,
+                                 struct wr_mono asked)
 {
     (void) subscriber;
     (void) key;
@@ -148,8 +154,8 @@ bool wr_subscriber_changed_since(const struct wr_subscriber *subscriber, struct 
 
 /* --- the Redis store --- */
 
-enum wr_err wr_redis_store_get(struct wr_redis_store *s, struct wr_redis_store_read *read, const struct wr_slice host, struct wr_hash hash,
-                         struct wr_slice key)
+enum wr_err wr_redis_store_get(struct wr_redis_store *s, struct wr_redis_store_read *read,
+                               const struct wr_slice host, struct wr_hash hash, struct wr_slice key)
 {
     (void) s;
     (void) host;
@@ -178,8 +184,9 @@ void outside_answer_read(enum wr_err err, struct wr_object *object)
     read->done(read, err, object);
 }
 
-void wr_redis_store_put(struct wr_redis_store *s, struct wr_object *object, struct wr_span keep, struct wr_redis_store_arrival *arrived,
-                  void (*written)(void *ctx, enum wr_err err), void *ctx)
+void wr_redis_store_put(struct wr_redis_store *s, struct wr_object *object, struct wr_span keep,
+                        struct wr_redis_store_arrival *arrived, void (*written)(void *ctx, enum wr_err err),
+                        void *ctx)
 {
     (void) s;
     (void) object;
@@ -200,8 +207,9 @@ void outside_answer_put(size_t i, enum wr_err err)
         written(ctx, err);
 }
 
-void wr_redis_store_add_variant(struct wr_redis_store *s, const struct wr_object *marker, const struct wr_object *variant, struct wr_span keep,
-                          const struct wr_variants_bound *most)
+void wr_redis_store_add_variant(struct wr_redis_store *s, const struct wr_object *marker,
+                                const struct wr_object *variant, struct wr_span keep,
+                                const struct wr_variants_bound *most)
 {
     (void) s;
     (void) marker;
@@ -210,7 +218,8 @@ void wr_redis_store_add_variant(struct wr_redis_store *s, const struct wr_object
     (void) most;
 }
 
-void wr_redis_store_use_variant(struct wr_redis_store *s, const struct wr_object *marker, const struct wr_object *variant)
+void wr_redis_store_use_variant(struct wr_redis_store *s, const struct wr_object *marker,
+                                const struct wr_object *variant)
 {
     (void) s;
     (void) marker;
@@ -224,8 +233,9 @@ void wr_redis_store_drop(struct wr_redis_store *s, struct wr_slice host, struct 
     (void) hash;
 }
 
-struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, struct wr_object *object, const struct wr_redis_store_lock *lock,
-                                         struct wr_span keep, void (*alive)(void *ctx), void *ctx)
+struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, struct wr_object *object,
+                                                     const struct wr_redis_store_lock *lock,
+                                                     struct wr_span keep, void (*alive)(void *ctx), void *ctx)
 {
     (void) s;
     (void) object;
@@ -255,7 +265,8 @@ uint64_t wr_redis_store_most(const struct wr_redis_store *s, size_t head)
     return UINT64_MAX;
 }
 
-struct wr_origins *wr_origins_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_backends *backends)
+struct wr_origins *wr_origins_new(struct wr_loop *loop, struct wr_policy *policy,
+                                  struct wr_backends *backends)
 {
     (void) loop;
     (void) policy;
@@ -296,7 +307,8 @@ bool wr_exchange_silent(struct wr_exchange *x)
 }
 
 /* There is one server. */
-enum wr_err wr_exchange_start_beside(struct wr_exchange *x, struct wr_origins *origins, const struct wr_exchange *first, bool same)
+enum wr_err wr_exchange_start_beside(struct wr_exchange *x, struct wr_origins *origins,
+                                     const struct wr_exchange *first, bool same)
 {
     (void) x;
     (void) origins;

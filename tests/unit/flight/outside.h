@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a flight talks to, in the test's hands: the link, the channel, the Redis store and the origin. Each question stands here until the
- * test answers it; what is cancelled goes. Link this instead of the real ones: the archive's members are then not taken. */
+/* What a flight talks to, in the test's hands: the link, the channel, the Redis store and the origin. Each
+ * question stands here until the test answers it; what is cancelled goes. Link this instead of the real ones:
+ * the archive's members are then not taken. */
 #pragma once
 
 #include "flight/flight_priv.h"
@@ -16,7 +17,7 @@ struct outside {
     enum wr_subscription_state subscription_state;
     const char *word; /* what it has heard */
     struct wr_exchange *exchange;
-    struct wr_flow *body;   /* of the exchange's answer; borrowed */
+    struct wr_flow *body; /* of the exchange's answer; borrowed */
     size_t exchanges;
     struct {
         void (*written)(void *ctx, enum wr_err err);

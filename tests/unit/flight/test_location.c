@@ -20,25 +20,35 @@ struct place_case {
 };
 
 /* host and site: of the request; NULL: it has none. */
-static void check(const struct wr_route *route, const char *host, const char *site, bool secure, enum wr_field_id id,
-                  const struct place_case *cases, size_t count)
+static void check(const struct wr_route *route, const char *host, const char *site, bool secure,
+                  enum wr_field_id id, const struct place_case *cases, size_t count)
 {
     struct wr_arena arena = { 0 };
-    const struct wr_head request = { .host = wr_slice_str(host), .site = wr_slice_str(site), .secure = secure };
+    const struct wr_head request = { .host = wr_slice_str(host),
+                                     .site = wr_slice_str(site),
+                                     .secure = secure };
     for (size_t i = 0; i < count; i++) {
-        struct wr_field fields[] = { { .name = WR_SLICE("X"), .value = wr_slice_str(cases[i].came) },
-                                     { .name = wr_field_name(id), .value = wr_slice_str(cases[i].came), .id = (uint16_t) id } };
-        struct wr_head response = { .status = 302, .fields = fields, .field_count = 2, .known = UINT64_C(1) << (id % 64) }, room;
+        struct wr_field fields[] = {
+            { .name = WR_SLICE("X"), .value = wr_slice_str(cases[i].came) },
+            { .name = wr_field_name(id), .value = wr_slice_str(cases[i].came), .id = (uint16_t) id }
+        };
+        struct wr_head response = { .status = 302,
+                                    .fields = fields,
+                                    .field_count = 2,
+                                    .known = UINT64_C(1) << (id % 64) },
+                       room;
         const struct wr_head *right = wr_location_right(&response, route, &request, &arena, &room);
         assert_true(wr_slice_eq(right->fields[0].value, wr_slice_str(cases[i].came)));
         assert_true(wr_slice_eq(fields[1].value, wr_slice_str(cases[i].came)));
         const char *want = cases[i].went ? cases[i].went : cases[i].came;
-        if (!wr_slice_eq(right->fields[1].value, wr_slice_str(want)) || (right == &response) != (cases[i].went == NULL))
+        if (!wr_slice_eq(right->fields[1].value, wr_slice_str(want)) ||
+            (right == &response) != (cases[i].went == NULL))
             fail_msg("%s: %.*s", cases[i].came, WR_SLICE_ARG(right->fields[1].value));
     }
     wr_arena_fini(&arena);
 }
-#define CHECK(route, host, site, secure, id, cases) check(route, host, site, secure, id, cases, sizeof cases / sizeof cases[0])
+#define CHECK(route, host, site, secure, id, cases) \
+    check(route, host, site, secure, id, cases, sizeof cases / sizeof cases[0])
 
 static void its_own_address_becomes_the_clients(void **state)
 {
@@ -51,7 +61,8 @@ static void its_own_address_becomes_the_clients(void **state)
         { "http://app.INTERNAL/", "http://Shop.example:8080/" },
         { "http://app.internal:80/", "http://Shop.example:8080/" },
         { "//127.0.0.1:9000/a", "http://Shop.example:8080/a" },
-        { "http://shop.example:9000/dir/", "http://Shop.example:8080/dir/" }, /* the client's host with a server's port */
+        { "http://shop.example:9000/dir/",
+          "http://Shop.example:8080/dir/" }, /* the client's host with a server's port */
         { "http://127.0.0.1:9000//x", "http://Shop.example:8080//x" },
         { "/a", NULL },
         { "a", NULL },
@@ -77,11 +88,13 @@ static void its_own_address_becomes_the_clients(void **state)
     CHECK(&route, "inner:1", "public.example", true, WR_F_LOCATION, notify);
 }
 
-/* A client that knows the server under its address is told that address; and an origin may send https to http. */
+/* A client that knows the server under its address is told that address; and an origin may send https to
+ * http. */
 static void what_the_client_asked_for_stays(void **state)
 {
     static const struct wr_route route = { .origin = &origin };
-    static const struct place_case server[] = { { "http://127.0.0.1:9000/a", NULL } }, name[] = { { "http://app.internal/a", NULL } };
+    static const struct place_case server[] = { { "http://127.0.0.1:9000/a", NULL } },
+                                   name[] = { { "http://app.internal/a", NULL } };
     (void) state;
     CHECK(&route, "127.0.0.1:9000", NULL, false, WR_F_LOCATION, server);
     CHECK(&route, "app.internal", NULL, true, WR_F_LOCATION, name);
@@ -89,7 +102,8 @@ static void what_the_client_asked_for_stays(void **state)
 
 static void without_a_host_in_common_it_becomes_a_path(void **state)
 {
-    static const struct wr_route shared = { .origin = &origin, .cache = { .enabled = true, .key = { .no_host = true } } },
+    static const struct wr_route shared = { .origin = &origin,
+                                            .cache = { .enabled = true, .key = { .no_host = true } } },
                                  plain = { .origin = &origin };
     static const struct place_case cases[] = {
         { "http://127.0.0.1:9000/a?b#c", "/a?b#c" },

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every order in which answers can come to a flight: each WAIT of each stage gets each of its answers, in every order that is possible,
- * and each of them after the flight has gone on or ended. Whatever comes, no invariant breaks, only the present stage has questions
- * open, and whoever waits gets exactly one verdict.
+/* Every order in which answers can come to a flight: each WAIT of each stage gets each of its answers, in
+ * every order that is possible, and each of them after the flight has gone on or ended. Whatever comes, no
+ * invariant breaks, only the present stage has questions open, and whoever waits gets exactly one verdict.
  *
- * A run is a list of choices. The first tests take all lists of a length, the last one draws long ones by seed. */
+ * A run is a list of choices. The first tests take all lists of a length, the last one draws long ones by
+ * seed. */
 #include "test.h"
 
 #include <hiredis.h>
@@ -14,10 +15,10 @@
 #include "store/passes.h"
 #include "outside.h"
 
-#define POLICY                                                                                                      \
-    "listen: 127.0.0.1:8080\n"                                                                                       \
-    "origins: { a: { servers: 127.0.0.1:9000 } }\n"                                                                  \
-    "redis: { url: redis://127.0.0.1:1 }\n"                                                                          \
+#define POLICY                                      \
+    "listen: 127.0.0.1:8080\n"                      \
+    "origins: { a: { servers: 127.0.0.1:9000 } }\n" \
+    "redis: { url: redis://127.0.0.1:1 }\n"         \
     "routes: [{ match: {}, origin: a, cache: { ttl: 60s, jitter: 0%, grace: 0s, lock_timeout: 10m } }]\n"
 #define LONGEST 64
 
@@ -88,7 +89,8 @@ static const struct wr_head *response(const char *text)
     static struct wr_field fields[WR_MAX_FIELDS];
     static struct wr_head head;
     struct wr_parse p = { 0 };
-    assert_int_equal(wr_parse_response(&p, text, strlen(text), 65536, WR_METHOD_GET, fields, &head), WR_PARSE_DONE);
+    assert_int_equal(wr_parse_response(&p, text, strlen(text), 65536, WR_METHOD_GET, fields, &head),
+                     WR_PARSE_DONE);
     return &head;
 }
 
@@ -115,8 +117,13 @@ static void world_begin(bool verified)
     parse_request("GET /x HTTP/1.1\r\nHost: example.com\r\n\r\n");
     wr_rules_request(&route->cache, &w.request, &w.rules);
     struct wr_key key = wr_key_build(&route->cache, &w.request, &w.arena);
-    w.order = (struct wr_flight_order){ .worker_policy = w.worker.worker_policy, .route = route, .request = &w.request, .rules = &w.rules,
-                                        .key = key, .primary = key, .request_id = WR_SLICE("1") };
+    w.order = (struct wr_flight_order){ .worker_policy = w.worker.worker_policy,
+                                        .route = route,
+                                        .request = &w.request,
+                                        .rules = &w.rules,
+                                        .key = key,
+                                        .primary = key,
+                                        .request_id = WR_SLICE("1") };
     for (size_t i = 0; i < 2; i++)
         w.waiters[i] = (struct wr_waiter){ .notify = on_result };
 }
@@ -181,10 +188,12 @@ static void each(void (*happen)(size_t), size_t count)
 
 static void call_says(size_t arg)
 {
-    redisReply ok = { .type = REDIS_REPLY_STATUS, .str = (char[]){ "OK" }, .len = 2 }, nil = { .type = REDIS_REPLY_NIL },
-                      error = { .type = REDIS_REPLY_ERROR, .str = (char[]){ "ERR no" }, .len = 6 };
-    redisReply since = { .type = REDIS_REPLY_STRING, .str = (char[]){ "0-1" }, .len = 3 }, there = { .type = REDIS_REPLY_INTEGER, .integer = 1 },
-               none = { .type = REDIS_REPLY_ARRAY }, *parts[] = { &since, &there, &since, &none },
+    redisReply ok = { .type = REDIS_REPLY_STATUS, .str = (char[]){ "OK" }, .len = 2 },
+               nil = { .type = REDIS_REPLY_NIL },
+               error = { .type = REDIS_REPLY_ERROR, .str = (char[]){ "ERR no" }, .len = 6 };
+    redisReply since = { .type = REDIS_REPLY_STRING, .str = (char[]){ "0-1" }, .len = 3 },
+               there = { .type = REDIS_REPLY_INTEGER, .integer = 1 }, none = { .type = REDIS_REPLY_ARRAY },
+               *parts[] = { &since, &there, &since, &none },
                journal = { .type = REDIS_REPLY_ARRAY, .elements = 4, .element = parts };
     const redisReply *replies[] = { &ok, &nil, &error, &journal };
     size_t kind = arg % ANSWERS;
@@ -200,8 +209,13 @@ static struct wr_object *found(enum wr_object_kind kind, struct wr_span lifetime
 {
     struct wr_object like = { .key = w.order.key.text, .head = WR_SLICE("HTTP/1.1 200 OK\r\n") };
     like.began = wr_purges_begin(w.shared.purges);
-    like.meta = (struct wr_meta){ .kind = kind, .status = 200, .lifetime = lifetime, .swr = WR_SPAN_NONE, .sie = WR_SPAN_NONE,
-                                  .version = 7, .request_time = { w.worker.loop.now.us - 2 * WR_US_PER_S } };
+    like.meta = (struct wr_meta){ .kind = kind,
+                                  .status = 200,
+                                  .lifetime = lifetime,
+                                  .swr = WR_SPAN_NONE,
+                                  .sie = WR_SPAN_NONE,
+                                  .version = 7,
+                                  .request_time = { w.worker.loop.now.us - 2 * WR_US_PER_S } };
     like.meta.response_time = like.meta.request_time;
     if (kind == WR_OBJECT_VARY)
         like.head = WR_SLICE("0123456789abcdef accept-language");
@@ -378,7 +392,8 @@ static void check(void)
     assert_true(f->lock_timer.due.us == 0 || s == WR_FLIGHT_LOCK || holds);
     assert_true(f->lock_state == WR_LOCK_NONE || s == WR_FLIGHT_LOCK || holds);
     /* and somebody is to go on: nothing waits for nothing */
-    bool open = outside.read || outside.call_count || outside.subscription || outside.exchange || outside.put_count || coming;
+    bool open = outside.read || outside.call_count || outside.subscription || outside.exchange ||
+                outside.put_count || coming;
     assert_true(f->over || s == WR_FLIGHT_GATE || open);
 }
 

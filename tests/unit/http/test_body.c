@@ -13,8 +13,8 @@ struct body_outcome {
 };
 
 /* Feeds text in pieces of `piece` octets, each in memory of its own size. */
-static struct body_outcome feed_from(bool origin, const char *text, size_t len, enum wr_framing framing, uint64_t length,
-                                size_t piece)
+static struct body_outcome feed_from(bool origin, const char *text, size_t len, enum wr_framing framing,
+                                     uint64_t length, size_t piece)
 {
     struct wr_body_reader r;
     struct body_outcome o = { .status = WR_BODY_MORE };
@@ -45,7 +45,8 @@ static struct body_outcome feed_from(bool origin, const char *text, size_t len, 
     return o;
 }
 
-static struct body_outcome feed(const char *text, size_t len, enum wr_framing framing, uint64_t length, size_t piece)
+static struct body_outcome feed(const char *text, size_t len, enum wr_framing framing, uint64_t length,
+                                size_t piece)
 {
     return feed_from(false, text, len, framing, length, piece);
 }
@@ -63,9 +64,9 @@ struct body_case {
     const char *content, *trailers;
     size_t left; /* octets that belong to the next message */
 };
-#define CASE(lit, ...)                                                                                       \
-    {                                                                                                        \
-        lit, sizeof(lit) - 1, __VA_ARGS__                                                                    \
+#define CASE(lit, ...)                    \
+    {                                     \
+        lit, sizeof(lit) - 1, __VA_ARGS__ \
     }
 
 static const struct body_case cases[] = {

@@ -6,9 +6,9 @@
 #include "http/conditional.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define T        WR_CONDITION_TRUE
-#define F        WR_CONDITION_FALSE
-#define N        WR_CONDITION_NONE
+#define T WR_CONDITION_TRUE
+#define F WR_CONDITION_FALSE
+#define N WR_CONDITION_NONE
 
 static const struct wr_wall now = { INT64_C(1700000000) * WR_US_PER_S };
 static const struct wr_date modified = { INT64_C(784111777) *
@@ -68,7 +68,7 @@ static void lists_of_tags(void **state)
 }
 
 #define EARLIER "Sun, 06 Nov 1994 08:49:36 GMT"
-#define SAME    "Sun, 06 Nov 1994 08:49:37 GMT"
+#define SAME "Sun, 06 Nov 1994 08:49:37 GMT"
 
 static void dates(void **state)
 {

@@ -5,7 +5,7 @@
 #include "http/directives.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define NONE     WR_DELTA_NONE
+#define NONE WR_DELTA_NONE
 
 static void lifetimes(void **state)
 {
@@ -185,8 +185,8 @@ static void targeted_fields_are_strict(void **state)
         if (counts != cases[i].counts || d.max_age != cases[i].max_age || d.no_store != cases[i].no_store)
             fail_msg("counts %d max-age %ld: %s", counts, (long) d.max_age, cases[i].lines);
     }
-    const struct wr_head *h =
-        head_of(&room, "My-Cache: max-age=5, private=\"a\", no-cache, no-cache=\"b\"\r\n");
+    const struct wr_head *h = head_of(&room,
+                                      "My-Cache: max-age=5, private=\"a\", no-cache, no-cache=\"b\"\r\n");
     assert_true(wr_directives_of_targeted_named(h, WR_SLICE("my-cache"), &d));
     assert_true(d.max_age == 5 && !d.is_private && !d.no_cache);
     assert_true(wr_directive_names(d.private_fields, WR_SLICE("A")) &&

@@ -20,14 +20,15 @@ static const struct wr_head *request_of(struct request *r, const char *lines, bo
     const struct wr_parse_limits limits = { 1024, sizeof r->text };
     int len = snprintf(r->text, sizeof r->text, "GET / HTTP/1.1\r\nHost: a.example\r\n%s\r\n\r\n", lines);
     assert_true(len > 0 && (size_t) len < sizeof r->text);
-    assert_int_equal(wr_parse_request(&p, r->text, (size_t) len, &limits, r->fields, &r->head), WR_PARSE_DONE);
+    assert_int_equal(wr_parse_request(&p, r->text, (size_t) len, &limits, r->fields, &r->head),
+                     WR_PARSE_DONE);
     r->head.trusted = trusted;
     r->head.odd_kept = odd_kept;
     return &r->head;
 }
 
-/* Of whom it goes on as it came: strangers, strangers whose odd names are kept, trusted peers; in a request for the whole, or only in
- * one that is forwarded by itself. */
+/* Of whom it goes on as it came: strangers, strangers whose odd names are kept, trusted peers; in a request
+ * for the whole, or only in one that is forwarded by itself. */
 enum { NOBODY = 0, STRANGER = 1, KEPT = 2, TRUSTED = 4, ALL = 7, ALONE = 8 };
 
 static void each_field(void **state)
@@ -94,10 +95,11 @@ static void values(void **state)
 {
     struct request r;
     (void) state;
-    const struct wr_head *h = request_of(&r,
-                                         "X-Lang: de\r\nX-Gone: 1\r\nX_Gone: 2\r\nConnection: x_gone\r\nX_Odd: 3\r\nX-Forwarded-For: 4\r\n"
-                                         "X-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\nX-Real-IP: 5",
-                                         false, false);
+    const struct wr_head *h = request_of(
+        &r,
+        "X-Lang: de\r\nX-Gone: 1\r\nX_Gone: 2\r\nConnection: x_gone\r\nX_Odd: 3\r\nX-Forwarded-For: 4\r\n"
+        "X-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\nX-Real-IP: 5",
+        false, false);
     value_is(h, "x-lang", "de");
     value_is(h, "X-Gone", NULL);
     value_is(h, "X-Odd", NULL);
@@ -119,9 +121,13 @@ static void values(void **state)
 
 static void what_a_policy_may_look_at(void **state)
 {
-    static const char *const never[] = { "Connection", "TE", "Content-Length", "X-Forwarded-For", "Via", "X-Request-ID", "X_Real_IP" },
+    static const char *const never[] = { "Connection", "TE",           "Content-Length", "X-Forwarded-For",
+                                         "Via",        "X-Request-ID", "X_Real_IP" },
                              *const alone[] = { "Range", "If-Match" },
-                             *const always[] = { "X-Lang", "X_Lang", "Host", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded" };
+                             *const always[] = {
+                                 "X-Lang",           "X_Lang",    "Host",     "X-Forwarded-Proto",
+                                 "X-Forwarded-Host", "X-Real-IP", "Forwarded"
+                             };
     (void) state;
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
         assert_false(wr_onward_reaches(wr_slice_str(never[i]), false));
@@ -136,7 +142,8 @@ static void what_a_policy_may_look_at(void **state)
 static void trailers(void **state)
 {
     static const struct wr_slice raw = WR_SLICE_INIT(
-        "X-Sum: 1\r\nX_Sum: 2\r\nContent_Type: 3\r\nHost: 4\r\nX-Forwarded-Ssl: 5\r\nX.Forwarded.For: 6\r\nETag: 7\r\n");
+        "X-Sum: 1\r\nX_Sum: 2\r\nContent_Type: 3\r\nHost: 4\r\nX-Forwarded-Ssl: 5\r\nX.Forwarded.For: "
+        "6\r\nETag: 7\r\n");
     struct wr_buf out = { 0 };
     (void) state;
     assert_true(wr_trailers_clean(raw, false, &out));

@@ -15,15 +15,15 @@ struct parse_input {
     const char *text;
     size_t len;
 };
-#define IN(lit)                                                                                              \
-    {                                                                                                        \
-        lit, sizeof(lit) - 1                                                                                 \
+#define IN(lit)              \
+    {                        \
+        lit, sizeof(lit) - 1 \
     }
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Parses `in`, once whole and once octet by octet in memory of just that size, and checks that both agree. */
-static enum wr_parse_status parse(struct parse_input in, bool response, enum wr_method method, struct wr_parse *p,
-                                  struct wr_field *fields, struct wr_head *head)
+static enum wr_parse_status parse(struct parse_input in, bool response, enum wr_method method,
+                                  struct wr_parse *p, struct wr_field *fields, struct wr_head *head)
 {
     enum wr_parse_status drip = WR_PARSE_MORE;
     struct wr_parse dripped = { 0 };
@@ -38,9 +38,9 @@ static enum wr_parse_status parse(struct parse_input in, bool response, enum wr_
         free(copy);
     }
     *p = (struct wr_parse){ 0 };
-    enum wr_parse_status whole =
-        response ? wr_parse_response(p, in.text, in.len, limits.head, method, fields, head)
-                 : wr_parse_request(p, in.text, in.len, &limits, fields, head);
+    enum wr_parse_status whole = response ? wr_parse_response(p, in.text, in.len, limits.head, method, fields,
+                                                              head)
+                                          : wr_parse_request(p, in.text, in.len, &limits, fields, head);
     if (whole != drip || (whole == WR_PARSE_DONE && p->length != dripped.length) ||
         (whole == WR_PARSE_ERROR && (p->err != dripped.err || strcmp(p->why, dripped.why) != 0)))
         fail_msg("whole and octet by octet differ for: %s", in.text);
@@ -218,11 +218,7 @@ static const struct parse_input bad_fields[] = {
 
 /* Those of them that end lines in LF alone: an origin may. */
 static const struct parse_input bad_of_clients[] = {
-    IN("X: a\n"),
-    IN("X: x\nTransfer-Encoding: chunked\r\n"),
-    IN("X: a\n\r\n"),
-    IN("X: a\r\n\n"),
-    IN("X:\n"),
+    IN("X: a\n"), IN("X: x\nTransfer-Encoding: chunked\r\n"), IN("X: a\n\r\n"), IN("X: a\r\n\n"), IN("X:\n"),
 };
 
 static struct parse_input glue(char *room, const char *front, struct parse_input field, const char *back)
@@ -248,10 +244,13 @@ static void bad_fields_are_refused_on_both_sides(void **state)
                        WR_ERR_ORIGIN_BROKEN);
     }
     for (size_t i = 0; i < COUNT(bad_of_clients); i++)
-        expect_refused("LF", glue(room, "POST /c HTTP/1.1\r\n" H, bad_of_clients[i], "\r\n0\r\n\r\n"), false, WR_ERR_BAD_REQUEST);
-    expect_refused("coding", (struct parse_input) IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"), true,
-                   WR_ERR_ORIGIN_BROKEN);
-    static const struct parse_input first[] = { IN(" Host: b\r\n"), IN("\tContent-Length: 5\r\n"), IN(" \r\n") };
+        expect_refused("LF", glue(room, "POST /c HTTP/1.1\r\n" H, bad_of_clients[i], "\r\n0\r\n\r\n"), false,
+                       WR_ERR_BAD_REQUEST);
+    expect_refused("coding",
+                   (struct parse_input) IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"),
+                   true, WR_ERR_ORIGIN_BROKEN);
+    static const struct parse_input first[] = { IN(" Host: b\r\n"), IN("\tContent-Length: 5\r\n"),
+                                                IN(" \r\n") };
     for (size_t i = 0; i < COUNT(first); i++) {
         expect_refused("before the first field", glue(room, "GET /c HTTP/1.1\r\n", first[i], H "\r\n"), false,
                        WR_ERR_BAD_REQUEST);
@@ -315,7 +314,8 @@ static void bad_hosts_are_refused(void **state)
                                   "[::ffff:1.2.3.4]" };
     for (size_t i = 0; i < COUNT(good); i++)
         assert_true(wr_authority_valid(wr_slice_str(good[i])));
-    expect_refused("1.0 TE", (struct parse_input) IN("POST / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n"),
+    expect_refused("1.0 TE",
+                   (struct parse_input) IN("POST / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n"),
                    false, WR_ERR_BAD_REQUEST);
     expect_refused("expect", (struct parse_input) IN("POST / HTTP/1.1\r\n" H "Expect: magic\r\n\r\n"), false,
                    WR_ERR_EXPECTATION);
@@ -359,7 +359,8 @@ static void bad_status_lines_are_refused(void **state)
         expect_refused("status line", bad[i], true, WR_ERR_ORIGIN_BROKEN);
 }
 
-static struct wr_head good(struct parse_input in, bool response, enum wr_method method, struct wr_field *fields)
+static struct wr_head good(struct parse_input in, bool response, enum wr_method method,
+                           struct wr_field *fields)
 {
     struct wr_head head;
     struct wr_parse p;
@@ -393,15 +394,17 @@ static void requests_are_understood(void **state)
         { IN("GET //b/x? HTTP/1.1\r\n" H "\r\n"), WR_METHOD_GET, "a", "//b/x", "", true, WR_FRAMING_NONE, 0 },
         { IN("GET /a%20b;c=[1]@:$ HTTP/1.1\r\n" H "\r\n"), WR_METHOD_GET, "a", "/a%20b;c=[1]@:$", NULL, true,
           WR_FRAMING_NONE, 0 },
-        { IN("GET /\"<>\\^`{|}\303\244\377?\"<>\\^`{|}\303\244\200 HTTP/1.1\r\n" H "\r\n"), WR_METHOD_GET, "a",
-          "/\"<>\\^`{|}\303\244\377", "\"<>\\^`{|}\303\244\200", true, WR_FRAMING_NONE, 0 },
+        { IN("GET /\"<>\\^`{|}\303\244\377?\"<>\\^`{|}\303\244\200 HTTP/1.1\r\n" H "\r\n"), WR_METHOD_GET,
+          "a", "/\"<>\\^`{|}\303\244\377", "\"<>\\^`{|}\303\244\200", true, WR_FRAMING_NONE, 0 },
         { IN("GET / HTTP/1.2\r\n" H "\r\n"), WR_METHOD_GET, "a", "/", NULL, true, WR_FRAMING_NONE, 0 },
-        { IN("GET / HTTP/1.9\r\n" H "TE: gzip, chunked\r\n\r\n"), WR_METHOD_GET, "a", "/", NULL, true, WR_FRAMING_NONE, 0 },
-        { IN("POST / HTTP/1.1\r\n" H "Content-Length:\t 3 \t\r\nX: a\tb\t\r\n\r\n"), WR_METHOD_POST, "a", "/", NULL, true,
-          WR_FRAMING_LENGTH, 3 },
-        { IN("POST / HTTP/1.1\r\n" H "Transfer-Encoding:\tchunked\t\r\n\r\n"), WR_METHOD_POST, "a", "/", NULL, true,
-          WR_FRAMING_CHUNKED, 0 },
-        { IN("TRACE / HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n"), WR_METHOD_TRACE, "a", "/", NULL, true, WR_FRAMING_LENGTH, 0 },
+        { IN("GET / HTTP/1.9\r\n" H "TE: gzip, chunked\r\n\r\n"), WR_METHOD_GET, "a", "/", NULL, true,
+          WR_FRAMING_NONE, 0 },
+        { IN("POST / HTTP/1.1\r\n" H "Content-Length:\t 3 \t\r\nX: a\tb\t\r\n\r\n"), WR_METHOD_POST, "a", "/",
+          NULL, true, WR_FRAMING_LENGTH, 3 },
+        { IN("POST / HTTP/1.1\r\n" H "Transfer-Encoding:\tchunked\t\r\n\r\n"), WR_METHOD_POST, "a", "/", NULL,
+          true, WR_FRAMING_CHUNKED, 0 },
+        { IN("TRACE / HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n"), WR_METHOD_TRACE, "a", "/", NULL, true,
+          WR_FRAMING_LENGTH, 0 },
         { IN("GET / HTTP/1.0\r\n\r\n"), WR_METHOD_GET, NULL, "/", NULL, false, WR_FRAMING_NONE, 0 },
         { IN("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"), WR_METHOD_GET, NULL, "/", NULL, true,
           WR_FRAMING_NONE, 0 },
@@ -466,15 +469,21 @@ static void responses_are_understood(void **state)
         { IN("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), WR_METHOD_GET, 200, "OK", true,
           WR_FRAMING_LENGTH, 5 },
         { IN("HTTP/1.1 200\r\n\r\n"), WR_METHOD_GET, 200, "", false, WR_FRAMING_CLOSE, 0 },
-        { IN("HTTP/1.1 200 OK\nX: y\nContent-Length: 5\n\nhello"), WR_METHOD_GET, 200, "OK", true, WR_FRAMING_LENGTH, 5 },
-        { IN("HTTP/1.1 200 OK\r\nX: y\nContent-Length:\t5\t\n\r\nhello"), WR_METHOD_GET, 200, "OK", true, WR_FRAMING_LENGTH, 5 },
-        { IN("HTTP/1.1 200 OK\nX: y\r\nTransfer-Encoding: chunked\t\r\n\n5\r\n"), WR_METHOD_GET, 200, "OK", true,
-          WR_FRAMING_CHUNKED, 0 },
+        { IN("HTTP/1.1 200 OK\nX: y\nContent-Length: 5\n\nhello"), WR_METHOD_GET, 200, "OK", true,
+          WR_FRAMING_LENGTH, 5 },
+        { IN("HTTP/1.1 200 OK\r\nX: y\nContent-Length:\t5\t\n\r\nhello"), WR_METHOD_GET, 200, "OK", true,
+          WR_FRAMING_LENGTH, 5 },
+        { IN("HTTP/1.1 200 OK\nX: y\r\nTransfer-Encoding: chunked\t\r\n\n5\r\n"), WR_METHOD_GET, 200, "OK",
+          true, WR_FRAMING_CHUNKED, 0 },
         { IN("HTTP/1.0 200 OK\n\n"), WR_METHOD_GET, 200, "OK", false, WR_FRAMING_CLOSE, 0 },
-        { IN("\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), WR_METHOD_GET, 200, "OK", true, WR_FRAMING_LENGTH, 5 },
-        { IN("\n\r\nHTTP/1.1 200 OK\nContent-Length: 5\n\n"), WR_METHOD_GET, 200, "OK", true, WR_FRAMING_LENGTH, 5 },
-        { IN("HTTP/1.1 600 x\r\nContent-Length: 0\r\n\r\n"), WR_METHOD_GET, 600, "x", true, WR_FRAMING_LENGTH, 0 },
-        { IN("HTTP/1.2 999 x\r\nContent-Length: 0\r\n\r\n"), WR_METHOD_GET, 999, "x", true, WR_FRAMING_LENGTH, 0 },
+        { IN("\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), WR_METHOD_GET, 200, "OK", true,
+          WR_FRAMING_LENGTH, 5 },
+        { IN("\n\r\nHTTP/1.1 200 OK\nContent-Length: 5\n\n"), WR_METHOD_GET, 200, "OK", true,
+          WR_FRAMING_LENGTH, 5 },
+        { IN("HTTP/1.1 600 x\r\nContent-Length: 0\r\n\r\n"), WR_METHOD_GET, 600, "x", true, WR_FRAMING_LENGTH,
+          0 },
+        { IN("HTTP/1.2 999 x\r\nContent-Length: 0\r\n\r\n"), WR_METHOD_GET, 999, "x", true, WR_FRAMING_LENGTH,
+          0 },
         { IN("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"), WR_METHOD_GET, 200, "", true, WR_FRAMING_LENGTH,
           0 },
         { IN("HTTP/1.0 404 Not\tFound \344\r\nContent-Length: 0\r\n\r\n"), WR_METHOD_GET, 404,
@@ -556,9 +565,9 @@ static void fields_are_trimmed_known_and_hidden(void **state)
             fail_msg("%s: hidden %d", want[i].name, f->hidden);
     }
     struct wr_field old_fields[WR_MAX_FIELDS];
-    struct wr_head old =
-        good((struct parse_input) IN("POST / HTTP/1.0\r\nExpect: 100-continue\r\nExpect: x\r\n\r\n"), false,
-             WR_METHOD_GET, old_fields);
+    struct wr_head old = good(
+        (struct parse_input) IN("POST / HTTP/1.0\r\nExpect: 100-continue\r\nExpect: x\r\n\r\n"), false,
+        WR_METHOD_GET, old_fields);
     assert_true(!old.expect_continue && old_fields[0].hidden && old_fields[1].hidden);
     const struct wr_field *mine = wr_head_named(&h, WR_SLICE("x-mine"), NULL);
     mine = wr_head_named(&h, WR_SLICE("x-mine"), mine);

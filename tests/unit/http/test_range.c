@@ -7,7 +7,7 @@
 #include "http/range.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define MAX      "18446744073709551615"
+#define MAX "18446744073709551615"
 
 static void ranges_of_a_representation(void **state)
 {
@@ -60,8 +60,8 @@ static void ranges_of_a_representation(void **state)
         struct wr_range ranges[WR_MAX_RANGES];
         size_t count;
         char text[256] = "";
-        enum wr_range_result got =
-            wr_range_parse(wr_slice_str(cases[i].value), cases[i].length, ranges, &count);
+        enum wr_range_result got = wr_range_parse(wr_slice_str(cases[i].value), cases[i].length, ranges,
+                                                  &count);
         for (size_t r = 0; got == WR_RANGE_OK && r < count; r++)
             sprintf(text + strlen(text), "%llu-%llu ", (unsigned long long) ranges[r].first,
                     (unsigned long long) ranges[r].last);

@@ -53,6 +53,6 @@ static void thousands_of_tags_are_no_trouble(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(tags_are_collected_once),
-                                       cmocka_unit_test(thousands_of_tags_are_no_trouble) };
+                                        cmocka_unit_test(thousands_of_tags_are_no_trouble) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,8 +140,7 @@ static const struct limit_case limit_cases[] = {
         { WR_LIMIT_MAX_SPAN, 999999937, { true, 0, WR_LIMIT_MAX_SPAN, 0 } } } },
     { "what costs more than the whole quota takes the whole quota",
       { WR_FIXED_WINDOW, 5, 1 * S, 5 },
-      { { 0, 50, { true, 0, 1 * S, 0 } },
-        { 0, 1, { false, 0, 1 * S, 1 * S } } } },
+      { { 0, 50, { true, 0, 1 * S, 0 } }, { 0, 1, { false, 0, 1 * S, 1 * S } } } },
 };
 
 /* Several limits of one request: what one refuses none has counted. */
@@ -198,10 +197,11 @@ static const struct several_case several_cases[] = {
 static inline void decisions_equal(const struct wr_limit_decision *got, const struct wr_limit_decision *want,
                                    const char *name, size_t step)
 {
-    if (got->allowed == want->allowed && got->remaining == want->remaining && got->reset_us == want->reset_us &&
-        got->retry_after_us == want->retry_after_us)
+    if (got->allowed == want->allowed && got->remaining == want->remaining &&
+        got->reset_us == want->reset_us && got->retry_after_us == want->retry_after_us)
         return;
     fail_msg("%s, step %zu: got %d %lld %lld %lld, want %d %lld %lld %lld", name, step, got->allowed,
-             (long long) got->remaining, (long long) got->reset_us, (long long) got->retry_after_us, want->allowed,
-             (long long) want->remaining, (long long) want->reset_us, (long long) want->retry_after_us);
+             (long long) got->remaining, (long long) got->reset_us, (long long) got->retry_after_us,
+             want->allowed, (long long) want->remaining, (long long) want->reset_us,
+             (long long) want->retry_after_us);
 }

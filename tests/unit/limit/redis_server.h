@@ -35,8 +35,8 @@ static inline void redis_server_start(struct redis_server *s)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(out[1], STDOUT_FILENO);
         close(out[0]);
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", s->socket, "--save", "", "--appendonly",
-               "no", "--dir", s->dir, (char *) NULL);
+        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", s->socket, "--save", "",
+               "--appendonly", "no", "--dir", s->dir, (char *) NULL);
         _exit(127);
     }
     close(out[1]);

@@ -7,8 +7,8 @@
 
 #define START INT64_C(1700000000000000)
 
-static struct wr_limit_decision decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state, int64_t at,
-                                       int64_t cost)
+static struct wr_limit_decision decide(const struct wr_limit_rule *rule, struct wr_limit_tally *state,
+                                       int64_t at, int64_t cost)
 {
     return wr_limit_decide(rule, state, (struct wr_mono){ at }, cost, true);
 }
@@ -32,7 +32,9 @@ static int64_t next_gap(const struct wr_limit_rule *rule)
 {
     uint64_t interval = (uint64_t) (rule->window_us / rule->count) + 1;
     switch (wr_rand_below(8)) {
-    case 0: case 1: case 2:
+    case 0:
+    case 1:
+    case 2:
         return 0;
     case 3:
         return (int64_t) wr_rand_below((uint64_t) rule->window_us);
@@ -53,7 +55,8 @@ static size_t admit(const struct wr_limit_rule *rule, int64_t *admitted)
         now += next_gap(rule);
         struct wr_limit_decision d = decide(rule, &state, now, 1);
         assert_true(d.remaining >= 0 && d.remaining <= rule->burst && d.reset_us >= 0);
-        assert_true(d.allowed ? d.retry_after_us == 0 : d.retry_after_us > 0 && d.retry_after_us <= d.reset_us);
+        assert_true(d.allowed ? d.retry_after_us == 0
+                              : d.retry_after_us > 0 && d.retry_after_us <= d.reset_us);
         if (d.allowed)
             admitted[n++] = now;
     }
@@ -73,7 +76,8 @@ static struct wr_limit_rule random_rule(enum wr_algorithm algorithm)
 }
 
 /* No half-open span of one window holds more than `most`. */
-static void no_window_holds_more(const struct wr_limit_rule *rule, const int64_t *admitted, size_t n, int64_t most)
+static void no_window_holds_more(const struct wr_limit_rule *rule, const int64_t *admitted, size_t n,
+                                 int64_t most)
 {
     for (size_t first = 0, last = 0; last < n; last++) {
         while (admitted[last] - admitted[first] >= rule->window_us)
@@ -94,7 +98,8 @@ static void no_window_admits_more_than_promised(void **unused)
     }
 }
 
-/* token_bucket and gcra: from any admitted one to any later, no more than burst + what flowed back meanwhile. */
+/* token_bucket and gcra: from any admitted one to any later, no more than burst + what flowed back meanwhile.
+ */
 static void no_span_admits_more_than_burst_and_rate(void **unused)
 {
     (void) unused;
@@ -132,7 +137,7 @@ static void retry_after_is_exact(void **unused)
 {
     (void) unused;
     for (int round = 0; round < 400; round++) {
-        struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % WR_ALGORITHM_COUNT));
+        struct wr_limit_rule rule = random_rule((enum wr_algorithm)(round % WR_ALGORITHM_COUNT));
         struct wr_limit_tally state = { 0 };
         int64_t now = START;
         for (int i = 0; i < 200; i++) {
@@ -168,13 +173,15 @@ static void nothing_drifts(void **unused)
         }
         /* With a burst of 1 each admission loses less than the microsecond it is rounded up to. */
         assert_true(admitted <= windows * rule.count);
-        assert_true(admitted >= windows * rule.count - windows * rule.count * rule.count / rule.window_us - 1);
+        assert_true(admitted >=
+                    windows * rule.count - windows * rule.count * rule.count / rule.window_us - 1);
 
         rule.burst = 7; /* with room for the rounding nothing is lost at all */
         state = (struct wr_limit_tally){ 0 };
         for (admitted = 0, now = START; now < end; now += 50000)
             admitted += decide(&rule, &state, now, 1).allowed;
-        int64_t steps = (end - START + 49999) / 50000, flowed = (now - 50000 - START) * rule.count / rule.window_us;
+        int64_t steps = (end - START + 49999) / 50000,
+                flowed = (now - 50000 - START) * rule.count / rule.window_us;
         assert_true(steps > flowed + rule.burst);
         assert_int_equal(admitted, flowed + rule.burst);
     }
@@ -184,7 +191,7 @@ static void a_wild_clock_harms_nobody(void **unused)
 {
     (void) unused;
     for (int round = 0; round < 400; round++) {
-        struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % WR_ALGORITHM_COUNT));
+        struct wr_limit_rule rule = random_rule((enum wr_algorithm)(round % WR_ALGORITHM_COUNT));
         struct wr_limit_tally state = { 0 };
         for (int i = 0; i < 200; i++) {
             int64_t now = START + (int64_t) wr_rand_below(INT64_C(1) << (10 + wr_rand_below(35)));
@@ -204,7 +211,9 @@ static void a_wild_clock_harms_nobody(void **unused)
 static void a_rule_is_a_nodes_share_within_the_maxima(void **unused)
 {
     (void) unused;
-    struct wr_limit_policy policy = { .algorithm = WR_TOKEN_BUCKET, .rate = { 100, { 1000000 } }, .burst = 200 };
+    struct wr_limit_policy policy = { .algorithm = WR_TOKEN_BUCKET,
+                                      .rate = { 100, { 1000000 } },
+                                      .burst = 200 };
     struct wr_limit_rule rule = wr_limit_rule_of(&policy, 4);
     assert_true(rule.count == 25 && rule.burst == 50 && rule.window_us == 1000000);
     rule = wr_limit_rule_of(&policy, 0);
@@ -217,10 +226,13 @@ static void a_rule_is_a_nodes_share_within_the_maxima(void **unused)
     policy.burst = 500; /* means nothing here */
     assert_int_equal(wr_limit_rule_of(&policy, 1).burst, 100);
 
-    policy = (struct wr_limit_policy){ .algorithm = WR_GCRA, .rate = { UINT64_MAX, { INT64_MAX } }, .burst = UINT64_MAX };
+    policy = (struct wr_limit_policy){ .algorithm = WR_GCRA,
+                                       .rate = { UINT64_MAX, { INT64_MAX } },
+                                       .burst = UINT64_MAX };
     rule = wr_limit_rule_of(&policy, 1);
     assert_true(rule.count == WR_LIMIT_MAX_COUNT && rule.window_us == WR_LIMIT_MAX_SPAN);
-    policy.rate = (struct wr_rate){ 1, { INT64_C(86400000000) } }; /* 1/d, burst 1000: 366 come back in a year */
+    policy.rate = (struct wr_rate){ 1,
+                                    { INT64_C(86400000000) } }; /* 1/d, burst 1000: 366 come back in a year */
     policy.burst = 1000;
     assert_int_equal(wr_limit_rule_of(&policy, 1).burst, 366);
     policy.algorithm = WR_SLIDING_WINDOW;

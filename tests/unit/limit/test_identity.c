@@ -69,9 +69,11 @@ static void fields_cookies_and_parameters(void **state)
     is_hash_of(identity(&header_part, request("/", "x-api-KEY: s3cret\r\n")), "s3cret");
     is_hash_of(identity(&header_part, request("/", "X-Api-Key: one\r\nX-Api-Key: two\r\n")), "one");
     is_hash_of(identity(&cookie_part, request("/", "Cookie: a=b; sid=xyz; sid=other\r\n")), "xyz");
-    is_hash_of(identity(&cookie_part, request("/", "Cookie: xsid=1; sid2=2\r\nCookie: sid = \"q\" \r\n")), "q");
+    is_hash_of(identity(&cookie_part, request("/", "Cookie: xsid=1; sid2=2\r\nCookie: sid = \"q\" \r\n")),
+               "q");
     is(identity(&cookie_part, request("/", "Cookie: SID=xyz; sid\r\n")), "~,192.0.2.7");
-    struct wr_identity_part pattern = { WR_IDENTITY_COOKIE, WR_SLICE_INIT("wp_*") }; /* the first that it matches */
+    struct wr_identity_part pattern = { WR_IDENTITY_COOKIE,
+                                        WR_SLICE_INIT("wp_*") }; /* the first that it matches */
     is_hash_of(identity(&pattern, request("/", "Cookie: a=b; wp_1=x; wp_2=y\r\n")), "x");
     is_hash_of(identity(&query_part, request("/p?a=1&key=v&key=w", "")), "v");
     is_hash_of(identity(&query_part, request("/p?%6Bey=%76+%zz%", "")), "v %zz%");
@@ -87,7 +89,8 @@ static void what_is_lacking_is_made_up_for_by_the_address(void **state)
     struct wr_slice liar = identity(&header_part, request("/", "X-Api-Key: ~,192.0.2.7\r\n"));
     is_hash_of(liar, "~,192.0.2.7");
 
-    struct wr_identity_part both[] = { header_part, cookie_part }, with_client[] = { client_part, header_part };
+    struct wr_identity_part both[] = { header_part, cookie_part },
+                            with_client[] = { client_part, header_part };
     struct wr_limit_policy limit = { .parts = both, .part_count = 2 };
     struct wr_slice got = wr_limit_identity(&limit, request("/", "Cookie: sid=1\r\n"), CLIENT, &arena);
     assert_true(wr_slice_starts(got, WR_SLICE("~,#")));
@@ -109,7 +112,8 @@ static void no_value_breaks_out_of_the_hash_tag(void **state)
     memset(longest, 'x', 1000);
     longest[1000] = '\0';
     for (size_t i = 0; i <= sizeof evil / sizeof evil[0]; i++) {
-        snprintf(line, sizeof line, "X-Api-Key: %s\r\n", i < sizeof evil / sizeof evil[0] ? evil[i] : longest);
+        snprintf(line, sizeof line, "X-Api-Key: %s\r\n",
+                 i < sizeof evil / sizeof evil[0] ? evil[i] : longest);
         struct wr_slice got = wr_limit_identity(&limit, request("/", line), CLIENT, &arena);
         assert_true(got.len <= 64);
         for (size_t n = 0; n < got.len; n++)
@@ -143,7 +147,9 @@ static void fields_tell_what_is_left(void **state)
     assert_int_equal(wr_limit_refused_by(&ask), 0);
 
     wr_buf_clear(&out);
-    ask = (struct wr_limit_ask){ .count = 1, .limits = { &observed }, .verdicts = { { .allowed = true, .over = true } } };
+    ask = (struct wr_limit_ask){ .count = 1,
+                                 .limits = { &observed },
+                                 .verdicts = { { .allowed = true, .over = true } } };
     wr_limit_write_policy(&ask, &out);
     wr_limit_write_state(&ask, &out);
     assert_int_equal(out.len, 0);

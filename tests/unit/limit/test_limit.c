@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* limit: one question for several limits, through a real link to a real Redis that dies, hangs and refuses. */
+/* limit: one question for several limits, through a real link to a real Redis that dies, hangs and refuses.
+ */
 #include "redis_server.h"
 
 #include "limit/limit.h"
@@ -40,9 +41,10 @@ static struct wr_policy *policy_of(const char *redis_lines)
     return p;
 }
 
-/* Turns the loop until it is so. A hang is the test runner's business: nothing here depends on how long it takes. */
-#define TURN_UNTIL(condition)                                                                                       \
-    while (!(condition))                                                                                            \
+/* Turns the loop until it is so. A hang is the test runner's business: nothing here depends on how long it
+ * takes. */
+#define TURN_UNTIL(condition) \
+    while (!(condition))      \
     event_base_loop(loop.base, EVLOOP_ONCE)
 
 static void tick(struct wr_timer *timer)
@@ -55,8 +57,8 @@ static struct wr_timer ticker; /* so that TURN_UNTIL looks again */
 static struct bench bench_new(const char *on_failure, const char *timeout)
 {
     char lines[256];
-    snprintf(lines, sizeof lines, "redis: { url: \"unix://%s\", on_failure: %s, timeout: %s }\n", server.socket,
-             on_failure, timeout);
+    snprintf(lines, sizeof lines, "redis: { url: \"unix://%s\", on_failure: %s, timeout: %s }\n",
+             server.socket, on_failure, timeout);
     struct bench b = { .policy = policy_of(lines), .local = wr_local_limits_new(1000) };
     b.link = wr_link_new(&loop, b.policy, "weir:test:0");
     b.limiter = wr_limiter_new(&loop, b.policy, b.link, b.local);
@@ -83,7 +85,8 @@ static void on_done(struct wr_limit_ask *ask)
 }
 
 /* names: of limits, NULL-ended. */
-static enum wr_limit_answer put(struct bench *b, struct limit_asker *a, const char *who, const char *const *names)
+static enum wr_limit_answer put(struct bench *b, struct limit_asker *a, const char *who,
+                                const char *const *names)
 {
     *a = (struct limit_asker){ .ask.done = on_done };
     for (; *names; names++)
@@ -144,7 +147,7 @@ static void without_redis_the_answer_is_there_at_once(void **state)
     }
     assert_true(a.ask.verdicts[1].quota == 50 && a.ask.verdicts[1].window.us == 3600 * WR_US_PER_S);
     assert_true(a.ask.verdicts[1].retry_after.us > 0 && a.ask.verdicts[1].remaining == 0);
-    wr_limit_cancel(&a.ask); /* harmless on one that is answered */
+    wr_limit_cancel(&a.ask);                                        /* harmless on one that is answered */
     assert_int_equal(put(&b, &a, "c", &all_four[4]), WR_LIMIT_NOW); /* no limit: nothing to say */
     assert_int_equal(wr_limit_refused_by(&a.ask), -1);
     bench_free(&b);
@@ -172,8 +175,10 @@ static void three_nodes_share_one_quota(void **state)
         assert_int_equal(admitted[n], 50);
     assert_int_equal(wr_local_limits_count(nodes[0].local), 0);
     redisContext *redis = redisConnectUnix(server.socket);
-    assert_int_equal(redis_int(redis, "EXISTS weir:v1:limit:fixed:{198.51.100.1} weir:v1:limit:sliding:{198.51.100.1} "
-                                      "weir:v1:limit:bucket:{198.51.100.1} weir:v1:limit:gcra:{198.51.100.1}"), 4);
+    assert_int_equal(
+        redis_int(redis, "EXISTS weir:v1:limit:fixed:{198.51.100.1} weir:v1:limit:sliding:{198.51.100.1} "
+                         "weir:v1:limit:bucket:{198.51.100.1} weir:v1:limit:gcra:{198.51.100.1}"),
+        4);
     redisFree(redis);
     for (int i = 0; i < 3; i++)
         bench_free(&nodes[i]);
@@ -213,7 +218,8 @@ static void the_cancelled_hear_nothing(void **state)
     bench_free(&b);
 }
 
-/* A Redis that is out of memory says so; one that hangs says nothing; one that is dead is away: the process's own counters each time. */
+/* A Redis that is out of memory says so; one that hangs says nothing; one that is dead is away: the process's
+ * own counters each time. */
 static void whatever_befalls_redis_this_node_counts_its_share(void **state)
 {
     (void) state;
@@ -273,7 +279,8 @@ static void open_admits_and_closed_refuses(void **state)
     }
     assert_int_equal(put(&closed, &a, "c", gcra_and_quiet), WR_LIMIT_NOW);
     assert_true(a.ask.closed && !a.ask.verdicts[0].allowed && a.ask.verdicts[1].allowed);
-    assert_int_equal(put(&closed, &a, "c", only_quiet), WR_LIMIT_NOW); /* one that only observes closes nothing */
+    assert_int_equal(put(&closed, &a, "c", only_quiet),
+                     WR_LIMIT_NOW); /* one that only observes closes nothing */
     assert_true(!a.ask.closed && a.ask.verdicts[0].allowed);
     redis_server_start(&server);
     TURN_UNTIL(wr_link_ready(closed.link));

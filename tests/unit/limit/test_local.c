@@ -15,12 +15,15 @@
 static struct wr_limit_policy limit_of(enum wr_algorithm algorithm, uint64_t count, int64_t window_us)
 {
     return (struct wr_limit_policy){
-        .name = (char *) "test", .algorithm = algorithm, .rate = { count, { window_us } }, .burst = count,
+        .name = (char *) "test",
+        .algorithm = algorithm,
+        .rate = { count, { window_us } },
+        .burst = count,
     };
 }
 
-static struct wr_limit_decision ask(struct wr_local_limits *l, const struct wr_limit_policy *limit, const char *who,
-                                    int64_t now)
+static struct wr_limit_decision ask(struct wr_local_limits *l, const struct wr_limit_policy *limit,
+                                    const char *who, int64_t now)
 {
     struct wr_limit_decision d;
     struct wr_slice identity = wr_slice_str(who);
@@ -56,14 +59,16 @@ static void several_limits_count_together_or_not_at_all(void **state)
         const struct wr_limit_policy *limits[3];
         const struct wr_slice identities[3] = { WR_SLICE_INIT("a"), WR_SLICE_INIT("b"), WR_SLICE_INIT("c") };
         for (size_t k = 0; k < c->count; k++) {
-            policies[k] = limit_of(c->rules[k].algorithm, (uint64_t) c->rules[k].count, c->rules[k].window_us);
+            policies[k] = limit_of(c->rules[k].algorithm, (uint64_t) c->rules[k].count,
+                                   c->rules[k].window_us);
             policies[k].burst = (uint64_t) c->rules[k].burst;
             policies[k].observe = c->observe[k];
             limits[k] = &policies[k];
         }
         for (size_t n = 0; n < c->step_count; n++) {
             struct wr_limit_decision got[3];
-            wr_local_limits_decide(l, c->count, limits, identities, (struct wr_mono){ START + c->steps[n].at }, got);
+            wr_local_limits_decide(l, c->count, limits, identities,
+                                   (struct wr_mono){ START + c->steps[n].at }, got);
             for (size_t k = 0; k < c->count; k++)
                 decisions_equal(&got[k], &c->steps[n].want[k], c->name, n);
         }
@@ -71,8 +76,8 @@ static void several_limits_count_together_or_not_at_all(void **state)
     }
 }
 
-/* Every shard full, every request with as many limits as there may be, most of them in the same few shards: nothing that is being
- * decided goes. */
+/* Every shard full, every request with as many limits as there may be, most of them in the same few shards:
+ * nothing that is being decided goes. */
 static void many_limits_in_a_full_table(void **state)
 {
     (void) state;
@@ -88,7 +93,8 @@ static void many_limits_in_a_full_table(void **state)
             limits[k] = &policy;
             identities[k] = wr_slice_str(who[k]);
         }
-        wr_local_limits_decide(l, WR_MAX_ROUTE_LIMITS, limits, identities, (struct wr_mono){ START + i }, got);
+        wr_local_limits_decide(l, WR_MAX_ROUTE_LIMITS, limits, identities, (struct wr_mono){ START + i },
+                               got);
         for (size_t k = 0; k < WR_MAX_ROUTE_LIMITS; k++)
             assert_true(got[k].allowed && got[k].remaining == 2);
     }
@@ -210,7 +216,8 @@ static void *one_of_the_crowd(void *arg)
         int64_t now = __atomic_add_fetch(&c->clock, 1, __ATOMIC_RELAXED) - (int64_t) wr_rand_below(50);
         if (ask(c->l, &c->limit, "crowd", now).allowed)
             __atomic_add_fetch(&c->admitted, 1, __ATOMIC_RELAXED);
-        snprintf(who, sizeof who, "%d", (int) wr_rand_below(500)); /* others come, go and are evicted meanwhile */
+        snprintf(who, sizeof who, "%d",
+                 (int) wr_rand_below(500)); /* others come, go and are evicted meanwhile */
         ask(c->l, &c->limit, who, now);
         if (i % 1000 == 0)
             wr_local_limits_nodes(c->l, 1);
@@ -224,7 +231,8 @@ static void threads_together_get_one_quota(void **state)
     for (int round = 0; round < 2 * WR_ALGORITHM_COUNT; round++) {
         int a = round % WR_ALGORITHM_COUNT;
         bool roomy = round < WR_ALGORITHM_COUNT;
-        struct crowd c = { wr_local_limits_new(roomy ? 8000 : 256), limit_of((enum wr_algorithm) a, 100, 10000), START, 0 };
+        struct crowd c = { wr_local_limits_new(roomy ? 8000 : 256),
+                           limit_of((enum wr_algorithm) a, 100, 10000), START, 0 };
         pthread_t threads[THREADS];
         for (int i = 0; i < THREADS; i++)
             assert_int_equal(pthread_create(&threads[i], NULL, one_of_the_crowd, &c), 0);

@@ -66,8 +66,8 @@ static int stop(void **state)
 }
 
 /* The limits of one request, each with a key of its own: KEY, KEY2... now: 0 is Redis's own clock. */
-static void ask_all(size_t count, const struct wr_limit_rule *rules, const bool *observe, int64_t now, int64_t cost,
-                    struct wr_limit_decision *out)
+static void ask_all(size_t count, const struct wr_limit_rule *rules, const bool *observe, int64_t now,
+                    int64_t cost, struct wr_limit_decision *out)
 {
     const char *argv[40] = { "EVALSHA", now ? fake_sha : real_sha };
     char text[40][64];
@@ -94,7 +94,8 @@ static void ask_all(size_t count, const struct wr_limit_rule *rules, const bool 
     assert_true(r->type == REDIS_REPLY_ARRAY && r->elements == 4 * count);
     for (size_t i = 0; i < count; i++) {
         redisReply **e = r->element + 4 * i;
-        out[i] = (struct wr_limit_decision){ e[0]->integer == 1, e[1]->integer, e[2]->integer, e[3]->integer };
+        out[i] = (struct wr_limit_decision){ e[0]->integer == 1, e[1]->integer, e[2]->integer,
+                                             e[3]->integer };
     }
     freeReplyObject(r);
 }
@@ -154,12 +155,13 @@ static void random_sequences_agree(void **state)
 {
     (void) state;
     for (int round = 0; round < 160; round++) {
-        struct wr_limit_rule rule = random_rule((enum wr_algorithm) (round % WR_ALGORITHM_COUNT));
+        struct wr_limit_rule rule = random_rule((enum wr_algorithm)(round % WR_ALGORITHM_COUNT));
         struct wr_limit_tally mine = { 0 };
         int64_t now = START;
         forget();
         for (size_t step = 0; step < 60; step++) {
-            uint64_t interval = (uint64_t) rule.window_us * (1 + wr_rand_below(3)) / (uint64_t) rule.count + 2;
+            uint64_t interval = (uint64_t) rule.window_us * (1 + wr_rand_below(3)) / (uint64_t) rule.count +
+                                2;
             if (wr_rand_below(3) > 0)
                 now += (int64_t) wr_rand_below(interval);
             if (wr_rand_below(12) == 0)
@@ -168,7 +170,8 @@ static void random_sequences_agree(void **state)
                 now += (int64_t) wr_rand_below((uint64_t) rule.window_us);
             int64_t cost = 1 + (int64_t) wr_rand_below((uint64_t) rule.burst / 3 + 1);
             struct wr_limit_decision there = ask(&rule, now, cost);
-            struct wr_limit_decision here = wr_limit_decide(&rule, &mine, (struct wr_mono){ now }, cost, true);
+            struct wr_limit_decision here = wr_limit_decide(&rule, &mine, (struct wr_mono){ now }, cost,
+                                                            true);
             decisions_equal(&there, &here, name_of(rule.algorithm), step);
         }
         wr_limit_tally_fini(&rule, &mine);
@@ -191,8 +194,9 @@ static void several_limits_count_together_or_not_at_all(void **state)
 }
 
 /* As local.c does it. */
-static void decide_several(const struct wr_limit_rule *rules, const bool *observe, struct wr_limit_tally *states, int64_t now,
-                           int64_t cost, struct wr_limit_decision *out)
+static void decide_several(const struct wr_limit_rule *rules, const bool *observe,
+                           struct wr_limit_tally *states, int64_t now, int64_t cost,
+                           struct wr_limit_decision *out)
 {
     bool refused = false;
     for (int k = 0; k < 2; k++) {
@@ -207,15 +211,16 @@ static void random_sequences_of_two_limits_agree(void **state)
 {
     (void) state;
     for (int round = 0; round < 320; round++) {
-        const struct wr_limit_rule rules[2] = { random_rule((enum wr_algorithm) (round % WR_ALGORITHM_COUNT)),
-                                                random_rule((enum wr_algorithm) (round / 4 % 4)) };
+        const struct wr_limit_rule rules[2] = { random_rule((enum wr_algorithm)(round % WR_ALGORITHM_COUNT)),
+                                                random_rule((enum wr_algorithm)(round / 4 % 4)) };
         const bool observe[2] = { wr_rand_below(4) == 0, wr_rand_below(4) == 0 };
         struct wr_limit_tally mine[2] = { 0 };
         int64_t now = START;
         forget();
         for (size_t step = 0; step < 40; step++) {
             const struct wr_limit_rule *r = &rules[wr_rand_below(2)];
-            now += (int64_t) wr_rand_below((uint64_t) r->window_us * (1 + wr_rand_below(3)) / (uint64_t) r->count + 2);
+            now += (int64_t) wr_rand_below(
+                (uint64_t) r->window_us * (1 + wr_rand_below(3)) / (uint64_t) r->count + 2);
             if (wr_rand_below(12) == 0)
                 now -= (int64_t) wr_rand_below((uint64_t) r->window_us);
             int64_t cost = 1 + (int64_t) wr_rand_below((uint64_t) r->burst / 3 + 1);
@@ -231,7 +236,8 @@ static void random_sequences_of_two_limits_agree(void **state)
 }
 
 static const struct wr_limit_rule fifty[] = {
-#define ALGORITHM(ID, word, has_burst, about) [WR_##ID] = { WR_##ID, 50, (has_burst ? 600 : 60) * WR_US_PER_S, 50 },
+#define ALGORITHM(ID, word, has_burst, about) \
+    [WR_##ID] = { WR_##ID, 50, (has_burst ? 600 : 60) * WR_US_PER_S, 50 },
 #include "policy/algorithms.def"
 };
 
@@ -276,14 +282,10 @@ static void whatever_stands_at_the_key_a_limit_starts_anew(void **state)
 {
     (void) state;
     static const char *intruders[] = {
-        "SET " KEY " nonsense",
-        "SET " KEY " window:1:2:3",
-        "SET " KEY " due:-5:nan",
-        "HSET " KEY " used x at nan part -1",
-        "HSET " KEY " field value",
-        "ZADD " KEY " -inf a 0 b 12.5 c",
-        "LPUSH " KEY " 1",
-        "SADD " KEY " 1",
+        "SET " KEY " nonsense",     "SET " KEY " window:1:2:3",
+        "SET " KEY " due:-5:nan",   "HSET " KEY " used x at nan part -1",
+        "HSET " KEY " field value", "ZADD " KEY " -inf a 0 b 12.5 c",
+        "LPUSH " KEY " 1",          "SADD " KEY " 1",
     };
     for (int a = 0; a < WR_ALGORITHM_COUNT; a++)
         for (size_t i = 0; i < sizeof intruders / sizeof intruders[0]; i++) {
@@ -309,7 +311,8 @@ static void huge_numbers_at_the_key_lock_nobody_out(void **state)
     static const char *intruders[][2] = {
         { "SET " KEY " window:99999999999999999999999:99999999999999999999", "fixed" },
         { "SET " KEY " due:99999999999999999999999:99999999999999999999", "gcra" },
-        { "HSET " KEY " at 99999999999999999999999 used 99999999999999999 part 99999999999999999999", "bucket" },
+        { "HSET " KEY " at 99999999999999999999999 used 99999999999999999 part 99999999999999999999",
+          "bucket" },
         { "ZADD " KEY " inf a +inf b 9e300 c", "sliding" },
     };
     static const int algorithm_of[] = { WR_FIXED_WINDOW, WR_GCRA, WR_TOKEN_BUCKET, WR_SLIDING_WINDOW };

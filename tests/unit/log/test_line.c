@@ -89,8 +89,8 @@ static void combined_hides_every_special_octet(void **state)
     (void) state;
     for (int i = 0; i < 256; i++)
         octets[i] = (char) i;
-    line.method = line.target = line.client = line.server = line.user_agent = line.request_id =
-        wr_slice(octets, 256);
+    line.method = line.target = line.client = line.server = line.user_agent = line.request_id = wr_slice(
+        octets, 256);
     line.referer = WR_SLICE("a \"b\\\n\xff");
     wr_access_format(WR_ACCESS_COMBINED, &line, &out);
     size_t quotes = 0;

@@ -30,7 +30,7 @@ struct consumer {
     uint64_t right;       /* octets that were right */
     bool wrong, refused;
     enum wr_flow_state end;
-    unsigned *opened; /* atomic: how many have opened theirs */
+    unsigned *opened;       /* atomic: how many have opened theirs */
     const unsigned *pauses; /* atomic: begins to read only once the producer has paused; NULL: at once */
 };
 
@@ -358,7 +358,8 @@ static void on_room_note(struct wr_note *note)
     room_notes++;
 }
 
-/* Pieces of 100 octets: those that all readers begin behind are left out, and so are those behind the last one's end. */
+/* Pieces of 100 octets: those that all readers begin behind are left out, and so are those behind the last
+ * one's end. */
 static void a_producer_can_ask_what_is_wanted(void **state)
 {
     (void) state;
@@ -411,7 +412,8 @@ static enum wr_flow_state state_of(struct wr_flow_reader *r)
     return state;
 }
 
-/* Others wait a second for a slow one, and a tenth of the time besides; whoever reads alone is waited for as long as it takes. */
+/* Others wait a second for a slow one, and a tenth of the time besides; whoever reads alone is waited for as
+ * long as it takes. */
 static void who_holds_others_up_is_left_behind(void **state)
 {
     (void) state;

@@ -186,7 +186,8 @@ static int try_tcp(uint16_t port)
     struct sockaddr_in at = { .sin_family = AF_INET,
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                               .sin_port = htons(port) };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), refused = connect(fd, (struct sockaddr *) &at, sizeof at);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+        refused = connect(fd, (struct sockaddr *) &at, sizeof at);
     close(fd);
     return refused < 0 ? errno : 0;
 }

@@ -13,7 +13,8 @@
 
 #include "net/names.h"
 
-/* --- the DNS server (RFC 1035): knows v4.test, both.test, six.test, slow6.test and moving.test; no other --- */
+/* --- the DNS server (RFC 1035): knows v4.test, both.test, six.test, slow6.test and moving.test; no other ---
+ */
 
 enum { TYPE_A = 1, TYPE_SOA = 6, TYPE_AAAA = 28 };
 
@@ -21,9 +22,9 @@ struct dns {
     int fd, stop[2];
     char address[32];
     pthread_t thread;
-    bool silent;       /* atomic: answers nothing */
-    bool failing;      /* atomic: answers SERVFAIL */
-    unsigned asked_a;  /* atomic */
+    bool silent;        /* atomic: answers nothing */
+    bool failing;       /* atomic: answers SERVFAIL */
+    unsigned asked_a;   /* atomic */
     unsigned char last; /* atomic: the last octet of what moving.test is now */
 };
 
@@ -46,8 +47,18 @@ static unsigned asked_a(void)
 
 static size_t put_record(unsigned char *at, int type, unsigned ttl, const void *data, size_t len)
 {
-    unsigned char head[12] = { 0xc0, 12, 0, (unsigned char) type, 0, 1, 0, 0, (unsigned char) (ttl >> 8),
-                               (unsigned char) ttl, 0, (unsigned char) len };
+    unsigned char head[12] = { 0xc0,
+                               12,
+                               0,
+                               (unsigned char) type,
+                               0,
+                               1,
+                               0,
+                               0,
+                               (unsigned char) (ttl >> 8),
+                               (unsigned char) ttl,
+                               0,
+                               (unsigned char) len };
     memcpy(at, head, sizeof head);
     memcpy(at + sizeof head, data, len);
     return sizeof head + len;
@@ -67,7 +78,8 @@ static size_t put_addresses(unsigned char *packet, size_t len, const char *name,
             len += put_record(packet + len, TYPE_A, 300, v4, sizeof v4);
             packet[7] = 2;
         }
-    } else if (type == TYPE_AAAA && (strcasecmp(name, "six.test") == 0 || strcasecmp(name, "both.test") == 0)) {
+    } else if (type == TYPE_AAAA &&
+               (strcasecmp(name, "six.test") == 0 || strcasecmp(name, "both.test") == 0)) {
         len += put_record(packet + len, TYPE_AAAA, 60, v6, sizeof v6);
         packet[7] = 1;
     }
@@ -124,7 +136,8 @@ static int start_dns(void **state)
     socklen_t len = sizeof at;
     (void) state;
     dns = (struct dns){ .fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), .last = 10 };
-    if (bind(dns.fd, (struct sockaddr *) &at, len) || getsockname(dns.fd, (struct sockaddr *) &at, &len) || pipe(dns.stop))
+    if (bind(dns.fd, (struct sockaddr *) &at, len) || getsockname(dns.fd, (struct sockaddr *) &at, &len) ||
+        pipe(dns.stop))
         return -1;
     snprintf(dns.address, sizeof dns.address, "127.0.0.1:%u", ntohs(at.sin_port));
     return pthread_create(&dns.thread, NULL, serve, NULL);
@@ -221,7 +234,8 @@ static const char *text(const struct wr_sockaddr *a)
     const struct sockaddr_in *v4 = (const struct sockaddr_in *) &a->at;
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *) &a->at;
     bool four = a->at.ss_family == AF_INET;
-    inet_ntop(a->at.ss_family, four ? (const void *) &v4->sin_addr : (const void *) &v6->sin6_addr, host, sizeof host);
+    inet_ntop(a->at.ss_family, four ? (const void *) &v4->sin_addr : (const void *) &v6->sin6_addr, host,
+              sizeof host);
     snprintf(out, sizeof out, "%s/%u", host, ntohs(four ? v4->sin_port : v6->sin6_port));
     return out;
 }
@@ -352,7 +366,8 @@ static void hosts_files_and_localhost_go_first(void **state)
 {
     (void) state;
     char path[] = "/tmp/weir-hosts-XXXXXX";
-    static const char hosts[] = "# comment\n192.0.2.77  v4.test other # more\n2001:db8::77\tother\nnonsense here\n\n";
+    static const char hosts[] =
+        "# comment\n192.0.2.77  v4.test other # more\n2001:db8::77\tother\nnonsense here\n\n";
     int fd = mkstemp(path);
     assert_true(fd >= 0 && write(fd, hosts, sizeof hosts - 1) == (ssize_t) sizeof hosts - 1);
     close(fd);

@@ -113,10 +113,10 @@ static void text_header_has_a_maximum(void **state)
 }
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
-#define V4                                                                                                   \
-    "\xc0\x00\x02\x01"                                                                                       \
-    "\xc6\x33\x64\x07"                                                                                       \
-    "\xdc\x04"                                                                                               \
+#define V4             \
+    "\xc0\x00\x02\x01" \
+    "\xc6\x33\x64\x07" \
+    "\xdc\x04"         \
     "\x01\xbb"
 #define SSL(bits) "\x20\x00\x05" bits "\0\0\0\0"
 #define ZEROS27 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
@@ -132,8 +132,8 @@ static void binary_headers(void **state)
                                     "\xa1\xb2\xc3\xd4"),
                  "::ffff:192.0.2.1", 56324);
     whole_header(WR_SLICE(SIGNATURE "\x21\x21\x00\x24" V6A V6B "\x00\x50\x00\x51"), "2001:db8::1", 80);
-    whole_header(WR_SLICE(SIGNATURE "\x21\x00\x00\x00"), NULL, 0);             /* UNSPEC */
-    whole_header(WR_SLICE(SIGNATURE "\x21\x12\x00\x0c" V4), NULL, 0);          /* datagrams */
+    whole_header(WR_SLICE(SIGNATURE "\x21\x00\x00\x00"), NULL, 0);    /* UNSPEC */
+    whole_header(WR_SLICE(SIGNATURE "\x21\x12\x00\x0c" V4), NULL, 0); /* datagrams */
     whole_header(WR_SLICE(SIGNATURE "\x21\x31\x00\xd8" UNIX_ADDRESSES), NULL, 0);
 }
 
@@ -143,7 +143,9 @@ static void headers_of_the_balancer_itself(void **state)
     (void) state;
     whole(WR_SLICE(SIGNATURE "\x20\x00\x00\x00"), WR_PROXY_BALANCER);
     whole(WR_SLICE(SIGNATURE "\x20\x11\x00\x0c" V4), WR_PROXY_BALANCER);
-    whole(WR_SLICE(SIGNATURE "\x20\x00\x00\x03" "abc"), WR_PROXY_BALANCER);
+    whole(WR_SLICE(SIGNATURE "\x20\x00\x00\x03"
+                             "abc"),
+          WR_PROXY_BALANCER);
     whole(WR_SLICE(SIGNATURE "\x20\xff\x00\x00"), WR_PROXY_BALANCER);
     assert_false(whole(WR_SLICE(SIGNATURE "\x20\x00\x00\x08" SSL("\x01")), WR_PROXY_BALANCER).header.secure);
 }
@@ -158,11 +160,18 @@ static void ssl_tells_the_scheme(void **state)
         { WR_SLICE_INIT(SIGNATURE "\x21\x11\x00\x0c" V4), WR_PROXY_CLIENT, false },
         { WR_SLICE_INIT(SIGNATURE "\x21\x11\x00\x14" V4 SSL("\x01")), WR_PROXY_CLIENT, true },
         { WR_SLICE_INIT(SIGNATURE "\x21\x11\x00\x14" V4 SSL("\x07")), WR_PROXY_CLIENT, true },
-        { WR_SLICE_INIT(SIGNATURE "\x21\x11\x00\x14" V4 SSL("\x06")), WR_PROXY_CLIENT, false }, /* certificates are not TLS */
-        { WR_SLICE_INIT(SIGNATURE "\x21\x11\x00\x1c" V4 "\x04\x00\x05" "\x20\0\1\1\1" SSL("\x01")), WR_PROXY_CLIENT, true },
+        { WR_SLICE_INIT(SIGNATURE "\x21\x11\x00\x14" V4 SSL("\x06")), WR_PROXY_CLIENT,
+          false }, /* certificates are not TLS */
+        { WR_SLICE_INIT(SIGNATURE "\x21\x11\x00\x1c" V4 "\x04\x00\x05"
+                                  "\x20\0\1\1\1" SSL("\x01")),
+          WR_PROXY_CLIENT, true },
         { WR_SLICE_INIT(SIGNATURE "\x21\x11\x00\x14" V4 "\x30\x00\x05\x01\0\0\0\0"), WR_PROXY_CLIENT, false },
-        { WR_SLICE_INIT(SIGNATURE "\x21\x11\x00\x1e" V4 "\x20\x00\x0f\x01\0\0\0\0" "\x21\x00\x07" "TLSv1.3"), WR_PROXY_CLIENT, true },
-        { WR_SLICE_INIT(SIGNATURE "\x21\x21\x00\x2c" V6A V6B "\x00\x50\x00\x51" SSL("\x01")), WR_PROXY_CLIENT, true },
+        { WR_SLICE_INIT(SIGNATURE "\x21\x11\x00\x1e" V4 "\x20\x00\x0f\x01\0\0\0\0"
+                                  "\x21\x00\x07"
+                                  "TLSv1.3"),
+          WR_PROXY_CLIENT, true },
+        { WR_SLICE_INIT(SIGNATURE "\x21\x21\x00\x2c" V6A V6B "\x00\x50\x00\x51" SSL("\x01")), WR_PROXY_CLIENT,
+          true },
         { WR_SLICE_INIT(SIGNATURE "\x21\x00\x00\x08" SSL("\x01")), WR_PROXY_UNKNOWN, true },
         { WR_SLICE_INIT(SIGNATURE "\x21\x31\x00\xe0" UNIX_ADDRESSES SSL("\x01")), WR_PROXY_UNKNOWN, true },
     };
@@ -182,17 +191,20 @@ static void bad_binary_headers(void **state)
         WR_SLICE(SIGNATURE "\x21\x11\x00\x00"),
         WR_SLICE(SIGNATURE "\x21\x21\x00\x0c" V4),                     /* too short for IPv6 */
         WR_SLICE(SIGNATURE "\x21\x21\x00\x23" V6A V6B "\x00\x50\x00"), /* by one octet */
-        WR_SLICE(SIGNATURE "\x21\x41\x00\x0c" V4), /* no such family */
-        WR_SLICE(SIGNATURE "\x21\x13\x00\x0c" V4), /* no such protocol */
-        WR_SLICE(SIGNATURE "\x21\x31\x00\x0c" V4), /* too short for Unix sockets */
-        WR_SLICE(SIGNATURE "\x21\x00\x00\x03" "abc"), /* what follows the addresses isn't type, length and value ... */
+        WR_SLICE(SIGNATURE "\x21\x41\x00\x0c" V4),                     /* no such family */
+        WR_SLICE(SIGNATURE "\x21\x13\x00\x0c" V4),                     /* no such protocol */
+        WR_SLICE(SIGNATURE "\x21\x31\x00\x0c" V4),                     /* too short for Unix sockets */
+        WR_SLICE(SIGNATURE "\x21\x00\x00\x03"
+                           "abc"), /* what follows the addresses isn't type, length and value ... */
         WR_SLICE(SIGNATURE "\x21\x11\x00\x0d" V4 "\x04"),
         WR_SLICE(SIGNATURE "\x21\x11\x00\x0e" V4 "\x04\x00"),
         WR_SLICE(SIGNATURE "\x21\x11\x00\x10" V4 "\x04\x00\x02\x00"), /* ... or longer than the header */
-        WR_SLICE(SIGNATURE "\x21\x11\x00\x13" V4 "\x20\x00\x04\x01\0\0\0"), /* SSL too short for its own head */
+        WR_SLICE(SIGNATURE "\x21\x11\x00\x13" V4
+                           "\x20\x00\x04\x01\0\0\0"), /* SSL too short for its own head */
         WR_SLICE(SIGNATURE "\x21\x11\x00\x16" V4 "\x20\x00\x07\x01\0\0\0\0\x21\x00"), /* and cut off inside */
         WR_SLICE(SIGNATURE "\x21\x11\x00\x17" V4 "\x20\x00\x08\x01\0\0\0\0\x21\x00\x01"),
-        WR_SLICE(SIGNATURE "\x21\x11\x00\x1c" V4 SSL("\x01") SSL("\x00")), /* two that contradict each other */
+        WR_SLICE(SIGNATURE "\x21\x11\x00\x1c" V4 SSL("\x01")
+                     SSL("\x00")), /* two that contradict each other */
         WR_SLICE("\r\n\r\n\0\r\nQUIX\n\x21\x11\x00\x0c" V4),
     };
     (void) state;
@@ -211,14 +223,16 @@ static void any_octets(void **state)
         for (size_t i = 12; i < sizeof text; i++) {
             seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
             unsigned octet = (unsigned) (seed >> 33);
-            text[i] = (char) (i > 15 && octet & 0x700 ? octet & 0x27 : octet); /* mostly short lengths and TLV_SSL */
+            text[i] = (char) (i > 15 && octet & 0x700 ? octet & 0x27
+                                                      : octet); /* mostly short lengths and TLV_SSL */
         }
         text[12] = (char) (0x20 | (text[12] & 1));
         text[13] = (char) (text[13] & 0x33);
         text[14] = 0;
         text[15] = (char) (text[15] & 0x2f);
         struct parsed p = parse(wr_slice(text, sizeof text));
-        assert_true(p.status != WR_PROXY_MORE && (p.status == WR_PROXY_BAD || p.header.length <= sizeof text));
+        assert_true(p.status != WR_PROXY_MORE &&
+                    (p.status == WR_PROXY_BAD || p.header.length <= sizeof text));
     }
 }
 

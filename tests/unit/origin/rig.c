@@ -152,7 +152,9 @@ void rig_start(struct rig *r, const char *servers, const char *options)
     struct wr_buf text = { 0 }, errors = { 0 };
     *r = (struct rig){ 0 };
     assert_int_equal(wr_loop_init(&r->loop, 0), 0);
-    wr_buf_printf(&text, "listen: [{ address: 127.0.0.1:1 }]\norigins:\n  app:\n    servers: [%s]\n%sroutes: [{ match: {}, origin: app }]\n",
+    wr_buf_printf(&text,
+                  "listen: [{ address: 127.0.0.1:1 }]\norigins:\n  app:\n    servers: [%s]\n%sroutes: [{ "
+                  "match: {}, origin: app }]\n",
                   servers, options);
     r->policy = wr_policy_parse(wr_buf_slice(&text), "test", &errors);
     if (r->policy == NULL)
@@ -266,7 +268,8 @@ static void on_end(struct wr_exchange *x, enum wr_err err)
 
 void call_start(struct call *c, struct rig *r, const char *request, const char *fields)
 {
-    int len = snprintf(c->head, sizeof c->head, "%s HTTP/1.1\r\nHost: client.example\r\n%s\r\n", request, fields);
+    int len = snprintf(c->head, sizeof c->head, "%s HTTP/1.1\r\nHost: client.example\r\n%s\r\n", request,
+                       fields);
     wr_loop_tick(&r->loop);
     c->rig = r;
     c->x.head = wr_slice(c->head, (size_t) len);

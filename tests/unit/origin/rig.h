@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Real sockets on loopback: origins that follow a script on a thread of their own, and calls that record what became of an
- * exchange. Nothing in here asserts while the loop runs: cmocka would jump out of a callback. */
+/* Real sockets on loopback: origins that follow a script on a thread of their own, and calls that record what
+ * became of an exchange. Nothing in here asserts while the loop runs: cmocka would jump out of a callback. */
 #pragma once
 
 #include "test.h"
@@ -18,7 +18,7 @@ struct scripted_server {
     void (*script)(struct scripted_server *s);
     struct wr_buf heard; /* what the script heard last: a head, or a body */
     unsigned accepted;
-    int step;            /* atomic: how far script and test have come, see server_reach() */
+    int step; /* atomic: how far script and test have come, see server_reach() */
 };
 
 /* Listens on a free port; script NULL: nobody accepts. */
@@ -27,8 +27,8 @@ void server_start(struct scripted_server *s, void (*script)(struct scripted_serv
 void server_stop(struct scripted_server *s);
 /* For scripts. Every wait ends after some seconds. */
 int server_accept(struct scripted_server *s);
-bool hear_head(struct scripted_server *s, int fd);                /* into s->heard, up to the empty line */
-bool hear(struct scripted_server *s, int fd, size_t octets);      /* into s->heard */
+bool hear_head(struct scripted_server *s, int fd);           /* into s->heard, up to the empty line */
+bool hear(struct scripted_server *s, int fd, size_t octets); /* into s->heard */
 bool hear_until(struct scripted_server *s, int fd, const char *end);
 bool say(int fd, const char *text);
 bool say_octets(int fd, size_t octets);
@@ -42,7 +42,7 @@ struct call {
     struct rig *rig;
     char head[1024];
     enum wr_method method;
-    bool lazy;            /* doesn't read the body until call_read() */
+    bool lazy; /* doesn't read the body until call_read() */
     unsigned interims;
     int status;
     enum wr_framing framing;
@@ -51,7 +51,7 @@ struct call {
     struct wr_flow *flow;
     struct wr_flow_reader reader;
     uint64_t received;
-    struct wr_buf body;   /* its first 64 KB */
+    struct wr_buf body; /* its first 64 KB */
     void (*at_interim)(struct call *c);
     void (*at_head)(struct call *c);
     void (*at_end)(struct call *c);
@@ -62,20 +62,22 @@ struct rig {
     struct wr_policy *policy;
     struct wr_backends *backends;
     struct wr_origins *origins;
-    unsigned waiting;     /* calls that have not ended */
+    unsigned waiting; /* calls that have not ended */
     bool (*until)(struct rig *r);
     struct wr_timer look, guard;
     bool overdue;
 };
 
-/* options: lines of an origin in YAML but its servers, such as "    retries: 2\n"; servers: "127.0.0.1:1, ..." */
+/* options: lines of an origin in YAML but its servers, such as "    retries: 2\n"; servers: "127.0.0.1:1,
+ * ..." */
 void rig_start(struct rig *r, const char *servers, const char *options);
 void rig_stop(struct rig *r);
 /* Turns the loop until no call is waiting; fails the test if that takes too long. */
 void rig_run(struct rig *r);
 /* Turns the loop until `until` says so. */
 void rig_run_until(struct rig *r, bool (*until)(struct rig *r));
-/* request: "GET /", "POST /" ...; fields: further lines, or "". An exchange that is refused has ended when this returns. */
+/* request: "GET /", "POST /" ...; fields: further lines, or "". An exchange that is refused has ended when
+ * this returns. */
 void call_start(struct call *c, struct rig *r, const char *request, const char *fields);
 void call_read(struct call *c);
 void call_fini(struct call *c);

@@ -19,8 +19,9 @@ static struct wr_origin_server *pick(uint64_t hash)
     return peer;
 }
 
-#define THREE                                                                                                       \
-    "{ address: \"127.0.0.1:1\", weight: 3 }, { address: \"127.0.0.1:2\" }, { address: \"127.0.0.1:3\", weight: 2 }"
+#define THREE                                                                                             \
+    "{ address: \"127.0.0.1:1\", weight: 3 }, { address: \"127.0.0.1:2\" }, { address: \"127.0.0.1:3\", " \
+    "weight: 2 }"
 
 static void round_robin_follows_the_weights(void **state)
 {
@@ -155,7 +156,8 @@ static void checks_overrule(void **state)
 
 /* --- active checks, over sockets --- */
 
-/* Fails the checks until step 1, then passes them; anything else than a check is answered with 200. Ends at step 2. */
+/* Fails the checks until step 1, then passes them; anything else than a check is answered with 200. Ends at
+ * step 2. */
 static void serve_checks(struct scripted_server *s)
 {
     while (__atomic_load_n(&s->step, __ATOMIC_ACQUIRE) < 2) {
@@ -164,9 +166,11 @@ static void serve_checks(struct scripted_server *s)
             close(fd);
             continue;
         }
-        bool check = memmem(s->heard.at, s->heard.len, "GET /health?x=1 HTTP/1.1\r\nHost: 127.0.0.1", 41) != NULL;
+        bool check = memmem(s->heard.at, s->heard.len, "GET /health?x=1 HTTP/1.1\r\nHost: 127.0.0.1", 41) !=
+                     NULL;
         bool ill = check && __atomic_load_n(&s->step, __ATOMIC_ACQUIRE) == 0;
-        say(fd, ill ? "HTTP/1.1 503 Ill\r\nContent-Length: 3\r\n\r\nill" : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+        say(fd, ill ? "HTTP/1.1 503 Ill\r\nContent-Length: 3\r\n\r\nill"
+                    : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
         close(fd);
     }
 }
@@ -214,7 +218,9 @@ static void a_server_that_fails_its_checks_gets_no_requests(void **state)
     call_fini(&again);
     rig_stop(&r);
     int fd = socket(AF_INET, SOCK_STREAM, 0); /* the script may be waiting for one more */
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(s.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons(s.port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     (void) connect(fd, (struct sockaddr *) &to, sizeof to);
     close(fd);
     server_stop(&s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What an exchange makes of heads and bodies: framing both ways, interim responses, back-pressure, early answers. */
+/* What an exchange makes of heads and bodies: framing both ways, interim responses, back-pressure, early
+ * answers. */
 #include "rig.h"
 
 #include <stdio.h>
@@ -52,29 +53,37 @@ static const struct {
     { "GET /", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, WR_OK, "", "", 0 },
     { "GET /", "HTTP/1.1 200 OK\r\n\r\nuntil the end", 200, WR_OK, "until the end", "", 0 },
     { "GET /", "HTTP/1.0 200 OK\r\n\r\n", 200, WR_OK, "", "", 0 },
-    { "GET /", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", 200, WR_OK,
-      "hello world", "", 0 },
     { "GET /",
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum:  7 \r\nContent-Length: 9\r\n\r\n", 200,
-      WR_OK, "hello", "X-Sum: 7\r\n", 0 },
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", 200,
+      WR_OK, "hello world", "", 0 },
+    { "GET /",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum:  7 \r\nContent-Length: "
+      "9\r\n\r\n",
+      200, WR_OK, "hello", "X-Sum: 7\r\n", 0 },
     { "HEAD /", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 200, WR_OK, "", "", 0 },
     { "GET /", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, WR_OK, "", "", 0 },
     { "GET /", "HTTP/1.1 204 No Content\r\n\r\n", 204, WR_OK, "", "", 0 },
     { "GET /",
-      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 "
+      "OK\r\nContent-Length: 2\r\n\r\nhi",
       200, WR_OK, "hi", "", 2 },
     /* cut short */
     { "GET /", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", 200, WR_ERR_ORIGIN_CLOSED, "hel", "", 0 },
-    { "GET /", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", 200, WR_ERR_ORIGIN_CLOSED, "hello", "", 0 },
-    { "GET /", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", 200, WR_ERR_ORIGIN_CLOSED, "hello", "", 0 },
+    { "GET /", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", 200,
+      WR_ERR_ORIGIN_CLOSED, "hello", "", 0 },
+    { "GET /", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", 200,
+      WR_ERR_ORIGIN_CLOSED, "hello", "", 0 },
     { "GET /", "HTTP/1.1 200 OK\r\nContent-Le", 0, WR_ERR_ORIGIN_CLOSED, "", "", 0 },
     { "GET /", "", 0, WR_ERR_ORIGIN_CLOSED, "", "", 0 },
     { "GET /", "HTTP/1.1 100 Continue\r\n\r\n", 0, WR_ERR_ORIGIN_CLOSED, "", "", 1 },
     /* broken */
-    { "GET /", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", 0, WR_ERR_ORIGIN_BROKEN, "", "", 0 },
-    { "GET /", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello", 0, WR_ERR_ORIGIN_BROKEN, "", "", 0 },
+    { "GET /", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", 0,
+      WR_ERR_ORIGIN_BROKEN, "", "", 0 },
+    { "GET /", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello", 0,
+      WR_ERR_ORIGIN_BROKEN, "", "", 0 },
     { "GET /", "SSH-2.0-OpenSSH_9.2\r\n\r\n", 0, WR_ERR_ORIGIN_BROKEN, "", "", 0 },
-    { "GET /", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n", 200, WR_ERR_ORIGIN_BROKEN, "hello", "", 0 },
+    { "GET /", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n", 200,
+      WR_ERR_ORIGIN_BROKEN, "hello", "", 0 },
 };
 
 static void answers_are_understood_or_refused(void **state)
@@ -89,9 +98,10 @@ static void answers_are_understood_or_refused(void **state)
         call_start(&c, &r, answers[k].request, "");
         rig_run(&r);
         if (c.err != answers[k].err || c.status != answers[k].status || c.interims != answers[k].interims ||
-            c.body.len != strlen(answers[k].body) || (c.body.len && memcmp(c.body.at, answers[k].body, c.body.len) != 0))
-            fail_msg("answer %zu%s: error %s, status %d, %u interim, %zu octets", k, dribble ? " in crumbs" : "",
-                     wr_err_info(c.err)->name, c.status, c.interims, c.body.len);
+            c.body.len != strlen(answers[k].body) ||
+            (c.body.len && memcmp(c.body.at, answers[k].body, c.body.len) != 0))
+            fail_msg("answer %zu%s: error %s, status %d, %u interim, %zu octets", k,
+                     dribble ? " in crumbs" : "", wr_err_info(c.err)->name, c.status, c.interims, c.body.len);
         assert_true(c.err != WR_ERR_ORIGIN_BROKEN || c.x.why != NULL);
         if (c.flow) {
             assert_int_equal(wr_flow_err(c.flow), c.err);

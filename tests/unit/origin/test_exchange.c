@@ -316,7 +316,9 @@ static void nobody_listens(void **state)
 /* Fills the queue of a listener that nobody accepts from: further connections hang. */
 static void jam(const struct scripted_server *s, int fds[4])
 {
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_port = htons(s->port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     for (int i = 0; i < 4; i++) {
         fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         (void) connect(fds[i], (struct sockaddr *) &at, sizeof at);
@@ -410,21 +412,23 @@ static void unix_sockets_are_servers_too(void **state)
     assert_non_null(mkdtemp(dir));
     snprintf(at.sun_path, sizeof at.sun_path, "%s/s", dir);
     snprintf(text, sizeof text, "\"unix:%s\"", at.sun_path);
-    s1 = (struct scripted_server){ .script = serve_three, .listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+    s1 = (struct scripted_server){ .script = serve_three,
+                                   .listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
     assert_int_equal(bind(s1.listener, (struct sockaddr *) &at, sizeof at), 0);
     assert_int_equal(listen(s1.listener, 8), 0);
     rig_start(&r, text, "    pass_host: off\n");
     struct call c[2] = { 0 };
     s1.script = NULL;
     call_start(&c[0], &r, "GET /a", ""); /* connects at once, into the backlog */
-    rig_run_until(&r, at_once);                  /* and sends when the turn ends */
+    rig_run_until(&r, at_once);          /* and sends when the turn ends */
     int fd = server_accept(&s1);
     assert_true(hear_head(&s1, fd) && say(fd, OK_HELLO));
     rig_run(&r);
     assert_hello(&c[0]);
     close(fd);
     unlink(at.sun_path);
-    call_start(&c[1], &r, "POST /a", "Content-Length: 0\r\n"); /* the pooled one is closed, the socket is gone */
+    call_start(&c[1], &r, "POST /a",
+               "Content-Length: 0\r\n"); /* the pooled one is closed, the socket is gone */
     rig_run(&r);
     assert_int_equal(c[1].err, WR_ERR_ORIGIN_REFUSED);
     call_fini(&c[0]);

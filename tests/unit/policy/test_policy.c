@@ -76,7 +76,8 @@ static void the_smallest_policy_has_all_defaults(void **state)
     assert_null(cache->key.headers);
     assert_null(cache->key.cookies);
     assert_int_equal(cache->status_ttl_count + cache->bypass_count, 0);
-    assert_true(cache->cookies == WR_COOKIES_PASS && cache->set_cookie == WR_SET_COOKIE_FIRST && cache->heuristic == 0);
+    assert_true(cache->cookies == WR_COOKIES_PASS && cache->set_cookie == WR_SET_COOKIE_FIRST &&
+                cache->heuristic == 0);
     assert_null(cache->target);
     assert_int_equal(cache->pass_ttl.us, 120000000);
     assert_int_equal(cache->lock_timeout.us, 10000000);
@@ -232,7 +233,8 @@ static void every_other_option_is_read(void **state)
     assert_int_equal(match->path_kind, WR_MATCH_EXACT);
     is_text(match->methods[0], "PURGE");
     const struct wr_cache_policy *cache = &p->routes[0].cache;
-    assert_true(cache->early_refresh == 0.5 && cache->methods_post && cache->ignore_client && cache->show_key);
+    assert_true(cache->early_refresh == 0.5 && cache->methods_post && cache->ignore_client &&
+                cache->show_key);
     assert_int_equal(cache->status_ttl_count, 2);
     assert_int_equal(cache->status_ttls[0].status, 404);
     assert_int_equal(cache->status_ttls[1].status, 5);
@@ -270,9 +272,10 @@ static void uncommented_the_sample_is_right_too(void **state)
         if (wr_slice_starts(line, WR_SLICE("# Applications by name")))
             break; /* what stands there is for several routes */
         bool option = line.len > 2 && line.at[0] == '#' && !(line.at[1] == ' ' && line.at[2] != ' ');
-        bool needs_file =
-            option && strstr(line.at, "password_file") != NULL && strstr(line.at, "password_file") < rest.at;
-        in_tls = wr_slice_starts(line, WR_SLICE("#  tls:")) || (in_tls && wr_slice_starts(line, WR_SLICE("#    ")));
+        bool needs_file = option && strstr(line.at, "password_file") != NULL &&
+                          strstr(line.at, "password_file") < rest.at;
+        in_tls = wr_slice_starts(line, WR_SLICE("#  tls:")) ||
+                 (in_tls && wr_slice_starts(line, WR_SLICE("#    ")));
         if (option && !needs_file && !in_tls)
             line = wr_slice(line.at + 1, line.len - 1);
         uncommented += option;
@@ -316,14 +319,14 @@ static void the_examples_of_the_manual_are_right(void **state)
 static void switches_turn_sections_off(void **state)
 {
     (void) state;
-    struct wr_policy *p =
-        right(LISTEN ORIGINS "memory: false\n"
-                             "log: { access: \"off\" }\n"
-                             "redis: { url: unix:///s }\n"
-                             "routes:\n"
-                             "  - { match: { path: /a }, origin: a, cache: off }\n"
-                             "  - { match: { path: /b }, origin: a, cache: on }\n"
-                             "  - { match: { path: /c }, origin: a, cache: { key: { query: off } } }\n");
+    struct wr_policy *p = right(LISTEN ORIGINS
+                                "memory: false\n"
+                                "log: { access: \"off\" }\n"
+                                "redis: { url: unix:///s }\n"
+                                "routes:\n"
+                                "  - { match: { path: /a }, origin: a, cache: off }\n"
+                                "  - { match: { path: /b }, origin: a, cache: on }\n"
+                                "  - { match: { path: /c }, origin: a, cache: { key: { query: off } } }\n");
     assert_false(p->memory);
     assert_int_equal(p->access_format, WR_ACCESS_OFF);
     assert_true(p->redis.enabled);

@@ -103,9 +103,9 @@ static void values_have_their_shape(void **state)
 static void quantities_have_units_and_ranges(void **state)
 {
     (void) state;
-#define NOT_A_SPAN  "a duration is a whole number and a unit: ms, s, m, h or d, such as 500ms or 1h"
-#define NOT_A_SIZE  "a size is a whole number and a unit: B, KB, MB or GB, such as 512KB"
-#define NOT_A_RATE  "a rate is a count, a slash and a time, such as 100/s, 1000/m or 50/10s"
+#define NOT_A_SPAN "a duration is a whole number and a unit: ms, s, m, h or d, such as 500ms or 1h"
+#define NOT_A_SIZE "a size is a whole number and a unit: B, KB, MB or GB, such as 512KB"
+#define NOT_A_RATE "a rate is a count, a slash and a time, such as 100/s, 1000/m or 50/10s"
 #define NOT_A_SHARE "a share is a whole number from 0 to 100 and a percent sign, such as 10%"
     static const struct error_case cases[] = {
         { MINIMAL "drain_timeout: 30\n", "p:4:16: drain_timeout: " NOT_A_SPAN " (did you mean \"30s\"?)\n" },
@@ -186,18 +186,23 @@ static void words_and_references_are_suggested(void **state)
           "p:4:21: key: \"a b\" is not the name of a header\n" },
         { LISTEN ORIGINS "routes: [{ match: { method: [GET, \"P*\"] }, origin: a }]\n",
           "p:3:35: method: a method is written in full: leave the list out to match any method\n" },
-        { LISTEN ORIGINS "routes: [{ match: {}, origin: a, cache: { bypass: [\"query:a=b\", \"cookie:a[0-9]\"] } }]\n",
-          "p:3:52: bypass: \"a=b\" is not the name of a parameter as it stands in a query: no spaces, \"&\", \"=\" or \"#\"\n"
+        { LISTEN ORIGINS
+          "routes: [{ match: {}, origin: a, cache: { bypass: [\"query:a=b\", \"cookie:a[0-9]\"] } }]\n",
+          "p:3:52: bypass: \"a=b\" is not the name of a parameter as it stands in a query: no spaces, \"&\", "
+          "\"=\" or \"#\"\n"
           "p:3:65: bypass: \"a[0-9]\" is not the name of a cookie\n" },
         { LISTEN ORIGINS "routes: [{ match: {}, origin: a, cache: { cookies: ignor, heuristic: 0.1 } }]\n",
           "p:3:52: cookies: \"ignor\" is not pass or ignore (did you mean \"ignore\"?)\n"
-          "p:3:70: heuristic: a share is a whole number from 0 to 100 and a percent sign, such as 10% (did you mean \"10%\"?)\n" },
+          "p:3:70: heuristic: a share is a whole number from 0 to 100 and a percent sign, such as 10% (did "
+          "you mean \"10%\"?)\n" },
         { LISTEN ORIGINS "routes: [{ match: {}, origin: a, cache: { cookies: [], set_cookie: all } }]\n",
           "p:3:52: cookies: an empty list names no cookie that counts: write ignore, if that is meant\n"
           "p:3:68: set_cookie: \"all\" is not first or store\n" },
-        { LISTEN ORIGINS "routes: [{ match: {}, origin: a, cache: { cookies: [\"a b\"], statuses: { 429: 1s, 4xx: 1s } } }]\n",
+        { LISTEN ORIGINS "routes: [{ match: {}, origin: a, cache: { cookies: [\"a b\"], statuses: { 429: 1s, "
+                         "4xx: 1s } } }]\n",
           "p:3:53: cookies: \"a b\" is not a name that HTTP allows: no spaces, quotes, colons or brackets\n"
-          "p:3:73: statuses: 429 speaks of one client's requests and is never stored (RFC 6585): remove it\n" },
+          "p:3:73: statuses: 429 speaks of one client's requests and is never stored (RFC 6585): remove "
+          "it\n" },
         { MINIMAL "limits: { l: { key: [], rate: 1/s } }\n",
           "p:4:21: key: at least one part is needed, such as client\n" },
     };
@@ -244,8 +249,8 @@ static void addresses_are_addresses(void **state)
           "p:4:39: purge_from: \"1.2.3\": this is not an address block, such as 10.0.0.0/8 or 2001:db8::/32\n"
           "p:4:46: purge_from: \"fe80::1/64\": the address has bits behind the prefix (did you mean "
           "\"fe80::/64\"?)\n" },
-        { MINIMAL "redis: { url: http://x }\n",
-          "p:4:15: url: a URL begins with redis://, rediss:// or unix://, such as redis://127.0.0.1:6379/0\n" },
+        { MINIMAL "redis: { url: http://x }\n", "p:4:15: url: a URL begins with redis://, rediss:// or "
+                                                "unix://, such as redis://127.0.0.1:6379/0\n" },
         { MINIMAL "redis: { url: redis://u:%zz@h }\n",
           "p:4:15: url: a % in user or password begins two hex digits: write %25 for itself\n" },
         { MINIMAL "redis: { url: redis://h/one }\n",
@@ -299,14 +304,19 @@ static void options_that_contradict_each_other_are_reported(void **state)
         { CACHE("key: { query: { sort: on, strip: on } }"),
           "p:3:76: strip: nothing is left out: name the parameters in keep or drop beside it\n" },
         { CACHE("key: { headers: [X-Lang, Range, x-forwarded-for] }"),
-          "p:3:68: headers: Range never reaches the origin as the client sends it, and so makes no difference\n"
-          "p:3:75: headers: what a client writes into x-forwarded-for never reaches the origin: weir writes it anew for each client\n" },
+          "p:3:68: headers: Range never reaches the origin as the client sends it, and so makes no "
+          "difference\n"
+          "p:3:75: headers: what a client writes into x-forwarded-for never reaches the origin: weir writes "
+          "it anew for each client\n" },
         { CACHE("bypass: [\"header:Range\", \"header:TE\"]"),
-          "p:3:68: bypass: TE never reaches the origin as the client sends it, and so makes no difference\n" },
+          "p:3:68: bypass: TE never reaches the origin as the client sends it, and so makes no "
+          "difference\n" },
         { MINIMAL "limits: { l: { key: \"header:X-Forwarded-For\", rate: 1/s } }\n",
-          "p:4:21: key: what a client writes into X-Forwarded-For never reaches the origin: weir writes it anew for each client\n" },
+          "p:4:21: key: what a client writes into X-Forwarded-For never reaches the origin: weir writes it "
+          "anew for each client\n" },
         { CACHE("key: { query: { drop: \"a=b\" } }"),
-          "p:3:65: drop: \"a=b\" is not the name of a parameter as it stands in a query: no spaces, \"&\", \"=\" or \"#\"\n" },
+          "p:3:65: drop: \"a=b\" is not the name of a parameter as it stands in a query: no spaces, \"&\", "
+          "\"=\" or \"#\"\n" },
         { MINIMAL "limits: { l: { key: client, rate: 1/s, algorithm: fixed_window, burst: 2 } }\n",
           "p:4:72: burst: only token_bucket and gcra have one, not fixed_window\n" },
         { MINIMAL "memory: off\n",
@@ -315,7 +325,8 @@ static void options_that_contradict_each_other_are_reported(void **state)
         { MINIMAL "memory: { size: 1MB, max_object: 2MB }\n",
           "p:4:34: max_object: 2MB is more than size allows\n" },
         { MINIMAL "redis: { url: \"redis://h:1\", max_object: 16GB, chunk: 16KB }\n",
-          "p:4:42: max_object: 16GB makes more than 65536 pieces of one chunk: chunk has to be 256KB at least\n" },
+          "p:4:42: max_object: 16GB makes more than 65536 pieces of one chunk: chunk has to be 256KB at "
+          "least\n" },
         { MINIMAL "client: { max_target: 17KB }\n",
           "p:4:23: max_target: 17KB is more than max_head allows\n" },
         { "listen: [{ address: 1.2.3.4:80, proxy_protocol: on }]\n" ORIGINS ROUTES,
@@ -348,7 +359,8 @@ static void tls_to_redis_is_refused_where_it_is_not_built(void **state)
     (void) state;
     static const struct error_case without[] = {
         { MINIMAL "redis: { url: rediss://u:secret@h }\n",
-          "p:4:15: url: this build has no TLS (it needs hiredis 1.0 or newer with hiredis_ssl): rediss:// can't be used, only "
+          "p:4:15: url: this build has no TLS (it needs hiredis 1.0 or newer with hiredis_ssl): rediss:// "
+          "can't be used, only "
           "redis:// and unix://\n" },
     };
     static const struct error_case with[] = {

@@ -181,7 +181,8 @@ static void paths_are_compared_by_what_they_mean(void **state)
 static void a_pattern_means_what_a_path_does(void **state)
 {
     (void) state;
-    struct wr_policy *p = right(LISTEN ORIGINS "routes: [{ match: { path: \"/a%20b//c/*\" }, origin: a, cache: off }]\n");
+    struct wr_policy *p = right(LISTEN ORIGINS
+                                "routes: [{ match: { path: \"/a%20b//c/*\" }, origin: a, cache: off }]\n");
     assert_ptr_equal(wr_policy_route(p, WR_SLICE("h"), WR_SLICE("/a b/c/x"), WR_SLICE("GET")), &p->routes[0]);
     wr_policy_unref(p);
 }
@@ -199,12 +200,12 @@ static void a_star_stands_for_what_follows(void **state)
         { "b.a.shop.example", "/x", "POST", 2 },   { "a.shop.example", "/x", "GET", -1 },
         { "other.example", "/x", "POST", -1 },     { "other.example", "*", "OPTIONS", 3 },
     };
-    struct wr_policy *p =
-        right(LISTEN ORIGINS "routes:\n"
-                             "  - { origin: a, match: { host: shop.example, path: /static/* } }\n"
-                             "  - { origin: a, match: { path: /page } }\n"
-                             "  - { origin: a, match: { host: \"*.shop.example\", method: POST } }\n"
-                             "  - { origin: a, match: { path: \"*\", host: \"*\", method: OPTIONS } }\n");
+    struct wr_policy *p = right(LISTEN ORIGINS
+                                "routes:\n"
+                                "  - { origin: a, match: { host: shop.example, path: /static/* } }\n"
+                                "  - { origin: a, match: { path: /page } }\n"
+                                "  - { origin: a, match: { host: \"*.shop.example\", method: POST } }\n"
+                                "  - { origin: a, match: { path: \"*\", host: \"*\", method: OPTIONS } }\n");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct wr_route *route = wr_policy_route(
             p, wr_slice_str(cases[i].host), wr_slice_str(cases[i].path), wr_slice_str(cases[i].method));

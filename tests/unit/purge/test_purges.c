@@ -16,7 +16,9 @@ static struct wr_object *response(const char *path, const char *tags)
 {
     struct wr_buf key = { 0 };
     wr_buf_printf(&key, "example.com%s", path);
-    struct wr_object like = { .key = wr_buf_slice(&key), .host = WR_SLICE("example.com"), .tags = wr_slice_str(tags),
+    struct wr_object like = { .key = wr_buf_slice(&key),
+                              .host = WR_SLICE("example.com"),
+                              .tags = wr_slice_str(tags),
                               .began = wr_purges_begin(purges) };
     struct wr_object *o = wr_object_new(&like, NULL);
     wr_buf_fini(&key);
@@ -135,8 +137,10 @@ static void what_has_been_compared_is_compared_again_only_after_a_purge(void **s
 static void a_variant_goes_with_its_url(void **state)
 {
     (void) state;
-    struct wr_object like = { .key = WR_SLICE("example.com/v\nvary:0123456789abcdef\naccept=x"), .host = WR_SLICE("example.com"),
-                              .vary_values = WR_SLICE("\naccept=x"), .began = wr_purges_begin(purges) };
+    struct wr_object like = { .key = WR_SLICE("example.com/v\nvary:0123456789abcdef\naccept=x"),
+                              .host = WR_SLICE("example.com"),
+                              .vary_values = WR_SLICE("\naccept=x"),
+                              .began = wr_purges_begin(purges) };
     struct wr_object *variant = wr_object_new(&like, NULL);
     like.key = WR_SLICE("example.com/v");
     like.meta.kind = WR_OBJECT_VARY;
@@ -150,7 +154,9 @@ static void a_variant_goes_with_its_url(void **state)
 static void a_key_without_host_lies_below_prefixes_of_any(void **state)
 {
     (void) state;
-    struct wr_object like = { .key = WR_SLICE("/static/a.css"), .host = WR_SLICE(""), .began = wr_purges_begin(purges) };
+    struct wr_object like = { .key = WR_SLICE("/static/a.css"),
+                              .host = WR_SLICE(""),
+                              .began = wr_purges_begin(purges) };
     struct wr_object *o = wr_object_new(&like, NULL);
     purge(WR_SCOPE_PREFIX, "example.com/other/", false);
     is(o, WR_PURGE_CURRENT);
@@ -197,7 +203,8 @@ static void what_is_older_than_the_oldest_purge_is_unproven(void **state)
     struct wr_purge one = purge_of(WR_SCOPE_TAG, "another", false);
     struct wr_instant at = wr_purges_here(purges, &one);
     struct wr_object *later = response("/p", "t\n");
-    wr_purges_add(purges, &one, wr_instant_of_us(wr_instant_us(at) + WR_PURGES_KEPT.us + 1000000), false, NULL, 0);
+    wr_purges_add(purges, &one, wr_instant_of_us(wr_instant_us(at) + WR_PURGES_KEPT.us + 1000000), false,
+                  NULL, 0);
     assert_int_equal(purges->log_count, 1);
     is_and_ends(o, WR_PURGE_UNPROVEN);
     is_and_ends(later, WR_PURGE_CURRENT);
@@ -231,7 +238,8 @@ static void names_come_and_go(void **state)
 static void any_order(void **state)
 {
     (void) state;
-    const struct wr_purge t = purge_of(WR_SCOPE_TAG, "t", false), u = purge_of(WR_SCOPE_URL, "example.com/u", true);
+    const struct wr_purge t = purge_of(WR_SCOPE_TAG, "t", false),
+                          u = purge_of(WR_SCOPE_URL, "example.com/u", true);
     struct wr_arena arena = { 0 };
     struct wr_purge next;
     struct wr_instant at = WR_INSTANT_NONE;
@@ -258,7 +266,8 @@ static void instants(void **state)
     assert_true(wr_slice_eq(wr_instant_text(a, text), WR_SLICE("1700000000000-1024")));
     assert_int_equal(wr_instant_of_us(INT64_C(1700000000000001)).n, a.n);
     assert_int_equal(wr_instant_of_us(-5).n, 0);
-    assert_true(wr_instant_parse(WR_SLICE("5-18446744073709551615"), &a) && (a.n & WR_INSTANT_MOST) == WR_INSTANT_MOST);
+    assert_true(wr_instant_parse(WR_SLICE("5-18446744073709551615"), &a) &&
+                (a.n & WR_INSTANT_MOST) == WR_INSTANT_MOST);
     static const char *const wrong[] = { "", "-", "1", "1-", "-1", "1-x", "x-1", "99999999999999999-0" };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_false(wr_instant_parse(wr_slice_str(wrong[i]), &a));
@@ -395,11 +404,13 @@ static void who_starts_reads_it_backwards(void **state)
     for (int i = 0; i < 2 * WR_JOURNAL_PAGE + 10; i++) {
         snprintf(name, sizeof name, "n%d", i);
         const struct wr_purge p = purge_of(WR_SCOPE_TAG, name, false);
-        assert_int_equal(wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), NULL, NULL), WR_OK);
+        assert_int_equal(
+            wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), NULL, NULL), WR_OK);
         if (i % 100 == 0)
             turn(&loop);
     }
-    turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") >= 2 * WR_JOURNAL_PAGE + 10); /* late ones are said twice */
+    turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") >=
+                          2 * WR_JOURNAL_PAGE + 10); /* late ones are said twice */
     struct node c;
     node_begin(&c, "c");
     turn_until(&loop, knows_all(&c) && c.purges->log_count >= 2 * WR_JOURNAL_PAGE + 10);
@@ -450,24 +461,32 @@ static struct again say_again(const char *journal, bool rewriting, bool done, in
 {
     struct again g = { .call = { .done = on_again } };
     const struct wr_slice key = wr_slice_str(journal);
-    struct wr_slice args[5 + 2 * 8] = { WR_SLICE("0-0"), WR_SLICE("60000"), WR_SLICE("5-0"), wr_slice_str(done ? "1" : "0"),
-                                        wr_slice_str(rewriting ? "1" : "0") };
+    struct wr_slice args[5 + 2 * 8] = { WR_SLICE("0-0"), WR_SLICE("60000"), WR_SLICE("5-0"),
+                                        wr_slice_str(done ? "1" : "0"), wr_slice_str(rewriting ? "1" : "0") };
     char ids[2][8], names[2][8];
     size_t count = 5;
     for (int i = first; i <= last; i++) {
         snprintf(ids[i - first], sizeof ids[0], "%d-0", i);
         snprintf(names[i - first], sizeof names[0], "t%d", i);
-        const struct wr_slice purge[] = { wr_slice_str(ids[i - first]), WR_SLICE("6"), WR_SLICE("what"), WR_SLICE("tag"),
-                                          WR_SLICE("name"), wr_slice_str(names[i - first]), WR_SLICE("soft"), WR_SLICE("0") };
+        const struct wr_slice purge[] = { wr_slice_str(ids[i - first]),
+                                          WR_SLICE("6"),
+                                          WR_SLICE("what"),
+                                          WR_SLICE("tag"),
+                                          WR_SLICE("name"),
+                                          wr_slice_str(names[i - first]),
+                                          WR_SLICE("soft"),
+                                          WR_SLICE("0") };
         memcpy(args + count, purge, sizeof purge);
         count += 8;
     }
-    assert_int_equal(wr_link_script(a.link, &g.call, WR_SPAN_S(2), WR_SCRIPT_JOURNAL_AGAIN, 1, &key, count, args), WR_OK);
+    assert_int_equal(
+        wr_link_script(a.link, &g.call, WR_SPAN_S(2), WR_SCRIPT_JOURNAL_AGAIN, 1, &key, count, args), WR_OK);
     turn_until(&loop, g.over);
     return g;
 }
 
-/* What one says in two calls, another says in between: who has begun it claims all the same that it is whole. */
+/* What one says in two calls, another says in between: who has begun it claims all the same that it is whole.
+ */
 static void two_say_a_lost_journal_again(void **state)
 {
     (void) state;
@@ -494,7 +513,8 @@ static void a_lost_end_is_said_again(void **state)
     server_do(&server, "CLIENT KILL TYPE pubsub");
     struct node c;
     node_begin(&c, "c");
-    turn_until(&loop, knows_all(&c) && purged(&c, WR_SCOPE_TAG, "lost", lost.at) && purged(&c, WR_SCOPE_TAG, "first", first.at));
+    turn_until(&loop, knows_all(&c) && purged(&c, WR_SCOPE_TAG, "lost", lost.at) &&
+                          purged(&c, WR_SCOPE_TAG, "first", first.at));
     turn_until(&loop, knows_all(&a) && knows_all(&b));
     assert_int_equal(server_int(&server, "XLEN weir:v1:purges"), 2); /* once, whoever says it */
     node_end(&c);
@@ -511,7 +531,8 @@ static void a_clock_that_goes_back(void **state)
     struct wr_mono now = wr_time_monotonic();
     int64_t ahead = wr_instant_us(o->began);
     assert_true(wr_purge_clock_learn(a.purges, now, now, (struct wr_redis_time){ ahead }, &was));
-    turn_until(&loop, wr_instant_us(wr_purge_clock_least(a.purges)) < ahead - 1000000); /* the feed has asked for the time again */
+    turn_until(&loop, wr_instant_us(wr_purge_clock_least(a.purges)) <
+                          ahead - 1000000); /* the feed has asked for the time again */
     turn_for(&loop, WR_SPAN_MS(50));
     struct saying s = say(&b, WR_SCOPE_TAG, "t", false);
     assert_true(wr_instant_before(o->began, s.at));
@@ -531,7 +552,8 @@ static void on_begun(struct wr_call *call, enum wr_err err, const struct wr_repl
     assert_true(wr_instant_parse(wr_reply_slice(wr_reply_at(reply, 1)), &begun->last));
 }
 
-/* It was lost with a server whose clock was ahead: it begins anew where no fetch is later than what will be purged. */
+/* It was lost with a server whose clock was ahead: it begins anew where no fetch is later than what will be
+ * purged. */
 static void a_journal_that_is_lost_with_a_clock_ahead(void **state)
 {
     (void) state;
@@ -541,10 +563,12 @@ static void a_journal_that_is_lost_with_a_clock_ahead(void **state)
     for (size_t i = 0; i < 2; i++) {
         char least[WR_INSTANT_TEXT];
         struct beginning begun = { .call = { .done = on_begun } };
-        const struct wr_slice args[] = { wr_instant_text(ahead, least), WR_SLICE("1000000"), wr_slice_str(known[i]), WR_SLICE("1"),
-                                         WR_SLICE("0") };
+        const struct wr_slice args[] = { wr_instant_text(ahead, least), WR_SLICE("1000000"),
+                                         wr_slice_str(known[i]), WR_SLICE("1"), WR_SLICE("0") };
         server_do(&server, "DEL another");
-        assert_int_equal(wr_link_script(a.link, &begun.call, WR_SPAN_S(5), WR_SCRIPT_JOURNAL_AGAIN, 1, &stream, 5, args), WR_OK);
+        assert_int_equal(
+            wr_link_script(a.link, &begun.call, WR_SPAN_S(5), WR_SCRIPT_JOURNAL_AGAIN, 1, &stream, 5, args),
+            WR_OK);
         turn_until(&loop, begun.last.n > 0);
         assert_false(wr_instant_before(begun.last, ahead));
     }
@@ -557,7 +581,8 @@ static void what_is_purged_while_redis_is_away_is_said_later(void **state)
     turn_until(&loop, !wr_link_ready(a.link));
     struct saying s = { false };
     const struct wr_purge p = purge_of(WR_SCOPE_TAG, "away", false);
-    assert_int_not_equal(wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), on_said, &s), WR_OK);
+    assert_int_not_equal(
+        wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), on_said, &s), WR_OK);
     purges = a.purges;
     struct wr_object *o = response("/p", "away\n");
     server_kill(&server);
@@ -587,11 +612,13 @@ static void replaced_purges_leave_the_journal(void **state)
     const struct wr_purge p = purge_of(WR_SCOPE_TAG, "again", false);
     for (int i = 0; i < WR_PURGES_RECENT + 500; i++) {
         turn_until(&loop, wr_link_ready(a.link));
-        assert_int_equal(wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), NULL, NULL), WR_OK);
+        assert_int_equal(
+            wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), NULL, NULL), WR_OK);
         if (i % 200 == 0)
             turn(&loop);
     }
-    turn_until(&loop, a.purges->confirmed >= a.purges->last.n && knows_all(&a) && a.purges->log_count == WR_PURGES_RECENT);
+    turn_until(&loop, a.purges->confirmed >= a.purges->last.n && knows_all(&a) &&
+                          a.purges->log_count == WR_PURGES_RECENT);
     turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") <= WR_PURGES_RECENT + 100);
 }
 

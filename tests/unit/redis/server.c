@@ -18,8 +18,8 @@ void server_spawn(struct test_redis *s)
         snprintf(s->sock, sizeof s->sock, "%s/redis.sock", s->dir);
     }
     const char *argv[40] = {
-        "redis-server", "--port", "0", "--unixsocket", s->sock, "--dir", s->dir,
-        "--save", "", "--appendonly", "no", "--logfile", "redis.log",
+        "redis-server", "--port", "0",         "--unixsocket", s->sock, "--dir", s->dir, "--save", "",
+        "--appendonly", "no",     "--logfile", "redis.log",
     };
     size_t argc = 13;
     for (size_t i = 0; s->args[i]; i++)

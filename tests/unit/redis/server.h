@@ -16,7 +16,7 @@
 
 struct test_redis {
     char dir[64], sock[80];
-    const char *args[12]; /* more of redis-server's command line, NULL-ended; kept over restarts */
+    const char *args[12];        /* more of redis-server's command line, NULL-ended; kept over restarts */
     const char *user, *password; /* for control; NULL: none */
     pid_t pid;
     redisContext *control; /* an ordinary blocking connection */
@@ -40,14 +40,14 @@ long long server_info(struct test_redis *s, const char *field);
 void policy_for(struct wr_policy *p, const char *sock);
 
 /* Turns the loop until the condition holds; fails the test after MAX_WAIT. */
-#define turn_until(loop, cond)                                                                      \
-    do {                                                                                            \
-        struct wr_mono turn_start = wr_time_monotonic();                                            \
-        while (!(cond)) {                                                                           \
-            if (wr_time_since(wr_time_monotonic(), turn_start).us > MAX_WAIT.us)                    \
-                fail_msg("%s:%d: waited in vain for: %s", __FILE__, __LINE__, #cond);               \
-            turn(loop);                                                                             \
-        }                                                                                           \
+#define turn_until(loop, cond)                                                        \
+    do {                                                                              \
+        struct wr_mono turn_start = wr_time_monotonic();                              \
+        while (!(cond)) {                                                             \
+            if (wr_time_since(wr_time_monotonic(), turn_start).us > MAX_WAIT.us)      \
+                fail_msg("%s:%d: waited in vain for: %s", __FILE__, __LINE__, #cond); \
+            turn(loop);                                                               \
+        }                                                                             \
     } while (0)
 /* One turn: whatever is ready, or 10 ms. */
 void turn(struct wr_loop *loop);

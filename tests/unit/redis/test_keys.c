@@ -73,8 +73,13 @@ static void the_hash_is_found_in_names_of_responses_only(void **state)
     assert_false(wr_keys_cache_hash(&policy, wr_buf_slice(&b), &hash));
     wr_buf_fini(&b);
     const char *others[] = {
-        "weir:v1:lock:{" HEX "}", "weir:v1:cache:", "weir:v1:cache:h:{" HEX, "weir:v1:cache:h:{0123}",
-        "other:v1:cache:{" HEX "}", "", "weir:v1:cache:h:{G123456789abcdef0000000000000001}",
+        "weir:v1:lock:{" HEX "}",
+        "weir:v1:cache:",
+        "weir:v1:cache:h:{" HEX,
+        "weir:v1:cache:h:{0123}",
+        "other:v1:cache:{" HEX "}",
+        "",
+        "weir:v1:cache:h:{G123456789abcdef0000000000000001}",
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         assert_false(wr_keys_cache_hash(&policy, wr_slice_str(others[i]), &hash));

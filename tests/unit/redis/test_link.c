@@ -24,7 +24,11 @@ static struct wr_slice str(const char *s)
     return wr_slice_str(s);
 }
 
-#define ARGV(...) (struct wr_slice[]){ __VA_ARGS__ }
+#define ARGV(...)       \
+    (struct wr_slice[]) \
+    {                   \
+        __VA_ARGS__     \
+    }
 
 /* A call that remembers how it ended. */
 struct asked {

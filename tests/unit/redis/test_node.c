@@ -42,9 +42,11 @@ static void nodes_count_each_other_while_they_live(void **state)
 {
     (void) state;
     unsigned a_sees = 0, b_sees = 0;
-    struct wr_node *a = wr_node_new(&loop, &policy, link_, "a", &(struct wr_node_listener){ on_count, NULL, NULL, &a_sees });
+    struct wr_node *a = wr_node_new(&loop, &policy, link_, "a",
+                                    &(struct wr_node_listener){ on_count, NULL, NULL, &a_sees });
     turn_until(&loop, a_sees == 1);
-    struct wr_node *b = wr_node_new(&loop, &policy, link_, "b", &(struct wr_node_listener){ on_count, NULL, NULL, &b_sees });
+    struct wr_node *b = wr_node_new(&loop, &policy, link_, "b",
+                                    &(struct wr_node_listener){ on_count, NULL, NULL, &b_sees });
     turn_until(&loop, a_sees == 2 && b_sees == 2);
     assert_int_equal(server_int(&server, "HLEN weir:v1:node:b"), 5);
     assert_in_range(server_int(&server, "PTTL weir:v1:node:b"), 1, 5000);
@@ -65,7 +67,8 @@ static void the_dead_and_the_misdated_are_not_counted(void **state)
     freeReplyObject(r);
     server_do(&server, "ZADD weir:v1:nodes %lld dead %lld living %lld future", now - 6000, now - 1000,
               now + 3600000);
-    struct wr_node *a = wr_node_new(&loop, &policy, link_, "a", &(struct wr_node_listener){ on_count, NULL, NULL, &sees });
+    struct wr_node *a = wr_node_new(&loop, &policy, link_, "a",
+                                    &(struct wr_node_listener){ on_count, NULL, NULL, &sees });
     turn_until(&loop, sees == 2);
     wr_node_free(a);
 }
@@ -76,7 +79,8 @@ static void the_last_count_stands_while_redis_is_away(void **state)
     unsigned sees = 0;
     server_do(&server, "EVAL %s 1 weir:v1:nodes",
               "redis.call('ZADD', KEYS[1], redis.call('TIME')[1] * 1000, 'other')");
-    struct wr_node *a = wr_node_new(&loop, &policy, link_, "a", &(struct wr_node_listener){ on_count, NULL, NULL, &sees });
+    struct wr_node *a = wr_node_new(&loop, &policy, link_, "a",
+                                    &(struct wr_node_listener){ on_count, NULL, NULL, &sees });
     turn_until(&loop, sees == 2);
     server_kill(&server);
     turn_until(&loop, !wr_link_ready(link_));

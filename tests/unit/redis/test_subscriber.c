@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* redis: the subscriber hears channels and changed keys through a real redis-server; subscriptions on several threads. */
+/* redis: the subscriber hears channels and changed keys through a real redis-server; subscriptions on several
+ * threads. */
 #include "server.h"
 
 #include <signal.h>
@@ -129,7 +130,8 @@ static void a_change_after_the_question_is_remembered(void **state)
     turn_until(&loop, changed("weir:v1:cache:a:{1}"));
     assert_true(wr_subscriber_changed_since(subscriber, key, asked));
     assert_false(wr_subscriber_changed_since(subscriber, other, asked));
-    assert_false(wr_subscriber_changed_since(subscriber, key, wr_time_add(wr_time_monotonic(), WR_SPAN_MS(1))));
+    assert_false(
+        wr_subscriber_changed_since(subscriber, key, wr_time_add(wr_time_monotonic(), WR_SPAN_MS(1))));
     server_do(&server, "FLUSHALL");
     turn_until(&loop, all_count == 2);
     assert_true(wr_subscriber_changed_since(subscriber, other, asked));
@@ -374,11 +376,11 @@ static void on_worker_subscription(struct wr_subscription *subscription)
     snprintf(expect, sizeof expect, "%d", w->round);
     w->distrusted += !wr_subscriber_trusts(subscriber, w->loop.mono, w->loop.mono);
     w->distrusted += wr_subscriber_changed_since(subscriber, WR_SLICE("weir:v1:cache:x:{y}"),
-                                             wr_time_add(w->loop.mono, WR_SPAN_S(100)));
+                                                 wr_time_add(w->loop.mono, WR_SPAN_S(100)));
     switch (wr_subscription_state(subscription, text)) {
     case WR_SUBSCRIPTION_LISTENING:
-        freeReplyObject(redisCommand(w->redis, "PUBLISH weir:v1:flight:{%d-%d} %s", w->id, w->round % 4,
-                                     expect));
+        freeReplyObject(
+            redisCommand(w->redis, "PUBLISH weir:v1:flight:{%d-%d} %s", w->id, w->round % 4, expect));
         freeReplyObject(redisCommand(w->redis, "INCR weir:v1:cache:host:%d", w->id));
         return;
     case WR_SUBSCRIPTION_HEARD:
@@ -406,7 +408,8 @@ static void next_round(struct worker *w)
         return;
     }
     int len = snprintf(channel, sizeof channel, "weir:v1:flight:{%d-%d}", w->id, w->round % 4);
-    wr_subscription_open(&w->subscription, subscriber, &w->loop, wr_slice(channel, (size_t) len), on_worker_subscription);
+    wr_subscription_open(&w->subscription, subscriber, &w->loop, wr_slice(channel, (size_t) len),
+                         on_worker_subscription);
     wr_subscription_open(&w->decoy, subscriber, &w->loop, WR_SLICE("weir:v1:flight:{shared}"), on_decoy);
 }
 

@@ -73,7 +73,7 @@ static void finds_what_was_put_and_nothing_else(void **state)
     struct wr_object *first = wr_memory_get(m, second->hash, second->key);
     keep(m, second);
     assert_int_equal(wr_memory_count(m), 1);
-    assert_false(wr_memory_drop_if(m, first)); /* it has been replaced */
+    assert_false(wr_memory_drop_if(m, first));           /* it has been replaced */
     assert_int_equal(wr_flow_length(first->flow), 1000); /* and still lives for who holds it */
     assert_true(wr_memory_drop_if(m, second));
     wr_object_unref(first);
@@ -96,7 +96,8 @@ static void an_older_fetch_never_replaces_a_newer_one(void **state)
 {
     (void) state;
     struct wr_memory *m = wr_memory_new(1 << 20, 1 << 18);
-    struct wr_object *before = fetched("a", 10), *now = fetched("a", 20), *same = fetched("a", 20), *later = fetched("a", 30);
+    struct wr_object *before = fetched("a", 10), *now = fetched("a", 20), *same = fetched("a", 20),
+                     *later = fetched("a", 30);
     keep(m, now);
     uint64_t bytes = wr_memory_bytes(m);
     assert_int_equal(wr_memory_put(m, before, FAR, PRESENT), WR_MEMORY_OLDER);
@@ -116,12 +117,14 @@ static void an_older_fetch_never_replaces_a_newer_one(void **state)
     wr_memory_free(m);
 }
 
-/* What is there says that it was fetched in the future: nobody knows which of the two is newer, and neither blocks the other. */
+/* What is there says that it was fetched in the future: nobody knows which of the two is newer, and neither
+ * blocks the other. */
 static void a_clock_that_went_back_makes_nothing_unstorable(void **state)
 {
     (void) state;
     struct wr_memory *m = wr_memory_new(1 << 20, 1 << 18);
-    struct wr_object *ahead = fetched("a", PRESENT.n + 3600), *after = fetched("a", 20), *before = fetched("a", 10);
+    struct wr_object *ahead = fetched("a", PRESENT.n + 3600), *after = fetched("a", 20),
+                     *before = fetched("a", 10);
     keep(m, ahead);
     keep(m, after);
     assert_int_equal(wr_memory_put(m, before, FAR, PRESENT), WR_MEMORY_OLDER);
@@ -149,7 +152,8 @@ static struct wr_object *marker(const char *key, uint64_t version)
 {
     char head[32]; /* its lineage, and a name */
     int len = snprintf(head, sizeof head, "%016llx foo", (unsigned long long) version);
-    struct wr_object like = { .key = wr_slice_str(key), .head = wr_slice(head, (size_t) len),
+    struct wr_object like = { .key = wr_slice_str(key),
+                              .head = wr_slice(head, (size_t) len),
                               .meta = { .kind = WR_OBJECT_VARY, .version = version } };
     return wr_object_new(&like, NULL);
 }
@@ -219,10 +223,12 @@ static void variants_that_nobody_uses_give_way(void **state)
 
     keep(m, other); /* another one: nothing leads to the old variants any more */
     assert_int_equal(wr_memory_count(m), 2);
-    put_variants(m, vary, 0, 1); /* found through the old marker, too late: of no use, but not counted wrongly */
+    put_variants(m, vary, 0,
+                 1); /* found through the old marker, too late: of no use, but not counted wrongly */
     put_variants(m, other, 1, 4);
     assert_true(wr_memory_drop(m, other->hash));
-    assert_true(wr_memory_drop(m, wr_hash_of(WR_SLICE("v0"))) && wr_memory_drop(m, wr_hash_of(WR_SLICE("else"))));
+    assert_true(wr_memory_drop(m, wr_hash_of(WR_SLICE("v0"))) &&
+                wr_memory_drop(m, wr_hash_of(WR_SLICE("else"))));
     assert_int_equal(wr_memory_count(m), 0);
     assert_true(wr_memory_bytes(m) - empty < 64 * 1024); /* tables only */
     wr_object_unref(vary);
@@ -241,8 +247,10 @@ static void large_variants_are_few(void **state)
     for (unsigned n = 0; n < 20; n++) {
         struct wr_hash hash = name_variant(n, name);
         assert_true(put(m, name, 200 << 10, FAR));
-        wr_memory_add_variant(m, vary, hash, &(struct wr_variants_bound){ 100, n < 10 ? 500 << 10 : UINT64_MAX });
-        assert_true(wr_memory_bytes(m) <= (n < 10 ? 700 << 10 : 1200 << 10)); /* never more than an eighth of the store */
+        wr_memory_add_variant(m, vary, hash,
+                              &(struct wr_variants_bound){ 100, n < 10 ? 500 << 10 : UINT64_MAX });
+        assert_true(wr_memory_bytes(m) <=
+                    (n < 10 ? 700 << 10 : 1200 << 10)); /* never more than an eighth of the store */
     }
     assert_true(wr_memory_count(m) <= 6);
     wr_object_unref(vary);

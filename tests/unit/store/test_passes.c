@@ -44,7 +44,8 @@ static void it_lasts_and_is_renewed(void **state)
     assert_int_equal(wr_passes_find(p, key, &plain, &stale, at(18)), WR_PASS_BESIDE);
     assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(19)), WR_PASS_NONE);
     wr_passes_leave(p, key, &plain, NULL, at(0), WR_SPAN_S(10));
-    assert_int_equal(wr_passes_find(p, key, &plain, &newer, at(2)), WR_PASS_NONE); /* what was stored since has ended it */
+    assert_int_equal(wr_passes_find(p, key, &plain, &newer, at(2)),
+                     WR_PASS_NONE); /* what was stored since has ended it */
     wr_passes_end(p, key);
     assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(1)), WR_PASS_NONE);
     wr_passes_leave(p, key, &plain, NULL, at(0), WR_SPAN_S(0));

@@ -204,7 +204,8 @@ static void what_is_arriving_has_no_sums_yet(void **state)
     uint64_t version;
     wr_record_encode(&b, o, 10, 4, 3, NULL, WR_SPAN_S(0));
     assert_true(wr_record_decode(o->key, wr_buf_slice(&b), o->head, WR_SPAN_S(0), &r));
-    assert_true(r.arriving && r.chunk == 4 && r.chunk_count == 3 && r.sums.len == 0 && r.like.meta.length == 10);
+    assert_true(r.arriving && r.chunk == 4 && r.chunk_count == 3 && r.sums.len == 0 &&
+                r.like.meta.length == 10);
     assert_true(wr_record_version(wr_buf_slice(&b), &version) && version == o->meta.version);
     wr_buf_clear(&b);
     wr_record_encode(&b, o, 10, 0, 0, NULL, WR_SPAN_S(0)); /* not in pieces: nothing could arrive */
@@ -237,10 +238,14 @@ static void instants_are_written_on_rediss_clock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_sum_is_castagnolis),       cmocka_unit_test(comes_back_as_it_went_in),
-        cmocka_unit_test(pieces_have_their_own_sums),   cmocka_unit_test(no_broken_record_is_believed),
-        cmocka_unit_test(lies_with_the_right_sum_do_no_harm), cmocka_unit_test(a_head_must_be_one),
-        cmocka_unit_test(what_is_arriving_has_no_sums_yet), cmocka_unit_test(instants_are_written_on_rediss_clock),
+        cmocka_unit_test(the_sum_is_castagnolis),
+        cmocka_unit_test(comes_back_as_it_went_in),
+        cmocka_unit_test(pieces_have_their_own_sums),
+        cmocka_unit_test(no_broken_record_is_believed),
+        cmocka_unit_test(lies_with_the_right_sum_do_no_harm),
+        cmocka_unit_test(a_head_must_be_one),
+        cmocka_unit_test(what_is_arriving_has_no_sums_yet),
+        cmocka_unit_test(instants_are_written_on_rediss_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

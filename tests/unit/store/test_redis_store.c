@@ -120,8 +120,8 @@ static void on_look(struct wr_redis_store_read *read, enum wr_err err, struct wr
 static struct wr_object *look_for(const char *key, struct wr_object *held)
 {
     struct look l = { .read = { .done = on_look, .early = true, .held = held } };
-    assert_int_equal(wr_redis_store_get(redis_store, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)),
-                                  wr_slice_str(key)),
+    assert_int_equal(wr_redis_store_get(redis_store, &l.read, WR_SLICE("example.com"),
+                                        wr_hash_of(WR_SLICE(KEY)), wr_slice_str(key)),
                      WR_OK);
     assert_int_equal(l.ended, 0);
     turn_until(&loop, l.ended);
@@ -404,8 +404,8 @@ static void looks_can_be_cancelled(void **state)
         assert_int_equal(put(object(lengths[i], i + 1)), WR_OK);
         for (int turns = 0; turns < 3; turns++) {
             struct look l = { .read.done = on_look };
-            assert_int_equal(wr_redis_store_get(redis_store, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)),
-                                          WR_SLICE(KEY)),
+            assert_int_equal(wr_redis_store_get(redis_store, &l.read, WR_SLICE("example.com"),
+                                                wr_hash_of(WR_SLICE(KEY)), WR_SLICE(KEY)),
                              WR_OK);
             for (int t = 0; t < turns; t++)
                 turn(&loop);
@@ -500,8 +500,12 @@ static void what_arrives_is_read_before_it_is_whole(void **state)
     struct arriving a;
     begin_visibly(&a, 7);
     struct look late = { .read.done = on_look }, l = { .read = { .done = on_look, .early = true } };
-    assert_int_equal(wr_redis_store_get(redis_store, &late.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)), WR_SLICE(KEY)), WR_OK);
-    assert_int_equal(wr_redis_store_get(redis_store, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)), WR_SLICE(KEY)), WR_OK);
+    assert_int_equal(wr_redis_store_get(redis_store, &late.read, WR_SLICE("example.com"),
+                                        wr_hash_of(WR_SLICE(KEY)), WR_SLICE(KEY)),
+                     WR_OK);
+    assert_int_equal(wr_redis_store_get(redis_store, &l.read, WR_SLICE("example.com"),
+                                        wr_hash_of(WR_SLICE(KEY)), WR_SLICE(KEY)),
+                     WR_OK);
     turn_until(&loop, l.ended && late.ended);
     assert_true(l.object && l.read.arriving && late.object == NULL && late.err == WR_OK);
     arrived(&a, 200000);
@@ -553,7 +557,8 @@ static void expect_broken(struct wr_object *o, uint64_t length)
 static void who_reads_what_does_not_come_is_cut_off(void **state)
 {
     (void) state;
-    static const char *const ends[] = { NULL, "UNLINK %s:0000000000000009:sums", "PEXPIRE %s:0000000000000009:sums 1" };
+    static const char *const ends[] = { NULL, "UNLINK %s:0000000000000009:sums",
+                                        "PEXPIRE %s:0000000000000009:sums 1" };
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         struct arriving a;
         begin_visibly(&a, 9);
@@ -566,7 +571,8 @@ static void who_reads_what_does_not_come_is_cut_off(void **state)
         else
             wr_flow_end(a.object->flow, WR_ERR_TIMEOUT, wr_slice(NULL, 0)); /* the fetch fails */
         expect_broken(o, 100000);
-        turn_until(&loop, server_int(&server, "EXISTS %s", name) == 0); /* its fetch notices at its next beat */
+        turn_until(&loop,
+                   server_int(&server, "EXISTS %s", name) == 0); /* its fetch notices at its next beat */
         end_arriving(&a);
         turn_until(&loop, pieces() == 0);
     }
@@ -575,7 +581,8 @@ static void who_reads_what_does_not_come_is_cut_off(void **state)
 static void a_damaged_piece_of_it_is_not_believed(void **state)
 {
     (void) state;
-    static const char *const damages[] = { "SETRANGE %s:0000000000000009:1 500 XXXX", "UNLINK %s:0000000000000009:1" };
+    static const char *const damages[] = { "SETRANGE %s:0000000000000009:1 500 XXXX",
+                                           "UNLINK %s:0000000000000009:1" };
     for (size_t i = 0; i < 2; i++) {
         struct arriving a;
         begin_visibly(&a, 9);
@@ -677,7 +684,9 @@ static void who_asks_does_not_stand_behind_the_pieces_of_all(void **state)
         wr_redis_store_put(redis_store, o, KEEP, NULL, count_ended, &written);
         wr_object_unref(o);
     }
-    assert_int_equal(wr_redis_store_get(redis_store, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)), WR_SLICE(KEY)), WR_OK);
+    assert_int_equal(wr_redis_store_get(redis_store, &l.read, WR_SLICE("example.com"),
+                                        wr_hash_of(WR_SLICE(KEY)), WR_SLICE(KEY)),
+                     WR_OK);
     turn_until(&loop, l.ended);
     assert_true(pieces() < MANY / 2);
     wr_object_unref(l.object);
@@ -769,8 +778,8 @@ static void redis_may_die(void **state)
     struct put_outcome out = { 0 }, more = { 0 };
     assert_int_equal(put(object(250000, 1)), WR_OK);
     kill(server.pid, SIGSTOP);
-    assert_int_equal(wr_redis_store_get(redis_store, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)),
-                                  WR_SLICE(KEY)),
+    assert_int_equal(wr_redis_store_get(redis_store, &l.read, WR_SLICE("example.com"),
+                                        wr_hash_of(WR_SLICE(KEY)), WR_SLICE(KEY)),
                      WR_OK);
     struct wr_object *o = object(250000, 2);
     wr_redis_store_put(redis_store, o, KEEP, NULL, on_outcome, &out);
@@ -784,7 +793,7 @@ static void redis_may_die(void **state)
     assert_int_equal(more.err, WR_ERR_REDIS_AWAY);
     wr_object_unref(o);
     assert_true(wr_redis_store_get(redis_store, &l.read, WR_SLICE("example.com"), wr_hash_of(WR_SLICE(KEY)),
-                             WR_SLICE(KEY)) != WR_OK);
+                                   WR_SLICE(KEY)) != WR_OK);
     assert_int_equal(l.ended, 1);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* txn/batch: all who have something look first, then the parked go on, then what is staged leaves, in order. */
+/* txn/batch: all who have something look first, then the parked go on, then what is staged leaves, in order.
+ */
 #include "test.h"
 
 #include <event2/event.h>
@@ -61,8 +62,9 @@ static int begin(void **state)
     shared.memory = wr_memory_new(1 << 20, 1 << 16);
     batch = wr_batch_new(&worker);
     for (int i = 0; i < 3; i++)
-        ones[i] = (struct batch_client){ .member = { .look = on_look, .send = on_send }, .parking = { .go_on = on_go_on },
-                                .name = (char) ('a' + i) };
+        ones[i] = (struct batch_client){ .member = { .look = on_look, .send = on_send },
+                                         .parking = { .go_on = on_go_on },
+                                         .name = (char) ('a' + i) };
     return 0;
 }
 

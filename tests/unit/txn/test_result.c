@@ -6,7 +6,8 @@
 
 static void what_a_flight_brings(void **state)
 {
-    static const enum wr_result expected[2][2][2] = { /* leader, stale, validated */
+    static const enum wr_result expected[2][2][2] = {
+        /* leader, stale, validated */
         { { WR_RESULT_COLLAPSED, WR_RESULT_VALIDATED_COLLAPSED },
           { WR_RESULT_STALE_INSTEAD_COLLAPSED, WR_RESULT_STALE_INSTEAD_COLLAPSED } },
         { { WR_RESULT_FETCHED, WR_RESULT_VALIDATED }, { WR_RESULT_STALE_INSTEAD, WR_RESULT_STALE_INSTEAD } },
@@ -25,7 +26,8 @@ static void what_a_store_holds(void **state)
     assert_int_equal(wr_result_of_find(true, true), WR_RESULT_STALE_REDIS);
 }
 
-/* All that is told of a result, for a response that is fresh for another 1.5 s and was asked for because it was stale. */
+/* All that is told of a result, for a response that is fresh for another 1.5 s and was asked for because it
+ * was stale. */
 static void each_result_has_one_word_one_counter_one_status(void **state)
 {
     static const struct {
@@ -36,17 +38,23 @@ static void each_result_has_one_word_one_counter_one_status(void **state)
     } expected[] = {
         [WR_RESULT_NONE] = { NULL, WR_STAT_misses, "w; fwd=stale", "w; fwd=stale; ttl=2", false },
         [WR_RESULT_FETCHED] = { NULL, WR_STAT_misses, "w; fwd=stale", "w; fwd=stale; ttl=2", true },
-        [WR_RESULT_COLLAPSED] = { "collapsed", WR_STAT_misses, "w; fwd=stale; collapsed", "w; fwd=stale; ttl=2; collapsed", false },
+        [WR_RESULT_COLLAPSED] = { "collapsed", WR_STAT_misses, "w; fwd=stale; collapsed",
+                                  "w; fwd=stale; ttl=2; collapsed", false },
         [WR_RESULT_COLLAPSED_REDIS] = { "collapsed", WR_STAT_misses, "w; fwd=stale; collapsed; detail=REDIS",
                                         "w; fwd=stale; ttl=2; collapsed; detail=REDIS", false },
-        [WR_RESULT_VALIDATED] = { "validated", WR_STAT_misses, "w; fwd=stale; ttl=2", "w; fwd=stale; ttl=2", true },
+        [WR_RESULT_VALIDATED] = { "validated", WR_STAT_misses, "w; fwd=stale; ttl=2", "w; fwd=stale; ttl=2",
+                                  true },
         [WR_RESULT_VALIDATED_COLLAPSED] = { "validated", WR_STAT_misses, "w; fwd=stale; ttl=2; collapsed",
                                             "w; fwd=stale; ttl=2; collapsed", false },
         [WR_RESULT_HIT] = { "hit", WR_STAT_hits, "w; hit; ttl=2", "w; hit; ttl=2", false },
-        [WR_RESULT_HIT_REDIS] = { "hit-redis", WR_STAT_hits, "w; hit; ttl=2; detail=REDIS", "w; hit; ttl=2; detail=REDIS", false },
-        [WR_RESULT_STALE] = { "stale", WR_STAT_hits, "w; hit; detail=SOFT_PURGED", "w; hit; detail=SOFT_PURGED", false },
-        [WR_RESULT_STALE_REDIS] = { "stale", WR_STAT_hits, "w; hit; detail=SOFT_PURGED", "w; hit; detail=SOFT_PURGED", false },
-        [WR_RESULT_STALE_INSTEAD] = { "stale", WR_STAT_hits, "w; fwd=stale; ttl=2", "w; fwd=stale; ttl=2", false },
+        [WR_RESULT_HIT_REDIS] = { "hit-redis", WR_STAT_hits, "w; hit; ttl=2; detail=REDIS",
+                                  "w; hit; ttl=2; detail=REDIS", false },
+        [WR_RESULT_STALE] = { "stale", WR_STAT_hits, "w; hit; detail=SOFT_PURGED",
+                              "w; hit; detail=SOFT_PURGED", false },
+        [WR_RESULT_STALE_REDIS] = { "stale", WR_STAT_hits, "w; hit; detail=SOFT_PURGED",
+                                    "w; hit; detail=SOFT_PURGED", false },
+        [WR_RESULT_STALE_INSTEAD] = { "stale", WR_STAT_hits, "w; fwd=stale; ttl=2", "w; fwd=stale; ttl=2",
+                                      false },
         [WR_RESULT_STALE_INSTEAD_COLLAPSED] = { "stale", WR_STAT_hits, "w; fwd=stale; ttl=2; collapsed",
                                                 "w; fwd=stale; ttl=2; collapsed", false },
     };
@@ -57,7 +65,8 @@ static void each_result_has_one_word_one_counter_one_status(void **state)
         assert_string_equal(wr_result_word(i, false), word ? word : "miss");
         assert_string_equal(wr_result_word(i, true), word ? word : "pass");
         assert_int_equal(wr_result_counter(i, false), expected[i].counter);
-        assert_int_equal(wr_result_counter(i, true), expected[i].counter == WR_STAT_hits ? WR_STAT_hits : WR_STAT_passes);
+        assert_int_equal(wr_result_counter(i, true),
+                         expected[i].counter == WR_STAT_hits ? WR_STAT_hits : WR_STAT_passes);
         assert_int_equal(wr_result_is(i, WR_RF_OWN), expected[i].own);
         for (int stored = 0; stored < 2; stored++) {
             struct wr_cache_status s = { .fwd = WR_FWD_STALE };
@@ -75,7 +84,8 @@ static void seconds_are_rounded_up_while_fresh(void **state)
 {
     const struct {
         int64_t us, ttl;
-    } cases[] = { { 1, 1 }, { WR_US_PER_S, 1 }, { WR_US_PER_S + 1, 2 }, { 0, 0 }, { -1, 0 }, { -WR_US_PER_S, -1 } };
+    } cases[] = { { 1, 1 }, { WR_US_PER_S, 1 }, { WR_US_PER_S + 1, 2 },
+                  { 0, 0 }, { -1, 0 },          { -WR_US_PER_S, -1 } };
     (void) state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct wr_cache_status s = { 0 };
