@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Parses addresses with ports, Unix sockets and sockets of systemd. Checks host names against RFC 1123. */
 #include "config.h"
 
 #include "address/address.h"
@@ -12,7 +13,8 @@ static bool is_name_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-/* Labels of 1 to 63 letters, digits and '-' (RFC 1123 2.1), and '_', which some clusters use. */
+/* Is s a host name: labels of 1 to 63 letters, digits and '-' (RFC 1123 2.1), or '_', which some clusters
+ * use? */
 static bool is_host_name(struct wr_slice s)
 {
     struct wr_slice rest = s;
@@ -21,7 +23,7 @@ static bool is_host_name(struct wr_slice s)
     while (rest.at) {
         struct wr_slice label = wr_slice_cut(&rest, '.');
         if (label.len == 0 && rest.at == NULL && label.at != s.at)
-            return true; /* the root's dot at the end */
+            return true; /* a dot at the end: the root */
         if (label.len == 0 || label.len > 63)
             return false;
         for (size_t i = 0; i < label.len; i++) {
@@ -87,7 +89,7 @@ const char *wr_address_set_unix(struct wr_slice path, struct wr_arena *arena, st
     return NULL;
 }
 
-/* The last colon that is not within brackets. */
+/* Returns the last colon that is not within brackets, or NULL. */
 static const char *port_colon(struct wr_slice s)
 {
     const char *colon = memrchr(s.at, ':', s.len), *bracket = memrchr(s.at, ']', s.len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Addresses as a policy writes them. Thread: any. */
+/* Addresses as the policy writes them. Thread: any. */
 #pragma once
 
 #include "base/arena.h"
@@ -10,16 +10,18 @@ enum wr_address_kind { WR_ADDRESS_IP, WR_ADDRESS_NAME, WR_ADDRESS_UNIX, WR_ADDRE
 struct wr_address {
     enum wr_address_kind kind;
     char *text; /* as written, for messages */
-    char *host; /* literal address, host name, path of the socket, or systemd's name of it */
+    char *host; /* address literal, host name, path of the socket, or the socket's name in systemd */
     uint16_t port;
 };
 
-/* "192.0.2.1:80", "[2001:db8::1]:80", "name:80", "unix:/path", "systemd:NAME". NULL, or a reason (static
- * text). What *out points to lives in the arena. */
+/* Parses "192.0.2.1:80", "[2001:db8::1]:80", "name:80", "unix:/path" or "systemd:NAME". Returns NULL, or
+ * the reason for the error (static text). *out points into the arena. */
 const char *wr_address_parse(struct wr_slice s, struct wr_arena *arena, struct wr_address *out) WR_MUST_USE;
-/* Host (without brackets an IPv6 address is none) and port on their own. NULL or a reason. */
+/* Sets *out from a host and a port. An IPv6 address must stand in brackets. Returns NULL, or the reason for
+ * the error (static text). out->host lies in the arena. */
 const char *wr_address_set(struct wr_slice host, struct wr_slice port, struct wr_arena *arena,
                            struct wr_address *out) WR_MUST_USE;
-/* The path of a Unix socket. NULL or a reason. */
+/* Sets *out from the path of a Unix socket. Returns NULL, or the reason for the error (static text).
+ * out->host lies in the arena. */
 const char *wr_address_set_unix(struct wr_slice path, struct wr_arena *arena,
                                 struct wr_address *out) WR_MUST_USE;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Parses address blocks and says whether an address lies in one. IPv4 addresses are compared in their
+ * IPv4-mapped form. */
 #include "address/cidr.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Addresses of either family in one form, and as text. */
+/* Converts addresses of both families from and to text. Both are 16 bytes. */
 #include "address/ip.h"
 
 #include <arpa/inet.h>
@@ -41,7 +41,8 @@ static char *put_octet(char *to, unsigned n)
     return to;
 }
 
-/* Not inet_ntop() for IPv4: that is a printf, on the way of every request that is passed on. */
+/* Doesn't use inet_ntop() for IPv4, because it calls printf() and this runs for every request that is
+ * passed on. */
 void wr_address_text(const unsigned char addr[16], char out[WR_ADDRESS_TEXT])
 {
     if (!wr_address_is_v4(addr)) {

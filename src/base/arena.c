@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Allocates from blocks that are freed together. Registered functions are called when the arena is reset. */
 #include "base/arena.h"
 
 #include <stdarg.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Compares, splits and reads slices, and grows buffers. Lower case and decimal numbers work on several
+ * bytes at once. */
 #include "base/bytes.h"
 
 #include <stdarg.h>
@@ -15,8 +17,8 @@ bool wr_slice_eq_nocase(struct wr_slice a, struct wr_slice b)
     return true;
 }
 
-/* Eight octets at once: those whose low seven bits are at least 'A' but not over 'Z' carry into their highest
- * bit. */
+/* Lowers eight bytes at once. The sums set the highest bit of each byte whose low seven bits lie between
+ * 'A' and 'Z'. */
 static uint64_t lower_eight(uint64_t x)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
@@ -25,7 +27,7 @@ static uint64_t lower_eight(uint64_t x)
     return x | upper >> 2;
 }
 
-/* The last eight overlap those before. */
+/* Copies eight bytes at a time. The last eight overlap those before them if s.len is no multiple of 8. */
 void wr_lower_copy(char *to, struct wr_slice s)
 {
     if (s.len < 8) {
@@ -50,7 +52,7 @@ bool wr_slice_starts(struct wr_slice s, struct wr_slice prefix)
 
 bool wr_slice_matches(struct wr_slice s, struct wr_slice pattern, char (*fold)(char))
 {
-    size_t i = 0, p = 0, star = SIZE_MAX, retry = 0; /* a later star makes earlier ones settled */
+    size_t i = 0, p = 0, star = SIZE_MAX, retry = 0; /* only the last star can need another try */
     while (i < s.len) {
         if (p < pattern.len && pattern.at[p] == '*') {
             star = ++p;
@@ -106,7 +108,7 @@ struct wr_slice wr_slice_cut(struct wr_slice *rest, char sep)
     return wr_slice(all.at, before);
 }
 
-#define SURE_DIGITS 19 /* so many fit into 64 bits, whatever they are */
+#define SURE_DIGITS 19 /* any number of so many digits fits into 64 bits */
 
 bool wr_slice_u64(struct wr_slice s, uint64_t max, uint64_t *out)
 {
@@ -161,7 +163,7 @@ static unsigned digits_of(uint64_t n)
     return count + (n >= 10);
 }
 
-/* Two digits at a time: half the divisions. */
+/* Writes two digits at a time, which halves the divisions. */
 void wr_buf_add_u64(struct wr_buf *b, uint64_t n)
 {
     static const char pairs[] =

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Slices (borrowed octets) and buffers (owned, growing octets).
+/* Slices (borrowed bytes) and buffers (owned, growing bytes).
  *
- * A slice says nothing of who owns its octets: the function that hands one out says until when it holds.
- * Neither needs a NUL at its end. All functions: thread any, no locks. */
+ * A slice doesn't say who owns its bytes: the function that returns one documents how long it is valid.
+ * Neither a slice nor a buffer needs a NUL at its end. Thread: any; no locks. */
 #pragma once
 
 #include <stdbool.h>
@@ -42,20 +42,24 @@ static inline bool wr_slice_eq(struct wr_slice a, struct wr_slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
-/* ASCII letters fold, nothing else does (RFC 9110 5.1: field names, tokens). */
+/* Compares without regard to the case of ASCII letters. All other bytes must be equal (RFC 9110 5.1: field
+ * names, tokens). */
 bool wr_slice_eq_nocase(struct wr_slice a, struct wr_slice b);
+/* Does s begin with `prefix`? */
 bool wr_slice_starts(struct wr_slice s, struct wr_slice prefix);
-/* Does `pattern` match the whole of s? A '*' in it stands for any octets, none among them; others are
- * compared as `fold` gives them (NULL: as they are). Takes s.len * pattern.len steps at most. */
+/* Does `pattern` match the whole of s? A '*' in it stands for any number of bytes, also none. All other
+ * bytes are compared after `fold` (NULL: as they are). Takes at most s.len * pattern.len steps. */
 bool wr_slice_matches(struct wr_slice s, struct wr_slice pattern, char (*fold)(char));
-/* Without SP and HTAB at both ends (OWS, RFC 9110 5.6.3). */
+/* Returns s without SP and HTAB at both ends (OWS, RFC 9110 5.6.3). */
 struct wr_slice wr_slice_trim(struct wr_slice s);
-/* The same, and without the double quotes around what is left, if there are two. */
+/* Trims s, then removes the double quotes around the rest if it has both. */
 struct wr_slice wr_slice_unquote(struct wr_slice s);
-/* Cuts at the first octet `sep`: gives what stands before it and moves *rest past it; without one gives all
- * and leaves *rest empty. At the end of input (rest->at == NULL) gives a slice whose `at` is NULL. */
+/* Splits at the first byte `sep`: returns what precedes it and moves *rest behind it. Without a `sep`,
+ * returns all of *rest and sets rest->at to NULL. If rest->at is NULL (the end of the input), returns a
+ * slice whose `at` is NULL. */
 struct wr_slice wr_slice_cut(struct wr_slice *rest, char sep);
-/* Decimal digits only, whole slice. false: not such a number, or over `max`. */
+/* Reads a decimal number: the slice holds digits and nothing else. Returns false if it is no such number or
+ * is greater than `max`; *out is unchanged then. */
 bool wr_slice_u64(struct wr_slice s, uint64_t max, uint64_t *out) WR_MUST_USE;
 /* A NUL-ended copy on the heap; the caller frees it. */
 char *wr_slice_dup(struct wr_slice s) WR_MUST_USE;
@@ -67,42 +71,43 @@ static inline char wr_lower(char c)
 
 #define WR_HEX_DIGITS "0123456789abcdef"
 
-/* What a hexadecimal digit of either case is worth; -1: it is none. */
+/* Returns the value of a hexadecimal digit of either case, or -1 if c is none. */
 static inline int wr_hex_value(char c)
 {
     c = wr_lower(c);
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Copies s in lower case; to: room for s.len octets, elsewhere than s. */
+/* Copies s in lower case. `to` has room for s.len bytes and doesn't overlap s. */
 void wr_lower_copy(char *to, struct wr_slice s);
 
-/* A growing buffer. Zeroed is empty and valid. Out of memory is a broken machine: it stops the process
- * (WR_CHECK). */
+/* A growing buffer. All zero is an empty, valid buffer. Out of memory stops the process (WR_CHECK). */
 struct wr_buf {
     char *at;
     size_t len, cap;
 };
 
-/* Frees its octets: what wr_buf_fini() calls when there are any. */
+/* Frees the bytes. Called by wr_buf_fini() if there are any. */
 void wr_buf_free(struct wr_buf *b);
-/* Makes room for `more` octets after len: what wr_buf_reserve() calls when there is none. */
+/* Makes room for `more` bytes after len. Called by wr_buf_reserve() if there is too little room. */
 void wr_buf_grow(struct wr_buf *b, size_t more);
-/* For messages and whatever isn't written per request: vsnprintf runs twice. */
+/* Appends text formatted like printf(). For messages and other rare text: vsnprintf() runs twice. */
 void wr_buf_printf(struct wr_buf *b, const char *fmt, ...) WR_PRINTF(2, 3);
-/* The number in decimal, with a sign if it is negative. */
+/* Appends the number in decimal, with a sign if it is negative. */
 void wr_buf_add_number(struct wr_buf *b, int64_t n);
 void wr_buf_add_u64(struct wr_buf *b, uint64_t n);
-/* The number in hexadecimal, lower case, without leading zeros. */
+/* Appends the number in hexadecimal, in lower case, without leading zeros. */
 void wr_buf_add_hex(struct wr_buf *b, uint64_t n);
 
+/* Frees the bytes and leaves the buffer empty. */
 static inline void wr_buf_fini(struct wr_buf *b)
 {
     if (b->at)
         wr_buf_free(b);
 }
 
-/* Room for `more` octets after len. The pointer holds until the next call that grows. */
+/* Returns a pointer to room for `more` bytes after len. It is valid until the next call that grows the
+ * buffer. */
 static inline char *wr_buf_reserve(struct wr_buf *b, size_t more)
 {
     if (b->cap - b->len < more)

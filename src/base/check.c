@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Stops the process when WR_CHECK finds a broken invariant. The line goes to stderr with the priority
+ * "critical" for journald. */
 #include "base/check.h"
 
 #include <stdio.h>

@@ -16,5 +16,5 @@
 #define WR_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define WR_CONTAINER(ptr, type, member) ((type *) ((char *) (ptr) - __builtin_offsetof(type, member)))
 
-/* Says what was broken on stderr and aborts. Thread: any. Never returns. */
+/* Writes the broken condition and its place to stderr, then aborts. Thread: any. Never returns. */
 void wr_check_failed(const char *what, const char *file, int line) __attribute__((noreturn, cold));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Looks up the name, status and texts of an error. The table is generated from err.def. */
 #include "base/err.h"
 
 static const struct wr_err_info infos[WR_ERR_COUNT] = {

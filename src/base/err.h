@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One vocabulary for what a peer or the machine can do to us (never for our own broken invariants:
- * base/check.h). */
+/* All errors that a peer or the machine can cause, in one enum. Our own broken invariants are no errors:
+ * base/check.h. */
 #pragma once
 
 #include "base/check.h"
@@ -16,9 +16,9 @@ enum wr_err {
 
 struct wr_err_info {
     const char *name; /* "ORIGIN_TIMEOUT": for logs and Cache-Status */
-    int status;       /* what the client gets; 0: no response can be sent */
+    int status;       /* status of the response to the client; 0: no response can be sent */
     const char *title, *detail;
 };
 
-/* Static memory. Thread: any. */
+/* Returns the row of an error, in static memory. Thread: any. */
 const struct wr_err_info *wr_err_info(enum wr_err err);

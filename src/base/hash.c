@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Computes SipHash-2-4 with 128 bits of output. Writes hashes as hexadecimal digits and reads them. */
 #include "base/hash.h"
 
 #include <endian.h>
@@ -43,7 +44,7 @@ static inline uint64_t sip_squeeze(struct sip *s)
 
 struct wr_hash wr_hash_of(struct wr_slice in)
 {
-    /* The fleet's key: the octets of "weir cache key 1", read as two little-endian words. */
+    /* The key: the bytes of "weir cache key 1" as two little-endian words. */
     const uint64_t k0 = UINT64_C(0x6361632072696577), k1 = UINT64_C(0x312079656b206568);
     struct sip s = { k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d) ^ 0xee,
                      k0 ^ UINT64_C(0x6c7967656e657261), k1 ^ UINT64_C(0x7465646279746573) };
@@ -66,8 +67,8 @@ struct wr_hash wr_hash_of(struct wr_slice in)
     return h;
 }
 
-/* The digits of four octets, eight at a time: octets apart, each into its two digits, those over 9 up to the
- * letters. */
+/* Writes four bytes as eight digits, all at once: spreads the bytes, splits each into its two halves, and
+ * moves values over 9 up to the letters. */
 static void hex_of(const unsigned char octets[4], char out[8])
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);

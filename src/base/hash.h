@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, 2012), under a key fixed for the whole fleet.
+/* SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, 2012), under one key for all fleets.
  *
- * It names stored responses in Redis, so every node must get the same value: the key never changes. That
- * makes it no secret; whoever looks an object up by hash compares the key's whole text too. Thread: any. */
+ * The hash names stored responses in Redis, so every node must compute the same value and the key never
+ * changes. The key is therefore no secret: code that finds an object by its hash must compare the whole
+ * text of the key too. Thread: any. */
 #pragma once
 
 #include "base/bytes.h"
@@ -13,10 +14,11 @@ struct wr_hash {
 
 #define WR_HASH_HEX 32 /* characters, without NUL */
 
+/* Returns the hash of the bytes. */
 struct wr_hash wr_hash_of(struct wr_slice s);
 /* Writes WR_HASH_HEX lower-case digits and a NUL. */
 void wr_hash_hex(struct wr_hash h, char out[WR_HASH_HEX + 1]);
-/* Reads what wr_hash_hex() wrote. false: it isn't that. */
+/* Reads what wr_hash_hex() wrote. Returns false for anything else. */
 bool wr_hash_read(struct wr_slice hex, struct wr_hash *out) WR_MUST_USE;
 
 static inline bool wr_hash_eq(struct wr_hash a, struct wr_hash b)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Converts instants of the journal of purges from and to microseconds and text. */
 #include "base/instant.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#define PER_US 1024 /* numbers within a microsecond: 1000 times that fit into WR_INSTANT_BITS */
+#define PER_US 1024 /* numbers within a microsecond; 1000 * 1024 fit into WR_INSTANT_BITS */
 
 struct wr_instant wr_instant_of_us(int64_t us)
 {

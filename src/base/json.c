@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes JSON strings. Bytes that are not UTF-8 are replaced, so that the output is always valid. */
 #include "base/json.h"
 
-/* The length of the UTF-8 sequence that s begins with (RFC 3629: shortest form, no surrogates), 0 if it is
- * none. */
+/* Returns the length of the UTF-8 sequence at the front of s (RFC 3629: shortest form, no surrogates), or 0
+ * if there is none. */
 static size_t utf8_length(struct wr_slice s)
 {
     const unsigned char *p = (const unsigned char *) s.at;
@@ -31,7 +32,7 @@ static bool json_plain(char c)
     return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* One character that can't stand in a string as it is; gives how many octets it takes. */
+/* Appends one character that must be escaped or is not ASCII. Returns how many bytes of s it takes. */
 static size_t json_escape(struct wr_buf *out, struct wr_slice s)
 {
     const unsigned char c = (unsigned char) s.at[0];

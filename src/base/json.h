@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 
-/* Appends s as a JSON string, quotes included. Any octets go in, valid JSON in UTF-8 comes out: control
- * characters (C0, DEL, C1) as \u00XX, each octet that is not part of UTF-8 as U+FFFD. */
+/* Appends s as a JSON string with its quotes. s may hold any bytes; the output is always valid JSON in
+ * UTF-8. Control characters (C0, DEL, C1) become \u00XX; each byte that is not part of UTF-8 becomes
+ * U+FFFD. */
 void wr_json_string(struct wr_buf *out, struct wr_slice s);

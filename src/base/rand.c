@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Generates random numbers with xoshiro256** per thread. Tokens and seeds come from the kernel. */
 #include "base/rand.h"
 
 #include <sys/random.h>

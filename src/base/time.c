@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads our two clocks. Both give microseconds. */
 #include "base/time.h"
 
 #include <time.h>

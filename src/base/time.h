@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Instants of four clocks, and the spans between them.
+/* Instants of four clocks, and spans of time. All count microseconds.
  *
- * Each clock has a type of its own, so that the compiler refuses to compare, subtract or assign instants of
- * two clocks (tests/check/clocks). The operations below go by the type of their argument. The few places
- * where two clocks do meet say so by a function of their own: wr_wall_after_date() and those below it,
- * redis/clock.h. The journal's clock is base/instant.h. All count microseconds. Thread: any. */
+ * Each clock has a type of its own, so the compiler refuses to compare, subtract or assign instants of two
+ * clocks (tests/check/clocks). The operations below choose the function by the type of their argument. A
+ * few functions convert between two clocks on purpose: wr_wall_after_date() and those below it, and
+ * redis/clock.h. The journal's clock is base/instant.h. Thread: any. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,7 +30,7 @@ static inline int64_t wr_span_ms(struct wr_span d)
     return d.us / 1000;
 }
 
-/* us: 0 is what the clock counts from, and stands for "not set" where a member's comment says so. */
+/* us: 0 is the start of the clock's count. It stands for "not set" where the comment of a member says so. */
 #define WR_CLOCK(clock)                                                        \
     struct clock {                                                             \
         int64_t us;                                                            \
@@ -57,11 +57,11 @@ static inline int64_t wr_span_ms(struct wr_span d)
     }
 
 WR_CLOCK(
-    wr_wall) /* our own wall clock, since 1970-01-01 00:00 UTC: what we tell, and the age of what is stored */
-WR_CLOCK(wr_date)       /* somebody else's wall clock: what an HTTP date says, in an origin's answer or in a
-                           client's condition */
+    wr_wall) /* our wall clock, since 1970-01-01 00:00 UTC: for Date and the age of what is stored */
+WR_CLOCK(wr_date)       /* somebody else's wall clock: an HTTP date of an origin's response or of a client's
+                         * condition */
 WR_CLOCK(wr_mono)       /* our monotonic clock, since boot: deadlines and durations */
-WR_CLOCK(wr_redis_time) /* Redis's wall clock, since 1970: what it answers to TIME, and what its data says */
+WR_CLOCK(wr_redis_time) /* Redis's wall clock, since 1970: its reply to TIME and the instants in its data */
 
 #define WR_OF_CLOCK(t, operation)                        \
     _Generic((t), struct wr_wall                         \
@@ -76,21 +76,20 @@ WR_CLOCK(wr_redis_time) /* Redis's wall clock, since 1970: what it answers to TI
 #define wr_time_is_set(t) WR_OF_CLOCK(t, is_set)(t)
 #define wr_time_s(t) WR_OF_CLOCK(t, s)(t) /* whole seconds, rounded down */
 
-/* How far ours is ahead of theirs, both clocks taken for right (RFC 9111 4.2.3: apparent_age). Whoever asks
- * knows that they may not be. */
+/* Returns how far our clock is ahead of `theirs`, as if both were right (RFC 9111 4.2.3: apparent_age). The
+ * caller must know that they may not be. */
 static inline struct wr_span wr_wall_after_date(struct wr_wall ours, struct wr_date theirs)
 {
     return (struct wr_span){ ours.us - theirs.us };
 }
 
-/* What they would have said, had they said anything: a response without Date was made when it came (RFC
- * 9110 6.6.1). */
+/* Returns the date of a response without Date: when it was received (RFC 9110 6.6.1). */
 static inline struct wr_date wr_date_by_wall(struct wr_wall ours)
 {
     return (struct wr_date){ ours.us };
 }
 
-/* Redis's clock and ours, known to be apart by so much (wr_link_ahead()). */
+/* Convert between our clock and Redis's. ahead: how far Redis's clock is ahead of ours (wr_link_ahead()). */
 static inline struct wr_redis_time wr_redis_time_by_wall(struct wr_wall ours, struct wr_span ahead)
 {
     return (struct wr_redis_time){ ours.us + ahead.us };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Parses spans of time, sizes, rates and shares. Each error is a sentence with an example. */
 #include "base/units.h"
 
 struct unit {
@@ -23,7 +24,8 @@ static const struct unit size_units[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Digits, then one of the units: 0, or -1 for no number, -2 for no such unit, -3 for too large. */
+/* Parses digits and one of the units. Returns 0, or -1 if there is no number, -2 if the unit is unknown, -3
+ * if the quantity is too large. */
 static int parse_quantity(struct wr_slice s, const struct unit *units, size_t count, int64_t *out)
 {
     size_t digits = 0;

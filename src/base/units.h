@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Spans, sizes, rates and shares, each with one parser. Thread: any. */
+/* Parsers for spans of time, sizes, rates and shares. Thread: any. */
 #pragma once
 
 #include "base/bytes.h"
 #include "base/time.h"
 
 struct wr_rate {
-    uint64_t count;        /* how many ... */
+    uint64_t count;        /* at most so many ... */
     struct wr_span window; /* ... in this time */
 };
 
-/* Each takes the whole slice and gives NULL, or a short reason in English (static text) why it isn't one. */
+/* Each parses the whole slice. Returns NULL, or the reason for the error in short English (static text);
+ * *out is undefined then. */
 const char *wr_span_parse(struct wr_slice s, struct wr_span *out) WR_MUST_USE; /* 500ms 60s 5m 1h 1d */
 const char *wr_size_parse(struct wr_slice s,
                           uint64_t *out) WR_MUST_USE; /* 512B 512KB 256MB 2GB (powers of 1024) */

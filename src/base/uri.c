@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Decodes percent-encoding and resolves dot segments. */
+/* Decodes percent-encoding and resolves dot segments. The output may overwrite the input. */
 #include "base/uri.h"
 
 static size_t decode(char *to, struct wr_slice s, char plus, bool *broken)

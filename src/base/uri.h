@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 
-/* The octet that the "%XX" at the front of s stands for; -1: there is none. */
+/* Returns the byte that the "%XX" at the front of s stands for, or -1 if there is none. */
 static inline int wr_percent_octet(struct wr_slice s)
 {
     int high = s.len > 2 && s.at[0] == '%' ? wr_hex_value(s.at[1]) : -1,
@@ -12,11 +12,12 @@ static inline int wr_percent_octet(struct wr_slice s)
     return low >= 0 ? high << 4 | low : -1;
 }
 
-/* Decodes each %XX of s; any other % stays. to: room for s.len octets, perhaps s itself. Returns how many
- * octets it took. *broken, if not NULL: some % began no two hexadecimal digits. */
+/* Decodes each %XX of s. Any other '%' stays. `to` has room for s.len bytes and may be s.at. Returns how
+ * many bytes it wrote. *broken (may be NULL): true if a '%' was not followed by two hexadecimal digits. */
 size_t wr_percent_decode(char *to, struct wr_slice s, bool *broken);
 /* The same for a form or a query (WHATWG URL, application/x-www-form-urlencoded): '+' is a space. */
 size_t wr_form_decode(char *to, struct wr_slice s, bool *broken);
-/* Takes the dot segments out of a path that begins with '/'; drop_empty: empty segments too, so that several
- * slashes are one. to: room for path.len octets, perhaps the path itself. Returns how many octets it took. */
+/* Removes the dot segments from a path that begins with '/'. drop_empty: removes empty segments too, so
+ * that several slashes become one. `to` has room for path.len bytes and may be path.at. Returns how many
+ * bytes it wrote. */
 size_t wr_path_resolve(char *to, struct wr_slice path, bool drop_empty);

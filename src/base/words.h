@@ -21,10 +21,10 @@
 struct wr_word {
     const char *text;
     const char
-        *about; /* what follows the word in the manual: ": sentences." or " does something."; NULL: nothing */
+        *about; /* the text after the word in the manual: ": sentences." or " does something."; NULL: none */
 };
 
-struct wr_words { /* by the enum's value */
+struct wr_words { /* indexed by the enum's value */
     const struct wr_word *at;
     size_t count;
 };
@@ -34,14 +34,14 @@ struct wr_words { /* by the enum's value */
         array, sizeof(array) / sizeof((array)[0]) \
     }
 
-/* The word of a value. */
+/* Returns the word of a value. */
 static inline const char *wr_words_text(const struct wr_words *words, size_t value)
 {
     WR_CHECK(value < words->count && words->at[value].text);
     return words->at[value].text;
 }
 
-/* The value of a word, or -1: it is none of them. */
+/* Returns the value of a word, or -1 if it is none of them. */
 int wr_words_find(const struct wr_words *words, struct wr_slice text) WR_MUST_USE;
-/* Appends all words: "a, b" + last + "c". */
+/* Appends all words as "a, b" + last + "c". */
 void wr_words_list(struct wr_buf *out, const struct wr_words *words, const char *last);
