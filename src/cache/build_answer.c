@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Answers out of stored responses: their head as fields, conditions, ranges. */
+/* Makes answers from stored responses. It reads the stored head into fields, and evaluates the conditions and
+ * ranges of a client's request. */
 #include "cache/build.h"
 
 #include "cache/fields.h"
@@ -65,7 +66,7 @@ struct validators {
 
 static void read_validators(const struct wr_object *object, struct validators *v)
 {
-    struct wr_wall now = object->meta.response_time; /* decides two-digit years only */
+    struct wr_wall now = object->meta.response_time; /* only used to read two-digit years */
     struct wr_slice rest = object->head, line;
     *v = (struct validators){ .date = wr_date_by_wall(now) };
     if (object->etag.at)
@@ -80,8 +81,8 @@ static void read_validators(const struct wr_object *object, struct validators *v
     }
 }
 
-/* If-None-Match, else If-Modified-Since; without Last-Modified the latter is compared with Date (RFC
- * 9111 4.3.2). If-Match and If-Unmodified-Since are the origin's alone to evaluate. */
+/* Evaluates If-None-Match, or If-Modified-Since if there is none. Without Last-Modified, If-Modified-Since is
+ * compared with Date (RFC 9111 4.3.2). Only the origin evaluates If-Match and If-Unmodified-Since. */
 static bool not_modified(const struct wr_head *request, const struct validators *v, struct wr_wall now)
 {
     return wr_not_modified(request, v->etag, v->has_last_modified ? &v->last_modified : &v->date, now);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Stored responses and markers out of what the origin sent. */
+/* Makes stored responses and VARY markers from what the origin sent. It also updates a stored response by a
+ * 304. */
 #include "cache/build.h"
 
 #include "base/rand.h"
@@ -10,13 +11,14 @@
 #include "http/serialise.h"
 #include "http/tags.h"
 
-/* --- fields for the first client only: private="...", no-cache="..." (RFC 9111 5.2.2.4, 5.2.2.7), Set-Cookie
- * and the like --- */
+/* --- fields for the first client only: those that private="..." and no-cache="..." name (RFC 9111 5.2.2.4,
+ * 5.2.2.7), Set-Cookie and the like --- */
 
+/* Which fields of a response are for the first client only. */
 struct reserved {
     struct wr_response_directives of[3];
     size_t count;
-    bool shared_client; /* what changes a client's state is for everybody */
+    bool shared_client; /* fields that change a client's state are for everybody */
 };
 
 static unsigned flags_of(const struct wr_field *f)
@@ -24,7 +26,8 @@ static unsigned flags_of(const struct wr_field *f)
     return f->id == WR_F_OTHER ? 0 : wr_field_flags((enum wr_field_id) f->id);
 }
 
-/* Whichever of the fields names it: to share less than one may is never wrong. */
+/* Collects the directives of all fields, targeted or not: a field that any of them names is reserved, because
+ * sharing less than is allowed is never wrong. */
 static void find_reserved(const struct wr_head *response, const struct wr_meta *meta, struct reserved *r)
 {
     static const enum wr_field_id targeted[] = { WR_F_WEIR_CACHE_CONTROL, WR_F_CDN_CACHE_CONTROL };
@@ -67,17 +70,17 @@ static void write_tags(struct wr_buf *out, const struct wr_head *response, struc
     wr_tags_add(&tags, response, WR_F_SURROGATE_KEY);
     for (size_t i = 0; i < tags.count; i++)
         write_tag(out, "", tags.of[i]);
-    for (size_t i = 0; i < groups; i++) /* RFC 9875 2: a group is one of this origin's */
+    for (size_t i = 0; i < groups; i++) /* RFC 9875 2: a group belongs to the origin that sent it */
         write_tag(out, "\t", tags.of[i]);
     struct wr_slice url = wr_key_url_of_more(key);
     if (url.at)
-        write_tag(out, " ", url); /* wr_key_tag() */
+        write_tag(out, " ", url); /* as wr_key_tag() */
     wr_arena_fini(&arena);
 }
 
 /* --- the head --- */
 
-/* What stands after the fields that came. */
+/* Writes the fields that follow those of the origin. */
 static void write_added(struct wr_buf *kept, const struct wr_head *response, const struct wr_meta *meta,
                         struct wr_slice via)
 {
@@ -93,7 +96,7 @@ static void write_added(struct wr_buf *kept, const struct wr_head *response, con
     }
 }
 
-/* Does anything that changes a client's state stand in what is kept? */
+/* Is a field that changes a client's state among those that are kept for everybody? */
 static bool keeps_client_field(const struct wr_head *response, const struct reserved *r)
 {
     for (size_t i = 0; i < response->field_count; i++) {
@@ -104,7 +107,8 @@ static bool keeps_client_field(const struct wr_head *response, const struct rese
     return false;
 }
 
-/* meta: SET_COOKIE is taken away where there is no such field. */
+/* Writes the stored head into kept and the reserved fields into first_only. Takes SET_COOKIE out of meta's
+ * flags if no field changes a client's state. */
 static void write_head(struct wr_buf *kept, struct wr_buf *first_only, const struct wr_head *response,
                        struct wr_meta *meta, struct wr_slice via)
 {
@@ -126,7 +130,8 @@ static unsigned aged(const struct wr_head *response)
     return wr_head_get(response, WR_F_AGE) ? WR_OF_AGED : 0;
 }
 
-/* No less than the head takes: a status line, the fields with two separators each, Date and Via. */
+/* Returns an upper bound for the size of the head, in bytes: a status line, each field with its colon, space
+ * and CR LF, Date and Via. */
 static size_t room_for(const struct wr_head *response, struct wr_slice via)
 {
     size_t room = 64 + response->reason.len + WR_DATE_LEN + via.len;
@@ -147,12 +152,12 @@ struct wr_object *wr_build_passed(const struct wr_meta *meta, const struct wr_he
         if (wr_field_is_stored(&response->fields[i]))
             wr_head_write_field(&head, response->fields[i].name, response->fields[i].value);
     write_added(&head, response, meta, via);
-    WR_CHECK(head.cap == room); /* it has never grown */
+    WR_CHECK(head.cap == room); /* the room was enough, so the buffer was never reallocated */
     o->head.len = head.len;
     return o;
 }
 
-/* The first field of that name, if it isn't empty. */
+/* Returns the value of the first field of that name; at NULL: there is none, or its value is empty. */
 static struct wr_slice validator_in(struct wr_slice head, struct wr_slice name)
 {
     struct wr_slice line;
@@ -221,15 +226,15 @@ struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice na
 
 /* --- a 304 --- */
 
-/* What becomes of fields that change a client's state. */
+/* What happens to fields that change a client's state. */
 enum client_fields {
-    CLIENT_NONE, /* none: what is judged is what everybody may have */
-    CLIENT_NEW,  /* those of the 304: for the one whose request it answers */
-    CLIENT_ALL,  /* the stored ones too, where the 304 has none */
+    CLIENT_NONE, /* none are kept: the response is judged by what every client may get */
+    CLIENT_NEW,  /* those of the 304 are kept, for the client whose request it answers */
+    CLIENT_ALL,  /* the stored ones are kept too, if the 304 doesn't have them */
 };
 
-/* A field of the stored response stays if the 304 doesn't bring it anew. Date goes in any case: it says when
- * the response was last confirmed. */
+/* Does this field of the stored response stay? It does if the 304 doesn't have it. Date never stays, because
+ * it says when the response was last confirmed. */
 static bool survives(const struct wr_field *f, const struct wr_head *not_modified, enum client_fields clients)
 {
     unsigned flags = flags_of(f);
@@ -271,7 +276,8 @@ void wr_build_merged_head(const struct wr_object *stored, const struct wr_head *
     merge(stored, not_modified, CLIENT_NONE, arena, out);
 }
 
-/* A field that isn't received agrees with anything. */
+/* Does a field of the head agree with the stored value? A field that the head doesn't have agrees with
+ * anything. */
 static bool agrees(const struct wr_head *head, enum wr_field_id id, struct wr_slice stored)
 {
     const struct wr_field *f = wr_head_get(head, id);
@@ -331,7 +337,7 @@ struct wr_object *wr_build_updated(const struct wr_object *stored, const struct 
         .began = stored->began,
     };
     like.meta.length = stored->meta.length;
-    /* the Via that is stored has our own element already, unless the 304 brought another one */
+    /* the stored Via has our own element already, unless the 304 brought another Via */
     struct wr_slice own = wr_head_get(not_modified, WR_F_VIA) ? via : wr_slice(NULL, 0);
     struct wr_object *o = finish_object(&like, &merged, own, stored->flow);
     wr_arena_fini(&arena);

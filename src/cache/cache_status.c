@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes the Cache-Status field (RFC 9211). Names and values are written as structured fields (RFC 9651). */
 #include "cache/cache_status.h"
 
 #include "http/octets.h"
@@ -10,7 +11,7 @@ static const char *const fwd_names[] = {
 #undef X
 };
 
-/* sf-token (RFC 9651 3.3.4) */
+/* Is it an sf-token (RFC 9651 3.3.4)? */
 static bool is_token(struct wr_slice s)
 {
     if (s.len == 0 || !((s.at[0] | 0x20) >= 'a' && (s.at[0] | 0x20) <= 'z'))

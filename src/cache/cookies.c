@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Finds a request's cookies that count for the cache, and writes those that are part of a key. It reads each
+ * Cookie field as a list of pairs (RFC 6265 4.2.1). */
 #include "cache/cookies.h"
 
 #include <stdlib.h>
 
 #include "cache/text.h"
 
-/* One after another over all Cookie fields: zeroed it stands before the first. */
+/* A position among the cookies of all Cookie fields. Zeroed, it is before the first cookie. */
 struct pairs {
     const struct wr_field *field;
     struct wr_slice rest;
 };
 
-/* text: the pair; name: what stands before its '=', or all of it. Empty pairs are left out. false: there are
- * no more. */
+/* Goes to the next cookie and skips empty pairs. *text: the pair; *name: the text before its '=', or the
+ * whole pair. Returns false if there are no more. */
 static bool next(struct pairs *p, const struct wr_head *request, struct wr_slice *text, struct wr_slice *name)
 {
     for (;;) {
@@ -72,7 +74,7 @@ bool wr_cookies_count(const struct wr_cache_policy *policy, const struct wr_head
 
 struct cookie {
     struct wr_slice name, text;
-    size_t place; /* among those of the request */
+    size_t place; /* its position among those that match */
 };
 
 static int by_name(const void *a, const void *b)
@@ -85,7 +87,7 @@ static int by_name(const void *a, const void *b)
     return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
-/* One array for all that match, in the arena. */
+/* Gives an array of all cookies that match, in the arena, and returns their number. */
 static size_t matching(const struct wr_head *request, char *const *patterns, struct wr_arena *arena,
                        struct cookie **out)
 {
@@ -115,7 +117,7 @@ void wr_cookies_write(struct wr_text *out, const struct wr_head *request, char *
     qsort(cookies, count, sizeof *cookies, by_name);
     for (size_t i = 0; i < count; i++) {
         struct wr_slice value = cookies[i].text, name = wr_slice_cut(&value, '=');
-        wr_text_char(out, i == 0 ? '=' : ';'); /* which none of them can hold */
+        wr_text_char(out, i == 0 ? '=' : ';'); /* no cookie can hold a ';' */
         if (named) {
             wr_text_add(out, wr_slice_trim(name));
             wr_text_char(out, '=');

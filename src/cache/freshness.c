@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Computes the age and the lifetime of a response (RFC 9111 4.2). The lifetime comes from the origin, the
+ * policy or a guess. */
 #include "cache/freshness.h"
 
 #include "http/date.h"
 
-#define DATE_STEP WR_SPAN_S(1) /* Date has whole seconds */
+#define DATE_STEP WR_SPAN_S(1) /* Date counts in whole seconds */
 #define HEURISTIC_MOST \
-    WR_SPAN_S(86400) /* what is guessed is a day at most (RFC 9111 4.2.2 leaves it to us) */
+    WR_SPAN_S(86400) /* a guess is one day at most (RFC 9111 4.2.2 leaves this to the cache) */
 
 bool wr_effective_directives(const struct wr_cache_policy *policy, const struct wr_head *response,
                              struct wr_response_directives *out)
@@ -20,7 +22,8 @@ bool wr_effective_directives(const struct wr_cache_policy *policy, const struct 
 
 /* --- age --- */
 
-/* Only the first member of the first line counts, and only if it is a number (RFC 9111 5.1). */
+/* Returns the value of Age. Only the first member of the first line counts, and only if it is a number (RFC
+ * 9111 5.1). */
 static struct wr_span age_value(const struct wr_head *response)
 {
     const struct wr_field *f = wr_head_get(response, WR_F_AGE);
@@ -33,7 +36,7 @@ static struct wr_span age_value(const struct wr_head *response)
     return WR_SPAN_S(seconds);
 }
 
-/* Date, or when it arrived if it has none or an invalid one (RFC 9110 6.6.1). */
+/* Returns Date, or the time of arrival if Date is missing or invalid (RFC 9110 6.6.1). */
 static struct wr_date date_value(const struct wr_head *response, struct wr_wall response_time)
 {
     const struct wr_field *f = wr_head_get(response, WR_F_DATE);
@@ -43,7 +46,7 @@ static struct wr_date date_value(const struct wr_head *response, struct wr_wall 
     return wr_date_by_wall(response_time);
 }
 
-/* Has it come through a cache, which may have kept it for a while? */
+/* Did the response come through a cache, which may have kept it for a while? */
 static bool through_caches(const struct wr_head *response)
 {
     return wr_head_get(response, WR_F_AGE) || wr_head_get(response, WR_F_VIA);
@@ -66,8 +69,7 @@ struct wr_span wr_initial_age(const struct wr_head *response, struct wr_wall req
                               struct wr_wall response_time)
 {
     int64_t apparent = 0;
-    if (through_caches(
-            response)) /* in whole seconds, as Date has no finer ones: a response of this second isn't old */
+    if (through_caches(response)) /* in whole seconds, as Date: a response of this second isn't old */
         apparent = wr_span_s(wr_wall_after_date(response_time, date_value(response, response_time)));
     struct wr_span delay = wr_time_since(response_time, request_time);
     struct wr_span corrected = age_value(response);
@@ -101,8 +103,8 @@ bool wr_status_is_heuristic(int status)
     }
 }
 
-/* The lifetime by Expires; false: there is none. An invalid or ambiguous date lies in the past (RFC
- * 9111 5.3). */
+/* Gives the lifetime by Expires. Returns false if there is no Expires. An invalid or ambiguous date lies in
+ * the past (RFC 9111 5.3). */
 static bool by_expires(const struct wr_head *response, struct wr_wall response_time, struct wr_span *out)
 {
     const struct wr_field *first = wr_head_get(response, WR_F_EXPIRES), *f = first;
@@ -133,8 +135,9 @@ static bool by_origin(const struct wr_head *response, const struct wr_response_d
     return true;
 }
 
-/* The policy's word on a status: its own ttl, that of its class, or the general one where that is meant.
- * Errors and passing redirects have no part in the general one: they are stored by `statuses` only. */
+/* Gives the policy's lifetime for this status: that of the status itself, else that of its class, else the
+ * general ttl. The general ttl isn't for errors or temporary redirects: only `statuses` gives them a
+ * lifetime. */
 static bool by_policy(const struct wr_cache_policy *policy, int status, struct wr_span *out)
 {
     const struct wr_status_ttl *best = NULL;

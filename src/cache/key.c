@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Makes cache keys: primary keys from a request and the policy, and the keys of variants below them. It also
+ * derives what a purge needs from a key: the tag of a URL, prefixes, and the key of the other scheme. */
 #include "cache/key.h"
 
 #include <stdlib.h>
@@ -9,27 +11,30 @@
 #include "http/octets.h"
 #include "http/onward.h"
 
-/* The text is lines, none of which a request can forge, as no field value and no target holds a line feed:
+/* The text of a key consists of lines. No request can forge a line, because neither a field value nor a
+ * target can hold a line feed:
  *
  *     shop.example.com/path?query
  *     header:accept-language=de
  *     cookie:tier=gold
  *     scheme:https                  (http has no line)
- *     vary:9f3c...                  of a variant: its marker's lineage, then the fields that choose
- *     accept-encoding=gzip          (no line: the request hasn't got it)
+ *     vary:9f3c...                  of a variant: its marker's lineage, then the values that choose
+ *     accept-encoding=gzip          (no line if the request doesn't have the field)
  */
 
 /* --- URI --- */
 
-/* What means the same whether it is encoded or not (RFC 3986 2.3), but for dots: "%2e%2e" stays, as dot
- * segments are not resolved here either and an origin may tell them apart. */
+/* Does the character mean the same whether it is percent-encoded or not (RFC 3986 2.3)? Dots are left out:
+ * "%2e%2e" stays as it is, because dot segments aren't resolved here either and an origin may tell the two
+ * apart. */
 static bool unreserved(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '~';
 }
 
-/* RFC 3986 6.2.2.1, 6.2.2.2. to: room for s.len octets. Returns how many it took. */
+/* Normalises percent-encoding (RFC 3986 6.2.2.1, 6.2.2.2). to: room for s.len bytes. Returns the number of
+ * bytes written. */
 static size_t normalise(char *to, struct wr_slice s)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -60,7 +65,7 @@ static struct wr_slice normalised(struct wr_slice s, struct wr_arena *arena)
     return wr_slice(at, normalise(at, s));
 }
 
-/* Lower case, without the port that http has anyway. */
+/* Returns the host in lower case, without the default port of http. */
 static struct wr_slice host_of(struct wr_slice host, struct wr_arena *arena)
 {
     if (host.len >= 3 && memcmp(host.at + host.len - 3, ":80", 3) == 0)
@@ -86,7 +91,7 @@ struct parameter {
     struct wr_slice text, name;
 };
 
-/* By name; parameters of one name keep their order, which applications look at. */
+/* Orders parameters by name. Those of the same name keep their order, because applications look at it. */
 static int by_name(const void *a, const void *b)
 {
     const struct parameter *x = a, *y = b;
@@ -184,7 +189,8 @@ static int by_field_name(const void *a, const void *b)
     return (x->len > y->len) - (x->len < y->len);
 }
 
-/* The fields that a pattern matches, each with its name, in an order that isn't the client's to choose. */
+/* Writes the fields that match a pattern, each with its name. They are sorted, so that the client can't
+ * choose their order. */
 static void write_matching_headers(struct wr_text *out, const struct wr_cache_policy *policy,
                                    const struct wr_head *request, struct wr_slice pattern,
                                    struct wr_arena *arena)
@@ -240,7 +246,7 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
     const struct wr_key_policy *p = &policy->key;
     struct wr_slice host = p->no_host ? WR_SLICE("") : host_of(wr_head_site(request), arena);
     struct wr_text text = { .arena = arena };
-    if (request->method == WR_METHOD_POST) /* where the policy stores its responses: apart from GET's */
+    if (request->method == WR_METHOD_POST) /* the policy stores responses to POST: apart from those to GET */
         wr_text_add(&text, post_mark);
     wr_text_add(&text, host);
     wr_text_add(&text, normalised(request->path, arena));
@@ -249,7 +255,8 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
         write_header(&text, policy, request, *name, arena);
     for (char **name = p->cookies; name && *name; name++)
         write_cookie(&text, request, *name, arena);
-    if (request->secure) /* another URI (RFC 9111 2): an origin redirects the one to the other */
+    if (request
+            ->secure) /* https is another URI (RFC 9111 2): an origin may redirect one scheme to the other */
         wr_text_add(&text, secure_line);
     return finish_key(&text, host);
 }

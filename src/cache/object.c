@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Makes, counts and frees stored responses. It also computes their age and freshness (RFC 9111 4.2). */
 #include "cache/object.h"
 
 #include <stdlib.h>
 
-/* Where a slice inside `from` lies in its copy at `to`. */
+/* `inner` lies in `from`, which has been copied to `to`. Returns where `inner` lies in the copy. */
 static struct wr_slice moved(struct wr_slice inner, struct wr_slice from, struct wr_slice to)
 {
     if (inner.at == NULL)
@@ -94,7 +95,7 @@ void wr_object_unref(struct wr_object *o)
 struct wr_span wr_object_age(const struct wr_object *o, struct wr_wall now)
 {
     struct wr_span resident = wr_time_since(
-        now, o->meta.response_time); /* negative: another node's clock, or ours was set back */
+        now, o->meta.response_time); /* negative if another node's clock is ahead, or ours was set back */
     int64_t age = o->meta.initial_age.us + (resident.us > 0 ? resident.us : 0);
     return (struct wr_span){ age > 0 ? age : 0 };
 }

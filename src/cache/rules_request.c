@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a request lets the cache do (RFC 9111 3, 5.2.1). */
+/* Decides what a request lets the cache do (RFC 9111 3, 5.2.1), and whether its answer invalidates what is
+ * stored (RFC 9111 4.4). The policy's bypass conditions and the client's directives count. */
 #include "cache/rules.h"
 
 #include "cache/cookies.h"
@@ -27,8 +28,8 @@ static bool bypassed(const struct wr_cache_policy *policy, const struct wr_head 
     return false;
 }
 
-/* Content on a GET has no meaning that a key could hold (RFC 9110 9.3.1): an origin that heeds it would
- * poison the cache for everyone else. */
+/* Content on a GET has no defined meaning that a key could hold (RFC 9110 9.3.1). If an origin heeded it, its
+ * response would poison the cache for all other clients. */
 static bool carries_content(const struct wr_head *request)
 {
     return request->framing == WR_FRAMING_CHUNKED ||
@@ -47,7 +48,8 @@ static const char *why_pass(const struct wr_cache_policy *policy, const struct w
     return NULL;
 }
 
-/* Not where it could take the place of one key of many: all of them have changed. */
+/* May the response to this POST answer later GETs? Not if the URL has several keys: the POST has changed all
+ * of them, and its response could replace only one. */
 static bool may_answer_gets(const struct wr_cache_policy *policy, const struct wr_head *request)
 {
     return request->method == WR_METHOD_POST && policy->enabled && !policy->methods_post &&
@@ -84,7 +86,7 @@ void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head
     out->ask = out->detail ? WR_ASK_PASS : WR_ASK_LOOKUP;
 }
 
-/* Methods known as safe (RFC 9110 9.2.1 and the method registry). */
+/* Is the method known to be safe (RFC 9110 9.2.1 and the method registry)? */
 static bool safe(const struct wr_head *request)
 {
     static const struct wr_slice others[] = { WR_SLICE_INIT("PROPFIND"), WR_SLICE_INIT("REPORT"),

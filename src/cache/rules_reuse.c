@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* May a stored response answer this request now (RFC 9111 4), and how long is it worth keeping? */
+/* Decides whether a stored response may answer a request now (RFC 9111 4), fresh or stale. It also says how
+ * long a response is worth keeping. */
 #include "cache/rules.h"
 
 #include <math.h>
 
-#define EARLY_MOST 10 /* early refresh begins in the last tenth of a life at most */
+#define EARLY_MOST 10 /* early refresh begins in the last tenth of a lifetime */
 
-/* XFetch (Vattani, Chierichetti and Lowenstein, 2015): the nearer the end and the slower the origin, the
- * likelier one request refreshes before it. */
+/* Should this request refresh the object early? By XFetch (Vattani, Chierichetti and Lowenstein, 2015): the
+ * nearer the end of the lifetime and the slower the origin, the more likely it is. */
 static bool refresh_early(const struct wr_cache_policy *policy, const struct wr_object *object,
                           struct wr_span left, double unit01)
 {
@@ -26,7 +27,7 @@ bool wr_rules_is_for(const struct wr_cache_policy *policy, const struct wr_reque
     if (asked->cookie && (flags & WR_OF_GUESSED))
         return false;
     return !(flags & WR_OF_SET_COOKIE) ||
-           policy->set_cookie == WR_SET_COOKIE_STORE; /* the policy has changed since */
+           policy->set_cookie == WR_SET_COOKIE_STORE; /* false: the policy has changed since */
 }
 
 enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
@@ -44,7 +45,7 @@ enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct 
         return WR_REUSE_VALIDATE;
     if (left.us > 0)
         return refresh_early(policy, object, left, unit01) ? WR_REUSE_EARLY : WR_REUSE_FRESH;
-    /* max-age without max-stale: nothing stale at all (RFC 9111 5.2.1.1) */
+    /* max-age without max-stale: the client takes nothing stale (RFC 9111 5.2.1.1) */
     bool wants_fresh = asked->max_age.us >= 0 && asked->max_stale.us < 0;
     if (m->swr.us >= 0 && -left.us < m->swr.us && !wants_fresh)
         return WR_REUSE_STALE_SERVE;
@@ -54,8 +55,8 @@ enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct 
     return WR_REUSE_VALIDATE;
 }
 
-/* What neither kind of failure lets pass: the client or the origin insists on validation, or it is somebody
- * else's. */
+/* Must the object be validated even if the origin fails? That is so if the client or the origin insists on
+ * it, or if the object isn't for this request. */
 static bool insists(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                     const struct wr_object *object)
 {
@@ -96,7 +97,7 @@ struct wr_span wr_rules_keep(const struct wr_cache_policy *policy, const struct 
 {
     const struct wr_meta *m = &object->meta;
     struct wr_span left = wr_object_freshness(object, now);
-    /* a stale response is good for a 304 instead of a body, and for when the origin can't be reached */
+    /* a stale response can still be validated by a 304, and can stand in when the origin can't be reached */
     bool validator = object->etag.at || object->last_modified.at;
     struct wr_span beyond = clamp(m->lifetime, WR_SPAN_S(validator ? 3600 : 300), WR_SPAN_S(86400));
     if (m->kind == WR_OBJECT_VARY) /* should outlive the variants found through it, and costs little */

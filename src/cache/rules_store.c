@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* May a response be stored (RFC 9111 3), and what is to be remembered of it? */
+/* Decides whether a response may be stored (RFC 9111 3). If so, it fills the facts that are stored with it.
+ */
 #include "cache/freshness.h"
 #include "http/target.h"
 
-/* Status codes whose own rules for caching are implemented (the last of RFC 9110 15 that change them are 206
- * and 304, which are not stored as they are): what must-understand asks for (RFC 9111 5.2.2.3). */
+/* Does weir implement the caching rules of this status? must-understand asks for that (RFC 9111 5.2.2.3). Of
+ * RFC 9110 15, only 206 and 304 have special rules, and neither is stored as it is. */
 static bool understood(int status)
 {
     switch (status) {
@@ -54,19 +55,19 @@ static bool understood(int status)
     }
 }
 
-/* RFC 9111 3.5. proxy-revalidate is not among them. */
+/* RFC 9111 3.5; proxy-revalidate is not in its list. */
 static bool allows_shared_auth(const struct wr_response_directives *d)
 {
     return d->is_public || d->must_revalidate || d->s_maxage != WR_DELTA_NONE;
 }
 
-/* They speak of one client's requests (RFC 6585 3 to 6). */
+/* These statuses concern one client's requests only (RFC 6585 3 to 6). */
 static bool never_stored(int status)
 {
     return status == 428 || status == 429 || status == 431 || status == 511;
 }
 
-/* Does it change the state of the client that gets it, as Set-Cookie does? */
+/* Does the response change the state of the client that gets it, as Set-Cookie does? */
 static bool changes_client(const struct wr_head *response)
 {
     for (size_t i = 0; i < response->field_count; i++) {
@@ -77,7 +78,7 @@ static bool changes_client(const struct wr_head *response)
     return false;
 }
 
-/* What the response itself forbids, whatever its lifetime. */
+/* Returns why the response itself forbids storing it, whatever its lifetime; NULL: it doesn't. */
 static const char *forbidden(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,
                              const struct wr_head *response, const struct wr_response_directives *d)
 {
@@ -99,8 +100,8 @@ static const char *forbidden(const struct wr_cache_policy *policy, const struct 
     return NULL;
 }
 
-/* A POST's response stands for a GET's only if it says for how long, and that it is what a GET would get (RFC
- * 9110 8.7, 9.3.3). */
+/* Returns why the response to a POST can't answer GETs; NULL: it can. It can if it states a lifetime and says
+ * that it is what a GET would get (RFC 9110 8.7, 9.3.3). */
 static const char *not_for_gets(const struct wr_head *request, const struct wr_head *response,
                                 enum wr_lifetime_source source)
 {
@@ -119,7 +120,8 @@ static bool can_be_validated(const struct wr_head *response)
     return wr_head_get(response, WR_F_ETAG) || wr_head_get(response, WR_F_LAST_MODIFIED);
 }
 
-/* What is left of its life is shortened at random, never its life in caches before us. */
+/* Shortens what is left of the lifetime by `share` of it. The time that the response spent in caches before
+ * us stays. */
 static struct wr_span jittered(struct wr_span lifetime, struct wr_span age, double share)
 {
     int64_t left = lifetime.us - age.us;
@@ -135,10 +137,10 @@ static struct wr_span stale_for(int64_t directive, bool from_policy, struct wr_s
     return from_policy ? policy : WR_SPAN_NONE;
 }
 
-/* How long it may be served stale. must-revalidate, proxy-revalidate and no-cache forbid it (RFC 9111 4.2.4),
- * and so does s-maxage, but for the times that the origin itself names beside it (RFC 5861 is the more
- * special rule). The policy's times prolong a life; what has none, because nobody gives it one or because it
- * is 0, is not for others. */
+/* Fills for how long the response may be served stale. must-revalidate, proxy-revalidate and no-cache forbid
+ * it (RFC 9111 4.2.4). s-maxage forbids it, too, except for the times that the origin itself gives beside it
+ * (RFC 5861 is the more special rule). The policy's times only prolong a lifetime: a response with a lifetime
+ * of 0, or none, isn't for others. */
 static void fill_stale(const struct wr_cache_policy *policy, const struct wr_response_directives *d,
                        struct wr_meta *meta)
 {
@@ -156,7 +158,7 @@ static void fill_stale(const struct wr_cache_policy *policy, const struct wr_res
     meta->sie = stale_for(d->stale_if_error, policy->has_stale_if_error, policy->stale_if_error);
 }
 
-/* Has the origin itself said that everybody may have it, and for how long? */
+/* Has the origin itself said that everybody may have the response, and for how long? */
 static bool is_shared_by_origin(const struct wr_response_directives *d, enum wr_lifetime_source source,
                                 struct wr_span lifetime)
 {
@@ -184,9 +186,9 @@ static unsigned flags_of(const struct wr_cache_policy *policy, const struct wr_r
     return flags;
 }
 
-/* What is one visitor's own, as far as anybody can tell; NULL: it isn't. An origin that sets a cookie has
- * probably made the page for that session, unless it says itself that everybody may have it; and nobody knows
- * what a page depends on that was made for a request with cookies. */
+/* Returns why the response may be one visitor's own; NULL: it isn't. An origin that sets a cookie has
+ * probably made the page for that session, unless it says itself that everybody may have it. A page made for
+ * a request with cookies may depend on any of them. */
 static const char *personal(const struct wr_request_rules *asked, const struct wr_head *response,
                             const struct wr_response_directives *d, enum wr_lifetime_source source,
                             struct wr_span lifetime, unsigned flags)
@@ -211,18 +213,19 @@ static bool by_operator(enum wr_lifetime_source source)
     return source == WR_LIFETIME_POLICY || source == WR_LIFETIME_OVERRIDE;
 }
 
-/* Why it would be of no use once stored; NULL: it is. */
+/* Returns why the response would be of no use once it is stored; NULL: it would be of use. */
 static const char *worthless(const struct wr_head *request, const struct wr_head *response,
                              const struct wr_response_directives *d, enum wr_lifetime_source source,
                              struct wr_span lifetime, const struct wr_meta *meta)
 {
-    bool stated = source == WR_LIFETIME_ORIGIN || d->is_public; /* RFC 9111 3: no-cache isn't in its list */
+    bool stated = source == WR_LIFETIME_ORIGIN ||
+                  d->is_public; /* RFC 9111 3 doesn't name no-cache as a reason to store */
     if (by_operator(source) && lifetime.us == 0)
         return "the policy's ttl is 0";
     if (!stated && !by_operator(source) &&
         (!wr_status_is_heuristic(response->status) || request->method == WR_METHOD_POST))
         return "no freshness information";
-    /* what is late, and stale when it comes, is still for those who wait for it */
+    /* a response that is slow, and stale when it arrives, still serves the requests that wait for it */
     bool lives = meta->lifetime.us > 0 && !(meta->flags & WR_OF_NO_CACHE);
     if (lives || meta->swr.us > 0 || meta->sie.us > 0 || can_be_validated(response))
         return NULL;
@@ -260,7 +263,7 @@ enum wr_storing wr_rules_store(const struct wr_cache_policy *policy, const struc
     if (asked->post_for_get && (*detail = not_for_gets(request, response, source)) != NULL)
         return WR_STORE_NOT_NOW;
     if (by_operator(source) && lifetime.us > 0)
-        lifetime.us += meta->initial_age.us; /* the operator's time begins when it comes */
+        lifetime.us += meta->initial_age.us; /* the operator's lifetime begins when the response arrives */
     meta->lifetime = jittered(lifetime, meta->initial_age, policy->jitter * jitter01);
     meta->flags = flags_of(policy, &d, source, lifetime);
     fill_stale(policy, &d, meta);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Vary: which request fields choose among variants, and their values in one canonical text (RFC 9111 4.1). */
+/* Vary: which request fields choose among variants, and their values in one canonical form (RFC 9111 4.1). It
+ * compares lists of field names and writes the values for keys. */
 #include "cache/key.h"
 
 #include <stdlib.h>
@@ -9,7 +10,9 @@
 #include "http/octets.h"
 #include "http/onward.h"
 
-#define MAX_ITEMS 64 /* of one list value that is put in order; longer ones are compared as they are */
+#define MAX_ITEMS                                                                                      \
+    64 /* of one list; further items of a value are ignored, and a Vary that names more fields matches \
+          nothing */
 
 /* --- the names --- */
 
@@ -81,7 +84,7 @@ bool wr_vary_covers(struct wr_slice marked, struct wr_slice names)
     return true;
 }
 
-/* The first name of either list, which both are in order; at NULL: there is none. */
+/* Takes the first name off two sorted lists: off both if they have it in common. at NULL: both are empty. */
 static struct wr_slice next_name(struct wr_slice *a, struct wr_slice *b)
 {
     struct wr_slice rest_a = *a, rest_b = *b;
@@ -128,12 +131,13 @@ bool wr_vary_fits(const struct wr_cache_policy *policy, struct wr_slice values, 
 
 /* --- the values --- */
 
+/* One item of a list with weights. */
 struct choice {
     struct wr_slice text; /* lower case */
     unsigned weight;      /* thousandths */
 };
 
-/* RFC 9110 12.4.2. What isn't a weight gives false: then the value is left as it is. */
+/* Reads a weight (RFC 9110 12.4.2). Returns false if it isn't one; then the item is ignored. */
 static bool weight_of(struct wr_slice s, unsigned *out)
 {
     if (s.len == 0 || s.len > 5 || (s.at[0] != '0' && s.at[0] != '1') || (s.len > 1 && s.at[1] != '.'))
@@ -170,9 +174,9 @@ static int by_text(const void *a, const void *b)
     return order ? order : (x->weight < y->weight) - (x->weight > y->weight);
 }
 
-/* The list in an order that doesn't depend on how the client wrote it. Position carries no meaning where
- * weights do (RFC 9110 12.5.3, 12.5.4). What is no choice says nothing: else nonsense would make a variant of
- * its own. Returns how many. */
+/* Reads a list into an order that doesn't depend on how the client wrote it: position has no meaning where
+ * there are weights (RFC 9110 12.5.3, 12.5.4). Malformed items are ignored; otherwise nonsense would make a
+ * variant of its own. Returns the number of items. */
 static size_t choices_of(struct wr_slice value, struct wr_arena *arena, struct choice *out)
 {
     struct wr_slice item;
@@ -190,8 +194,8 @@ enum coding {
     CODING_DEFLATE = 8,
     CODING_GZIP = 16,
     CODING_ZSTD = 32,
-    CODING_ANY = 64,           /* * */
-    CODING_NOT_IDENTITY = 128, /* it must be coded */
+    CODING_ANY = 64,           /* the item * */
+    CODING_NOT_IDENTITY = 128, /* identity is refused: the content must be coded */
 };
 static const struct {
     const char *name;
@@ -206,7 +210,7 @@ static const struct {
                 { "zstd", CODING_ZSTD } };
 #define CODINGS (sizeof codings / sizeof codings[0])
 
-/* 0: none that anybody sends. */
+/* Returns the coding's bit; 0: it is none that any client sends. */
 static unsigned coding_of(struct wr_slice name)
 {
     if (wr_slice_eq_nocase(name, WR_SLICE("x-gzip"))) /* RFC 9110 8.4.1.3 */
@@ -217,7 +221,7 @@ static unsigned coding_of(struct wr_slice name)
     return 0;
 }
 
-/* Which codings are accepted: what that isn't known by name is no coding. Whoever takes gzip needs no
+/* Returns the set of accepted codings. Unknown names don't count. A client that accepts gzip needs no
  * deflate. */
 static unsigned accepted(const struct choice *choices, size_t count)
 {
@@ -233,14 +237,14 @@ static unsigned accepted(const struct choice *choices, size_t count)
         identity |= plain && choices[i].weight > 0;
     }
     if ((refused & CODING_NOT_IDENTITY) || ((refused & CODING_ANY) && !identity))
-        set |= CODING_NOT_IDENTITY; /* RFC 9110 12.5.3 */
+        set |= CODING_NOT_IDENTITY; /* identity is refused by name or by * (RFC 9110 12.5.3) */
     if (set & CODING_GZIP)
         set &= ~(unsigned) CODING_DEFLATE;
     return set;
 }
 
-/* Codings: only whether one is accepted counts, not how much (which to prefer among accepted ones is the
- * server's to say, and every client that would get this variant takes it). */
+/* Writes the names of the codings. Their weights are left out, because only whether a coding is accepted
+ * counts: the server prefers one of them, and every client that gets the variant accepts it. */
 static void write_codings(struct wr_text *out, unsigned set)
 {
     bool first = true;
@@ -259,7 +263,8 @@ static bool is_letter(char c)
     return wr_lower(c) >= 'a' && wr_lower(c) <= 'z';
 }
 
-/* A language range (RFC 4647 2.1): subtags of 1 to 8 letters, from the second on also digits. */
+/* Is it a language range (RFC 4647 2.1)? Its subtags have 1 to 8 letters, and from the second on also digits.
+ */
 static bool is_language(struct wr_slice s)
 {
     struct wr_slice tag;
@@ -293,7 +298,7 @@ static void write_languages(struct wr_text *out, const struct choice *choices, s
     }
 }
 
-/* Any other field: no white space around commas outside of quoted strings, nothing else. */
+/* Writes any other value, without white space around the commas outside of quoted strings. */
 static void write_plain(struct wr_text *out, struct wr_slice value)
 {
     struct wr_slice item;
