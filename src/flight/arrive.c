@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A large response that the fleet waits for: other nodes read it out of Redis while it arrives here. */
+/* Lets other nodes read a large response out of Redis while it arrives here. The lock's owner writes each
+ * piece as it comes, and says so on the flight's channel. */
 #include "flight/flight_priv.h"
 
-/* Who waits begins to read only when it hears this, and not because of what a node may have left in Redis
- * when it died. */
+/* Waiting nodes begin to read only when they hear this word. So nothing that a node left in Redis when it
+ * died is read. */
 static void on_alive(void *ctx)
 {
     wr_flight_publish(ctx, WR_OUTCOME_ARRIVING);
 }
 
-/* Others wait for it under the very key that it is stored under, and can use it, and it comes from the origin
- * just now. */
+/* Do other nodes wait for this response under the key that it is stored under, could they use it, and does
+ * its content come from the origin now? */
 static bool is_waited_for(const struct wr_flight *f)
 {
     const struct wr_object *o = f->built;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LOOK: Redis may hold it already. GATE: then the origin is next, but only for someone who may cause a fetch.
- */
+/* LOOK: asks Redis whether it holds the object. GATE: waits until a waiter may cause a fetch; then the origin
+ * is asked next. */
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
-/* It came while this flight waited, which is a share in that fetch; who wants it validated takes only what
- * was asked for since. */
+/* Has the object come while this flight waited, so that its waiters have a share in that fetch? A request
+ * that wants it validated accepts only what was asked for since the flight began. */
 static bool came_meanwhile(const struct wr_flight *f, const struct wr_object *object)
 {
     struct wr_wall since = f->rules.revalidate ? object->meta.request_time : object->meta.response_time;
@@ -32,21 +32,21 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
 {
     const struct wr_object *stale = f->order.stale;
     if (!f->order.look_first && stale && stale->meta.version == object->meta.version) {
-        wr_object_unref(object); /* it is to be refreshed: only another one is a result */
+        wr_object_unref(object); /* this is what is to be refreshed: only another object is a result */
         return miss;
     }
     if (!wr_vary_fits(&f->order.route->cache, object->vary_values, &f->request, &f->arena)) {
-        wr_object_unref(object); /* stored when its marker named other fields */
+        wr_object_unref(object); /* it was stored when its marker named other fields */
         return miss;
     }
     enum wr_reuse reuse = wr_rules_reuse(&f->order.route->cache, &f->rules, object, f->loop->now, 1.0);
-    if (reuse == WR_REUSE_NOT) { /* what this request gets instead must not take its place */
+    if (reuse == WR_REUSE_NOT) { /* the response to this request must not take its place */
         wr_object_unref(object);
         wr_flight_tell_not_shareable(f, wr_rules_apart(&f->rules));
         return WR_FLIGHT_DONE;
     }
     if (f->read.arriving && reuse != WR_REUSE_FRESH && !came_meanwhile(f, object)) {
-        wr_object_unref(object); /* there is nothing to validate yet */
+        wr_object_unref(object); /* it isn't whole, so it can't be validated yet */
         return miss;
     }
     if (!good_enough(f, reuse, object)) {
@@ -62,8 +62,9 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
     return wr_flight_worth_keeping(f, object) ? WR_FLIGHT_KEEP : WR_FLIGHT_DONE;
 }
 
-/* Redis may have lost what is here (it was failed over, it was full), and hold what was fetched before: then
- * it is given it again. Takes over the reference, and gives one to the newer of the two. */
+/* Chooses between what Redis holds and what the memory store holds. Redis may have lost the newer object
+ * (after a failover, or when it was full) and hold an older one: then the newer one is written to Redis
+ * again. Takes over the reference, and returns a reference to the newer of the two. */
 static struct wr_object *newer_of_both(struct wr_flight *f, struct wr_object *found)
 {
     struct wr_shared *shared = f->worker_policy->worker->shared;
@@ -71,8 +72,8 @@ static struct wr_object *newer_of_both(struct wr_flight *f, struct wr_object *fo
                                  ? wr_memory_get(shared->memory, f->order.key.hash, f->order.key.text)
                                  : NULL;
     if (held == NULL && f->order.copy)
-        held = wr_object_ref(
-            f->order.copy); /* what another node writes again has been heard of, and dropped here */
+        held = wr_object_ref(f->order.copy); /* if another node had written since, this node would have heard
+                                                of it and dropped it */
     if (held == NULL || !wr_instant_holds(held->began, found->began, wr_purges_present(shared->purges)) ||
         wr_purges_check(shared->purges, held) > WR_PURGE_SOFT) {
         wr_object_unref(held);
@@ -102,7 +103,7 @@ enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *obje
     }
 }
 
-/* --- the question --- */
+/* --- asking Redis --- */
 
 static void on_redis_read(struct wr_redis_store_read *read, enum wr_err err, struct wr_object *object)
 {
@@ -116,7 +117,7 @@ static void on_redis_read(struct wr_redis_store_read *read, enum wr_err err, str
     wr_flight_verify(f, object, f->read_done);
 }
 
-/* Of several parts at once the whole is needed: they may stand in any order. */
+/* Does the request want one range only? Several ranges need the whole, as they may stand in any order. */
 static bool wants_part(const struct wr_flight *f)
 {
     const struct wr_field *range = wr_head_get(&f->request, WR_F_RANGE);
@@ -166,8 +167,9 @@ bool wr_flight_read_marker(struct wr_flight *f, void (*known)(struct wr_flight *
 
 /* --- the stages --- */
 
-/* Redis doesn't answer. That reads as a miss, unless there is a copy which Redis should only have confirmed
- * and of which nothing else is known: it costs sharing, not the answer, and it costs the origin nothing. */
+/* Decides what to do when Redis doesn't answer. That counts as a miss, unless there is a copy in memory that
+ * Redis should have confirmed: by redis.away the copy is used, so that an outage of Redis costs the origin
+ * nothing. Returns the next stage. */
 static enum wr_flight_stage unanswered(struct wr_flight *f)
 {
     struct wr_object *copy = f->order.copy;
@@ -187,7 +189,7 @@ static void on_known(struct wr_flight *f, struct wr_object *object)
     wr_flight_wake(f, WR_FLIGHT_LOOK, next);
 }
 
-/* Redis need only confirm it. */
+/* The copy in memory, if it is whole: then Redis need only confirm it. Else NULL. */
 static struct wr_object *whole_copy(const struct wr_flight *f)
 {
     struct wr_object *copy = f->order.copy;
@@ -200,7 +202,7 @@ enum wr_flight_stage wr_flight_look(struct wr_flight *f)
         return WR_FLIGHT_GATE;
     return wr_flight_read(f, false, whole_copy(f), on_known)
                ? WR_FLIGHT_WAIT
-               : unanswered(f); /* if it comes to a fetch, it looks again */
+               : unanswered(f); /* if the flight has to fetch, LOCK looks again */
 }
 
 void wr_flight_look_leave(struct wr_flight *f)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LOCK: one fetch per fleet.
  *
- * SET NX PX with a token of our own; whoever gets it looks into Redis once more (the object may have been
- * stored between the look and the lock) and fetches, renewing the lock meanwhile. Whoever doesn't get it
- * listens on the flight's channel, looks again once it is subscribed, and tries again at intervals, because a
- * message may be lost and the owner may die. Of a large response they hear while its pieces arrive in Redis
- * (arrive.c), and read them. Nobody waits longer than the route's lock_timeout: then it fetches without the
- * lock. */
+ * The node sends SET NX PX with a token of its own. The node that gets the lock looks into Redis once more
+ * (the object may have been stored between the look and the lock) and fetches, renewing the lock meanwhile. A
+ * node that doesn't get it listens on the flight's channel, looks again once it is subscribed, and tries
+ * again at intervals, because a message may be lost and the owner may die. While a large response arrives in
+ * Redis (arrive.c), the nodes hear of it and read it. No node waits longer than the route's lock_timeout:
+ * then it fetches without the lock. */
 #include <stdio.h>
 
 #include "base/rand.h"
@@ -49,7 +49,8 @@ static void fetch_without(struct wr_flight *f)
     wr_flight_wake(f, WR_FLIGHT_LOCK, WR_FLIGHT_ASK);
 }
 
-/* What is stored shows that nobody gains by waiting: what another node gets is no answer here. */
+/* Is waiting for another node of no use, because its response can't answer requests here? What is stored
+ * shows that. */
 static bool to_each_his_own(const struct wr_flight *f)
 {
     return f->mode == WR_MODE_SOLO || (f->order.stale && !wr_rules_collapses(f->order.stale));
@@ -59,8 +60,8 @@ static void wait_on(struct wr_flight *f);
 
 /* --- looking again --- */
 
-/* Another node's answer may vary by more fields than those which chose this flight's key: then it is stored
- * under another one, and each of the waiters has to choose again. */
+/* Another node's response may vary by more fields than those that chose this flight's key. Then it is stored
+ * under another key, and each of the waiters has to look up again. */
 static void on_marker(struct wr_flight *f, struct wr_object *marker)
 {
     struct wr_object *ours = f->order.marker;
@@ -90,7 +91,7 @@ static void on_known(struct wr_flight *f, struct wr_object *object)
         wr_flight_wake(f, WR_FLIGHT_LOCK, next);
 }
 
-/* In place of a look that began before there was reason for this one. */
+/* Looks into Redis again, in place of a look that began earlier and may have missed what is there now. */
 static void look_again(struct wr_flight *f)
 {
     bool early = f->lock_state == WR_LOCK_WAITING && f->arriving_heard;
@@ -99,9 +100,9 @@ static void look_again(struct wr_flight *f)
         fetch_without(f);
 }
 
-/* --- another node has it --- */
+/* --- another node has the lock --- */
 
-/* COUNT: a word of another version. */
+/* Returns COUNT for a word that this version of weir doesn't know. */
 static enum wr_outcome outcome_of(const char *word)
 {
     enum wr_outcome o = 0;
@@ -147,7 +148,8 @@ static void on_subscription(struct wr_subscription *subscription)
     case WR_SUBSCRIPTION_LISTENING:
         look_again(f);
         break;
-    default: /* deaf for now: the timer looks, unless Redis has gone altogether */
+    default: /* no message can come for now: the timer looks again, unless the link to Redis is down as well
+              */
         if (!wr_link_ready(f->worker_policy->worker->link) && !wr_flight_reading(f) &&
             !wr_call_pending(&f->lock_call))
             fetch_without(f);
@@ -155,7 +157,7 @@ static void on_subscription(struct wr_subscription *subscription)
     }
 }
 
-/* A message can't get lost after this: it is looked again once it listens. */
+/* Listens on the flight's channel. No message gets lost: once subscribed, the flight looks again. */
 static void keep_listening(struct wr_flight *f)
 {
     if (f->subscription.channel == NULL)
@@ -164,7 +166,7 @@ static void keep_listening(struct wr_flight *f)
     poll_later(f);
 }
 
-/* Ours, or one without a time to live, which no node has left. */
+/* Releases the lock if it is ours, or if it has no time to live: no node has set such a lock. */
 static void release(struct wr_flight *f)
 {
     struct wr_slice key = wr_buf_slice(&f->lock_key), own = token(f);
@@ -177,7 +179,7 @@ static void wait_for_owner(struct wr_flight *f)
         f->lock_state = WR_LOCK_WAITING;
         f->has_waited = true;
         WR_COUNT(lock_waits);
-        release(f); /* unless it is nobody's */
+        release(f); /* in case it is a lock without a time to live */
     }
     wait_on(f);
 }
@@ -199,14 +201,14 @@ static void on_lock(struct wr_call *call, enum wr_err err, const struct wr_reply
     }
 }
 
-/* false: the link is down. */
+/* Sends SET NX. Returns false if the link is down. */
 static bool try_lock(struct wr_flight *f)
 {
     char ttl[24];
     int n = snprintf(ttl, sizeof ttl, "%lld", (long long) wr_span_ms(redis(f)->lock_ttl));
     const struct wr_slice argv[] = { WR_SLICE("SET"), wr_buf_slice(&f->lock_key), token(f), WR_SLICE("NX"),
                                      WR_SLICE("PX"),  wr_slice(ttl, (size_t) n) };
-    f->owner_done = false; /* unless it is heard after this */
+    f->owner_done = false; /* until a message says so after this */
     f->lock_call.done = on_lock;
     if (wr_link_send(f->worker_policy->worker->link, &f->lock_call, redis(f)->timeout, 6, argv) != WR_OK)
         return false;
@@ -216,8 +218,8 @@ static bool try_lock(struct wr_flight *f)
     return true;
 }
 
-/* WAITING, and what is stored is no use. A question for the lock that is under way may have come before its
- * owner was done. */
+/* Goes on WAITING when what is stored can't be used. If the owner has released the lock, the lock is asked
+ * for once more: the answer under way may be older than the release. */
 static void wait_on(struct wr_flight *f)
 {
     if (!f->owner_done)
@@ -274,18 +276,18 @@ void wr_flight_unlock(struct wr_flight *f, enum wr_outcome outcome)
         return;
     f->lock_sent = false;
     if (outcome == WR_OUTCOME_PURGED)
-        wr_redis_store_arrival_let_go(f->arrival); /* who reads it already began before the purge */
+        wr_redis_store_arrival_let_go(f->arrival); /* its readers began before the purge */
     else
         wr_redis_store_arrival_free(f->arrival);
     f->arrival = NULL;
-    release(f); /* before the word: who hears it finds the lock free */
+    release(f); /* before publishing: a node that hears the outcome finds the lock free */
     if (f->lock_state == WR_LOCK_HELD)
         wr_flight_publish(f, outcome);
     f->lock_state = WR_LOCK_NONE;
     wr_timer_clear(&f->lock_timer);
 }
 
-/* Without the lock its timer has nothing to do, and what may have been asked for in vain is let go. */
+/* If the lock isn't held, releases it all the same: SET NX may have been sent and not answered. */
 void wr_flight_lock_leave(struct wr_flight *f)
 {
     wr_call_cancel(&f->lock_call);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ASK: the request goes to the origin. What comes back is f30_head.c's; the content flows by itself.
+/* ASK: sends the request to the origin. f30_head.c judges the response's head; the content flows by itself.
  *
- * An origin that says nothing for lock_timeout is waited for no longer than need be: whoever may have
- * something stale gets it, while the fetch goes on in the background; else the request is sent once more, to
- * another server, and the first head counts. What is known to hang isn't asked at all while something stale
- * will do, but by one request now and then. */
+ * If an origin says nothing for lock_timeout, waiters that may have a stale response get it while the fetch
+ * goes on in the background. Otherwise the request is sent once more, to another server, and the first head
+ * counts. A server that is known to hang isn't asked while a stale response will do, except by one request
+ * now and then. */
 #include "flight/flight_priv.h"
 #include "flight/forward.h"
 #include "http/conditional.h"
@@ -18,7 +18,7 @@ uint64_t wr_flight_max_object(const struct wr_flight *f)
     return redis_store > memory ? redis_store : memory;
 }
 
-/* Of the URL as it came: the same for every method and variant, whether the route caches or not. */
+/* The hash of the URL as it came: the same for every method and variant, whether the route caches or not. */
 static uint64_t balance_hash(struct wr_flight *f)
 {
     const struct wr_head *r = f->order.request;
@@ -30,9 +30,9 @@ static uint64_t balance_hash(struct wr_flight *f)
     return wr_hash_of(url).lo;
 }
 
-/* --- what comes of it --- */
+/* --- how the exchange ends --- */
 
-/* This one counts. The other, if there is one, is of no use any more. */
+/* Goes on with exchange `x`. The other one, if there is one, is cancelled. */
 static void choose_exchange(struct wr_flight *f, struct wr_exchange *x)
 {
     f->exchange = x;
@@ -51,13 +51,13 @@ static void ended(struct wr_flight *f, struct wr_exchange *x, enum wr_err err)
         wr_flight_wake(f, WR_FLIGHT_ASK, next);
         return;
     }
-    if (wr_exchange_is_open(other)) { /* there was no head yet, and that one may still bring it */
+    if (wr_exchange_is_open(other)) { /* no head had come yet, and the other exchange may still bring one */
         f->exchange = other;
         return;
     }
     if (f->built == NULL)
         wr_flight_failed(f, err);
-    wr_flight_unlock(f, WR_OUTCOME_FAILED); /* a broken flow tells its readers by itself */
+    wr_flight_unlock(f, WR_OUTCOME_FAILED); /* the broken flow tells its readers by itself */
     wr_flight_wake(f, WR_FLIGHT_ASK, WR_FLIGHT_DONE);
 }
 
@@ -92,8 +92,8 @@ static void on_hedge_end(struct wr_exchange *x, enum wr_err err)
 
 /* --- an origin that says nothing --- */
 
-/* To the same server only if somebody waits for somebody else's request: that one may have been lost alone.
- */
+/* Sends the request once more. The same server gets it only if several requests wait: the first one may have
+ * been lost by itself. */
 static void send_hedge(struct wr_flight *f)
 {
     f->hedge = f->first;
@@ -110,7 +110,7 @@ static void on_silence(struct wr_timer *timer)
 {
     struct wr_flight *f = WR_CONTAINER(timer, struct wr_flight, silence);
     if (!wr_exchange_silent(
-            &f->first)) /* it waits for a connection, which has its own bound, or something has come */
+            &f->first)) /* it waits for a connection, which has a timeout of its own, or something has come */
         wr_timer_set(timer, f->order.route->cache.lock_timeout);
     else if (!wr_flight_stale_instead(f, 0))
         send_hedge(f);
@@ -118,7 +118,7 @@ static void on_silence(struct wr_timer *timer)
 
 /* --- asking --- */
 
-/* What has been purged is not brought back by a 304. */
+/* Drops a stale response that has been purged: a 304 must not bring it back. */
 static void drop_purged_stale(struct wr_flight *f)
 {
     struct wr_object *stale = f->order.stale;
@@ -133,7 +133,8 @@ static struct wr_slice kept(struct wr_flight *f, struct wr_slice s)
     return s.len ? wr_arena_copy(&f->arena, s) : wr_slice(NULL, 0);
 }
 
-/* What was borrowed ends with the call that started the flight: from here on only what is copied is there. */
+/* Forgets what was borrowed: it is valid only until the call that started the flight returns. The flight
+ * keeps copies of what the response's head needs. */
 static void forget_request(struct wr_flight *f)
 {
     struct wr_flight_order *o = &f->order;
@@ -169,7 +170,8 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
     struct wr_exchange *x = f->exchange = &f->first;
     drop_purged_stale(f);
     if (f->worker_policy->worker->link)
-        wr_link_learn_clock(f->worker_policy->worker->link); /* for the record, when it lands */
+        wr_link_learn_clock(
+            f->worker_policy->worker->link); /* the record needs Redis's clock when it lands */
     wr_flight_begin_anew(f);
     wr_flights_reopen(f->worker_policy->worker->shared->flights, f);
     wr_buf_clear(&f->head);
@@ -185,7 +187,7 @@ enum wr_flight_stage wr_flight_ask(struct wr_flight *f)
         return WR_FLIGHT_DONE;
     }
     if (x->trial && x->careful && wr_flight_stale_instead(f, 0))
-        return WR_FLIGHT_WAIT; /* it only shows whether the server is well again */
+        return WR_FLIGHT_WAIT; /* the request only shows whether the server is well again */
     if (!wr_flight_is_alone(f)) {
         wr_timer_init(&f->silence, f->loop, on_silence);
         wr_timer_set(&f->silence, f->order.route->cache.lock_timeout);

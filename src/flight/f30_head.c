@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The origin's head has come: what is it to the waiters and to the stores? */
+/* Judges the head of the origin's response: what do the waiters get, and what do the stores? Called while the
+ * flight is in ASK. */
 #include "base/rand.h"
 #include "cache/freshness.h"
 #include "flight/flight_priv.h"
@@ -7,7 +8,8 @@
 #include "stats/stats.h"
 #include "store/passes.h"
 
-#define MARKED_MOST WR_SPAN_S(600) /* a marker that names more than answers do is begun anew then */
+#define MARKED_MOST \
+    WR_SPAN_S(600) /* after this a marker that names more fields than the responses is begun anew */
 
 static struct wr_slice server_text(struct wr_flight *f)
 {
@@ -37,7 +39,7 @@ static struct wr_flight_result result_of(struct wr_flight *f, enum wr_verdict ve
 void wr_flight_take_interim(struct wr_flight *f, const struct wr_head *head)
 {
     wr_flight_guard(f);
-    struct wr_waiter *leader = f->leader; /* of this loop: it can't leave meanwhile */
+    struct wr_waiter *leader = f->leader; /* it is on this loop, so it can't leave meanwhile */
     wr_flight_release(f);
     if (leader && leader->interim)
         leader->interim(leader, head);
@@ -61,7 +63,7 @@ bool wr_flight_stale_instead(struct wr_flight *f, int fwd_status)
         wr_purges_check(f->worker_policy->worker->shared->purges, f->order.stale) > WR_PURGE_SOFT)
         return false;
     if (f->result.stale && fwd_status == 0)
-        return true; /* that is what they have been told */
+        return true; /* the waiters have been told this already */
     struct wr_flight_result result = result_of(f, WR_VERDICT_OBJECT, f->order.stale, fwd_status);
     result.stale = true;
     if (f->order.marker)
@@ -82,7 +84,7 @@ void wr_flight_failed(struct wr_flight *f, enum wr_err err)
     wr_flight_tell(f, result);
 }
 
-/* --- it may not be shared --- */
+/* --- the response may not be shared --- */
 
 static uint64_t announced_length(const struct wr_flight *f, const struct wr_head *head)
 {
@@ -120,14 +122,14 @@ static void answer_privately(struct wr_flight *f, const struct wr_head *head, st
                    : wr_build_object(&f->order.key, wr_slice(NULL, 0), &meta, head, via, flow);
     wr_flow_unref(flow);
     wr_flight_tell(f, result_of(f, WR_VERDICT_PRIVATE, f->built, head->status));
-    if (!wr_flight_has_leader(f)) /* nobody may have it: what asked for it has left */
+    if (!wr_flight_has_leader(f)) /* only the leader may have it, and the leader has left */
         end_early(f);
 }
 
-/* --- it is stored, and flows to whoever waits --- */
+/* --- the response is stored, and flows to the waiters --- */
 
-/* Is there a store that takes what is built? What comes with an unknown length may yet turn out to be too
- * much. */
+/* Is there a store that takes what is built? A response of unknown length may still turn out to be too large.
+ */
 static bool store_agrees(const struct wr_flight *f)
 {
     const struct wr_worker *w = f->worker_policy->worker;
@@ -140,7 +142,8 @@ static bool store_agrees(const struct wr_flight *f)
             length <= wr_redis_store_most(w->redis_store, o->head.len));
 }
 
-/* Another flight may have learnt since it was boarded which fields choose, or that more of them do. */
+/* Takes the marker from the memory store: another flight may have learnt, since this one was boarded, that
+ * (more) fields choose a variant. */
 static void learn_marker(struct wr_flight *f)
 {
     struct wr_memory *memory = f->worker_policy->worker->shared->memory;
@@ -156,9 +159,10 @@ static void learn_marker(struct wr_flight *f)
     }
 }
 
-/* Answers of one URL may name different fields: then all of them choose, and who was stored by fewer is still
- * found. But one answer that names what no other does shall not split what is stored for good: after a while
- * it is begun anew. */
+/* Has the marker named more fields than the responses for too long? Responses of one URL may name different
+ * fields; then all of these choose, and variants stored by fewer fields are still found. But one response
+ * that names a field that no other names must not split what is stored for good: after a while the marker is
+ * begun anew. */
 static bool names_too_much(const struct wr_flight *f, struct wr_slice names)
 {
     const struct wr_object *marker = f->order.marker;
@@ -166,7 +170,8 @@ static bool names_too_much(const struct wr_flight *f, struct wr_slice names)
            !wr_vary_covers(names, wr_vary_marked(marker));
 }
 
-/* One that leads to nothing stored (passes.c), or that could not be written, has to be. */
+/* Must the marker still be written to Redis? It may be this node's own (passes.c), or writing it may have
+ * failed. */
 static bool is_unknown_to_fleet(const struct wr_flight *f)
 {
     return f->worker_policy->worker->redis_store &&
@@ -181,13 +186,14 @@ static void make_vary_marker(struct wr_flight *f, struct wr_slice names, const s
     f->order.marker = wr_build_vary(&f->order.primary, names, meta, before);
     f->order.marker->checked = wr_flight_began(f);
     f->order.marker->own = f->worker_policy->worker->redis_store != NULL;
-    f->order.marker->began = wr_instant_later(wr_flight_instant(f),
-                                              before ? before->began : WR_INSTANT_NONE); /* it knows both */
+    f->order.marker->began = wr_instant_later(
+        wr_flight_instant(f), before ? before->began : WR_INSTANT_NONE); /* it is as new as both */
     f->new_marker = wr_object_ref(f->order.marker);
     wr_object_unref(before);
 }
 
-/* The key it is stored under: the primary key's, or the variant's that its Vary and this request choose. */
+/* The key that the response is stored under: the primary key, or the key of the variant that its Vary and
+ * this request choose. */
 static struct wr_key choose_key(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta,
                                 struct wr_slice *values)
 {
@@ -214,7 +220,7 @@ static void end_passes(struct wr_flight *f)
     wr_passes_end(passes, f->built->hash);
 }
 
-/* One whose instant the journal is still to say is put when it lands. */
+/* Puts a new marker into memory. If the journal has yet to give its instant, it is put when it lands. */
 static void remember_marker(struct wr_flight *f)
 {
     if (f->new_marker && !f->unconfirmed)
@@ -242,13 +248,13 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     if (f->order.marker)
         result.marker = wr_object_ref(f->order.marker);
     wr_flight_tell(f, result);
-    if (purged || wr_flight_is_purged(f)) /* by one of its tags, of which nobody knew */
+    if (purged || wr_flight_is_purged(f)) /* by one of its tags, which were not known before */
         wr_flight_unlock(f, WR_OUTCOME_PURGED);
 }
 
-/* --- 304: the stored response is good for longer --- */
+/* --- 304: the stored response is fresh again --- */
 
-/* Does an updated response vary on just what the key it is stored under was made of? */
+/* Does the updated response vary on the fields that its key was made of? */
 static bool same_choice(struct wr_flight *f, const struct wr_object *stored, const struct wr_head *updated)
 {
     struct wr_slice names = wr_vary_names(updated, &f->arena);
@@ -274,8 +280,8 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
                                 f->worker_policy->worker->shared->via[not_modified->minor]);
     if (storing == WR_STORE && !wr_rules_collapses(f->built) && f->built->meta.flags == stale->meta.flags &&
         wr_build_same(f->built, stale))
-        storing = WR_STORE_NOT_NOW; /* whoever uses it next has it validated too: it needn't be written anew
-                                       for each of them */
+        storing = WR_STORE_NOT_NOW; /* nothing has changed, and each later request validates it too: so it
+                                       isn't written anew each time */
     f->built->began = wr_flight_instant(f);
     f->storing = storing;
     if (storing != WR_STORE)
@@ -293,7 +299,7 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     wr_flight_tell(f, result);
 }
 
-/* Nobody could do anything with it: it has no content, and nobody said that he has any. */
+/* Fails the fetch: a 304 has no content, and nothing stored is known to be confirmed by it. */
 static void unasked(struct wr_flight *f)
 {
     f->exchange->why = "304 although it was not asked whether anything was modified";
@@ -301,8 +307,9 @@ static void unasked(struct wr_flight *f)
     end_early(f);
 }
 
-/* 304 about something else than what is stored must not freshen that (RFC 9111 4.3.4): once it is over, the
- * request is sent again without conditions. And where there were none, 304 is no answer. */
+/* A 304 about something other than the stored response must not freshen it (RFC 9111 4.3.4): once the
+ * exchange is over, the request is sent again without conditions. A 304 to a request without conditions is an
+ * error. */
 static void not_modified(struct wr_flight *f, const struct wr_head *head)
 {
     if (f->order.stale && wr_build_confirms(head, f->order.stale)) {
@@ -318,9 +325,9 @@ static void not_modified(struct wr_flight *f, const struct wr_head *head)
     unasked(f);
 }
 
-/* --- which of these is it? --- */
+/* --- what kind of response is it? --- */
 
-/* Also whether there is a store for so much. */
+/* May the response be stored, and is there a store that takes so much? */
 static enum wr_storing judge(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta)
 {
     const struct wr_exchange *x = f->exchange;
@@ -333,7 +340,7 @@ static enum wr_storing judge(struct wr_flight *f, const struct wr_head *head, st
     return storing == WR_STORE && too_large ? WR_STORE_NOT : storing;
 }
 
-/* The answer to a request that was sent as it came. */
+/* Handles the response to a request that was sent as it came. */
 static void answer_alone(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta)
 {
     if (f->request.method == WR_METHOD_HEAD)
@@ -347,8 +354,8 @@ static void answer_alone(struct wr_flight *f, const struct wr_head *head, struct
     }
 }
 
-/* More than fits into a flow's window for the sake of a part that nobody will keep the rest of: let everybody
- * ask for what they want themselves. */
+/* Is the response large although only a range was asked for? It isn't stored, so it would all be fetched
+ * for the sake of a part: instead each request fetches its own range. */
 static bool asks_for_less(const struct wr_flight *f, const struct wr_head *head)
 {
     bool large = head->framing != WR_FRAMING_NONE &&
@@ -356,7 +363,8 @@ static bool asks_for_less(const struct wr_flight *f, const struct wr_head *head)
     return head->status == 200 && large && wr_head_get(&f->request, WR_F_RANGE) != NULL;
 }
 
-/* Of what one with a cookie or a password got nobody can tell what others will get. */
+/* What the other nodes are told. From the response to a request with a cookie or a password nobody can tell
+ * what other requests will get. */
 static enum wr_outcome unshared_outcome(const struct wr_flight *f, const struct wr_head *head, bool marked)
 {
     if (marked && wr_rules_apart(&f->rules) == 0)
@@ -379,7 +387,7 @@ void wr_flight_take_head(struct wr_flight *f, const struct wr_head *came)
     }
     if (wr_flight_is_alone(f)) {
         if (wr_head_get(head,
-                        WR_F_AGE)) /* of a cache before us, and not for us to take away (RFC 9111 5.1) */
+                        WR_F_AGE)) /* a cache before us has set it, and it must be passed on (RFC 9111 5.1) */
             meta.initial_age = wr_initial_age(head, x->sent, x->answered);
         answer_alone(f, head, &meta);
         return;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LAND: the response is whole. Into the stores with it, word to the other nodes, the lock let go. */
+/* LAND: the response is whole. Puts it into the stores, tells the other nodes and releases the lock. */
 #include <stdlib.h>
 
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
-/* The object as it is to be stored: its length known, no slack in its memory, nothing that was for one client
- * only. One reference to the caller. */
+/* Makes the object that is to be stored: its length is known, its memory has no slack, and fields for one
+ * client are left out. Returns a reference for the caller. */
 static struct wr_object *final_object(struct wr_flight *f)
 {
     struct wr_object like = wr_object_facts(f->built);
@@ -21,8 +21,9 @@ static struct wr_object *final_object(struct wr_flight *f)
     return final;
 }
 
-/* Redis has it: from now on whoever changes it there is heard of. CANCELLED: it is nothing for the Redis
- * store (too large), and what never was there can't change. PURGED: it holds one that was fetched later. */
+/* Ends a write to Redis; takes over the reference. OK: from now on this node hears of changes to the object
+ * there. CANCELLED: the object isn't for the Redis store (it is too large), so it can't change there. PURGED:
+ * Redis holds an object that was fetched later, so this one is dropped from memory. */
 static void on_redis_put(struct wr_memory *memory, struct wr_object *o, enum wr_err err)
 {
     if (err == WR_OK || err == WR_ERR_CANCELLED)
@@ -44,7 +45,7 @@ static void on_shelved_alone(void *ctx, enum wr_err err)
     free(a);
 }
 
-/* The marker that leads to it, if it is a variant. */
+/* The marker that leads to the object, or NULL if the object isn't a variant. */
 static const struct wr_object *marker_of(const struct wr_flight *f, const struct wr_object *o)
 {
     return o->vary_values.at ? f->order.marker : NULL;
@@ -64,7 +65,8 @@ enum wr_memory_put wr_flight_put_here(struct wr_flight *f, struct wr_object *o)
     return put;
 }
 
-/* false: there is no Redis, or nothing to keep; then `written` is never called. */
+/* Writes the object to Redis. Returns false if there is no Redis or nothing to keep; then written() is never
+ * called. */
 static bool share(struct wr_flight *f, struct wr_object *o, void (*written)(void *, enum wr_err), void *ctx)
 {
     struct wr_redis_store *redis_store = f->worker_policy->worker->redis_store;
@@ -95,7 +97,7 @@ static bool is_shared(const struct wr_flight *f)
     return w->redis_store && wr_link_ready(w->link);
 }
 
-/* The other nodes hear of it only now that they can read it. */
+/* The write to Redis has ended. The other nodes are told only now, when they can read the object. */
 static void on_shelved(void *ctx, enum wr_err err)
 {
     struct wr_flight *f = ctx;
@@ -108,16 +110,17 @@ static void on_shelved(void *ctx, enum wr_err err)
     wr_flight_unref(f);
 }
 
-/* What was fetched later has been stored meanwhile, and stays: a purge has let others ask, or they didn't
- * wait for the lock. */
+/* Ends the flight without storing anything: what another flight fetched later has been stored and stays. That
+ * can happen after a purge, or if a node didn't wait for the lock. */
 static enum wr_flight_stage give_way(struct wr_flight *f)
 {
     wr_flight_unlock(f, WR_OUTCOME_PURGED);
     return WR_FLIGHT_DONE;
 }
 
-/* softly: it has been purged so while it was under way. Then another node may have fetched it anew by now,
- * which Redis knows: our memory gets from there what is the newest. */
+/* Puts the response into the stores. softly: it was softly purged while under way; then another node may have
+ * fetched it anew, which only Redis knows, so it isn't put into memory here: the memory store gets the newest
+ * one from Redis. Returns the next stage. */
 static enum wr_flight_stage store(struct wr_flight *f, bool softly)
 {
     struct wr_object *final = final_object(f);
@@ -131,10 +134,10 @@ static enum wr_flight_stage store(struct wr_flight *f, bool softly)
     if (put == WR_MEMORY_PUT)
         WR_COUNT(stored);
     wr_flights_unlist(f->worker_policy->worker->shared->flights,
-                      f); /* from here on it is found in the store */
+                      f); /* requests find it in the store from now on */
     f->landed = final;
     f->memory = f->worker_policy->worker->shared->memory;
-    __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); /* the Redis store's: it calls back in any case */
+    __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); /* for the Redis store, which always calls back */
     if (share(f, final, on_shelved, f))
         return WR_FLIGHT_WAIT;
     __atomic_sub_fetch(&f->refs, 1, __ATOMIC_RELAXED);
@@ -149,7 +152,7 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
     if (f->storing != WR_STORE)
         return WR_FLIGHT_DONE;
     if (wr_flow_state(f->built->flow) != WR_FLOW_WHOLE)
-        return WR_FLIGHT_DONE; /* a 304 for a large object that is still coming out of Redis */
+        return WR_FLIGHT_DONE; /* a 304 confirmed a large object that is still coming out of Redis */
     if (!wr_flow_kept(f->built->flow)) {
         if (!wr_flight_is_alone(f) && (f->order.stale == NULL || f->order.stale->flow != f->built->flow))
             wr_flight_mark_too_large(f);

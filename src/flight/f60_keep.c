@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* KEEP: what was found in Redis comes in pieces. Once all have come it is kept in our memory, where the next
- * hit finds it. */
+/* KEEP: what was found in Redis comes in pieces. Once all have come, it is put into the memory store, where
+ * the next hit finds it. */
 #include "flight/flight_priv.h"
 #include "redis/keys.h"
 
-/* What another node is still fetching isn't kept: the next look finds it whole. */
+/* An object that another node is still fetching isn't put into memory: the next look finds it whole. */
 void wr_flight_remember(struct wr_flight *f, struct wr_object *object)
 {
     const struct wr_shared *shared = f->worker_policy->worker->shared;
@@ -17,7 +17,7 @@ void wr_flight_remember(struct wr_flight *f, struct wr_object *object)
     wr_keys_cache(&name, &f->worker_policy->policy->redis, object->host, object->hash);
     if (wr_subscriber_changed_since(shared->subscriber, wr_buf_slice(&name), f->look_sent) ||
         __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
-        wr_memory_drop_if(shared->memory, object); /* the invalidation, or the purge, has overtaken it */
+        wr_memory_drop_if(shared->memory, object); /* it was changed or purged after it had been read */
     wr_buf_fini(&name);
 }
 

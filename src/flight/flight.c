@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The driver of flights, and their waiters. Only drive() writes the stage. */
+/* The driver of flights, and their waiters. It takes a flight from stage to stage, publishes its result and
+ * puts waiters aboard; only drive() writes the stage. */
 #include <stddef.h>
 #include <stdlib.h>
 
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
-#define SPARE_FLIGHTS 256     /* per worker: more than that are seldom under way at once */
-#define SPARE_HEAD (8 * 1024) /* a request head that took more room isn't what the next one needs */
+#define SPARE_FLIGHTS 256     /* per worker: more flights are seldom under way at once */
+#define SPARE_HEAD (8 * 1024) /* bytes; a flight with a larger request head isn't kept as a spare */
 
 static enum wr_flight_stage (*const enter[])(struct wr_flight *) = {
 #define X(id, name, leave) [WR_FLIGHT_##id] = wr_flight_##name,
@@ -23,7 +24,7 @@ static void (*const leave_of[])(struct wr_flight *) = {
 
 static void end_flight(struct wr_flight *f);
 
-/* --- birth --- */
+/* --- how a flight begins --- */
 
 void wr_flight_begin_anew(struct wr_flight *f)
 {
@@ -53,7 +54,7 @@ static struct wr_key kept_key(struct wr_flight *f, struct wr_key k)
     return (struct wr_key){ kept(f, k.text), k.hash, kept(f, k.host) };
 }
 
-/* Does anybody want what is still to come: a waiter, or the store? */
+/* Does anybody want what is still to come: a waiter, or a store? */
 static bool wanted(struct wr_flight *f)
 {
     if (wr_flight_has_waiter(f))
@@ -68,7 +69,7 @@ static void on_nudge(struct wr_note *note)
     struct wr_flight *f = WR_CONTAINER(note, struct wr_flight, nudge);
     bool asks = f->stage == WR_FLIGHT_ASK || f->stage == WR_FLIGHT_LAND;
     if (asks && __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
-        wr_flight_unlock(f, WR_OUTCOME_PURGED); /* others needn't wait for what they may not have */
+        wr_flight_unlock(f, WR_OUTCOME_PURGED); /* other nodes may not have it, so they needn't wait */
     if (f->stage == WR_FLIGHT_GATE && wr_flight_has_admitted(f))
         wr_flight_wake(f, WR_FLIGHT_GATE, WR_FLIGHT_GATE);
     else if (!wanted(f))
@@ -134,7 +135,7 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, enum wr
 
 /* --- the driver --- */
 
-/* Was that the last reference? */
+/* Drops a reference. Returns true if it was the last one: then the caller frees the memory. */
 static bool dropped(struct wr_flight *f)
 {
     if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
@@ -153,7 +154,7 @@ static void free_memory(struct wr_flight *f)
     free(f);
 }
 
-/* Kept for the next flight of this worker. */
+/* Keeps the flight's memory for the next flight of this worker, or frees it. */
 static void recycle(struct wr_flight *f)
 {
     struct wr_worker *w = WR_CONTAINER(f->loop, struct wr_worker, loop);
@@ -185,8 +186,8 @@ static void free_flight(struct wr_deferred_free *deferred)
         recycle(f);
 }
 
-/* The end of the run: nothing fires afterwards; the memory waits for the waiters' references and the end of
- * the turn. */
+/* Ends the flight's run. No callback comes afterwards. The memory is freed when the loop's turn has ended and
+ * all waiters have dropped their references. */
 static void end_run(struct wr_flight *f)
 {
     struct wr_worker *worker = f->worker_policy->worker;
@@ -221,7 +222,7 @@ static void leave(struct wr_flight *f)
     f->stage = WR_FLIGHT_WAIT;
 }
 
-/* From one stage (or none yet) to `next`, and on until one waits. */
+/* Runs stage `next` and those that follow, until one waits or the flight ends. */
 static void drive(struct wr_flight *f, enum wr_flight_stage next)
 {
     WR_CHECK(f->magic == WR_FLIGHT_MAGIC && !f->running && !f->over);
@@ -405,7 +406,7 @@ static void init_waiter(struct wr_waiter *a, const struct wr_flight_order *order
     wr_note_init(&a->note, &order->worker_policy->worker->loop, on_waiter_note);
 }
 
-/* The first of a flight that has just been listed. */
+/* Starts a flight that has just been listed, with its first waiter. */
 static void begin_listed(struct wr_flight *f, struct wr_waiter *a, bool admitted)
 {
     WR_COUNT(flights);
@@ -423,7 +424,7 @@ void wr_flight_board(struct wr_waiter *a, const struct wr_flight_order *order, b
     for (;;) {
         if (wr_flights_join(table, order, a, admitted)) {
             WR_COUNT(collapsed);
-            if (f) /* another worker was faster */
+            if (f) /* another worker has listed a flight first */
                 end_flight(f);
             return;
         }
@@ -445,15 +446,14 @@ void wr_flight_solo(struct wr_waiter *a, const struct wr_flight_order *order, bo
 
 void wr_flight_alone(struct wr_waiter *a, const struct wr_flight_order *order)
 {
-    bool of_use = order->stale || order->rules->post_for_get; /* its answer, beyond this one request */
+    bool of_use = order->stale || order->rules->post_for_get; /* may its answer matter to other requests? */
     init_waiter(a, order);
     struct wr_flight *f = flight_new(order, of_use ? WR_MODE_ALONE : WR_MODE_PASSING);
     seat_leader(f, a, true);
     drive(f, WR_FLIGHT_ASK);
 }
 
-/* Whoever saw the stale one just before a refresh landed, and came here just after, need not fetch it once
- * more. */
+/* Has a refresh just landed? Then a request that still saw the stale response needn't fetch it once more. */
 static bool refreshed_already(const struct wr_flight_order *order)
 {
     struct wr_memory *memory = order->worker_policy->worker->shared->memory;
@@ -470,8 +470,8 @@ void wr_flight_background(const struct wr_flight_order *order)
     if (wr_flights_join(table, order, NULL, false))
         return;
     struct wr_flight *f = flight_new(order, WR_MODE_BACKGROUND);
-    f->result.found = order->stale ? wr_object_ref(order->stale) : NULL; /* nobody else sees it yet */
-    f->admitted = 1; /* whoever was served stale has been admitted */
+    f->result.found = order->stale ? wr_object_ref(order->stale) : NULL; /* nobody else uses it yet */
+    f->admitted = 1; /* the request that was served stale had been admitted */
     if (!wr_flights_list(table, f) || refreshed_already(order)) {
         end_flight(f);
         return;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes the request's head for the origin: request line, Host, the client's fields that may go on, and
+ * weir's own fields. http/onward.c decides which of the client's fields go on. */
 #include "flight/forward.h"
 
 #include "http/onward.h"
 #include "http/serialise.h"
 
-/* What earlier hops said, then our own element. */
+/* Writes Via: the elements of earlier hops, then weir's own (RFC 9110 7.6.3). */
 static void write_via(struct wr_buf *out, const struct wr_head *request, struct wr_slice via)
 {
     const struct wr_field *f = NULL;
@@ -65,7 +67,7 @@ void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, s
             wr_head_write_field(out, f->name, f->value);
     }
     write_about_us(out, order, via);
-    if (counts) /* which is not 0: that ended with us */
+    if (counts) /* it isn't 0: such a request isn't forwarded */
         wr_head_write_number(out, WR_SLICE("Max-Forwards"),
                              (int64_t) (left <= INT64_MAX ? left - 1 : INT64_MAX));
     if (r->trailers_wanted && !own_conditions)

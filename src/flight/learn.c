@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the answer to a HEAD tells of the stored response to a GET (RFC 9111 4.3.5): if it differs, that is
- * stale from now on. Nothing else: it isn't dropped, as it may yet be validated or serve while the origin
- * fails, and no field of the answer goes into it, as those were made for whoever sent the HEAD. An answer
- * that is nobody else's (private, no-store, a cookie that is set) tells nothing of what others get. */
+/* Uses the answer to a HEAD for the stored response to a GET (RFC 9111 4.3.5). If the two differ, the stored
+ * response becomes stale, and nothing else: it stays, as it may yet be validated or served while the origin
+ * fails; and it gets no field of the answer, as those were made for the client that sent the HEAD. An answer
+ * for one client only (private, no-store, Set-Cookie) tells nothing of what others get. */
 #include "flight/flight_priv.h"
 
-/* Might what has this head be stored, if a GET had brought it? */
+/* Could the response with this head be stored, if a GET had fetched it? */
 static bool storable(const struct wr_flight *f, const struct wr_head *head)
 {
     struct wr_head get = f->request;
@@ -16,12 +16,12 @@ static bool storable(const struct wr_flight *f, const struct wr_head *head)
                           f->exchange->answered, 0, &meta, &detail) == WR_STORE;
 }
 
-/* The same, but its life ends now. One reference. */
+/* A copy of the stored object whose freshness ends now. Returns a reference for the caller. */
 static struct wr_object *ended(struct wr_flight *f, const struct wr_object *stored)
 {
     struct wr_object like = wr_object_facts(stored);
     struct wr_span age = wr_object_age(stored, f->loop->now);
-    like.meta.lifetime.us = age.us > 0 ? age.us : 1; /* it has had one */
+    like.meta.lifetime.us = age.us > 0 ? age.us : 1; /* not 0: it has had a lifetime */
     like.checked = wr_flight_began(f);
     like.own = f->worker_policy->worker->redis_store != NULL;
     like.in_redis = false;

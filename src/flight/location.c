@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Puts Location, Content-Location and Refresh right where they name a server of the policy. An address is
+ * compared with the policy's `servers` as text, and with the host that the client asked for. */
 #include "flight/location.h"
 
-/* --- is it the origin? --- */
+/* --- does a reference name the origin? --- */
 
 static struct wr_slice after(struct wr_slice s, size_t octets)
 {
@@ -10,7 +12,7 @@ static struct wr_slice after(struct wr_slice s, size_t octets)
 
 struct authority {
     struct wr_slice name;
-    uint64_t port; /* 80 unless given; 0: none that anybody has */
+    uint64_t port; /* 80 unless given; 0: not a valid port */
     bool has_port;
 };
 
@@ -35,9 +37,9 @@ static bool is_at(const struct authority *a, const struct wr_address *server, bo
     return own.port == a->port && (by_asked_name || wr_slice_eq_nocase(own.name, a->name));
 }
 
-/* A server's address as the policy has it, or under the host that the client asked for the port on which
- * nobody but us reaches the server (nginx's port_in_redirect). But for what the client itself has asked for:
- * that is right already. */
+/* Is this authority the origin's own? It is if it is a server's address as the policy has it, or the host
+ * that the client asked for with a server's port: only weir reaches the server there (nginx's
+ * port_in_redirect). It isn't if it is exactly what the client asked for: that is right already. */
 static bool is_own(struct wr_slice text, const struct wr_origin_policy *origin, struct wr_slice asked_for)
 {
     struct authority a = authority_of(text), asked = authority_of(asked_for);
@@ -50,8 +52,7 @@ static bool is_own(struct wr_slice text, const struct wr_origin_policy *origin, 
     return false;
 }
 
-/* How many octets of a reference are "http://server:port" of the origin; 0: it names somebody else, or
- * nobody. */
+/* How many bytes of a reference are "http://server:port" of the origin; 0: it doesn't name the origin. */
 static size_t own_length(struct wr_slice reference, const struct wr_origin_policy *origin,
                          struct wr_slice asked)
 {
@@ -67,10 +68,10 @@ static size_t own_length(struct wr_slice reference, const struct wr_origin_polic
     return 0;
 }
 
-/* --- what stands in its place --- */
+/* --- what replaces it --- */
 
 struct site {
-    struct wr_slice scheme, host; /* host.len 0: none that all who get the response have in common */
+    struct wr_slice scheme, host; /* host.len 0: clients with different hosts share the response */
 };
 
 static struct site site_of(const struct wr_route *route, const struct wr_head *request)
@@ -80,7 +81,7 @@ static struct site site_of(const struct wr_route *route, const struct wr_head *r
                           .host = shared_by_hosts ? WR_SLICE("") : wr_head_site(request) };
 }
 
-/* rest: what stands after the authority. */
+/* Makes the new reference. rest: the part after the authority. */
 static struct wr_slice reference_to(const struct site *site, struct wr_slice rest, struct wr_arena *arena)
 {
     if (site->host.len)
@@ -89,13 +90,14 @@ static struct wr_slice reference_to(const struct site *site, struct wr_slice res
     bool path = rest.len > 0 && rest.at[0] == '/';
     size_t second = path;
     bool slashes = rest.len > second &&
-                   (rest.at[second] == '/' || rest.at[second] == '\\'); /* would be read as an authority */
+                   (rest.at[second] == '/' || rest.at[second] == '\\'); /* a client would read an authority */
     return wr_arena_printf(arena, "%s%.*s", slashes ? "/." : path ? "" : "/", WR_SLICE_ARG(rest));
 }
 
 /* --- the fields --- */
 
-/* The reference in "5; url=http://...", without its quotes; at the value's end: none. */
+/* The reference in "5; url=http://...", without its quotes. An empty slice at the end of the value: there is
+ * none. */
 static struct wr_slice reference_in_refresh(struct wr_slice value)
 {
     for (size_t i = 0; i + 4 < value.len; i++) {

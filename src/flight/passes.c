@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Fetches that wait for nobody: what they leave behind, and which of them stores. */
+/* Fetches that wait for no other: which pass markers they leave behind, and which of them stores its
+ * response. store/passes.h decides whether a marker is due. */
 #include "flight/flight_priv.h"
 #include "store/passes.h"
 
-/* --- the key that a marker stands under --- */
+/* --- the key of a pass marker --- */
 
-/* The VARY marker that the answer's Vary asks for, where one may be put: nothing stands there that it would
- * hide. It is this node's own, as it leads to nothing that is stored. One reference, or NULL. */
+/* Puts the VARY marker that the response's Vary asks for, if nothing is stored in its place that it would
+ * hide. It is this node's own, as it leads to nothing that is stored. Returns a reference for the caller, or
+ * NULL. */
 static struct wr_object *vary_of(struct wr_flight *f, struct wr_slice names)
 {
     struct wr_memory *memory = f->worker_policy->worker->shared->memory;
@@ -26,8 +28,8 @@ static struct wr_object *vary_of(struct wr_flight *f, struct wr_slice names)
     return NULL;
 }
 
-/* Of those that the answer is for by its Vary. false: what is stored says otherwise of who chooses, and it
- * stays. */
+/* Chooses the key of the pass marker: the variant that the response's Vary selects. Returns false if what is
+ * stored names other fields than this Vary: then no pass marker is left. */
 static bool choose_key(struct wr_flight *f, const struct wr_head *head, struct wr_hash *key)
 {
     struct wr_slice names = wr_vary_names(head, &f->arena), values;
@@ -64,9 +66,9 @@ void wr_flight_mark_too_large(struct wr_flight *f)
                     f->loop->now, f->order.route->cache.pass_ttl);
 }
 
-/* --- one of many stores --- */
+/* --- which of several fetches stores --- */
 
-/* Another one that asked no earlier has been stored while this one was away. */
+/* Has a response that was fetched no earlier been stored while this fetch was under way? */
 static bool overtaken(const struct wr_flight *f)
 {
     struct wr_memory *memory = f->worker_policy->worker->shared->memory;
@@ -84,5 +86,5 @@ bool wr_flight_claims(struct wr_flight *f, const struct wr_meta *meta)
         return true;
     if (overtaken(f) || !wr_flights_open(f->worker_policy->worker->shared->flights, f))
         return false;
-    return !overtaken(f); /* one that is no longer in the table has got there meanwhile */
+    return !overtaken(f); /* another flight may have stored and left the table meanwhile */
 }

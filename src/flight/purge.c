@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a purge does to fetches under way, and what an unsafe method's answer purges. */
+/* What a purge does to fetches under way, and what the answer to an unsafe method purges. */
 #include <stdlib.h>
 
 #include "flight/flight_priv.h"
@@ -7,8 +7,8 @@
 #include "stats/stats.h"
 #include "store/passes.h"
 
-/* Comparing finds what is stored, wherever it is read. What is purged by its URL needn't take up memory until
- * then. */
+/* All that is stored is compared with the purge when it is read. A purge by URL frees the memory of the
+ * object at once. */
 void wr_flights_heard(void *ctx, const struct wr_purge *purge)
 {
     struct wr_shared *shared = ctx;
@@ -23,9 +23,9 @@ void wr_flights_heard(void *ctx, const struct wr_purge *purge)
     wr_memory_drop(shared->memory, purge->other);
 }
 
-/* --- its answer takes the place of what it has changed --- */
+/* --- the answer to an unsafe method replaces what is stored --- */
 
-/* May outlive the flight. */
+/* Allocated by itself, since the fleet's answer may come after the flight's end. */
 struct replacing {
     struct wr_flight *flight;
 };
@@ -38,7 +38,7 @@ static void on_replaced(void *ctx, enum wr_err err, struct wr_instant at)
     f->unconfirmed = false;
     if (err == WR_OK) {
         wr_flight_set_instant(f, at);
-        if (f->built) /* nobody else has it: the flight is alone */
+        if (f->built) /* no other thread uses it: the flight is alone */
             f->built->began = at;
         if (f->new_marker)
             f->new_marker->began = at;

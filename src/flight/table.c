@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table of flights: at most one per key in the process that others may join. Locks: a shard's, then a
- * flight's, never the other way. */
+/* The table of flights: at most one flight per key in the process that others may join. Order of locks: the
+ * shard's first, then the flight's. */
 #include <stdlib.h>
 
 #include "flight/flight_priv.h"
 
 #define SHARDS 64
-#define CHAINS 256 /* of a shard: far more than flights are ever in the air on one shard */
+#define CHAINS 256 /* per shard: far more than a shard ever has flights */
 
 TAILQ_HEAD(chain, wr_flight);
 
@@ -14,8 +14,8 @@ struct wr_flights {
     struct flight_shard {
         _Alignas(64) pthread_mutex_t lock;
         struct chain chains[CHAINS];
-        struct chain too[CHAINS]; /* by their response's key, through too_entry */
-        struct chain all;         /* of this shard, for purges */
+        struct chain too[CHAINS]; /* by the key of their response, linked by too_entry */
+        struct chain all;         /* all flights of this shard, for purges */
     } shards[SHARDS];
 };
 
@@ -54,7 +54,7 @@ static struct chain *chain_of(struct flight_shard *s, struct wr_hash h)
     return &s->chains[(h.lo / SHARDS) % CHAINS];
 }
 
-/* The table's reference goes to the caller. */
+/* Takes the flight out of its shard, whose lock is held. The table's reference passes to the caller. */
 static void take_off(struct flight_shard *s, struct wr_flight *f)
 {
     TAILQ_REMOVE(chain_of(s, f->order.key.hash), f, table_entry);
@@ -72,8 +72,8 @@ static bool same_key(const struct wr_key *a, const struct wr_key *b)
     return wr_hash_eq(a->hash, b->hash) && wr_slice_eq(a->text, b->text);
 }
 
-/* While changes in Redis can't be heard, a flight may have missed a purge like a copy in memory: it is joined
- * no longer than such a copy would be served. */
+/* May a request join this flight? While changes in Redis can't be heard, the flight may have missed a purge,
+ * as a copy in memory may: so it is joined no longer than such a copy would be served. */
 static bool joinable(const struct wr_flight *f, const struct wr_worker *worker)
 {
     return !wr_time_before(wr_flight_began(f), wr_worker_horizon(worker));
@@ -103,7 +103,7 @@ static struct wr_flight *find_flight(struct flight_shard *s, const struct wr_key
     struct wr_flight *f = find_own(s, key);
     if (f)
         return f;
-    TAILQ_FOREACH(f, too_of(s, key->hash), too_entry) /* under another lock than its own key's */
+    TAILQ_FOREACH(f, too_of(s, key->hash), too_entry) /* `listed` is under the lock of another shard */
         if (__atomic_load_n(&f->listed, __ATOMIC_ACQUIRE) && !is_closed(f) && same_key(&f->too, key))
             return f;
     return NULL;
@@ -159,11 +159,11 @@ bool wr_flights_list(struct wr_flights *t, struct wr_flight *f)
     return first;
 }
 
-/* Under the shard's lock. */
+/* Is the response of this flight being stored? Under the shard's lock. */
 static bool is_storing(struct wr_flight *f)
 {
     if (f->opened)
-        return true; /* which it may not have said yet */
+        return true; /* it will be, though the result may not say so yet */
     pthread_mutex_lock(&f->lock);
     bool is = f->result.verdict == WR_VERDICT_OBJECT && f->result.stored;
     pthread_mutex_unlock(&f->lock);
@@ -209,7 +209,7 @@ void wr_flights_list_too(struct wr_flights *t, struct wr_flight *f, const struct
 
 static void unlist_too(struct wr_flights *t, struct wr_flight *f)
 {
-    if (!f->listed_too) /* which only its own loop writes */
+    if (!f->listed_too) /* only the flight's own loop writes it */
         return;
     struct flight_shard *s = flight_shard_of(t, f->too.hash);
     pthread_mutex_lock(&s->lock);
@@ -232,7 +232,7 @@ void wr_flights_reopen(struct wr_flights *t, struct wr_flight *f)
 
 void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
 {
-    if (wr_flight_is_alone(f)) /* never was */
+    if (wr_flight_is_alone(f)) /* it was never listed */
         return;
     unlist_too(t, f);
     struct flight_shard *s = flight_shard_of(t, f->order.key.hash);
@@ -248,8 +248,8 @@ void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
 
 /* --- purges --- */
 
-/* Of a response whose head hasn't come nobody knows the tags: it is compared when it comes, and whoever joins
- * meanwhile compares then, too. */
+/* Does the purge concern this flight? Before the response's head has come, its tags aren't known. Then the
+ * tags are compared when the head comes, also for each waiter that joined after the purge. */
 static bool is_meant(struct wr_flight *f, const struct wr_purge *purge)
 {
     pthread_mutex_lock(&f->lock);
@@ -259,7 +259,7 @@ static bool is_meant(struct wr_flight *f, const struct wr_purge *purge)
     return meant;
 }
 
-/* It stays in the table: who looks for it finds that it is closed. */
+/* Closes the flight and wakes it. It stays in the table, so that requests find it closed. */
 static void spoil(struct wr_flight *f)
 {
     set_closed(f, true);
@@ -270,7 +270,7 @@ static void spoil(struct wr_flight *f)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* All shards are gone through: there are no more flights than fetches under way. */
+/* Goes through all shards: there are no more flights than fetches under way. */
 void wr_flights_spoil(struct wr_flights *t, const struct wr_purge *purge)
 {
     for (int i = 0; i < SHARDS; i++) {

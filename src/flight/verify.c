@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Has what Redis holds been purged? Mostly that is known here; else the journal is read to its end first. */
+/* Finds out whether an object read from Redis has been purged. Mostly the table of purges knows; else the
+ * journal is read to its end first. */
 #include "flight/flight_priv.h"
 
 static void end_verifying(struct wr_flight *f, struct wr_object *object)
@@ -9,7 +10,8 @@ static void end_verifying(struct wr_flight *f, struct wr_object *object)
     known(f, object);
 }
 
-/* What nobody can prove is validated, not served. */
+/* Ends with the object if it isn't purged. An object that can't be proven unpurged becomes f->order.stale: it
+ * is validated, not served. */
 static void compare(struct wr_flight *f, struct wr_object *object, struct wr_mono as_of)
 {
     object->checked = wr_time_before(as_of, f->look_sent) ? as_of : f->look_sent;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Worker policies: making, counting and freeing them. Also the two questions that all rooms below ask of a
+ * worker: may its copies be used without asking Redis, and has it nothing left to do? */
 #include "worker/worker.h"
 
 #include <stdlib.h>

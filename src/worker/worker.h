@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a worker has: its loop and connections, its part of what the process shares, the policy it serves by
- * now.
+/* What one worker has: its loop, its connections, its link to Redis, and the policy that it serves by now.
  *
- * A worker policy is one policy on one worker: a reload gives each worker a new one, transactions and flights
- * under way keep theirs. Thread: the worker's own; `struct wr_shared` is made at the start and its parts are
- * safe for any thread. */
+ * A worker policy is one policy on one worker. A reload gives each worker a new one; transactions and flights
+ * under way keep theirs. Thread: the worker's own. `struct wr_shared` is filled at the start, and its parts
+ * are safe on any thread. */
 #pragma once
 
 #include "limit/limit.h"
@@ -25,25 +24,26 @@ struct wr_purger;
 struct wr_conns;
 struct wr_flight;
 
+/* What all threads of the process share. */
 struct wr_shared {
-    struct wr_memory *memory; /* NULL: memory: off */
+    struct wr_memory *memory; /* the memory store; NULL: memory: off */
     struct wr_purges *purges; /* what has been purged */
     struct wr_flights *flights;
-    struct wr_passes *passes; /* for what nobody queues */
+    struct wr_passes *passes; /* the pass markers */
     struct wr_purger *purger;
-    struct wr_local_limits *local; /* the limits without Redis */
+    struct wr_local_limits *local; /* the limits of this process, used without Redis */
     struct wr_backends *backends;
     struct wr_subscriber *subscriber; /* NULL: no Redis */
     struct wr_access *access;         /* NULL: access: off */
     struct wr_slice name;             /* server_name, as it stands in Cache-Status */
     struct wr_slice
         via[2];    /* "1.0 <server_name>", "1.1 <server_name>": by the version received (RFC 9110 7.6.3) */
-    bool draining; /* atomic */
+    bool draining; /* atomic: the process stops once its requests have ended */
     unsigned connections; /* atomic: open client connections */
 };
 
 struct wr_worker_policy {
-    unsigned refs; /* of this worker only: plain */
+    unsigned refs; /* used by this worker only, so not atomic */
     struct wr_worker *worker;
     struct wr_policy *policy;
     struct wr_origins *origins;
@@ -56,23 +56,26 @@ struct wr_worker {
     struct wr_worker_policy *worker_policy;
     struct wr_link *link;               /* NULL: no Redis */
     struct wr_redis_store *redis_store; /* NULL: no Redis */
-    struct wr_conns *conns; /* txn's own: connections, what they leave to the next ones, the batch */
+    struct wr_conns *conns;             /* txn's own: connections, spare memory, the batch */
     size_t conn_count;
     TAILQ_HEAD(, wr_flight) flights; /* run by this worker */
     size_t flight_count;
-    void (*idle)(struct wr_worker *worker); /* called when draining and the last of both has gone */
+    void (*idle)(
+        struct wr_worker *worker); /* called when neither connections nor flights are left; or NULL */
     struct wr_flight *spare_flights;
     size_t spare_flight_count;
-    struct wr_hot *hot; /* what it has found in memory twice lately */
+    struct wr_hot *hot; /* references to what this worker has found in memory twice lately */
 };
 
-/* Thread: the worker's. */
+/* Makes a worker policy with its origins and limits, and one reference for the caller. Takes a reference
+ * to `policy`. The last wr_worker_policy_unref() frees it; NULL is harmless there. Thread: the worker's.
+ */
 struct wr_worker_policy *wr_worker_policy_new(struct wr_worker *worker, struct wr_policy *policy);
 struct wr_worker_policy *wr_worker_policy_ref(struct wr_worker_policy *t);
 void wr_worker_policy_unref(struct wr_worker_policy *t);
-/* What was last known equal to Redis at this moment or later (monotonic) may be used now without asking
- * Redis: what the subscriber vouches for; all of it without Redis, or while this worker can't ask and the
- * policy says redis.away: serve. */
+/* The worker's horizon, a monotonic time: a copy that was known equal to Redis then or later may be used
+ * now without asking Redis. The subscriber vouches for it. It is 0, so that all copies may be used,
+ * without Redis, or while this worker's link is down and the policy says redis.away: serve. */
 struct wr_mono wr_worker_horizon(const struct wr_worker *worker);
-/* Tells main that nothing is left, if so. */
+/* Calls idle() if no connection and no flight of the worker is left. */
 void wr_worker_check_idle(struct wr_worker *worker);
