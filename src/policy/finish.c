@@ -75,10 +75,11 @@ static void check_listeners(struct wr_policy_reader *r, const struct wr_tree_nod
             twice = twice || same_address(&one->address, &p->listens[j].address);
         if (twice)
             wr_policy_error(r->errors, place_of_address(item),
-                            "address: \"%s\" is another listener's already", one->address.text);
+                            "address: \"%s\" is already the address of another listener", one->address.text);
         if (one->proxy_protocol && p->trusted_count == 0)
-            wr_policy_error(r->errors, wr_tree_node_get(item, "proxy_protocol")->place,
-                            "proxy_protocol: nobody's header would be believed: trusted_proxies is missing");
+            wr_policy_error(
+                r->errors, wr_tree_node_get(item, "proxy_protocol")->place,
+                "proxy_protocol: trusted_proxies is missing: weir believes a PROXY header only from these");
     }
 }
 

@@ -139,7 +139,7 @@ static const char *set_credentials(struct wr_policy_reader *r, struct wr_policy_
     redis->user = user.len ? decode_percent(r, user) : NULL;
     redis->password = rest.len ? decode_percent(r, rest) : NULL;
     if ((user.len && redis->user == NULL) || (rest.len && redis->password == NULL))
-        return "a % in user or password begins two hex digits: write %25 for itself";
+        return "two hex digits must follow a % in user or password: write %25 for a literal %";
     return NULL;
 }
 
@@ -157,7 +157,7 @@ static const char *set_unix(struct wr_policy_reader *r, struct wr_policy_redis *
     struct wr_slice query = path, db = { "", 0 };
     path = wr_slice_cut(&query, '?');
     if (query.at && !wr_slice_starts(query, WR_SLICE("db=")))
-        return "behind the ? only db=NUMBER may stand";
+        return "only db=NUMBER may follow the ?";
     if (query.at)
         db = wr_slice(query.at + 3, query.len - 3);
     const char *reason = wr_address_set_unix(path, r->arena, &redis->address);

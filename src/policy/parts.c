@@ -32,7 +32,7 @@ static int read_part(struct wr_policy_reader *r, const struct wr_option *o, cons
         return -1;
     bool client = wr_slice_eq(kind, WR_SLICE("client"));
     if (client && rest.at)
-        wr_policy_reader_error(r, o, item, "client stands alone: it is the client's address");
+        wr_policy_reader_error(r, o, item, "client takes no name: it is the client's address");
     else if (!client && rest.len == 0)
         wr_policy_reader_error(r, o, item, "a name is missing, such as %.*s:NAME", WR_SLICE_ARG(kind));
     else if (!client && !wr_slice_eq(kind, WR_SLICE("query")) && !wr_policy_reader_is_token(rest))

@@ -38,7 +38,7 @@ void wr_read_query(struct wr_policy_reader *r, const struct wr_option *o, const 
     key->no_query = !read_switched(r, o, node, at);
     if (key->strip_query && !key->query_keep && !key->query_drop)
         wr_policy_error(r->errors, wr_tree_node_get(node, "strip")->place,
-                        "strip: nothing is left out: name the parameters in keep or drop beside it");
+                        "strip: keep or drop is missing beside it, to say which parameters are left out");
 }
 
 void wr_read_admin(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
@@ -78,7 +78,7 @@ void wr_read_cache(struct wr_policy_reader *r, const struct wr_option *o, const 
     cache->has_stale_if_error = wr_tree_node_get(node, "stale_if_error") != NULL;
     if (cache->override && !cache->has_ttl)
         wr_policy_error(r->errors, wr_tree_node_get(node, "override")->place,
-                        "override: a ttl is missing beside it, to take the place of what the origin says");
+                        "override: ttl is missing beside it, to replace what the origin says");
 }
 
 void wr_read_no_tls(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,

@@ -235,7 +235,7 @@ static bool build_stream(struct builder *b, const struct wr_tree_node **root)
         bool good = true;
         if (type == YAML_DOCUMENT_START_EVENT && *root) {
             wr_policy_error(b->errors, place_of_mark(event.start_mark),
-                            "a second YAML document starts here: a policy is one");
+                            "a second YAML document starts here: a policy is a single document");
             good = false;
         } else if (type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT ||
                    type == YAML_MAPPING_START_EVENT || type == YAML_ALIAS_EVENT) {

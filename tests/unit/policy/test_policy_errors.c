@@ -36,7 +36,8 @@ static void text_that_is_no_yaml_names_the_place(void **state)
         { "server_name: \"x\n",
           "p:2:1: found unexpected end of stream, while scanning a quoted scalar that began on line 1\n" },
         { "server_name: \xff\n", "p:1:14: not UTF-8 text: invalid leading UTF-8 octet\n" },
-        { MINIMAL "---\n" MINIMAL, "p:4:1: a second YAML document starts here: a policy is one\n" },
+        { MINIMAL "---\n" MINIMAL,
+          "p:4:1: a second YAML document starts here: a policy is a single document\n" },
         { MINIMAL "x: *y\n", "p:4:4: there is no anchor &y before this alias\n" },
         { MINIMAL "x: &y [*y]\n", "p:4:8: the alias *y stands within its own anchor\n" },
         { MINIMAL "server_name: !!str x\n",
@@ -181,7 +182,7 @@ static void words_and_references_are_suggested(void **state)
         { MINIMAL "limits: { l: { key: header, rate: 1/s } }\n",
           "p:4:21: key: a name is missing, such as header:NAME\n" },
         { MINIMAL "limits: { l: { key: client:x, rate: 1/s } }\n",
-          "p:4:21: key: client stands alone: it is the client's address\n" },
+          "p:4:21: key: client takes no name: it is the client's address\n" },
         { MINIMAL "limits: { l: { key: \"header:a b\", rate: 1/s } }\n",
           "p:4:21: key: \"a b\" is not the name of a header\n" },
         { LISTEN ORIGINS "routes: [{ match: { method: [GET, \"P*\"] }, origin: a }]\n",
@@ -252,13 +253,13 @@ static void addresses_are_addresses(void **state)
         { MINIMAL "redis: { url: http://x }\n", "p:4:15: url: a URL begins with redis://, rediss:// or "
                                                 "unix://, such as redis://127.0.0.1:6379/0\n" },
         { MINIMAL "redis: { url: redis://u:%zz@h }\n",
-          "p:4:15: url: a % in user or password begins two hex digits: write %25 for itself\n" },
+          "p:4:15: url: two hex digits must follow a % in user or password: write %25 for a literal %\n" },
         { MINIMAL "redis: { url: redis://h/one }\n",
           "p:4:15: url: the database is a number, such as redis://127.0.0.1:6379/0\n" },
         { MINIMAL "redis: { url: redis://h:99999 }\n",
           "p:4:15: url: the port is a number from 1 to 65535\n" },
         { MINIMAL "redis: { url: unix:///s?database=1 }\n",
-          "p:4:15: url: behind the ? only db=NUMBER may stand\n" },
+          "p:4:15: url: only db=NUMBER may follow the ?\n" },
     };
     CHECK(cases);
 }
@@ -291,7 +292,7 @@ static void options_that_contradict_each_other_are_reported(void **state)
 #define CACHE(cache) LISTEN ORIGINS "routes: [{ match: {}, origin: a, cache: { " cache " } }]\n"
     static const struct error_case cases[] = {
         { CACHE("override: on"),
-          "p:3:53: override: a ttl is missing beside it, to take the place of what the origin says\n" },
+          "p:3:53: override: ttl is missing beside it, to replace what the origin says\n" },
         { CACHE("methods: POST"),
           "p:3:52: methods: GET must be among the methods: cache: off turns storing off\n" },
         { CACHE("statuses: { 99: 1m, 404: 1, 6xx: 1s }"),
@@ -302,7 +303,7 @@ static void options_that_contradict_each_other_are_reported(void **state)
         { CACHE("target: \"a b\""),
           "p:3:51: target: \"a b\" is not a name that HTTP allows: no spaces, quotes, colons or brackets\n" },
         { CACHE("key: { query: { sort: on, strip: on } }"),
-          "p:3:76: strip: nothing is left out: name the parameters in keep or drop beside it\n" },
+          "p:3:76: strip: keep or drop is missing beside it, to say which parameters are left out\n" },
         { CACHE("key: { headers: [X-Lang, Range, x-forwarded-for] }"),
           "p:3:68: headers: Range never reaches the origin as the client sends it, and so makes no "
           "difference\n"
@@ -330,11 +331,12 @@ static void options_that_contradict_each_other_are_reported(void **state)
         { MINIMAL "client: { max_target: 17KB }\n",
           "p:4:23: max_target: 17KB is more than max_head allows\n" },
         { "listen: [{ address: 1.2.3.4:80, proxy_protocol: on }]\n" ORIGINS ROUTES,
-          "p:1:49: proxy_protocol: nobody's header would be believed: trusted_proxies is missing\n" },
+          "p:1:49: proxy_protocol: trusted_proxies is missing: weir believes a PROXY header only from "
+          "these\n" },
         { "listen: [1.2.3.4:80, 1.2.3.4:80]\n" ORIGINS ROUTES,
-          "p:1:22: address: \"1.2.3.4:80\" is another listener's already\n" },
+          "p:1:22: address: \"1.2.3.4:80\" is already the address of another listener\n" },
         { MINIMAL "admin: { address: 127.0.0.1:8080 }\n",
-          "p:1:9: address: \"127.0.0.1:8080\" is another listener's already\n" },
+          "p:1:9: address: \"127.0.0.1:8080\" is already the address of another listener\n" },
         { MINIMAL "redis: { url: redis://:secret@h, password_file: x }\n",
           "p:4:49: password_file: the URL holds a password already: remove one of the two\n" },
         { MINIMAL "redis: { url: redis://h, password_file: /nowhere/at-all }\n",
@@ -348,8 +350,8 @@ static void what_this_build_lacks_is_refused(void **state)
     (void) state;
     static const struct error_case cases[] = {
         { "listen: [{ address: 1.2.3.4:443, tls: { certificate: a, key: b } }]\n" ORIGINS ROUTES,
-          "p:1:39: tls: this build has no TLS: let the load balancer before weir speak it, and remove this "
-          "key\n" },
+          "p:1:39: tls: this build has no TLS: terminate TLS in a load balancer in front of weir, and "
+          "remove this key\n" },
     };
     CHECK(cases);
 }
