@@ -64,6 +64,8 @@ void wr_admin_metrics(struct wr_admin *a, struct evhttp_request *req)
     double dropped = a->host.access ? (double) wr_access_dropped(a->host.access) : 0;
     wr_stats_metric(&body, "counter", "weir_access_dropped_total", "",
                     "Lines of the access log that could not be written", dropped);
+    wr_stats_metric(&body, "counter", "weir_log_dropped_total", "",
+                    "Lines of the error log that could not be written", (double) wr_log_dropped());
     wr_stats_metric(&body, "gauge", "weir_draining", "", "1 while finishing what is in flight",
                     a->host.ready(a->host.ctx) ? 0 : 1);
     wr_process_metrics(&body, a->started);

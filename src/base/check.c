@@ -3,12 +3,24 @@
  * "critical" for journald. */
 #include "base/check.h"
 
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+/* Whoever reads stderr may have stopped; the process ends all the same. */
+static bool stderr_takes(void)
+{
+    struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+    return poll(&p, 1, 1000) > 0;
+}
 
 void wr_check_failed(const char *what, const char *file, int line)
 {
-    fprintf(stderr, "<2>weir: broken invariant at %s:%d: %s\n", file, line, what);
-    fflush(stderr);
+    if (stderr_takes()) {
+        fprintf(stderr, "<2>weir: broken invariant at %s:%d: %s\n", file, line, what);
+        fflush(stderr);
+    }
     abort();
 }

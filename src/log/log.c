@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The error log: lines go to the writer thread while it runs, else straight to stderr. */
 #include "log/log.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "log/writer.h"
+
+#define LINE_ROOM 2048
+#define LINES_WAITING 512 /* 1 MB: then lines are dropped */
+
 static _Atomic int least_urgent = WR_LOG_P_INFO;
+static struct wr_log_writer *writer; /* NULL: no other threads run, and lines are written at once */
+static _Atomic uint64_t dropped_said;
 
 void wr_log_level(enum wr_log_priority least)
 {
@@ -18,28 +28,92 @@ bool wr_log_on(enum wr_log_priority priority)
     return (int) priority <= atomic_load_explicit(&least_urgent, memory_order_relaxed);
 }
 
-void wr_log(enum wr_log_priority priority, const char *fmt, ...)
+void wr_log_start(void)
+{
+    const char *why;
+    writer = wr_log_writer_new(NULL, NULL, LINES_WAITING, &why); /* stderr is open: this never fails */
+}
+
+void wr_log_stop(void)
+{
+    wr_log_writer_end(writer);
+    wr_log_writer_free(writer);
+    writer = NULL;
+}
+
+uint64_t wr_log_dropped(void)
+{
+    return writer ? wr_log_writer_dropped(writer) : 0;
+}
+
+/* Whether the writer has taken it. */
+static bool write_line(const char *line, size_t len)
+{
+    if (writer == NULL)
+        return write(STDERR_FILENO, line, len) >= 0;
+    struct wr_log_batch *b = wr_log_writer_batch(writer, LINE_ROOM);
+    memcpy(b->octets, line, len);
+    b->len = len;
+    b->lines = 1;
+    bool taken = wr_log_writer_take(writer, b);
+    if (!taken)
+        free(b);
+    return taken;
+}
+
+static size_t put_line(char line[static LINE_ROOM], enum wr_log_priority priority, const char *fmt,
+                       va_list ap)
 {
     static const char *const prefixes[] = {
 #define X(ID, word, prefix) [WR_LOG_P_##ID] = prefix "weir: ",
 #include "log/priorities.def"
 #undef X
     };
-    char line[2048];
-    if (!wr_log_on(priority))
-        return;
-    int at = snprintf(line, sizeof line, "%s", prefixes[priority]);
-    va_list ap;
-    va_start(ap, fmt);
-    int need = vsnprintf(line + at, sizeof line - (size_t) at - 1, fmt, ap);
-    va_end(ap);
+    int at = snprintf(line, LINE_ROOM, "%s", prefixes[priority]);
+    int need = vsnprintf(line + at, LINE_ROOM - (size_t) at - 1, fmt, ap);
     size_t len = (size_t) at + (need > 0 ? (size_t) need : 0);
-    if (len > sizeof line - 2)
-        len = sizeof line - 2;
+    if (len > LINE_ROOM - 2)
+        len = LINE_ROOM - 2;
     for (size_t i = (size_t) at; i < len; i++)
         if ((unsigned char) line[i] < 0x20 || line[i] == 0x7f)
             line[i] = '?';
     line[len++] = '\n';
-    ssize_t ignored = write(STDERR_FILENO, line, len); /* one write: lines of two threads don't mix */
-    (void) ignored;
+    return len;
+}
+
+/* Whether the line is on its way; true as well for what the level leaves out. */
+static bool log_line(enum wr_log_priority priority, const char *fmt, va_list ap)
+{
+    char line[LINE_ROOM];
+    return !wr_log_on(priority) || write_line(line, put_line(line, priority, fmt, ap));
+}
+
+static WR_PRINTF(1, 2) bool warned(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    bool well = log_line(WR_LOG_P_WARN, fmt, ap);
+    va_end(ap);
+    return well;
+}
+
+/* Says once how many lines have been dropped, when the queue has room again. */
+static void say_dropped(void)
+{
+    uint64_t dropped = wr_log_dropped(), said = atomic_load_explicit(&dropped_said, memory_order_relaxed);
+    if (dropped <= said || !atomic_compare_exchange_strong(&dropped_said, &said, dropped))
+        return;
+    if (!warned("%llu lines of this log were dropped because nobody read it",
+                (unsigned long long) (dropped - said)))
+        atomic_fetch_sub(&dropped_said, dropped - said);
+}
+
+void wr_log(enum wr_log_priority priority, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    bool well = log_line(priority, fmt, ap);
+    va_end(ap);
+    if (well)
+        say_dropped();
 }

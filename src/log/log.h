@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The error log: lines to stderr with the priorities journald knows ("<3>weir: ...").
  *
- * Lines are short and rare (a change of state, not an event per request), so they are written at once.
- * Thread: any. */
+ * While the daemon serves, a thread of its own writes them: nobody waits for whoever reads stderr. Lines that
+ * find its queue full are dropped and counted. Thread: any, unless a function says otherwise. */
 #pragma once
+
+#include <stdint.h>
 
 #include "base/words.h"
 
@@ -19,6 +21,13 @@ void wr_log_level(enum wr_log_priority least);
 bool wr_log_on(enum wr_log_priority priority);
 /* One line, without newline at the end. Control characters in it are escaped. */
 void wr_log(enum wr_log_priority priority, const char *fmt, ...) WR_PRINTF(2, 3);
+
+/* From now on a thread writes, until wr_log_stop(), which waits 2 s at most for stderr to take what is left.
+ * Thread: main, while no other thread runs. */
+void wr_log_start(void);
+void wr_log_stop(void);
+/* Lines dropped since wr_log_start(): nobody read stderr, or it refused them. */
+uint64_t wr_log_dropped(void);
 
 #define wr_error(...) wr_log(WR_LOG_P_ERROR, __VA_ARGS__)
 #define wr_warn(...) wr_log(WR_LOG_P_WARN, __VA_ARGS__)

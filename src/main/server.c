@@ -546,10 +546,12 @@ int wr_server_run(struct wr_policy *policy)
     struct server s = { .policy = policy, .first = wr_policy_ref(policy) };
     wr_log_level(policy->log_level);
     wr_stats_join();
+    wr_log_start();
     if (wr_loop_init(&s.loop, WR_LOOP_MAIN) < 0) {
         wr_error("cannot make an event loop: %s", strerror(errno));
         wr_policy_unref(policy);
         wr_policy_unref(policy);
+        wr_log_stop();
         return 1;
     }
     s.started = s.loop.mono;
@@ -576,5 +578,6 @@ int wr_server_run(struct wr_policy *policy)
         wr_info("stopped");
     }
     close_all(&s);
+    wr_log_stop();
     return ok ? 0 : 1;
 }

@@ -2,6 +2,7 @@
 """Running weir: start, readiness, logs, the admin listener, weirctl, and the graceful end."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -371,3 +372,65 @@ def test_weirctl_says_what_is_wrong(proxy, place):
         done = subprocess.run([str(WEIRCTL), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=20)
         assert done.returncode != 0 and done.stderr.strip(), words
+
+
+# a stderr that nobody reads
+
+WARNED = {"Cache-Group-Invalidation": ", ".join(f'"g{n}"' for n in range(200))}     # more groups than weir follows
+
+
+@pytest.fixture
+def unread(place, origin):
+    """A node whose stderr is a full pipe, and the descriptor that could read it."""
+    reading, writing = os.pipe()
+    node = Weir(place / "node", {"origins": {"app": policy.origin(origin)}, "routes": [policy.route(cache=True)],
+                                 "log": {"access": {"format": "off"}}})
+    node.stderr_to = writing
+    node.start()
+    filler = os.open(f"/proc/self/fd/{writing}", os.O_WRONLY | os.O_NONBLOCK)    # a description of its own
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(filler, b"x" * 4096)
+    os.close(filler)
+    os.close(writing)
+    os.set_blocking(reading, False)
+    yield node, reading
+    os.close(reading)
+    if node.process.poll() is None:
+        node.kill()
+
+
+def warn(node, origin, times):
+    """Each of these requests makes its worker log a line."""
+    origin.on("/save", fields=WARNED)
+    with node.connect() as connection:
+        for _ in range(times):
+            assert connection.ask("/save", "POST", body=b"x").status == 200
+
+
+def read_waiting(reading):
+    try:
+        return os.read(reading, 1 << 20)
+    except BlockingIOError:
+        return b""
+
+
+def test_it_serves_while_nobody_reads_what_it_logs(unread, origin):
+    node, reading = unread
+    warn(node, origin, 600)
+    assert node.admin.metric("weir_log_dropped_total") > 0
+    seen = bytearray()
+
+    def told():
+        warn(node, origin, 1)
+        seen.extend(read_waiting(reading))
+        return b" lines of this log were dropped because nobody read it\n" in seen
+
+    until(told, "how many lines were dropped")
+    node.terminate()
+
+
+def test_it_ends_though_nobody_reads_what_it_logs(unread, origin):
+    node, _ = unread
+    warn(node, origin, 10)
+    node.terminate()

@@ -59,6 +59,7 @@ class Weir:
         self.admin = Admin(directory / "admin.sock", str(WEIRCTL), environment())
         self.log = directory / "stderr.txt"
         self.process, self._ended, self._env = None, False, env or {}
+        self.stderr_to = None               # a descriptor that takes stderr instead of the file `log`
         self.write(settings, text)
 
     # policy
@@ -76,7 +77,8 @@ class Weir:
     def start(self):
         self._ended = False
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command("-c", self.file), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.process = subprocess.Popen(command("-c", self.file), stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log if self.stderr_to is None else self.stderr_to,
                                             env={**environment(), **self._env}, cwd=self.directory)
         until(self.ready, f"{self.name} ready", 30)
 

@@ -288,6 +288,7 @@ static void metrics_are_for_prometheus(void **state)
     has(reply, "\nweir_process_resident_memory_bytes ");
     has(reply, "\nweir_process_start_time_seconds ");
     has(reply, "\nweir_access_dropped_total 0\n");
+    has(reply, "\nweir_log_dropped_total 0\n");
     has(reply, "\nweir_build_info{version=\"" PACKAGE_VERSION "\"} 1\n");
 }
 

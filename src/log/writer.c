@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The writer thread behind the access log and the error log. Both may write to the same stderr: they look
+ * whether it takes something, and write, under one lock, so that neither fills a pipe that the other has
+ * found free. */
+#include "config.h"
+
+#include "log/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log/log.h"
+
+#define PIPE_PIECE 4096 /* what a pipe takes whole, unmixed with what others write (PIPE_BUF) */
+#define END_PATIENCE_MS 2000
+#define TURN_MS 100
+
+STAILQ_HEAD(batch_list, wr_log_batch);
+
+struct wr_log_writer {
+    const char *what;
+    char *file; /* NULL: stderr */
+    int fd;     /* the thread's, once it runs */
+    bool regular;
+    bool failing;     /* the last write failed: said once */
+    int patience_ms;  /* left, once ending */
+    uint64_t dropped; /* atomic */
+    size_t most;
+    pthread_t thread;
+    pthread_mutex_t lock; /* for all below */
+    pthread_cond_t filled;
+    struct batch_list waiting;
+    struct batch_list spare;
+    size_t waiting_count;
+    bool reopen, ending;
+};
+
+static pthread_mutex_t one_writes = PTHREAD_MUTEX_INITIALIZER; /* to what isn't a regular file */
+
+static void count_dropped(struct wr_log_writer *w, size_t lines)
+{
+    __atomic_add_fetch(&w->dropped, lines, __ATOMIC_RELAXED);
+}
+
+/* --- the thread --- */
+
+/* What goes out in one write: to a file all, else as many whole lines as a pipe takes at once. */
+static size_t piece_of(const struct wr_log_writer *w, struct wr_slice left)
+{
+    if (w->regular || left.len <= PIPE_PIECE)
+        return left.len;
+    const char *end = memrchr(left.at, '\n', PIPE_PIECE);
+    return end ? (size_t) (end - left.at) + 1 : PIPE_PIECE;
+}
+
+static bool ending(struct wr_log_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bool is = w->ending;
+    pthread_mutex_unlock(&w->lock);
+    return is;
+}
+
+/* Whether fd takes bytes. Somebody who has stopped reading our stderr must not keep the daemon from ending:
+ * so this looks up now and then whether it is to end, and then waits END_PATIENCE_MS in all. */
+static bool wait_writable(struct wr_log_writer *w)
+{
+    struct pollfd p = { .fd = w->fd, .events = POLLOUT };
+    for (;;) {
+        int n = poll(&p, 1, w->patience_ms > 0 ? TURN_MS : 0);
+        if (n > 0 || (n < 0 && errno != EINTR))
+            return true;
+        if (n == 0 && ending(w) && (w->patience_ms -= TURN_MS) <= 0) {
+            errno = ETIMEDOUT;
+            return false;
+        }
+    }
+}
+
+/* Like write(2). -1 and EAGAIN: it takes nothing now. */
+static ssize_t write_unless_full(struct wr_log_writer *w, struct wr_slice piece)
+{
+    struct pollfd p = { .fd = w->fd, .events = POLLOUT };
+    ssize_t n = -1;
+    if (w->regular)
+        return write(w->fd, piece.at, piece.len);
+    pthread_mutex_lock(&one_writes);
+    if (poll(&p, 1, 0) != 0)
+        n = write(w->fd, piece.at, piece.len);
+    else
+        errno = EAGAIN;
+    pthread_mutex_unlock(&one_writes);
+    return n;
+}
+
+static bool write_octets(struct wr_log_writer *w, struct wr_slice left)
+{
+    while (left.len > 0) {
+        if (!w->regular && !wait_writable(w))
+            return false;
+        ssize_t n = write_unless_full(w, wr_slice(left.at, piece_of(w, left)));
+        if (n > 0)
+            left = wr_slice(left.at + n, left.len - (size_t) n);
+        else if (errno != EINTR && errno != EAGAIN)
+            return false;
+    }
+    return true;
+}
+
+static void write_batch(struct wr_log_writer *w, const struct wr_log_batch *b)
+{
+    bool well = write_octets(w, wr_slice(b->octets, b->len));
+    if (!well)
+        count_dropped(w, b->lines);
+    if (!well && !w->failing && w->what)
+        wr_error("cannot write %s: %s", w->what, strerror(errno));
+    if (well && w->failing && w->what)
+        wr_info("%s is being written again", w->what);
+    w->failing = !well;
+}
+
+static int open_file(const char *file)
+{
+    return open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+}
+
+static void take_file(struct wr_log_writer *w, int fd)
+{
+    struct stat st;
+    w->fd = fd;
+    w->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static void open_again(struct wr_log_writer *w)
+{
+    int fd = open_file(w->file);
+    if (fd < 0) {
+        wr_error("cannot open %s %s anew, the old one goes on: %s", w->what, w->file, strerror(errno));
+        return;
+    }
+    close(w->fd);
+    take_file(w, fd);
+}
+
+static void *run_writer(void *arg)
+{
+    struct wr_log_writer *w = arg;
+    pthread_mutex_lock(&w->lock);
+    for (;;) {
+        struct wr_log_batch *b = STAILQ_FIRST(&w->waiting);
+        bool reopen = w->reopen;
+        if (b == NULL && !reopen) {
+            if (w->ending)
+                break;
+            pthread_cond_wait(&w->filled, &w->lock);
+            continue;
+        }
+        w->reopen = false;
+        if (b) {
+            STAILQ_REMOVE_HEAD(&w->waiting, entry);
+            w->waiting_count--;
+        }
+        pthread_mutex_unlock(&w->lock);
+        if (reopen)
+            open_again(w);
+        if (b)
+            write_batch(w, b);
+        pthread_mutex_lock(&w->lock);
+        if (b)
+            STAILQ_INSERT_HEAD(&w->spare, b, entry);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+/* --- life --- */
+
+/* A thread that takes no signals: they are the main thread's. */
+static int start_thread(struct wr_log_writer *w)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int err = pthread_create(&w->thread, NULL, run_writer, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err;
+}
+
+struct wr_log_writer *wr_log_writer_new(const char *what, const char *file, size_t most, const char **why)
+{
+    int fd = file ? open_file(file) : STDERR_FILENO;
+    if (fd < 0) {
+        *why = strerror(errno);
+        return NULL;
+    }
+    struct wr_log_writer *w = calloc(1, sizeof *w);
+    WR_CHECK(w != NULL);
+    w->what = what;
+    w->most = most;
+    w->patience_ms = END_PATIENCE_MS;
+    w->file = file ? wr_slice_dup(wr_slice_str(file)) : NULL;
+    take_file(w, fd);
+    WR_CHECK(pthread_mutex_init(&w->lock, NULL) == 0 && pthread_cond_init(&w->filled, NULL) == 0);
+    STAILQ_INIT(&w->waiting);
+    STAILQ_INIT(&w->spare);
+    int err = start_thread(w);
+    WR_CHECK(err == 0);
+    return w;
+}
+
+void wr_log_writer_end(struct wr_log_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->ending = true;
+    pthread_cond_signal(&w->filled);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+}
+
+void wr_log_writer_free(struct wr_log_writer *w)
+{
+    struct wr_log_batch *b;
+    while ((b = STAILQ_FIRST(&w->spare)) != NULL) {
+        STAILQ_REMOVE_HEAD(&w->spare, entry);
+        free(b);
+    }
+    if (w->file)
+        close(w->fd);
+    free(w->file);
+    pthread_cond_destroy(&w->filled);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
+/* --- the threads that log --- */
+
+struct wr_log_batch *wr_log_writer_batch(struct wr_log_writer *w, size_t room)
+{
+    pthread_mutex_lock(&w->lock);
+    struct wr_log_batch *b = STAILQ_FIRST(&w->spare);
+    if (b)
+        STAILQ_REMOVE_HEAD(&w->spare, entry);
+    pthread_mutex_unlock(&w->lock);
+    if (b == NULL || b->cap < room) {
+        free(b);
+        b = malloc(sizeof *b + room);
+        WR_CHECK(b != NULL);
+        b->cap = room;
+    }
+    b->len = b->lines = 0;
+    return b;
+}
+
+bool wr_log_writer_take(struct wr_log_writer *w, struct wr_log_batch *b)
+{
+    pthread_mutex_lock(&w->lock);
+    bool taken = w->waiting_count < w->most;
+    if (taken) {
+        STAILQ_INSERT_TAIL(&w->waiting, b, entry);
+        w->waiting_count++;
+        pthread_cond_signal(&w->filled);
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (!taken)
+        count_dropped(w, b->lines);
+    return taken;
+}
+
+void wr_log_writer_reopen(struct wr_log_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->reopen = true;
+    pthread_cond_signal(&w->filled);
+    pthread_mutex_unlock(&w->lock);
+}
+
+uint64_t wr_log_writer_dropped(const struct wr_log_writer *w)
+{
+    return __atomic_load_n(&w->dropped, __ATOMIC_RELAXED);
+}
