@@ -255,8 +255,7 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
         write_header(&text, policy, request, *name, arena);
     for (char **name = p->cookies; name && *name; name++)
         write_cookie(&text, request, *name, arena);
-    if (request
-            ->secure) /* https is another URI (RFC 9111 2): an origin may redirect one scheme to the other */
+    if (request->secure) /* another URI than that of http (RFC 9111 2) */
         wr_text_add(&text, secure_line);
     return finish_key(&text, host);
 }

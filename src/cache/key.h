@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The cache key: the text that says which stored response a request is for, and the variant's key below it
- * (Vary).
+/* The cache key: a text that says which stored response a request is for. Below a primary key lie the keys of
+ * its variants (Vary).
  *
- * Pure functions of request and policy: the same on every node. Thread: any. */
+ * Pure functions of request and policy, so all nodes make the same key. Thread: any. */
 #pragma once
 
 #include "base/arena.h"
@@ -10,55 +10,66 @@
 #include "cache/object.h"
 #include "policy/policy.h"
 
+/* The format of the text is described in key.c. Texts are borrowed from the arena they were made in. */
 struct wr_key {
     struct wr_slice text;
     struct wr_hash hash;
-    struct wr_slice host; /* lower case, without the default port; "" when the policy leaves it out */
+    struct wr_slice host; /* lower case, without the default port; "" if the policy leaves the host out */
 };
 
-/* Whether keys hold more than a URL by this policy: then a URL has as many primary keys as clients send
- * values, and what is stored of it is found by the tag that all of them carry. */
+/* Do keys hold more than a URL by this policy (headers or cookies)? Then a URL has as many primary keys as
+ * clients send values. All that is stored for the URL carries the same tag (wr_key_tag()), by which a purge
+ * finds it. */
 bool wr_key_holds_more(const struct wr_cache_policy *policy);
-/* That tag. No origin can send it: theirs don't begin with a space. In the arena. */
+/* Returns the tag of all responses to this key's URL. No origin can send this tag: it begins with a space,
+ * and theirs don't. In the arena. */
 struct wr_slice wr_key_tag(const struct wr_key *primary, struct wr_arena *arena);
-/* The same of a key's text by itself; at NULL: it holds no more than a URL and its scheme. Borrowed. */
+/* Returns the URL in a key's text if the key holds more than a URL and its scheme; else at NULL. Borrowed
+ * from text. */
 struct wr_slice wr_key_url_of_more(struct wr_slice text);
-/* Of a variant's key the text of its primary key, which it begins with. */
+/* Returns the text of the primary key, with which a variant's key begins. Borrowed from variant. */
 struct wr_slice wr_key_primary_text(struct wr_slice variant);
-/* The primary key of the same URL with the other scheme, http or https. In the arena. */
+/* Returns the primary key of the same URL with the other scheme (http or https). The text lives in the arena.
+ */
 struct wr_key wr_key_other_scheme(const struct wr_key *primary, struct wr_arena *arena);
-/* How the keys of all URLs of this host that begin with this path begin, whatever else they hold. path: of
- * visible octets; may be empty. In the arena. */
+/* Returns the text with which the keys of all this host's URLs begin whose path begins with `path`. path: of
+ * visible bytes; may be empty. In the arena. */
 struct wr_slice wr_key_prefix(struct wr_slice host, struct wr_slice path, struct wr_arena *arena);
-/* HEAD asks for GET's key. Percent-encoding of unreserved characters is normalised (RFC 3986 6.2.2) but for
- * dots, dot segments are not resolved (the origin sees the path as sent). Texts live in the arena. */
+/* Makes the primary key of a request. HEAD has the key of GET. Percent-encoded unreserved characters are
+ * decoded (RFC 3986 6.2.2), apart from dots. Dot segments stay, because the origin gets the path as it was
+ * sent. Texts live in the arena. */
 struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr_head *request,
                            struct wr_arena *arena);
-/* The query with which a request whose response may be stored goes to the origin: without the parameters that
- * the key leaves out, if the policy strips them. In its own order and spelling; at NULL: none. Borrowed, or
- * in the arena. */
+/* Returns the query to send to the origin when the response may be stored. If the policy strips parameters,
+ * those that the key leaves out are taken away; the others keep their order and spelling. at NULL: no query.
+ * Borrowed from query, or in the arena. */
 struct wr_slice wr_key_query_sent(const struct wr_key_policy *policy, struct wr_slice query,
                                   struct wr_arena *arena);
-/* The key of the variant that `request` chooses: the primary key's text, the lineage of the VARY marker (so
- * that a purged primary key never leads to old variants again) and the request's values of the fields that
- * the marker names, normalised where RFC 9111 4.1 lets us; fields that it hasn't got are left out, so that a
- * marker which names more leads to what was stored without them. *values: a line "name=value" for each of the
- * fields, "name" for one that the request hasn't got. Texts live in the arena. */
+/* Makes the key of the variant that `request` chooses. It holds:
+ *
+ * - the text of the primary key;
+ * - the lineage of the VARY marker, so that a purged primary key never leads to old variants again;
+ * - the request's values of the fields that the marker names, normalised where RFC 9111 4.1 allows it. Fields
+ *   that the request doesn't have are left out, so that a marker which names more fields leads to the same
+ *   variants.
+ *
+ * Gives in *values a line for each field that the marker names: "name=value", or "name" if the request
+ * doesn't have the field. Texts live in the arena. */
 struct wr_key wr_key_variant(const struct wr_cache_policy *policy, const struct wr_key *primary,
                              const struct wr_object *marker, const struct wr_head *request,
                              struct wr_arena *arena, struct wr_slice *values);
 struct wr_text;
-/* Appends "=" and the value of that field with which the request goes to the origin (http/onward.h), in
- * canonical form; nothing if it goes without. Of Cookie only what counts by the policy: nothing if none of it
- * does. */
+/* Appends "=" and the canonical form of the value that the origin gets for the field `name` (http/onward.h).
+ * Appends nothing if the origin gets no such field. Of Cookie only the cookies that the policy names are
+ * written, and nothing if there is none of them. */
 void wr_vary_value(struct wr_text *out, const struct wr_cache_policy *policy, const struct wr_head *request,
                    struct wr_slice name, struct wr_arena *arena);
-/* The canonical list of a response's Vary fields (lower case, sorted, each once), in the arena; at == NULL:
- * no Vary;
- * "*" when * is among them. */
+/* Returns the canonical list of the fields that a response's Vary names: lower case, sorted, each once,
+ * separated by commas. "*" if wr_vary_any(); at NULL: no Vary. In the arena. */
 struct wr_slice wr_vary_names(const struct wr_head *response, struct wr_arena *arena);
-/* A VARY marker's head is its lineage, 16 digits, a space, and the names of the fields that choose, as
- * wr_vary_names() gives them. A marker of the same lineage leads to the same variants. Borrowed. */
+/* The head of a VARY marker is its lineage (16 digits), a space, and the names of the fields that choose, as
+ * wr_vary_names() gives them. Markers of the same lineage lead to the same variants. These two return the
+ * lineage and the names, borrowed from the marker. */
 static inline struct wr_slice wr_vary_lineage(const struct wr_object *marker)
 {
     return wr_slice(marker->head.at, marker->head.len < 16 ? marker->head.len : 16);
@@ -68,18 +79,19 @@ static inline struct wr_slice wr_vary_marked(const struct wr_object *marker)
     size_t skip = marker->head.len < 17 ? marker->head.len : 17;
     return wr_slice(marker->head.at + skip, marker->head.len - skip);
 }
-/* Are all `names` (at NULL: none) among `marked`? Both as wr_vary_names() gives them. */
+/* Are all `names` among `marked`? Both are lists as wr_vary_names() gives them; names at NULL: none. */
 bool wr_vary_covers(struct wr_slice marked, struct wr_slice names);
-/* The names of both, in the arena. */
+/* Returns a list of the names in a and in b, both as wr_vary_names() gives them. In the arena. */
 struct wr_slice wr_vary_union(struct wr_slice a, struct wr_slice b, struct wr_arena *arena);
-/* Is a variant whose request's values were these (wr_key_variant()) one for this request (RFC 9111 4.1)? at
- * NULL: no variant. */
+/* May a variant answer this request (RFC 9111 4.1)? values: what wr_key_variant() gave for the request it was
+ * fetched with; at NULL: the response is no variant. */
 bool wr_vary_fits(const struct wr_cache_policy *policy, struct wr_slice values, const struct wr_head *request,
                   struct wr_arena *arena);
-/* Has the origin chosen a content coding that the canonical form of this request's Accept-Encoding still
- * tells of? Else its response isn't one for all whose form is the same. */
+/* Is the content coding of this response one that the canonical form of the request's Accept-Encoding names?
+ * If not, the response must not be shared among the requests with this form. */
 bool wr_vary_tells_coding(const struct wr_cache_policy *policy, const struct wr_head *request,
                           const struct wr_head *response, struct wr_arena *arena);
-/* Whether no request can be known to match: among the fields is *, or what isn't a field name, or one that is
- * written anew for each request (wr_onward_differs()), or there are more names than anyone means. */
+/* Does Vary make the response one that no later request can be known to match? That is so if it names *,
+ * something that isn't a field name, a field that is written anew for each request (wr_onward_differs()), or
+ * too many fields. */
 bool wr_vary_any(const struct wr_head *response);

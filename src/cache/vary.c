@@ -10,9 +10,8 @@
 #include "http/octets.h"
 #include "http/onward.h"
 
-#define MAX_ITEMS                                                                                      \
-    64 /* of one list; further items of a value are ignored, and a Vary that names more fields matches \
-          nothing */
+/* Items of one list. Further items of a value are ignored; a Vary that names more fields matches nothing. */
+#define MAX_ITEMS 64
 
 /* --- the names --- */
 
