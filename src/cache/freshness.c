@@ -6,8 +6,8 @@
 #include "http/date.h"
 
 #define DATE_STEP WR_SPAN_S(1) /* Date counts in whole seconds */
-#define HEURISTIC_MOST \
-    WR_SPAN_S(86400) /* a guess is one day at most (RFC 9111 4.2.2 leaves this to the cache) */
+/* A guess is one day at most (RFC 9111 4.2.2 leaves this to the cache). */
+#define HEURISTIC_MOST WR_SPAN_S(86400)
 
 bool wr_effective_directives(const struct wr_cache_policy *policy, const struct wr_head *response,
                              struct wr_response_directives *out)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Computes CRC-32C, by the processor's instruction where there is one and by tables elsewhere. Both give the
+ * same result. */
 #include "store/crc32c.h"
 
-#define POLYNOMIAL 0x82f63b78u /* reflected */
+#define POLYNOMIAL 0x82f63b78u /* bits in reversed order */
 
-static uint32_t tables[8][256]; /* tables[k][b]: what octet b does k octets later */
+static uint32_t tables[8][256]; /* tables[k][b]: the effect of byte b after k further bytes */
 
 __attribute__((constructor)) static void build_tables(void)
 {
@@ -18,7 +20,7 @@ __attribute__((constructor)) static void build_tables(void)
             tables[k][b] = tables[k - 1][b] >> 8 ^ tables[0][tables[k - 1][b] & 0xff];
 }
 
-/* Eight octets a step ("slicing by 8", Kounavis and Berry, 2005). */
+/* Works on eight bytes at a time ("slicing by 8", Kounavis and Berry, 2005). */
 static uint32_t by_tables(uint32_t crc, const unsigned char *at, size_t len)
 {
     for (; len >= 8; at += 8, len -= 8) {

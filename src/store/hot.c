@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The hot table of one worker: a fixed number of slots, each with an object and a stock of references to it.
+ * An object takes a slot when it has been found twice in a row and the slot's former object isn't in use. */
 #include "store/hot.h"
 
 #include <stdlib.h>
 
 #define SLOTS 256 /* a power of two */
-#define STOCK \
-    4096 /* references taken at once: more than a worker has transactions under way with one object */
-#define LARGEST \
-    (16 * 1024) /* of an object with its content: what has been evicted stays until the next sweep */
-#define SHOW_AGAIN WR_SPAN_MS(20) /* then the store sees again that it is used, for its eviction */
+/* References taken at once: more than one worker's transactions ever hold of one object. */
+#define STOCK 4096
+/* Bytes of an object with its content; a larger one isn't kept, because an evicted object stays here until
+ * the next sweep. */
+#define LARGEST (16 * 1024)
+/* After this time the object is looked up in the store again, so that its eviction sees the use. */
+#define SHOW_AGAIN WR_SPAN_MS(20)
 
 struct slot {
     uint64_t hash_lo; /* of the object */
     struct wr_object *object;
-    unsigned stock;       /* references in hand */
-    uint32_t seen;        /* of the hash of what else was found here last */
-    struct wr_mono until; /* monotonic */
+    unsigned stock;       /* references that can be drawn */
+    uint32_t seen;        /* from the hash of the other object that was last found for this slot */
+    struct wr_mono until; /* monotonic: when the object must be looked up in the store again */
 };
 
 struct wr_hot {
@@ -55,7 +59,7 @@ static bool is_stored(const struct slot *s)
     return __atomic_load_n(&s->object->stored, __ATOMIC_ACQUIRE);
 }
 
-/* The last reference in hand keeps the object. */
+/* May the object be drawn from this slot? The last reference stays, because it keeps the object alive. */
 static bool is_here(const struct slot *s, struct wr_hash hash, struct wr_mono now)
 {
     return s->hash_lo == hash.lo && s->object && s->stock > 1 && wr_time_before(now, s->until) &&
@@ -81,8 +85,8 @@ static bool is_small_enough(const struct wr_object *object)
     return object->bytes + (object->flow ? wr_flow_bytes(object->flow) : 0) <= LARGEST;
 }
 
-/* Another takes the place only if it isn't in use, and comes twice in a row: most of what is asked for isn't
- * asked for soon again. */
+/* May this object take the slot? Only if the one there isn't in use, and if it comes twice in a row: most
+ * objects that are asked for aren't asked for again soon. */
 static bool may_take(struct slot *s, const struct wr_object *object, struct wr_mono now)
 {
     if (s->object && s->hash_lo == object->hash.lo)

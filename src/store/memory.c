@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The memory store: look-ups, puts and drops under the locks of its shards. It keeps the budget of bytes by
+ * SIEVE, and bounds the variants of each URL. */
 #include "store/memory.h"
 
 #include <malloc.h>
@@ -8,22 +10,22 @@
 #include "store/memory_table.h"
 
 #define SHARDS 64         /* a power of two */
-#define STEPS 64          /* the hand's longest walk under a lock */
-#define SWEEP_BUCKETS 256 /* buckets looked through under one lock */
-#define HEAP_HEADER 8     /* what glibc keeps before each piece of memory */
+#define STEPS 64          /* the hand takes at most so many steps under one lock */
+#define SWEEP_BUCKETS 256 /* buckets that are looked through under one lock */
+#define HEAP_HEADER 8     /* bytes that glibc keeps before each allocation */
 
 struct memory_shard {
     _Alignas(64) pthread_mutex_t lock;
     struct wr_memory_table table;
     struct wr_entry_queue queue;
-    struct wr_memory_entry *hand; /* where eviction goes on, towards newer ones; NULL: at the oldest */
+    struct wr_memory_entry *hand; /* where eviction goes on, towards newer entries; NULL: at the oldest */
 };
 
 struct wr_memory {
     uint64_t size, max_object; /* atomic */
-    uint64_t bytes, count;     /* atomic, of all shards */
-    unsigned evict_next;       /* atomic: the shard that gives way next */
-    unsigned sweep_next;       /* atomic */
+    uint64_t bytes, count;     /* atomic; of all shards */
+    unsigned evict_next;       /* atomic: the shard that evicts next */
+    unsigned sweep_next;       /* atomic: the shard to be swept next */
     struct memory_shard shards[SHARDS];
 };
 
@@ -55,7 +57,7 @@ void wr_memory_resize(struct wr_memory *m, uint64_t size, uint64_t max_object)
     __atomic_store_n(&m->max_object, max_object, __ATOMIC_RELAXED);
 }
 
-/* A sixteenth of the whole is more than what stands around a content ever takes. */
+/* A sixteenth of the budget is left for what else an object needs: that is never more. */
 uint64_t wr_memory_most(const struct wr_memory *m, size_t head)
 {
     uint64_t most = __atomic_load_n(&m->max_object, __ATOMIC_RELAXED), room = size_of(m) - size_of(m) / 16;
@@ -75,7 +77,8 @@ static size_t heap_bytes(void *at)
     return malloc_usable_size(at) + HEAP_HEADER;
 }
 
-/* The flow knows its pieces' octets; each piece, and the flow itself, is an allocation more. */
+/* Counts the entry, the object and its flow. The flow knows the bytes of its pieces; the headers of these
+ * allocations, and of the flow itself, come on top. */
 static size_t entry_bytes(struct wr_memory_entry *e)
 {
     size_t bytes = heap_bytes(e) + heap_bytes(e->object);
@@ -104,7 +107,8 @@ static struct wr_memory_entry *newer(struct wr_memory_entry *e)
     return TAILQ_PREV(e, wr_entry_queue, queue);
 }
 
-/* Pushes it on *dead: freed when the lock has been given back. */
+/* Takes the entry out and puts it on *dead. The caller frees it by free_entries() after it has released the
+ * lock. */
 static void take_out_entry(struct wr_memory *m, struct memory_shard *s, struct wr_memory_entry *e,
                            struct wr_memory_entry **dead)
 {
@@ -124,7 +128,8 @@ static bool is_marker(const struct wr_memory_entry *e)
     return e->object->meta.kind == WR_OBJECT_VARY;
 }
 
-/* What was found through a marker is of no use to anyone without it. Variants have none of their own. */
+/* Drops what was found through a marker, because nobody can find it without the marker. Variants have no
+ * variants of their own. */
 static void unref_variants(struct wr_memory *m, struct wr_memory_entry *dead)
 {
     for (unsigned i = 0; dead->variants && i < dead->variants->count; i++)
@@ -151,8 +156,8 @@ static bool over(const struct wr_memory *m)
     return __atomic_load_n(&m->bytes, __ATOMIC_RELAXED) > size_of(m);
 }
 
-/* Walks the hand from old to new: what was used loses its mark and stays, the first unused one goes. Gives up
- * after STEPS, so that the lock is held briefly; the hand remembers the place. */
+/* Walks the hand from old entries to new ones. A used entry loses its mark and stays; the first unused one is
+ * taken out. Gives up after STEPS, so that the lock is held briefly; the hand stays where it is. */
 static void evict_one(struct wr_memory *m, struct memory_shard *s, const struct wr_object *spare,
                       struct wr_memory_entry **dead)
 {
@@ -169,8 +174,8 @@ static void evict_one(struct wr_memory *m, struct memory_shard *s, const struct 
     }
 }
 
-/* The shards give way in turn, one entry each: over all of them that is one queue, almost. Ends also
- * when whole rounds freed nothing: then others are evicting, or only `spare` is left. */
+/* The shards evict in turn, one entry each, which is almost the same as one queue over all. Ends also when
+ * several rounds have freed nothing: then other threads are evicting, or only `spare` is left. */
 static void evict_until_fits(struct wr_memory *m, const struct wr_object *spare)
 {
     unsigned barren = 0;
@@ -202,7 +207,7 @@ struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct
     pthread_mutex_lock(&s->lock);
     struct wr_memory_entry *e = wr_memory_table_find(&s->table, hash);
     if (e && wr_slice_eq(e->object->key, key)) {
-        if (!e->visited) /* a line that is only read stays in every core's cache */
+        if (!e->visited) /* written only if it changes, so that the cache line stays shared by all cores */
             e->visited = true;
         found = wr_object_ref(e->object);
     }
@@ -225,7 +230,7 @@ static size_t variants_bytes(const struct wr_memory_entry *e)
     return e->variants ? heap_bytes(e->variants) : 0;
 }
 
-/* A marker of the same lineage leads to the same variants; another one doesn't. */
+/* A marker of the same lineage leads to the same variants, so it takes over their list. */
 static void inherit_variants(struct wr_memory_entry *e, struct wr_memory_entry *old)
 {
     if (!is_marker(e) || !is_marker(old) ||
@@ -248,7 +253,8 @@ static size_t bytes_of(struct wr_memory *m, struct wr_hash hash)
     return bytes;
 }
 
-/* Drops it, unless it has been used: then it gets another chance, and true is given. */
+/* Drops the object, unless it has been used since it was last spared. Then it is spared, and true is
+ * returned. */
 static bool spared(struct wr_memory *m, struct wr_hash hash)
 {
     struct memory_shard *s = memory_shard_of(m, hash);
@@ -265,7 +271,8 @@ static bool spared(struct wr_memory *m, struct wr_hash hash)
     return used;
 }
 
-/* The marker's list, with this one as its newest. true: *oldest is too much for it. */
+/* Puts `newest` at the end of the marker's list. Returns true if there is too much in the list: *oldest was
+ * taken out. */
 static bool list(struct wr_memory *m, const struct wr_object *marker, const struct wr_variant *newest,
                  const struct wr_variants_bound *most, struct wr_variant *oldest)
 {
@@ -285,7 +292,8 @@ static bool list(struct wr_memory *m, const struct wr_object *marker, const stru
     return over;
 }
 
-/* Each round drops one, or puts one that is used after those that may not be; and all can be spared once. */
+/* Each round drops the oldest variant, or puts it at the end if it is used, with its mark taken away. So each
+ * can be spared only once, and the loop ends. */
 void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, struct wr_hash variant,
                            const struct wr_variants_bound *most)
 {
@@ -335,7 +343,7 @@ static enum wr_memory_put put_object(struct wr_memory *m, struct wr_object *obje
         return WR_MEMORY_OLDER;
     }
     if (old) {
-        e->visited = old->visited; /* a refreshed response is as wanted as it was */
+        e->visited = old->visited; /* a refreshed response keeps its mark of use */
         take_out_entry(m, s, old, &dead);
         inherit_variants(e, old);
     }
@@ -387,7 +395,7 @@ bool wr_memory_swap(struct wr_memory *m, const struct wr_object *old, struct wr_
     struct wr_object *given_up = NULL;
     pthread_mutex_lock(&s->lock);
     struct wr_memory_entry *e = wr_memory_table_find(&s->table, object->hash);
-    if (e && e->object == old) { /* of the same size */
+    if (e && e->object == old) { /* the new object has the same size */
         given_up = e->object;
         __atomic_store_n(&given_up->stored, false, __ATOMIC_RELEASE);
         e->object = wr_object_ref(object);

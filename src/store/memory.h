@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The memory store: stored responses within one byte budget over all threads.
+/* The memory store: stored responses of all threads within one budget of bytes.
  *
- * Sharded by hash, each shard under its own lock held for nanoseconds. Eviction by SIEVE (Zhang et al., NSDI
- * 2024). What it counts is what malloc took: texts, contents, its own tables. Thread: any. */
+ * It is sharded by hash; each shard has a lock of its own, held for nanoseconds. It evicts by SIEVE (Zhang et
+ * al., NSDI 2024). It counts what malloc really took: texts, contents and its own tables. Thread: any. */
 #pragma once
 
 #include "cache/object.h"
@@ -10,46 +10,56 @@
 
 struct wr_memory;
 
+/* size: the budget; max_object: the largest content; both in bytes. The caller owns the store. free: NULL is
+ * fine; no other thread may use the store any more. */
 struct wr_memory *wr_memory_new(uint64_t size, uint64_t max_object);
 void wr_memory_free(struct wr_memory *m);
-/* Other bounds: of a smaller size, what is too much gives way with the next put. */
+/* Changes both bounds. If the store is now too large, the next put evicts what is too much. */
 void wr_memory_resize(struct wr_memory *m, uint64_t size, uint64_t max_object);
-/* The largest content that it takes at present, with a head of that many octets. */
+/* Returns the largest content that the store takes at present, in bytes. head: the size of the response's
+ * head, in bytes. */
 uint64_t wr_memory_most(const struct wr_memory *m, size_t head);
-/* For who is about to look up several: what wr_memory_get() will read of this one is on its way into the
- * processor's caches, and comes together with that of the others. */
+/* For a caller that is about to look up several objects: begins to load what wr_memory_get() will read of
+ * this one into the processor's caches, so that the waits for memory overlap. */
 void wr_memory_ahead(struct wr_memory *m, struct wr_hash hash);
-/* A reference to the object under this key (text compared), or NULL. Freshness is the caller's question. */
+/* Returns a reference to the object under this key (text compared), or NULL. Doesn't look at its freshness.
+ */
 struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct wr_slice key);
-/* The same without comparing the text, and without counting as a use. */
+/* The same without comparing the text, and without counting as a use for the eviction. */
 struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash);
+/* What became of a put. */
 enum wr_memory_put {
-    WR_MEMORY_PUT,   /* it is there: a reference of the store's own has been taken */
-    WR_MEMORY_NOT,   /* it is not: its content is larger than max_object */
-    WR_MEMORY_OLDER, /* what is there was fetched later (object->began), and stays */
+    WR_MEMORY_PUT,   /* it is stored; the store has taken a reference of its own */
+    WR_MEMORY_NOT,   /* it is not stored: its content is larger than the store takes */
+    WR_MEMORY_OLDER, /* it is not stored: the object there was fetched later (object->began), and stays */
 };
 
-/* Replaces what was there. The flow must be WHOLE. expires: monotonic, when it is worth nothing any more.
- * present: no fetch has begun later (wr_purges_present()). */
+/* Stores the object in place of what was there. Its flow must be WHOLE. expires: monotonic; from then on the
+ * object is worth nothing. present: wr_purges_present(); no fetch has begun later. */
 enum wr_memory_put wr_memory_put(struct wr_memory *m, struct wr_object *object, struct wr_mono expires,
                                  struct wr_instant present);
-/* Only where nothing is. false: something is, or it is too large. */
+/* Stores the object only if nothing is stored under its key. Returns false if something is, or if the object
+ * is too large. */
 bool wr_memory_put_new(struct wr_memory *m, struct wr_object *object, struct wr_mono expires);
-/* `variant`, which has been put, is found through this VARY marker: it is dropped with the marker. Where
- * there are more than `most`, or where they take more than an eighth of the store, those go that haven't been
- * used since they were stored or spared the last time, the oldest first. Nothing happens if the marker isn't
- * here. */
+/* Tells the store that `variant`, which has been put, is found through this VARY marker. So it is dropped
+ * with the marker. If the marker has more than `most` variants, or they take more than an eighth of the
+ * store, variants are dropped, the oldest first. A variant that was used since it was stored, or since it was
+ * last spared, is spared. Does nothing if the marker isn't in the store. */
 void wr_memory_add_variant(struct wr_memory *m, const struct wr_object *marker, struct wr_hash variant,
                            const struct wr_variants_bound *most);
-/* Drops by hash (any key text). A marker takes its variants with it. */
+/* Drops the object with this hash, whatever the text of its key. A marker takes its variants with it. Returns
+ * whether there was one. */
 bool wr_memory_drop(struct wr_memory *m, struct wr_hash hash);
-/* Drops only if it is still this very object. */
+/* Drops the object only if the store still holds this very one. Returns whether it did. */
 bool wr_memory_drop_if(struct wr_memory *m, const struct wr_object *object);
-/* Puts another object under the same key in its place, if it is still this very one. */
+/* Puts `object` in the place of `old`, if the store still holds this very one under the same key. Takes a
+ * reference of its own. Returns whether it did. */
 bool wr_memory_swap(struct wr_memory *m, const struct wr_object *old, struct wr_object *object);
+/* Drops everything. */
 void wr_memory_clear(struct wr_memory *m);
-/* Frees what has expired in one of the 64 shards, in turn: 64 calls go over the whole store. For a timer.
- * now: monotonic. */
+/* Frees what has expired in one of the 64 shards, in turn, so 64 calls go through the whole store. Call it
+ * from a timer. now: monotonic. */
 void wr_memory_sweep(struct wr_memory *m, struct wr_mono now);
+/* Return the bytes that the store takes, and the number of its objects. */
 uint64_t wr_memory_bytes(const struct wr_memory *m);
 uint64_t wr_memory_count(const struct wr_memory *m);

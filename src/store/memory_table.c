@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The hash table of one shard: linear hashing over an array of segments. It also loads into the processor's
+ * caches what a look-up is about to read. */
 #include "store/memory_table.h"
 
 #include <malloc.h>
 #include <stdlib.h>
 
-#define AHEAD_OBJECT 512 /* octets: an object with its texts, ... */
-#define AHEAD_FLOW 1280  /* ... a flow and the first of its content */
+#define AHEAD_OBJECT 512 /* bytes loaded ahead of an object with its texts */
+#define AHEAD_FLOW 1280  /* bytes loaded ahead of a flow and the beginning of its content */
 
-/* The shard is chosen by hash.hi, the bucket by hash.lo: the two don't correlate. */
+/* Returns the bucket of a hash. hash.hi chooses the shard and hash.lo the bucket, so the two choices are
+ * independent. */
 static size_t index_of(const struct wr_memory_table *t, uint64_t hash_lo)
 {
-    size_t span = (size_t) 1 << (64 - __builtin_clzll(t->buckets |
-                                                      1)); /* a power of two over the number of buckets */
+    /* a power of two, larger than the number of buckets */
+    size_t span = (size_t) 1 << (64 - __builtin_clzll(t->buckets | 1));
     size_t i = hash_lo & (span - 1);
     return i < t->buckets ? i : hash_lo & (span / 2 - 1);
 }
@@ -51,9 +54,9 @@ void wr_memory_table_fini(struct wr_memory_table *t)
     free(t->segments);
 }
 
-/* An object, its head and the first of its content lie in a dozen cache lines which a hit reads one after the
- * other: asked for all at once they come in the time of one. Inlined by force: gcc takes a function that does
- * nothing else for one without effect, and leaves out its calls. */
+/* An object, its head and the beginning of its content lie in a dozen cache lines, which a hit reads one
+ * after the other. Loaded all at once, they take the time of one. Inlined by force: gcc takes a function that
+ * only prefetches for one without effect and drops the calls. */
 __attribute__((always_inline)) static inline void fetch_ahead(const struct wr_memory_entry *e)
 {
     const char *object = (const char *) e->object, *flow = e->flow;
@@ -84,7 +87,7 @@ struct wr_memory_entry *wr_memory_table_find(const struct wr_memory_table *t, st
     return e;
 }
 
-/* One bucket more: the entries of its elder twin that belong to it move over. */
+/* Adds a bucket: the entries of its twin that belong to it move over. */
 static void split_bucket(struct wr_memory_table *t)
 {
     size_t fresh = t->buckets;
@@ -107,7 +110,7 @@ static void split_bucket(struct wr_memory_table *t)
 
 void wr_memory_table_add(struct wr_memory_table *t, struct wr_memory_entry *e)
 {
-    if (2 * t->entries >= t->buckets) { /* chains longer than one are rare: each link is a cache miss */
+    if (2 * t->entries >= t->buckets) { /* so chains longer than one are rare: each link is a cache miss */
         split_bucket(t);
         split_bucket(t);
     }

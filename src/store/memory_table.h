@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The hash table of one shard of the memory store, entries linked into it and into the queue that SIEVE
- * needs.
+/* The hash table of one shard of the memory store. Its entries are linked into the table and into the queue
+ * that SIEVE needs.
  *
- * It grows by linear hashing (Litwin, 1980): one bucket is split per insertion, so no insertion ever moves
- * the whole table while a lock is held. No locks in here; it owns its buckets, not the entries. */
+ * It grows by linear hashing (Litwin, 1980): each insertion splits at most two buckets, so no insertion moves
+ * the whole table while the lock is held. The table owns its buckets; the caller owns the entries. Thread:
+ * the one that holds the shard's lock. */
 #pragma once
 
 #include <sys/queue.h>
@@ -11,39 +12,45 @@
 #include "cache/object.h"
 #include "store/variants.h"
 
+/* One stored object. */
 struct wr_memory_entry {
-    struct wr_memory_entry *chain; /* the next one in its bucket */
-    uint64_t hash_lo; /* of object->hash: most that isn't meant is passed over without touching the object */
-    struct wr_object *object; /* counted */
+    struct wr_memory_entry *chain; /* the next entry in its bucket */
+    uint64_t hash_lo; /* of object->hash, so that most other entries are passed over without reading their
+                         objects */
+    struct wr_object *object; /* a counted reference */
     union {
-        const void *flow; /* object->flow, to have it fetched before the object has told where it is */
-        struct wr_variants *variants; /* of a VARY marker, which has none: those found through it; or NULL */
+        const void *flow; /* object->flow: it can be loaded ahead before the object itself has been read */
+        struct wr_variants
+            *variants; /* of a VARY marker, which has no flow: the variants found through it; or NULL */
     };
     struct wr_mono expires;             /* monotonic */
-    TAILQ_ENTRY(wr_memory_entry) queue; /* newest first */
-    size_t bytes : 63;                  /* of all that dies with it; variants have entries of their own */
-    size_t visited : 1;                 /* used since the hand came by */
+    TAILQ_ENTRY(wr_memory_entry) queue; /* the newest entry first */
+    size_t bytes : 63;  /* of all that is freed with the entry; variants have entries of their own */
+    size_t visited : 1; /* used since SIEVE's hand last passed */
 };
 TAILQ_HEAD(wr_entry_queue, wr_memory_entry);
 
 struct wr_memory_table {
-    struct wr_memory_entry ***segments; /* buckets by WR_MEMORY_TABLE_SEGMENT */
-    size_t segment_room;                /* of the directory */
-    size_t buckets;                     /* in use */
+    struct wr_memory_entry ***segments; /* arrays of WR_MEMORY_TABLE_SEGMENT buckets */
+    size_t segment_room;                /* room for so many segments */
+    size_t buckets;                     /* buckets in use */
     size_t entries;
-    size_t bytes; /* of directory and segments */
+    size_t bytes; /* of the array of segments and the segments */
 };
 
 #define WR_MEMORY_TABLE_SEGMENT 64
 
+/* init allocates the first buckets; fini frees all buckets, but no entries. */
 void wr_memory_table_init(struct wr_memory_table *t);
 void wr_memory_table_fini(struct wr_memory_table *t);
 /* See wr_memory_ahead(). */
 void wr_memory_table_ahead(const struct wr_memory_table *t, uint64_t hash_lo);
+/* Returns the entry of the object with this hash, or NULL. Borrowed. */
 struct wr_memory_entry *wr_memory_table_find(const struct wr_memory_table *t, struct wr_hash hash);
-/* hash must not be in it yet. */
+/* Adds an entry. None with the same hash may be in the table. */
 void wr_memory_table_add(struct wr_memory_table *t, struct wr_memory_entry *e);
-/* e must be in it. */
+/* Takes out an entry, which must be in the table. */
 void wr_memory_table_remove(struct wr_memory_table *t, struct wr_memory_entry *e);
-/* The first entry of a bucket (chained), for walking over all: index < buckets. */
+/* Returns the first entry of a bucket (the others follow by `chain`), or NULL. For walking over all entries:
+ * index < buckets. */
 struct wr_memory_entry *wr_memory_table_bucket(const struct wr_memory_table *t, size_t index);

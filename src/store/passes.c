@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of pass markers: rows of four, chosen by the key's hash, under 64 locks. It decides when a marker
+ * is left, whom it concerns and when it ends. */
 #include "store/passes.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-#define ROWS 4096 /* a power of two; with four markers each: 16384 in 1 MB */
+#define ROWS 4096 /* a power of two; with four markers in each row: 16384 markers in 1 MB */
 #define ROW 4
 #define LOCKS 64
 
 struct marker {
     struct wr_hash key;
-    struct wr_wall left, until; /* wall clock; until 0: none */
-    unsigned whom;              /* set apart so is whom it concerns; 0: everybody */
+    struct wr_wall left, until; /* wall clock; until 0: the place is free */
+    unsigned whom;              /* flags of wr_rules_apart(): the requests that the marker concerns; 0: all */
     bool beside;
 };
 
@@ -42,7 +44,7 @@ bool wr_pass_is_due(enum wr_storing storing, int status, const struct wr_object 
     return storing == WR_STORE_NOT && status < 400 && !fresh;
 }
 
-/* Under a row's lock, which it takes. */
+/* Returns the key's row and takes its lock. */
 static struct marker *row_of(struct wr_passes *p, struct wr_hash key)
 {
     size_t i = key.lo % ROWS;

@@ -1,38 +1,45 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Pass markers: of what could not be shared a moment ago, so that the next ones don't queue for it.
+/* Pass markers: they say that the response to a key could not be shared a moment ago, so that the next
+ * requests don't wait for one another. All decisions about them are made here.
  *
- * All about them is decided here. A marker is left by an answer that may not be stored, and neither by an
- * error, which says nothing of the next answer, nor while something fresh is stored, for which nobody waits.
- * It stands beside what is stored, in a table of its own, and takes nobody's place. It concerns requests like
- * the one that left it: those with Authorization if that had one. It is over when its time is, which each
- * passed answer renews; when something that may be shared is stored (a request under a marker fetches by
- * itself, and its answer is judged like any other's); and when what is stored is newer.
+ * - A marker is left by an answer that may not be stored. An error leaves none, because it says nothing about
+ *   the next answer. Nor is one left while something fresh is stored, because nobody waits then.
+ * - A marker stands in a table of its own, beside what is stored, and never replaces it.
+ * - A marker concerns requests like the one that left it: if that one had Authorization, only those with
+ *   Authorization.
+ * - A marker ends when its time is over; each answer to a request that passed renews it. It also ends when a
+ *   response that may be shared is stored (a request under a marker fetches for itself, and its answer is
+ *   judged like any other), and when what is stored is newer than the marker.
  *
- * Each node has its own: one answer tells it. Bounded: where many are left, the oldest of its row gives way.
- * Thread: any. */
+ * Each node has markers of its own: it needs only one answer to learn. Their number is bounded: in a full row
+ * the oldest marker gives way. Thread: any. */
 #pragma once
 
 #include "cache/rules.h"
 
 struct wr_passes;
 
+/* The caller owns the table. free: NULL is fine. */
 struct wr_passes *wr_passes_new(void);
 void wr_passes_free(struct wr_passes *p);
 
-/* Is one to be left because of an answer of this status that was judged so? held: what is stored, or NULL.
- * now: wall clock. */
+/* Should an answer of this status, judged as `storing`, leave a marker? held: what is stored, or NULL. now:
+ * wall clock. */
 bool wr_pass_is_due(enum wr_storing storing, int status, const struct wr_object *held, struct wr_wall now);
-/* Leaves it under the key's hash, for ttl from now on, or renews the one under which the request has passed.
- * held: what it stands beside, or NULL. */
+/* Leaves a marker under the key's hash for `ttl` from now, or renews the one under which the request has
+ * passed. held: what is stored there, or NULL. A ttl of 0 leaves none. */
 void wr_passes_leave(struct wr_passes *p, struct wr_hash key, const struct wr_request_rules *asked,
                      const struct wr_object *held, struct wr_wall now, struct wr_span ttl);
+/* Is there a marker that concerns a request? */
 enum wr_pass {
-    WR_PASS_NONE,   /* none that concerns the request */
-    WR_PASS_BESIDE, /* something is stored beside it that may serve if the origin fails, or be confirmed */
+    WR_PASS_NONE,   /* no */
+    WR_PASS_BESIDE, /* yes; when it was left, something was stored that may be validated, or serve if the
+                       origin fails */
+    /* yes; nothing was stored */
     WR_PASS_BARE,
 };
-/* Does one stand there for this request? held as above. */
+/* Looks for a marker that concerns this request. held: as above. */
 enum wr_pass wr_passes_find(struct wr_passes *p, struct wr_hash key, const struct wr_request_rules *asked,
                             const struct wr_object *held, struct wr_wall now);
-/* Something has been stored there, or what is stored has changed. */
+/* Ends the marker of this key: a response has been stored there, or what is stored has changed. */
 void wr_passes_end(struct wr_passes *p, struct wr_hash key);

@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes and reads records. The reader believes nothing: each length, number and text is checked before it is
+ * used. */
 #include "store/record.h"
 
 #include "policy/policy.h"
 #include "store/crc32c.h"
 
-/* meta, all numbers little-endian:
+/* The format of meta. All numbers are little-endian:
  *
- *     "WR" version kind | length of key u32, of head u32 | flags u32 | status u32 | seven times i64 | length
- * u64 | version u64 | began u64 | chunk u64 | chunk_count u32 etag, last_modified: offset in head u32, length
- * u32 | vary_values, tags: length u32 the two texts | a sum u32 for each piece | the sum u32 of key, head and
- * all that stands before it
+ * - "WR", version u8, kind u8
+ * - length of the key u32, length of the head u32
+ * - flags u32, status u32
+ * - i64: request_time, response_time, initial_age, lifetime, swr, sie, fetch_time, in microseconds
+ * - length u64, version u64, began u64
+ * - chunk u64, chunk_count u32
+ * - etag and last_modified: each its offset in the head u32, its length u32
+ * - vary_values and tags: the length u32 of each, then the two texts
+ * - the checksum u32 of each piece
+ * - the checksum u32 of the key, the head and all that stands before it
  *
- * A length of NONE says that the slice is not there at all. While the content is arriving the mark is "WA"
- * and the sums of the pieces are missing. */
-#define VERSION 3 /* 1: may hold Set-Cookie for everybody; 2: doesn't know when its fetch began */
+ * A length of NONE says that the slice is absent (at NULL). While the content is arriving, the record begins
+ * with "WA" and has no checksums of pieces. */
+/* Version 1 may hold Set-Cookie for everybody; version 2 doesn't know when its fetch began. */
+#define VERSION 3
 #define NONE 0xffffffffu
 
 /* --- writing --- */
@@ -89,7 +98,8 @@ static uint32_t number32(const char *at)
     return (uint32_t) a[0] | (uint32_t) a[1] << 8 | (uint32_t) a[2] << 16 | (uint32_t) a[3] << 24;
 }
 
-/* Takes numbers and texts off the front; once something is missing everything reads as 0. */
+/* Takes numbers and texts off the front. Once something is missing, broken is set and everything reads as 0.
+ */
 struct record_input {
     struct wr_slice rest;
     bool broken;
@@ -118,7 +128,7 @@ static uint64_t take64(struct record_input *in)
     return low | (uint64_t) take32(in) << 32;
 }
 
-/* An instant or a span nobody can overflow by adding two of them. */
+/* Takes an instant or a span, small enough that a sum of two can't overflow. */
 static int64_t take_time(struct record_input *in)
 {
     int64_t n = (int64_t) take64(in);
@@ -179,7 +189,8 @@ static void take_texts(struct record_input *in, struct wr_object *o)
         *texts[i] = lengths[i] == NONE ? wr_slice(NULL, 0) : take_octets(in, lengths[i]);
 }
 
-/* Lines that end with CR LF and aren't empty: what goes to a client as it is must not hold a head's end. */
+/* Is it a status line and non-empty lines that all end with CR LF? The head goes to clients as it is, so it
+ * must not contain the end of a head. */
 static bool is_head(struct wr_slice head)
 {
     if (!wr_slice_starts(head, WR_SLICE("HTTP/1.1 ")))

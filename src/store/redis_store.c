@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads stored responses from Redis: one HMGET for a small one, and a fill for the pieces of a large one. It
+ * also holds what reading and writing share: pieces, turns to send them, and telling Redis that an object is
+ * used. */
 #include "store/redis_store_priv.h"
 
 #include <stdio.h>
@@ -76,7 +79,7 @@ struct wr_slice wr_redis_store_read_piece(struct wr_flow_reader *reader, char *i
         struct iovec iov[16];
         enum wr_flow_state state;
         int n = wr_flow_reader_peek(reader, iov, 16, len - have, &state);
-        WR_CHECK(n > 0); /* a kept flow holds all it said */
+        WR_CHECK(n > 0); /* a kept flow holds all the bytes that it has counted */
         size_t before = have;
         for (int i = 0; i < n; i++) {
             memcpy(into + have, iov[i].iov_base, iov[i].iov_len);
@@ -113,7 +116,8 @@ enum wr_err wr_redis_store_ask_pieces(struct wr_redis_store *s, struct wr_call *
 
 /* --- turns --- */
 
-#define TURNS_MOST 2 /* pieces on their way at once: while one is written the next is already under way */
+/* Pieces on the link at once: while one is being written, the next is already on its way. */
+#define TURNS_MOST 2
 
 bool wr_redis_store_turn_take(struct wr_redis_store *s, struct wr_redis_store_turn *turn)
 {
@@ -127,7 +131,8 @@ bool wr_redis_store_turn_take(struct wr_redis_store *s, struct wr_redis_store_tu
     return turn->state == WR_TURN_TAKEN;
 }
 
-/* Whose turn has come may end it at once, which is not to lead deeper and deeper. */
+/* Gives free turns to those that wait. come() may end its turn at once, which must not call this again and
+ * again on a growing stack. */
 static void pass_on(struct wr_redis_store *s)
 {
     struct wr_redis_store_turn *next;
@@ -155,8 +160,9 @@ void wr_redis_store_turn_end(struct wr_redis_store *s, struct wr_redis_store_tur
 
 /* --- eviction --- */
 
+/* for each object */
 #define SHOW_EVERY WR_SPAN_S(5)
-#define SHOW_MOST 1000 /* in a second */
+#define SHOW_MOST 1000 /* objects in one second */
 
 void wr_redis_store_show(struct wr_redis_store *s, struct wr_object *o)
 {
@@ -172,7 +178,7 @@ void wr_redis_store_show(struct wr_redis_store *s, struct wr_object *o)
     s->shown++;
     __atomic_store_n(&o->shown_us, now.us, __ATOMIC_RELAXED);
     if (shown.us == 0)
-        return; /* it has only just come from there */
+        return; /* the object has only just been read from Redis */
     struct wr_buf name = { 0 };
     wr_keys_cache(&name, &s->policy->redis, o->host, o->hash);
     wr_link_tell(s->link, 2, (struct wr_slice[]){ WR_SLICE("TOUCH"), wr_buf_slice(&name) });
@@ -198,8 +204,8 @@ static void begin_fill(struct wr_redis_store_read *read)
     finish_read(read, WR_OK, read->object);
 }
 
-/* An error of Redis's own says nothing about what it holds, but for a value of the wrong type: that is a
- * miss, which the next put heals. */
+/* An error of Redis itself says nothing about what it holds, so it is reported as an error. A value of the
+ * wrong type is a miss, because the next put replaces it. */
 static enum wr_err heed(enum wr_err err, const struct wr_reply *reply)
 {
     bool refuses = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_ERROR &&
@@ -299,7 +305,7 @@ static enum wr_err ask_fields(struct wr_redis_store_read *read)
     return err;
 }
 
-/* The version of a storing, from which nothing else of it is read. */
+/* Asks only for meta, of which the version is read. */
 static enum wr_err ask_meta(struct wr_redis_store *s, struct wr_call *call, struct wr_slice host,
                             struct wr_hash hash)
 {
@@ -318,7 +324,8 @@ static bool is_version(enum wr_err err, const struct wr_reply *reply, uint64_t v
            wr_record_version(wr_reply_slice(reply), &there) && there == version;
 }
 
-/* Others hold the copy, too, so it stays what it was. */
+/* Makes a new object of the same facts and content as the held copy. Others hold that copy, so it must not
+ * change. */
 static struct wr_object *confirmed(const struct wr_redis_store_read *read)
 {
     struct wr_object like = wr_object_facts(read->held);
@@ -352,7 +359,7 @@ enum wr_err wr_redis_store_get(struct wr_redis_store *s, struct wr_redis_store_r
     read->arriving = false;
     read->object = NULL;
     read->fill = NULL;
-    wr_link_learn_clock(s->link); /* for the record's instants */
+    wr_link_learn_clock(s->link); /* for the instants of the record */
     if (read->held == NULL)
         return ask_fields(read);
     read->call = (struct wr_call){ .done = on_held };

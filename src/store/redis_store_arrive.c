@@ -1,37 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Writing the pieces of a large response while it arrives, so that other nodes can read it before it is
- * whole. */
+/* Writes the pieces of a large response while it arrives, so that other nodes can read it before it is whole.
+ * A script checks the fetch lock before the response becomes visible. */
 #include "store/redis_store_priv.h"
 
 #include <stdlib.h>
 
 #include "store/crc32c.h"
 
-#define BEAT WR_SPAN_MS(250) /* how long who comes later waits for a sign of life */
+#define BEAT WR_SPAN_MS(250) /* how long a node that comes later waits for a sign of life */
 
+/* What tell_keep() can do besides giving a new time to live. */
 #define ENDED WR_SPAN_MS(0)
 #define AS_IT_IS WR_SPAN_MS(-1)
 
 struct wr_redis_store_arrival {
     struct wr_deferred_free deferred;
-    TAILQ_ENTRY(wr_redis_store_arrival) entry; /* let go */
+    TAILQ_ENTRY(wr_redis_store_arrival) entry; /* in the store's list, once it has been let go */
     struct wr_redis_store *redis_store;
     struct wr_object *object;
     struct wr_buf name, sums_name, token;
     struct wr_span ttl, keep;
-    void (*alive)(void *ctx); /* NULL: nobody else finds it */
+    void (*alive)(void *ctx); /* NULL: no other node finds the response any more */
     void *ctx;
     struct wr_call call;
     struct wr_redis_store_turn turn; /* to write the next piece */
     struct wr_timer beat;
     struct wr_flow_reader reader;
     uint64_t chunk;
-    size_t chunk_count, next; /* next: the piece to be written */
+    size_t chunk_count, next; /* next: the piece to be written next */
     uint32_t *sums;
-    char *piece;      /* where a piece is put together */
-    bool handed_over; /* the pieces belong to the put of the whole */
-    bool let_go;      /* nobody's but the Redis store's */
-    bool stopped;     /* nothing of it is in Redis any more, as far as that depends on this */
+    char *piece;      /* room in which a piece is put together */
+    bool handed_over; /* the put of the whole response owns the pieces */
+    bool let_go;      /* the store owns the arrival */
+    bool stopped;     /* as far as the arrival decides it, nothing of the response is in Redis any more */
 };
 
 static void tell_keep(struct wr_redis_store_arrival *a, struct wr_span hash, struct wr_span sums)
@@ -66,7 +67,7 @@ static void arrival_free(struct wr_redis_store_arrival *a)
     wr_loop_defer_free(a->redis_store->loop, &a->deferred, free_arrival); /* its reader may be on the stack */
 }
 
-/* Who reads it elsewhere shall not wait for what doesn't come. */
+/* Takes the response back, so that readers on other nodes don't wait for pieces that will not come. */
 static void give_up_arrival(struct wr_redis_store_arrival *a)
 {
     const struct wr_object *o = a->object;
@@ -85,7 +86,7 @@ static void give_up_arrival(struct wr_redis_store_arrival *a)
                                          o->meta.version, begun);
 }
 
-/* From inside: one that has been let go is nobody else's to free. */
+/* Called from inside. Frees the arrival if it has been let go, because then nobody else does. */
 static void stop_arrival(struct wr_redis_store_arrival *a)
 {
     give_up_arrival(a);
@@ -112,7 +113,7 @@ static void on_beat(struct wr_timer *timer)
 
 static void write_next(struct wr_redis_store_arrival *a);
 
-enum granted { REFUSED, GRANTED, FOR_READERS_ONLY }; /* what the scripts give */
+enum granted { REFUSED, GRANTED, FOR_READERS_ONLY }; /* what the scripts reply */
 
 static enum granted granted(enum wr_err err, const struct wr_reply *reply)
 {
@@ -160,7 +161,7 @@ static enum wr_err write_piece(struct wr_redis_store_arrival *a, struct wr_slice
     return err;
 }
 
-/* All pieces are there: they stay for who reads them, and so do their sums. */
+/* All pieces are written: they and their checksums stay for those that read them. */
 static void conclude(struct wr_redis_store_arrival *a)
 {
     tell_keep(a, AS_IT_IS, wr_redis_store_piece_life(a->keep));
@@ -184,7 +185,7 @@ static void write_next(struct wr_redis_store_arrival *a)
         if (wr_flow_state(flow) != WR_FLOW_ARRIVING)
             stop_arrival(a);
     } else if (!wr_redis_store_turn_take(a->redis_store, &a->turn)) {
-        return; /* on_arrival_turn() */
+        return; /* on_arrival_turn() goes on */
     } else if (write_piece(a, wr_redis_store_read_piece(&a->reader, a->piece, len)) != WR_OK) {
         stop_arrival(a);
     }
@@ -299,7 +300,7 @@ void wr_redis_store_arrival_whole(struct wr_redis_store_arrival *a, const uint32
 
 void wr_redis_store_arrival_let_go(struct wr_redis_store_arrival *a)
 {
-    if (a == NULL || a->stopped || a->handed_over || a->piece == NULL) { /* nobody reads it */
+    if (a == NULL || a->stopped || a->handed_over || a->piece == NULL) { /* nobody can be reading it */
         wr_redis_store_arrival_free(a);
         return;
     }

@@ -1,36 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A content that lies in pieces: fetched one by one into a flow that is being read already. Where it is not
- * to be kept (too large, or only a part of it is wanted), no faster than its slowest reader, and no piece
- * that no reader wants. */
+/* Reads the content of a large response from Redis piece by piece, into a flow that is already being read. If
+ * the content isn't to be kept (it is too large, or only a part is wanted), the fill goes no faster than the
+ * slowest reader, and leaves out pieces that no reader wants. */
 #include "store/redis_store_priv.h"
 
 #include <stdlib.h>
 
-#define IDLE_MOST WR_SPAN_S(120) /* a reader that takes nothing for so long doesn't come any more */
-#define IDLE_LOOK \
-    WR_SPAN_S(    \
-        1) /* ... nor anybody, once nobody holds the flow (who was answered with 304, or asked by HEAD) */
-#define LATER_FIRST \
-    WR_SPAN_MS(     \
-        10) /* what hasn't come yet is asked for again after a pause, the next of which is twice as long */
+#define IDLE_MOST WR_SPAN_S(120) /* if no reader takes anything for so long, the fill ends */
+/* How soon a fill ends once nobody holds the flow any more (the answer was a 304, or to HEAD). */
+#define IDLE_LOOK WR_SPAN_S(1)
+/* The first pause before a piece that hasn't come yet is asked for again; each further pause is twice as
+ * long. */
+#define LATER_FIRST WR_SPAN_MS(10)
 #define LATER_MOST WR_SPAN_MS(200)
 
 struct wr_redis_store_fill {
     TAILQ_ENTRY(wr_redis_store_fill) entry;
     struct wr_redis_store *redis_store;
-    struct wr_flow *flow; /* this is its producer */
+    struct wr_flow *flow; /* the fill is its producer */
     struct wr_note room;  /* the flow has room again */
     struct wr_call call;
-    size_t next;  /* the piece to come */
-    size_t known; /* of so many pieces the sums are known; of one that is arriving, so many have come */
-    struct wr_timer later; /* the piece hasn't come yet: look again */
+    size_t next;  /* the piece to be read next */
+    size_t known; /* number of pieces whose checksums are known; while the response is arriving: of those that
+                     have come */
+    struct wr_timer later; /* set while the next piece hasn't come yet */
     struct wr_span pause;
-    struct wr_slice host; /* into texts, as the record's sums */
+    struct wr_slice host; /* lies in texts, as do the record's checksums */
     struct wr_hash hash;
     struct wr_record record;
-    struct wr_timer idle; /* it waits for room, perhaps in vain */
+    struct wr_timer idle; /* set while the flow has no room, which may be for ever */
     struct wr_mono idle_since;
-    bool ended; /* its flow has been */
+    bool ended; /* the flow has been ended */
     char texts[];
 };
 
@@ -77,7 +77,7 @@ static void on_later(struct wr_timer *timer)
         ask_next_piece(f);
 }
 
-/* The sums of as many pieces as have come. */
+/* Takes over the checksums of the pieces that have come. */
 static void know(struct wr_redis_store_fill *f, struct wr_slice sums)
 {
     size_t count = sums.len / 4;
@@ -133,8 +133,9 @@ enum wr_err wr_redis_store_fill_ask(struct wr_redis_store_fill *f, struct wr_cal
 
 /* --- what is arriving --- */
 
-/* Who fetches it renews the sums: once they have gone, no more pieces come. They outlive what names the
- * pieces, so a purge or another storing cuts nobody who reads this one already. */
+/* The node that fetches the response renews the time to live of the checksums. If they are gone, no more
+ * pieces come. They outlive what names the pieces, so neither a purge nor another put cuts off a reader of
+ * this response. */
 static void on_arriving_head(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_redis_store_fill *f = WR_CONTAINER(call, struct wr_redis_store_fill, call);
@@ -166,8 +167,9 @@ static void ask_what_has_come(struct wr_redis_store_fill *f)
         end_fill(f, err);
 }
 
-/* Whoever asks next shall find nothing rather than this. What is arriving may stand beside another storing by
- * now: only its sums are its own for certain, and who fetches it takes the rest back when they have gone. */
+/* Drops what is damaged, so that the next look-up finds nothing rather than this. While the response is
+ * arriving, another one may already be stored under the same key. Only the checksums are certain to be its
+ * own. When they are gone, the node that fetches it takes back the rest. */
 static void drop_damaged(struct wr_redis_store_fill *f)
 {
     struct wr_buf sums = { 0 };
@@ -189,7 +191,7 @@ static void on_piece_read(struct wr_call *call, enum wr_err err, const struct wr
     if (err == WR_OK &&
         (wr_reply_kind(reply) != WR_REPLY_STRING || !wr_record_fits(&f->record, f->next, piece)))
         err = WR_ERR_REDIS_ERROR;
-    if (err == WR_ERR_REDIS_ERROR) /* it was there a moment ago */
+    if (err == WR_ERR_REDIS_ERROR) /* the pieces were there when the look-up counted them */
         drop_damaged(f);
     if (err != WR_OK) {
         end_fill(f, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Writing and dropping: jobs that nobody waits for. */
+/* Writes stored responses to Redis and drops them, as jobs whose result no answer waits for. It also tells
+ * Redis of new and used variants, and drops those that are too many. */
 #include "store/redis_store_priv.h"
 
 #include <inttypes.h>
@@ -14,18 +15,18 @@ struct wr_redis_store_job {
     void (*ended)(void *ctx, enum wr_err err); /* may be NULL */
     void *ctx;
     struct wr_call call;
-    struct wr_note note; /* tells about what failed before it began */
+    struct wr_note note; /* reports what failed before the job could begin */
     enum wr_err err;
-    /* a write's */
+    /* for a write: */
     struct wr_object *object;
     struct wr_span keep;
     struct wr_flow_reader reader;
     uint64_t length, chunk;
-    size_t chunk_count, next; /* next: the piece to be written */
+    size_t chunk_count, next; /* next: the piece to be written next */
     uint32_t *sums;
-    struct wr_redis_store_arrival *arrived; /* handed over; or NULL */
+    struct wr_redis_store_arrival *arrived; /* has handed over its pieces; or NULL */
     struct wr_redis_store_turn turn;        /* to write the next piece */
-    char *piece;                            /* where a piece is put together */
+    char *piece;                            /* room in which a piece is put together */
 };
 
 static void end_job(struct wr_redis_store_job *j, enum wr_err err)
@@ -56,7 +57,8 @@ static void on_job_note(struct wr_note *note)
     end_job(j, j->err);
 }
 
-/* Ends it in the next turn: `ended` is never called before the start has returned. */
+/* Ends the job in the next turn of the loop, because `ended` is never called before the start has returned.
+ */
 static void end_soon(struct wr_redis_store_job *j, enum wr_err err)
 {
     j->err = err;
@@ -85,7 +87,7 @@ static void on_last(struct wr_call *call, enum wr_err err, const struct wr_reply
 
 /* --- a write --- */
 
-/* 0: what is there was fetched later. */
+/* A reply of 0 says that the response there was fetched later. */
 static void on_put(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_INTEGER && wr_reply_int(reply) == 0)
@@ -94,7 +96,7 @@ static void on_put(struct wr_call *call, enum wr_err err, const struct wr_reply 
         on_last(call, err, reply);
 }
 
-/* What makes it visible. */
+/* Writes the HASH, which makes the response visible. */
 static enum wr_err write_hash(struct wr_redis_store_job *j)
 {
     struct wr_slice body = wr_slice(j->piece, j->chunk_count ? 0 : (size_t) j->length);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The list of the variants under one VARY marker. It is an array in the order of storing, which grows by
+ * doubling. */
 #include "store/variants.h"
 
 #include <stdlib.h>
