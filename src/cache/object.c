@@ -94,8 +94,8 @@ void wr_object_unref(struct wr_object *o)
 
 struct wr_span wr_object_age(const struct wr_object *o, struct wr_wall now)
 {
-    struct wr_span resident = wr_time_since(
-        now, o->meta.response_time); /* negative if another node's clock is ahead, or ours was set back */
+    /* Negative if another node's clock is ahead, or ours was set back. */
+    struct wr_span resident = wr_time_since(now, o->meta.response_time);
     int64_t age = o->meta.initial_age.us + (resident.us > 0 ? resident.us : 0);
     return (struct wr_span){ age > 0 ? age : 0 };
 }

@@ -27,8 +27,8 @@ enum wr_object_flag {
     WR_OF_AGED = 128,          /* it came with an Age field, so from another cache */
     WR_OF_FOR_AUTHORIZED = 64, /* of a pass marker: concerns requests with Authorization only; the answers to
                                   others may be shared */
-    WR_OF_BY_POLICY =
-        1024, /* the policy gave its lifetime (ttl, statuses), where the origin was silent or with OVERRIDE */
+    /* The policy gave its lifetime (ttl, statuses), where the origin was silent or with OVERRIDE. */
+    WR_OF_BY_POLICY = 1024,
     WR_OF_SET_COOKIE = 256, /* its head holds fields that change a client's state (set_cookie: store); every
                                client gets them */
     WR_OF_FOR_COOKIE = 512, /* of a pass marker: concerns requests with a cookie that counts only */
@@ -84,8 +84,8 @@ struct wr_object {
                                    private="..."; not written to Redis */
     struct wr_flow *flow;       /* the content; NULL: none (VARY) */
     struct wr_instant began;    /* when its fetch began; a purge with a later instant concerns it */
-    struct wr_mono
-        checked;  /* monotonic, this process only: when it was last known to be equal to what Redis holds */
+    /* Monotonic, this process only: when it was last known to be equal to what Redis holds. */
+    struct wr_mono checked;
     bool own;     /* this process fetched it and writes it to Redis */
     size_t bytes; /* the size of this struct and its texts, which the memory store counts besides the flow */
 };

@@ -15,8 +15,8 @@ enum wr_ask {
 };
 struct wr_request_rules {
     enum wr_ask ask;
-    const char
-        *detail; /* why PASS, as a word of Cache-Status's fwd parameter: "method" or "bypass"; LOOKUP: NULL */
+    /* Why PASS, as a word of Cache-Status's fwd parameter: "method" or "bypass"; LOOKUP: NULL. */
+    const char *detail;
     bool revalidate; /* no-cache, max-age=0 or Pragma: use only what has just been validated */
     bool no_store;
     bool only_if_cached;

@@ -26,8 +26,8 @@ bool wr_rules_is_for(const struct wr_cache_policy *policy, const struct wr_reque
         return false;
     if (asked->cookie && (flags & WR_OF_GUESSED))
         return false;
-    return !(flags & WR_OF_SET_COOKIE) ||
-           policy->set_cookie == WR_SET_COOKIE_STORE; /* false: the policy has changed since */
+    /* false: the policy has changed since. */
+    return !(flags & WR_OF_SET_COOKIE) || policy->set_cookie == WR_SET_COOKIE_STORE;
 }
 
 enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,

@@ -218,8 +218,8 @@ static const char *worthless(const struct wr_head *request, const struct wr_head
                              const struct wr_response_directives *d, enum wr_lifetime_source source,
                              struct wr_span lifetime, const struct wr_meta *meta)
 {
-    bool stated = source == WR_LIFETIME_ORIGIN ||
-                  d->is_public; /* RFC 9111 3 doesn't name no-cache as a reason to store */
+    /* RFC 9111 3 doesn't name no-cache as a reason to store. */
+    bool stated = source == WR_LIFETIME_ORIGIN || d->is_public;
     if (by_operator(source) && lifetime.us == 0)
         return "the policy's ttl is 0";
     if (!stated && !by_operator(source) &&

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Chooses a server for a request by the policy's `balance`, among those that are well and not full. Servers
+ * that have failed are chosen only if there is no better one. */
 #include <math.h>
 
 #include "origin/origin_priv.h"
 
-/* Smooth weighted round robin: each gains its weight, the richest is chosen and pays what all gained, so that
- * the heavy ones come often but not in a row. */
+/* Smooth weighted round robin. Each server gains its weight; the one with the most is chosen and pays what
+ * all have gained. So heavy servers come often, but not several times in a row. */
 static struct wr_origin_server *round_robin(struct wr_origin_server **fit, size_t count, uint64_t of_request)
 {
     (void) of_request;
@@ -25,7 +27,8 @@ static unsigned busy(const struct wr_origin_server *p)
     return p->open - p->idle_count;
 }
 
-/* By connections per weight, of this worker; equals take turns. */
+/* Chooses the server with the fewest connections per weight, counted on this worker. Equal ones take turns.
+ */
 static struct wr_origin_server *least_connections(struct wr_origin_server **fit, size_t count,
                                                   uint64_t of_request)
 {
@@ -43,8 +46,8 @@ static struct wr_origin_server *least_connections(struct wr_origin_server **fit,
     return round_robin(fit, equal, of_request);
 }
 
-/* Rendezvous (Thaler and Ravishankar 1998), weighted by -w/ln(u) (Schindelhauer and Schomaker 2005): a server
- * that comes or goes moves only its own share. */
+/* Rendezvous hashing (Thaler and Ravishankar 1998), weighted by -w/ln(u) (Schindelhauer and Schomaker 2005).
+ * When a server comes or goes, only its own share of the requests moves. */
 static struct wr_origin_server *hash(struct wr_origin_server **fit, size_t count, uint64_t of_request)
 {
     struct wr_origin_server *best = NULL;
@@ -63,7 +66,7 @@ static struct wr_origin_server *hash(struct wr_origin_server **fit, size_t count
     return best;
 }
 
-/* One of fit[0..count). of_request: the hash of what the request asks for. May reorder fit. */
+/* Chooses one of fit[0..count), which it may reorder. of_request: the hash of what the request asks for. */
 typedef struct wr_origin_server *choose_fn(struct wr_origin_server **fit, size_t count, uint64_t of_request);
 
 static struct wr_origin_server *choose(struct wr_exchange_run *run, struct wr_origin_server **fit,
@@ -88,7 +91,7 @@ enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_origin_serve
     struct wr_origin_server **fit = o->fit;
     size_t count = 0, down = 0, full = 0;
     enum wr_health most = run->careful ? WR_HEALTH_TRIAL : WR_HEALTH_SHUNNED;
-    /* The shunned ones only when nobody better is left, busy or not. */
+    /* Shunned servers only if there is no better one, busy or not. */
     for (enum wr_health worst = WR_HEALTH_TRIAL; worst <= most && count + full == 0; worst++) {
         down = 0;
         for (size_t i = 0; i < o->count; i++) {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Opens and closes connections to servers. It passes what their sockets report on to the run that uses them.
+ */
 #include <stdlib.h>
 
 #include "origin/origin_priv.h"
@@ -9,7 +11,7 @@ static void on_readable(struct wr_socket *s)
     if (w->run)
         wr_receive_more(w->run);
     else if (wr_socket_pending(s))
-        wr_origin_conn_close(w); /* idle: it has closed, or speaks unasked */
+        wr_origin_conn_close(w); /* idle, and it has closed or sends what nobody asked for */
 }
 
 static void on_writable(struct wr_socket *s)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The course of an exchange: trying servers and addresses, waiting, sending again, ending. Only this file
+ * changes a run's stage. */
 #include <stdlib.h>
 
 #include "origin/lives_priv.h"
 
 /* --- trying servers --- */
 
-/* The request is to go over the connection that the run has. It leaves together with the others of this turn.
- */
+/* Gets ready to send the request over the run's connection. It leaves together with the other requests of
+ * this turn. */
 static enum wr_err ask(struct wr_exchange_run *run)
 {
     struct wr_origins *o = run->origins;
@@ -40,12 +42,12 @@ void wr_run_ask(struct wr_note *note)
         wr_run_writable(run);
 }
 
-/* The next address of the present server. ORIGIN_REFUSED: none is left. */
+/* Connects to the next address of the present server. ORIGIN_REFUSED: none is left. */
 static enum wr_err connect_next(struct wr_exchange_run *run)
 {
     const struct wr_addresses *all = &run->peer->addresses;
     while (run->addresses_left > 0) {
-        /* What is left of the time is shared by the addresses that are left. */
+        /* The remaining time is divided among the remaining addresses. */
         struct wr_span left = wr_time_since(run->connect_by, run->origins->loop->mono);
         struct wr_span share = { left.us / (int64_t) run->addresses_left };
         bool connected;
@@ -72,7 +74,7 @@ static enum wr_err connect_first(struct wr_exchange_run *run)
     return connect_next(run);
 }
 
-/* By then it is known whether a server that is tried answers. */
+/* Returns the time after which it is known whether a server that is being tried answers. */
 static struct wr_span longest_try(const struct wr_exchange_run *run)
 {
     const struct wr_origin_policy *p = run->origin->policy;
@@ -97,7 +99,7 @@ static enum wr_err try_peer(struct wr_exchange_run *run, struct wr_origin_server
     run->connect_by = wr_time_add(o->loop->mono, run->origin->policy->connect_timeout);
     if (wr_time_before(o->loop->mono, peer->addresses.fresh_until))
         return connect_first(run);
-    if (o->names == NULL) /* a literal that is none: a socket's path that is too long */
+    if (o->names == NULL) /* no host name and no usable address: the path of a Unix socket that is too long */
         return WR_ERR_ORIGIN_REFUSED;
     if (!wr_names_lookup(o->names, &run->query, a->host, a->port, &found)) {
         run->stage = WR_RUN_RESOLVING;
@@ -112,7 +114,7 @@ static enum wr_err try_peer(struct wr_exchange_run *run, struct wr_origin_server
     return connect_first(run);
 }
 
-/* This run won't try it, again or at all. */
+/* This run won't use the server any more. */
 static void avoid(struct wr_exchange_run *run, const struct wr_origin_server *peer)
 {
     if (run->tried.len == 0) {
@@ -122,7 +124,7 @@ static void avoid(struct wr_exchange_run *run, const struct wr_origin_server *pe
     run->tried.at[peer->index] = 1;
 }
 
-/* The present server can't be reached: remembered by the process too. */
+/* The present server can't be reached. The process remembers that, too. */
 static void give_up_peer(struct wr_exchange_run *run, enum wr_err err)
 {
     wr_backend_unreachable(run->peer->backend, run->origins->loop->mono);
@@ -133,13 +135,13 @@ static void give_up_peer(struct wr_exchange_run *run, enum wr_err err)
 static enum wr_pick choose(struct wr_exchange_run *run, struct wr_origin_server **peer)
 {
     if (run->pinned)
-        return WR_PICK_NONE; /* it has been tried */
+        return WR_PICK_NONE; /* it has already been tried */
     if (!TAILQ_EMPTY(&run->origin->queue) && !run->dequeued)
-        return WR_PICK_FULL; /* a place that is free belongs to those who wait */
+        return WR_PICK_FULL; /* a free place belongs to the runs in the queue */
     return wr_balance_pick(run, peer);
 }
 
-/* Begins with `first`, or with one that balancing chooses. OK: under way. */
+/* Begins with `first`, or if it is NULL with a server that balancing chooses. OK: the run is under way. */
 static enum wr_err try_servers(struct wr_exchange_run *run, struct wr_origin_server *first)
 {
     for (struct wr_origin_server *peer = first;; peer = NULL) {
@@ -161,7 +163,7 @@ static enum wr_err try_servers(struct wr_exchange_run *run, struct wr_origin_ser
     }
 }
 
-/* From a callback. */
+/* As try_servers(), for callbacks: ends the run on an error. */
 static void try_next_server(struct wr_exchange_run *run, struct wr_origin_server *first)
 {
     enum wr_err err = try_servers(run, first);
@@ -223,8 +225,8 @@ void wr_run_dequeued(struct wr_exchange_run *run)
 
 void wr_run_wait(struct wr_exchange_run *run)
 {
-    /* Nothing left to send just now but not all sent: the client is waited for, which is not the origin's
-     * fault. */
+    /* There is nothing to send just now, but the request isn't whole: weir waits for the client, which isn't
+     * the origin's fault. */
     bool on_client = !run->out.done && !run->out.refused && !run->conn->socket.writing;
     struct wr_span look = { 0 };
     if (run->in.paused)
@@ -271,14 +273,14 @@ void wr_exchange_into(struct wr_exchange *x, struct wr_flow *flow)
     wr_flow_producer(flow, &run->room);
 }
 
-/* May the request leave once more? */
+/* May the request be sent again? */
 static bool may_resend(const struct wr_exchange_run *run)
 {
     return run->stage == WR_RUN_ASKING && !run->in.begun && (run->x->idempotent || run->asking) &&
            run->resends < run->origin->policy->retries && wr_send_rewindable(run);
 }
 
-/* response_timeout has gone by: another server that is well may do better. */
+/* response_timeout has passed without an answer: tries another server that is well, if there is one. */
 static void unanswered(struct wr_exchange_run *run)
 {
     wr_backend_silent(run->peer->backend, run->asked_at, run->origins->loop->mono);
@@ -295,8 +297,8 @@ static void unanswered(struct wr_exchange_run *run)
     try_next_server(run, NULL);
 }
 
-/* A note that was posted for an exchange which has ended since finds another one, or none: then it does no
- * harm. */
+/* A note that was posted for an exchange which has ended since may come when the run serves another one, or
+ * none. Then it does no harm. */
 static void on_room(struct wr_note *note)
 {
     struct wr_exchange_run *run = WR_CONTAINER(note, struct wr_exchange_run, room);
@@ -335,9 +337,9 @@ static void on_deadline(struct wr_timer *t)
     }
 }
 
-/* A pooled connection may be closed by the peer just when it is used: what may be sent twice goes out once
- * more, over a new connection (RFC 9112 9.3.1), which is no fault of the server. One that ends a new
- * connection without a word has failed: another server is asked. */
+/* The peer has closed the connection. It may close a pooled one just when it is used, which isn't the
+ * server's fault: a request that may be sent twice is sent again over a new connection (RFC 9112 9.3.1). If
+ * it ends a new connection without an answer, the server has failed, and another one is asked. */
 void wr_run_lost(struct wr_exchange_run *run)
 {
     bool pooled = run->conn->used, wordless = run->stage == WR_RUN_ASKING && !run->in.begun;
@@ -380,7 +382,7 @@ void wr_run_free(struct wr_exchange_run *run)
     free(run);
 }
 
-/* not: the server that another exchange waits for, or NULL. */
+/* not: the server that another exchange is waiting for, or NULL. */
 static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct wr_origin_server *pinned,
                          const struct wr_origin_server * not )
 {
@@ -434,7 +436,7 @@ enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_origin_server 
     return start(x, peer->origin, peer, NULL);
 }
 
-/* Undoes what the run has begun; it is spare from now on. */
+/* Undoes what the run has begun. From now on it is spare. */
 static void end_run(struct wr_exchange_run *run, enum wr_err err)
 {
     struct wr_receiving *in = &run->in;

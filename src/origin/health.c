@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Keeps the health of servers from the results of requests and active checks. All of it is read and written
+ * atomically, because all workers share it. */
 #include "origin/health_priv.h"
 
 #include <stdlib.h>
@@ -9,34 +11,36 @@
 #define LONGEST_REST 30 /* seconds */
 #define LATE_IN_A_ROW 3
 #define ENDED_IN_A_ROW 5
-#define FAILED_CHECKS 2 /* in a row: down. One good one: up */
+#define FAILED_CHECKS 2 /* so many in a row: down. One good check: up */
 
-#define ANSWER_GRAIN \
-    WR_SPAN_MS(100) /* so that a busy server's answers don't make a cache line travel each time */
+/* The time of an answer is kept only so exactly, so that a busy server's answers don't move a cache line each
+ * time. */
+#define ANSWER_GRAIN WR_SPAN_MS(100)
 #define CLOCK_MAY_ERR WR_SPAN_S(5)
-#define CLOCK_LOG_EVERY WR_SPAN_S(60) /* at most so often */
+#define CLOCK_LOG_EVERY WR_SPAN_S(60) /* at most */
 
 enum checked { UNCHECKED, CHECKED_UP, CHECKED_DOWN };
 
 struct wr_backend {
     char *origin, *server;
     struct wr_backend *next;
-    unsigned failures;   /* in a row; atomic, like all below */
+    unsigned failures;   /* in a row; atomic, as all fields below */
     unsigned late;       /* in a row */
     unsigned ended;      /* in a row */
-    int64_t answered_at; /* monotonic, us: when a request to it was answered last, to within ANSWER_GRAIN */
-    int64_t rest_until;  /* monotonic, us; 0: it is well */
-    bool trying;         /* the rest is over for one, who tries it */
+    int64_t answered_at; /* monotonic, microseconds: when the server last answered a request, to within
+                            ANSWER_GRAIN */
+    int64_t rest_until;  /* monotonic, microseconds; 0: the server is well */
+    bool trying;         /* its rest is over for one request, which tries it */
     unsigned checked;    /* enum checked */
     unsigned bad_checks;
     bool clock_wrong;
-    int64_t clock_logged; /* monotonic, us: when that was last logged; 0: never */
+    int64_t clock_logged; /* monotonic, microseconds: when a wrong or right clock was last logged; 0: never */
 };
 
 struct wr_backends {
     pthread_mutex_t lock;
     struct wr_backend *list;
-    struct wr_probes *probes; /* of the main loop; NULL: none */
+    struct wr_probes *probes; /* on the main loop; NULL: none */
 };
 
 struct wr_backends *wr_backends_new(void)
@@ -67,7 +71,7 @@ void wr_backends_watch(struct wr_backends *b, struct wr_loop *main_loop, struct 
     struct wr_probes *old = b->probes;
     b->probes = policy ? wr_probes_new(b, main_loop, policy) : NULL;
     wr_probes_free(old);
-    /* What nobody checks any more is neither up nor down. */
+    /* A server that isn't checked any more is neither up nor down. */
     pthread_mutex_lock(&b->lock);
     for (struct wr_backend *s = b->list; s; s = s->next)
         if (!wr_probes_watch(b->probes, s))
@@ -123,7 +127,7 @@ void wr_backend_untried(struct wr_backend *s, struct wr_mono mono)
 
 void wr_backend_unreachable(struct wr_backend *s, struct wr_mono mono)
 {
-    /* Many requests fail together when a server dies: that counts once. */
+    /* Many requests fail at once when a server dies: they count as one failure. */
     bool tried = __atomic_exchange_n(&s->trying, false, __ATOMIC_RELAXED);
     if (!tried && mono.us < __atomic_load_n(&s->rest_until, __ATOMIC_RELAXED))
         return;
@@ -152,14 +156,14 @@ void wr_backend_ended(struct wr_backend *s, struct wr_mono mono)
 void wr_backend_silent(struct wr_backend *s, struct wr_mono since, struct wr_mono mono)
 {
     if (__atomic_load_n(&s->answered_at, __ATOMIC_RELAXED) + ANSWER_GRAIN.us >= since.us)
-        wr_backend_late(s, mono); /* others have been answered: it may be that request alone */
+        wr_backend_late(s, mono); /* others have been answered since: perhaps only this request is slow */
     else
         wr_backend_unreachable(s, mono);
 }
 
 static void recover(struct wr_backend *s)
 {
-    /* The common case only reads: no cache line travels between workers. */
+    /* In the common case this only reads, so no cache line moves between workers. */
     if (__atomic_load_n(&s->late, __ATOMIC_RELAXED))
         __atomic_store_n(&s->late, 0, __ATOMIC_RELAXED);
     if (__atomic_load_n(&s->ended, __ATOMIC_RELAXED))

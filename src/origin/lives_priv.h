@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Runs and the worker's part of the room: who makes them, keeps them, ends them. */
+/* How runs and the worker's struct are made, kept and freed. Thread: the loop's owner. */
 #pragma once
 
 #include "origin/origin_priv.h"
 
-/* exchange.c: for origins.c, which keeps the spare ones. */
+/* exchange.c, for origins.c, which keeps the spare runs: make a run, and free it. */
 struct wr_exchange_run *wr_run_new(struct wr_origins *o);
 void wr_run_free(struct wr_exchange_run *run);
 
-/* origins.c: a run for one exchange; given back with wr_origins_spare(). */
+/* origins.c: give a run for one exchange, and take it back as a spare one. If that was the last exchange of a
+ * struct that is closing, the struct is freed at the end of the turn. */
 struct wr_exchange_run *wr_origins_run(struct wr_origins *o);
 void wr_origins_spare(struct wr_exchange_run *run);
 /* Counts how an exchange ended. */

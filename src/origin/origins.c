@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* One worker's part of the room: makes and frees the origins of a policy, and keeps spare runs. It also wakes
+ * the runs that wait for a free place. */
 #include <stdlib.h>
 
 #include "origin/lives_priv.h"
@@ -58,7 +60,7 @@ void wr_origins_count(enum wr_err err)
 
 /* --- origins --- */
 
-/* A place is free: whoever waits longest goes on, as long as there are places. */
+/* A place is free: the run that has waited longest goes on, and others after it while there are places. */
 static void on_vacancy(struct wr_note *note)
 {
     struct wr_origin *origin = WR_CONTAINER(note, struct wr_origin, vacancy);
@@ -136,7 +138,8 @@ static void close_idle(struct wr_origins *o)
         }
 }
 
-/* Freed at the end of the turn: whoever ended the last exchange may still be on the stack. */
+/* Runs at the end of the turn, because the function that ended the last exchange may still be on the stack.
+ */
 static void free_origins(struct wr_deferred_free *deferred)
 {
     struct wr_origins *o = WR_CONTAINER(deferred, struct wr_origins, deferred);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Keeps one server's idle connections for later exchanges, within max_connections and idle_timeout. It also
+ * keeps the server's addresses. */
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -55,8 +57,8 @@ static void on_refreshed(struct wr_name_query *q, enum wr_err err, const struct 
         wr_pool_addresses(WR_CONTAINER(q, struct wr_origin_server, refresh), found);
 }
 
-/* Pooled connections would keep a busy server's old address alive for ever: ask again when the TTL has ended,
- * but let nobody wait for it. */
+/* Pooled connections would keep a busy server's old address in use for ever. So the name is looked up again
+ * when its TTL has ended, and no request waits for it. */
 static void refresh(struct wr_origin_server *peer)
 {
     const struct wr_address *a = &peer->server->address;
@@ -77,7 +79,7 @@ bool wr_pool_take(struct wr_origin_server *peer, struct wr_exchange_run *run)
     refresh(peer);
     struct wr_origin_conn *w;
     while ((w = TAILQ_FIRST(&peer->idle)) != NULL) {
-        /* What can't be sent twice is worth a look whether the connection is still there. */
+        /* If the request can't be sent twice, check first whether the connection is still open. */
         if (!run->x->idempotent && wr_socket_pending(&w->socket)) {
             wr_origin_conn_close(w);
             continue;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Active health checks: sends a request to each server at intervals, on the main loop. A status below 400 is
+ * a good result. */
 #include <stdlib.h>
 
 #include "origin/origin_priv.h"
 
-/* The checks of one server: one request per interval, each over a connection of its own, so that they also
- * show whether the server still takes connections. */
+/* The checks of one server. There is one request per interval, each over a connection of its own, which also
+ * shows whether the server still accepts connections. */
 struct probe {
     struct wr_exchange exchange;
     struct wr_origin_server *peer;
@@ -28,13 +30,13 @@ static void result(struct probe *p, bool ok)
 static void on_head(struct wr_exchange *x, const struct wr_head *head)
 {
     bool ok = head->status < 400;
-    wr_exchange_cancel(x); /* the body doesn't matter */
+    wr_exchange_cancel(x); /* the body isn't needed */
     result(WR_CONTAINER(x, struct probe, exchange), ok);
 }
 
 static void on_end(struct wr_exchange *x, enum wr_err err)
 {
-    WR_CHECK(err != WR_OK); /* else there has been a head */
+    WR_CHECK(err != WR_OK); /* otherwise on_head would have been called */
     result(WR_CONTAINER(x, struct probe, exchange), false);
 }
 
@@ -43,7 +45,7 @@ static void on_probe_tick(struct wr_timer *t)
     struct probe *p = WR_CONTAINER(t, struct probe, tick);
     wr_timer_set(t, p->exchange.origin->health_interval);
     WR_COUNT(origin_checks);
-    if (p->exchange.run) { /* no answer in a whole interval */
+    if (p->exchange.run) { /* no answer within a whole interval */
         wr_exchange_cancel(&p->exchange);
         result(p, false);
     }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The receiving half of a run: reads heads, and the body into the response's flow. It pauses when the flow is
+ * full. */
 #include <errno.h>
 
 #include "http/serialise.h"
 #include "origin/origin_priv.h"
 
-#define DIRECT 2048 /* a chunk with so much left is read to where it stays; less is copied there */
+/* Bytes: if so much of a chunk is left, it is read directly into the flow; less is copied there. */
+#define DIRECT 2048
 
 static void broken(struct wr_exchange_run *run, const char *why)
 {
@@ -12,6 +15,7 @@ static void broken(struct wr_exchange_run *run, const char *why)
     wr_run_finish(run, WR_ERR_ORIGIN_BROKEN);
 }
 
+/* Had the socket nothing to read just now? */
 static bool nothing_now(ssize_t got)
 {
     return got < 0 && (errno == EAGAIN || errno == EINTR);
@@ -32,7 +36,8 @@ static void whole(struct wr_exchange_run *run)
         broken(run, "malformed trailers");
 }
 
-/* placed: the octets lie where the flow reserved room for them. true: that was the end of the exchange. */
+/* Takes bytes of the body. placed: they are already where the flow reserved room. Returns true if the
+ * exchange has ended. */
 static bool eat(struct wr_exchange_run *run, struct wr_slice octets, bool placed)
 {
     struct wr_receiving *in = &run->in;
@@ -68,7 +73,8 @@ static void closed(struct wr_exchange_run *run, bool orderly)
     whole(run);
 }
 
-/* One read: content to where it stays, what else may come after it into the scratch. */
+/* Sets up one read: content goes directly into the flow, and what may follow it into the scratch buffer.
+ * Returns the bytes that fit. */
 static size_t aim(struct wr_exchange_run *run, struct iovec iov[2], int *count, size_t *direct)
 {
     struct wr_receiving *in = &run->in;
@@ -146,7 +152,7 @@ static void begin_body(struct wr_exchange_run *run, const struct wr_head *head, 
     enum wr_framing framing = head->framing;
     wr_run_head(run, head);
     if (conn->run != run)
-        return; /* cancelled from on_head */
+        return; /* the owner has cancelled in on_head */
     if (framing == WR_FRAMING_NONE) {
         in->excess = rest.len > 0;
         wr_run_finish(run, WR_OK);
@@ -162,7 +168,7 @@ static void begin_body(struct wr_exchange_run *run, const struct wr_head *head, 
     wr_run_wait(run);
 }
 
-/* What is there of a head that goes on: kept until more comes. */
+/* Keeps the beginning of a head until more comes. */
 static void keep_partial(struct wr_receiving *in, struct wr_slice rest)
 {
     if (in->partial.len == 0) {
@@ -173,7 +179,7 @@ static void keep_partial(struct wr_receiving *in, struct wr_slice rest)
     in->partial.len = rest.len;
 }
 
-/* false: the exchange has ended. */
+/* Passes on an interim response. Returns false if the exchange has ended. */
 static bool interim(struct wr_exchange_run *run, const struct wr_head *head)
 {
     struct wr_origin_conn *conn = run->conn;

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The sending half of a run: writes the request's head and body, chunked if its length isn't known. One write
+ * takes as much as there is. */
 #include <errno.h>
 #include <stdio.h>
 
 #include "origin/origin_priv.h"
 
-#define MAX_PIECES 16 /* of the body in one write */
+#define MAX_PIECES 16 /* of the body, in one write */
 
 static void on_body(struct wr_flow_reader *reader)
 {
     struct wr_exchange_run *run = WR_CONTAINER(reader, struct wr_exchange_run, out.reader);
     bool between_tries = run->stage != WR_RUN_ASKING && run->stage != WR_RUN_BODY;
-    if (!between_tries && !run->conn->socket.writing) /* a full socket says itself when it has room */
+    if (!between_tries && !run->conn->socket.writing) /* a full socket reports by itself when it has room */
         wr_run_writable(run);
 }
 
-/* The Host field that the owner may have put after the request line gives way to the server's own. */
+/* Splits the head after the request line. A Host field that the owner has put there is replaced by the
+ * server's own. */
 static void split_head(struct wr_exchange_run *run)
 {
     struct wr_slice *lead = run->out.lead, head = run->x->head;
@@ -41,8 +44,8 @@ enum wr_err wr_send_start(struct wr_exchange_run *run)
     out->chunk_left = x->request_chunked ? 0 : UINT64_MAX;
     out->last_chunk = out->done = out->refused = false;
     if (x->request == NULL || (out->reader.flow && out->reader.at == 0))
-        return WR_OK; /* a reader that has not moved holds the body's front: a second one could come too late
-                         for it */
+        return WR_OK; /* a reader that hasn't moved keeps the beginning of the body; a new reader could come
+                         too late for it */
     wr_flow_reader_close(&out->reader);
     return wr_flow_reader_open(&out->reader, x->request, run->origins->loop, 0, on_body)
                ? WR_OK
@@ -61,8 +64,8 @@ void wr_send_stop(struct wr_exchange_run *run)
 
 /* --- chunked (RFC 9112 7.1) --- */
 
-#define CHUNK_END \
-    WR_SLICE("\r\n") /* leaves with the chunk: who reads chunk by chunk must not wait for the next one */
+/* Sent with the chunk, because a server that reads chunk by chunk must not wait for the next one. */
+#define CHUNK_END WR_SLICE("\r\n")
 
 static void begin_chunk(struct wr_sending *out, const struct iovec *body, int pieces)
 {
@@ -74,7 +77,7 @@ static void begin_chunk(struct wr_sending *out, const struct iovec *body, int pi
     out->chunk_left = octets + CHUNK_END.len;
 }
 
-/* Of the chunk, or of all there is. */
+/* Returns the bytes of content that are left of the chunk; without chunks: of the whole body. */
 static uint64_t content_left(const struct wr_exchange_run *run)
 {
     uint64_t left = run->out.chunk_left;
@@ -83,7 +86,7 @@ static uint64_t content_left(const struct wr_exchange_run *run)
     return left > CHUNK_END.len ? left - CHUNK_END.len : 0;
 }
 
-/* What is left of the chunk's end, once all of its content is under way. */
+/* Returns what is left of the chunk's end, once all its content is being sent. */
 static struct wr_slice chunk_end(const struct wr_exchange_run *run, size_t content)
 {
     uint64_t left = run->out.chunk_left;
@@ -105,7 +108,8 @@ static void end_chunks(struct wr_sending *out, struct wr_slice trailers)
 
 /* --- writing --- */
 
-/* What of the body goes next, as pieces; prepares the frame before it. */
+/* Gives the pieces of the body that are sent next, and prepares the frame before them. *over: nothing comes
+ * after them. */
 static enum wr_err plan_body(struct wr_exchange_run *run, struct iovec *body, int *pieces, bool *over)
 {
     struct wr_sending *out = &run->out;
@@ -117,7 +121,7 @@ static enum wr_err plan_body(struct wr_exchange_run *run, struct iovec *body, in
         return WR_OK;
     bool between = x->request_chunked && out->chunk_left == 0;
     if (!between && content_left(run) == 0)
-        return WR_OK; /* only the chunk's end */
+        return WR_OK; /* only the chunk's end is left */
     uint64_t most = between || content_left(run) > WR_TURN ? WR_TURN : content_left(run);
     *pieces = wr_flow_reader_peek(&out->reader, body, MAX_PIECES, most, &state);
     if (*pieces > 0) {

@@ -20,8 +20,8 @@ struct wr_memory_entry {
     struct wr_object *object; /* a counted reference */
     union {
         const void *flow; /* object->flow: it can be loaded ahead before the object itself has been read */
-        struct wr_variants
-            *variants; /* of a VARY marker, which has no flow: the variants found through it; or NULL */
+        /* Of a VARY marker, which has no flow: the variants found through it; or NULL. */
+        struct wr_variants *variants;
     };
     struct wr_mono expires;             /* monotonic */
     TAILQ_ENTRY(wr_memory_entry) queue; /* the newest entry first */

@@ -76,8 +76,8 @@ void wr_redis_store_put(struct wr_redis_store *s, struct wr_object *object, stru
 /* The fetch lock of a large response that others may read from Redis while it is arriving here. Its pieces
  * are written as they become whole, one at a time, so a slow Redis only makes the readers wait longer. */
 struct wr_redis_store_lock {
-    struct wr_slice key,
-        token;          /* of the fetch lock: nothing becomes visible unless the fetch still has the lock */
+    /* Of the fetch lock: nothing becomes visible unless the fetch still has the lock. */
+    struct wr_slice key, token;
     struct wr_span ttl; /* the time to live of the arriving response, which is renewed as the lock is */
 };
 /* Begins to write a response that is arriving. object: as it will be put later, but its flow is kept and
