@@ -14,9 +14,8 @@ struct wr_instant {
 };
 
 #define WR_INSTANT_BITS 20
-#define WR_INSTANT_MOST                                                                 \
-    (((uint64_t) 1 << WR_INSTANT_BITS) - 1) /* greatest number within a millisecond */
-#define WR_INSTANT_TEXT 48                  /* room for wr_instant_text() */
+#define WR_INSTANT_MOST (((uint64_t) 1 << WR_INSTANT_BITS) - 1) /* greatest number within a millisecond */
+#define WR_INSTANT_TEXT 48                                      /* room for wr_instant_text() */
 #define WR_INSTANT_NONE ((struct wr_instant){ 0 })
 #define WR_INSTANT_LAST ((struct wr_instant){ UINT64_MAX })
 

@@ -56,11 +56,10 @@ static inline int64_t wr_span_ms(struct wr_span d)
         return t.us / WR_US_PER_S;                                             \
     }
 
-WR_CLOCK(
-    wr_wall) /* our wall clock, since 1970-01-01 00:00 UTC: for Date and the age of what is stored */
-WR_CLOCK(wr_date)       /* somebody else's wall clock: an HTTP date of an origin's response or of a client's
-                         * condition */
-WR_CLOCK(wr_mono)       /* our monotonic clock, since boot: deadlines and durations */
+WR_CLOCK(wr_wall) /* our wall clock, since 1970-01-01 00:00 UTC: for Date and the age of what is stored */
+WR_CLOCK(wr_date) /* somebody else's wall clock: an HTTP date of an origin's response or of a client's
+                   * condition */
+WR_CLOCK(wr_mono) /* our monotonic clock, since boot: deadlines and durations */
 WR_CLOCK(wr_redis_time) /* Redis's wall clock, since 1970: its reply to TIME and the instants in its data */
 
 #define WR_OF_CLOCK(t, operation)                        \

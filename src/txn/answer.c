@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The head of an answer: what is stored goes out as stored, what belongs to this request is written after it.
- */
+/* Writes the head of an answer. What is stored is sent as stored; the fields that belong to this request are
+ * written after it. */
 #include "http/serialise.h"
 #include "txn/txn.h"
 
@@ -22,7 +22,7 @@ static void write_limits(struct wr_txn *t)
     wr_buf_add_str(&t->out, "RateLimit-Policy: ");
     size_t before = t->out.len;
     wr_limit_write_policy(&t->ask, &t->out);
-    if (t->out.len == before) { /* limits that only observe tell nothing */
+    if (t->out.len == before) { /* there are only limits in observe mode, which tell clients nothing */
         t->out.len = start;
         return;
     }
@@ -34,14 +34,14 @@ static void write_limits(struct wr_txn *t)
 void wr_txn_write_common(struct wr_txn *t)
 {
     bool draining = __atomic_load_n(&t->worker->shared->draining, __ATOMIC_RELAXED);
-    /* What is left of a body once its request is answered is no request: LOG closes then, and here it is said
-     * (RFC 9112 9.6). */
+    /* The rest of a body that comes after its answer must not be read as a request: so LOG closes the
+     * connection, and this field says it (RFC 9112 9.6). */
     t->close = t->close || draining || t->body_open;
     write_limits(t);
     write_connection(t);
 }
 
-/* The key's lines as one; at NULL: it isn't to be told, or the request has none. */
+/* The key, its lines joined by spaces. NULL if the policy doesn't show it, or if the request has none. */
 static struct wr_slice shown_key(struct wr_txn *t)
 {
     if (!t->route->cache.show_key || t->key.text.at == NULL)
@@ -53,7 +53,7 @@ static struct wr_slice shown_key(struct wr_txn *t)
     return text;
 }
 
-/* What came without its length may grow over what a store takes: only once it is whole that is known. */
+/* Does a store take the response? If its length wasn't announced, that is known only once it is whole. */
 static bool is_stored(const struct wr_txn *t)
 {
     const struct wr_object *o = t->object;
@@ -82,16 +82,16 @@ static void write_cache_status(struct wr_txn *t)
 
 static void write_age(struct wr_txn *t)
 {
-    /* what the origin has made or validated for this very request has none (RFC 9111 5.1), unless a cache
-     * before us says so */
+    /* a response that the origin has made or validated for this very request has no age (RFC 9111 5.1),
+     * unless a cache before us says so */
     if (!wr_result_is(t->result, WR_RF_OWN) || t->object->meta.flags & WR_OF_AGED)
         wr_head_write_number(&t->out, WR_SLICE("Age"),
                              wr_span_s(wr_object_age(t->object, t->worker->loop.now)));
 }
 
-/* --- heads that aren't sent as stored --- */
+/* --- heads that are not sent as stored --- */
 
-/* What a 304 carries (RFC 9110 15.4.5). */
+/* Does a 304 carry this field (RFC 9110 15.4.5)? */
 static bool in_not_modified(const struct wr_field *f)
 {
     switch (f->id) {
@@ -117,8 +117,8 @@ static bool in_partial(const struct wr_txn *t, const struct wr_field *f)
     return !(t->answer.part_count > 1 && f->id == WR_F_CONTENT_TYPE);
 }
 
-/* The freshness of what is stored isn't that of saying that there is no such part of it: a cache behind us
- * could give that to those who ask for the whole. */
+/* Does a 416 carry this field? The freshness of the stored response doesn't apply to it: a cache behind us
+ * could give a stored 416 to requests for the whole. */
 static bool in_unsatisfiable(const struct wr_field *f)
 {
     return f->id == WR_F_DATE || f->id == WR_F_ETAG || f->id == WR_F_VARY || f->id == WR_F_VIA;
@@ -178,13 +178,13 @@ static void write_range(struct wr_buf *out, const struct wr_part *p, uint64_t le
                   (unsigned long long) (p->from + p->length - 1), (unsigned long long) length);
 }
 
-/* Random, so that no content can hold it on purpose (RFC 2046 5.1.1); the same for the whole answer. */
+/* Random, so that content can't contain it on purpose (RFC 2046 5.1.1), and the same for the whole answer. */
 static void write_boundary(const struct wr_txn *t, struct wr_buf *out)
 {
     wr_buf_printf(out, "weir-%016llx", (unsigned long long) t->object->meta.version);
 }
 
-/* index == part_count: the closing boundary. */
+/* index == part_count: writes the closing boundary. */
 void wr_txn_write_part_head(struct wr_txn *t, struct wr_buf *out, size_t index)
 {
     wr_buf_add_str(out, index > 0 ? "\r\n--" : "--");
@@ -257,7 +257,7 @@ void wr_txn_write_head(struct wr_txn *t)
     t->answer.part_count = 0;
     if (!t->alone)
         wr_build_answer(o, &t->head, complete, &t->answer);
-    if (t->answer.part_count > 1 && !wr_flow_kept(o->flow)) /* it can't be read in any order */
+    if (t->answer.part_count > 1 && !wr_flow_kept(o->flow)) /* its parts can't be read in any order */
         t->answer = (struct wr_answer){ .status = o->meta.status };
     t->status = t->answer.status;
     bool as_stored = t->status == o->meta.status && t->answer.part_count == 0;

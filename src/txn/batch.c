@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Collects the connections and the answers of one turn. At the turn's end it lets the connections work on
+ * what has arrived, then the parked transactions look up their keys, then it sends all answers. */
 #include "txn/batch.h"
 
 #include <stdlib.h>
 
-#define MEMBERS_MOST \
-    16 /* then they are worked on: answers shouldn't wait long for others, nor leave the caches */
-#define ANSWER_MOST (8 * 1024) /* larger ones aren't copied */
-#define OCTETS_MOST (64 * 1024)
-#define SHARES_MOST 64
+#define MEMBERS_MOST                                                                                   \
+    16 /* a full batch is worked on at once, so that answers don't wait long and the data stays in the \
+          caches */
+#define ANSWER_MOST (8 * 1024)  /* bytes; larger answers aren't copied */
+#define OCTETS_MOST (64 * 1024) /* bytes staged in all */
+#define SHARES_MOST 64          /* runs of staged bytes */
 
-/* A run of staged octets for one member. */
+/* A run of staged bytes for one member. */
 struct share {
     struct wr_batch_member *member;
-    size_t end; /* after its last octet */
+    size_t end; /* the offset behind its last byte */
 };
 
 struct wr_batch {
     struct wr_loop *loop;
-    struct wr_note note;      /* the turn is about to end */
+    struct wr_note note;      /* posted for the end of the turn */
     struct wr_memory *memory; /* or NULL */
     TAILQ_HEAD(, wr_batch_member) members;
     unsigned count;
-    enum { WAITS, LOOKS, ENDS } stage; /* but for WAITS a flush is to come */
+    enum { WAITS, LOOKS, ENDS } stage; /* LOOKS, ENDS: a flush follows */
     struct wr_batch_parking *parked[MEMBERS_MOST];
     unsigned parked_count;
     struct wr_buf octets;
@@ -29,8 +32,8 @@ struct wr_batch {
     unsigned share_count;
 };
 
-/* Those that have made their keys look into the memory store, when all of what they will find is on its way.
- */
+/* Lets the parked transactions look into the memory store, after the memory that their keys lead to has been
+ * fetched ahead for all of them. */
 static void unpark(struct wr_batch *b)
 {
     for (unsigned i = 0; i < b->parked_count; i++)
@@ -118,7 +121,7 @@ void wr_batch_forget(struct wr_batch *b, const struct wr_batch_parking *p)
             b->parked[i] = NULL;
 }
 
-/* false: what was staged for `whose` has not all been taken. */
+/* Sends what is staged. Returns false if the socket hasn't taken all that was staged for `whose`. */
 static bool flush(struct wr_batch *b, const struct wr_batch_member *whose)
 {
     size_t from = 0;

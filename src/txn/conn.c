@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A client's connection: reads heads and bodies, hands them to transactions, and sends answers. It also
+ * closes connections that are idle, slow or draining. */
 #include "txn/conn.h"
 
 #include <errno.h>
@@ -13,11 +15,11 @@
 #include "txn/txn.h"
 
 #define LINGER_S 2
-#define FIRST_WORDS_S 1   /* while draining, for a connection that has asked nothing yet */
-#define READS_PER_TURN 16 /* then others on the loop get their turn */
-#define SPARE_BUFFERS 256 /* of a worker: what a crowd needed beyond is given back */
+#define FIRST_WORDS_S 1   /* seconds; while draining, for a connection that has asked nothing yet */
+#define READS_PER_TURN 16 /* then other connections of the loop get their turn */
+#define SPARE_BUFFERS 256 /* per worker: more free buffers than that are freed */
 
-/* --- buffers: pooled per worker, linked through their first octets --- */
+/* --- buffers: pooled per worker, linked through their first bytes --- */
 
 static void take_buffer(struct wr_conn *c)
 {
@@ -69,7 +71,7 @@ void wr_conn_want_read(struct wr_conn *c, bool on)
     if (on == c->reading || (on && c->eof))
         return;
     c->reading = on;
-    if (on && c->readable) /* the edge has passed */
+    if (on && c->readable) /* the kernel has reported it already and won't do so again */
         event_active(&c->event, EV_READ, 0);
 }
 
@@ -79,19 +81,19 @@ void wr_conn_yield(struct wr_conn *c)
     event_active(&c->event, EV_WRITE, 0);
 }
 
-/* What of its answers waits for the end of the batch leaves now. */
+/* Sends those of its answers that wait for the end of the batch. */
 static void send_staged(struct wr_conn *c)
 {
     if (c->member.staged)
         wr_batch_flush(c->worker->conns->batch);
 }
 
-/* --- end --- */
+/* --- how a connection ends --- */
 
 static void free_conn(struct wr_deferred_free *deferred)
 {
     struct wr_conn *c = WR_CONTAINER(deferred, struct wr_conn, deferred);
-    give_buffer(c); /* only now: the transaction that ended with it has logged what its head said */
+    give_buffer(c); /* not earlier: the transaction that ended with it has logged fields of its head */
     c->magic = 0;
     free(c);
 }
@@ -99,7 +101,7 @@ static void free_conn(struct wr_deferred_free *deferred)
 void wr_conn_kill(struct wr_conn *c)
 {
     struct wr_worker *w = c->worker;
-    send_staged(c); /* answers that were given before what ends it */
+    send_staged(c); /* these answers were given before the event that ends the connection */
     if (c->fd < 0)
         return;
     wr_batch_remove(w->conns->batch, &c->member);
@@ -119,8 +121,8 @@ void wr_conn_kill(struct wr_conn *c)
     wr_worker_check_idle(w);
 }
 
-/* Close without losing the answer: the client may still be sending, and a reset would make it drop what it
- * has not read (RFC 9112 9.6). */
+/* Closes the connection without losing the answer. The client may still be sending, and a reset would make it
+ * drop what it hasn't read (RFC 9112 9.6). */
 static void linger(struct wr_conn *c)
 {
     c->state = WR_CONN_LINGER;
@@ -148,7 +150,8 @@ static void become_idle(struct wr_conn *c)
         c->partial = false;
         wr_timer_set(&c->timer, c->requests ? policy_of(c)->idle_timeout : policy_of(c)->header_timeout);
     } else if (!c->partial) {
-        c->partial = true; /* from its first octet on a head has header_timeout, however slowly it drips */
+        c->partial =
+            true; /* header_timeout runs from a head's first byte on, however slowly the rest comes */
         wr_timer_set(&c->timer, policy_of(c)->header_timeout);
     }
 }
@@ -161,7 +164,8 @@ void wr_conn_begin(struct wr_conn *c)
     wr_timer_clear(&c->timer);
 }
 
-/* false: the connection has ended, or the header has not come whole. */
+/* Reads the PROXY header. Returns false if it isn't whole yet, or if it was bad and the connection has ended.
+ */
 static bool proxy_done(struct wr_conn *c)
 {
     struct wr_proxy header;
@@ -192,9 +196,10 @@ static bool draining(const struct wr_conn *c)
     return __atomic_load_n(&c->worker->shared->draining, __ATOMIC_RELAXED);
 }
 
-/* Starts what is whole in the buffer, one after another: a transaction that ends within its first turn comes
- * back through wr_conn_next() and leaves the rest to this loop. While answers wait for the socket it starts
- * nothing: new ones must not overtake them, and a client that doesn't read gets no more to read. */
+/* Starts the requests that are whole in the buffer, one after another. A transaction that ends within its
+ * first turn comes back through wr_conn_next() and leaves the rest to this loop. While answers wait for the
+ * socket, nothing is started: new answers must not overtake them, and a client that doesn't read gets nothing
+ * more to read. */
 static void look_for_heads(struct wr_conn *c)
 {
     if (c->wants_proxy && !proxy_done(c))
@@ -209,9 +214,9 @@ static void look_for_heads(struct wr_conn *c)
     if (c->fd < 0 || c->state != WR_CONN_HEAD)
         return;
     if (c->pending.len > 0)
-        return; /* go_on_sending() comes back here */
+        return; /* go_on_sending() calls this again */
     if (c->eof) {
-        wr_conn_kill(c); /* it asked for nothing more, or for half of something */
+        wr_conn_kill(c); /* it has sent nothing more, or an incomplete head */
         return;
     }
     if (draining(c) && c->to == c->from && c->requests > 0) {
@@ -222,13 +227,13 @@ static void look_for_heads(struct wr_conn *c)
     become_idle(c);
 }
 
-/* The batch has come to it. */
+/* The batch lets this connection work on what has arrived. */
 static void on_look(struct wr_batch_member *m)
 {
     struct wr_conn *c = WR_CONTAINER(m, struct wr_conn, member);
     look_for_heads(c);
-    /* There was more than fitted into the buffer, or a FIN or a reset had come already, or a body goes on:
-     * see read_once(). */
+    /* There were more bytes than fitted into the buffer, or a FIN or a reset has come already, or a body goes
+     * on: see read_once(). */
     bool more = c->readable || (c->txn && c->txn->body_open);
     if (c->fd >= 0 && more) {
         c->readable = true;
@@ -249,10 +254,10 @@ void wr_conn_next(struct wr_conn *c, bool keep)
         look_for_heads(c);
 }
 
-/* --- what the socket says --- */
+/* --- what the kernel reports of the socket --- */
 
-/* Room at the end of the buffer; 0: it is full. What is left moves to the front, but never over the head of
- * the transaction that runs. */
+/* Makes room at the end of the buffer. Returns how many bytes; 0: it is full. Unused bytes move to the front,
+ * but never over the head of the running transaction. */
 static size_t make_buffer_room(struct wr_conn *c)
 {
     take_buffer(c);
@@ -270,8 +275,9 @@ static void on_eof(struct wr_conn *c)
     wr_conn_want_read(c, false);
     send_staged(c);
     if (c->state == WR_CONN_BUSY)
-        wr_txn_input(c->txn);     /* a body that will never be whole; else it may still want its answer */
-    else if (c->pending.len == 0) /* else answers are still on their way */
+        wr_txn_input(
+            c->txn); /* a body will never be whole; without one the client may still want its answer */
+    else if (c->pending.len == 0) /* otherwise answers are still to be sent */
         wr_conn_kill(c);
 }
 
@@ -290,7 +296,7 @@ static void on_octets(struct wr_conn *c)
     }
 }
 
-/* One read. false: there is nothing more to be done now. */
+/* Reads once. Returns false if there is nothing more to do now. */
 static bool read_once(struct wr_conn *c)
 {
     size_t room = make_buffer_room(c);
@@ -314,9 +320,9 @@ static bool read_once(struct wr_conn *c)
         return false;
     }
     c->to += (size_t) n;
-    /* It is empty now, and what comes later is an edge of its own; only a FIN or a reset that came before has
-     * had its edge. Sending would tell of a reset (libevent doesn't), but who waits for more of a body has to
-     * read on. */
+    /* The socket is empty now, and the kernel reports what comes later. Only a FIN or a reset that came
+     * before has been reported already. A reset would show when sending (libevent doesn't tell of it), but a
+     * connection that waits for more of a body has to read on. */
     if ((size_t) n < room && !c->hung_up && !(c->txn && c->txn->body_open))
         c->readable = false;
     on_octets(c);
@@ -326,7 +332,7 @@ static bool read_once(struct wr_conn *c)
 static void read_more(struct wr_conn *c)
 {
     if (c->member.queued)
-        return; /* on_look() reads on */
+        return; /* on_look() goes on reading */
     for (int i = 0; i < READS_PER_TURN; i++)
         if (!c->reading || !c->readable || !read_once(c))
             return;
@@ -335,7 +341,7 @@ static void read_more(struct wr_conn *c)
 
 /* --- sending --- */
 
-/* What the socket took, 0 if none; -1: the client has gone. */
+/* Returns how many bytes the socket took, 0 if none, or -1 if the client has gone. */
 static ssize_t put_out(struct wr_conn *c, const struct iovec *iov, int count)
 {
     ssize_t n;
@@ -361,14 +367,14 @@ static void send_pending(struct wr_conn *c)
         wr_buf_fini(&c->pending);
 }
 
-/* What the socket doesn't take is kept, and the next answer waits for it. */
+/* Sends staged bytes. What the socket doesn't take is kept, and the next answer waits for it. */
 static void put_staged(struct wr_conn *c, struct wr_slice octets)
 {
     size_t sent = 0;
     if (c->pending.len == 0) {
         const struct iovec all = { (char *) (uintptr_t) octets.at, octets.len };
         ssize_t n = put_out(c, &all, 1);
-        if (n < 0) { /* ended in a callback of its own: a transaction may be on the stack */
+        if (n < 0) { /* a transaction may be on the stack, so the connection ends in a callback of its own */
             c->readable = true;
             event_active(&c->event, EV_READ, 0);
             return;
@@ -392,8 +398,8 @@ static bool on_send(struct wr_batch_member *m, struct wr_slice octets)
     return c->pending.len == 0;
 }
 
-/* May the answer leave together with others? Not the last one, nor after what waits for the socket: then the
- * transaction waits too, and no more is read from a client that takes nothing. */
+/* May the answer be staged? Not the last one, and not while bytes wait for the socket: then the transaction
+ * waits too, and nothing more is read from a client that takes nothing. */
 static bool may_stage(const struct wr_conn *c)
 {
     return c->pending.len == 0 && !c->txn->close && !draining(c);
@@ -407,7 +413,7 @@ ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
     if (may_stage(c) && wr_batch_stage(c->worker->conns->batch, &c->member, iov, count, octets))
         return (ssize_t) octets;
     send_staged(c);
-    if (c->pending.len > 0) /* then an edge is to come */
+    if (c->pending.len > 0) /* the kernel will report when there is room */
         return 0;
     ssize_t n = put_out(c, iov, count);
     c->writing = n >= 0 && (size_t) n < octets;
@@ -441,7 +447,7 @@ static void on_socket_event(evutil_socket_t fd, short what, void *arg)
     (void) fd;
     WR_CHECK(c->magic == WR_CONN_MAGIC);
     if (c->state != WR_CONN_HEAD ||
-        c->writing) /* what is read of a head is looked at later: the batch asks the clock then */
+        c->writing) /* heads are looked at later, and the batch reads the clock then */
         wr_loop_tick(&c->worker->loop);
     c->readable |= (what & (EV_READ | EV_CLOSED)) != 0;
     c->hung_up |= (what & EV_CLOSED) != 0;
@@ -463,7 +469,7 @@ static void on_conn_timer(struct wr_timer *timer)
         wr_conn_kill(c);
 }
 
-/* --- birth --- */
+/* --- how a connection begins --- */
 
 void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_conn_peer *peer, bool wants_proxy)
 {
@@ -497,7 +503,7 @@ void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_conn_peer *pe
     wr_timer_set(&c->timer, policy_of(c)->header_timeout);
 }
 
-/* A request that has arrived and wasn't read yet: to close now would reset it. */
+/* Has a request arrived that isn't read yet? To close the socket now would reset it. */
 static bool has_input(const struct wr_conn *c)
 {
     char octet;
@@ -513,7 +519,7 @@ void wr_conns_drain(struct wr_worker *worker)
             continue;
         if (c->requests > 0)
             wr_conn_kill(c);
-        else /* it has only just come, and what it asks may be on its way */
+        else /* it is new, and its request may be on its way */
             wr_timer_set(&c->timer, WR_SPAN_S(FIRST_WORDS_S));
     }
     wr_worker_check_idle(worker);

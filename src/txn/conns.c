@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a worker's connections and transactions share: made before the first one, freed after the last. */
+/* Makes and frees what a worker's connections and transactions share. It is made before the first connection
+ * and freed after the last. */
 #include <stdlib.h>
 
 #include "txn/batch.h"

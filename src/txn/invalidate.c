@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An unsafe method has changed something: what is stored of its target, and of what Location and
- * Content-Location name on the same host, is dropped here, in Redis and on every node (RFC 9111 4.4).
+/* Invalidation after an unsafe method (RFC 9111 4.4): what is stored under its target, and under what
+ * Location and Content-Location name on the same host, is purged here, in Redis and on every node.
  *
- * The answer waits until Redis has confirmed, but no longer than redis.timeout: a client that has been told
- * of its change is not to see the old state on its next request, whichever worker takes that. To other nodes
- * the word is on its way by then. If Redis was late already with the request's limit, the answer has waited
- * enough. */
+ * The answer waits until Redis has confirmed this, redis.timeout at most. So a client that has been told of
+ * its change doesn't see the old state on its next request, whichever worker takes it. Other nodes have been
+ * sent word by then. If Redis was late already with the request's limit, the answer doesn't wait again. */
 #include <stdlib.h>
 
 #include "http/tags.h"
@@ -16,10 +15,10 @@
 
 #define MAX_GROUPS 128 /* RFC 9875 5 asks for 128 at least */
 
-/* What Redis has yet to confirm. The transaction may end before. */
+/* What Redis has yet to confirm. It may outlive the transaction. */
 struct wr_invalidation {
-    struct wr_txn *txn; /* NULL: nobody waits any more */
-    unsigned open;
+    struct wr_txn *txn; /* NULL: no transaction waits any more */
+    unsigned open;      /* how many confirmations are still to come */
     struct wr_timer patience;
     struct wr_redis_store_check check;
 };
@@ -42,7 +41,7 @@ static void stop_waiting(struct wr_txn *t)
     wr_txn_wake(t);
 }
 
-/* Redis away: it is told when it is back. */
+/* One confirmation has come, or failed. If Redis is away, it is told when it is back. */
 static void answered(struct wr_invalidation *i)
 {
     if (--i->open > 0)
@@ -66,8 +65,8 @@ static void on_check(struct wr_redis_store_check *check, bool same)
     answered(WR_CONTAINER(check, struct wr_invalidation, check));
 }
 
-/* The answer to a POST takes the target's place: its flight has told Redis on this very link, so that
- * whatever is asked there now is answered after that. */
+/* The response to a POST replaces what is stored for the target. Its flight has told Redis of the purge on
+ * this same link, so the answer to a question that is asked there now comes after that. */
 static void wait_for_flight(struct wr_txn *t)
 {
     struct wr_invalidation *i = t->invalidation;
@@ -92,7 +91,7 @@ static struct wr_invalidation *invalidation_new(struct wr_txn *t)
     return t->invalidation = i;
 }
 
-/* spared: under the target's own key lies what has just been stored. */
+/* Purges one target. spared: the response that has just been stored under the target's own key stays. */
 static void purge_target(struct wr_txn *t, struct wr_slice path, struct wr_slice query, bool spared)
 {
     struct wr_head get = t->head;
@@ -117,12 +116,12 @@ static void drop_named(struct wr_txn *t, const struct wr_head *response, enum wr
 {
     const struct wr_field *f = wr_head_get(response, id);
     struct wr_slice path, query;
-    /* others' responses it has no say over */
+    /* it has no say over the responses of other hosts */
     if (f && f->value.len > 0 && wr_target_resolve(&t->head, f->value, &t->arena, &path, &query))
         purge_target(t, path, query, false);
 }
 
-/* The groups of this origin that the answer names (RFC 9875 3). */
+/* Purges the groups of this origin that the answer names (RFC 9875 3). */
 static void drop_groups(struct wr_txn *t, const struct wr_head *response)
 {
     struct wr_tags groups = { .arena = &t->arena };
@@ -152,7 +151,7 @@ bool wr_txn_invalidate(struct wr_txn *t)
     wr_build_head(t->object, &t->arena, &response);
     struct wr_invalidation *i = invalidation_new(t);
     purge_target(t, t->head.path, t->head.query, t->stored);
-    if (t->stored) /* Content-Location names nothing else */
+    if (t->stored) /* then Content-Location names the target itself */
         wait_for_flight(t);
     else
         drop_named(t, &response, WR_F_CONTENT_LOCATION);

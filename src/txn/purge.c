@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* PURGE: a word for us, never for the origin; 403 from whom the policy does not name.
+/* PURGE: a method that weir answers itself and never passes to the origin. Clients that the policy does not
+ * name in purge_from get 403.
  *
- *   PURGE /path                                      that URL, all its variants
- *   PURGE /path*                                     all that begins so
- *   PURGE / with Surrogate-Key, Cache-Tag or Cache-Groups   all with one of these tags, of whatever host
- *   ... with Soft-Purge: 1 or Fastly-Soft-Purge: 1   stale instead of gone
+ *   PURGE /path                                      that URL, with all its variants
+ *   PURGE /path*                                     all URLs that begin so
+ *   PURGE / with Surrogate-Key, Cache-Tag or Cache-Groups   all responses with one of these tags, of any host
+ *   ... with Soft-Purge: 1 or Fastly-Soft-Purge: 1   makes them stale instead of removing them
  *
- * The answer comes when the fleet has heard. */
+ * The answer is sent when the fleet has heard of the purge. */
 #include "http/tags.h"
 #include "purge/purger.h"
 #include "txn/txn.h"
@@ -16,7 +17,8 @@
 struct wr_txn_purges {
     struct wr_txn *txn;
     size_t count, open;
-    unsigned confirmed, live; /* of the one that fewest nodes have heard of */
+    unsigned confirmed,
+        live; /* nodes that have heard of it, and nodes that live: of the purge fewest have heard of */
     enum wr_err err;
     struct awaited_purge {
         struct wr_purge_wait wait;
@@ -80,7 +82,8 @@ static enum wr_txn_stage purge_tags(struct wr_txn *t, const struct wr_slice *tag
     return WR_TXN_WAIT;
 }
 
-/* "host/path*" -> "host/path", as keys begin: what else the key holds, it holds after that. */
+/* Purges all that begins with the target without its "*". Keys begin with host and path; all else in a key
+ * comes after those. */
 static enum wr_txn_stage purge_prefix(struct wr_txn *t, const struct wr_key *key)
 {
     struct wr_slice rest = key->text, text = wr_slice_cut(&rest, '\n');

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* weir's own responses: short, with a reason a person can use, as text or as problem details (RFC 9457). */
+/* weir's own responses: short, with a reason that a person can use, as text or as problem details (RFC 9457).
+ * The request's Accept decides which of the two. */
 #include "base/json.h"
 #include "http/accept.h"
 #include "http/date.h"
@@ -43,7 +44,8 @@ static void write_retry_after(struct wr_txn *t)
     }
 }
 
-/* Only where the origin was asked: a cache has nothing to say of what a proxy makes up (RFC 9211 2). */
+/* Only where the origin was asked: a response that a proxy makes up doesn't go through the cache (RFC 9211
+ * 2). */
 static void write_cache_status(struct wr_txn *t)
 {
     if (t->fwd == WR_FWD_NONE || t->route == NULL)

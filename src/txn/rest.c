@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The rest of a content, for one who was too slow to share it with others: their flow has left it behind in
- * the middle; and for one who was reading out of Redis what has gone there: the node that was fetching it
- * died, it was purged or evicted, or Redis fell silent.
+/* Fetches the rest of a content whose flow has ended for this reader in the middle. Either the reader was too
+ * slow, and the flow has left it behind; or the content came out of Redis and is no longer there: the node
+ * that was fetching it died, it was purged or evicted, or Redis doesn't answer.
  *
- * What has been sent can't be unsent, so only the very same content may go on there. What came out of Redis
- * is read there again, if it is still the same storing. Else the origin is asked for the part that is
- * missing, on condition that its strong entity tag is still the one that was sent (RFC 9110 13.1.5, 14.2). An
- * origin that sends the whole instead, under the same tag, is read from there on. */
+ * Part of the content has been sent, so only the very same content may follow. What came out of Redis is read
+ * there again, if its version is still the same. Otherwise the origin is asked for the missing part, on
+ * condition that its strong entity tag is still the one that was sent (RFC 9110 13.1.5, 14.2). If the origin
+ * sends the whole content instead, with the same tag, it is read from where the first flow ended. */
 #include "http/conditional.h"
 #include "http/range.h"
 #include "txn/txn.h"
@@ -37,7 +37,7 @@ static void add_field(struct wr_head *h, enum wr_field_id id, struct wr_slice na
     h->known |= UINT64_C(1) << (id % 64);
 }
 
-/* The request once more, for the rest only. */
+/* Makes the request for the rest: the client's request without conditions, with Range and If-Range. */
 static struct wr_head ask_of(struct wr_txn *t)
 {
     struct wr_head ask = t->head;
@@ -73,7 +73,7 @@ static bool ask_origin(struct wr_txn *t)
     return true;
 }
 
-/* --- out of Redis --- */
+/* --- reading the rest from Redis --- */
 
 struct wr_txn_reread {
     struct wr_redis_store_read read;
@@ -117,24 +117,25 @@ void wr_txn_leave_rest(struct wr_txn *t)
     wr_object_unref(again->object);
 }
 
-/* --- what is said --- */
+/* --- asking, and taking the answer --- */
 
 bool wr_txn_ask_rest(struct wr_txn *t)
 {
     uint64_t at = t->reader.at, until = t->reader.until;
     wr_flow_reader_close(&t->reader);
-    t->reader.at = at; /* where it goes on */
+    t->reader.at = at; /* the offset where the rest begins */
     t->reader.until = until;
     wr_waiter_leave(&t->waiter);
     wr_timer_clear(&t->conn->timer);
-    bool reread = t->rest != NULL; /* and that has broken off as well */
+    bool reread = t->rest != NULL; /* Redis has been asked already, and what it gave has broken off as well */
     wr_object_unref(t->rest);
     t->rest = NULL;
     t->rest_asked = !t->rest_last && ((!reread && ask_redis(t)) || ask_origin(t));
     return t->rest_asked;
 }
 
-/* The reader goes on at `at` of this one's flow. */
+/* Lets the reader go on at offset `at` of this object's flow. Returns WHOLE, or BROKEN if that can't be read.
+ */
 static enum wr_flow_state read_on_in(struct wr_txn *t, struct wr_object *o, uint64_t at,
                                      void (*wake)(struct wr_flow_reader *))
 {
@@ -147,7 +148,8 @@ static enum wr_flow_state read_on_in(struct wr_txn *t, struct wr_object *o, uint
     return WR_FLOW_WHOLE;
 }
 
-/* Where in its flow the rest begins. false: it is another content, or another part of it. */
+/* Finds the offset in the object's flow where the rest begins. Returns false if it is another content, or
+ * another part of it. */
 static bool find_rest(struct wr_txn *t, const struct wr_object *o, uint64_t *at)
 {
     struct wr_head head;
@@ -179,7 +181,7 @@ static enum wr_flow_state take_from_origin(struct wr_txn *t, void (*wake)(struct
     return result;
 }
 
-/* If it isn't there any more, the origin may have it. */
+/* Takes the rest from Redis. If it isn't there any more, asks the origin. */
 static enum wr_flow_state take_from_redis(struct wr_txn *t, void (*wake)(struct wr_flow_reader *))
 {
     struct wr_object *o = t->reread->object;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What follows from how a request was answered. All of it stands in results.def. */
+/* Derives the access log's word, the counter and Cache-Status from a result. All of it stands in results.def.
+ */
 #include "txn/result.h"
 
 static const struct {
@@ -45,8 +46,8 @@ enum wr_stat wr_result_counter(enum wr_result r, bool passed)
     return passed ? WR_STAT_passes : WR_STAT_misses;
 }
 
-/* In whole seconds, rounded up as Age is rounded down: both together are the lifetime, and what is fresh has
- * one at least. */
+/* In whole seconds, rounded up, because Age is rounded down: so the two add up to the lifetime, and a fresh
+ * response has 1 at least. */
 static int64_t seconds_left(struct wr_span left)
 {
     return left.us > 0 ? (left.us - 1) / WR_US_PER_S + 1 : wr_span_s(left);
@@ -59,7 +60,7 @@ void wr_result_tell(enum wr_result r, struct wr_span left, bool stored, struct w
     if (wr_result_is(r, WR_RF_REDIS))
         status->detail = WR_SLICE("REDIS");
     if (status->hit && wr_result_is(r, WR_RF_STALE) &&
-        left.us > 0) { /* not by its age: how long is nobody's to say */
+        left.us > 0) { /* it is stale because of a purge, not by its age: so there is no ttl to tell */
         status->detail = WR_SLICE("SOFT_PURGED");
         return;
     }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* READ: parse the head, once it is whole. Refuse what must not be guessed at, and set the body going. */
+/* READ: parses the head, once it is whole, and refuses what must not be guessed at. Then it sets the body
+ * going, from the connection's buffer into the upload. */
 #include "http/serialise.h"
 #include "stats/stats.h"
 #include "txn/txn.h"
 
-/* --- the request's body: from the connection's buffer through the framing into the upload's flow --- */
+/* --- the request's body: from the connection's buffer, without its framing, into the upload's flow --- */
 
 static void end_upload(struct wr_txn *t, enum wr_err err, struct wr_slice trailers)
 {
@@ -19,7 +20,7 @@ static bool too_large(const struct wr_txn *t)
     return most > 0 && t->received > most;
 }
 
-/* The body can't go on: if no answer has begun, this is the answer. */
+/* Ends the body with an error. If no answer has begun, the error is the answer. */
 static void break_off(struct wr_txn *t, enum wr_err err, const char *why)
 {
     end_upload(t, err, wr_slice(NULL, 0));
@@ -48,7 +49,7 @@ static void pump(struct wr_txn *t)
     struct wr_conn *c = t->conn;
     while (t->body_open) {
         if (wr_flow_room(t->upload) == 0) {
-            wr_timer_clear(&c->timer); /* it is the origin that is slow now */
+            wr_timer_clear(&c->timer); /* the origin is the slow one now, not the client */
             wr_conn_want_read(c, false);
             return;
         }
@@ -107,11 +108,11 @@ static void open_upload(struct wr_txn *t)
 
 static enum wr_txn_stage refuse_body(struct wr_txn *t, enum wr_err err, const char *why)
 {
-    wr_txn_identify(t); /* for the log */
+    wr_txn_identify(t); /* the log needs the client */
     return wr_txn_refuse(t, err, why);
 }
 
-/* How far the end of the head has been looked for, the connection remembers. */
+/* Parses the head. The connection remembers how many bytes have been searched for its end. */
 static enum wr_parse_status parse(struct wr_txn *t)
 {
     struct wr_conn *c = t->conn;
@@ -147,7 +148,7 @@ enum wr_txn_stage wr_txn_read_enter(struct wr_txn *t)
     if (t->head.framing != WR_FRAMING_NONE) {
         open_upload(t);
         pump(t);
-        if (t->err != WR_OK) /* broken from its first octets on */
+        if (t->err != WR_OK) /* the body's first bytes were bad already */
             return refuse_body(t, t->err, t->why);
     }
     return WR_TXN_ROUTE;
@@ -162,7 +163,7 @@ enum wr_txn_stage wr_txn_read_resume(struct wr_txn *t)
 void wr_txn_timeout(struct wr_txn *t)
 {
     if (t->stage == WR_TXN_DELIVER)
-        wr_conn_kill(t->conn); /* the client does not take its answer */
+        wr_conn_kill(t->conn); /* the client doesn't read its answer */
     else if (t->body_open)
         break_off(t, WR_ERR_REQUEST_TIMEOUT, "the body did not arrive in time");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ROUTE: which route of the policy. Having none is answered by IDENTIFY, once it is known who asks: for the
- * log, and because PURGE goes by its own rules. */
+/* ROUTE: finds the route of the policy. If there is none, IDENTIFY answers that: the log needs the client's
+ * address, and PURGE has rules of its own. */
 #include "txn/txn.h"
 
 enum wr_txn_stage wr_txn_route_enter(struct wr_txn *t)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* IDENTIFY: who asks. The peer's address, or, if the peer is a trusted proxy, what X-Forwarded-For or
- * Forwarded says: the rightmost address that is not itself a trusted proxy's. */
+/* IDENTIFY: finds out the client's address. It is the peer's, or, if the peer is a trusted proxy, the
+ * rightmost address in X-Forwarded-For or Forwarded that isn't a trusted proxy's. */
 #include "base/rand.h"
 #include "http/forwarded.h"
 #include "http/target.h"
@@ -28,13 +28,13 @@ static bool parse_addr(struct wr_slice s, unsigned char out[16])
     return wr_address_read(s, out);
 }
 
-/* The first of a list: what the client gave the first proxy. */
+/* The first element of a list: what the client told the first proxy. */
 static struct wr_slice first_of(struct wr_slice list)
 {
     return wr_slice_trim(wr_slice_cut(&list, ','));
 }
 
-/* The last element, as it stands; the list ends before it afterwards. */
+/* Cuts off the last element of the list and returns it. */
 static struct wr_slice cut_last(struct wr_slice *list)
 {
     size_t at = list->len;
@@ -45,25 +45,26 @@ static struct wr_slice cut_last(struct wr_slice *list)
     return element;
 }
 
-/* Walks the list from its end while what it names is a trusted proxy. */
+/* Walks the list from its end as long as the addresses are trusted proxies. */
 static void walk_back(struct wr_txn *t, struct wr_slice list, bool is_forwarded)
 {
     while (list.len > 0) {
         struct wr_slice element = cut_last(&list);
         unsigned char addr[16];
-        if (wr_slice_trim(element).len == 0) /* RFC 9110 5.6.1.2: means nothing */
+        if (wr_slice_trim(element).len == 0) /* an empty element means nothing (RFC 9110 5.6.1.2) */
             continue;
         if (is_forwarded)
             element = wr_forwarded_param(element, WR_SLICE("for"));
         if (element.at == NULL || !parse_addr(element, addr))
-            return; /* "unknown", an obfuscated name, or nonsense: the last one known is the best there is */
+            return; /* "unknown", an obfuscated name or nonsense: the last known address is the best there is
+                     */
         memcpy(t->client_addr, addr, 16);
         if (!trusted(t, addr))
             return;
     }
 }
 
-/* "unix:" for who came over a Unix socket and is not known further: such a peer has no address. */
+/* The address as text. "unix:" for a peer on a Unix socket, which has no address. */
 static struct wr_slice address_text(struct wr_txn *t, const unsigned char addr[16])
 {
     static const unsigned char nowhere[16];
@@ -81,10 +82,10 @@ struct wr_slice wr_txn_client(struct wr_txn *t)
     return t->client;
 }
 
-/* --- X-Forwarded-*: what a trusted peer says of those before it goes on, and it is named after them. What a
- * stranger says doesn't: the origin would believe it because it believes weir. --- */
+/* --- X-Forwarded-*: weir passes them on from a trusted peer, and names the peer after them. It doesn't pass
+ * them on from strangers, because the origin believes weir. --- */
 
-/* The field if there is one, else what the nearest proxy's Forwarded has in its place. */
+/* The value of the field, else of the same parameter of the nearest proxy's Forwarded, else `otherwise`. */
 static struct wr_slice forwarded_value(struct wr_txn *t, enum wr_field_id id, struct wr_slice param,
                                        struct wr_slice otherwise)
 {
@@ -96,8 +97,8 @@ static struct wr_slice forwarded_value(struct wr_txn *t, enum wr_field_id id, st
     return said.len > 0 ? said : otherwise;
 }
 
-/* The scheme and the host that the client gave the first proxy, as the origin is going to be told: what it
- * answers depends on them. */
+/* Finds the scheme and the host that the client gave to the first proxy. The origin is told them, and its
+ * response depends on them. */
 static void learn_site(struct wr_txn *t)
 {
     struct wr_slice host = first_of(
@@ -109,14 +110,15 @@ static void learn_site(struct wr_txn *t)
         t->head.site = host;
 }
 
-/* One who spoke Forwarded only, or nothing, has left it to us to name the client. */
+/* The value of X-Forwarded-For. If the trusted peer sent only Forwarded, or nothing, weir names the client
+ * itself. */
 static struct wr_slice forwarded_for(struct wr_txn *t)
 {
     const struct wr_conn_peer *peer = &t->conn->peer;
     struct wr_slice list = t->trusted_peer ? wr_head_joined(&t->head, WR_F_X_FORWARDED_FOR, &t->arena)
                                            : wr_slice(NULL, 0);
     while (list.len > 0 && (list.at[list.len - 1] == ',' || list.at[list.len - 1] == ' '))
-        list.len--; /* the field came empty, maybe beside others */
+        list.len--; /* empty elements at the end */
     if (list.len == 0 && memcmp(t->client_addr, peer->addr, 16) != 0)
         list = wr_txn_client(t);
     if (peer->local)
@@ -151,7 +153,8 @@ struct wr_slice wr_txn_request_id(struct wr_txn *t)
     return t->request_id = wr_slice(text, WR_HASH_HEX);
 }
 
-/* What comes in through a balancer that doesn't say from whom is written by anybody. */
+/* A peer is not trusted behind a balancer that doesn't name the client (PROXY UNKNOWN): anybody may have
+ * written the fields. */
 bool wr_txn_peer_trusted(const struct wr_txn *t)
 {
     const struct wr_conn_peer *peer = &t->conn->peer;
@@ -190,7 +193,7 @@ enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
     return t->route ? WR_TXN_LIMIT : wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
 }
 
-/* Only a PURGE has waited. */
+/* Only PURGE waits in this stage. */
 enum wr_txn_stage wr_txn_identify_resume(struct wr_txn *t)
 {
     return wr_txn_purged(t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LIMIT: the question goes out here; when Redis decides, the look-up's question leaves in the same write, and
- * whoever would answer (LOOKUP, FOLLOW) waits for the verdict. */
+/* LIMIT: asks the limits of the route. If Redis decides, the question leaves in the same write as the
+ * look-up's, and the stages that could answer (LOOKUP, FOLLOW) wait for the verdict. */
 #include "stats/stats.h"
 #include "txn/txn.h"
 

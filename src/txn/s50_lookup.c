@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LOOKUP: is it stored here, and may it be used? What isn't becomes a flight: alone, or with whoever else
- * wants it. */
+/* LOOKUP: finds out whether a response is stored here and may be used. If not, it starts a flight for this
+ * request alone or boards one that others share. */
 #include "base/rand.h"
 #include "stats/stats.h"
 #include "store/passes.h"
 #include "txn/txn.h"
 
-#define MAX_AGAIN 4 /* Vary that changes with every look: give up sharing */
+#define MAX_AGAIN 4 /* look-ups; Vary that changes with every one isn't shared */
 
 struct wr_flight_order wr_txn_order(struct wr_txn *t)
 {
@@ -40,7 +40,7 @@ static void on_interim(struct wr_waiter *a, const struct wr_head *head)
         wr_txn_send_interim(t, head);
 }
 
-/* --- onward --- */
+/* --- starting or boarding a flight --- */
 
 enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd)
 {
@@ -49,7 +49,7 @@ enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd)
     t->fwd = fwd;
     t->alone = true;
     if (t->limit == WR_LIMIT_PENDING)
-        return WR_TXN_FOLLOW; /* which lets it go once the limit has said yes */
+        return WR_TXN_FOLLOW; /* it starts the flight once the limit has admitted the request */
     struct wr_flight_order order = wr_txn_order(t);
     t->waiter.notify = wr_txn_on_result;
     t->waiter.interim = on_interim;
@@ -57,7 +57,7 @@ enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd)
     return WR_TXN_FOLLOW;
 }
 
-/* A flight asks with GET: a HEAD goes to the origin by itself, and only-if-cached not at all. */
+/* A flight asks with GET. So HEAD goes to the origin by itself, and only-if-cached doesn't at all. */
 bool wr_txn_may_fetch(const struct wr_txn *t)
 {
     return t->head.method != WR_METHOD_HEAD && !t->rules.only_if_cached;
@@ -81,8 +81,8 @@ static enum wr_txn_stage embark(struct wr_txn *t, enum wr_fwd fwd, bool look_fir
     return WR_TXN_FOLLOW;
 }
 
-/* A part can't be stored, and what is asked on a condition may be answered in fewer octets: such a request is
- * sent as it came. */
+/* Does the request want the whole response, without conditions? A part can't be stored, and a conditional
+ * request may be answered with fewer bytes: such a request is sent as it came. */
 static bool asks_for_all(const struct wr_head *request)
 {
     static const enum wr_field_id ids[] = { WR_F_RANGE,    WR_F_IF_NONE_MATCH,       WR_F_IF_MODIFIED_SINCE,
@@ -112,7 +112,7 @@ static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_firs
     if (!may_fetch && !(look_first && t->worker->redis_store))
         return wr_txn_fetch_alone(t, fwd);
     if (t->rules.no_store &&
-        wr_head_get(&t->head, WR_F_RANGE)) /* no store gains by fetching more than it wants */
+        wr_head_get(&t->head, WR_F_RANGE)) /* nothing is stored, so no more is fetched than the range */
         return wr_txn_fetch_alone(t, fwd);
     enum wr_pass pass = wr_passes_find(t->worker->shared->passes, t->key.hash, &t->rules, t->stale,
                                        t->worker->loop.now);
@@ -131,23 +131,23 @@ static void refresh_in_background(struct wr_txn *t, struct wr_object *object)
     wr_flight_background(&order);
 }
 
-/* --- what an object found is good for --- */
+/* --- what an object found may be used for --- */
 
 static enum wr_txn_stage use(struct wr_txn *t, struct wr_object *object, bool stale, bool from_redis)
 {
     wr_txn_answer_with(t, object, wr_result_of_find(stale, from_redis));
-    t->fwd = WR_FWD_NONE; /* it may have been looked for on the way to the origin */
+    t->fwd = WR_FWD_NONE; /* a reason may have been set on the way to the origin */
     return t->limit == WR_LIMIT_PENDING ? WR_TXN_WAIT : WR_TXN_DELIVER;
 }
 
-/* Was it the request alone that it could not be used for? */
+/* Is the response fresh, so that only the request doesn't accept it? */
 static bool usable(const struct wr_txn *t, const struct wr_object *object)
 {
     return wr_object_freshness(object, t->worker->loop.now).us > 0 && !(object->meta.flags & WR_OF_NO_CACHE);
 }
 
-/* What was softly purged is served while it is refreshed in the background, unless its origin has forbidden
- * to serve anything stale. */
+/* May the object be used? A softly purged response is served while it is refreshed in the background, unless
+ * its origin has forbidden to serve anything stale. */
 static enum wr_reuse reuse_of(struct wr_txn *t, struct wr_object *object)
 {
     enum wr_reuse reuse = wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now,
@@ -178,13 +178,13 @@ enum wr_txn_stage wr_txn_consider(struct wr_txn *t, struct wr_object *object, bo
     case WR_REUSE_NOT:
         break;
     }
-    wr_object_unref(object); /* what this request gets instead must not take its place */
+    wr_object_unref(object); /* the response to this request must not replace it */
     return wr_txn_fetch_alone(t, WR_FWD_REQUEST);
 }
 
 /* --- looking --- */
 
-/* Is it known that Redis hasn't changed it? */
+/* Is it known that Redis still holds the same? */
 static bool trusted(const struct wr_txn *t, const struct wr_object *object)
 {
     struct wr_mono horizon = wr_worker_horizon(t->worker);
@@ -192,7 +192,7 @@ static bool trusted(const struct wr_txn *t, const struct wr_object *object)
         return false;
     if (horizon.us == 0 || !object->own || __atomic_load_n(&object->in_redis, __ATOMIC_RELAXED))
         return true;
-    /* what Redis doesn't hold can't be reported as changed */
+    /* Redis doesn't hold it, so it can't report a change */
     return wr_time_since(t->worker->loop.mono, object->checked).us <=
            t->worker_policy->policy->redis.max_staleness.us;
 }
@@ -220,7 +220,7 @@ static bool is_far(const struct wr_txn *t)
     return !wr_hot_has(t->worker->hot, t->key.hash, t->worker->loop.mono);
 }
 
-/* For a key that no batch does it for. */
+/* Fetches memory into the caches for a key that isn't parked. */
 static void fetch_ahead(struct wr_txn *t)
 {
     wr_memory_ahead(t->worker->shared->memory, t->key.hash);
@@ -233,8 +233,8 @@ static void choose_variant(struct wr_txn *t, struct wr_object *marker)
     t->key = wr_key_variant(&t->route->cache, &t->primary, marker, &t->head, &t->arena, &t->vary_values);
 }
 
-/* Under the same key may lie what was stored when the marker named fewer fields, or more: by its own it must
- * fit. */
+/* Does the object fit the request's own fields? Under the same key there may be a response that was stored
+ * when the marker named fewer fields, or more. Returns the object, or drops it and returns NULL. */
 static struct wr_object *chosen(struct wr_txn *t, struct wr_object *object)
 {
     if (object == NULL || wr_slice_eq(object->vary_values, t->vary_values) ||
@@ -251,8 +251,9 @@ static void forget_candidates(struct wr_txn *t)
     t->stale = t->copy = NULL;
 }
 
-/* What has been purged is no longer there, and is not validated: a purge isn't undone by a 304. What can't be
- * proven is. */
+/* Compares the object with the purges. A purged object is dropped and not validated, because a 304 must not
+ * undo a purge: then NULL is returned. An object that can't be proven unpurged is validated: *proven is
+ * false. */
 static struct wr_object *unpurged(struct wr_txn *t, struct wr_object *object, bool *proven)
 {
     struct wr_shared *shared = t->worker->shared;
@@ -268,7 +269,7 @@ static struct wr_object *unpurged(struct wr_txn *t, struct wr_object *object, bo
 enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
 {
     enum wr_fwd fwd = t->marker ? WR_FWD_VARY_MISS : WR_FWD_URI_MISS;
-    forget_candidates(t); /* of another key, perhaps */
+    forget_candidates(t); /* they may belong to another key */
     if (t->again > MAX_AGAIN)
         return wr_txn_fetch_alone(t, fwd);
     struct wr_object *object = get(t, &t->key);
@@ -286,7 +287,7 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
         return board(t, fwd, true);
     if (!proven || !trusted(t, object)) {
         if (object->meta.kind == WR_OBJECT_RESPONSE && !wr_rules_is_for(&t->route->cache, &t->rules, object))
-            return wr_txn_consider(t, object, false); /* of no use to it either way */
+            return wr_txn_consider(t, object, false); /* this request may not use it in any case */
         if (object->meta.kind == WR_OBJECT_RESPONSE) {
             t->stale = object;
             t->copy = wr_object_ref(object);
@@ -298,7 +299,7 @@ enum wr_txn_stage wr_txn_look_up(struct wr_txn *t)
     return wr_txn_consider(t, object, false);
 }
 
-/* Where a GET of the same target would look. */
+/* The key under which a GET of the same target is looked up. */
 static struct wr_key key_of_get(struct wr_txn *t)
 {
     struct wr_head get = t->head;
@@ -311,7 +312,7 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
     wr_rules_request(&t->route->cache, &t->head, &t->rules);
     if (t->rules.ask == WR_ASK_PASS || t->upload) {
         bool get = t->head.method == WR_METHOD_GET || t->head.method == WR_METHOD_HEAD;
-        if (t->rules.post_for_get) /* unless a GET of it would be asked otherwise */
+        if (t->rules.post_for_get) /* not if a GET would be sent with another query */
             t->rules.post_for_get = wr_slice_eq(
                 wr_key_query_sent(&t->route->cache.key, t->head.query, &t->arena), t->head.query);
         if (t->rules.post_for_get)
@@ -330,7 +331,7 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
     return wr_txn_look_up(t);
 }
 
-/* Others have made their keys meanwhile; or a hit has waited for its limit. */
+/* Either the others of the batch have made their keys, or a hit has waited for its limit. */
 enum wr_txn_stage wr_txn_lookup_resume(struct wr_txn *t)
 {
     if (t->parked) {

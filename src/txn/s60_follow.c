@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* FOLLOW: aboard a flight, until it has something to deliver. */
+/* FOLLOW: waits aboard a flight until the flight has something to deliver. It decides whether this request
+ * may have the flight's response, or must look up again or fetch for itself. */
 #include "stats/stats.h"
 #include "txn/txn.h"
 
@@ -10,7 +11,7 @@ static enum wr_txn_stage look_up_again(struct wr_txn *t)
     return wr_txn_look_up(t);
 }
 
-/* A variant is ours only if our own request chooses it. */
+/* Does this request's own Vary choice fit? Otherwise the variant is for other requests. */
 static bool variant_fits(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     return fetched->leader || fetched->marker == NULL ||
@@ -25,10 +26,10 @@ static enum wr_txn_stage learn_marker(struct wr_txn *t, struct wr_object *marker
     return look_up_again(t);
 }
 
-/* What isn't fresh, or not fresh enough for it: may it have that because it takes part in the fetch (RFC 9111
- * 4)? What has come since it asked is as good as validated for it, also where another node has fetched it and
- * it comes out of Redis. What was fresh when it was sent and is still coming from the origin is not yet out
- * of the store: it goes to whoever asks for nothing newer, however slow it is. */
+/* May one response serve all requests that were waiting for it, even if it is already stale for later ones
+ * (RFC 9111 4)? A response that has come since the request was made is as good as validated for it, also if
+ * another node fetched it and it comes out of Redis. A response that was fresh when it was sent and is still
+ * coming from the origin serves every request that asks for nothing newer, however slow the content is. */
 static bool shares(const struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     const struct wr_request_rules *r = &t->rules;
@@ -41,8 +42,8 @@ static bool shares(const struct wr_txn *t, const struct wr_flight_result *fetche
             wr_flow_state(o->flow) == WR_FLOW_ARRIVING);
 }
 
-/* May it have what was fetched for somebody else? What it could have from the store, and what it has a share
- * in. */
+/* May this request have a response that was fetched for another one? It may if it could have it from the
+ * store, or if it takes part in the fetch. */
 static bool suits(const struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     const struct wr_cache_policy *policy = &t->route->cache;
@@ -54,7 +55,7 @@ static bool suits(const struct wr_txn *t, const struct wr_flight_result *fetched
         return fetched->fwd_status ? wr_rules_stale_if_error(policy, &t->rules, o, now)
                                    : wr_rules_stale_if_unreachable(policy, &t->rules, o, now);
     switch (wr_rules_reuse(policy, &t->rules, o, now, 1.0)) {
-    case WR_REUSE_NOT: /* not meant for whom it knows by name */
+    case WR_REUSE_NOT: /* it isn't for requests like this one: with a cookie or a password */
         return false;
     case WR_REUSE_VALIDATE:
         return shares(t, fetched);
@@ -63,8 +64,8 @@ static bool suits(const struct wr_txn *t, const struct wr_flight_result *fetched
     }
 }
 
-/* Out of Redis: stored there before it asked, or while it waited for another node's fetch, in which it then
- * has a share. */
+/* Takes a response that came out of Redis. Either it was stored before this request was made, or another node
+ * fetched it while this request waited, and so this request takes part in that fetch. */
 static enum wr_txn_stage take_stored(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     struct wr_object *object = wr_object_ref(fetched->object);
@@ -74,13 +75,13 @@ static enum wr_txn_stage take_stored(struct wr_txn *t, const struct wr_flight_re
     wr_waiter_leave(&t->waiter);
     if (!waited_for)
         return wr_txn_consider(t, object,
-                               object != t->copy); /* Redis wasn't there to confirm the copy in memory */
+                               object != t->copy); /* Redis didn't answer, so it is the copy in memory */
     wr_txn_answer_with(t, object, WR_RESULT_COLLAPSED_REDIS);
     return WR_TXN_DELIVER;
 }
 
-/* By something that nobody knew of when it boarded; softly counts, too: what has been fetched since may be
- * stored already. */
+/* Was this response purged after its fetch began and before this request boarded? Its tags weren't known
+ * then. A soft purge counts too: what was fetched since may be stored already. */
 static bool is_purged(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     return fetched->after_purge &&
@@ -111,7 +112,7 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_flight_result *
     return WR_TXN_DELIVER;
 }
 
-/* It was Redis that held something, and not what was in memory here: the origin was asked in spite of that.
+/* Corrects the reason why the request was forwarded: nothing was found in memory, but Redis held a response.
  */
 static void learn_fwd(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
@@ -119,7 +120,8 @@ static void learn_fwd(struct wr_txn *t, const struct wr_flight_result *fetched)
         t->fwd = fetched->held_fresh ? WR_FWD_REQUEST : WR_FWD_STALE;
 }
 
-/* What is stored isn't good enough for the flight, but for us: need we wait for the origin? */
+/* Is what is stored good enough for this request, although not for the flight? Then it needn't wait for the
+ * origin. */
 static bool found_will_do(struct wr_txn *t, const struct wr_object *found)
 {
     if (found == NULL || t->alone)
@@ -133,13 +135,15 @@ static bool found_will_do(struct wr_txn *t, const struct wr_object *found)
     }
 }
 
-/* What is stored has to be validated for each by himself: what this flight gets is no answer to us. */
+/* Must what is stored be validated for each request by itself? Then the flight's response is of no use here.
+ */
 static bool found_is_for_each(const struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     return fetched->found && !fetched->leader && !t->alone && !wr_rules_collapses(fetched->found);
 }
 
-/* For a fetch by itself: to serve if the origin fails, or for what a HEAD tells of it. */
+/* Keeps what is stored for this request's own fetch: to serve it if the origin fails, or to compare it with
+ * the answer to HEAD. */
 static void keep_found(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     if (t->stale == NULL && fetched->found)
@@ -157,7 +161,7 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_flight_result *fetched
         }
         if (t->alone || !fetched->looked || wr_txn_may_fetch(t))
             return WR_TXN_WAIT;
-        wr_waiter_leave(&t->waiter); /* Redis doesn't have it either, or nothing that will do */
+        wr_waiter_leave(&t->waiter); /* Redis has nothing that will do either */
         keep_found(t, fetched);
         return wr_txn_fetch_alone(t, t->fwd);
     case WR_VERDICT_OBJECT:
@@ -167,12 +171,12 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_flight_result *fetched
     case WR_VERDICT_NOT_SHAREABLE:
         if (!fetched->leader && !wr_rules_concerns(fetched->apart, &t->rules))
             return look_up_again(
-                t); /* it was somebody's with a cookie or a password: the next fetch may be for all */
+                t); /* it was for a request with a cookie or a password: the next fetch may be for all */
         wr_waiter_leave(&t->waiter);
         t->detail = "NOT_SHAREABLE";
         keep_found(t, fetched);
         return wr_txn_fetch_apart(t, t->fwd);
-    case WR_VERDICT_PRIVATE: /* never notified as such */
+    case WR_VERDICT_PRIVATE: /* wr_waiter_result() never gives it */
         break;
     case WR_VERDICT_FAILED:
         if (fetched->server)
@@ -182,8 +186,8 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_flight_result *fetched
     return WR_TXN_WAIT;
 }
 
-/* Who comes when the fetch is over, and only Redis's word is still out, has not waited for it: that is a hit.
- */
+/* Is the fetch over, and only Redis yet to confirm it? A request that comes then hasn't waited for the fetch:
+ * it is a hit. */
 static bool landed(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     return fetched->verdict == WR_VERDICT_OBJECT && fetched->stored && !fetched->leader &&
@@ -191,8 +195,8 @@ static bool landed(struct wr_txn *t, const struct wr_flight_result *fetched)
            found_will_do(t, fetched->object);
 }
 
-/* What the flight says. It may have found a stored response before that was purged: such a response answers
- * nobody any more, and the flight brings a newer one. */
+/* Takes the flight's result. If the flight found a stored response that has been purged since, that response
+ * is dropped: the flight brings a newer one. */
 static void take_result(struct wr_txn *t, struct wr_flight_result *fetched)
 {
     wr_waiter_result(&t->waiter, fetched);
@@ -224,9 +228,9 @@ enum wr_txn_stage wr_txn_follow_resume(struct wr_txn *t)
     if (t->limit == WR_LIMIT_REFUSED)
         return wr_txn_refuse_limited(t);
     if (t->limit == WR_LIMIT_PENDING)
-        return WR_TXN_WAIT; /* the result stays */
+        return WR_TXN_WAIT; /* the flight keeps its result */
     if (wr_result_is(t->result, WR_RF_FOUND))
-        return WR_TXN_DELIVER; /* it had landed: only the limit was waited for */
+        return WR_TXN_DELIVER; /* a hit: only the limit was waited for */
     if (t->waiter.flight == NULL)
         return wr_txn_fetch_alone(t, t->fwd);
     if (wr_txn_may_fetch(t))

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* DELIVER: the answer goes out, as far as the socket takes it and the flow has it, then waits for whichever
- * lags. */
+/* DELIVER: sends the answer, as far as the socket takes it and the flow has it. Then it waits for whichever
+ * of the two is slower. */
 #include "stats/stats.h"
 #include "txn/txn.h"
 
 #define MAX_IOV 16
-#define MAX_TURN (256 * 1024) /* octets a turn: one fast client must not starve the others */
+#define MAX_TURN (256 * 1024) /* bytes per turn: one fast client must not starve the others */
 #define CHUNK_END \
-    WR_SLICE("\r\n") /* leaves with the chunk: who reads chunk by chunk must not wait for the next one */
+    WR_SLICE("\r\n") /* sent with the chunk: a client that reads by chunks must not wait for the next one */
 
 static void on_flow_more(struct wr_flow_reader *r)
 {
     wr_txn_wake(WR_CONTAINER(r, struct wr_txn, reader));
 }
 
-/* --- what comes between pieces of content: chunk sizes, part heads, the end --- */
+/* --- what stands between pieces of content: chunk sizes, part heads, the end --- */
 
 static struct wr_slice frame_left(const struct wr_txn *t)
 {
@@ -45,7 +45,7 @@ static void frame_last_chunk(struct wr_txn *t)
     t->last_frame = true;
 }
 
-/* The next part of a 206, or the end of it. false: there is none. */
+/* Begins the next part of a 206, or its end. Returns false if there is neither. */
 static bool next_part(struct wr_txn *t)
 {
     if (t->part >= t->answer.part_count) {
@@ -73,7 +73,7 @@ static bool next_part(struct wr_txn *t)
 struct load {
     struct iovec iov[MAX_IOV];
     int count;
-    size_t head, frame, content, end; /* octets of each in iov; end: of a chunk */
+    size_t head, frame, content, end; /* bytes of each in iov; `end`: of a chunk */
     enum wr_flow_state flow;
 };
 
@@ -94,7 +94,7 @@ static void load_head(struct wr_txn *t, struct load *l)
     add_iov(l, wr_slice(t->out.at + skip, t->out.len - skip), &l->head);
 }
 
-/* Of the chunk, or of all there is. */
+/* Bytes of content that are still to send: of the chunk, or of the part. */
 static uint64_t content_left(const struct wr_txn *t)
 {
     if (!t->chunked)
@@ -137,7 +137,7 @@ static void load_content(struct wr_txn *t, struct load *l)
     add_iov(l, frame_left(t), &l->frame);
     uint64_t wanted = content_left(t) < MAX_TURN ? content_left(t) : MAX_TURN;
     if (!t->last_frame &&
-        (wanted > 0 || t->chunk_left > 0)) { /* with nothing wanted: whether it is left behind */
+        (wanted > 0 || t->chunk_left > 0)) { /* if no content is wanted: find out whether it is left behind */
         int n = wr_flow_reader_peek(&t->reader, l->iov + l->count, MAX_IOV - 1 - l->count, wanted, &l->flow);
         for (int i = 0; i < n; i++)
             l->content += l->iov[l->count + i].iov_len;
@@ -188,20 +188,19 @@ static enum wr_txn_stage wait_for_socket(struct wr_txn *t)
 static enum wr_txn_stage cut_answer(struct wr_txn *t, enum wr_err err)
 {
     t->err = err;
-    wr_conn_kill(t->conn); /* a cut connection is the only way to say that the content is not whole */
+    wr_conn_kill(t->conn); /* only a cut connection tells the client that the content is not whole */
     return WR_TXN_WAIT;
 }
 
-/* What is still to come of the content is fetched for this one alone, or the answer is cut, for the reason
- * `why`. */
+/* Asks for the rest of the content, for this reader alone, or cuts the answer for the reason `why`. */
 static enum wr_txn_stage ask_rest(struct wr_txn *t, enum wr_err why)
 {
     t->rest_why = why;
     return wr_txn_ask_rest(t) ? WR_TXN_WAIT : cut_answer(t, why);
 }
 
-/* What came out of Redis, from a node that was still fetching it or piece by piece, and is no longer there,
- * costs no answer. */
+/* The flow has broken off. If the content came out of Redis, its rest is asked for elsewhere; else the answer
+ * is cut. */
 static enum wr_txn_stage broken_off(struct wr_txn *t, enum wr_err why)
 {
     return wr_result_is(t->result, WR_RF_STORED) ? ask_rest(t, why) : cut_answer(t, why);
@@ -211,7 +210,7 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
 {
     size_t turn = 0;
     for (;;) {
-        struct load l; /* not zeroed as a whole: iov is most of it */
+        struct load l; /* not zeroed as a whole, because iov is most of it */
         l.count = 0;
         l.head = l.frame = l.content = l.end = 0;
         load_head(t, &l);
@@ -225,11 +224,11 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
             if (l.flow == WR_FLOW_BROKEN)
                 return broken_off(t, wr_flow_err(wr_txn_flow(t)));
             if (l.flow == WR_FLOW_WHOLE && t->left != UINT64_MAX && t->left > 0 && !t->chunked)
-                return cut_answer(t, WR_ERR_ORIGIN_CLOSED); /* shorter than announced */
+                return cut_answer(t, WR_ERR_ORIGIN_CLOSED); /* the content was shorter than announced */
             if (frame_left(t).len > 0)
                 continue;
             wr_timer_clear(&t->conn->timer);
-            return WR_TXN_WAIT; /* the flow's reader wakes us */
+            return WR_TXN_WAIT; /* the flow's reader wakes the transaction */
         }
         if (turn >= MAX_TURN) {
             wr_conn_yield(t->conn);
@@ -248,7 +247,7 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
     }
 }
 
-/* --- the beginning --- */
+/* --- how the answer begins --- */
 
 static bool open_reader(struct wr_txn *t)
 {
@@ -259,8 +258,9 @@ static bool open_reader(struct wr_txn *t)
     return wr_flow_reader_open(&t->reader, t->object->flow, &t->worker->loop, 0, on_flow_more);
 }
 
-/* What we were to read has gone by: it has grown too large to be kept while we waited for our turn, or came
- * in pieces out of Redis of which others wanted less. There it still is. */
+/* Begins anew because the beginning of the content has gone. Either it grew too large to be kept while this
+ * request waited, or it came in pieces out of Redis, for others that wanted less. In the second case Redis
+ * still has it. */
 static enum wr_txn_stage begin_elsewhere(struct wr_txn *t)
 {
     bool in_redis = wr_result_is(t->result, WR_RF_REDIS);

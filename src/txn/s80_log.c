@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LOG: one line; then the connection goes on. */
+/* LOG: counts the request and writes a line to the access log. Then the connection goes on. */
 #include "stats/stats.h"
 #include "txn/txn.h"
 
@@ -8,7 +8,8 @@ static bool may_cache(const struct wr_txn *t)
     return t->route && t->route->cache.enabled;
 }
 
-/* Not for the cache: it is known beforehand, or nothing of what came by itself was kept. */
+/* Did the request pass the cache by? That is known beforehand, or it fetched for itself and nothing was
+ * stored. */
 static bool passed(const struct wr_txn *t)
 {
     return !may_cache(t) || t->alone || (t->apart && !t->stored);
@@ -21,7 +22,7 @@ static const char *cache_word(const struct wr_txn *t)
     return may_cache(t) ? wr_result_word(t->result, passed(t)) : "off";
 }
 
-/* What is answered in our own name with 200 is no error. */
+/* The access log's word for the error. weir's own response with status 200 is no error. */
 static const char *error_word(const struct wr_txn *t)
 {
     const struct wr_err_info *info = wr_err_info(t->err);
@@ -45,7 +46,7 @@ static void count(const struct wr_txn *t)
     case 0: /* no answer was sent */
     case 1:
         break;
-    default: /* an origin's status above 599 is one of the server's faults, too (RFC 9110 15) */
+    default: /* an origin's status above 599 counts as a server error (RFC 9110 15) */
         WR_COUNT(status_5xx);
         break;
     }
@@ -85,13 +86,13 @@ static void write_line(struct wr_txn *t, struct wr_span total)
 enum wr_txn_stage wr_txn_log_enter(struct wr_txn *t)
 {
     count(t);
-    wr_loop_tick(&t->worker->loop); /* the next one of the batch begins here */
+    wr_loop_tick(&t->worker->loop); /* the next transaction of the batch begins at this time */
     struct wr_span total = wr_time_since(t->worker->loop.mono, t->started_mono);
     wr_stats_observe(WR_STAT_request_1ms, total);
     if (t->worker->shared->access)
         write_line(t, total);
     if (t->body_open)
-        t->close = true; /* answered before it had said all: what still comes is no request */
+        t->close = true; /* the rest of its body must not be read as a request */
     return WR_TXN_DONE;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The driver of transactions. Only drive() writes the stage. */
+/* The driver of transactions: it takes one from stage to stage, and keeps the memory of ended ones. Only
+ * drive() writes the stage. */
 #include "txn/txn.h"
 
 #include <stddef.h>
@@ -7,7 +8,7 @@
 
 #include "stats/stats.h"
 
-#define SPARE_TXNS 1024 /* of a worker: what more were once under way at the same time is given back */
+#define SPARE_TXNS 1024 /* per worker: more free transactions than that are freed */
 
 struct stage_functions {
     enum wr_txn_stage (*enter)(struct wr_txn *);
@@ -20,7 +21,7 @@ static const struct stage_functions steps[] = {
 #undef X
 };
 
-/* --- life: pooled per worker --- */
+/* --- making and freeing: pooled per worker --- */
 
 static struct wr_txn *spare(struct wr_worker *w)
 {
@@ -51,7 +52,7 @@ static struct wr_txn *txn_take(struct wr_conn *c)
     return t;
 }
 
-/* Nothing it has started may fire any more. */
+/* Cancels all that the transaction has started, and drops its references. */
 static void disarm(struct wr_txn *t)
 {
     t->over = true;
@@ -87,7 +88,7 @@ static void put_by(struct wr_txn *t)
     w->conns->spare_txn_count++;
 }
 
-/* So that it can carry another request, which reads nothing of this one. */
+/* Empties it for another request, which must not read anything of this one. */
 static void reset(struct wr_txn *t)
 {
     wr_arena_reset(&t->arena);
@@ -108,7 +109,7 @@ static void recycle(struct wr_txn *t)
     put_by(t);
 }
 
-/* READ has parsed, and nothing else has happened. */
+/* Gives back a transaction for which READ has parsed an incomplete head, and nothing else has happened. */
 static void give_back(struct wr_txn *t)
 {
     t->conn->txn = NULL;
@@ -145,7 +146,7 @@ void wr_txn_abort(struct wr_txn *t)
     t->conn = NULL;
     t->close = t->waited = true;
     if (t->running)
-        return; /* the driver sees it when the stage returns */
+        return; /* the driver finds out when the stage returns */
     wr_txn_log_enter(t);
     txn_end(t);
 }
@@ -160,7 +161,8 @@ void wr_txn_free_spare(struct wr_txn *t)
 
 /* --- the driver --- */
 
-/* Gives what the last stage has returned: WAIT, DONE or UNREAD. But for WAIT the transaction is gone. */
+/* Runs stages until one waits or the transaction ends. Returns what the last stage returned: WAIT, DONE or
+ * UNREAD. After DONE and UNREAD the transaction is gone. */
 static enum wr_txn_stage drive(struct wr_txn *t, enum wr_txn_stage next)
 {
     WR_CHECK(t->magic == WR_TXN_MAGIC && !t->running && !t->over);
@@ -215,7 +217,8 @@ void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why)
     drive(t, wr_txn_refuse_unread(t, err, why));
 }
 
-/* The balancer before us and the policy disagree: hard to guess from what a parser of HTTP says. */
+/* Is it a header of the PROXY protocol? Then the balancer and the policy disagree, which an HTTP parser's
+ * message wouldn't tell. */
 static bool is_proxy_header(struct wr_slice in)
 {
     struct wr_proxy header;
