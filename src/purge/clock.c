@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The journal's clock, as this process knows it: Redis's, between two bounds; before it is known, and without
- * Redis, our own monotonic one, which is behind any real one. */
+/* The journal's clock as this process knows it: Redis's clock, between two bounds. Before that is known, and
+ * without Redis, it is our own monotonic clock, which is behind any real one. */
 #include "purge/purges_priv.h"
 
-#define MARGIN_US 1000 /* between an answer and its being worked on */
-#define AHEAD_US \
-    WR_US_PER_S    /* how far a purge's instant, which fetches take over, may be ahead of the clock */
-#define DRIFT 2000 /* clocks part by one in so many at most: what NTP slews by */
+#define MARGIN_US 1000 /* microseconds between an answer and its being worked on */
+/* How far a purge's instant, which fetches take over, may be ahead of the clock; microseconds. */
+#define AHEAD_US WR_US_PER_S
+#define DRIFT 2000 /* clocks drift by at most one part in so many: as fast as NTP slews */
 
+/* How far the clocks may have drifted since they were compared, in microseconds. */
 static int64_t drift(const struct wr_purge_clock *c, struct wr_mono now)
 {
     return c->known ? wr_time_since(now, c->taken).us / DRIFT : 0;
 }
 
-/* Both tell the truth, unless the clock has been set. */
+/* Joins two readings. Both are right, unless the clock has been set: then only the new one is. */
 static struct wr_purge_clock both(struct wr_purge_clock old, struct wr_purge_clock new)
 {
     old.least_us -= drift(&old, new.taken);
@@ -67,7 +68,7 @@ struct wr_instant wr_purges_begin(struct wr_purges *p)
     return wr_instant_later(wr_purge_clock_least(p), confirmed);
 }
 
-/* While the clock isn't known, neither is what would be later than it. */
+/* While the clock isn't known, it isn't known either what would be later. */
 struct wr_instant wr_purges_present(struct wr_purges *p)
 {
     const struct wr_instant confirmed = { p->confirmed };

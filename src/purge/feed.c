@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Follows the journal: begins it, reads it backwards and forwards, and writes again what it has lost. One
+ * step at a time is under way; take_next_step() chooses the next one. */
 #include "purge/feed.h"
 
 #include <stdio.h>
@@ -10,9 +12,9 @@
 #include "redis/node.h"
 
 #define RETRY WR_SPAN_MS(20)
-#define POLL_MOST WR_SPAN_MS(250) /* where Redis doesn't report what changes */
+#define POLL_MOST WR_SPAN_MS(250) /* interval where Redis doesn't report changes */
 #define CLOCK_EVERY WR_SPAN_S(1)
-#define AGAIN_AT_ONCE 200 /* purges said again in one call */
+#define AGAIN_AT_ONCE 200 /* purges written again in one call */
 
 struct wr_feed {
     struct wr_loop *loop;
@@ -20,35 +22,36 @@ struct wr_feed {
     struct wr_purges *purges;
     struct wr_link *link;
     struct wr_buf key, node_key;
-    struct wr_timer tick; /* goes on, polls */
+    struct wr_timer tick; /* for the next step, and for polling */
     struct wr_timer clock_timer;
-    struct wr_timer watch_timer; /* what has been heard of is to be read by then */
+    struct wr_timer watch_timer; /* what was reported must have been read by then */
 
-    struct wr_call call; /* beginning, saying again, reading backwards: one at a time */
+    struct wr_call call; /* beginning, writing again or reading backwards: one at a time */
     struct wr_journal_read read;
     struct wr_call clock_call;
-    struct wr_mono sent; /* of `call` */
+    struct wr_mono sent; /* when `call` was sent */
     struct wr_mono clock_sent;
 
-    bool begun;               /* the journal is there, on this very server */
-    bool again;               /* what is known here is to be said again ... */
-    bool rewriting;           /* ... and the journal was missing when that began */
-    struct wr_instant said;   /* up to there it has been */
-    struct wr_instant saying; /* ... once this call is answered */
-    struct wr_instant since;  /* the journal is complete since then */
-    struct wr_instant least;  /* what its clock had come to before it went back */
+    bool begun;               /* the journal exists on this very server */
+    bool again;               /* what is known here must be written again */
+    bool rewriting;           /* the journal was missing when that began */
+    struct wr_instant said;   /* how far it has been written again */
+    struct wr_instant saying; /* the same, once this call is answered */
+    struct wr_instant since;  /* since when the journal is complete */
+    struct wr_instant least;  /* what its clock had reached before it went back */
 
     enum wr_feed_back {
-        WR_BACK_FIRST, /* its newest page is to be read */
-        WR_BACK_ON,    /* then those before it */
+        WR_BACK_FIRST, /* the newest page must be read */
+        WR_BACK_ON,    /* then the pages before it */
         WR_BACK_DONE,
     } back;
-    bool whole; /* the table has all since its floor: it has been read to where it is complete, once */
-    struct wr_instant oldest, newest; /* read so far, backwards */
-    struct wr_instant until;          /* what is before is known already */
+    bool whole; /* the table holds everything since its floor: the journal has once been read back to where it
+                   is complete */
+    struct wr_instant oldest, newest; /* of what was read backwards so far */
+    struct wr_instant until;          /* what is older is known already */
     struct wr_mono newest_sent;
-    bool unread;     /* it has grown */
-    bool unreported; /* how far we are hasn't been said */
+    bool unread;     /* the journal has grown */
+    bool unreported; /* how far this node has read isn't in its entry yet */
 };
 
 static void take_next_step(struct wr_feed *f);
@@ -64,13 +67,13 @@ static void go_on_later(struct wr_feed *f)
     wr_timer_set(&f->tick, poll.us > RETRY.us ? poll : RETRY);
 }
 
-/* Redis has been asked for it, and couldn't say. */
+/* Redis couldn't answer: tries again soon. */
 static void failed(struct wr_feed *f)
 {
     wr_timer_set(&f->tick, RETRY);
 }
 
-/* --- how far we are --- */
+/* --- how far this node has read --- */
 
 static void tell(struct wr_feed *f)
 {
@@ -88,9 +91,9 @@ static void tell(struct wr_feed *f)
                  (struct wr_slice[]){ WR_SLICE("PEXPIRE"), key, wr_slice(lifetime, (size_t) len) });
 }
 
-/* --- its clock --- */
+/* --- the journal's clock --- */
 
-/* Is it there, and is it what it was? */
+/* Checks again whether the journal exists and is the same. */
 static void begin_anew(struct wr_feed *f)
 {
     f->begun = false;
@@ -137,7 +140,7 @@ static void on_clock_timer(struct wr_timer *timer)
 
 /* --- beginning it, and saying it again --- */
 
-/* What the node knows is complete since then; '': nothing. */
+/* Since when what this node knows is complete; '': it knows nothing. */
 static struct wr_slice known_since(const struct wr_feed *f, char out[WR_INSTANT_TEXT])
 {
     return f->whole ? wr_instant_text((struct wr_instant){ f->purges->floor }, out) : WR_SLICE("");
@@ -166,7 +169,7 @@ static void on_again(struct wr_call *call, enum wr_err err, const struct wr_repl
         f->again = f->rewriting = true;
     }
     if (f->again && !wr_purge_log_after(f->purges, f->said, &arena, &next, &at)) {
-        f->again = f->rewriting = false; /* all of it: and now what others have said there */
+        f->again = f->rewriting = false; /* all is written; now read what others have written there */
         f->back = WR_BACK_FIRST;
         f->until = wr_purges_last(f->purges);
     }
@@ -175,7 +178,7 @@ static void on_again(struct wr_call *call, enum wr_err err, const struct wr_repl
     take_next_step(f);
 }
 
-/* One call: the journal begins if it is missing, and the next purges that are to be said again. */
+/* One call begins the journal if it is missing, and writes the next purges again. */
 static void begin_journal(struct wr_feed *f)
 {
     char least[WR_INSTANT_TEXT], known[WR_INSTANT_TEXT], kept[24];
@@ -253,8 +256,8 @@ static void read_on(struct wr_feed *f)
 
 /* --- reading backwards --- */
 
-/* What the table proves while it is read for the first time grows with each page, unless it gives up the
- * oldest already. */
+/* During the first reading the table proves more with each page, unless it already drops its oldest entries.
+ */
 static void prove(struct wr_feed *f, const struct wr_reply *page, bool last)
 {
     struct wr_purges *p = f->purges;
@@ -336,9 +339,9 @@ static void take_next_step(struct wr_feed *f)
     }
 }
 
-/* The journal is said to have grown, and can't be read: nothing is trusted for longer than max_staleness,
- * less what a busy loop may take to notice. While Redis can be neither heard nor asked redis.away decides,
- * which is the reader's business; when it can be heard again this is called again. */
+/* The journal is reported to have grown and can't be read. Nothing is trusted for longer than max_staleness,
+ * less the time that a busy loop may need to notice. While Redis can be neither heard nor asked, redis.away
+ * decides, which is the reader's business. When it can be heard again, this is called again. */
 static void watch(struct wr_feed *f)
 {
     struct wr_purges *p = f->purges;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Purges that a request of a client causes: here at once, then in the journal. */
+/* Purges that a client's request causes: at once in this process, then in the journal. What is purged by its
+ * URL is also dropped in Redis. */
 #include "purge/invalidate.h"
 
 #include "stats/stats.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Writing into the journal, and reading what has come into it. */
+/* Writes purges into the journal, and reads what was added to it. Purges that Redis can't take are kept until
+ * it is back. */
 #include "purge/journal_priv.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include "redis/keys.h"
 #include "stats/stats.h"
 
-#define REPLACED_MOST 16 /* entries given up at once */
+#define REPLACED_MOST 16 /* instants of replaced purges that one call can give */
 
 void wr_purges_share(struct wr_purges *p, const struct wr_policy_redis *redis,
                      const struct wr_subscriber *subscriber, const char *node)
@@ -82,7 +83,7 @@ static void unsaid_free(struct wr_purge_unsaid *u)
     free(u);
 }
 
-/* It waits until Redis is back. Too many: one purge of everything says as much. */
+/* Keeps a purge until Redis is back. If there are too many, they become one purge of everything. */
 static void keep_unsaid(struct wr_purges *p, struct wr_purge_unsaid *u)
 {
     struct wr_purge_unsaid *old;
@@ -110,7 +111,7 @@ void wr_journal_unsaid_free(struct wr_purges *p)
     }
 }
 
-/* What later purges have replaced needn't stand in the journal any longer. */
+/* Takes replaced purges out of the journal. */
 static void strike_out(struct wr_purges *p, struct wr_link *link, const struct wr_instant *replaced,
                        size_t count)
 {
@@ -182,7 +183,7 @@ enum wr_err wr_purges_say(struct wr_purges *p, struct wr_link *link, const struc
     enum wr_err err = send_purge(u, link);
     if (err == WR_OK)
         return WR_OK;
-    u->said = NULL; /* it is said later, and nobody waits for that */
+    u->said = NULL; /* it is written later, and nobody waits for that */
     keep_unsaid(p, u);
     return err;
 }
@@ -216,7 +217,7 @@ void wr_journal_take(struct wr_purges *p, const struct wr_reply *entries, bool q
         const struct wr_reply *entry = wr_reply_at(entries, i);
         bool ours = wr_journal_entry(entry, &at, &e, &purge);
         if (!wr_instant_parse(wr_reply_slice(wr_reply_at(entry, 0)), &at))
-            continue; /* no entry at all */
+            continue; /* not an entry at all */
         if (newest)
             *newest = wr_instant_later(*newest, at);
         if (oldest && wr_instant_before(at, *oldest))
@@ -261,7 +262,8 @@ enum wr_err wr_journal_read(struct wr_journal_read *read, struct wr_purges *p, s
                                      wr_slice(page, (size_t) page_len) };
     read->purges = p;
     read->call = (struct wr_call){ .done = on_entries_read };
-    /* afterwards it is settled what has come by now: the clock of the loop is that of its last event */
+    /* the real time, because the loop's clock is that of its last event: the answer proves what was added
+     * until now */
     read->sent = wr_time_monotonic();
     enum wr_err err = wr_link_script(link, &read->call, patience, WR_SCRIPT_JOURNAL_READ, 1, &stream, 2,
                                      args);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The purges in their order: for a journal that has been lost, and to know what may be forgotten. */
+/* The log: the purges in the order of their instants. It serves to write a lost journal again, and to know
+ * which purges may be forgotten; it also keeps how far the journal has been read. */
 #include <stdlib.h>
 
 #include "purge/purges_priv.h"
@@ -45,8 +46,8 @@ static struct wr_purge_note *older(struct wr_purge_note *n)
     return TAILQ_PREV(n, wr_purge_notes, entry);
 }
 
-/* The last one not after `at`; NULL: all are. What comes is close to the end, close to the beginning, or next
- * to what came last. */
+/* Returns the last note that isn't after `at`; NULL: all are. Most new notes belong close to the end, close
+ * to the beginning, or next to the last one added. */
 static struct wr_purge_note *last_not_after(struct wr_purges *p, struct wr_instant at)
 {
     struct wr_purge_note *n = TAILQ_LAST(&p->log, wr_purge_notes), *first = TAILQ_FIRST(&p->log);
@@ -75,12 +76,13 @@ static void take_out_note(struct wr_purges *p, struct wr_purge_note *n)
     free(n);
 }
 
-/* `recent` is the first of the latest ones; NULL while there is none. */
+/* Counts a new note among the latest ones. `recent` is the first of them; NULL: there is none. */
 static void count_recent(struct wr_purges *p, struct wr_purge_note *n)
 {
     if (p->recent == NULL || !wr_instant_before(n->at, p->recent->at))
         p->recent_count++;
-    else if (p->recent_count < WR_PURGES_RECENT) { /* read backwards: the window opens */
+    else if (p->recent_count <
+             WR_PURGES_RECENT) { /* the journal is being read backwards, so there is room for older ones */
         p->recent = n;
         p->recent_count++;
     }
@@ -106,7 +108,7 @@ bool wr_purge_log_add(struct wr_purges *p, const struct wr_purge *purge, struct 
     return n != NULL;
 }
 
-/* The oldest goes: what was fetched before it was purged can't be proven any more. */
+/* Drops the oldest note. What was fetched before that purge can't be proven any more. */
 static void give_up_oldest(struct wr_purges *p, struct wr_purge_note *n)
 {
     const struct wr_purge purge = purge_of(n);
@@ -118,7 +120,7 @@ static void give_up_oldest(struct wr_purges *p, struct wr_purge_note *n)
     take_out_note(p, n);
 }
 
-/* The one that leaves the latest: is it needed any longer? */
+/* Takes the oldest of the latest purges out of their number, and drops it if a later one has replaced it. */
 static bool graduate(struct wr_purges *p, struct wr_instant *at)
 {
     struct wr_purge_note *n = p->recent;
@@ -209,7 +211,7 @@ void wr_purges_heard(struct wr_purges *p, struct wr_mono now)
 bool wr_purges_fall_behind(struct wr_purges *p)
 {
     pthread_mutex_lock(&p->log_lock);
-    bool behind = p->heard_us != 0; /* another thread may have read it just now */
+    bool behind = p->heard_us != 0; /* another thread may have read the journal just now */
     if (behind) {
         p->behind = true;
         wr_purges_turn(p);

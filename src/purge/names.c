@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads what an operator names in a purge, and says which responses a purge concerns. URLs go through the
+ * same parser and the same key functions as requests. */
 #include "purge/names.h"
 
 #include "http/octets.h"
@@ -39,7 +41,7 @@ bool wr_prefix_covers(struct wr_slice prefix, struct wr_slice key_text, bool wit
 {
     const char *path = without_host && prefix.len ? memchr(prefix.at, '/', prefix.len) : prefix.at;
     if (path == NULL)
-        return without_host; /* a whole host, and any may be meant */
+        return without_host; /* without a path: a whole host, which may be any */
     return wr_slice_starts(wr_prefix_text(key_text),
                            wr_slice(path, prefix.len - (size_t) (path - prefix.at)));
 }
@@ -60,7 +62,7 @@ void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get
     out->name = wr_key_tag(&key, arena);
 }
 
-/* The URL is read as a request for it would be: one parser, one key. */
+/* Reads the URL as a request for it would be read: one parser, one key. */
 static bool purge_url(const struct wr_policy *policy, struct wr_slice url, struct wr_arena *arena,
                       struct wr_purge *out, const char **why)
 {
@@ -93,7 +95,7 @@ static bool purge_url(const struct wr_policy *policy, struct wr_slice url, struc
     return true;
 }
 
-/* "http://Host/path" or "host/path" -> "host" and "/path"; at NULL: no path. */
+/* Takes "http://" or "https://" off the front. */
 static struct wr_slice without_scheme(struct wr_slice text)
 {
     static const struct wr_slice schemes[] = { WR_SLICE_INIT("http://"), WR_SLICE_INIT("https://") };
@@ -103,7 +105,7 @@ static struct wr_slice without_scheme(struct wr_slice text)
     return text;
 }
 
-/* NULL: it may be part of a key. */
+/* Returns what is wrong with the host; NULL: it may be part of a key. */
 static const char *wrong_host(struct wr_slice host)
 {
     if (host.len && memchr(host.at, '*', host.len))
@@ -122,8 +124,8 @@ static const char *wrong_prefix(struct wr_slice host, struct wr_slice path)
     return wrong_host(host);
 }
 
-/* As fields and people write them. A group, or a tag of another server's, may hold more than that: PURGE
- * takes those in its fields. */
+/* Returns what is wrong with a tag as an operator writes it. A group, or the tag of another server, may hold
+ * more characters: the PURGE method takes those in its fields. */
 static const char *wrong_tag(struct wr_slice tag)
 {
     for (size_t i = 0; i < tag.len; i++)
@@ -132,7 +134,7 @@ static const char *wrong_tag(struct wr_slice tag)
     return memchr(tag.at, '*', tag.len) ? "* stands for nothing in a tag" : NULL;
 }
 
-/* Of a scope that isn't a URL's; NULL, or what is wrong with it. */
+/* Reads a name of any scope but URL. Returns what is wrong with it, or NULL. */
 static const char *read_name(struct wr_slice name, struct wr_arena *arena, struct wr_purge *out)
 {
     struct wr_slice host = without_scheme(name), path = wr_slice(NULL, 0);

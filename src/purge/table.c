@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table of purged names, and the comparison. */
+/* The table of purged names, and the comparison of objects with it. The names are hash tables in 64 shards,
+ * each with its own lock. */
 #include <stdlib.h>
 
 #include "purge/purges_priv.h"
@@ -91,7 +92,8 @@ size_t wr_purges_bytes(struct wr_purges *p)
 
 /* --- names --- */
 
-/* No key's text has a control character in front: a name never is a URL's. */
+/* Returns the hash of a name. It begins with a control character, as no key's text does, so it is never the
+ * hash of a URL. */
 static struct wr_hash hash_of(enum wr_scope scope, struct wr_slice name)
 {
     char small[512];
@@ -107,19 +109,20 @@ static struct wr_hash hash_of(enum wr_scope scope, struct wr_slice name)
     return h;
 }
 
+/* The part of a prefix that counts. */
 static struct wr_slice as_looked_at(struct wr_slice prefix)
 {
     return prefix.len <= WR_PREFIX_LONGEST ? prefix : wr_slice(prefix.at, WR_PREFIX_LONGEST);
 }
 
-/* A prefix as it stands in keys that were made without a host. */
+/* The prefix as it stands in keys that were made without a host. */
 static struct wr_slice without_host(struct wr_slice prefix)
 {
     const char *path = prefix.len ? memchr(prefix.at, '/', prefix.len) : NULL;
     return path ? wr_slice(path, prefix.len - (size_t) (path - prefix.at)) : wr_slice("", 0);
 }
 
-/* The names that a purge gives its instant: at most two. */
+/* Gives the names whose instants a purge sets, at most two, and returns their number. */
 static size_t names_of(const struct wr_purge *purge, struct wr_hash out[2])
 {
     switch (purge->scope) {
@@ -157,7 +160,7 @@ static size_t home_of(const struct wr_purge_shard *s, struct wr_hash h)
     return (size_t) h.hi & (s->room - 1);
 }
 
-/* The place of this name, or the free one where it would be. room > 0. */
+/* Returns the place of this name, or the free one where it would be. room must be over 0. */
 static struct wr_purge_name *name_place(struct wr_purge_shard *s, struct wr_hash h)
 {
     size_t at = home_of(s, h);
@@ -196,7 +199,7 @@ static void mark_purged(struct wr_purges *p, struct wr_hash h, bool soft, uint64
     pthread_mutex_unlock(&s->lock);
 }
 
-/* Those after it that were pushed on by it move up. */
+/* Entries behind the hole that were displaced by it move up. */
 static void take_out_name(struct wr_purge_shard *s, struct wr_purge_name *n)
 {
     size_t hole = (size_t) (n - s->names), mask = s->room - 1;
@@ -282,7 +285,7 @@ bool wr_purges_is_replaced(struct wr_purges *p, const struct wr_purge *purge, st
         hard = p->all_hard;
         soft = p->all_soft;
     }
-    if (count > 0) /* if it has two they were purged together */
+    if (count > 0) /* if there are two names, they were purged together */
         look(p, names[0], &hard, &soft);
     return hard > at.n || (purge->soft && soft > at.n);
 }
@@ -303,7 +306,7 @@ void wr_purges_forget(struct wr_purges *p, const struct wr_purge *purge, struct 
 
 /* --- comparing --- */
 
-/* The latest purges of anything that the object belongs to. */
+/* The latest purges of all names that an object belongs to. */
 struct latest {
     struct wr_purges *p;
     uint64_t began, hard, soft;
