@@ -71,6 +71,16 @@ def test_the_user_of_the_manual_suffices(fleet, origin, guarded):
         assert "permit" not in node.stderr and "NOPERM" not in node.stderr
 
 
+def test_the_user_of_the_manual_may_call_what_scripts_call():
+    allowed = {word[1:].partition("|")[0] for word in acl_of_the_manual() if word.startswith("+")}
+    scripts = "".join(path.read_text() for path in (TREE / "src" / "redis" / "lua").glob("*.lua"))
+    called = {name.lower() for name in re.findall(r"(?:redis\.p?call\(|ask\(key, )'([A-Z]+)'", scripts)}
+    sources = "".join(path.read_text() for path in (TREE / "src").rglob("*.c"))
+    sent = {name.lower() for name in re.findall(r'WR_SLICE(?:_INIT)?\("([A-Z]+)"\)', sources)}
+    assert called - allowed == set()
+    assert allowed - called - sent == set()
+
+
 def test_the_user_of_the_manual_may_no_more(guarded):
     with Resp(guarded.address) as weir:
         weir.call("AUTH", "weir", "secret")
