@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A small origin to put weir before: every answer takes 300 ms of "work", and it counts its calls.
+"""A small origin for weir: every answer takes 300 ms of "work", and the origin counts its calls.
 
     small_origin.py PORT
 
-GET /calls tells the count, at once and without counting itself. Any other path is a page.
+GET /calls answers the counts, at once and without counting itself. Any other path is a page.
 """
 
 import collections

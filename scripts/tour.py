@@ -3,7 +3,7 @@
 
     tour.py WEIR [--once] [--no-redis]
 
-What is printed is what came over the wire. A scene that does not go as its title says ends the tour with status 1.
+It prints what came over the wire. If a scene doesn't show what its title says, the tour ends with status 1.
 """
 
 import collections
@@ -25,7 +25,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 CROWD = 200
-HOST = "shop.example"  # what a load balancer before the nodes would pass on: the same object on each
+HOST = "shop.example"  # as a load balancer before the nodes would pass it on: so both nodes use the same object
 
 POLICY = """\
 server_name: {name}
@@ -51,11 +51,11 @@ routes:
 
 
 class Wrong(Exception):
-    """A scene did not go as announced."""
+    """A scene did not show what its title says."""
 
 
 def free_port():
-    """Free a moment ago, and below the range from which the kernel takes ports for outgoing connections."""
+    """A port that was free a moment ago, below the range that the kernel takes ports for outgoing connections from."""
     while True:
         port = random.randrange(10_000, 32_000)
         with socket.socket() as probe:
@@ -89,7 +89,7 @@ def say(text=""):
 
 
 class Site:
-    """What the tour starts: everything in one temporary directory, ended by pid in reverse order."""
+    """The processes of the tour: their files are in one temporary directory; they are ended by pid, in reverse order."""
 
     def __init__(self, weir, with_redis):
         self.weir, self.with_redis = weir, with_redis
@@ -101,7 +101,7 @@ class Site:
             self.start_redis()
         origin = self.run("origin", sys.executable, HERE / "small_origin.py", str(self.origin_port))
         wait_for(lambda: socket.create_connection(("127.0.0.1", self.origin_port)).close(), origin, "the origin")
-        say(f"  {'origin':<10}http://127.0.0.1:{self.origin_port}   takes 300 ms for every answer and counts its calls")
+        say(f"  {'origin':<10}http://127.0.0.1:{self.origin_port}   takes 300 ms for each answer and counts its calls")
         for name in ("edge-1", "edge-2") if self.with_redis else ("edge-1",):
             self.start_weir(name)
 
@@ -125,7 +125,7 @@ class Site:
     def run(self, name, *words):
         with open(self.directory / f"{name}.log", "wb") as log:
             process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                       start_new_session=True)     # Ctrl-C is ours: we end them in order
+                                       start_new_session=True)     # Ctrl-C reaches only the tour, which ends them in order
         self.processes.append((name, process))
         return process
 
@@ -174,7 +174,7 @@ class Site:
         for field, value in fields:
             say(f"    {field}: {value}")
         say("\n" + textwrap.indent(body.decode().strip(), "    "))
-        say(f"\n    {spent:.1f} ms; the origin made {path} {times(self.calls(path))} so far")
+        say(f"\n    {spent:.1f} ms; the origin has made {path} {times(self.calls(path))} so far")
         return answer
 
 
@@ -196,23 +196,23 @@ def expect(true, what):
 def miss(site):
     """A miss: the origin is asked"""
     answer = site.show("edge-1", "/hello")
-    expect(answer[0] == 200 and "fwd=" in cache_status(answer), "a miss was due")
+    expect(answer[0] == 200 and "fwd=" in cache_status(answer), "a miss was expected")
 
 
 def memory_hit(site):
     """A hit from memory: the origin is not asked again"""
     answer = site.show("edge-1", "/hello")
-    expect("hit" in cache_status(answer) and site.calls("/hello") == 1, "a hit was due")
+    expect("hit" in cache_status(answer) and site.calls("/hello") == 1, "a hit was expected")
 
 
 def redis_hit(site):
-    """A hit from Redis: the second node never saw this page, the first one stored it for both"""
+    """A hit from Redis: the second node has never seen this page; the first node has stored it for both"""
     answer = site.show("edge-2", "/hello")
-    expect("hit" in cache_status(answer) and site.calls("/hello") == 1, "a hit on the second node was due")
+    expect("hit" in cache_status(answer) and site.calls("/hello") == 1, "a hit on the second node was expected")
 
 
 def crowd(site):
-    """{CROWD} clients at once ask for a page nobody has yet: one of them leads, the others share its fetch"""
+    """{CROWD} clients at once ask for a page that is not stored yet: one request goes to the origin, all share its response"""
     nodes = list(site.nodes)
     gate = threading.Barrier(CROWD)
 
@@ -228,17 +228,17 @@ def crowd(site):
     say("    " + ", ".join(f"{count} x {status}" for status, count in statuses.items()))
     say(f"    the slowest client waited {max(answer[4] for answer in answers):.0f} ms")
     say(f"    the origin made /popular {times(site.calls('/popular'))}")
-    expect(statuses == {200: CROWD} and len(bodies) == 1, f"{CROWD} equal answers were due")
-    expect(site.calls("/popular") == 1, "one call was due")
+    expect(statuses == {200: CROWD} and len(bodies) == 1, f"{CROWD} equal answers were expected")
+    expect(site.calls("/popular") == 1, "one call of the origin was expected")
 
 
 def limited(site):
-    """A client that asks too often: ten a minute are allowed here, it tries fifteen"""
+    """A client that asks too often: ten requests a minute are allowed here, and it sends fifteen"""
     answers = [site.ask("edge-1", "/limited/page") for _ in range(15)]
     statuses = [answer[0] for answer in answers]
     say("  15 x GET /limited/page")
     say("    " + " ".join(str(status) for status in statuses))
-    expect(statuses[:10] == [200] * 10 and statuses[-1] == 429, "ten answers, then refusals were due")
+    expect(statuses[:10] == [200] * 10 and statuses[-1] == 429, "ten answers and then refusals were expected")
     say()
     site.show("edge-1", "/limited/page")
 
@@ -251,7 +251,7 @@ def show_all(site):
 
 
 def stay_up(site):
-    say("\nAll of it stays up until Ctrl-C. Try, for example:\n")
+    say("\nEverything stays up until Ctrl-C. Try, for example:\n")
     say(f"  curl -i -H 'Host: {HOST}' http://127.0.0.1:{site.nodes['edge-1']}/anything")
     say(f"  {site.weir.with_name('weirctl')} -s {site.directory}/edge-1.sock stats")
     if site.with_redis:
@@ -275,7 +275,7 @@ def main(weir, *options):
         if "--once" not in options:
             stay_up(site)
     except Wrong as error:
-        say(f"\nThis is not what should happen: {error}.\n{site.logs()}")
+        say(f"\nSomething went wrong: {error}.\n{site.logs()}")
         return 1
     except KeyboardInterrupt:
         pass

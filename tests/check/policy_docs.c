@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* conf/weir.yaml and man/weir.yaml.5 out of the table of options.
+/* Makes conf/weir.yaml and man/weir.yaml.5 from the table of options.
  *
- * policy_docs            compares both with the files in $srcdir (what `make check` runs)
- * policy_docs --write    writes them (what `make policy-docs` runs) */
+ * policy_docs            compares both with the files in $srcdir (`make check` runs this)
+ * policy_docs --write    writes them (`make policy-docs` runs this) */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static void sample_help(struct wr_buf *out, const struct wr_option *o, size_t wi
         wr_buf_printf(out, "; default: %s", o->fallback);
 }
 
-/* Sections of the top level stand apart. */
+/* Appends an empty line before a section of the top level, unless there is one. */
 static void sample_gap(struct wr_buf *out)
 {
     if (out->len > 1 && out->at[out->len - 2] != '\n')
@@ -44,7 +44,7 @@ static void sample_gap(struct wr_buf *out)
 
 static void sample_section(struct wr_buf *out, enum wr_section section, int indent, bool live, bool dash);
 
-/* One line, and the lines of the section below it. */
+/* Appends the line of one option, and the lines of the section that it holds. */
 static void sample_option(struct wr_buf *out, const struct wr_option *o, int indent, bool live, bool dash)
 {
     enum wr_shape shape = o->kind->shape;
@@ -110,7 +110,7 @@ static void make_sample(struct wr_buf *out)
 
 /* --- the manual --- */
 
-/* Appends a word that troff takes as it is. */
+/* Appends a word so that troff prints it unchanged. */
 static void add_literal(struct wr_buf *out, struct wr_slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -132,7 +132,7 @@ static void add_bold(struct wr_buf *out, struct wr_slice s)
     wr_buf_add_str(out, "\\fR");
 }
 
-/* `code` becomes bold. */
+/* Appends text; sets `code` in bold. */
 static void add_prose(struct wr_buf *out, const char *text)
 {
     struct wr_slice rest = wr_slice_str(text);
@@ -145,7 +145,7 @@ static void add_prose(struct wr_buf *out, const char *text)
     }
 }
 
-/* Breaks the text into lines, each sentence on one of its own as troff likes it. */
+/* Breaks the text into lines. Each sentence begins a new line, which is the custom in troff. */
 static void add_filled(struct wr_buf *out, struct wr_slice text)
 {
     size_t column = 0;
@@ -171,7 +171,7 @@ static void add_filled(struct wr_buf *out, struct wr_slice text)
     wr_buf_add_char(out, '\n');
 }
 
-/* What each word does, and then which there are. */
+/* Appends what each word of an option does, then the list of words. */
 static void add_words(struct wr_buf *out, const struct wr_words *words)
 {
     for (size_t i = 0; i < words->count; i++) {
@@ -267,7 +267,8 @@ static void write_file(const char *root, const char *name, const struct wr_buf *
     }
 }
 
-/* The prose around the options is written by hand; one line of it says where they go. */
+/* Makes the manual from man/weir.yaml.5.in: its prose is written by hand, and one line of it is replaced by
+ * the options. */
 static void make_manual(const char *root, struct wr_buf *out)
 {
     struct wr_buf frame = { 0 };
@@ -297,7 +298,7 @@ static int settle(const char *root, const char *name, struct wr_buf *made, bool 
     return same ? 0 : 1;
 }
 
-/* Each option is explained. How many aren't. */
+/* Reports each option without an explanation. Returns their number. */
 static int count_silent(void)
 {
     int silent = 0;

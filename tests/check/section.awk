@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Copies a manual with the lines of `list` in place of what stands between .\" <name>: from ... and .\" end of <name>.
+# Copies a manual. Replaces the lines between .\" <name>: from ... and .\" end of <name> by the lines of the file `list`.
 index($0, ".\\\" " name ": from") == 1 {
     print
     while ((getline line < list) > 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One operation on instants of two clocks, A and B. tests/check/clocks says which, and whether it may
- * compile. */
+/* One operation on times of two clocks, A and B. tests/check/clocks defines A, B and the operation, and says
+ * whether it may compile. */
 #include "base/instant.h"
 #include "base/time.h"
 
