@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ceiling PORT BODY: what the kernel leaves over. A loop that recognises the blank line and sends one
- * fixed response with one send: no parsing, no look-up, nothing stored. A proxy that copies its answers
- * into the socket can come near its figures, not pass them. */
+/* ceiling PORT BODY: shows the most that the kernel allows. A loop recognises the blank line and sends one
+ * fixed response with one send: no parsing, no look-up, nothing stored. A proxy that copies its answers into
+ * the socket can come close to its figures, but can't exceed them. */
 #include "loop.h"
 
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* eviction: what the memory store's eviction is worth, and what a look-up costs.
+/* eviction: measures the hit ratio of the memory store's eviction, and the cost of a look-up.
  *
- * Replays traces against weir's own store (SIEVE, in 64 shards), against LRU and against the optimum (Belady:
- * gives up what is needed last), all three with room for as many objects, and prints hit ratios. Zipf:
- * objects are asked for by rank with probability rank^-alpha. Scans: as Zipf 0.9, but a fifth of the requests
- * walk through objects that nobody asks for again. Before that the cost of a hit with 10^4 to 10^6 objects
- * stored, and the store's own count of its memory beside what the process has grown by. */
+ * Replays traces against weir's own store (SIEVE, in 64 shards), LRU and the optimum (Belady: evicts the
+ * object that is needed last), all three with room for the same number of objects, and prints hit ratios.
+ * Zipf: an object is requested with probability rank^-alpha. Scans: as Zipf 0.9, but a fifth of the requests
+ * walk through objects that are never requested again. Before that it prints the cost of a hit with 10^4 to
+ * 10^6 objects stored, and the store's count of its memory beside the growth of the process. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The servers of the benchmark: how each is started on its core, and what CPU time and memory its processes take."""
+"""The servers of the benchmark: starts each on its core, and reads the CPU time and memory of its processes."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ def missing_packages():
 
 
 def install():
-    """Installs what isn't there, without letting Debian start the services."""
+    """Installs missing packages, without letting Debian start their services."""
     missing = missing_packages()
     if not missing:
         return
@@ -130,7 +130,7 @@ class Server:
 class Fleet:
     """Starts servers on one core, with access logs to files or without, all in front of one origin and one Redis.
 
-    connections: how many clients they are configured for; some set memory aside for each at the start.
+    connections: how many clients the servers are configured for; some allocate memory for each at the start.
     """
 
     def __init__(self, running, weir, core, other_core, logs=False, connections=4000):
@@ -227,7 +227,7 @@ class Fleet:
 
 
 def versions(weir):
-    """What ran, for the record."""
+    """Describes the programs and the machine of this run."""
     asked = {"nginx": ["nginx", "-v"], "haproxy": ["haproxy", "-v"], "varnish": ["varnishd", "-V"],
              "trafficserver": ["traffic_server", "--version"], "redis": ["redis-server", "--version"]}
     if os.access(weir, os.X_OK):

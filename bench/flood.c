@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* flood PORT PATH URLS CONNECTIONS DEPTH SECONDS: a client that costs next to nothing, to see what a server
- * does with all processors. Each connection sends DEPTH HEAD requests at once, for PATH0, PATH1 ... in turn,
- * and the next when all are answered. Prints how many were answered, and the seconds of processor time it
- * took itself. */
+/* flood PORT PATH URLS CONNECTIONS DEPTH SECONDS: a client that costs little CPU time, to measure a
+ * server on all processors. Each connection sends DEPTH HEAD requests at once, for PATH0, PATH1 ... in turn,
+ * and the next DEPTH when all are answered. Prints the number of answers, and the seconds of CPU time that
+ * the client itself took. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The smallest HTTP server that keeps its promises: one epoll loop, one thread. What it answers is the
- * program's choice, so the ceiling and the origin of the benchmark are the same loop and differ in
- * bench_choose(). It reads no fields and knows no request bodies; a head ends at the blank line. */
+/* A minimal HTTP server: one epoll loop, one thread. The program chooses the replies: the ceiling and the
+ * origin of the benchmark are the same loop and differ only in bench_choose(). It reads no fields and knows
+ * no request bodies. A head ends at the blank line. */
 #ifndef BENCH_LOOP_H
 #define BENCH_LOOP_H
 
@@ -12,8 +12,8 @@ struct bench_reply {
     size_t size;
 };
 
-/* The program's part: the reply to a request. head: the request up to and including the blank line, valid
- * during the call. What is returned must stay valid for good. */
+/* Written by the program: returns the reply to a request. head: the request up to and including the blank
+ * line, valid during the call. The reply must stay valid for good. */
 const struct bench_reply *bench_choose(const char *head, size_t size);
 
 /* Makes a 200 with a body of that many octets and the fields given (each ended by CRLF), dated now, so

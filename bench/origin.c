@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* origin PORT: the backend of the benchmark. The first part of the path says what comes: /1k/, /16k/ and
- * /256k/ may be cached for a day, /pass/ (1 KB) may not be stored; the rest of the path only makes URLs
- * differ. */
+/* origin PORT: the backend of the benchmark. The first part of the path chooses the response: /1k/,
+ * /16k/ and /256k/ may be cached for a day, /pass/ (1 KB) may not be stored. The rest of the path only makes
+ * URLs differ. */
 #include "loop.h"
 
 #include <stdio.h>

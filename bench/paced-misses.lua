@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- wrk script: as paced.lua, and every URL is asked for once, so that nothing is ever found in the store.
+-- wrk script: as paced.lua, and each URL is requested only once, so every request is a miss.
 local run = os.time()
 local count = 0
 

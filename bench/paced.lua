@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- wrk script: each connection pauses for one to three milliseconds before it asks, so that the server is far from its limit and
--- what is measured is how long one request takes, not how many others stand before it.
+-- wrk script: each connection pauses for one to three milliseconds before each request. So the server is far from its limit, and the
+-- time of one request is measured, not the number of requests that wait before it.
 function delay()
     return math.random(1, 3)
 end

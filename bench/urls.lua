@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- wrk script: 10,000 URLs below the path of the command line, in an order that has nothing to do with the order of storing.
+-- wrk script: 10,000 URLs below the path of the command line, in another order than that in which they were stored.
 local count = 10000
-local stride = 7919 -- coprime to count, so that every URL has its turn
+local stride = 7919 -- coprime to count, so every URL is requested
 local requests = {}
 local at = 0
 

@@ -97,8 +97,7 @@ const fresh = [['Cache-Control', 'max-age=10000'], ['Expires', 10000], now]
 const brief = [['Cache-Control', 'max-age=1']]
 const noStore = [['Cache-Control', 'no-store']]
 
-// A response that outlives its Cache-Control by CDN-Cache-Control: what of its fields is still there on a
-// hit?
+// A response that CDN-Cache-Control keeps fresh for longer than its Cache-Control: which of its fields does a hit still have?
 function cdnOutlives (id, field, extra = []) {
   const fields = [...brief, ...extra, ['CDN-Cache-Control', 'max-age=10000'], now]
   const test = afterPause(fields, 'cached', 'check')
@@ -200,7 +199,7 @@ const delayed = named('other-age-delay', {
   }]
 })
 
-/* ---- what becomes of each of the package's groups ---- */
+/* ---- how each of the package's groups is changed ---- */
 
 // Groups whose set-up answers are fresh by Cache-Control today, by Expires in the package.
 const freshByMaxAge = ['status', 'vary', 'vary-parse', 'conditional-inm', 'invalidation', 'auth', 'cc-request']
@@ -212,7 +211,7 @@ function withMaxAge (step) {
   return { ...step, response_headers: fields }
 }
 
-// The fields that a 304 has to update; the others are a question today.
+// The fields that a 304 has to update; tests of the others are checks today.
 const updatedBy304 = ['Test-Header', 'X-Test-Header', 'Content-Foo', 'X-Content-Foo', 'Cache-Control']
 const notComparedIn304 = ['Content-Encoding', 'Content-MD5', 'Content-Range', 'ETag']
 
@@ -223,8 +222,7 @@ function update304 (test) {
   return notComparedIn304.includes(name) ? expectNewValue(test, name) : { ...test, kind: 'check' }
 }
 
-// The stored length is that of the whole body; the package says 5 of 36 octets, which makes a second problem
-// of it.
+// Corrects the package, which says that the stored body has 5 bytes of its 36: that would be a second error in the same test.
 function wholeLength (test) {
   const fix = fields => fields?.map(field => field[0] === 'Content-Length' && field[1] === '5'
     ? [field[0], '36', ...field.slice(2)]
@@ -291,9 +289,9 @@ function remakeSuite (suite) {
   return { ...suite, tests }
 }
 
-/* ---- what a test presupposes: it can't be passed by a cache that fails these, whatever it answers ---- */
+/* ---- the tests that a test depends on: a cache that fails them can't pass it, whatever it answers ---- */
 
-// The first pattern that fits a test's id names them; a test that fits none keeps what the package says.
+// The first pattern that matches a test's id names them. A test that matches no pattern keeps those of the package.
 const presupposes = [
   [/^freshness-max-age-stale$/, 'freshness-max-age'],
   [/^age-parse-/, 'freshness-max-age-age'],

@@ -20,7 +20,7 @@ if (show) groups.forEach(suite => suite.tests.forEach(test => { test.dump = true
 
 // Tests that the package's client can't express carry a function; the rest are the package's kind of data.
 const scripted = groups.flatMap(suite => suite.tests.filter(test => test.script))
-// Clones, for the client writes dates into the tests' fields, and tests share those.
+// Clones the tests, because the client writes dates into their fields, which tests share.
 const data = groups.map(suite => structuredClone({ ...suite, tests: suite.tests.filter(test => !test.script) }))
 
 const found = {}
@@ -36,7 +36,7 @@ async function runScripted (test) {
 await Promise.all([runTests(data, fetch, false, base), ...scripted.map(runScripted)])
 Object.assign(found, getResults())
 
-// A test whose presuppositions fail shows nothing, whatever came out: published results don't count it as passed either.
+// A test whose dependencies fail shows nothing, whatever its outcome. Published results don't count it as passed either.
 const byId = new Map(groups.flatMap(suite => suite.tests.map(test => [test.id, test])))
 
 function unmet (test) {

@@ -83,8 +83,7 @@ export const interimTests = [
   })
 ]
 
-// A response that may not be served stale, gone stale, and an origin that hangs up: anything but the stored
-// response.
+// A response that may not be served stale has become stale, and the origin hangs up: any answer will do but the stored response.
 function staleCloseTest (directive) {
   const id = `stale-close-${directive}`
   return {
