@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Heads out of text, for the tests of the cache room: parsed by the real parser. */
+/* Makes heads from text by the real parser, for the tests of the cache room. */
 #pragma once
 
 #include <stdio.h>
@@ -17,7 +17,8 @@ static inline struct wr_wall after(double seconds)
     return (struct wr_wall){ NOW.us + (int64_t) (seconds * WR_US_PER_S) };
 }
 
-/* "+60", "-7200", "now" in {} become dates: "Expires: {+60}". Lines are separated by \n. */
+/* Makes the bytes of a head from lines separated by \n. "+60", "-7200" and "now" in {} become dates:
+ * "Expires: {+60}". */
 static inline struct wr_slice wire(struct wr_arena *arena, const char *first, const char *lines)
 {
     struct wr_buf b = { 0 };
@@ -65,7 +66,7 @@ static inline void request_of(struct wr_arena *arena, const char *line, const ch
         fail_msg("request refused: %s: %s %s", p.why, line, lines);
 }
 
-/* A request to http://example.com with these lines more. */
+/* Makes a GET request for http://example.com with these further lines. */
 static inline void get_with(struct wr_arena *arena, const char *lines, struct wr_head *out)
 {
     char all[9000];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* cache/build and cache/cache_status: what is kept of a response, and what is answered from it. */
+/* cache/build and cache/cache_status: what is stored of a response, and what is answered from it. */
 #include "test.h"
 
 #include "heads.h"
@@ -89,8 +89,8 @@ static void reserved_fields_are_for_the_first_client(void **state)
     wr_arena_fini(&arena);
 }
 
-/* Everything that changes a client's state, or belongs to its log-in, unless the rules have said that it is
- * for all. */
+/* Fields that change a client's state, or belong to its log-in, are for the first client only, unless the
+ * rules say that they are for all. */
 static void set_cookie_and_its_like_are_for_the_first_client(void **state)
 {
     (void) state;
@@ -113,7 +113,7 @@ static void set_cookie_and_its_like_are_for_the_first_client(void **state)
     assert_true(wr_slice_eq(o->first_only, WR_SLICE("Authentication-Info: nextnonce=\"n\"\r\n")));
     assert_true(o->meta.flags & WR_OF_SET_COOKIE);
     wr_object_unref(o);
-    response_of(&arena, 200, "X-Other: 2", &response); /* then the flag says nothing */
+    response_of(&arena, 200, "X-Other: 2", &response); /* without such a field the flag is taken away */
     o = wr_build_object(&key, wr_slice(NULL, 0), &meta, &response, WR_SLICE("1.1 edge"), NULL);
     assert_false(o->meta.flags & WR_OF_SET_COOKIE);
     wr_object_unref(o);
@@ -129,13 +129,13 @@ static void set_cookie_of_a_304_is_for_whom_it_answers(void **state)
     response_of(&arena, 200, "ETag: \"v\"\nSet-Cookie: a=1\nX-A: 1", &response);
     struct wr_object *shared = wr_build_object(&key, wr_slice(NULL, 0), &meta, &response, WR_SLICE(""), NULL);
     response_of(&arena, 304, "ETag: \"v\"\nSet-Cookie: b=2", &update);
-    wr_build_merged_head(shared, &update, &arena, &merged); /* judged without */
+    wr_build_merged_head(shared, &update, &arena, &merged); /* it is judged without such fields */
     assert_null(wr_head_get(&merged, WR_F_SET_COOKIE));
 
     struct wr_object *o = wr_build_updated(shared, &meta, &update, WR_SLICE("")); /* set_cookie: store */
     assert_true(head_has(o, "Set-Cookie: b=2") && !head_has(o, "a=1"));
     wr_object_unref(o);
-    meta.flags = 0; /* the origin doesn't declare it fresh any more: nobody gets what was stored */
+    meta.flags = 0; /* the origin no longer declares it fresh, so nobody gets the stored field */
     o = wr_build_updated(shared, &meta, &update, WR_SLICE(""));
     assert_false(head_has(o, "Set-Cookie"));
     assert_true(wr_slice_eq(o->first_only, WR_SLICE("Set-Cookie: b=2\r\n")));
@@ -148,7 +148,7 @@ static void set_cookie_of_a_304_is_for_whom_it_answers(void **state)
     wr_arena_fini(&arena);
 }
 
-/* Nothing is reserved for the first client where there is no other, and nothing hop-by-hop goes on. */
+/* A response for one client only reserves nothing for the first client, and has no hop-by-hop fields. */
 static void what_passes_has_its_whole_head_and_no_key(void **state)
 {
     (void) state;
@@ -229,7 +229,7 @@ static void a_304_updates_what_it_may(void **state)
                                   "gzip, br", "text/html", "Content-Digest" };
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
         assert_false(head_has(updated, gone[i]));
-    /* one Via element of ours, however often it is validated */
+    /* only one Via element of ours, however often it is validated */
     const char *via = memmem(updated->head.at, updated->head.len, "1.1 edge", 8);
     assert_non_null(via);
     assert_null(memmem(via + 1, (size_t) (updated->head.at + updated->head.len - via - 1), "1.1 edge", 8));
@@ -240,7 +240,7 @@ static void a_304_updates_what_it_may(void **state)
     wr_arena_fini(&arena);
 }
 
-/* RFC 9111 4.3.5 */
+/* RFC 9111 4.3.5. */
 static void a_head_describes_what_is_stored_or_doesnt(void **state)
 {
     (void) state;
@@ -296,7 +296,7 @@ static void heads_are_the_same_but_for_their_date(void **state)
     wr_arena_fini(&arena);
 }
 
-/* RFC 9111 4.3.4 */
+/* RFC 9111 4.3.4. */
 static void a_304_confirms_what_is_stored_or_doesnt(void **state)
 {
     (void) state;
@@ -353,7 +353,7 @@ static void conditions_and_ranges_are_answered(void **state)
         { "Date: {-100}", "GET /x", "If-Modified-Since: {-100}", 304, 0,
           0 }, /* RFC 9111 4.3.2: Date stands in */
         { "Date: {-100}", "GET /x", "If-Modified-Since: {-101}", 200, 0, 0 },
-        { plain, "GET /x", "If-Match: \"other\"", 200, 0, 0 }, /* the origin's to evaluate */
+        { plain, "GET /x", "If-Match: \"other\"", 200, 0, 0 }, /* only the origin evaluates it */
         { plain, "GET /x", "Range: bytes=0-1", 206, 0, 2 },
         { plain, "GET /x", "Range: bytes=1-", 206, 1, 9 },
         { plain, "GET /x", "Range: bytes=-1", 206, 9, 1 },
@@ -381,7 +381,7 @@ static void conditions_and_ranges_are_answered(void **state)
             fail_msg("%zu: %s: %d", i, lines[i].request, answer.status);
         if (answer.status == 206)
             assert_true(answer.parts[0].from == lines[i].from && answer.parts[0].length == lines[i].length);
-        wr_build_answer(o, &request, false, &answer); /* not all there: no ranges */
+        wr_build_answer(o, &request, false, &answer); /* not all of it is there, so no ranges are served */
         assert_true(answer.status != 206 && answer.status != 416);
         wr_object_unref(o);
     }

@@ -167,7 +167,7 @@ static void names_in_keys_may_be_patterns(void **state)
         { "GET /a", "Cookie: ab_x=1", "GET /a", "Cookie: AB_x=1", false },
     };
     CHECK_PAIRS(&policy, pairs);
-    struct wr_arena arena = { 0 }; /* and what lies under such a key is found by its URL's tag */
+    struct wr_arena arena = { 0 }; /* what is stored under such a key is found by its URL's tag */
     struct wr_key key = key_of(&arena, &policy, "GET /a", "");
     assert_true(wr_slice_eq(wr_key_url_of_more(key.text), WR_SLICE("example.com/a")));
     wr_arena_fini(&arena);
@@ -269,7 +269,7 @@ static void variants_are_chosen_by_what_fields_mean(void **state)
     wr_arena_fini(&arena);
 }
 
-/* Vary: Cookie is answered by the cookies that count. */
+/* Of Vary: Cookie only the cookies that count choose the variant. */
 static void vary_cookie_asks_for_those_that_count(void **state)
 {
     (void) state;
@@ -316,7 +316,7 @@ static void vary_cookie_asks_for_those_that_count(void **state)
     wr_arena_fini(&arena);
 }
 
-/* RFC 9111 2: the primary key has the whole target URI in it. */
+/* RFC 9111 2: the primary key includes the whole target URI. */
 static void the_scheme_tells_keys_apart_and_each_knows_the_other(void **state)
 {
     (void) state;

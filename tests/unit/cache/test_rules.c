@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* cache/rules: RFC 9111's rules, a line each, with an instant for a clock. */
+/* cache/rules: the rules of RFC 9111, one line for each case, with an instant in place of a clock. */
 #include "test.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 static const struct wr_cache_policy plain = { .enabled = true };
 static const struct wr_key no_key = { .text = WR_SLICE_INIT("k"), .host = WR_SLICE_INIT("") };
 
-/* Stores `response` as answer to `request` at NOW and gives the object, or NULL. */
+/* Stores `response` as the answer to `request` at NOW and returns the object, or NULL. */
 static struct wr_object *stored(const struct wr_cache_policy *policy, struct wr_arena *arena, int status,
                                 const char *request_lines, const char *response_lines, double delay)
 {
@@ -44,7 +44,7 @@ static enum wr_reuse reused(const struct wr_cache_policy *policy, struct wr_aren
 
 enum rules_outcome { FRESH, STALE, NOT_STORED };
 
-/* How a response stands 3 seconds after it came. */
+/* What becomes of a response 3 seconds after it came. */
 struct line {
     int status;
     const char *response;
@@ -88,7 +88,7 @@ static void lifetimes_come_from_where_4_2_1_says(void **state)
         { 200, D "Cache-Control: max-age=0, s-maxage=3600\nExpires: {-100}", FRESH },
         { 200, D "Cache-Control: s-maxage=3600", FRESH },
         { 200, D "Cache-Control: max-age=2", STALE },
-        { 200, D "Cache-Control: max-age=3", STALE }, /* fresh is: lifetime greater than age */
+        { 200, D "Cache-Control: max-age=3", STALE }, /* the lifetime must be greater than the age */
         { 200, D E "Cache-Control: max-age=0", STALE },
         { 200, D E "Cache-Control: max-age=0\nExpires: {+1000}", STALE },
         { 200, D E "Cache-Control: max-age=-3600", STALE },
@@ -97,7 +97,7 @@ static void lifetimes_come_from_where_4_2_1_says(void **state)
         { 200, D E "Cache-Control: max-age=3600, s-maxage=1", STALE },
         { 200, D E "Cache-Control: s-maxage=1\nCache-Control: max-age=3600", STALE },
         { 200, D E "Cache-Control: extension=\"max-age=3600\", max-age=1", STALE },
-        { 200, D "Cache-Control: max-age=0", NOT_STORED }, /* of no use: neither fresh nor to be validated */
+        { 200, D "Cache-Control: max-age=0", NOT_STORED }, /* neither fresh nor able to be validated */
     };
     CHECK_LINES(&plain, lines);
 }
@@ -119,22 +119,22 @@ static void ages_are_read_as_5_1_and_4_2_3_say(void **state)
         { 200, "Via: 1.1 cache\nDate: {-7200}\n" E "Cache-Control: max-age=3600", STALE }, /* apparent age */
         { 200, "Age: 1\nDate: {-7200}\n" E "Cache-Control: max-age=3600", STALE },
         { 200, "Date: {-7200}\n" E "Cache-Control: max-age=3600",
-          FRESH }, /* nobody has kept it: the clock is wrong */
+          FRESH }, /* no cache has kept it, so the origin's clock is wrong */
         { 200, "Date: {-7200}\n" E "Expires: {-3600}", FRESH },
         { 200, "Date: {+7200}\n" E "Cache-Control: max-age=3600", FRESH },
         { 200, "Date: foo\n" E "Cache-Control: max-age=3600", FRESH },
     };
     CHECK_LINES(&plain, lines);
 
-    /* the time an answer took counts as age, and the greater of the two ages wins */
+    /* The time that an answer took counts as age, and the greater of the two ages wins. */
     struct wr_arena arena = { 0 };
     struct wr_object *o = stored(&plain, &arena, 200, "", D "Cache-Control: max-age=100\nAge: 30", 5);
     assert_int_equal(wr_span_s(wr_object_age(o, after(3))), 38);
     wr_object_unref(o);
     o = stored(&plain, &arena, 200, "", "Date: {-50}\nCache-Control: max-age=100\nAge: 30", 5);
     assert_int_equal(wr_span_s(wr_object_age(o, after(3))), 53);
-    assert_int_equal(wr_span_s(wr_object_age(o, after(-9))),
-                     50); /* a clock that was set back, or another node's: none gets younger */
+    /* A clock that was set back, or another node's: the age doesn't shrink. */
+    assert_int_equal(wr_span_s(wr_object_age(o, after(-9))), 50);
     wr_object_unref(o);
     wr_arena_fini(&arena);
 }
@@ -159,7 +159,7 @@ static void expires_is_a_date_or_the_past(void **state)
         { 200, D E "Expires: Thu, 18  Aug  2050 02:01:18 GMT", STALE },
         { 200, D E "Expires: Thu, 18 Aug 2050 2:01:18 GMT", STALE },
         { 200, D E "Expires: Thu 18 Aug 2050 02:01:18 GMT", STALE },
-        { 200, D E OLD "Expires: 0", STALE }, /* an origin that says the past is not to be guessed at */
+        { 200, D E OLD "Expires: 0", STALE }, /* if the origin names the past, nothing is guessed */
     };
     CHECK_LINES(&plain, lines);
 }
@@ -193,7 +193,7 @@ static void guesses_only_where_4_2_2_lets_it(void **state)
     o = stored(&guessing, &arena, 200, "", D "Last-Modified: {-100000000}", 0);
     assert_int_equal(wr_span_s(o->meta.lifetime), 86400);
     wr_object_unref(o);
-    o = stored(&plain, &arena, 200, "", D OLD, 0); /* unless it is told to */
+    o = stored(&plain, &arena, 200, "", D OLD, 0); /* nothing is guessed unless the policy says so */
     assert_int_equal(o->meta.lifetime.us, 0);
     assert_int_equal(reused(&plain, &arena, o, "", 1), WR_REUSE_VALIDATE);
     wr_object_unref(o);
@@ -220,7 +220,7 @@ static void stores_what_3_lets_it_store(void **state)
         { 200, D "Cache-Control: max-age=3600\nVary: Foo, *", NOT_STORED },
         { 200, D "Cache-Control: max-age=3600\nVary: \nVary: *", NOT_STORED },
         { 200, D "Cache-Control: max-age=3600\nVary: Foo", FRESH },
-        { 200, D "Cache-Control: max-age=3600\nSet-Cookie: a=b", FRESH }, /* the origin's own word: 7.3 */
+        { 200, D "Cache-Control: max-age=3600\nSet-Cookie: a=b", FRESH }, /* the origin says so: 7.3 */
         { 200, D "Expires: {+100}\nSet-Cookie: a=b", FRESH },
         { 200, D OLD "Set-Cookie: a=b", NOT_STORED },
         { 200, D "Set-Cookie: a=b", NOT_STORED },
@@ -408,7 +408,7 @@ static void requests_have_their_say(void **state)
         { "max-age=100, stale-while-revalidate=10", "Cache-Control: no-cache", 105, WR_REUSE_VALIDATE },
         { "max-age=100, stale-while-revalidate=10, must-revalidate", "", 105, WR_REUSE_VALIDATE },
         { "s-maxage=100, stale-while-revalidate=10", "", 105, WR_REUSE_STALE_SERVE },
-        /* 5.2.1.1: max-age without max-stale wants nothing stale */
+        /* 5.2.1.1: with max-age and no max-stale nothing stale is served */
         { "max-age=100, stale-while-revalidate=10", "Cache-Control: max-age=200", 105, WR_REUSE_VALIDATE },
         { "max-age=100, stale-while-revalidate=10", "Cache-Control: max-age=200, max-stale", 105,
           WR_REUSE_STALE_SERVE },
@@ -561,10 +561,10 @@ static void kept_as_long_as_it_may_be_of_use(void **state)
     struct wr_arena arena = { 0 };
     static const struct {
         const char *response;
-        int64_t want; /* seconds from a second after it came */
+        int64_t want; /* seconds, counted from one second after it came */
     } lines[] = {
-        { D "Cache-Control: max-age=10", 9 + 300 },    /* for when the origin can't be reached */
-        { D E "Cache-Control: max-age=10", 9 + 3600 }, /* for validation */
+        { D "Cache-Control: max-age=10", 9 + 300 },    /* kept for when the origin can't be reached */
+        { D E "Cache-Control: max-age=10", 9 + 3600 }, /* kept for validation */
         { D E "Cache-Control: max-age=7200", 7199 + 7200 },
         { D E "Cache-Control: max-age=864000", 863999 + 86400 },
         { D "Cache-Control: max-age=10, stale-if-error=90000", 9 + 90000 },
@@ -593,16 +593,16 @@ static void early_refresh_is_close_to_the_end_only(void **state)
                                       .min_fresh = WR_SPAN_NONE,
                                       .max_stale = WR_SPAN_NONE };
     assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(50), 0.000001), WR_REUSE_FRESH);
-    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.1),
-                     WR_REUSE_EARLY); /* -ln(0.1) = 2.3 s */
+    /* -ln(0.1) = 2.3 s. */
+    assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.1), WR_REUSE_EARLY);
     assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.5), 0.9), WR_REUSE_FRESH);
     assert_int_equal(wr_rules_reuse(&policy, &asked, o, after(99.999), 1.0), WR_REUSE_FRESH);
     wr_object_unref(o);
     wr_arena_fini(&arena);
 }
 
-/* What has no lifetime, or 0, is for nobody without validation, whoever asks for it and whatever the policy
- * prolongs. */
+/* A response without a lifetime, or with 0, isn't used without validation, whatever the client asks and the
+ * policy prolongs. */
 static void nothing_lives_that_has_no_life(void **state)
 {
     (void) state;
@@ -619,11 +619,11 @@ static void nothing_lives_that_has_no_life(void **state)
         { E "Expires: 0", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, false, false },
         { E "Cache-Control: max-age=60\nCDN-Cache-Control: max-age=0", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE,
           false, false },
-        /* the origin's own word (RFC 5861), for as long as it says */
+        /* only the origin itself allows it (RFC 5861), for as long as it says */
         { E "Cache-Control: max-age=0, stale-while-revalidate=3", WR_REUSE_STALE_SERVE, WR_REUSE_VALIDATE,
           false, false },
         { E "Cache-Control: max-age=0, stale-if-error=30", WR_REUSE_VALIDATE, WR_REUSE_VALIDATE, true, true },
-        /* what had a life is another matter */
+        /* a response that had a lifetime may be used stale */
         { E "Cache-Control: max-age=1\nAge: 5", WR_REUSE_STALE_SERVE, WR_REUSE_STALE_ASKED, true, true },
     };
     struct wr_cache_policy policy = { .enabled = true,
@@ -652,8 +652,8 @@ static void nothing_lives_that_has_no_life(void **state)
     wr_arena_fini(&arena);
 }
 
-/* With a cookie nothing is stored, or used, that is fresh by the policy or a guess; what the origin says
- * holds for all. */
+/* With a cookie that counts, nothing is stored or used that is fresh only by the policy or a guess. What the
+ * origin states holds for all. */
 static void a_cookie_takes_no_part_in_guesses(void **state)
 {
     (void) state;
@@ -723,7 +723,7 @@ static void stored_cookies_need_a_policy_that_stores_them(void **state)
                                  0);
     assert_true(o->meta.flags & WR_OF_SET_COOKIE);
     assert_int_equal(reused(&storing, &arena, o, "", 1), WR_REUSE_FRESH);
-    assert_int_equal(reused(&plain, &arena, o, "", 1), WR_REUSE_NOT); /* after a reload */
+    assert_int_equal(reused(&plain, &arena, o, "", 1), WR_REUSE_NOT); /* after a reload of the policy */
     wr_object_unref(o);
     o = stored(&storing, &arena, 200, "", D "Cache-Control: max-age=60", 0);
     assert_int_equal(reused(&plain, &arena, o, "", 1), WR_REUSE_FRESH);
@@ -732,7 +732,8 @@ static void stored_cookies_need_a_policy_that_stores_them(void **state)
     assert_null(memmem(o->head.at, o->head.len, "Set-Cookie", 10));
     assert_true(wr_slice_eq(o->first_only, WR_SLICE("Set-Cookie: a=b\r\n")));
     wr_object_unref(o);
-    assert_null(stored(&storing, &arena, 200, "", D "Set-Cookie: a=b", 0)); /* the ttl is the policy's word */
+    /* Its lifetime would be the policy's. */
+    assert_null(stored(&storing, &arena, 200, "", D "Set-Cookie: a=b", 0));
     wr_arena_fini(&arena);
 }
 
@@ -759,7 +760,7 @@ static void unsafe_methods_invalidate_unless_they_failed(void **state)
     wr_arena_fini(&arena);
 }
 
-/* RFC 9110 9.3.3, 8.7 */
+/* RFC 9110 9.3.3, 8.7. */
 static void a_post_answers_gets_only_if_it_says_so(void **state)
 {
     (void) state;
@@ -796,7 +797,7 @@ static void a_post_answers_gets_only_if_it_says_so(void **state)
         request_of(&arena, lines[i].line, all, &request);
         response_of(&arena, lines[i].status, lines[i].response, &response);
         wr_rules_request(&plain, &request, &asked);
-        assert_int_equal(asked.ask, WR_ASK_PASS); /* it is never answered from the store itself */
+        assert_int_equal(asked.ask, WR_ASK_PASS); /* the POST itself is never answered from the store */
         enum wr_storing got = wr_rules_store(&plain, &request, &asked, &response, NOW, NOW, 0, &meta,
                                              &detail);
         if ((got == WR_STORE) != lines[i].want)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Runs the scripts of origins on threads of their own, and the loop until the calls have ended. See rig.h. */
 #include "rig.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Real sockets on loopback: origins that follow a script on a thread of their own, and calls that record what
- * became of an exchange. Nothing in here asserts while the loop runs: cmocka would jump out of a callback. */
+ * became of an exchange. Nothing here asserts while the loop runs, because cmocka would jump out of a
+ * callback. */
 #pragma once
 
 #include "test.h"
@@ -16,23 +17,23 @@ struct scripted_server {
     uint16_t port;
     pthread_t thread;
     void (*script)(struct scripted_server *s);
-    struct wr_buf heard; /* what the script heard last: a head, or a body */
+    struct wr_buf heard; /* the head or body that the script received last */
     unsigned accepted;
-    int step; /* atomic: how far script and test have come, see server_reach() */
+    int step; /* atomic: how far script and test have come; see server_reach() */
 };
 
-/* Listens on a free port; script NULL: nobody accepts. */
+/* Listens on a free port. script NULL: nobody accepts connections. */
 void server_start(struct scripted_server *s, void (*script)(struct scripted_server *s));
 /* Waits for the script to return. */
 void server_stop(struct scripted_server *s);
-/* For scripts. Every wait ends after some seconds. */
+/* For scripts. Each wait ends after some seconds. */
 int server_accept(struct scripted_server *s);
-bool hear_head(struct scripted_server *s, int fd);           /* into s->heard, up to the empty line */
+bool hear_head(struct scripted_server *s, int fd);           /* into s->heard, including the empty line */
 bool hear(struct scripted_server *s, int fd, size_t octets); /* into s->heard */
 bool hear_until(struct scripted_server *s, int fd, const char *end);
 bool say(int fd, const char *text);
 bool say_octets(int fd, size_t octets);
-/* Either side says that it has come so far, or waits until the other has. */
+/* One side says that it has reached a step; the other waits for it. */
 void server_reach(struct scripted_server *s, int step);
 void server_await(struct scripted_server *s, int step);
 
@@ -42,7 +43,7 @@ struct call {
     struct rig *rig;
     char head[1024];
     enum wr_method method;
-    bool lazy; /* doesn't read the body until call_read() */
+    bool lazy; /* doesn't read the body before call_read() */
     unsigned interims;
     int status;
     enum wr_framing framing;
@@ -68,16 +69,16 @@ struct rig {
     bool overdue;
 };
 
-/* options: lines of an origin in YAML but its servers, such as "    retries: 2\n"; servers: "127.0.0.1:1,
- * ..." */
+/* options: lines of an origin in YAML, except its servers, such as "    retries: 2\n". servers: "127.0.0.1:1,
+ * ...". */
 void rig_start(struct rig *r, const char *servers, const char *options);
 void rig_stop(struct rig *r);
-/* Turns the loop until no call is waiting; fails the test if that takes too long. */
+/* Runs the loop until no call is waiting. Fails the test if that takes too long. */
 void rig_run(struct rig *r);
-/* Turns the loop until `until` says so. */
+/* Runs the loop until `until` returns true. */
 void rig_run_until(struct rig *r, bool (*until)(struct rig *r));
-/* request: "GET /", "POST /" ...; fields: further lines, or "". An exchange that is refused has ended when
- * this returns. */
+/* request: "GET /", "POST /" ...; fields: further lines, or "". If the exchange is refused, the call has
+ * ended when this returns. */
 void call_start(struct call *c, struct rig *r, const char *request, const char *fields);
 void call_read(struct call *c);
 void call_fini(struct call *c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which server is asked: balancing, and what is known of health. */
+/* Which server is asked: balancing, and what is known of the servers' health. */
 #include "rig.h"
 
 #include <arpa/inet.h>
@@ -76,7 +76,7 @@ static void a_hash_stays_with_its_server(void **state)
         assert_int_not_equal(now, 1);
         moved += now != before[i];
     }
-    assert_int_equal(moved, count[1]); /* only what the lost server had */
+    assert_int_equal(moved, count[1]); /* only those that the lost server had */
     rig_stop(&r);
 }
 
@@ -95,12 +95,12 @@ static void a_failing_server_rests_longer_and_longer(void **state)
     int64_t now = 0;
     static const int rest_ms[] = { 1000, 2000, 4000, 8000, 16000, 30000, 30000 };
     for (size_t i = 0; i < sizeof rest_ms / sizeof rest_ms[0]; i++) {
-        for (int many = 0; many < 10; many++) /* all that were under way fail: that counts once */
+        for (int many = 0; many < 10; many++) /* all under way fail at once: one failure */
             wr_backend_unreachable(s, at(now));
         assert_int_equal(wr_backend_health(s, at(now + rest_ms[i] - 1)), WR_HEALTH_SHUNNED);
         now += rest_ms[i];
         assert_int_equal(wr_backend_health(s, at(now)), WR_HEALTH_TRIAL);
-        wr_backend_try(s, at(now), WR_SPAN_MS(500)); /* one goes, the others keep away */
+        wr_backend_try(s, at(now), WR_SPAN_MS(500)); /* one request tries it, the others avoid it */
         assert_int_equal(wr_backend_health(s, at(now)), WR_HEALTH_SHUNNED);
     }
     wr_backend_answered(s, at(now));
@@ -130,7 +130,7 @@ static void who_says_nothing_to_anybody_hangs(void **state)
     assert_false(wr_backend_try(s, at(13000), WR_SPAN_MS(500)));
     assert_true(wr_backend_try(s, at(14000), WR_SPAN_MS(500)));
     assert_false(wr_backend_try(s, at(14000), WR_SPAN_MS(500)));
-    wr_backend_untried(s, at(14100)); /* its request was cancelled: the next one may try */
+    wr_backend_untried(s, at(14100)); /* its request was cancelled, so the next one may try */
     assert_int_equal(wr_backend_health(s, at(14100)), WR_HEALTH_TRIAL);
     assert_true(wr_backend_try(s, at(14100), WR_SPAN_MS(500)));
     wr_backend_answered(s, at(14200));
@@ -145,7 +145,7 @@ static void checks_overrule(void **state)
     struct wr_backends *b = wr_backends_new();
     struct wr_backend *s = wr_backend_of(b, "app", "one");
     wr_backend_checked(s, false);
-    assert_int_equal(wr_backend_health(s, at(0)), WR_HEALTH_UP); /* once is chance */
+    assert_int_equal(wr_backend_health(s, at(0)), WR_HEALTH_UP); /* one failure may be chance */
     wr_backend_checked(s, false);
     assert_int_equal(wr_backend_health(s, at(0)), WR_HEALTH_DOWN);
     wr_backend_unreachable(s, at(0));
@@ -156,8 +156,7 @@ static void checks_overrule(void **state)
 
 /* --- active checks, over sockets --- */
 
-/* Fails the checks until step 1, then passes them; anything else than a check is answered with 200. Ends at
- * step 2. */
+/* Fails the checks until step 1, then passes them. Any other request is answered with 200. Ends at step 2. */
 static void serve_checks(struct scripted_server *s)
 {
     while (__atomic_load_n(&s->step, __ATOMIC_ACQUIRE) < 2) {
@@ -211,13 +210,13 @@ static void a_server_that_fails_its_checks_gets_no_requests(void **state)
     assert_int_equal(again.err, WR_OK);
     assert_true(wr_stats_sum(WR_STAT_origin_checks_failed) >= 2);
     server_reach(&s, 2);
-    /* a reload keeps what is known; a policy without checks forgets it */
+    /* A reload keeps what is known; a policy without checks forgets it. */
     wr_backends_watch(r.backends, &r.loop, r.policy);
     wr_backends_watch(r.backends, &r.loop, NULL);
     call_fini(&c);
     call_fini(&again);
     rig_stop(&r);
-    int fd = socket(AF_INET, SOCK_STREAM, 0); /* the script may be waiting for one more */
+    int fd = socket(AF_INET, SOCK_STREAM, 0); /* the script may be waiting for one more connection */
     struct sockaddr_in to = { .sin_family = AF_INET,
                               .sin_port = htons(s.port),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What an exchange makes of heads and bodies: framing both ways, interim responses, back-pressure, early
- * answers. */
+/* What an exchange does with heads and bodies: framing in both directions, interim responses, back-pressure,
+ * early answers. */
 #include "rig.h"
 
 #include <stdio.h>
@@ -9,8 +9,8 @@
 
 static struct scripted_server s1;
 static struct rig r;
-static const char *answer; /* what the origin says next */
-static bool dribble;       /* octet by octet */
+static const char *answer; /* what the origin sends next */
+static bool dribble;       /* byte by byte */
 
 static void serve_answer(struct scripted_server *s)
 {
@@ -40,7 +40,7 @@ static void done(void)
     server_stop(&s1);
 }
 
-/* --- answers, whole and in crumbs --- */
+/* --- answers, whole and byte by byte --- */
 
 static const struct {
     const char *request, *answer;
@@ -67,7 +67,7 @@ static const struct {
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 "
       "OK\r\nContent-Length: 2\r\n\r\nhi",
       200, WR_OK, "hi", "", 2 },
-    /* cut short */
+    /* Cut short. */
     { "GET /", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", 200, WR_ERR_ORIGIN_CLOSED, "hel", "", 0 },
     { "GET /", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", 200,
       WR_ERR_ORIGIN_CLOSED, "hello", "", 0 },
@@ -76,7 +76,7 @@ static const struct {
     { "GET /", "HTTP/1.1 200 OK\r\nContent-Le", 0, WR_ERR_ORIGIN_CLOSED, "", "", 0 },
     { "GET /", "", 0, WR_ERR_ORIGIN_CLOSED, "", "", 0 },
     { "GET /", "HTTP/1.1 100 Continue\r\n\r\n", 0, WR_ERR_ORIGIN_CLOSED, "", "", 1 },
-    /* broken */
+    /* Malformed. */
     { "GET /", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", 0,
       WR_ERR_ORIGIN_BROKEN, "", "", 0 },
     { "GET /", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello", 0,
@@ -114,7 +114,7 @@ static void answers_are_understood_or_refused(void **state)
     dribble = false;
 }
 
-/* --- a reset behind the last octets: it has no edge of its own --- */
+/* --- a reset after the last bytes, which epoll reports together with them --- */
 
 static void say_and_reset(struct scripted_server *s)
 {
@@ -129,7 +129,7 @@ static void say_and_reset(struct scripted_server *s)
     server_reach(s, 3);
 }
 
-/* Holds the loop while octets and reset arrive, so that it is told of both at once. */
+/* Stops the loop while bytes and reset arrive, so that it learns of both at once. */
 static bool have_both(struct rig *rig)
 {
     (void) rig;
@@ -202,7 +202,7 @@ static void say_large(struct scripted_server *s)
     snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", LARGE);
     say(fd, head);
     say_octets(fd, LARGE);
-    hear_head(s, fd); /* the connection serves on */
+    hear_head(s, fd); /* the connection is used again */
     say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
     close(fd);
 }
@@ -246,7 +246,7 @@ static void a_slow_reader_holds_the_origin_back(void **state)
             rig_run_until(&r, flow_is_full);
             assert_true(wr_flow_bytes(c.flow) < WR_FLOW_WINDOW + 3 * WR_FLOW_PIECE);
             assert_false(c.ended);
-            call_read(&c); /* a gulp, then lazy again */
+            call_read(&c); /* reads a little, then stops again */
             c.lazy = true;
         }
         c.lazy = false;
@@ -391,7 +391,7 @@ static void a_slow_origin_holds_the_client_back(void **state)
     done();
 }
 
-/* Answers without having read the body, and resets the connection by closing it with octets unread. */
+/* Answers without having read the body, and resets the connection by closing it with unread bytes. */
 static void refuse_early(struct scripted_server *s)
 {
     int fd = server_accept(s);
@@ -412,7 +412,7 @@ static void an_early_answer_is_delivered(void **state)
     assert_int_equal(c.err, WR_OK);
     assert_int_equal(c.status, 413);
     assert_int_equal(c.body.len, 3);
-    assert_int_equal(wr_stats_sum(WR_STAT_origin_connections_open), 0); /* not fit to be used again */
+    assert_int_equal(wr_stats_sum(WR_STAT_origin_connections_open), 0); /* it can't be used again */
     end_upload();
     call_fini(&c);
     done();
@@ -483,7 +483,7 @@ static void die_then_hear(struct scripted_server *s)
     close(fd);
 }
 
-/* A PUT may be sent again, but only while its body is still there from the first octet. */
+/* A PUT may be sent again, but only while its body is still there from the first byte. */
 static void a_body_is_sent_again_only_if_all_of_it_is_there(void **state)
 {
     (void) state;
@@ -502,7 +502,7 @@ static void a_body_is_sent_again_only_if_all_of_it_is_there(void **state)
         rig_run(&r);
         assert_int_equal(put.err, kept ? WR_OK : WR_ERR_ORIGIN_CLOSED);
         assert_int_equal(put.x.attempts, kept ? 2 : 1);
-        if (!kept) { /* let the script end */
+        if (!kept) { /* lets the script end */
             struct call last = { 0 };
             call_start(&last, &r, "PUT /", "Content-Length: 4\r\n");
             wr_exchange_cancel(&last.x);

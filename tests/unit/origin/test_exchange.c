@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An exchange against an origin that follows a script: connections, retries, time-outs, cancelling. */
+/* An exchange with an origin that follows a script: connections, retries, timeouts, cancelling. */
 #include "rig.h"
 
 #include <arpa/inet.h>
@@ -25,7 +25,7 @@ static const char *servers(uint16_t a, uint16_t b)
     return text;
 }
 
-/* A port that refuses: bound once, closed since. */
+/* Returns a port that refuses connections: it was bound once and has been closed. */
 static uint16_t closed_port(void)
 {
     struct scripted_server s;
@@ -87,7 +87,7 @@ static void a_connection_is_used_again(void **state)
         call_fini(&c);
     }
     assert_int_equal(wr_stats_sum(WR_STAT_origin_connections) - opened, 1);
-    rig_run_until(&r, no_connection); /* the script has closed it: noticed while idle */
+    rig_run_until(&r, no_connection); /* the script has closed it, which is noticed while it is idle */
     done();
 }
 
@@ -173,7 +173,7 @@ static void close_behind_the_answer(struct scripted_server *s)
     }
 }
 
-/* The close has arrived but the loop hasn't turned since: a POST looks first. */
+/* The close has arrived, but the loop hasn't run since: before a POST the connection is checked. */
 static void a_post_does_not_walk_into_a_closed_connection(void **state)
 {
     (void) state;
@@ -264,7 +264,8 @@ static void nobody_waits_for_a_place_for_ever(void **state)
     call_start(&late, &r, "GET /b", "");
     call_start(&gone, &r, "GET /c", "");
     wr_exchange_cancel(&gone.x);
-    r.waiting -= 2; /* the one that was cancelled, and the holder: only the late one ends */
+    /* Without the one that was cancelled and the one that holds the place: only the late one ends. */
+    r.waiting -= 2;
     rig_run(&r);
     assert_int_equal(late.err, WR_ERR_OVERLOADED);
     assert_false(gone.ended);
@@ -286,14 +287,14 @@ static void the_next_server_is_tried(void **state)
     unsigned attempts = 0;
     for (int i = 0; i < 3; i++) {
         struct call c = { 0 };
-        /* nothing has been sent to the server that refuses: a POST may go on too */
+        /* Nothing has been sent to the server that refuses, so a POST may be sent to the next one, too. */
         call_start(&c, &r, i ? "POST /a" : "GET /a", i ? "Content-Length: 0\r\n" : "");
         rig_run(&r);
         assert_hello(&c);
         attempts += c.x.attempts;
         call_fini(&c);
     }
-    assert_int_equal(attempts, 4); /* refused once, left alone since */
+    assert_int_equal(attempts, 4); /* refused once, and avoided since */
     done();
 }
 
@@ -303,7 +304,7 @@ static void nobody_listens(void **state)
     rig_start(&r, servers(closed_port(), closed_port()), "");
     uint64_t before = wr_stats_sum(WR_STAT_origin_errors_refused);
     struct call c[2] = { 0 };
-    for (int i = 0; i < 2; i++) { /* the second time all are known to fail: still tried */
+    for (int i = 0; i < 2; i++) { /* the second time all are known to fail, and are still tried */
         call_start(&c[i], &r, "GET /a", "");
         rig_run(&r);
         assert_int_equal(c[i].err, WR_ERR_ORIGIN_REFUSED);
@@ -313,7 +314,7 @@ static void nobody_listens(void **state)
     rig_stop(&r);
 }
 
-/* Fills the queue of a listener that nobody accepts from: further connections hang. */
+/* Fills the queue of a listener that accepts nothing, so that further connections hang. */
 static void jam(const struct scripted_server *s, int fds[4])
 {
     struct sockaddr_in at = { .sin_family = AF_INET,
@@ -420,15 +421,15 @@ static void unix_sockets_are_servers_too(void **state)
     struct call c[2] = { 0 };
     s1.script = NULL;
     call_start(&c[0], &r, "GET /a", ""); /* connects at once, into the backlog */
-    rig_run_until(&r, at_once);          /* and sends when the turn ends */
+    rig_run_until(&r, at_once);          /* and sends at the end of the turn */
     int fd = server_accept(&s1);
     assert_true(hear_head(&s1, fd) && say(fd, OK_HELLO));
     rig_run(&r);
     assert_hello(&c[0]);
     close(fd);
     unlink(at.sun_path);
-    call_start(&c[1], &r, "POST /a",
-               "Content-Length: 0\r\n"); /* the pooled one is closed, the socket is gone */
+    /* The pooled connection is closed and the socket is gone. */
+    call_start(&c[1], &r, "POST /a", "Content-Length: 0\r\n");
     rig_run(&r);
     assert_int_equal(c[1].err, WR_ERR_ORIGIN_REFUSED);
     call_fini(&c[0]);
@@ -436,7 +437,7 @@ static void unix_sockets_are_servers_too(void **state)
     rmdir(dir);
 }
 
-/* --- time-outs and cancelling --- */
+/* --- timeouts and cancelling --- */
 
 static void stay_silent(struct scripted_server *s)
 {
@@ -508,7 +509,7 @@ static void a_server_that_has_moved_is_asked_at_its_new_address(void **state)
     struct call c = { 0 };
     call_start(&c, &r, "GET /a", "");
     rig_run(&r);
-    wr_pool_addresses(peer, &now); /* still there: the connection stays */
+    wr_pool_addresses(peer, &now); /* the address is still there, so the connection stays */
     assert_int_equal(wr_stats_sum(WR_STAT_origin_connections_open), 1);
     ((struct sockaddr_in *) &now.list[0].at)->sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
     wr_pool_addresses(peer, &now);

@@ -11,7 +11,7 @@
 
 static struct wr_purges *purges;
 
-/* One response of example.com whose fetch begins now. */
+/* Makes a response of example.com whose fetch begins now. */
 static struct wr_object *response(const char *path, const char *tags)
 {
     struct wr_buf key = { 0 };
@@ -105,7 +105,7 @@ static void each_scope(void **state)
             purge(WR_SCOPE_ALL, "", false);
             is(o, WR_PURGE_GONE);
             purge(cases[i].scope, cases[i].name, true);
-            is_and_ends(o, WR_PURGE_GONE); /* a soft purge doesn't bring it back */
+            is_and_ends(o, WR_PURGE_GONE); /* a soft purge doesn't undo a hard one */
             is_and_ends(response("/page?x=1", "a\nb\n\tb\n"), WR_PURGE_CURRENT);
             here_end(state);
         }
@@ -114,7 +114,7 @@ static void each_scope(void **state)
 static void an_instant_is_never_shared(void **state)
 {
     (void) state;
-    for (int i = 0; i < 1000; i++) { /* fetches and purges within one microsecond */
+    for (int i = 0; i < 1000; i++) { /* fetches and purges within the same microsecond */
         struct wr_object *before = response("/p", "t\n");
         purge(WR_SCOPE_TAG, "t", i % 2);
         struct wr_object *after = response("/p", "t\n");
@@ -148,7 +148,7 @@ static void a_variant_goes_with_its_url(void **state)
     struct wr_object *marker = wr_object_new(&like, NULL);
     purge(WR_SCOPE_URL, "example.com/v", false);
     is_and_ends(variant, WR_PURGE_GONE);
-    is_and_ends(marker, WR_PURGE_CURRENT); /* which fields choose is still true */
+    is_and_ends(marker, WR_PURGE_CURRENT); /* the marker is still true */
 }
 
 static void a_key_without_host_lies_below_prefixes_of_any(void **state)
@@ -178,7 +178,8 @@ static void prefixes_that_are_longer_than_is_looked_at(void **state)
     wr_buf_fini(&name);
 }
 
-/* Replaced ones give way beyond the latest; however many there are, what was purged stays purged. */
+/* Beyond the latest purges, replaced ones are dropped. However many there are, what was purged stays purged.
+ */
 static void more_than_is_remembered(void **state)
 {
     (void) state;
@@ -195,7 +196,7 @@ static void more_than_is_remembered(void **state)
     is_and_ends(response("/p", "t7\n"), WR_PURGE_CURRENT);
 }
 
-/* As if the oldest entries were too old: then what was fetched before can't be proven. */
+/* As if the oldest entries were too old: what was fetched before them can't be proven unpurged. */
 static void what_is_older_than_the_oldest_purge_is_unproven(void **state)
 {
     (void) state;
@@ -234,7 +235,7 @@ static void names_come_and_go(void **state)
     assert_int_equal(wr_purges_count(purges), 333);
 }
 
-/* Entries of the journal come in any order, and more than once. */
+/* Entries of the journal come in any order, and several times. */
 static void any_order(void **state)
 {
     (void) state;
@@ -279,7 +280,7 @@ static struct test_redis server;
 static struct wr_policy policy;
 static struct wr_loop loop;
 
-/* A node, as far as purging is concerned. */
+/* What a node needs for purging. */
 struct node {
     struct wr_link *link;
     struct wr_subscriber *subscriber;
@@ -392,7 +393,7 @@ static void what_one_says_the_other_hears(void **state)
     is_and_ends(response("/other", "t\n"), WR_PURGE_CURRENT);
     assert_int_equal(server_int(&server, "XLEN weir:v1:purges"), 2);
     assert_true(server_int(&server, "PTTL weir:v1:purges") > 86400000);
-    turn_until(&loop, server_int(&server, "DBSIZE") == 3); /* and the nodes' own words */
+    turn_until(&loop, server_int(&server, "DBSIZE") == 3); /* and the nodes' own entries */
 }
 
 static void who_starts_reads_it_backwards(void **state)
@@ -409,15 +410,15 @@ static void who_starts_reads_it_backwards(void **state)
         if (i % 100 == 0)
             turn(&loop);
     }
-    turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") >=
-                          2 * WR_JOURNAL_PAGE + 10); /* late ones are said twice */
+    /* Those that were late are written twice. */
+    turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") >= 2 * WR_JOURNAL_PAGE + 10);
     struct node c;
     node_begin(&c, "c");
     turn_until(&loop, knows_all(&c) && c.purges->log_count >= 2 * WR_JOURNAL_PAGE + 10);
     purges = c.purges;
     old->purge_epoch = other->purge_epoch = 0;
     is_and_ends(old, WR_PURGE_GONE);
-    is_and_ends(other, WR_PURGE_CURRENT); /* the journal has begun before */
+    is_and_ends(other, WR_PURGE_CURRENT); /* the journal began earlier */
     node_end(&c);
 }
 
@@ -456,7 +457,7 @@ static void on_again(struct wr_call *call, enum wr_err err, const struct wr_repl
     g->over = true;
 }
 
-/* One call of a node that knows all since 5-0, and says these purges of that journal again. */
+/* Makes one call of a node that knows all since 5-0 and writes these purges of that journal again. */
 static struct again say_again(const char *journal, bool rewriting, bool done, int first, int last)
 {
     struct again g = { .call = { .done = on_again } };
@@ -485,8 +486,8 @@ static struct again say_again(const char *journal, bool rewriting, bool done, in
     return g;
 }
 
-/* What one says in two calls, another says in between: who has begun it claims all the same that it is whole.
- */
+/* One node writes in two calls, another one between them. The node that began the journal still says that it
+ * is whole. */
 static void two_say_a_lost_journal_again(void **state)
 {
     (void) state;
@@ -500,7 +501,7 @@ static void two_say_a_lost_journal_again(void **state)
     assert_int_equal(server_int(&server, "XLEN two"), 4);
 }
 
-/* A replica that lagged has taken over: it lacks the latest purge, and has one of its own meanwhile. */
+/* A replica that lagged has taken over: it lacks the latest purge, and has received one of its own since. */
 static void a_lost_end_is_said_again(void **state)
 {
     (void) state;
@@ -516,7 +517,7 @@ static void a_lost_end_is_said_again(void **state)
     turn_until(&loop, knows_all(&c) && purged(&c, WR_SCOPE_TAG, "lost", lost.at) &&
                           purged(&c, WR_SCOPE_TAG, "first", first.at));
     turn_until(&loop, knows_all(&a) && knows_all(&b));
-    assert_int_equal(server_int(&server, "XLEN weir:v1:purges"), 2); /* once, whoever says it */
+    assert_int_equal(server_int(&server, "XLEN weir:v1:purges"), 2); /* once, whichever node writes it */
     node_end(&c);
 }
 
@@ -527,12 +528,12 @@ static void a_clock_that_goes_back(void **state)
     purges = b.purges;
     struct wr_instant was;
     struct wr_object *o = response("/p", "t\n");
-    o->began = wr_instant_of_us(wr_instant_us(o->began) + 3600 * 1000000LL); /* of an hour ahead */
+    o->began = wr_instant_of_us(wr_instant_us(o->began) + 3600 * 1000000LL); /* an hour ahead */
     struct wr_mono now = wr_time_monotonic();
     int64_t ahead = wr_instant_us(o->began);
     assert_true(wr_purge_clock_learn(a.purges, now, now, (struct wr_redis_time){ ahead }, &was));
-    turn_until(&loop, wr_instant_us(wr_purge_clock_least(a.purges)) <
-                          ahead - 1000000); /* the feed has asked for the time again */
+    /* The feed has asked for the time again. */
+    turn_until(&loop, wr_instant_us(wr_purge_clock_least(a.purges)) < ahead - 1000000);
     turn_for(&loop, WR_SPAN_MS(50));
     struct saying s = say(&b, WR_SCOPE_TAG, "t", false);
     assert_true(wr_instant_before(o->began, s.at));
@@ -552,8 +553,8 @@ static void on_begun(struct wr_call *call, enum wr_err err, const struct wr_repl
     assert_true(wr_instant_parse(wr_reply_slice(wr_reply_at(reply, 1)), &begun->last));
 }
 
-/* It was lost with a server whose clock was ahead: it begins anew where no fetch is later than what will be
- * purged. */
+/* The journal was lost with a server whose clock was ahead. It begins at an instant that is later than any
+ * fetch, so what is purged from then on counts. */
 static void a_journal_that_is_lost_with_a_clock_ahead(void **state)
 {
     (void) state;
@@ -589,11 +590,11 @@ static void what_is_purged_while_redis_is_away_is_said_later(void **state)
     server_start(&server);
     turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") == 1);
     turn_until(&loop, knows_all(&b) && purged(&b, WR_SCOPE_TAG, "away", (struct wr_instant){ 2 }));
-    assert_false(s.over); /* who has asked may be gone by now */
+    assert_false(s.over); /* the one that asked may be gone by now */
     wr_object_unref(o);
 }
 
-/* The journal is no stream any more: somebody's mistake. */
+/* The key of the journal isn't a stream any more, by somebody's mistake. */
 static void what_stands_in_its_place_is_swept_away(void **state)
 {
     (void) state;
@@ -614,7 +615,7 @@ static void replaced_purges_leave_the_journal(void **state)
         turn_until(&loop, wr_link_ready(a.link));
         assert_int_equal(
             wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), NULL, NULL), WR_OK);
-        if (i % 100 == 99) /* a busy Redis isn't to be late, or what it is told meanwhile would be lost */
+        if (i % 100 == 99) /* Redis must not be late, or what it is told meanwhile would be lost */
             turn_until(&loop, a.purges->confirmed >= a.purges->last.n);
     }
     turn_until(&loop, a.purges->confirmed >= a.purges->last.n && knows_all(&a) &&

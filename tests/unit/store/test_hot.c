@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* store/hot: found again without the store, and never what the store has dropped. */
+/* store/hot: objects are found again without the memory store, but never what the store has dropped. */
 #include "test.h"
 
 #include <pthread.h>
@@ -31,7 +31,7 @@ static int stop(void **state)
     return 0;
 }
 
-/* Stores it; the reference is the caller's. */
+/* Stores an object and returns a reference, which the caller owns. */
 static struct wr_object *put(const char *key, size_t length)
 {
     static const char content[64 * 1024];
@@ -49,7 +49,7 @@ static void find(struct wr_object *o, unsigned times)
         wr_hot_found(hot, o, NOW);
 }
 
-/* Is it found, and of the same text only? */
+/* Is the object found, but not under another text? */
 static bool has(const struct wr_object *o, struct wr_mono now)
 {
     struct wr_object *found = wr_hot_get(hot, o->hash, o->key, now);
@@ -97,7 +97,7 @@ static void what_the_store_drops_is_gone(void **state)
     assert_true(wr_memory_drop(memory, o->hash));
     assert_false(has(o, NOW));
     wr_hot_sweep(hot);
-    assert_int_equal(o->refs, 2); /* ours, and what was drawn */
+    assert_int_equal(o->refs, 2); /* ours, and the one that was drawn */
     wr_hot_give(hot, in_use);
     assert_int_equal(o->refs, 1);
     wr_object_unref(o);
@@ -133,9 +133,9 @@ static void references_are_counted(void **state)
     for (unsigned i = 0; i < drawn; i += 2)
         wr_hot_give(hot, o);
     for (unsigned i = 1; i < drawn; i += 2)
-        wr_object_unref(o); /* others than the transaction may let it go */
+        wr_object_unref(o); /* it may also be given back by others than the transaction */
     assert_true(has(o, NOW));
-    for (unsigned i = 0; i < 20000; i++) /* it doesn't hoard those that it hasn't given out */
+    for (unsigned i = 0; i < 20000; i++) /* the table doesn't collect references that it hasn't given out */
         wr_hot_give(hot, wr_object_ref(o));
     assert_in_range(o->refs, 1, 20000);
     wr_memory_drop(memory, o->hash);
@@ -144,7 +144,7 @@ static void references_are_counted(void **state)
     wr_object_unref(o);
 }
 
-/* --- workers beside one who drops and stores --- */
+/* --- workers, while another thread drops and stores --- */
 
 static bool ended; /* atomic */
 
@@ -187,7 +187,7 @@ static void workers_dont_meet(void **state)
     __atomic_store_n(&ended, true, __ATOMIC_RELAXED);
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    assert_int_equal(last->refs, 2); /* ours and the store's: the others have given all back */
+    assert_int_equal(last->refs, 2); /* ours and the store's: the others have given theirs back */
     wr_object_unref(last);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* store/memory: what it keeps, what it counts, what it gives up first. */
+/* store/memory: what it keeps, what it counts, and what it evicts first. */
 #include "test.h"
 
 #include <malloc.h>
@@ -60,7 +60,7 @@ static void finds_what_was_put_and_nothing_else(void **state)
     assert_true(put(m, "a/1", 1000, FAR));
     assert_true(has(m, "a/1"));
     assert_false(has(m, "a/2"));
-    /* the same hash with another text is not the same response */
+    /* the same hash with another text is another response */
     assert_null(wr_memory_get(m, wr_hash_of(WR_SLICE("a/1")), WR_SLICE("a/x")));
     struct wr_object *peeked = wr_memory_peek(m, wr_hash_of(WR_SLICE("a/1")));
     assert_non_null(peeked);
@@ -74,7 +74,7 @@ static void finds_what_was_put_and_nothing_else(void **state)
     keep(m, second);
     assert_int_equal(wr_memory_count(m), 1);
     assert_false(wr_memory_drop_if(m, first));           /* it has been replaced */
-    assert_int_equal(wr_flow_length(first->flow), 1000); /* and still lives for who holds it */
+    assert_int_equal(wr_flow_length(first->flow), 1000); /* and still exists for its holder */
     assert_true(wr_memory_drop_if(m, second));
     wr_object_unref(first);
     wr_object_unref(second);
@@ -91,7 +91,7 @@ static struct wr_object *fetched(const char *key, uint64_t began)
     return o;
 }
 
-/* Whichever lands first, and whatever order their fetches had begun in. */
+/* Whichever lands first, and in whatever order their fetches began. */
 static void an_older_fetch_never_replaces_a_newer_one(void **state)
 {
     (void) state;
@@ -109,7 +109,7 @@ static void an_older_fetch_never_replaces_a_newer_one(void **state)
     keep(m, later);
     assert_int_equal(wr_memory_put(m, same, FAR, PRESENT), WR_MEMORY_OLDER);
     assert_true(wr_memory_drop(m, later->hash));
-    keep(m, before); /* nothing newer is there any more */
+    keep(m, before); /* nothing newer is stored any more */
     wr_object_unref(before);
     wr_object_unref(now);
     wr_object_unref(same);
@@ -117,8 +117,8 @@ static void an_older_fetch_never_replaces_a_newer_one(void **state)
     wr_memory_free(m);
 }
 
-/* What is there says that it was fetched in the future: nobody knows which of the two is newer, and neither
- * blocks the other. */
+/* The stored object says that it was fetched in the future. It isn't known which of the two is newer, so
+ * neither blocks the other. */
 static void a_clock_that_went_back_makes_nothing_unstorable(void **state)
 {
     (void) state;
@@ -150,7 +150,7 @@ static void markers_without_content_are_kept_too(void **state)
 
 static struct wr_object *marker(const char *key, uint64_t version)
 {
-    char head[32]; /* its lineage, and a name */
+    char head[32]; /* its lineage and a field name */
     int len = snprintf(head, sizeof head, "%016llx foo", (unsigned long long) version);
     struct wr_object like = { .key = wr_slice_str(key),
                               .head = wr_slice(head, (size_t) len),
@@ -212,25 +212,25 @@ static void variants_that_nobody_uses_give_way(void **state)
     use(m, 3);
     use(m, 17);
     assert_int_equal(count_variants(m, 0, 2 * MOST), 2);
-    for (unsigned n = 3 * MOST; n < 8 * MOST; n++) /* what isn't used any more goes as well */
+    for (unsigned n = 3 * MOST; n < 8 * MOST; n++) /* what isn't used any more is dropped as well */
         put_variants(m, vary, n, n + 1);
     assert_int_equal(count_variants(m, 0, 3 * MOST), 0);
 
-    keep(m, again); /* the same marker once more */
+    keep(m, again); /* the same marker again */
     assert_int_equal(wr_memory_count(m), MOST + 2);
     put_variants(m, vary, 1001, 1002);
     assert_int_equal(wr_memory_count(m), MOST + 2);
 
-    keep(m, other); /* another one: nothing leads to the old variants any more */
+    keep(m, other); /* another marker: nothing leads to the old variants any more */
     assert_int_equal(wr_memory_count(m), 2);
-    put_variants(m, vary, 0,
-                 1); /* found through the old marker, too late: of no use, but not counted wrongly */
+    /* A variant of the old marker comes too late: it is of no use, but is counted correctly. */
+    put_variants(m, vary, 0, 1);
     put_variants(m, other, 1, 4);
     assert_true(wr_memory_drop(m, other->hash));
     assert_true(wr_memory_drop(m, wr_hash_of(WR_SLICE("v0"))) &&
                 wr_memory_drop(m, wr_hash_of(WR_SLICE("else"))));
     assert_int_equal(wr_memory_count(m), 0);
-    assert_true(wr_memory_bytes(m) - empty < 64 * 1024); /* tables only */
+    assert_true(wr_memory_bytes(m) - empty < 64 * 1024); /* only the tables are left */
     wr_object_unref(vary);
     wr_object_unref(again);
     wr_object_unref(other);
@@ -249,8 +249,8 @@ static void large_variants_are_few(void **state)
         assert_true(put(m, name, 200 << 10, FAR));
         wr_memory_add_variant(m, vary, hash,
                               &(struct wr_variants_bound){ 100, n < 10 ? 500 << 10 : UINT64_MAX });
-        assert_true(wr_memory_bytes(m) <=
-                    (n < 10 ? 700 << 10 : 1200 << 10)); /* never more than an eighth of the store */
+        /* Never more than an eighth of the store. */
+        assert_true(wr_memory_bytes(m) <= (n < 10 ? 700 << 10 : 1200 << 10));
     }
     assert_true(wr_memory_count(m) <= 6);
     wr_object_unref(vary);
@@ -290,7 +290,7 @@ static void stays_within_its_size(void **state)
         snprintf(key, sizeof key, "k%d", i);
         assert_true(put(m, key, i % 100 == 0 ? 300000 : 700, FAR));
         assert_true(wr_memory_bytes(m) <= 4 << 20);
-        assert_true(has(m, key)); /* what has just come is there */
+        assert_true(has(m, key)); /* what has just been put is there */
     }
     assert_true(wr_memory_bytes(m) > 3 << 20);
     wr_memory_free(m);
@@ -315,7 +315,7 @@ static void counts_what_the_process_grows_by(void **state)
     for (size_t k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
         struct wr_memory *m = wr_memory_new(256 << 20, 1 << 20);
         size_t count = (40 << 20) / (lengths[k] + 600);
-        malloc_trim(0); /* what earlier tests left behind would be used again unseen */
+        malloc_trim(0); /* otherwise memory that earlier tests freed would be used again and not be seen */
         long before = resident();
         uint64_t counted = wr_memory_bytes(m);
         char key[64];
@@ -332,12 +332,12 @@ static void counts_what_the_process_grows_by(void **state)
 }
 #endif
 
-/* --- how well it chooses: a Zipf trace against LRU --- */
+/* --- how well it chooses, compared with LRU on a Zipf trace --- */
 
 #define KEYS 4000
 #define ASKS 60000
 
-/* The hits that LRU would have with room for `room` keys. */
+/* Returns the hits that LRU would have with room for `room` keys. */
 static int lru_hits(const int *trace, int room)
 {
     static int last[KEYS];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Pass markers: when one is left, whom it concerns, what ends it. */
+/* store/passes: when a pass marker is left, whom it concerns, and what ends it. */
 #include "test.h"
 
 #include "store/passes.h"
@@ -44,8 +44,8 @@ static void it_lasts_and_is_renewed(void **state)
     assert_int_equal(wr_passes_find(p, key, &plain, &stale, at(18)), WR_PASS_BESIDE);
     assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(19)), WR_PASS_NONE);
     wr_passes_leave(p, key, &plain, NULL, at(0), WR_SPAN_S(10));
-    assert_int_equal(wr_passes_find(p, key, &plain, &newer, at(2)),
-                     WR_PASS_NONE); /* what was stored since has ended it */
+    /* The object that was stored later has ended the marker. */
+    assert_int_equal(wr_passes_find(p, key, &plain, &newer, at(2)), WR_PASS_NONE);
     wr_passes_end(p, key);
     assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(1)), WR_PASS_NONE);
     wr_passes_leave(p, key, &plain, NULL, at(0), WR_SPAN_S(0));
@@ -61,9 +61,9 @@ static void it_concerns_those_who_ask_alike(void **state)
     wr_passes_leave(p, key, &with_password, NULL, at(0), WR_SPAN_S(10));
     assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(1)), WR_PASS_NONE);
     assert_int_equal(wr_passes_find(p, key, &with_password, NULL, at(1)), WR_PASS_BARE);
-    wr_passes_leave(p, key, &plain, NULL, at(2), WR_SPAN_S(10)); /* for all ... */
+    wr_passes_leave(p, key, &plain, NULL, at(2), WR_SPAN_S(10)); /* a marker for all requests */
     assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(3)), WR_PASS_BARE);
-    wr_passes_leave(p, key, &with_password, NULL, at(4), WR_SPAN_S(10)); /* ... and renewed as such */
+    wr_passes_leave(p, key, &with_password, NULL, at(4), WR_SPAN_S(10)); /* is renewed as one for all */
     assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(13)), WR_PASS_BARE);
     wr_passes_free(p);
 }
@@ -73,7 +73,7 @@ static void the_oldest_gives_way(void **state)
     (void) state;
     struct wr_passes *p = wr_passes_new();
     struct wr_hash key = { .lo = 1 };
-    for (uint64_t i = 0; i < 6; i++) { /* of one row */
+    for (uint64_t i = 0; i < 6; i++) { /* all in one row */
         key.hi = i;
         wr_passes_leave(p, key, &plain, NULL, at((int64_t) i), WR_SPAN_S(100));
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* store/record: what comes back is what went in, or nothing. */
+/* store/record: what is read is what was written, or nothing. */
 #include "test.h"
 
 #include <stdlib.h>
@@ -78,7 +78,7 @@ static void comes_back_as_it_went_in(void **state)
     assert_true(wr_slice_eq(r.like.tags, WR_SLICE("a\nb\n")));
     assert_true(r.like.began.n == o->began.n);
     assert_null(r.like.vary_values.at);
-    assert_null(r.like.first_only.at); /* not for anyone else's eyes */
+    assert_null(r.like.first_only.at); /* for no other client */
     assert_null(memmem(meta.at, meta.len, "secret", 6));
     assert_true(wr_record_fits(&r, 0, WR_SLICE("0123456789")));
     assert_false(wr_record_fits(&r, 0, WR_SLICE("0123456788")));
@@ -106,7 +106,7 @@ static void pieces_have_their_own_sums(void **state)
         for (size_t k = 0; k < 3; k++)
             assert_int_equal(wr_record_fits(&r, i, pieces[k]), i == k);
     wr_buf_clear(&meta);
-    wr_record_encode(&meta, o, 10, 4, 2, sums, WR_SPAN_S(0)); /* two pieces of 4 are not 10 octets */
+    wr_record_encode(&meta, o, 10, 4, 2, sums, WR_SPAN_S(0)); /* two pieces of 4 bytes are not 10 bytes */
     assert_false(wr_record_decode(o->key, wr_buf_slice(&meta), o->head, WR_SPAN_S(0), &r));
     wr_buf_fini(&meta);
     wr_object_unref(o);
@@ -124,7 +124,7 @@ static void no_broken_record_is_believed(void **state)
     struct wr_object *o = sample();
     struct wr_buf meta = encoded(o);
     for (size_t i = 0; i < meta.len; i++) {
-        assert_false(believed(o->key, wr_slice(meta.at, i), o->head)); /* cut off anywhere */
+        assert_false(believed(o->key, wr_slice(meta.at, i), o->head)); /* cut off at any place */
         for (int bit = 0; bit < 8; bit++) {
             meta.at[i] = (char) (meta.at[i] ^ 1 << bit);
             assert_false(believed(o->key, wr_buf_slice(&meta), o->head));
@@ -143,8 +143,8 @@ static void no_broken_record_is_believed(void **state)
     wr_object_unref(o);
 }
 
-/* Broken inside but with the right sum: nothing outside the octets given may be touched, and what is believed
- * must be consistent. Meant for the sanitizers. */
+/* Records that are damaged but have the right checksum: nothing outside the given bytes may be touched, and
+ * what is accepted must be consistent. Meant for the sanitizers. */
 static void lies_with_the_right_sum_do_no_harm(void **state)
 {
     (void) state;
@@ -171,7 +171,7 @@ static void lies_with_the_right_sum_do_no_harm(void **state)
         }
         free(lie);
     }
-    assert_true(fits > 0); /* some lies don't touch the content */
+    assert_true(fits > 0); /* some changes don't affect the content */
     wr_buf_fini(&meta);
     wr_object_unref(o);
 }
@@ -208,7 +208,7 @@ static void what_is_arriving_has_no_sums_yet(void **state)
                 r.like.meta.length == 10);
     assert_true(wr_record_version(wr_buf_slice(&b), &version) && version == o->meta.version);
     wr_buf_clear(&b);
-    wr_record_encode(&b, o, 10, 0, 0, NULL, WR_SPAN_S(0)); /* not in pieces: nothing could arrive */
+    wr_record_encode(&b, o, 10, 0, 0, NULL, WR_SPAN_S(0)); /* it isn't in pieces, so it can't be arriving */
     assert_false(wr_record_decode(o->key, wr_buf_slice(&b), o->head, WR_SPAN_S(0), &r));
     wr_buf_fini(&b);
     b = encoded(o);
@@ -217,7 +217,7 @@ static void what_is_arriving_has_no_sums_yet(void **state)
     wr_object_unref(o);
 }
 
-/* Two nodes whose clocks are half a minute apart, each of them away from Redis's. */
+/* Two nodes whose clocks are half a minute apart; neither has Redis's time. */
 static void instants_are_written_on_rediss_clock(void **state)
 {
     (void) state;

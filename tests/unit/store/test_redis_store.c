@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* store/redis_store against a real redis-server: whole objects or nothing, whatever stands in Redis. */
+/* store/redis_store against a real redis-server: a look-up gives a whole object or nothing, whatever stands
+ * in Redis. */
 #include "redis/server.h"
 
 #include <signal.h>
@@ -144,7 +145,7 @@ static void woken(struct wr_flow_reader *r)
     (void) r;
 }
 
-/* Reads the content to its end and compares; gives how the flow ended. */
+/* Reads the content to its end and compares it. Returns how the flow ended. */
 static enum wr_flow_state read_all(struct wr_object *o, uint64_t *length)
 {
     struct wr_flow_reader r;
@@ -210,7 +211,7 @@ static void what_was_put_is_got(void **state)
         assert_int_equal(put(object(lengths[i], i + 1)), WR_OK);
         expect_whole(lengths[i]);
     }
-    assert_null(get_key("example.com/other")); /* the same hash, another text */
+    assert_null(get_key("example.com/other")); /* the same hash with another text */
 }
 
 static void markers_are_kept(void **state)
@@ -231,7 +232,7 @@ static void markers_are_kept(void **state)
 static void every_key_has_its_time_and_no_value_is_large(void **state)
 {
     (void) state;
-    policy.redis.chunk = 8 << 20; /* more than the store goes along with */
+    policy.redis.chunk = 8 << 20; /* more than the store allows */
     assert_int_equal(put(object(3 << 20, 1)), WR_OK);
     policy.redis.chunk = 100000;
     assert_int_equal(put(object(250000, 2)), WR_OK);
@@ -280,18 +281,18 @@ static void a_missing_or_broken_piece_is_never_served(void **state)
     struct wr_object *o = get();
     uint64_t got;
     assert_non_null(o);
-    assert_int_equal(read_all(o, &got),
-                     WR_FLOW_BROKEN); /* cut off before the broken piece, never completed */
+    /* Cut off before the damaged piece, and never completed. */
+    assert_int_equal(read_all(o, &got), WR_FLOW_BROKEN);
     assert_int_equal(got, 100000);
     wr_object_unref(o);
-    assert_int_equal(put(object(250000, 0xabd)), WR_OK); /* another storing has pieces of its own */
+    assert_int_equal(put(object(250000, 0xabd)), WR_OK); /* another put has pieces of its own */
     expect_whole(250000);
 }
 
 static void a_large_content_waits_for_its_reader(void **state)
 {
     (void) state;
-    size_t length = 5000000; /* over memory.max_object: not kept */
+    size_t length = 5000000; /* over memory.max_object, so it isn't kept */
     assert_int_equal(put(object(length, 5)), WR_OK);
     struct wr_object *o = get();
     assert_non_null(o);
@@ -301,7 +302,7 @@ static void a_large_content_waits_for_its_reader(void **state)
     assert_int_equal(read_all(o, &got), WR_FLOW_WHOLE);
     assert_int_equal(got, length);
     wr_object_unref(o);
-    o = get(); /* nobody reads: freeing the store ends it */
+    o = get(); /* nobody reads: freeing the store ends the fill */
     struct wr_flow *flow = wr_flow_ref(o->flow);
     wr_object_unref(o);
     wr_redis_store_free(redis_store);
@@ -334,7 +335,7 @@ static void a_copy_that_is_held_is_only_confirmed(void **state)
         assert_null(strstr(stats->str, "cmdstat_hmget"));
         assert_null(strstr(stats->str, "cmdstat_get"));
         freeReplyObject(stats);
-        o = look_for(KEY, other); /* Redis has another storing */
+        o = look_for(KEY, other); /* Redis has another version */
         assert_true(o && o->flow != other->flow && o->meta.version == 7);
         wr_object_unref(o);
         wr_redis_store_drop(redis_store, WR_SLICE("example.com"), held->hash);
@@ -419,12 +420,12 @@ static void looks_can_be_cancelled(void **state)
     }
 }
 
-/* --- while it arrives --- */
+/* --- while a response is arriving --- */
 
 #define LENGTH 250000 /* three pieces */
 
 struct arriving {
-    struct wr_object *object; /* its flow is still to be filled */
+    struct wr_object *object; /* its flow isn't filled yet */
     struct wr_redis_store_arrival *arrival;
     int alive;
 };
@@ -434,7 +435,7 @@ static void on_alive(void *ctx)
     ((struct arriving *) ctx)->alive++;
 }
 
-/* Up to so many octets by now. */
+/* Lets the content arrive up to so many bytes. */
 static void arrived(struct arriving *a, size_t until)
 {
     struct wr_flow *flow = a->object->flow;
@@ -454,7 +455,7 @@ static long long pieces(void)
     return count;
 }
 
-/* With this token, while the fetch lock is the holder's. */
+/* Begins with this token, while the fetch lock has the holder's. */
 static void begin(struct arriving *a, uint64_t version, const char *token, const char *holder)
 {
     struct wr_object *whole = object(0, version);
@@ -511,7 +512,7 @@ static void what_arrives_is_read_before_it_is_whole(void **state)
     arrived(&a, 200000);
     turn_until(&loop, wr_flow_length(l.object->flow) == 200000);
     assert_int_equal(wr_flow_state(l.object->flow), WR_FLOW_ARRIVING);
-    assert_true(still_there(l.object)); /* the same storing, arriving or whole */
+    assert_true(still_there(l.object)); /* the same version, arriving or whole */
     long long ttl = server_int(&server, "PTTL %s", name);
     assert_true(ttl > 0 && ttl <= 2000);
     arrived(&a, LENGTH);
@@ -522,7 +523,7 @@ static void what_arrives_is_read_before_it_is_whole(void **state)
     assert_int_equal(got, LENGTH);
     wr_object_unref(l.object);
     end_arriving(&a);
-    expect_whole(LENGTH); /* ending the arrival leaves what has been put */
+    expect_whole(LENGTH); /* ending the arrival leaves what was put */
     assert_int_equal(server_int(&server, "HEXISTS %s arriving", name), 0);
     assert_true(server_int(&server, "PTTL %s", name) > 50000);
 }
@@ -539,13 +540,13 @@ static void the_put_writes_only_the_pieces_that_are_missing(void **state)
     arrived(&a, LENGTH);
     assert_int_equal(put_arrived(&a), WR_OK);
     redisReply *stats = server_ask(&server, "INFO commandstats");
-    assert_non_null(strstr(stats->str, "cmdstat_set:calls=2,")); /* a piece, and the sums */
+    assert_non_null(strstr(stats->str, "cmdstat_set:calls=2,")); /* one piece, and the checksums */
     freeReplyObject(stats);
     end_arriving(&a);
     expect_whole(LENGTH);
 }
 
-/* Its flow breaks after so much. */
+/* Expects that the flow breaks after so many bytes. */
 static void expect_broken(struct wr_object *o, uint64_t length)
 {
     uint64_t got;
@@ -571,8 +572,8 @@ static void who_reads_what_does_not_come_is_cut_off(void **state)
         else
             wr_flow_end(a.object->flow, WR_ERR_TIMEOUT, wr_slice(NULL, 0)); /* the fetch fails */
         expect_broken(o, 100000);
-        turn_until(&loop,
-                   server_int(&server, "EXISTS %s", name) == 0); /* its fetch notices at its next beat */
+        /* The fetch notices it at its next beat. */
+        turn_until(&loop, server_int(&server, "EXISTS %s", name) == 0);
         end_arriving(&a);
         turn_until(&loop, pieces() == 0);
     }
@@ -593,7 +594,8 @@ static void a_damaged_piece_of_it_is_not_believed(void **state)
         assert_non_null(o);
         expect_broken(o, 100000);
         arrived(&a, LENGTH);
-        turn_until(&loop, server_int(&server, "EXISTS %s", name) == 0); /* its sums have gone: it gives up */
+        /* Its checksums are gone, so it gives up. */
+        turn_until(&loop, server_int(&server, "EXISTS %s", name) == 0);
         expect_miss();
         assert_int_equal(put_arrived(&a), WR_OK);
         end_arriving(&a);
@@ -613,12 +615,12 @@ static void another_storing_is_never_mixed_in(void **state)
     assert_int_equal(put(object(LENGTH, 11)), WR_OK);
     arrived(&a, LENGTH);
     uint64_t got;
-    assert_int_equal(read_all(o, &got), WR_FLOW_WHOLE); /* the one that it began with */
+    assert_int_equal(read_all(o, &got), WR_FLOW_WHOLE); /* the response that the reader began with */
     assert_int_equal(got, LENGTH);
     wr_object_unref(o);
     expect_whole(LENGTH);
     end_arriving(&a);
-    expect_whole(LENGTH); /* what isn't its own it leaves alone */
+    expect_whole(LENGTH); /* it leaves alone what isn't its own */
     turn_until(&loop, pieces() == 3);
 }
 
@@ -636,7 +638,7 @@ static void who_reads_what_is_purged_gets_all_of_it(void **state)
             arrived(&a, LENGTH);
         wr_redis_store_arrival_let_go(a.arrival);
         a.arrival = NULL;
-        expect_miss(); /* but nobody else */
+        expect_miss(); /* but nobody new finds it */
         int alive = a.alive;
         if (!whole_by_then)
             arrived(&a, LENGTH);
@@ -662,7 +664,7 @@ static void what_is_purged_and_fails_cuts_who_reads_it(void **state)
     a.arrival = NULL;
     wr_flow_end(a.object->flow, WR_ERR_TIMEOUT, wr_slice(NULL, 0));
     expect_broken(o, 100000);
-    turn_until(&loop, server_int(&server, "DBSIZE") <= 1); /* the lock */
+    turn_until(&loop, server_int(&server, "DBSIZE") <= 1); /* the lock is left */
     end_arriving(&a);
 }
 
@@ -716,7 +718,7 @@ static void it_becomes_visible_only_where_it_may(void **state)
     (void) state;
     struct arriving a;
     assert_int_equal(put(object(10, 1)), WR_OK);
-    begin(&a, 12, "ours", "ours"); /* something is stored */
+    begin(&a, 12, "ours", "ours"); /* something is already stored */
     turn_for(&loop, WR_SPAN_MS(30));
     expect_whole(10);
     end_arriving(&a);
@@ -726,12 +728,12 @@ static void it_becomes_visible_only_where_it_may(void **state)
     expect_miss();
     assert_int_equal(a.alive, 0);
     end_arriving(&a);
-    begin_visibly(&a, 15); /* and what a dead node has left gives way */
+    begin_visibly(&a, 15); /* what a dead node has left is replaced */
     struct arriving b;
     begin(&b, 16, "another", "another");
     turn_until(&loop, b.alive);
     arrived(&a, 100000);
-    turn_until(&loop, pieces() == 1); /* for who reads it already */
+    turn_until(&loop, pieces() == 1); /* for those that already read it */
     end_arriving(&a);
     turn_until(&loop, pieces() == 0);
     struct wr_object *o = get();
@@ -752,7 +754,7 @@ static void it_is_renewed_while_it_arrives(void **state)
     turn_for(&loop, WR_SPAN_MS(50));
     int alive = a.alive;
     turn_for(&loop, WR_SPAN_MS(600));
-    assert_int_equal(a.alive, alive); /* it isn't its own any more */
+    assert_int_equal(a.alive, alive); /* the HASH isn't its own any more */
     end_arriving(&a);
 }
 
@@ -797,7 +799,7 @@ static void redis_may_die(void **state)
     assert_int_equal(l.ended, 1);
 }
 
-/* Whoever was stopped for longer than its lock lasted comes too late. */
+/* A node that was stopped for longer than its lock lasted puts its response too late. */
 static void what_was_fetched_before_does_not_replace_what_was_fetched_later(void **state)
 {
     (void) state;
@@ -814,7 +816,7 @@ static void what_was_fetched_before_does_not_replace_what_was_fetched_later(void
     expect_whole(250000);
 }
 
-/* What is there says that it was fetched in the future: its clock has been set back since. */
+/* The stored response says that it was fetched in the future: its clock has been set back since. */
 static void a_clock_that_went_back_makes_nothing_unstorable(void **state)
 {
     (void) state;
