@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The paths that change the process: POST /reload, /drain. */
+/* The endpoints that change the process: POST /reload and POST /drain. */
 #include "admin/admin_priv.h"
 
 /* --- the process --- */

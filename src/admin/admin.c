@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The admin listener: accepts connections, finds the endpoint of a request and refuses what isn't allowed. */
 #include "config.h"
 
 #include "admin/admin.h"
@@ -13,11 +14,11 @@
 #include "address/ip.h"
 #include "admin/admin_priv.h"
 
-#define IDLE_SECONDS 15 /* a client that says or takes nothing for so long is cut off */
-#define HEAD_MOST (16 * 1024)
-#define BODY_MOST (64 * 1024)
+#define IDLE_SECONDS 15       /* a client that neither sends nor takes anything for so long is cut off */
+#define HEAD_MOST (16 * 1024) /* bytes */
+#define BODY_MOST (64 * 1024) /* bytes */
 
-/* --- where a request goes --- */
+/* --- finding the endpoint of a request --- */
 
 struct endpoint {
     const char *path;
@@ -44,7 +45,7 @@ static const struct endpoint *endpoint_of(const char *path)
     return NULL;
 }
 
-/* Whether a name in Origin is this machine's or an address: what no attacker's name server can answer for. */
+/* Is the host in Origin "localhost" or an address? An attacker's name server can't answer for those. */
 static bool is_literal_host(const char *host)
 {
     unsigned char raw[16];
@@ -54,9 +55,9 @@ static bool is_literal_host(const char *host)
     return strcmp(host, "localhost") == 0 || (strchr(host, ':') == NULL && wr_address_read(name, raw));
 }
 
-/* Browsers send Origin with every POST. A page from elsewhere must not drain a node that only the browser's
- * machine can reach: its origin is not ours, and if its name was made to resolve to us (DNS rebinding), it is
- * still a name. */
+/* Does the request come from a page of another origin? Browsers send Origin with every POST. A foreign page
+ * must not drain a node that only the browser's machine can reach: its origin isn't ours, and if its name was
+ * made to resolve to us (DNS rebinding), it is still a name. */
 static bool from_foreign_page(struct evhttp_request *req)
 {
     struct evkeyvalq *fields = evhttp_request_get_input_headers(req);
@@ -112,8 +113,8 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg)
     evconnlistener_enable(arg);
 }
 
-/* Out of descriptors: asking again at once would only spin. (The argument is evhttp's, so the pause knows the
- * listener alone; both end with the loop.) */
+/* There are no file descriptors left, so accepting again at once would only spin: it pauses. (The argument is
+ * evhttp's, so the pause knows only the listener; both end with the loop.) */
 static void on_accept_failed(struct evconnlistener *listener, void *arg)
 {
     const struct timeval pause = { 0, 100000 };
@@ -123,7 +124,7 @@ static void on_accept_failed(struct evconnlistener *listener, void *arg)
     event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, on_pause_over, listener, &pause);
 }
 
-/* evhttp closes the socket that it accepts on: it gets one of its own. */
+/* Starts accepting on a duplicate of the socket, because evhttp closes the socket that it accepts on. */
 static bool start_accepting(struct wr_admin *a)
 {
     int fd = fcntl(wr_listener_fd(a->listener), F_DUPFD_CLOEXEC, 0);
@@ -146,7 +147,7 @@ static void limit(struct wr_admin *a)
                                             EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
 }
 
-/* --- life --- */
+/* --- making and freeing --- */
 
 struct wr_admin *wr_admin_new(struct wr_loop *main_loop, const struct wr_policy *policy,
                               const struct wr_admin_host *host, struct wr_buf *why)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The admin listener: /healthz, /readyz, /metrics, /, POST /purge, and what weirctl asks for. Served by
- * libevent's evhttp on the main loop: it is not on the way of any request, so a convenient server is worth
- * more here than a fast one. It knows nothing of caches and workers: the daemon gives it struct
- * wr_admin_host. Thread: main.
+/* The admin listener: serves the endpoints of endpoints.def, which weirctl asks as well. It uses libevent's
+ * evhttp on the main loop, because no client request passes here: a convenient server is worth more than a
+ * fast one. It knows nothing of caches and workers; the daemon gives it struct wr_admin_host. Thread: main.
  *
  * Of the rooms above net/ only this one includes <event2/http.h>. */
 #pragma once
@@ -13,41 +12,42 @@
 
 struct wr_admin;
 
-/* One purge that has been. Borrowed. */
+/* One entry of the journal of purges. Valid during the call only. */
 struct wr_admin_purged {
-    struct wr_redis_time at; /* the journal's clock: Redis's, or our own without it */
+    struct wr_redis_time at; /* on the journal's clock: Redis's, or this node's without Redis */
     struct wr_slice node, who, what, name;
     bool soft;
 };
 
-/* What the daemon offers to the admin listener; each is called on the main loop. */
+/* What the daemon offers to the admin listener. Each function is called on the main loop. */
 struct wr_admin_host {
     void *ctx;
-    /* Purges here and in the fleet. what: "url", "tag", "prefix", "host" or "all"; name: of that. Calls
-     * done() once it has ended, on the main loop, never before this returns and perhaps after
-     * wr_admin_free(); confirmed: how many nodes of `live` have said that they know. false: the name can't be
-     * read, *why (static text); done is not called. */
+    /* Purges on this node and in the fleet. what: "url", "tag", "prefix", "host" or "all"; name: the name of
+     * that kind. Calls done() once when the purge has ended: on the main loop, never before this returns,
+     * perhaps after wr_admin_free(). confirmed: how many of the `live` nodes know of it. Returns false if the
+     * name can't be read, with *why (static text); then done() is not called. */
     bool (*purge)(void *ctx, const char *what, struct wr_slice name, bool soft,
                   void (*done)(void *arg, enum wr_err err, unsigned confirmed, unsigned live), void *arg,
                   const char **why);
-    /* The latest purges of the fleet, newest first, then done(), under the same rules. */
+    /* Gives the latest purges of the fleet to each(), newest first, then calls done(), by the same rules. */
     void (*purges)(void *ctx, void (*each)(void *arg, const struct wr_admin_purged *purge),
                    void (*done)(void *arg, enum wr_err err), void *arg);
-    /* Reload the policy: true, or false with the errors. */
+    /* Reloads the policy. Returns false and the errors if the new one is refused. */
     bool (*reload)(void *ctx, struct wr_buf *errors);
-    void (*drain)(void *ctx); /* stop accepting, finish, exit */
-    bool (*ready)(void *ctx); /* not draining */
-    /* Facts for status: name of each, value; called through `add`. A value of digits only is a number in
-     * JSON. The fact "redis" is shown by /readyz too. */
+    void (*drain)(void *ctx); /* stops accepting, finishes what is under way, ends the process */
+    bool (*ready)(void *ctx); /* is the node serving, and not draining? */
+    /* Gives the facts for /status to add(): the name and the value of each. A value of digits only is a
+     * number in JSON. /readyz shows the fact "redis" too. */
     void (*status)(void *ctx, void (*add)(void *arg, const char *name, const char *value), void *arg);
-    struct wr_loop **loops; /* the workers', whose beat /healthz watches: each turns at least every second */
+    struct wr_loop *
+        *loops; /* the workers' loops, which /healthz watches: each turns at least once a second */
     size_t loop_count;
     const struct wr_access *access; /* NULL: access: off */
 };
 
-/* Listens where the policy says (which must have an admin section). NULL and *why if it can't. */
+/* Listens at the policy's `admin` address, which must be set. Returns NULL and *why if it can't. */
 struct wr_admin *wr_admin_new(struct wr_loop *main_loop, const struct wr_policy *policy,
                               const struct wr_admin_host *host, struct wr_buf *why);
-/* Closes the listener and every connection of it. NULL is harmless. Thread: start, after the main loop has
+/* Closes the listener and all its connections. NULL is harmless. Thread: start, after the main loop has
  * ended. */
 void wr_admin_free(struct wr_admin *a);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The admin room's inside: the listener, one answer, what each path does. Thread: main. */
+/* The inside of the admin room: the listener, how it answers, and a function for each endpoint. Thread: main.
+ */
 #pragma once
 
 #include <event2/http.h>
@@ -7,7 +8,7 @@
 #include "admin/admin.h"
 #include "net/listener.h"
 
-#define WR_ADMIN_STALL WR_SPAN_S(10) /* a loop that has not turned for so long hangs */
+#define WR_ADMIN_STALL WR_SPAN_S(10) /* a loop that hasn't turned for so long is taken to hang */
 
 struct wr_admin_purge;
 
@@ -16,26 +17,29 @@ struct wr_admin {
     struct wr_admin_host host;
     struct wr_listener *listener;
     struct evhttp *http;
-    struct wr_wall started;             /* wall */
-    LIST_HEAD(, wr_admin_purge) purges; /* whose answers are still to come */
+    struct wr_wall started;             /* wall clock */
+    LIST_HEAD(, wr_admin_purge) purges; /* requests whose answers are still to come */
 };
 
 /* --- answers (answer.c) --- */
 
-/* Sends the body and empties it. Tells that it is never to be stored nor guessed at. */
+/* Sends the body and empties it. The answer says that it must not be stored and that its type must not be
+ * guessed. */
 void wr_admin_answer(struct evhttp_request *req, int status, const char *type, struct wr_buf *body);
+/* Sends a line of text. */
 void wr_admin_text(struct evhttp_request *req, int status, const char *text);
-/* What went wrong: text, or problem details (RFC 9457) for whom JSON is dearer. detail: anything, many lines
- * perhaps. */
+/* Sends an error, as text, or as problem details (RFC 9457) if the client prefers JSON. detail: any text,
+ * which may have several lines. */
 void wr_admin_problem(struct evhttp_request *req, int status, struct wr_slice detail);
-/* Done: {"KEY":"value"} or the value on a line. */
+/* Says that something was done: {"KEY":"value"}, or a line with both. */
 void wr_admin_done(struct evhttp_request *req, int status, const char *key, const char *value);
+/* Does the client's Accept prefer JSON? */
 bool wr_admin_wants_json(struct evhttp_request *req);
 
-/* --- what the paths do --- */
+/* --- one function for each endpoint --- */
 
 #define X(path, methods, name, manual) void wr_admin_##name(struct wr_admin *a, struct evhttp_request *req);
 #include "admin/endpoints.def"
 #undef X
-/* The answers that purges still owe are forgotten. */
+/* Forgets the answers that purges still owe: their clients get none. */
 void wr_admin_forget_purges(struct wr_admin *a);

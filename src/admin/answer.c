@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One answer of the admin listener. */
+/* How the admin listener answers: as text or as JSON, with the fields that every answer has. */
 #include <event2/buffer.h>
 
 #include "admin/admin_priv.h"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Writes a text file as one C string literal, a line for each of its lines; indentation stays behind.
+# Writes a text file as one C string literal, each line as a line of it. Indentation is left out.
 {
     sub(/^[ \t]+/, "")
     gsub(/\\/, "\\\\")

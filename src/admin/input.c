@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads forms and JSON objects by hand: just what a request to the admin listener needs of the two. */
 #include "admin/input.h"
 
 #include "base/uri.h"
@@ -27,7 +28,7 @@ static bool form_decode(struct wr_slice s, struct wr_buf *out)
     return !broken;
 }
 
-/* Where the value of this parameter goes; NULL and *wrong: nowhere. */
+/* Finds where the value of this parameter goes. Returns NULL and *wrong if it is unknown or given twice. */
 static struct wr_buf *value_place(struct wr_slice name, struct wr_admin_param *params, size_t count,
                                   const char **wrong)
 {
@@ -107,8 +108,8 @@ static void add_utf8(struct wr_buf *out, unsigned code)
     }
 }
 
-/* What follows a backslash. Characters beyond the Basic Multilingual Plane don't occur in URLs but
- * percent-encoded: halves of surrogate pairs are refused. */
+/* Reads what follows a backslash. Characters beyond the Basic Multilingual Plane are percent-encoded in URLs,
+ * so halves of surrogate pairs are refused. */
 static bool take_escape(struct json_reader *r, struct wr_buf *out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";

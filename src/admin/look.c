@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The paths that only look: how the daemon is, what it has counted. */
+/* The endpoints that only look: health, counters, and the status of the daemon. */
 #include "config.h"
 
 #include "admin/admin_priv.h"
@@ -11,7 +11,7 @@ static const char text_type[] = "text/plain; charset=utf-8";
 
 /* --- health --- */
 
-/* Appends a line for every loop that hangs. */
+/* Appends a line for each loop that hangs. */
 static void find_stalled(const struct wr_admin *a, struct wr_buf *out)
 {
     for (size_t i = 0; i < a->host.loop_count; i++) {
@@ -41,7 +41,7 @@ static void add_if_redis(void *arg, const char *name, const char *value)
         wr_buf_printf(arg, "redis %s\n", value);
 }
 
-/* Redis is told of, but its loss takes no node out: every node would go at once. */
+/* The answer tells how Redis is, but its loss takes no node out of service: all nodes would go at once. */
 void wr_admin_readyz(struct wr_admin *a, struct evhttp_request *req)
 {
     struct wr_buf body = { 0 };
@@ -113,7 +113,7 @@ static void add_size(struct wr_buf *out, uint64_t octets)
     wr_buf_printf(out, i ? "%.1f %s" : "%.0f %s", size, units[i]);
 }
 
-/* The two largest units of it. */
+/* Writes the two largest units of an age. */
 static void add_age(struct wr_buf *out, uint64_t seconds)
 {
     static const struct {
@@ -130,7 +130,7 @@ static void add_age(struct wr_buf *out, uint64_t seconds)
                       units[i + 1].name);
 }
 
-/* For a person: words without underscores, sizes and ages in units. */
+/* Writes a fact for a person: words without underscores, sizes and ages in units. */
 static void add_line(void *arg, const char *name, const char *value)
 {
     struct wr_buf *out = arg;
@@ -163,7 +163,7 @@ static void add_member(void *arg, const char *name, const char *value)
         wr_json_string(out, wr_slice_str(value));
 }
 
-/* Facts of ours after the host's. */
+/* Adds the process's own facts after the host's. */
 static void add_process(void (*add)(void *, const char *, const char *), struct wr_buf *out)
 {
     struct wr_process p;

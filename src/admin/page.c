@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The page at /: one document, nothing from elsewhere, its script and style tied to it by a number used once
- * (CSP). */
+/* The page at /: one document that loads nothing from elsewhere. Its script and style carry a number that is
+ * used once, which the Content-Security-Policy names. */
 #include "admin/admin_priv.h"
 #include "base/rand.h"
 
@@ -8,7 +8,7 @@ static const char page[] =
 #include "admin/page_text.h"
     ;
 
-#define NONCE_MARK "@NONCE@" /* where page.html wants it */
+#define NONCE_MARK "@NONCE@" /* where page.html wants the number */
 #define NONCE_OCTETS 16
 
 void wr_admin_page(struct wr_admin *a, struct evhttp_request *req)

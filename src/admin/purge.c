@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* POST /purge and GET /purges: their answers may come later than the question's connection lives. */
+/* POST /purge and GET /purges. Their answers may come after the client's connection has ended. */
 #include <event2/buffer.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,10 +9,10 @@
 #include "base/json.h"
 
 struct wr_admin_purge {
-    struct evhttp_request *req; /* NULL: nobody waits any more */
+    struct evhttp_request *req; /* NULL: no client waits any more */
     bool listed;
     LIST_ENTRY(wr_admin_purge) entry;
-    struct wr_buf body; /* of /purges, as it grows */
+    struct wr_buf body; /* the answer of /purges, as it grows */
     bool json;
 };
 
@@ -42,7 +42,7 @@ static struct wr_admin_purge *wait_for(struct wr_admin *a, struct evhttp_request
     return p;
 }
 
-/* The request to be answered, or NULL; the waiting has ended. */
+/* Ends the waiting and frees it. Returns the request to be answered, or NULL. */
 static struct evhttp_request *end_wait(struct wr_admin_purge *p)
 {
     struct evhttp_request *req = p->req;
@@ -111,7 +111,8 @@ static bool is_on(const struct wr_admin_param *param)
     return param->given && !wr_slice_eq(wr_buf_slice(&param->value), WR_SLICE("0"));
 }
 
-/* Exactly one of them names what is purged; NULL and *why if not. */
+/* Finds the one parameter that names what is purged. Returns NULL and *why if there is none, or more than
+ * one. */
 static const struct wr_admin_param *chosen(const struct wr_admin_param *params, const char **why)
 {
     const struct wr_admin_param *found = is_on(&params[ALL]) ? &params[ALL] : NULL;

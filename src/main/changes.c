@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Compares two policies and warns of differences that wait for a restart. See wr_policy_hold(). */
 #include "main/changes.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ static bool same_tls(const struct wr_policy_redis *a, const struct wr_policy_red
            same_text(a->tls_server_name, b->tls_server_name);
 }
 
-/* on_failure, away, lock_ttl, max_object and chunk take effect at once. */
+/* on_failure, away, lock_ttl, max_object and chunk aren't compared: they take effect at once. */
 static bool redis_differs(const struct wr_policy_redis *a, const struct wr_policy_redis *b)
 {
     return a->enabled != b->enabled || !same_text(a->address.text, b->address.text) ||

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* `weir explain`: parses a request as the daemon would, and prints route, origin, limits, key and lifetime.
+ */
 #include "main/explain.h"
 
 #include <getopt.h>
@@ -31,7 +33,8 @@ static int explain_usage(void)
 
 /* --- the request --- */
 
-/* http://host/path as a client would send it: the strict parser decides whether it is a request at all. */
+/* Writes the request as a client would send it. The strict parser then decides whether it is a request at
+ * all. */
 static void write_request(struct wr_buf *out, const char *method, const char *url,
                           const struct wr_buf *fields)
 {
@@ -47,7 +50,7 @@ static void write_request(struct wr_buf *out, const char *method, const char *ur
     wr_buf_add_str(out, "\r\n");
 }
 
-/* text must outlive the head. */
+/* Parses the request. `text` must outlive the head. */
 static bool parse_request(struct explanation *e, const struct wr_buf *text)
 {
     struct wr_parse parse = { 0 };
@@ -77,7 +80,7 @@ static bool parse_client(struct explanation *e, const char *address)
 
 /* --- the answer --- */
 
-/* In the largest unit that gives a whole number, as one would write it in the policy. */
+/* The span in the largest unit that gives a whole number, as it would be written in a policy. */
 static const char *span_text(struct explanation *e, struct wr_span span)
 {
     static const struct {
@@ -141,7 +144,7 @@ static void print_query_sent(struct explanation *e)
                WR_SLICE_ARG(sent));
 }
 
-/* The text of a key has a line for each header and cookie in it. */
+/* Prints the key. Its text has a line for each header and cookie in it. */
 static void print_key(struct explanation *e)
 {
     struct wr_key key = wr_key_build(&e->route->cache, &e->head, &e->arena);
@@ -159,7 +162,7 @@ static void print_key(struct explanation *e)
     }
 }
 
-/* What counts, the first that is there. */
+/* Prints what determines the lifetime, in the order of precedence. */
 static void print_lifetime(struct explanation *e, const struct wr_cache_policy *cache)
 {
     if (cache->override) {
@@ -182,7 +185,7 @@ static void print_lifetime(struct explanation *e, const struct wr_cache_policy *
         printf("          else none: validated before each use\n");
 }
 
-/* rules: of the request. */
+/* Prints how cookies are treated. rules: those of the request. */
 static void print_visitor(const struct wr_cache_policy *cache, const struct wr_request_rules *rules)
 {
     if (rules->cookie)

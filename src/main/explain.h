@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* `weir explain`: what the policy would do with a request, found out by the functions that serve requests,
- * without asking Redis or an origin. */
+/* `weir explain`: tells what the policy would do with a request. It uses the functions that serve requests,
+ * and asks neither Redis nor an origin. */
 #pragma once
 
-/* argv[0] is "explain": [-c FILE] [-a ADDRESS] [-H 'NAME: VALUE']... METHOD URL. Writes to stdout, what is
- * wrong to stderr. The process's exit status: 0 a route was found, 1 none, or policy or request are wrong, 2
- * wrong usage. Thread: start. */
+/* argv[0] is "explain": [-c FILE] [-a ADDRESS] [-H 'NAME: VALUE']... METHOD URL. Writes to stdout, and errors
+ * to stderr. Returns the process's exit status: 0 if a route was found; 1 if none was, or if the policy or
+ * the request is wrong; 2 for wrong usage. Thread: start. */
 int wr_explain(int argc, char **argv);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Loads the policy, then checks the certificates and keys that it names. */
 #include "main/load.h"
 
 #include "redis/tls.h"

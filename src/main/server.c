@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The daemon: the main loop, its start and its end. It also passes on what Redis, signals and the admin
+ * listener say. */
 #include "config.h"
 
 #include "main/server.h"
@@ -26,27 +28,26 @@
 #include "stats/stats.h"
 #include "store/passes.h"
 
-#define PURGES_SHOWN 100
-#define LOCAL_LIMITS 262144 /* quotas remembered in this process */
+#define PURGES_SHOWN 100    /* by /purges, at most */
+#define LOCAL_LIMITS 262144 /* quotas that are remembered in this process */
 
 struct server {
     struct wr_loop loop; /* the main loop */
     struct wr_policy *policy;
-    struct wr_policy
-        *first; /* that it has started with: what takes effect at a restart only stays as it is there */
+    struct wr_policy *first; /* the policy it started with, for what takes effect at a restart only */
     struct wr_shared shared;
     struct wr_workers *workers;
     struct wr_listener **listeners;
     size_t listener_count;
     struct wr_admin *admin;
-    struct wr_link *link; /* the main loop's own: heartbeats, purges, checks */
+    struct wr_link *link; /* the main loop's own, for heartbeats, purges and checks; NULL: no Redis */
     struct wr_redis_store *redis_store;
     struct wr_node *node;
     struct wr_feed *feed;
     struct wr_evictions *evictions;
-    char node_name[128], link_name[128]; /* among nodes; in Redis's list of clients */
-    struct wr_buf purges_key;            /* the journal's */
-    LIST_HEAD(, purge) purges;           /* that the admin listener waits for */
+    char node_name[128], link_name[128]; /* its names among the nodes, and in Redis's list of clients */
+    struct wr_buf purges_key;            /* the key of the journal */
+    LIST_HEAD(, purge) purges;           /* purges that the admin listener waits for */
     struct event *signals[4];
     struct wr_timer tick, drain, opening;
     struct wr_mono started;
@@ -70,9 +71,9 @@ static void on_checked(struct wr_redis_store_check *ask, bool same)
     free(c);
 }
 
-/* An invalidation of a key that this process has stored itself is mostly the echo of that: so ask Redis what
- * it holds before the copy is thrown away. One small question for a response stored, instead of reading it
- * back whole. */
+/* Handles an invalidation of a key that this process has stored. Mostly it is the echo of its own write, so
+ * Redis is asked which version it holds before the copy is thrown away. That is one small question for each
+ * stored response, instead of reading the response back. */
 static void check_own(struct server *s, struct wr_object *object)
 {
     struct check *c = calloc(1, sizeof *c);
@@ -103,9 +104,9 @@ static void on_key(struct server *s, struct wr_slice key)
     }
 }
 
-/* When it hears again, copies from before aren't trusted, but they stay: Redis is asked for each, as soon as
- * a worker can, and the journal is read first, so that what was purged meanwhile is gone before it could be
- * validated. */
+/* Handles what the subscriber hears. When it hears again after a break, older copies aren't trusted, but they
+ * stay: each worker asks Redis for them as soon as it can. The journal is read first, so that what was purged
+ * meanwhile is gone before it could be validated. */
 static void on_change(void *ctx, enum wr_subscriber_event event, struct wr_slice key)
 {
     struct server *s = ctx;
@@ -218,7 +219,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     }
 }
 
-/* --- every second --- */
+/* --- once a second --- */
 
 static void on_main_tick(struct wr_timer *timer)
 {
@@ -232,7 +233,7 @@ static void on_main_tick(struct wr_timer *timer)
         wr_systemd_notify("WATCHDOG=1");
 }
 
-/* --- the admin listener's wishes --- */
+/* --- what the admin listener asks for --- */
 
 struct purge {
     struct wr_purge_wait wait;
@@ -351,7 +352,7 @@ static void admin_status(void *ctx, void (*add)(void *arg, const char *name, con
     }
 }
 
-/* --- start --- */
+/* --- how it starts --- */
 
 static bool open_listeners(struct server *s)
 {
@@ -434,16 +435,15 @@ static void watch_signals(struct server *s)
     static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
     signal(SIGPIPE, SIG_IGN);
     for (int i = 0; i < 4; i++) {
-        signal(
-            numbers[i],
-            SIG_IGN); /* what event_free() goes back to: a second TERM must not spoil the end of the first */
+        signal(numbers[i],
+               SIG_IGN); /* event_free() restores this: a second TERM must not end the process early */
         s->signals[i] = evsignal_new(s->loop.base, numbers[i], on_signal, s);
         WR_CHECK(s->signals[i] != NULL && event_add(s->signals[i], NULL) == 0);
     }
 }
 
-/* Several daemons may run on one host, and containers may have the same host name and the same process
- * number: the name of a node is unlike any other's all the same. */
+/* Makes names that no other node has. Several daemons may run on one host, and containers may have the same
+ * host name and the same process number. */
 static void name_node(struct server *s)
 {
     snprintf(s->link_name, sizeof s->link_name, "%.80s-%ld", s->policy->server_name, (long) getpid());
@@ -458,7 +458,7 @@ static void say_ready(struct server *s)
     wr_systemd_notify("READY=1\nSTATUS=serving\nMAINPID=%ld", (long) getpid());
 }
 
-/* Ready is said when every worker accepts, and the fleet knows of this node. */
+/* The daemon says that it is ready when every worker accepts and the fleet knows of this node. */
 static void on_opening(struct wr_timer *timer)
 {
     struct server *s = WR_CONTAINER(timer, struct server, opening);
@@ -494,7 +494,7 @@ static void fill_shared(struct server *s)
     s->shared.backends = wr_backends_new();
 }
 
-/* --- end: in reverse --- */
+/* --- how it ends: in reverse --- */
 
 static void close_all(struct server *s)
 {

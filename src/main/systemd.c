@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* sd_notify(3) without libsystemd: one datagram to the socket in NOTIFY_SOCKET. */
 #include "main/systemd.h"
 
 #include <stdarg.h>
@@ -10,7 +11,8 @@
 
 #define MESSAGE_MOST 1024
 
-/* The address in NOTIFY_SOCKET: a path, or "@name" in the abstract namespace. 0: none. */
+/* Reads the address in NOTIFY_SOCKET: a path, or "@name" in the abstract namespace. Returns its length; 0:
+ * none. */
 static socklen_t notify_address(struct sockaddr_un *at)
 {
     const char *name = getenv("NOTIFY_SOCKET");
@@ -21,7 +23,7 @@ static socklen_t notify_address(struct sockaddr_un *at)
     memcpy(at->sun_path, name, len);
     if (name[0] == '@')
         at->sun_path[0] = '\0';
-    /* An abstract name ends where the address does, a path with its NUL. */
+    /* an abstract name ends where the address ends, a path with its NUL */
     return (socklen_t) (offsetof(struct sockaddr_un, sun_path) + len + (name[0] == '@' ? 0 : 1));
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* weir: the daemon's command line. */
+/* weir: the daemon's command line. It checks or explains the policy, or serves by it. */
 #include "config.h"
 
 #include <getopt.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* weirctl: asks and tells a running weir over its admin listener. Blocking and simple: one request, one
+/* weirctl: the command line that asks a running weir over its admin listener. It blocks: one request, one
  * answer. */
 #include "config.h"
 
@@ -11,11 +11,11 @@
 
 #define DEFAULT_SOCKET "/run/weir/admin.sock"
 
-/* options without a letter */
+/* options without a short form */
 enum { PURGE_TAG = 256, PURGE_PREFIX, PURGE_HOST, PURGE_ALL, PURGE_SOFT };
 
-/* Shows the answer to a person or a program, and what it means to the shell. With --json the answer goes to
- * stdout whatever it says. */
+/* Prints the answer, to stdout if all is well, else to stderr; with --json always to stdout. Returns the exit
+ * status. */
 static int show(const struct wr_asking *a, struct wr_asked *r)
 {
     bool well = r->status / 100 == 2;
@@ -66,7 +66,7 @@ static void add_encoded(struct wr_buf *form, const char *name, const char *value
             wr_buf_printf(form, "%%%02X", (unsigned) (unsigned char) *c);
 }
 
-/* Exactly one thing at a time: a URL, or what --tag, --prefix, --host or --all say. */
+/* Purges one thing: a URL, or what --tag, --prefix, --host or --all names. */
 static int do_purge(const struct wr_asking *a, const char *url)
 {
     struct wr_buf form = { 0 };
@@ -105,7 +105,7 @@ static int do_drain(const struct wr_asking *a, const char *argument)
 static const struct command {
     const char *name, *argument, *help;
     int (*run)(const struct wr_asking *a, const char *argument);
-    bool optional; /* the argument is */
+    bool optional; /* the argument may be left out */
 } commands[] = {
     { "status", NULL, "how the node is", do_status, false },
     { "stats", NULL, "every counter", do_stats, false },
@@ -189,7 +189,7 @@ int main(int argc, char **argv)
         case PURGE_PREFIX:
         case PURGE_HOST:
         case PURGE_ALL:
-            a.what = options[at].name; /* called as the scope is */
+            a.what = options[at].name; /* the option is named after the scope */
             a.name = c == PURGE_ALL ? "1" : optarg;
             a.purges++;
             break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The connection to the admin listener, and one request over it. */
+/* Connects to the admin listener and sends one request over it. It says on stderr why there is no answer. */
 #include "main/weirctl_priv.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PATIENCE_SECONDS 30
+#define PATIENCE_SECONDS 30 /* for each read and write */
 
 int wr_ctl_complain(const char *fmt, ...)
 {
@@ -56,7 +56,7 @@ static int connect_unix(const char *path)
     return fd;
 }
 
-/* "http://host:port", a slash after it allowed. */
+/* Splits "http://host:port"; a slash after it is allowed. Returns false if it isn't that. */
 static bool split_http(const char *where, char host[256], char port[8])
 {
     const char *at = where + strlen("http://"), *colon = strrchr(at, ':');
@@ -142,7 +142,8 @@ static bool receive_all(int fd, struct wr_buf *in)
     }
 }
 
-/* "HTTP/1.x NNN ...", fields, an empty line, and the body up to the end: the request was HTTP/1.0. */
+/* Reads "HTTP/1.x NNN ...", the fields, an empty line, and the body up to the end, as the request was
+ * HTTP/1.0. */
 static bool read_reply(struct wr_asked *r)
 {
     struct wr_slice text = wr_buf_slice(&r->text), code = wr_slice(NULL, 0);

@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What weirctl's files share: one question to a running weir, blocking and simple. */
+/* What the files of weirctl share: one blocking request to a running weir. Thread: start, the only one. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "base/bytes.h"
 
-#define WR_EXIT_REFUSED 1 /* also: no answer at all */
+#define WR_EXIT_REFUSED 1 /* weir has refused, or hasn't answered */
 #define WR_EXIT_USAGE 2
 
+/* Whom to ask, and what the command line says. */
 struct wr_asking {
-    const char *where; /* path of a socket, or http://host:port */
+    const char *where; /* the path of a socket, or http://host:port */
     bool json;
-    /* what purge is to purge, unless it is a URL */
+    /* `purge` without a URL: the parameter and its value */
     const char *what, *name;
-    unsigned purges; /* how many such things were named */
+    unsigned purges; /* how many of them were given */
     bool soft;
 };
 
+/* The answer. */
 struct wr_asked {
     int status;
-    struct wr_buf text;   /* all that came */
-    struct wr_slice body; /* in it */
+    struct wr_buf text;   /* the whole answer */
+    struct wr_slice body; /* a part of `text` */
 };
 
-/* Says on stderr what is wrong; gives -1. */
+/* Writes what is wrong to stderr. Returns -1. */
 int wr_ctl_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* One request; a form as its body, unless body.at is NULL. false: it has been said why. The caller frees
- * r->text. */
+/* Sends one request, with `body` as a form unless body.at is NULL. Returns false if there is no answer; then
+ * it has said why. The caller frees r->text. */
 bool wr_ctl_ask(const struct wr_asking *a, const char *method, const char *target, struct wr_slice body,
                 struct wr_asked *r);
-/* weirctl_top.c: what grows, each second, until Ctrl-C. Gives the exit status. */
+/* weirctl_top.c: shows each second how the counters grow, until Ctrl-C. Returns the exit status. */
 int wr_ctl_top(const struct wr_asking *a, const char *argument);

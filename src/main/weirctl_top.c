@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* weirctl top: what grows, each second. */
+/* weirctl top: shows each second which counters grow most. It reads /stats and compares it with the sample
+ * before. */
 #include "main/weirctl_priv.h"
 
 #include <inttypes.h>
@@ -34,7 +35,7 @@ static void on_interrupt(int number)
     interrupted = 1;
 }
 
-/* A line of /stats: "name value  help". */
+/* Reads a line of /stats: "name value  help". */
 static bool read_row(struct wr_slice line, struct row *row)
 {
     struct wr_slice rest = line, name = wr_slice_cut(&rest, ' ');
@@ -102,7 +103,7 @@ static void draw(const struct wr_asking *a, struct sample *s, double seconds)
 
 int wr_ctl_top(const struct wr_asking *asked, const char *argument)
 {
-    static struct sample samples[2]; /* large */
+    static struct sample samples[2]; /* too large for the stack */
     const struct sigaction on_signal = { .sa_handler = on_interrupt };
     const struct wr_asking a = { .where = asked->where };
     (void) argument;

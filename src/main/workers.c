@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Runs the workers: makes them, starts their threads, and gives them orders (a new policy, drain, cut).
+ * Orders are set under a member's lock, and a note wakes its loop. */
 #include "main/workers.h"
 
 #include <signal.h>
@@ -12,10 +14,10 @@
 #include "txn/txn.h"
 
 #define OPEN_POLL_MS 5
-#define OPEN_ANYWAY_MS 500
+#define OPEN_ANYWAY_MS 500 /* accepts then, even if Redis hasn't answered */
 
 struct member {
-    struct wr_worker worker; /* first: wr_worker's idle() gets back to us */
+    struct wr_worker worker; /* the first field, so that on_worker_idle() finds the member */
     struct wr_workers *workers;
     pthread_t thread;
     bool started;
@@ -25,7 +27,7 @@ struct member {
     struct wr_timer open; /* accepts once Redis has answered, or after OPEN_ANYWAY_MS */
     unsigned open_tries;
     pthread_mutex_t lock;
-    struct wr_policy *adopt; /* under lock: a reference */
+    struct wr_policy *adopt; /* under lock: a reference to the next policy, or NULL */
     bool drain, cut;         /* under lock */
     bool draining;
 };
@@ -36,9 +38,9 @@ struct wr_workers {
     struct wr_loop **loops;
     struct wr_listener **listeners;
     size_t listener_count;
-    struct wr_note ended; /* on the main loop */
-    unsigned running;     /* atomic */
-    unsigned serving;     /* atomic: how many accept */
+    struct wr_note ended; /* on the main loop: all threads have ended */
+    unsigned running;     /* atomic: how many threads run */
+    unsigned serving;     /* atomic: how many workers accept */
     void (*gone)(void *ctx);
     void *ctx;
 };
@@ -55,8 +57,8 @@ static void on_accepted(struct wr_accept *a, const struct wr_accepted *conn)
     wr_conn_new(w, conn->fd, &peer, conn->proxy_protocol && from_balancer);
 }
 
-/* The first requests shall share with the fleet like all others: so wait for Redis, but not for long.
- * Connections wait in the listener's queue meanwhile. */
+/* Starts accepting. It waits for Redis, but not for long, so that the first requests share with the fleet
+ * like all others. Connections wait in the listener's queue meanwhile. */
 static void on_open(struct wr_timer *timer)
 {
     struct member *m = WR_CONTAINER(timer, struct member, open);
@@ -190,7 +192,7 @@ struct wr_workers *wr_workers_new(struct wr_shared *shared, struct wr_policy *po
     return workers;
 }
 
-/* Signals are the main thread's: the workers start with all of them blocked. */
+/* The workers start with all signals blocked: signals are the main thread's. */
 void wr_workers_start(struct wr_workers *workers)
 {
     sigset_t all, old;

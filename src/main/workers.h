@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The workers: one thread and loop each, with its part of every listener. Thread: main, unless said
- * otherwise. */
+/* The workers: a thread and a loop each, with a part of every listener. Thread: main, unless said otherwise.
+ */
 #pragma once
 
 #include "net/listener.h"
@@ -8,22 +8,24 @@
 
 struct wr_workers;
 
-/* Makes the workers, not their threads. gone(ctx) is called on the main loop once all have ended. */
+/* Makes the workers without their threads. The listeners and `shared` must outlive them. gone(ctx) is called
+ * on the main loop once all threads have ended. */
 struct wr_workers *wr_workers_new(struct wr_shared *shared, struct wr_policy *policy, const char *node_name,
                                   struct wr_listener **listeners, size_t listener_count,
                                   struct wr_loop *main_loop, void (*gone)(void *ctx), void *ctx);
+/* Starts the threads. Each accepts once Redis has answered, or after half a second. */
 void wr_workers_start(struct wr_workers *workers);
-/* All workers serve this policy from their next request on; each takes a reference. */
+/* All workers serve this policy from their next request on. Each takes a reference. */
 void wr_workers_adopt(struct wr_workers *workers, struct wr_policy *policy);
-/* No new connections; each worker ends when its last transaction and flight have. */
+/* Stops accepting. Each worker ends when its last connection and flight have. */
 void wr_workers_drain(struct wr_workers *workers);
-/* Ends what is left at once. */
+/* Ends all connections and flights at once. */
 void wr_workers_cut(struct wr_workers *workers);
-/* Does every worker accept connections by now? */
+/* Does every worker accept connections by now? Thread: any. */
 bool wr_workers_serving(const struct wr_workers *workers);
-/* Has every worker's loop turned within `within`? */
+/* Has every worker's loop turned within the last `within`? Thread: any. */
 bool wr_workers_alive(const struct wr_workers *workers, struct wr_mono now, struct wr_span within);
-/* The workers' loops; as many as the policy's workers. The array belongs to the workers. */
+/* The loops of the workers, as many as the policy's `workers`. The array belongs to the workers. */
 struct wr_loop **wr_workers_loops(struct wr_workers *workers);
-/* Waits for the threads and frees. */
+/* Waits for the threads to end, and frees the workers. */
 void wr_workers_free(struct wr_workers *workers);
