@@ -5,7 +5,8 @@
 
 #define MAX_SIZE_DIGITS 16
 #define MAX_LINE 4096            /* of a chunk-size line with its extensions, or of a trailer */
-#define MAX_OVERHEAD (16 * 1024) /* of extensions and trailers ... */
+#define MAX_TRAILERS (64 * 1024) /* of the trailer section, which is kept in memory */
+#define MAX_OVERHEAD (16 * 1024) /* of extensions, which are only read over ... */
 #define OVERHEAD_SHARE 8         /* ... and one octet more for so many octets of content */
 
 /* CHUNKED: what the next octet belongs to. */
@@ -176,6 +177,22 @@ static bool is_extension(int state)
            state == EXTENSION_ESCAPED;
 }
 
+/* One octet of the trailer section. A line that ends in LF alone is kept with CR LF. */
+static void take_trailer(struct wr_body_reader *r, int before, char c)
+{
+    bool lf_alone = before == TRAILER_VALUE && c == '\n';
+    r->trailer_size += lf_alone ? 2 : 1;
+    if (r->trailer_size > MAX_TRAILERS) {
+        r->state = broken(r, "trailers of more than 64 KB");
+        return;
+    }
+    if (!r->keep_trailers)
+        return;
+    if (lf_alone)
+        wr_buf_add_char(&r->trailers, '\r');
+    wr_buf_add_char(&r->trailers, c);
+}
+
 /* Eats the coding up to the next content, the end or a mistake. */
 static void eat_coding(struct wr_body_reader *r, struct wr_slice *in)
 {
@@ -185,16 +202,14 @@ static void eat_coding(struct wr_body_reader *r, struct wr_slice *in)
         int before = r->state;
         r->line++;
         r->state = next_state(r, c);
-        bool trailer = is_trailer(r->state) || is_trailer(before);
-        if (trailer || is_extension(r->state))
+        if (is_extension(r->state))
             r->overhead++;
-        if (r->line > MAX_LINE || r->overhead > MAX_OVERHEAD + r->total / OVERHEAD_SHARE)
-            r->state = broken(r, "chunk extensions or trailers that are too large");
-        if (trailer && r->keep_trailers && r->state != BROKEN) {
-            if (before == TRAILER_VALUE && c == '\n')
-                wr_buf_add_char(&r->trailers, '\r');
-            wr_buf_add_char(&r->trailers, c);
-        }
+        if (r->line > MAX_LINE)
+            r->state = broken(r, "a chunk extension or a trailer of more than 4 KB");
+        else if (r->overhead > MAX_OVERHEAD + r->total / OVERHEAD_SHARE)
+            r->state = broken(r, "chunk extensions that are too large for so little content");
+        else if (r->state != BROKEN && (is_trailer(r->state) || is_trailer(before)))
+            take_trailer(r, before, c);
     }
 }
 

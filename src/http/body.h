@@ -5,9 +5,9 @@
  * two octets for the end of a chunk, a CR with any octet after it for the end of a line, and extensions
  * without a total: each of them lets a message end at different places for different readers. Here a line
  * ends in CR LF and in nothing else, extensions are read over (a quoted string in them must end), and what
- * isn't content is bounded by a fixed amount and a share of the content. Of an origin two things more are
- * taken, which no reader mistakes: white space after a chunk size, and LF alone after a trailer. No I/O, no
- * memory of its own but for trailers. Thread: the owner's. */
+ * isn't content is bounded: extensions by a fixed amount and a share of the content, trailers by 64 KB. Of an
+ * origin two things more are taken, which no reader mistakes: white space after a chunk size, and LF alone
+ * after a trailer. No I/O, no memory of its own but for trailers. Thread: the owner's. */
 #pragma once
 
 #include "http/head.h"
@@ -25,7 +25,8 @@ struct wr_body_reader {
     uint64_t total;         /* content octets handed out so far */
     int state;              /* CHUNKED: private to body.c */
     unsigned line;          /* octets of the present chunk-size or trailer line */
-    uint64_t overhead;      /* octets of chunk extensions and trailers so far: bounded */
+    uint64_t overhead;      /* octets of chunk extensions so far: bounded by a share of the content */
+    unsigned trailer_size;  /* octets of the trailer section so far: 64 KB at most */
     const char *why;        /* ERROR */
     struct wr_buf trailers; /* the raw trailer section, when `keep_trailers` */
     bool keep_trailers;

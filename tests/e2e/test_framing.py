@@ -382,6 +382,8 @@ def test_large_chunks_split_anywhere_arrive_whole(proxy, origin):
     assert origin.last("/").length == BLOCK
 
 
+MANY_TRAILERS = b"3\r\nabc\r\n0\r\n" + 30 * (b"X: " + 3000 * b"x" + b"\r\n") + b"\r\n"
+
 # The manual's table: what, from a client, from an origin; None: the manual says nothing (-).
 MANUAL = {
     "A target with a space, a control character or #": (REQUESTS["fragment"], None),
@@ -400,6 +402,8 @@ MANUAL = {
                                                                ok(b"Transfer-Encoding: chunked", body=b'3;a="b\r\nabc\r\n0\r\n\r\n')),
     "LF without CR elsewhere in the chunked coding": (BODIES["bare LF after the size"],
                                                       ok(b"Transfer-Encoding: chunked", body=b"3\nabc\r\n0\r\n\r\n")),
+    "More than 64 KB of trailers after the last chunk": (chunked(MANY_TRAILERS),
+                                                         ok(b"Transfer-Encoding: chunked", body=MANY_TRAILERS)),
     "TRACE with content": (REQUESTS["TRACE with a length"], None),
     "A status from 600 to 999, one of the server's faults": (None, ok(b"Content-Length: 3", start=b"HTTP/1.1 600 Odd")),
     "304 that no condition has asked for": (None, b"HTTP/1.1 304 Not Modified\r\n\r\n"),

@@ -253,6 +253,24 @@ def test_request_trailers_are_never_merged_into_the_head(proxy, origin):
     assert "Host" not in seen.trailers and "Authorization" not in seen.trailers
 
 
+MANY_TRAILERS = {f"X-Sum-{n}": "x" * 3000 for n in range(30)}      # 90 KB
+
+
+def test_request_trailers_do_not_grow_with_the_content(proxy, origin):
+    origin.on("/t", body=b"ok")
+    with proxy.connect() as connection:
+        connection.send_head("POST", "/t", {"Transfer-Encoding": "chunked"})
+        connection.send_chunk(b"x" * 2**20).send_last_chunk(MANY_TRAILERS)
+        assert connection.read("POST").status == 400
+        assert connection.ended()
+
+
+def test_response_trailers_do_not_grow_with_the_content(proxy, origin):
+    origin.on("/t", body=b"x" * 2**20, framing="chunked", trailers=MANY_TRAILERS)
+    with proxy.connect() as connection, pytest.raises(Closed):
+        connection.ask("/t", fields={"TE": "trailers"})
+
+
 def test_the_client_may_leave_while_it_waits(proxy, origin):
     gate = threading.Event()
     origin.on("/held", body=b"x", gate=gate).on("/next", body=b"next")
