@@ -49,8 +49,8 @@ static uint32_t draw(const double *sums)
     return (uint32_t) low;
 }
 
-/* scans: a fifth of the requests belong to runs through objects of their own. Gives the number of different
- * objects. */
+/* Makes a trace. scans: a fifth of the requests belong to runs through objects of their own. Returns the
+ * number of different objects. */
 static uint32_t make_trace(uint32_t *trace, double alpha, bool scans)
 {
     double *sums = zipf_sums(alpha);
@@ -94,13 +94,13 @@ static void store(struct wr_memory *m, struct wr_slice key)
 static bool look_up(struct wr_memory *m, struct wr_slice key)
 {
     struct wr_hash hash = wr_hash_of(key);
-    wr_memory_ahead(m, hash); /* as a lone request does */
+    wr_memory_ahead(m, hash); /* as a request without others does */
     struct wr_object *o = wr_memory_get(m, hash, key);
     wr_object_unref(o);
     return o != NULL;
 }
 
-/* The hit ratio; *held: how many objects it had room for. */
+/* Returns the hit ratio. *held: how many objects the store had room for. */
 static double replay_weir(const uint32_t *trace, uint64_t size, uint64_t *held)
 {
     struct wr_memory *m = wr_memory_new(size, size);
@@ -140,7 +140,7 @@ static void push(struct link *l, uint32_t head, uint32_t id)
 
 static double replay_lru(const uint32_t *trace, uint32_t objects, uint64_t room)
 {
-    struct link *l = calloc(objects + 1, sizeof *l); /* the last one closes the ring */
+    struct link *l = calloc(objects + 1, sizeof *l); /* the last link closes the ring */
     WR_CHECK(l != NULL);
     size_t hits = 0, count = 0;
     l[objects] = (struct link){ objects, objects, false };
@@ -162,8 +162,8 @@ static double replay_lru(const uint32_t *trace, uint32_t objects, uint64_t room)
     return (double) hits / REQUESTS;
 }
 
-/* --- the optimum: a heap of what is held by its next use, entries that have been overtaken left to rot ---
- */
+/* --- the optimum: a heap of the stored objects by their next use; outdated entries stay until they are taken
+ * --- */
 
 struct need {
     uint32_t next, id;
@@ -200,7 +200,7 @@ static struct need heap_take(struct heap *h)
 static double replay_optimum(const uint32_t *trace, uint32_t objects, uint64_t room)
 {
     uint32_t *next = malloc(REQUESTS * sizeof *next), *coming = malloc(objects * sizeof *coming);
-    uint32_t *held = calloc(objects, sizeof *held); /* the next use it is held for; 0: it isn't */
+    uint32_t *held = calloc(objects, sizeof *held); /* the next use of a stored object; 0: it isn't stored */
     struct heap h = { malloc(REQUESTS * sizeof *h.at), 0 };
     WR_CHECK(next && coming && held && h.at);
     size_t hits = 0, count = 0;
@@ -215,7 +215,7 @@ static double replay_optimum(const uint32_t *trace, uint32_t objects, uint64_t r
         held[id] = next[i];
         heap_add(&h, (struct need){ next[i], id });
         while (count >
-               room) { /* it may be the one just asked for: an optimum needn't store what it won't need */
+               room) { /* it may be the object just asked for: an optimum needn't store what it won't need */
             struct need last = heap_take(&h);
             if (held[last.id] != last.next)
                 continue;
@@ -268,7 +268,8 @@ static uint64_t resident(void)
     return pages * (uint64_t) sysconf(_SC_PAGESIZE);
 }
 
-/* In a process of its own: what an earlier one gave back to malloc would hide what this one takes. */
+/* Runs in a process of its own, so that memory given back to malloc earlier doesn't hide what this run takes.
+ */
 static void cost(uint32_t objects)
 {
     enum { LOOKS = 1000000 };

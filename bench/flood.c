@@ -22,10 +22,10 @@ enum { HEAD_MAX = 2048, DEPTH_MAX = 256, READ = 64 * 1024 };
 
 struct flood_conn {
     int fd;
-    char *burst; /* its requests */
+    char *burst; /* its requests, as one text */
     size_t burst_size;
-    int waited_for; /* answers */
-    size_t filled;  /* octets of heads[] */
+    int waited_for; /* answers that are still to come */
+    size_t filled;  /* bytes of heads[] */
     char heads[HEAD_MAX + READ];
 };
 
@@ -49,8 +49,8 @@ static void make_burst(struct flood_conn *conn, const char *path, int first, int
                                              (first + i) % urls);
 }
 
-/* Size of the head at the front, 0 if it isn't whole. Mostly it is that of the one before: no need to look
- * for its end. */
+/* The size of the first head, 0 if it isn't whole. Mostly it is as large as the one before, so the end is
+ * looked for there first. */
 static size_t head_size(const char *at, size_t size)
 {
     static size_t usual = 4;
@@ -126,7 +126,7 @@ int main(int argc, char **argv)
     int loop = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < atoi(argv[4]); i++) {
         struct flood_conn *conn = open_conn(loop, atoi(argv[1]));
-        make_burst(conn, argv[2], i * 7, atoi(argv[3])); /* no two go through the URLs in step */
+        make_burst(conn, argv[2], i * 7, atoi(argv[3])); /* each connection begins at another URL */
         ask(conn);
     }
     struct epoll_event events[256];

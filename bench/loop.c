@@ -1,3 +1,5 @@
+/* The loop of bench/loop.h: reads what a connection sends, counts the heads in it and sends a reply for each.
+ */
 /* SPDX-License-Identifier: BSD-2-Clause */
 #define _GNU_SOURCE
 #include "loop.h"
@@ -19,8 +21,8 @@ enum { HEAD_MAX = 8192, EVENTS_MAX = 512 };
 
 struct loop_conn {
     int fd;
-    size_t filled;                   /* octets of in[] that hold requests not answered yet */
-    const struct bench_reply *reply; /* being sent, or NULL */
+    size_t filled;                   /* bytes of in[] with requests that aren't answered yet */
+    const struct bench_reply *reply; /* the reply that is being sent, or NULL */
     size_t sent;
     bool wants_write;
     char in[HEAD_MAX];
@@ -54,7 +56,7 @@ static void conn_close(struct loop_conn *conn)
     free(conn);
 }
 
-/* Watches for room to send only while something waits for it. */
+/* Watches for room to send only while a reply waits for it. */
 static void conn_watch(struct loop_conn *conn, bool wants_write)
 {
     if (conn->wants_write == wants_write)
@@ -64,7 +66,7 @@ static void conn_watch(struct loop_conn *conn, bool wants_write)
     epoll_ctl(loop_fd, EPOLL_CTL_MOD, conn->fd, &event);
 }
 
-/* Sends what is left of the reply; false: the connection is gone. */
+/* Sends what is left of the reply. Returns false if the connection is gone. */
 static bool conn_send(struct loop_conn *conn)
 {
     ssize_t n = send(conn->fd, conn->reply->bytes + conn->sent, conn->reply->size - conn->sent, MSG_NOSIGNAL);
@@ -79,7 +81,7 @@ static bool conn_send(struct loop_conn *conn)
     return true;
 }
 
-/* Answers the whole requests that are in the buffer, in order, until one doesn't fit into the socket. */
+/* Answers the whole requests in the buffer, in order, until a reply doesn't fit into the socket. */
 static bool conn_answer(struct loop_conn *conn)
 {
     while (conn->reply == NULL) {

@@ -16,13 +16,12 @@ struct bench_reply {
  * line, valid during the call. The reply must stay valid for good. */
 const struct bench_reply *bench_choose(const char *head, size_t size);
 
-/* Makes a 200 with a body of that many octets and the fields given (each ended by CRLF), dated now, so
- * that a cache finds it fresh for the day after the program's start. Ends the program when memory is
- * short. */
+/* Makes a 200 with a body of `body` bytes and these fields (each with its CRLF). It is dated now, so that a
+ * cache finds it fresh for the day after the program's start. Ends the program if there is no memory. */
 void bench_reply_init(struct bench_reply *reply, size_t body, const char *fields);
 
-/* Serves 127.0.0.1:port until the process is ended. Returns only when it can't listen, with a message on
- * stderr and the status to exit with. */
+/* Serves 127.0.0.1:port until the process is ended. If it can't listen, it writes a message to stderr and
+ * returns the exit status. */
 int bench_serve(int port);
 
 #endif

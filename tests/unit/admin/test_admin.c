@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The admin listener on real sockets: its loop runs on a thread, the test is its client. */
+/* The admin listener on real sockets: its loop runs on a thread, and the test is its client. */
 #include "config.h"
 
 #include "test.h"
@@ -19,11 +19,11 @@
 static char directory[] = "/tmp/weir-admin-XXXXXX";
 static char path[64];
 
-/* --- a daemon around it --- */
+/* --- the daemon, as the listener sees it --- */
 
 static struct daemon {
     struct wr_loop loop;
-    struct wr_loop worker; /* beats when told */
+    struct wr_loop worker; /* it turns when the test says so */
     struct wr_loop *workers[1];
     struct wr_note stop, finish;
     pthread_t thread;
@@ -50,7 +50,7 @@ static bool purge(void *ctx, const char *what, struct wr_slice name, bool soft,
              WR_SLICE_ARG(name));
     if (d.late) {
         d.done_arg = arg;
-        __atomic_store_n(&d.done, done, __ATOMIC_RELEASE); /* the test waits for it */
+        __atomic_store_n(&d.done, done, __ATOMIC_RELEASE); /* the test waits until it is set */
     } else {
         done(arg, d.purge_err, 2, 3);
     }
@@ -116,7 +116,7 @@ static void on_stop(struct wr_note *n)
     wr_loop_stop(n->loop);
 }
 
-/* The purge that waits is over. */
+/* Ends the purge that waits. */
 static void on_finish(struct wr_note *n)
 {
     (void) n;
@@ -168,7 +168,7 @@ static void end(void)
 {
     wr_admin_free(d.admin);
     if (d.done)
-        d.done(d.done_arg, WR_ERR_CANCELLED, 0, 0); /* as Redis's link does when it is freed */
+        d.done(d.done_arg, WR_ERR_CANCELLED, 0, 0); /* Redis's link does so when it is freed */
     wr_note_fini(&d.stop);
     wr_note_fini(&d.finish);
     wr_loop_fini(&d.loop);
@@ -179,7 +179,7 @@ static int stop(void **state)
     (void) state;
     stop_thread();
     end();
-    return access(path, F_OK) == 0; /* the socket's file is gone */
+    return access(path, F_OK) == 0; /* the socket's file must be gone */
 }
 
 /* --- a client --- */
@@ -200,7 +200,7 @@ static void say(int fd, const char *text)
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
-/* All until the end of the connection, in a buffer that the next call uses again. */
+/* Reads until the end of the connection, into a buffer that the next call uses again. */
 static const char *hear(int fd)
 {
     static char text[64 * 1024];
@@ -214,7 +214,7 @@ static const char *hear(int fd)
     return text;
 }
 
-/* lines: the request line and fields, each with its CRLF, Host and Connection left out. */
+/* lines: the request line and fields, each with its CRLF, without Host and Connection. */
 static const char *ask(const char *lines, const char *body)
 {
     char request[2048];
@@ -247,7 +247,7 @@ static void has(const char *text, const char *part)
         fail_msg("no \"%s\" in: %s", part, text);
 }
 
-/* --- looking --- */
+/* --- endpoints that look --- */
 
 static void health_follows_the_workers(void **state)
 {
@@ -308,7 +308,7 @@ static void status_for_people_and_programs(void **state)
     has(body_of(ask("GET /stats.json HTTP/1.1\r\n", "")), "{\"requests\":");
 }
 
-/* One document; nothing in it runs or loads but what carries the number of this answer. */
+/* The page is one document; it runs and loads only what carries the number of this answer. */
 static void page_is_tied_to_its_nonce(void **state)
 {
     (void) state;
@@ -368,7 +368,7 @@ static void pages_of_others_change_nothing(void **state)
     status_is(ask("POST /drain HTTP/1.1\r\nOrigin: http://evil.example\r\n", ""), 403);
     status_is(ask("POST /drain HTTP/1.1\r\nOrigin: null\r\n", ""), 403);
     status_is(ask("POST /drain HTTP/1.1\r\nOrigin: https://localhost.evil.example\r\n", ""), 403);
-    /* its name made to point here: Origin and Host agree */
+    /* a name that was made to resolve to us: Origin and Host agree */
     int fd = dial();
     say(fd, "POST /drain HTTP/1.1\r\nHost: evil.example:9180\r\nOrigin: "
             "http://evil.example:9180\r\nConnection: close\r\n"
@@ -379,7 +379,7 @@ static void pages_of_others_change_nothing(void **state)
     assert_int_equal(d.drains, 1);
 }
 
-/* --- changing --- */
+/* --- endpoints that change something --- */
 
 static void purges_by_query_form_and_json(void **state)
 {
@@ -407,7 +407,7 @@ static void purges_by_query_form_and_json(void **state)
 static void purges_by_what_is_named(void **state)
 {
     static const struct {
-        const char *body, *json, *want; /* want NULL: refused */
+        const char *body, *json, *want; /* want NULL: it is refused */
     } cases[] = {
         { "tag=a+b&soft=1", "{\"tag\":\"a b\", \"soft\":true}", "soft tag a b" },
         { "prefix=h%2Fp&soft=0", "{\"soft\":false,\"prefix\":\"h/p\"}", "prefix h/p" },
@@ -444,7 +444,7 @@ static void lists_purges(void **state)
     status_is(ask("GET /purges HTTP/1.1\r\n", ""), 503);
 }
 
-/* The answer comes when Redis has confirmed; other clients are served meanwhile. */
+/* The answer comes when Redis has confirmed the purge; other clients are served meanwhile. */
 static void late_purge_answers_then(void **state)
 {
     (void) state;
@@ -459,7 +459,7 @@ static void late_purge_answers_then(void **state)
     status_is(hear(fd), 200);
 }
 
-/* The client has gone, or the listener has, before the purge is over: nothing is touched that is no more. */
+/* If the client or the listener has gone before the purge is over, nothing that was freed is touched. */
 static void late_purge_survives_its_client(void **state)
 {
     (void) state;
@@ -472,7 +472,8 @@ static void late_purge_survives_its_client(void **state)
     ask("GET /healthz HTTP/1.1\r\n", "");
     wr_note_post(&d.finish);
     status_is(ask("GET /healthz HTTP/1.1\r\n", ""), 200);
-    fd = dial(); /* this one is still there when stop() frees the listener, and done() comes after that */
+    fd = dial(); /* this client is still there when stop() frees the listener, and done() is called after that
+                  */
     say(fd, "POST /purge?url=http://b/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
     while (!__atomic_load_n(&d.done, __ATOMIC_ACQUIRE))
         ask("GET /healthz HTTP/1.1\r\n", "");
@@ -495,7 +496,7 @@ static void reloads_and_shows_errors(void **state)
     has(body_of(reply), "\"detail\":\"weir.yaml:1:1: \\\"quoted\\\" is wrong\\u000aweir.yaml:2:1: too\"");
 }
 
-/* --- clients that do no good --- */
+/* --- clients that misbehave --- */
 
 static void hanging_clients_hold_nobody_up(void **state)
 {
@@ -513,7 +514,7 @@ static void hanging_clients_hold_nobody_up(void **state)
     status_is(ask("GET /healthz HTTP/1.1\r\n", ""), 200);
 }
 
-/* An answer, or the end of the connection where so much is sent that nobody reads it: in no case a purge. */
+/* A request that is too large gets an error, or the connection ends; it never purges. */
 static void too_much_is_refused(void **state)
 {
     const char start_line[] =
@@ -585,6 +586,6 @@ int main(void)
         TEST(hanging_clients_hold_nobody_up), TEST(too_much_is_refused),
         TEST(socket_is_not_for_everybody),    TEST(address_in_use_is_reported),
     };
-    signal(SIGPIPE, SIG_IGN); /* as the daemon does: evhttp writes to clients that have gone */
+    signal(SIGPIPE, SIG_IGN); /* as the daemon does, because evhttp writes to clients that have gone */
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

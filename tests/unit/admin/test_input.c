@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a POST asks for: queries, forms, JSON; good, bad and cut off. */
+/* admin/input: queries, forms and JSON bodies; good, bad and cut off. */
 #include "config.h"
 
 #include "test.h"
@@ -12,7 +12,7 @@ struct admin_input {
     const char *query;
     struct wr_slice body;
     bool json;
-    const char *want; /* NULL: refused */
+    const char *want; /* NULL: it is refused */
 };
 
 static const struct admin_input inputs[] = {
@@ -26,18 +26,18 @@ static const struct admin_input inputs[] = {
     { "", WR_SLICE_INIT(" { \"url\" :\n\t\"http:\\/\\/a\\/\\u0062\\u00e9\\u20ac\" } \r\n"), true,
       "http://a/b\xc3\xa9\xe2\x82\xac" },
     { "", WR_SLICE_INIT("{\"\\u0075rl\":\"x\"}"), true, "x" },
-    /* nothing, not enough, too much */
+    /* no parameter, no value, or too much */
     { "", WR_SLICE_INIT(""), false, NULL },
     { "", WR_SLICE_INIT(""), true, NULL },
     { "url=", WR_SLICE_INIT(""), false, NULL },
     { "url", WR_SLICE_INIT(""), false, NULL },
     { "uri=x", WR_SLICE_INIT(""), false, NULL },
     { "url=http://a/?b=1&c=2", WR_SLICE_INIT(""), false,
-      NULL }, /* the & was not encoded: this is another URL */
+      NULL }, /* the & was not encoded, so this is another URL */
     { "url=x&url=y", WR_SLICE_INIT(""), false, NULL },
     { "url=x", WR_SLICE_INIT("url=y"), false, NULL },
     { "url=x", WR_SLICE_INIT("{\"url\":\"y\"}"), true, NULL },
-    /* broken codes */
+    /* broken percent-encoding */
     { "url=%", WR_SLICE_INIT(""), false, NULL },
     { "url=%4", WR_SLICE_INIT(""), false, NULL },
     { "url=%4g", WR_SLICE_INIT(""), false, NULL },
@@ -55,10 +55,10 @@ static const struct admin_input inputs[] = {
     { "", WR_SLICE_INIT("{\"URL\":\"x\"}"), true, NULL },
     { "", WR_SLICE_INIT("{\"url\":\"x\"}}"), true, NULL },
     { "", WR_SLICE_INIT("\"url\""), true, NULL },
-    { "", WR_SLICE_INIT("{\"url\":\"x\"}"), false, NULL }, /* not said to be JSON */
+    { "", WR_SLICE_INIT("{\"url\":\"x\"}"), false, NULL }, /* Content-Type doesn't say that it is JSON */
 };
 
-/* The value of the one parameter `name`. */
+/* Reads the value of one parameter, `name`. */
 static const char *one(struct wr_slice query, struct wr_slice body, bool json, const char *name,
                        struct wr_buf *out)
 {
@@ -96,7 +96,7 @@ static void table_of_inputs(void **state)
     }
 }
 
-/* No beginning of a JSON body is taken. */
+/* A JSON body that is cut off anywhere is refused. */
 static void cut_off_json(void **state)
 {
     const struct wr_slice whole = WR_SLICE("{\"url\":\"http:\\/\\/a\\u0062\"}");

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Stands in for all that a flight talks to: each question is kept until the test answers it or the flight
+ * cancels it. */
 #include "outside.h"
 
 struct outside outside;
@@ -88,7 +90,7 @@ void outside_answer_call(size_t i, enum wr_err err, const struct wr_reply *reply
     call->done(call, err, reply);
 }
 
-/* --- the channel, and what Redis reports --- */
+/* --- the channel, and what Redis reports about changes --- */
 
 void wr_subscription_open(struct wr_subscription *subscription, struct wr_subscriber *subscriber,
                           struct wr_loop *loop, struct wr_slice channel,
@@ -306,7 +308,7 @@ bool wr_exchange_silent(struct wr_exchange *x)
     return true;
 }
 
-/* There is one server. */
+/* Refuses, as there is only one server. */
 enum wr_err wr_exchange_start_beside(struct wr_exchange *x, struct wr_origins *origins,
                                      const struct wr_exchange *first, bool same)
 {

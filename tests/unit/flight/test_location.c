@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* flight/location: what names the origin's own servers is put right, and nothing else is. */
+/* flight/location: a field that names the origin's own server is put right, and all others stay. */
 #include "test.h"
 
 #include <stdio.h>
@@ -16,10 +16,10 @@ static struct wr_server servers[] = {
 static struct wr_origin_policy origin = { .servers = servers, .server_count = 4, .rewrite_location = true };
 
 struct place_case {
-    const char *came, *went; /* NULL: as it came */
+    const char *came, *went; /* went NULL: it stays as it came */
 };
 
-/* host and site: of the request; NULL: it has none. */
+/* host, site: those of the request; NULL: it has none. */
 static void check(const struct wr_route *route, const char *host, const char *site, bool secure,
                   enum wr_field_id id, const struct place_case *cases, size_t count)
 {
@@ -88,8 +88,8 @@ static void its_own_address_becomes_the_clients(void **state)
     CHECK(&route, "inner:1", "public.example", true, WR_F_LOCATION, notify);
 }
 
-/* A client that knows the server under its address is told that address; and an origin may send https to
- * http. */
+/* A client that knows the server by its address is told that address, and an origin may send https to http.
+ */
 static void what_the_client_asked_for_stays(void **state)
 {
     static const struct wr_route route = { .origin = &origin };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every order in which answers can come to a flight: each WAIT of each stage gets each of its answers, in
- * every order that is possible, and each of them after the flight has gone on or ended. Whatever comes, no
- * invariant breaks, only the present stage has questions open, and whoever waits gets exactly one verdict.
+/* Every order in which answers can come to a flight. Each WAIT of each stage gets each of its answers, in
+ * every possible order, also after the flight has gone on or ended. In each run no invariant may break, only
+ * the present stage may have open questions, and each waiter must get exactly one verdict.
  *
- * A run is a list of choices. The first tests take all lists of a length, the last one draws long ones by
+ * A run is a list of choices. The first tests take all lists of a length; the last one draws long lists by
  * seed. */
 #include "test.h"
 
@@ -26,7 +26,7 @@
 
 static struct {
     unsigned taken[LONGEST], of[LONGEST];
-    size_t at, length; /* of those that are given */
+    size_t at, length; /* length: how many choices are given */
     bool random;
 } run;
 
@@ -38,7 +38,7 @@ static unsigned choose(unsigned count)
     return i;
 }
 
-/* The next list of the same length or shorter; false: that was the last. */
+/* Goes on to the next list of the same length or shorter. Returns false after the last one. */
 static bool next_run(void)
 {
     size_t n = run.at;
@@ -51,7 +51,7 @@ static bool next_run(void)
     return true;
 }
 
-/* --- the world of a run --- */
+/* --- what surrounds the flight in a run --- */
 
 static struct world {
     struct wr_worker worker;
@@ -61,7 +61,7 @@ static struct world {
     struct wr_head request;
     struct wr_request_rules rules;
     struct wr_flight_order order;
-    struct wr_flight *flight; /* a reference, to look at it */
+    struct wr_flight *flight; /* a reference, so that the test can look at it */
     struct wr_waiter waiters[2];
     unsigned verdicts[2];
     bool left, joined, purged;
@@ -94,7 +94,7 @@ static const struct wr_head *response(const char *text)
     return &head;
 }
 
-/* With a journal in Redis what is found has to be verified by another question. */
+/* verified: there is a journal in Redis, so what is found has to be verified by another question. */
 static void world_begin(bool verified)
 {
     const struct wr_route *route = &w.policy->routes[0];
@@ -141,7 +141,7 @@ static void world_end(void)
     assert_null(outside.subscription);
     assert_null(outside.exchange);
     assert_int_equal(outside.call_count, 0);
-    while (outside.put_count > 0) /* the one answer that can't be called off */
+    while (outside.put_count > 0) /* the only answer that a flight can't cancel */
         outside_answer_put(0, WR_OK);
     for (size_t i = 0; i < 2; i++) {
         if (w.waiters[i].flight) {
@@ -203,7 +203,7 @@ static void call_says(size_t arg)
         outside_answer_call(arg / ANSWERS, kind == ANSWERS - 2 ? WR_ERR_TIMEOUT : WR_ERR_REDIS_AWAY, NULL);
 }
 
-static struct wr_flow *coming; /* what was found in pieces */
+static struct wr_flow *coming; /* the flow of what was found in pieces */
 
 static struct wr_object *found(enum wr_object_kind kind, struct wr_span lifetime, struct wr_flow *flow)
 {
@@ -372,9 +372,9 @@ static void list_events(bool rare)
         may(link_dies, !outside.link_ready);
 }
 
-static unsigned seen[WR_FLIGHT_DONE + 1]; /* how often a run came through each stage */
+static unsigned seen[WR_FLIGHT_DONE + 1]; /* how many runs came through each stage */
 
-/* Only the present stage has questions open. */
+/* Checks that only the present stage has open questions. */
 static void check(void)
 {
     const struct wr_flight *f = w.flight;
@@ -391,7 +391,7 @@ static void check(void)
     bool holds = f->lock_state == WR_LOCK_HELD && !f->over;
     assert_true(f->lock_timer.due.us == 0 || s == WR_FLIGHT_LOCK || holds);
     assert_true(f->lock_state == WR_LOCK_NONE || s == WR_FLIGHT_LOCK || holds);
-    /* and somebody is to go on: nothing waits for nothing */
+    /* and that something is open while the flight waits */
     bool open = outside.read || outside.call_count || outside.subscription || outside.exchange ||
                 outside.put_count || coming;
     assert_true(f->over || s == WR_FLIGHT_GATE || open);
@@ -458,7 +458,7 @@ static void long_runs_by_seed(void **state)
         one_run(10 + seed % 50, seed % 2, seed % 3 == 0, seed % 4 != 0);
     }
     for (unsigned s = 0; s < WR_FLIGHT_WAIT; s++)
-        assert_true(s == WR_FLIGHT_GATE || seen[s] > 100); /* who boards here has been admitted */
+        assert_true(s == WR_FLIGHT_GATE || seen[s] > 100); /* the waiter has been admitted, so GATE is rare */
 }
 
 static void a_late_answer_is_counted_and_nothing_happens(void **state)
@@ -505,12 +505,12 @@ static int end(void **state)
     return 0;
 }
 
-#define SKIPPED 77 /* what automake takes for a test that was skipped */
+#define SKIPPED 77 /* automake's exit status for a skipped test */
 
 int main(void)
 {
 #ifdef __SANITIZE_THREAD__
-    return SKIPPED; /* one thread, and forty thousand runs that take TSan an hour */
+    return SKIPPED; /* there is one thread, and forty thousand runs take TSan an hour */
 #endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_late_answer_is_counted_and_nothing_happens),

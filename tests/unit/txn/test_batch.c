@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* txn/batch: all who have something look first, then the parked go on, then what is staged leaves, in order.
- */
+/* txn/batch: first all members look at what has arrived, then the parked go on, then what is staged is sent,
+ * in order. */
 #include "test.h"
 
 #include <event2/event.h>
@@ -92,7 +92,7 @@ static void the_parked_go_on_when_all_have_looked(void **state)
     ones[0].parks = true;
     for (int i = 0; i < 3; i++)
         wr_batch_add(batch, &ones[i].member);
-    wr_batch_add(batch, &ones[0].member); /* once is enough */
+    wr_batch_add(batch, &ones[0].member); /* twice: it looks only once */
     turn("lalblcpasbnowscnowsalate");
 }
 

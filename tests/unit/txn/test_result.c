@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* txn/result: the log's word, the counter and what Cache-Status says, for each way of answering a request. */
+/* txn/result: the log's word, the counter and the Cache-Status of each result. */
 #include "test.h"
 
 #include "txn/result.h"
@@ -26,8 +26,8 @@ static void what_a_store_holds(void **state)
     assert_int_equal(wr_result_of_find(true, true), WR_RESULT_STALE_REDIS);
 }
 
-/* All that is told of a result, for a response that is fresh for another 1.5 s and was asked for because it
- * was stale. */
+/* What follows from each result, for a response that is still fresh for 1.5 s and that was asked for because
+ * it was stale. */
 static void each_result_has_one_word_one_counter_one_status(void **state)
 {
     static const struct {
