@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Random origins, policies and requests, all drawn from one seed."""
+"""Random origins, policies and requests. All are drawn from one seed."""
 
 import time
 from email.utils import formatdate
@@ -25,7 +25,7 @@ OPTIONS = {"ttl": ["1s", "60s"], "override": [True], "grace": ["0s", "1s", "30s"
 
 
 def policy(rng):
-    """One route's cache section: usually few options, often none."""
+    """One route's cache section: usually a few options, often none."""
     cache = {}
     for name, values in OPTIONS.items():
         if rng.random() < (0.5 if name in ("ttl", "cookies") else 0.15):
@@ -36,7 +36,7 @@ def policy(rng):
 
 
 class Habit:
-    """How an origin answers under one path: the fields it sends, and how often it does otherwise."""
+    """How an origin answers under one path: the fields that it sends, and how often it sends others."""
 
     def __init__(self, rng):
         self.status = 200 if rng.random() < 0.8 else rng.choice(STATUSES)
@@ -53,7 +53,7 @@ class Habit:
             self.fields.append(("Vary", rng.choice(VARY)))
         self.etag = rng.choice(["own", "own", "weak", "shared", None])
         self.cookie = rng.random() < 0.35
-        self.cookie_later = rng.random() < 0.35       # a 304 sets one, too
+        self.cookie_later = rng.random() < 0.35       # a 304 sets a cookie too
         self.coding = rng.random() < 0.3
         self.slow = rng.choice([0, 0, 0, 0.02, 0.2])
         self.framing = rng.choice(["length", "length", "chunked", "close"])
@@ -64,13 +64,13 @@ class Habit:
 
 
 class RandomOrigin(Origin):
-    """Answers every request by the habit of its path, and remembers for whom it made which answer."""
+    """Answers every request by the habit of its path, and remembers for whom each answer was made."""
 
     def __init__(self, rng, history, habits):
-        self._rng, self._history, self._habits = rng, history, habits    # habits: path -> the usual and the odd one
+        self._rng, self._history, self._habits = rng, history, habits    # habits: path -> the usual habit and the odd one
         super().__init__()
 
-    def _choose(self, request):     # under the origin's lock, so the draws of one seed keep their order
+    def _choose(self, request):     # under the origin's lock, so that the draws of one seed keep their order
         usual, odd = self._habits.get(request.path, (None, None))
         draws = self._rng.random(), self._rng.random(), self._rng.random()
         habit = odd if draws[0] < 0.25 else usual
@@ -107,7 +107,7 @@ class RandomOrigin(Origin):
         return answer
 
     def _proves(self, request):
-        """The answers that a condition names, if this origin would say that they are still good."""
+        """Returns the answers that a condition names, if this origin would say that they are still good."""
         if request.method not in ("GET", "HEAD"):
             return []
         etags = set(listed(request.fields, "If-None-Match"))
@@ -122,17 +122,17 @@ class RandomOrigin(Origin):
 
 
 class Requester:
-    """One client's way of asking: who it is never changes, how it asks does every time."""
+    """How one client asks: who it is never changes, what it asks for changes every time."""
 
     WHO = {"alice": [("Cookie", "sid=alice; lang=de")], "bob": [("Cookie", "sid=bob; lang=en; _ga=1")],
            "carol": [("Authorization", "Basic Y2Fyb2w6eA==")], "dave": [("Cookie", "_ga=2")], "stranger": [], "nobody": []}
 
     def __init__(self, rng, who):
         self.rng, self.who = rng, who
-        self.known = {}             # target: [(entity tag, date)] of what it got
+        self.known = {}             # target: [(entity tag, date)] of the answers it got
 
     def request(self, paths, name):
-        """(method, target, Fields)."""
+        """Returns (method, target, Fields)."""
         rng = self.rng
         target = rng.choice(paths) + rng.choice(["", "", "", "?a=1", "?utm_x=1", "?a=1&utm_x=2"])
         method = rng.choices(["GET", "HEAD", "POST", "DELETE"], [85, 10, 4, 1])[0]
@@ -172,7 +172,7 @@ class Requester:
             fields.append(("If-Modified-Since", date))
 
     def learn(self, got):
-        """Remember what an answer can be asked for by."""
+        """Remembers the tag and the date of an answer, for conditional requests."""
         pair = got.fields.get("ETag"), got.fields.get("Last-Modified")
         if any(pair):
             known = self.known.setdefault(got.target, [])

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a fleet may rely on: nodes that share a Redis (or one that has none), pages that change, clients that read, write and purge on
-any node, limits with an abuser, and mishaps to Redis, its network and the nodes; a checker of what was answered (may_return.py).
+"""What a fleet may rely on, in random worlds: nodes that share a Redis (or one node without), pages that change, clients that read, write
+and purge on any node, limits with an abuser, and mishaps to Redis, its network and the nodes. may_return.py checks what was answered.
 
-A world is one seed: the nodes and their clocks, the policy, the pages, what the clients do and what goes wrong.
+A seed determines its world: the nodes and their clocks, the policy, the pages, what the clients do and what goes wrong.
 
     tests/random/fleet.py --weir src/weir --seconds 3600 --go-on
     tests/random/fleet.py --weir src/weir --seed 7              one world
@@ -28,24 +28,24 @@ from rig.lists import ALGORITHMS
 from rig.wire import WireError
 
 HOSTS = ["one.example", "two.example"]
-LIMIT, NEEDS, INNOCENTS = 10, 6, 5              # an abuser gets LIMIT; each of so many innocents needs less
-PAST = 6                                        # how often over his limit an abuser asks
+LIMIT, NEEDS, INNOCENTS = 10, 6, 5              # an abuser gets LIMIT; each of INNOCENTS clients needs less: NEEDS
+PAST = 6                                        # how many times his limit an abuser asks for
 LOCK_TTL = 1.0
-PATIENCE = 40.0                                 # seconds that a client waits for an answer
+PATIENCE = 40.0                                 # seconds for which a client waits for an answer
 CLOCKS = [f"/usr/lib/{triple}/faketime/libfaketimeMT.so.1" for triple in ("x86_64-linux-gnu", "aarch64-linux-gnu")]
 SABOTAGES = {"deaf": "one node uses another namespace", "mixed": "the origin itself mixes two versions",
              "stale": "the policy keeps everything for an hour", "dead": "a node is aborted", "harsh": "a limit is too small for all"}
 
 
 def clock_library():
-    """What sets a node's clock wrong, or None: it isn't installed, or the daemon has a sanitizer, which must be loaded first."""
+    """The library that sets a node's clock wrong, or None: it isn't installed, or the daemon has a sanitizer, which must be loaded first."""
     from rig.daemon import sanitizer
     found = [path for path in CLOCKS if os.path.exists(path)]
     return found[0] if found and not sanitizer() else None
 
 
 class Lag(threading.Thread):
-    """How late things run on this machine: the longest that a short sleep has been too long."""
+    """How late things run on this machine: by how much a short sleep was too long, at most."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -64,7 +64,7 @@ class Lag(threading.Thread):
 
 class Fleet(world.World):
     clients = 12
-    habits = [82, 4, 4, 10]                 # how often clients read, purge, write and edit
+    habits = [82, 4, 4, 10]                 # the shares of reads, purges, writes and edits
 
     def __init__(self, seed, with_redis, sabotage=None):
         super().__init__(seed, with_redis)
@@ -74,7 +74,7 @@ class Fleet(world.World):
         self.rules = {f"/{name}": {"grace": self.rng.choice([0, 0, 2]), "stale_if_error": self.rng.choice([0, 0, 2]),
                                    "lock_timeout": self.rng.choice([0.3, 0.6, 10.0])} for name in "abc"}
         pages = [Page(self.rng, host, f"{path}/{n}", rules) for path, rules in self.rules.items() for host in HOSTS for n in range(3)]
-        if sabotage == "stale":             # what is older than its freshness isn't older than a purge
+        if sabotage == "stale":             # no purges or writes, so that what is stale is not older than a purge as well
             self.habits = [82, 0, 0, 10]
             for page in pages:
                 page.lifetime, page.making, page.cache["grace"], page.cache["stale_if_error"] = 1, 0, 0, 0
@@ -128,7 +128,7 @@ class Fleet(world.World):
         return {"LD_PRELOAD": library, "FAKETIME": f"{apart:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"} if library and apart else {}
 
     def run(self, directory, seconds):
-        from rig.daemon import Weir                 # after WEIR_BIN is known
+        from rig.daemon import Weir                 # only now, when WEIR_BIN is known
         began = time.monotonic()
         shared = Shared(directory, self.count_of_nodes) if self.with_redis else None
         self.nodes = [Weir(directory / f"edge-{n}", self._settings(n, shared), name=f"edge-{n}", env=self._clock(n))
@@ -168,7 +168,7 @@ class Fleet(world.World):
             thread.join()
 
     def _end(self, node):
-        """Ends a node, and looks whether it had ended by itself or says that something was wrong."""
+        """Ends a node, and checks whether it had ended by itself or reported that something was wrong."""
         if node.process is None or node.name in self.mishaps.down:
             return
         self.mishaps.look_at(node)
@@ -196,13 +196,13 @@ class Fleet(world.World):
             connection.close()
 
     def _page(self, rng):
-        """Half of all ask for the same page at a time."""
+        """Chooses a page. Half of all clients ask for the same page at the same time."""
         pages = self.history.pages
         return pages[int(time.monotonic() * 3) * 7 % len(pages)] if rng.random() < 0.5 else rng.choice(pages)
 
     @staticmethod
     def _connection(node, connections):
-        """The one that is kept to this process of the node."""
+        """Returns the connection that is kept to this process of the node."""
         connection, process = connections.get(node.name), node.process.pid
         if connection is None or connection.process != process:
             connection = connections[node.name] = Connection(node.address, PATIENCE)
@@ -210,7 +210,7 @@ class Fleet(world.World):
         return connection
 
     def _ask(self, node, connections, page, method, **more):
-        """One exchange on a connection that is kept; the connection goes when that fails."""
+        """One exchange on a kept connection. If it fails, the connection is closed."""
         try:
             connection = self._connection(node, connections)
             connection.host = page.host
@@ -270,7 +270,7 @@ class Fleet(world.World):
         self.history.changes.append(change)
 
     def _say_purge(self, rng, node, page, change, connections):
-        """By the method PURGE where it can say that, by the admin listener, or by weirctl. Gives status and text."""
+        """Purges by the method PURGE where that can express it, by the admin listener, or by weirctl. Returns status and text."""
         way = rng.random()
         if way < 0.4 and change.kind in ("url", "tag"):
             fields = {"Soft-Purge": "1"} if change.soft else {}

@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""How often an origin may be asked for a page that can be shared: what weir.yaml(5) promises, written down once more and
-without a look at weir's code. A doubt is decided for the proxy.
+"""How often an origin may be asked for a page that can be shared. It is what weir.yaml(5) promises, written a second time without a look
+at weir's code. In doubt, the proxy is right.
 
-For one page (one key, one combination of the fields that its answers vary on), and leaving out what a client's own no-cache demands:
+A page here is one key with one combination of the fields that its answers vary on. Requests that a client's own no-cache demands don't count.
 
-- While a fresh answer is there, nobody asks.
-- While a stale one is there that may be served meanwhile, one asks at a time.
-- While there is nothing, one asks at a time; but those who waited for an answer that they can't share may ask for themselves, and
-  where the last answer said that it is nobody else's, everybody may, until one comes that can be shared.
-- A fetch of which nothing is heard may be hedged by one more.
+- While there is a fresh answer, no request reaches the origin.
+- While there is a stale answer that may be served meanwhile, there is one request at a time.
+- While there is no answer, there is one request at a time. But clients that waited for an answer which they can't share may ask for
+  themselves; and if the last answer said that it is for one client only, all may ask, until an answer comes that can be shared.
+- If nothing is heard of a fetch, one more may be sent as a hedge.
 """
 
 from dataclasses import dataclass
 
-SLACK = 0.6         # seconds between an instant at the origin and the same in the proxy and its fleet, on a busy machine
+SLACK = 0.6         # seconds between an event at the origin and the same event in the proxy and its fleet, on a busy machine
 COARSE = 1.0        # Date and Age are whole seconds
 
-SHARED, ERROR, OWN = "shared", "error", "own"       # what an answer is: for all; nobody's; one visitor's, so that others pass
+SHARED, ERROR, OWN = "shared", "error", "own"       # an answer is for all, for nobody, or for one visitor, so that others pass
 
 
 @dataclass
 class Fetch:
-    page: tuple                 # target and chosen fields
-    asked: float                # when the client whose request it is began; time.monotonic()
-    reload: bool                # that client asked for it
+    page: tuple                 # the target and the chosen fields
+    asked: float                # when the client began whose request it is; time.monotonic()
+    reload: bool                # that client demanded a reload
     began: float
     kind: str
     lifetime: float = 0.0
@@ -32,12 +32,12 @@ class Fetch:
     broken: bool = False        # it ended without an answer
 
     def covers(self, at, patience=0.0):
-        """Whether at that time its answer is certainly there and good (for so much longer than it is fresh)."""
+        """Is its answer certainly there at that time, and good (or stale for less than `patience` seconds)?"""
         return self.kind == SHARED and not self.broken and self.done + SLACK < at < self.began + self.lifetime + patience - COARSE - SLACK
 
 
 def excess(fetches, silent_after):
-    """What was asked too much: [(fetch, why)]. fetches: all of one page, in the order of their beginning."""
+    """Returns what was asked too often: [(fetch, why)]. fetches: all fetches of one page, in the order in which they began."""
     found = []
     for n, fetch in enumerate(fetches):
         if fetch.reload:
@@ -55,9 +55,9 @@ def excess(fetches, silent_after):
 
 
 def _excused(fetch, before):
-    """Whether it may ask although others do."""
+    """May this fetch be made although others are under way?"""
     if any(f.covers(fetch.asked, f.grace) for f in before):
-        return False            # it needn't have waited for anything
+        return False            # there was nothing to wait for
     ended = [f for f in before if f.done <= fetch.began]
     if any(f.asked <= fetch.began and f.done + SLACK >= fetch.asked and (f.kind != SHARED or f.broken) for f in ended):
         return True             # it waited in vain

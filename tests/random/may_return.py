@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a fleet may answer, and how often it may ask: what weir-redis(7) and weir.yaml(5) promise, written down once more and without a
-look at weir's code. A doubt is decided for the fleet.
+"""What a fleet may answer, and how often it may ask. It is what weir-redis(7) and weir.yaml(5) promise, written a second time without a
+look at weir's code. In doubt, the fleet is right.
 
-- No node ends by itself, and each request gets its whole answer, unless something was done to its node. A fault in Redis is no such
-  thing. Only what lies in pieces in Redis, or comes into it from a fetch of another node, may be cut off in its content, when it is
-  lost there, and no strong entity tag says that the origin has the rest. A purge cuts nothing.
+- No node ends by itself, and each request gets its whole answer, unless something was done to its node. A fault in Redis is no excuse.
+  There is one exception: content that lies in pieces in Redis, or comes into it from another node's fetch, may be cut off when it is
+  lost there and no strong entity tag says that the origin has the rest. A purge cuts nothing.
 - No body is made of two.
-- Once a purge has answered, no node serves what was made before it was asked for, unless Redis is away for that node. A write through
-  a node holds there at once, and on others max_staleness later. What was said while Redis was away holds on that node, and on the
-  others max_staleness after Redis is back for both; if that node has died meanwhile it may be lost.
-- What is softly purged may be served until it has been fetched anew.
+- Once a purge has been answered, no node serves what was made before the purge was asked for, unless Redis is away for that node. A write
+  through a node holds on that node at once, and on others max_staleness later. A purge or write while Redis was away holds on its node at
+  once, and on the others max_staleness after Redis is back for both; if that node has died meanwhile, it may be lost.
+- A softly purged answer may be served until it has been fetched anew.
 - Nothing is served longer after its end than grace and stale_if_error say.
-- One fetch of a page at a time; another may begin when lock_timeout is over, the page was purged since the one before began, a node
-  was stopped or killed (lock_ttl), Redis was away, or the origin failed: who waited for that may ask for himself. While nobody knows
-  yet which field chooses a page's variants, who wants one waits for the fetch of another, and then asks by himself; a node that knows and one that
-  doesn't may ask for the same.
-- No more are admitted than the limit, but each mishap may give it once more: Redis has forgotten, or each node decides by itself with
-  its share. While Redis evicts there is no such bound. Who keeps within all
-  limits is admitted, whatever others do; while Redis is away a node has its share only.
+- A page is fetched once at a time. Another fetch may begin when lock_timeout is over, when the page was purged since the one before began,
+  when a node was stopped or killed (lock_ttl), when Redis was away, or when the origin failed: clients that waited for that may ask for
+  themselves. As long as no node knows which field chooses a page's variants, a client that wants one waits for the fetch of another, and
+  then asks by itself; a node that knows and one that doesn't may ask for the same.
+- No more requests are admitted than the limit allows, but each mishap may allow it once more: Redis has forgotten, or each node decides by
+  itself with its share. While Redis evicts, there is no such bound. A client that keeps within all limits is admitted, whatever others do;
+  while Redis is away, a node has its share only.
 """
 
 from collections import defaultdict
@@ -25,11 +25,11 @@ from collections import defaultdict
 from pages import Effect
 
 COARSE = 1.0            # Date and Age are whole seconds
-PARTING = 0.05          # what lies less apart than this may have come in the other order
+PARTING = 0.05          # seconds; two events that lie less apart may have come in the other order
 
 
 class Judge:
-    """staleness, lock_ttl: of the policy, seconds. lag: how late things run on this machine, seconds. rules: the cache section of a
+    """staleness, lock_ttl: of the policy, in seconds. lag: how late things run on this machine, in seconds. rules: the cache section of a
     page, as numbers: grace, stale_if_error, lock_timeout."""
 
     def __init__(self, history, staleness, lock_ttl, lag, limit):
@@ -46,7 +46,7 @@ class Judge:
                 self.of_page[fetch.page.url].append(fetch)
 
     def violations(self):
-        """[(kind, when, text)]"""
+        """Returns [(kind, when, text)]."""
         found = [("a node died", at, text) for at, text in self.history.deaths]
         for get in self.history.gets:
             found += self._answered(get)
@@ -72,7 +72,7 @@ class Judge:
         return [("an answer is missing", get.sent, f"{_tell(get)}; {self._near(get.page, get.sent, get.done)}")]
 
     def _cut_off(self, get):
-        """Whether its content may have come out of Redis and gone there in the middle, and nobody could say what the rest is."""
+        """May the content have come out of Redis and have gone there in the middle, with nothing that says what the rest is?"""
         page, began = get.page, get.sent - get.page.took() - self.lag
         asked = [f for f in self.history.fetches if f.page is page and f.rest and get.sent < f.began < get.done]
         same = page.etag and page.until(get.version) > get.done and not any(f.status == 503 for f in asked)
@@ -109,7 +109,7 @@ class Judge:
         return []
 
     def _near(self, page, at, done):
-        """What was fetched of a page, and changed, until `done` and in the seconds before `at`."""
+        """Returns what was fetched of a page, and changed, until `done` and in the seconds before `at`."""
         fetches = [f"v{f.version} {f.lang} {f.status} {f.method}{' of the rest' if f.rest else ''} by {f.via} {at - f.began:.3f} to "
                    f"{at - f.done:.3f} s before" for f in self.history.fetches if f.page is page and f.began < done and f.done > at - 5]
         changes = [f"{'soft ' if c.soft else ''}{c.kind} on {c.node}, {c.status}, {c.told} of {c.live}, {at - c.began:.3f} to "
@@ -132,7 +132,7 @@ class Judge:
         return get.sent < max([change.done, *(m.done for m in between)]) + self.staleness + self.lag
 
     def _renewed(self, get, change):
-        """Whether a softly purged page has certainly been fetched anew, and every node has heard of that."""
+        """Has a softly purged page certainly been fetched anew, and has every node heard of that?"""
         for f in self.fetches[get.page.url, get.lang]:
             if f.began > change.done and f.status != 503 and f.done + self.staleness + self.lag < get.sent and \
                     not self._met(self.history.mishaps, None, f.began, get.sent) and \
@@ -159,7 +159,7 @@ class Judge:
         patience = fetch.page.cache["lock_timeout"]
         waited_for = [f for f in self.of_page[fetch.page.url] if f.lang == fetch.lang or not self._chooses(fetch.page, f.began)]
         if any(f.began < fetch.began - patience * 0.9 + self.lag and f.done > fetch.began - self.lag for f in waited_for):
-            return True             # all who have waited so long for one may begin
+            return True             # all that have waited so long for one may begin
         if any(f.status == 503 and f.done < fetch.began < f.done + patience + self.lag for f in fetches):
             return True
         if any(c.began < fetch.began and before.began < c.done + self.staleness + self.lag for c in self.changes[fetch.page.url]):
@@ -168,7 +168,7 @@ class Judge:
                     self._met(self.harmed, None, before.began - self.lock_ttl - self.lag, fetch.began))
 
     def _chooses(self, page, at):
-        """Whether all nodes certainly know at this time which field chooses the variants of a page."""
+        """Do all nodes certainly know at this time which field chooses the variants of a page?"""
         return any(f.status == 200 and at - page.lifetime < f.done < at - self.lag and
                    not self._met(self.forgot, None, f.began, at) and
                    not any(c.began < at and c.done > f.began for c in self.changes[page.url]) for f in self.of_page[page.url])

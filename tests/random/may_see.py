@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Who may see an answer that was made for somebody else: RFC 9111 and what weir.yaml(5) says of its options, written down
-once more and without a look at weir's code. A doubt is decided for the proxy: what this calls a fault is one.
+"""Who may see an answer that was made for another client. It is RFC 9111, and what weir.yaml(5) says of its options, written a second time
+without a look at weir's code. In doubt, the proxy is right: what this calls a fault is one.
 """
 
 from email.utils import parsedate_to_datetime
@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from history import as_sent_on, directives, listed, numbers
 from rig.wire import Fields
 
-SLACK = 2.0         # seconds between an instant at the origin and the same at a client, on a busy machine; Age is whole seconds
+SLACK = 2.0         # seconds between an event at the origin and the same event at a client, on a busy machine; Age is whole seconds
 
 HEURISTIC = {200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501}      # RFC 9110 15.1, without 206
 NEVER = {206, 304, 428, 429, 431, 511}                                   # not understood, or RFC 6585
@@ -43,11 +43,11 @@ class Policy:
         return self.seconds("ttl") if status in HEURISTIC else None
 
     def overrides(self, status):
-        """Whether its time certainly takes the place of the origin's: ttl is for what went well."""
+        """Does its ttl certainly replace the origin's lifetime? ttl is for successful answers."""
         return self.override and self.ttl_of(status) is not None and (status < 400 or self.seconds("ttl") != self.ttl_of(status))
 
     def counting(self, cookie):
-        """The cookies of a request that make it somebody's own."""
+        """Returns the cookies of a request that make its answer personal."""
         if self.cookies == "ignore":
             return []
         present = [c for c in cookies_of(cookie) if c.partition("=")[0] not in self.key.get("cookies", ())]
@@ -64,14 +64,14 @@ class Policy:
         return False
 
     def chooses(self, name, seen):
-        """What a field of a request chooses by, where Vary names it."""
+        """Returns the value by which a field of a request chooses, where Vary names it."""
         if name == "cookie":
             return sorted(self.counting(seen.get("cookie")))
         return "".join((seen.get(name) or "").split())
 
 
 class Response:
-    """An answer with the fields that it had at a time: its own, or those of a 304 laid over them."""
+    """An answer with the fields that it had at some time: its own, or those of a 304 laid over them."""
 
     def __init__(self, fields, status):
         self.fields, self.status = fields, status
@@ -80,7 +80,7 @@ class Response:
         self.targeted = bool(targeted)
 
     def explicit(self):
-        """Seconds that the origin itself gives a shared cache, or None (RFC 9111 4.2.1, RFC 9213 2.2)."""
+        """Returns the lifetime in seconds that the origin itself gives to a shared cache, or None (RFC 9111 4.2.1, RFC 9213 2.2)."""
         for name in ("s-maxage", "max-age"):
             if self.says.get(name) is not None:
                 return float(self.says[name])
@@ -93,11 +93,11 @@ class Response:
             return 0.0
 
     def withholds(self, name):
-        """Whether it says of a field that it is for one client only."""
+        """Does it say that a field is for one client only?"""
         return any(name.lower() in [n.strip().lower() for n in (self.says.get(d) or "").split(",")] for d in ("private", "no-cache"))
 
     def is_never_fresh(self):
-        """Whether it can only be validated, and its origin doesn't say that it is for all."""
+        """Can it only be validated, without its origin saying that it is for all?"""
         return "public" not in self.says and (not self.explicit() or self.must_validate())
 
     def is_private(self):
@@ -107,7 +107,7 @@ class Response:
         return "no-cache" in self.says and not self.says["no-cache"]
 
     def named_grace(self):
-        """Seconds for which the origin itself lets it be served stale (RFC 5861)."""
+        """Returns for how many seconds the origin itself lets it be served stale (RFC 5861)."""
         return max(float(self.says.get(name) or 0) for name in ("stale-while-revalidate", "stale-if-error"))
 
     def never_stale(self):
@@ -116,10 +116,10 @@ class Response:
 
 class Judge:
     def __init__(self, history, policies):
-        self.history, self.policies = history, policies     # policies: path's first part -> Policy
+        self.history, self.policies = history, policies     # policies: the first part of a path -> Policy
 
     def faults(self, got):
-        """What is wrong with what a client got; [] when all is well."""
+        """Returns what is wrong with what a client got; [] if all is well."""
         policy, found = self.policies[got.target.split("/")[1]], []
         marks = got.marks()
         if len(marks) > 1:
@@ -149,14 +149,14 @@ class Judge:
         return [] if number in marks else self._reasons(name, number, got, policy)
 
     def _reasons(self, what, number, got, policy):
-        """Why this client must not have what was made as `number`: [] or one text."""
+        """Returns why this client must not have the answer with this number: [] or one text."""
         made = self.history.made.get(number)
         if made is None:
             return [f"{what} of nobody: {number}"]
         if self._own(number, got):
             return []
         seen = as_sent_on(got.asked)
-        if what != "content" and made.proves:       # its fields are laid over those of an answer that is stored
+        if what != "content" and made.proves:       # its fields are laid over those of a stored answer
             whys = [self._unstorable(old, Response(old.fields, old.status), policy) or self._unasked(old, got, seen, policy, made) or
                     self._unrevived(old, made, got, seen, policy)
                     for old in (self.history.made[n] for n in made.proves)]
@@ -168,7 +168,7 @@ class Judge:
         return [] if None in whys else [f"{what} of {number}, made for {made.request}: {'; '.join(sorted(set(whys)))}"]
 
     def _unasked(self, made, got, seen, policy, proof=None):
-        """Why no stored response at all answers this request."""
+        """Returns why no stored response at all may answer this request."""
         if made.target.partition("?")[0] != got.target.partition("?")[0]:
             return f"another target, {made.target}"
         if got.method not in ("GET", "HEAD"):
@@ -194,7 +194,7 @@ class Judge:
 
     @staticmethod
     def _unstorable(made, response, policy):
-        """Why nobody but whose request it answers may have it (RFC 9111 3)."""
+        """Returns why only the client whose request it answers may have it (RFC 9111 3)."""
         if made.method not in ("GET", "HEAD"):
             return f"an answer to {made.method}"
         if "no-store" in directives(made.seen.get("cache-control")) and not policy.ignores_client:
@@ -216,7 +216,7 @@ class Judge:
         return None
 
     def _lifetime(self, made, response, seen, policy):
-        """(seconds or None, why nobody shares it): None is never fresh without validation."""
+        """Returns (seconds or None, why nobody shares it). None: it is never fresh without validation."""
         mine, theirs = policy.counting(made.seen.get("cookie")), policy.counting(seen.get("cookie"))
         by_policy = policy.ttl_of(made.status)
         explicit = None if policy.overrides(made.status) else response.explicit()
@@ -231,7 +231,7 @@ class Judge:
         return None, "no lifetime"
 
     def _unusable(self, made, event, response, got, seen, policy):
-        """Why it may not be used without validation for this request, from `event` on (its birth, or a 304)."""
+        """Returns why it may not be used for this request without validation, after `event` (its making, or a 304)."""
         for name in listed(response.fields, "Vary"):
             name = name.lower()
             if policy.cookies == "ignore" and name == "cookie":
@@ -244,7 +244,7 @@ class Judge:
             return why or "a lifetime of 0"
         if response.must_validate() and not policy.override:
             return "no-cache"
-        if got.started <= event.done + SLACK:       # who waited for it shares it
+        if got.started <= event.done + SLACK:       # a client that waited for it shares it
             return None
         late = got.started - (event.sent + lifetime) - SLACK
         return f"stale for {late:.1f} s" if late > self._grace(response, got, policy) else None
@@ -264,7 +264,8 @@ class Judge:
         return max(response.named_grace(), policy.seconds("grace") or 0.0, policy.seconds("stale_if_error") or 0.0)
 
     def _unrevived(self, made, proof, got, seen, policy):
-        """Why a later answer, a 304 or one to HEAD, doesn't make it good for this request: its own, or by saying so for all."""
+        """Returns why a later answer (a 304, or one to HEAD) doesn't make it good for this request. It does if that answer is this request's
+        own, or says so for all."""
         if proof.request == got.request:
             return None
         if proof.method == "HEAD" and "Set-Cookie" in proof.fields and not Response(proof.fields, 200).explicit():
@@ -277,14 +278,14 @@ class Judge:
         return why
 
     def _updated(self, made, proof):
-        """What an answer may have become by a later one, which may not have been the first: one before it is taken into account, since
-        an origin has two habits."""
+        """Returns what an answer may have become by a later one, which may not have been the first. One earlier answer is taken into
+        account, because an origin has two habits."""
         before = [p for p in self.history.proofs(made.number) if p is not proof and p.sent <= proof.done][-12:]
         return [_laid([made, *one, proof], made.status) for one in [[], *([p] for p in before)]]
 
 
 def _laid(answers, status):
-    """The first answer with the fields of those that came later laid over its own (RFC 9111 3.2)."""
+    """Returns the first answer, with the fields of the later ones laid over its own (RFC 9111 3.2)."""
     fields = {}
     for answer in answers:
         fields.update({name.lower(): (name, value) for name, value in answer.fields if name.lower() != "set-cookie"})
@@ -292,7 +293,7 @@ def _laid(answers, status):
 
 
 class Event:
-    """A 304 taken as the moment from which on an answer counts anew."""
+    """A 304, as the moment from which an answer counts as new."""
 
     def __init__(self, proof, made):
         self.method, self.status, self.seen = proof.method, made.status, proof.seen

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What may go wrong in a fleet: with Redis, with the network before it, and with the nodes. Each mishap begins, lasts a while and is
-put right; it is over when every node is linked to Redis again and hears what changes there."""
+"""What may go wrong in a fleet: with Redis, with the network in front of it, and with the nodes. Each mishap begins, lasts a while and is
+put right. It is over when every node is linked to Redis again and hears what changes there."""
 
 import signal
 import time
@@ -12,13 +12,13 @@ from rig.resp import RedisError, Resp
 from rig.wait import until
 from rig.wire import WireError
 
-NOTICED = 2.0       # a node notices within so many seconds that Redis is back: weir-redis(7)
-PATIENCE = 60.0     # only a failing fleet is waited for so long
+NOTICED = 2.0       # seconds within which a node notices that Redis is back: weir-redis(7)
+PATIENCE = 60.0     # seconds; only a failing fleet is waited for so long
 WORKERS = 2
 
 
 class Shared:
-    """A Redis that may be another one tomorrow, and each node's own way to it."""
+    """A Redis that may be replaced by another one, and each node's own way to it."""
 
     def __init__(self, directory, nodes):
         self._directory, self._count = directory, 1
@@ -26,7 +26,7 @@ class Shared:
         self.relays = [Relay(self.redis.address) for _ in range(nodes)]
 
     def replica(self):
-        """A new server that has all of the present one's data, and from now on lags behind."""
+        """Starts a new server that has all of the present one's data, and from now on lags behind."""
         self._count += 1
         replica = RedisServer(self._directory / f"redis-{self._count}")
         replica.call("REPLICAOF", self.redis.address[0], str(self.redis.port))
@@ -44,7 +44,7 @@ class Shared:
             relay.heal()
 
     def fill(self, pieces):
-        """Others' data, which take what memory there is."""
+        """Stores other data, which takes the memory that is left."""
         with Resp(self.redis.socket) as resp:
             for number in range(pieces):
                 try:
@@ -64,19 +64,19 @@ class Shared:
 
 
 class Mishaps:
-    """Makes one mishap after the other, sometimes two at once. nodes: rig Weirs; shared: Shared, or None without Redis."""
+    """Makes one mishap after the other, sometimes two at once. nodes: the rig's Weirs; shared: Shared, or None without Redis."""
 
     def __init__(self, rng, history, nodes, shared):
         self._rng, self._history, self._nodes, self._shared = rng, history, nodes, shared
-        self.down = set()           # names of nodes that were killed and aren't back
-        self._struck = set()        # numbers of the nodes that something is done to just now, each by one mishap
+        self.down = set()           # names of nodes that were killed and aren't back yet
+        self._struck = set()        # numbers of the nodes that have a mishap now; each has one at a time
         self._of_nodes = [self._stopped, self._killed]
         self._of_redis = [self._redis_killed, self._failed_over, self._evicting, self._full, self._stalled, self._late, self._cut_amid,
                           self._cut_off, self._silent] if shared else []
         self._left = []
 
     def run(self, end):
-        """Until the time `end`; then all is well again."""
+        """Makes mishaps until the time `end`; then all is well again."""
         while True:
             time.sleep(self._rng.uniform(0.3, 2.5))
             if time.monotonic() > end - 1:
@@ -87,13 +87,14 @@ class Mishaps:
             self._play([self._begin(mishap()) for mishap in chosen])
 
     def _next(self):
-        """Every kind once before any comes again."""
+        """Returns the next kind: every kind comes once before any comes again."""
         if not self._left:
             self._left = self._rng.sample(self._of_redis + self._of_nodes, len(self._of_redis) + len(self._of_nodes))
         return self._left.pop()
 
     def _begin(self, steps):
-        """steps: a generator that yields what the mishap is, (kind, names, effect), begins it, yields how long it lasts, and ends it."""
+        """Begins a mishap. steps: a generator that yields what the mishap is, (kind, names, effect), begins it, yields how long it lasts,
+        and ends it."""
         kind, names, effect = next(steps)
         mishap = Mishap(kind, frozenset(names), effect, time.monotonic())
         self._history.mishaps.append(mishap)
@@ -112,7 +113,7 @@ class Mishaps:
             mishap.done = max(time.monotonic(), healed + NOTICED) if away else time.monotonic()
 
     def look_at(self, node):
-        """Remembers it if a node has ended by itself."""
+        """Remembers whether a node has ended by itself."""
         status = node.process.poll()
         if status is not None:
             said = [line for line in node.stderr.splitlines() if " HTTP/1.1" not in line]
@@ -167,7 +168,7 @@ class Mishaps:
 
     def _failed_over(self):
         replica = self._shared.replica()
-        time.sleep(self._rng.choice([0.5, 1.5]))            # what happens now, the replica doesn't learn
+        time.sleep(self._rng.choice([0.5, 1.5]))            # the replica doesn't learn what happens now
         yield "failed over to a replica that lagged", self._all(), Effect.AWAY
         self._shared.fail_over(replica)
         yield 0.0

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Pages that change: an origin whose answers say in every piece which version of which page they are, and a history of all that was
-asked of a fleet, done to it and fetched for it. All times are time.monotonic()'s of this process."""
+"""Pages that change. An origin's answers say in every piece which page and version they are. A history records all that was asked of a
+fleet, done to it and fetched for it. All times are of time.monotonic() in this process."""
 
 import enum
 import functools
@@ -17,13 +17,13 @@ from rig.origin import Origin
 
 NEVER = float("inf")
 PIECE = 64
-PARTS, PAUSE = 16 * 1024, 0.02      # a large page is sent in parts of this size, with pauses of so many seconds
-CHUNK = 16 * 1024                   # what is longer lies in pieces in Redis
+PARTS, PAUSE = 16 * 1024, 0.02      # a large page is sent in parts of so many bytes, with pauses of so many seconds
+CHUNK = 16 * 1024                   # bytes; larger content lies in pieces in Redis
 
 
 @functools.lru_cache(maxsize=4096)
 def content(name, version, pieces):
-    """What a page's version looks like, as octets. Each piece names page and version and has a checksum of its own."""
+    """Returns a page's version as bytes. Each piece names page and version, and has a checksum of its own."""
     made = []
     for number in range(pieces):
         text = f"{name} v{version} #{number} ".ljust(PIECE - 9, ".").encode()
@@ -37,7 +37,7 @@ def digest(name, version, pieces):
 
 
 def pieces_of(body):
-    """What the pieces of a body say that they are, those that are broken as "?": to show how a body was mixed."""
+    """Returns what the pieces of a body say that they are, "?" for broken ones: to show how a body was mixed."""
     said = {}
     for at in range(0, len(body), PIECE):
         text, crc = body[at:at + PIECE - 9], body[at + PIECE - 9:at + PIECE]
@@ -48,7 +48,7 @@ def pieces_of(body):
 
 
 class Page:
-    """One URL: how it is made, how long it is good, and when each of its versions was replaced."""
+    """One URL: how it is made, how long it is fresh, and when each of its versions was replaced."""
 
     def __init__(self, rng, host, path, cache):
         self.host, self.path, self.cache = host, path, cache
@@ -58,7 +58,7 @@ class Page:
         self.pieces = rng.choice([2000, 5000]) if self.large else rng.choice([1, 20, 300])
         self.tags = rng.sample(TAGS, rng.randrange(4))
         self.vary, self.etag = rng.random() < 0.2, rng.random() < 0.6
-        self.moody = rng.random() < 0.15            # fails at once now and then, and is slow the next time
+        self.moody = rng.random() < 0.15            # now and then it fails at once, and is slow the next time
         self.framing = rng.choice(["length", "chunked"])
         self.version, self.replaced = 1, {}         # replaced: version -> when it was
 
@@ -67,21 +67,21 @@ class Page:
         return self.host + self.path
 
     def took(self):
-        """How long the origin takes to make it, at most."""
+        """Returns how long the origin takes to make the page, at most."""
         return self.making * 1.5 + (self.pieces * PIECE / PARTS * PAUSE if self.large else 0)
 
     @property
     def in_pieces(self):
-        """Whether it lies in pieces in Redis."""
+        """Does the page lie in pieces in Redis?"""
         return self.pieces * PIECE > CHUNK
 
     def about(self):
-        """What it is like, for whoever looks for a fault."""
+        """Describes the page, for a reader who looks for a fault."""
         left_out = ("host", "path", "version", "replaced")
         return ", ".join(f"{name} {value}" for name, value in vars(self).items() if name not in left_out)
 
     def until(self, version):
-        """When a version stopped being the page's."""
+        """Returns when a version was replaced."""
         return self.replaced.get(version, NEVER)
 
 
@@ -103,7 +103,7 @@ class Fetch:
 
 @dataclass
 class Get:
-    """A client's GET or HEAD. fault: what was wrong with its answer by itself. status, version: of its head, if that has come."""
+    """A client's GET or HEAD. fault: what was wrong with the answer in itself. status, version: of its head, if that has come."""
     node: str
     page: Page
     lang: str
@@ -123,7 +123,7 @@ class Get:
 
 @dataclass
 class Change:
-    """A purge, or a write through a node (kind "write"), which purges the page that it changes. What was made before `began` is
+    """A purge; or a write through a node (kind "write"), which purges the page that it changes. What was made before `began` is
     older."""
     kind: str
     name: object
@@ -142,7 +142,7 @@ class Change:
 
 
 class Effect(enum.Enum):
-    """What a mishap may do to the nodes that it concerns."""
+    """What a mishap may do to its nodes."""
     AWAY = "Redis is away for them"
     HARM = "they answer nobody"
     FORGETS = "what they share may be forgotten, but for purges"
@@ -151,7 +151,7 @@ class Effect(enum.Enum):
 
 @dataclass
 class Mishap:
-    """Something that was done to the fleet, from just before until all nodes had come to themselves again. nodes: names."""
+    """Something that was done to the fleet, from just before it until all nodes were well again. nodes: names."""
     kind: str
     nodes: frozenset
     effect: Effect
@@ -164,7 +164,7 @@ class Mishap:
 
 @dataclass
 class Round:
-    """What one site's clients got where two limits hold: one abuser's answers, and those of the innocent."""
+    """What the clients of one site got where two limits hold: the abuser's answers, and those of the innocent."""
     began: float
     done: float = NEVER
     abuser: list = field(default_factory=list)
@@ -172,7 +172,7 @@ class Round:
 
 
 class History:
-    """Appending is safe from many threads; reading is for when all is over."""
+    """Appending is safe on many threads. It is read when all is over."""
 
     def __init__(self, pages):
         self.pages = pages
@@ -193,15 +193,15 @@ class History:
 
 
 class PagesOrigin(Origin):
-    """Makes the present version of a page, as slowly as the page is; POST and PUT replace it."""
+    """Makes the present version of a page, as slowly as the page says. POST and PUT replace it."""
 
     def __init__(self, rng, history, mixing=False):
-        """mixing: make bodies of two versions."""
+        """mixing: make bodies out of two versions."""
         self._rng, self._history, self._mixing = rng, history, mixing
         self._pages = {page.url: page for page in history.pages}
         super().__init__()
 
-    def _choose(self, request):         # under the origin's lock: the draws of one seed keep their order
+    def _choose(self, request):         # under the origin's lock, so that the draws of one seed keep their order
         page = self._pages.get(request.fields.get("Host", "") + request.path)
         if page is None:
             return Answer(200, {"Cache-Control": "no-store"}, b"x")

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""No answer turns the cache off: an origin that is slow, fails, hangs or answers oddly at random times, many clients, and an oracle
-that says at every moment how often the origin may be asked (may_ask.py).
+"""No answer turns the cache off. An origin is slow, fails, hangs or answers oddly at random times, for many clients, and an oracle says at
+every moment how often the origin may be asked (may_ask.py).
 
-A world is one seed: a few popular pages whose usual answer can be shared, each with its lifetime and the time that it takes to make,
+A seed determines its world: a few popular pages whose usual answer can be shared, each with its lifetime and the time it takes to make,
 and what goes wrong now and then.
 
     tests/random/steadiness.py --weir src/weir --seconds 600
@@ -24,7 +24,7 @@ from rig.origin import Origin
 from rig.wire import WireError
 
 PAGES = 5
-TIMEOUT = 2.0       # origins.response_timeout: a hung answer is given up then
+TIMEOUT = 2.0       # origins.response_timeout, in seconds: weir gives up a hung answer then
 
 # kind of answer, status, its fields
 ODD = {"error": (ERROR, 503, []), "shed": (ERROR, 503, [("Cache-Control", "no-store")]), "limited": (ERROR, 429, []),
@@ -33,7 +33,7 @@ ODD = {"error": (ERROR, 503, []), "shed": (ERROR, 503, [("Cache-Control", "no-st
 
 
 class Page:
-    """One popular page: what the origin usually says of it, and what else it does."""
+    """One popular page: the origin's usual answer, and its odd ones."""
 
     def __init__(self, rng, number):
         self.target = f"/p{number}/"
@@ -41,7 +41,7 @@ class Page:
         self.making = rng.choice([0.01, 0.01, 0.2, 1.6])
         self.by_policy = rng.random() < 0.3
         self.vary = rng.choice(["", "", "X-Lang", "Accept-Encoding"])
-        self.wider = self.vary == "X-Lang" and rng.random() < 0.5      # varies on more, sometimes
+        self.wider = self.vary == "X-Lang" and rng.random() < 0.5      # sometimes it varies on more fields
         self.odd = rng.sample(sorted(ODD), rng.randrange(4))
         self.chance = rng.choice([0.1, 0.3])
         self.etag = rng.random() < 0.5
@@ -54,7 +54,7 @@ class Page:
             self.cache.update(grace=f"{self.grace}s", stale_if_error=f"{self.grace}s")
 
     def key(self, fields):
-        """Which of the page's answers a request is for."""
+        """Returns which of the page's answers a request asks for."""
         chosen = [fields.get(name, "") for name in ([self.vary] if self.vary else []) + (["X-More"] if self.wider else [])]
         return (self.target, *chosen)
 
@@ -70,7 +70,7 @@ class Page:
 
 
 class MoodyOrigin(Origin):
-    """Answers a page as usual or, now and then, oddly; keeps an account of every fetch."""
+    """Answers a page as usual or, now and then, oddly. It records every fetch."""
 
     def __init__(self, rng, pages, asked):
         self._rng, self._pages, self._asked = rng, pages, asked

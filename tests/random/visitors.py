@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Nobody gets what was made for another: random origins, random policies, random visitors, and an oracle.
+"""No client gets what was made for another: random origins, random policies, random visitors, and an oracle.
 
-Every answer of an origin carries a number in its content and in its fields, and may_see.py says for each number that a client
-got whether it may have it. A world is one seed: an origin, a dozen routes with policies of their own, and six clients that ask as
-they like. Worlds follow each other until the time is over.
+Every answer of an origin has a number in its content and in its fields, and may_see.py says for each number that a client got whether
+that client may have it. A seed determines its world: an origin, a dozen routes with policies of their own, and six clients that ask at
+random. Worlds follow each other until the time is over.
 
     tests/random/visitors.py --weir src/weir --seconds 600
     tests/random/visitors.py --weir src/weir --seed 7              one world
@@ -29,7 +29,7 @@ class Visitors(world.World):
         super().__init__(seed, with_redis)
         rng = random.Random(seed)
         caches = {f"p{n}": chance.policy(rng) for n in range(ROUTES)}
-        caches["p0"] = {}           # the smallest policy, and README's
+        caches["p0"] = {}           # the smallest policy, and the README's
         caches["p1"] = {"ttl": "60s", "jitter": "10%", "grace": "30s"}
         self.caches, self.routes = caches, {f"/{name}/*": cache for name, cache in caches.items()}
         self.paths = [f"/{name}/{n}" for name in caches for n in range(PATHS)]
@@ -56,7 +56,7 @@ class Visitors(world.World):
             try:
                 connection = connection or Connection(node.address)
                 self._ask(connection, node, requester, batch)
-            except (OSError, WireError):                        # an origin that broke off: the client's answer does, too
+            except (OSError, WireError):                        # the origin broke off, and so the client's answer does too
                 if connection:
                     connection.close()
                 connection = None
@@ -85,7 +85,7 @@ class Visitors(world.World):
                 self._faults.append(self._tell(got, faults))
 
     def _tell(self, got, faults):
-        """A fault with the bytes that show it."""
+        """Reports a fault, with the bytes that show it."""
         lines = [f"seed {self.seed}, {got.node}, policy {self.caches[got.target.split('/')[1]]}", *("  FAULT " + f for f in faults),
                  f"  {got.method} {got.target} {list(got.asked)}", f"  got {got.status} {list(got.fields)} {got.body[:9]!r}"]
         for number in sorted(may_see.numbers(" ".join(faults))):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What random worlds have in common: nodes before an origin, clients that ask until the time is over, seeds, and the command line."""
+"""Shared by the random worlds: nodes in front of an origin, clients that ask until the time is over, seeds, and the command line."""
 
 import argparse
 import contextlib
@@ -19,8 +19,8 @@ sys.dont_write_bytecode = True
 
 
 class World:
-    """One seed's origin, nodes and clients: one node with memory only, or two that share a Redis. Who inherits sets `origin` and
-    `routes`, has `client(number, rng, node, end)`, which asks until the time `end`, and `faults()`, as text."""
+    """One seed's origin, nodes and clients: one node with memory only, or two that share a Redis. A subclass sets `origin` and `routes`,
+    has `client(number, rng, node, end)`, which asks until the time `end`, and `faults()`, which returns texts."""
 
     clients, patience = 6, "5s"
 
@@ -29,8 +29,8 @@ class World:
         self._lock = threading.Lock()
 
     def run(self, directory, seconds):
-        """Lets all clients ask for so long. Gives the faults."""
-        from rig.daemon import Weir         # after WEIR_BIN is known
+        """Lets all clients ask for so many seconds. Returns the faults."""
+        from rig.daemon import Weir         # only now, when WEIR_BIN is known
         from rig.redis_server import RedisServer
         redis = RedisServer(directory / "redis") if self.with_redis else None
         settings = {"origins": {"app": {"servers": [self.origin.address], "response_timeout": self.patience, "retries": 0}},
@@ -66,7 +66,7 @@ class World:
 
 @contextlib.contextmanager
 def _place(keep, seed):
-    """Where a world's nodes have their files: `keep` (a path; then they stay there), or nowhere for long."""
+    """Where a world's nodes have their files: under the path `keep`, where they stay, or in a temporary directory."""
     if keep:
         directory = pathlib.Path(keep).resolve() / f"seed-{seed}"
         shutil.rmtree(directory, ignore_errors=True)
@@ -78,8 +78,8 @@ def _place(keep, seed):
 
 
 def play(world, seeds, seconds_each, redis=None, say=print, go_on=False, keep=None):
-    """Plays `world(seed, with_redis)` for each seed, and stops at the first with faults unless it is to go on. redis: True, False or
-    None (every other one). keep: a directory in which the nodes' files stay. Gives (worlds, faults)."""
+    """Plays `world(seed, with_redis)` for each seed, and stops at the first with faults unless go_on. redis: True, False or None
+    (every other one). keep: a directory in which the nodes' files stay. Returns (worlds, faults)."""
     played, found = [], []
     for seed in seeds:
         played.append(world(seed, bool(seed % 2) if redis is None else redis))
@@ -93,8 +93,8 @@ def play(world, seeds, seconds_each, redis=None, say=print, go_on=False, keep=No
 
 
 def command_line(what, world, each, sabotages=None):
-    """A program that plays worlds for as long as one likes. sabotages: {name: what it is} of those that `world` takes. Gives its exit
-    status."""
+    """A program that plays worlds for as long as its user wants. sabotages: {name: description} of those that `world` takes. Returns its
+    exit status."""
     parser = argparse.ArgumentParser(description=what, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weir", default=os.environ.get("WEIR_BIN", str(HERE.parents[1] / "src" / "weir")), help="the daemon")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="the first world (default: any)")

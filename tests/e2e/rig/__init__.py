@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The parts a test of weir is played with: real processes, real sockets, scripted peers."""
+"""What tests of weir are made of: real processes, real sockets, scripted peers."""

@@ -19,7 +19,7 @@ class Admin:
         return ask(self.socket, path, "POST", host="admin", body=body, **options)
 
     def metrics(self):
-        """{"name{labels}": value} of every sample."""
+        """Returns {"name{labels}": value} of every sample."""
         samples = {}
         for line in self.get("/metrics").text.splitlines():
             if line and not line.startswith("#"):
@@ -28,13 +28,13 @@ class Admin:
         return samples
 
     def metric(self, name):
-        """A metric summed over its labels."""
+        """Returns a metric, summed over its labels."""
         found = [v for k, v in self.metrics().items() if re.fullmatch(re.escape(name) + r"(\{.*\})?", k)]
         assert found, f"no metric {name}"
         return sum(found)
 
     def ctl(self, *words, status=0):
-        """weirctl's output; its exit status must be `status`."""
+        """Returns weirctl's output. Its exit status must be `status`."""
         done = subprocess.run([self._weirctl, "-s", str(self.socket), *words], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=20, env=self._env)
         assert done.returncode == status, (done.returncode, done.stdout, done.stderr)

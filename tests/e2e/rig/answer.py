@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a scripted origin answers: one value per answer, everything about it said up front."""
+"""The answers of a scripted origin: one value per answer, which says everything about it."""
 
 import threading
 from dataclasses import dataclass, field
@@ -21,10 +21,10 @@ class Answer:
     trailers: Any = ()               # chunked only
     delay: float = 0.0               # seconds before the head
     pause: float = 0.0               # seconds between two parts of the body
-    gate: threading.Event = None     # nothing is sent before it is set
-    body_gate: threading.Event = None    # after the first part of the body, the rest waits for it
+    gate: threading.Event = None     # nothing is sent before this is set
+    body_gate: threading.Event = None    # the rest of the body, after its first part, waits until this is set
     abort_after: int = None          # cut the connection after so many bytes of body
-    raw: bytes = None                # these bytes verbatim instead of all of the above, then close unless keep
+    raw: bytes = None                # exactly these bytes instead of all of the above; then the connection closes unless keep
     keep: bool = True                # keep the connection open afterwards
     read_body: bool = True           # read the request's body before answering
 
@@ -48,5 +48,5 @@ class Answer:
 
 
 def holds(request, etag):
-    """Does whoever asks hold this already (If-None-Match), so that 304 will do? etag: None for what has none."""
+    """Does the client have this already (If-None-Match), so that a 304 will do? etag: None if the response has none."""
     return etag is not None and etag in request.fields.get("If-None-Match", "")

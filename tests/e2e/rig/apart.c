@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Put before a node (LD_PRELOAD): its wall clock is off by CLOCK_OFF seconds; all other clocks are right. */
+/* For LD_PRELOAD: a node's wall clock is wrong by CLOCK_OFF seconds; all its other clocks are right. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/syscall.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A visitor with a cookie jar, and a watch over what visitors are given."""
+"""A visitor with a cookie jar, and a watch over what each visitor is given."""
 
 import re
 import time
@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from .client import ask
 from .wire import Fields
 
-LONG = 16       # characters: shorter values are no secrets
+LONG = 16       # characters; shorter values aren't taken for secrets
 
 
 class Browser:
-    """One visitor. Without a jar (`keeps=False`) every request is somebody new's."""
+    """One visitor. Without a jar (`keeps=False`) each request comes from a new visitor."""
 
     def __init__(self, name, addresses, watch, keeps=True):
         self.name, self.addresses, self.watch, self.keeps = name, addresses, watch, keeps
@@ -26,7 +26,7 @@ class Browser:
         return fields
 
     def next_address(self):
-        """The nodes take turns."""
+        """Returns the address of the next node: they take turns."""
         self._turn += 1
         return self.addresses[self._turn % len(self.addresses)]
 
@@ -37,7 +37,7 @@ class Browser:
         return self.get(target, "POST", {"Content-Type": "application/x-www-form-urlencoded"}, body=urlencode(form).encode())
 
     def take(self, target, response):
-        """What every response goes through: watched, and its cookies kept."""
+        """Handles each response: it is watched, and its cookies are kept."""
         who = self.watch.given(self, target, response)
         for name, value in cookies(response):
             self.watch.owns(who, value)
@@ -50,7 +50,7 @@ class Browser:
 
 
 def cookies(response):
-    """[(name, value)] that a response sets; an empty value where it takes one away."""
+    """Returns [(name, value)] of the cookies that a response sets; the value is empty where it removes one."""
     found = []
     for line in response.fields.all("Set-Cookie"):
         pair, _, rest = line.partition(";")
@@ -63,7 +63,8 @@ def cookies(response):
 
 
 class Watch:
-    """Knows what was made for whom: cookies that were set, what `once` finds in pages, and what pages show of each visitor."""
+    """Knows which visitor each thing was made for: cookies that were set, what `once` finds in pages, and what pages show of each
+    visitor."""
 
     def __init__(self, shown, once=(), known=()):
         self._owner, self._once, self._known, self._strangers = dict(shown), [re.compile(p) for p in once], set(known), 0
@@ -74,7 +75,7 @@ class Watch:
             self._owner.setdefault(value, who)
 
     def given(self, browser, target, response):
-        """Takes note of a response, and of what is in it that was made for another. Gives whom it was for."""
+        """Records a response, and whatever in it was made for another visitor. Returns the visitor that it was for."""
         self.responses += 1
         who = browser.name
         if not browser.keeps:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Reading Cache-Status (RFC 9211): the members of the list, parameters as a dict."""
+"""Reads Cache-Status (RFC 9211): the members of the list, with their parameters as a dict."""
 
 import re
 
 
 def parse(value):
-    """[(cache, {parameter: value or True})], nearest to the origin first."""
+    """Returns [(cache, {parameter: value or True})], the cache nearest to the origin first."""
     members = []
     for member in re.findall(r'(?:"[^"]*"|[^,"])+', value or ""):
         name, *rest = [part.strip() for part in re.findall(r'(?:"[^"]*"|[^;"])+', member)]
@@ -18,7 +18,7 @@ def parse(value):
 
 
 def of(response, cache="edge-1"):
-    """The parameters that `cache` put on a response; fails when it said nothing or spoke twice."""
+    """Returns the parameters that `cache` put on a response. Fails if it said nothing, or spoke twice."""
     mine = [parameters for name, parameters in parse(response.fields.get("Cache-Status")) if name == cache]
     assert len(mine) == 1, f"Cache-Status of {cache} in {response.fields!r}"
     return mine[0]

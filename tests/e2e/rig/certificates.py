@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""An authority of the test's own and certificates by it, made with openssl(1)."""
+"""A certificate authority for a test, and certificates by it, made with openssl(1)."""
 
 import subprocess
 
@@ -16,7 +16,7 @@ class Authority:
                  self.pem, "-days", "2", "-subj", f"/CN={name}")
 
     def certificate(self, name, san):
-        """(certificate, key) for subjectAltName `san`, such as "DNS:redis.test,IP:127.0.0.1"."""
+        """Makes a certificate for subjectAltName `san`, such as "DNS:redis.test,IP:127.0.0.1". Returns (certificate, key)."""
         key, pem, request, extensions = (self.directory / f"{name}.{end}" for end in ("key", "pem", "csr", "ext"))
         extensions.write_text(f"subjectAltName={san}\n")
         _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request, "-subj",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A client that sends exactly what it is told and reads strictly, interim responses and trailers included."""
+"""A client that sends exactly what it is told, and reads strictly, with interim responses and trailers."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ from .wire import Closed, Fields, Reader, WireError
 
 
 class Response:
-    """One final response with the interim ones before it. `body` is at most the first 64 KB; `length` is all of it."""
+    """One final response, and the interim ones before it. `body` is the first 64 KB at most; `length` is the size of all of it."""
 
     def __init__(self, version, status, reason, fields):
         self.version, self.status, self.reason, self.fields = version, status, reason, fields
@@ -29,7 +29,7 @@ class Response:
 
 
 class Connection:
-    """A client's connection to ("host", port) or a Unix socket's path."""
+    """A connection to ("host", port) or to the path of a Unix socket."""
 
     def __init__(self, address, timeout=20, host="test.example"):
         self.address, self.host = address, host
@@ -46,7 +46,7 @@ class Connection:
         self.sock.close()
 
     def reset(self):
-        """Leave rudely: the peer gets an RST."""
+        """Ends the connection with an RST."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.sock.close()
 
@@ -55,7 +55,7 @@ class Connection:
         return self
 
     def send_head(self, method, target, fields=(), version="HTTP/1.1", host=True):
-        """A request's head; host=True adds the connection's Host unless fields has one."""
+        """Sends a request's head. host=True adds the connection's Host, unless fields has one."""
         fields = Fields(fields)
         if host and "Host" not in fields:
             fields.pairs.insert(0, ("Host", self.host if host is True else host))
@@ -77,7 +77,7 @@ class Connection:
             self.send_last_chunk()
 
     def ask(self, target, method="GET", fields=(), body=None, chunked=False, sink=None, **head):
-        """Send one request and read its response."""
+        """Sends one request and reads its response."""
         fields = Fields(fields)
         if body is not None:
             fields.pairs.append(("Transfer-Encoding", "chunked") if chunked else ("Content-Length", len(body)))
@@ -95,7 +95,7 @@ class Connection:
         return Response(version, int(status), reason, self.reader.fields())
 
     def read(self, method="GET", sink=None):
-        """The next final response, whole. Raises Closed when the connection ends before it is."""
+        """Reads the next final response, whole. Raises Closed when the connection ends before that."""
         interim = []
         response = self.read_head()
         while response.status < 200 and response.status != 101:
@@ -105,7 +105,7 @@ class Connection:
         return self.read_rest(response, method, sink)
 
     def read_rest(self, response, method="GET", sink=None):
-        """The body of a response whose head was read by read_head()."""
+        """Reads the body of a response whose head was read by read_head()."""
         if method == "HEAD" or response.status in (101, 204, 304):
             return response
         try:
@@ -118,7 +118,7 @@ class Connection:
         return response
 
     def ended(self):
-        """True when the peer closed without another byte; False when it sent something; times out otherwise."""
+        """Returns True if the peer closed without sending another byte, False if it sent something. Times out otherwise."""
         if self.reader.buffer:
             return False
         try:
@@ -128,7 +128,7 @@ class Connection:
         return False
 
     def quiet(self, span=0.1):
-        """True when nothing, not even a close, arrives within span seconds."""
+        """Returns True if nothing arrives within `span` seconds, not even a close."""
         before = self.sock.gettimeout()
         self.sock.settimeout(span)
         try:
@@ -143,14 +143,14 @@ class Connection:
 
 
 def ask(address, target, method="GET", **options):
-    """One request on a connection of its own."""
+    """Sends one request on a connection of its own."""
     timeout, host = options.pop("timeout", 20), options.pop("host", "test.example")
     with Connection(address, timeout, host) as connection:
         return connection.ask(target, method, **options)
 
 
 def exchange(address, data, method="GET", timeout=20):
-    """Send raw bytes on a connection of its own; return the response and whether the peer then closed."""
+    """Sends raw bytes on a connection of its own. Returns the response and whether the peer then closed."""
     with Connection(address, timeout) as connection:
         connection.send(data)
         response = connection.read(method)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Nodes whose wall clocks are off."""
+"""Nodes whose wall clocks are wrong."""
 
 import pathlib
 import shutil
@@ -11,7 +11,7 @@ from . import daemon
 
 
 def off(place, seconds):
-    """The environment of a node whose wall clock is so many seconds ahead (negative: behind)."""
+    """The environment of a node whose wall clock is ahead by so many seconds (negative: behind)."""
     if daemon.sanitizer() or not shutil.which("cc"):
         pytest.skip("needs cc, and a node that isn't built with a sanitizer, which wants to be loaded first")
     library = place / "apart.so"

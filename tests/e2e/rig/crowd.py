@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Many clients at the same instant: all connect first, then all ask at once."""
+"""Many clients at the same instant: all connect first, then all ask at the same time."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from .wire import Fields
 
 
 class Visit:
-    """What one client of a crowd got. `error` is the exception's text when it got no whole answer."""
+    """What one client of a crowd got. `error` is the exception's text if it got no whole response."""
 
     def __init__(self, error=None, status=0, fields=None, body=b"", seconds=0.0):
         self.error, self.status, self.fields = error, status, fields or Fields()
@@ -89,11 +89,11 @@ def get(target, fields=(), host="test.example", method="GET"):
 
 
 def visit(visits, timeout=30):
-    """visits: [(address, request bytes)]. All connect before the first one asks. Returns [Visit] in that order."""
+    """visits: [(address, request bytes)]. All connect before the first one asks. Returns [Visit] in the same order."""
     return asyncio.run(_gather(list(visits), timeout))
 
 
 def crowd(addresses, count, target, timeout=30, **request):
-    """`count` clients spread evenly over the addresses, all asking for the same target."""
+    """`count` clients, spread evenly over the addresses, all ask for the same target."""
     addresses = addresses if isinstance(addresses, list) else [addresses]
     return visit([(addresses[n % len(addresses)], get(target, **request)) for n in range(count)], timeout)

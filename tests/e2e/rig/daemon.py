@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A running weir: policy written, started, waited for, stopped, and its last words checked."""
+"""A running weir: writes its policy, starts it, waits for it, stops it, and checks its last messages."""
 
 import os
 import pathlib
@@ -20,7 +20,7 @@ _REPORT = re.compile(r"(ERROR|WARNING): (Address|Thread|Leak|Memory|UndefinedBeh
 
 
 def sanitizer():
-    """"address", "thread" or None: what the daemon was built with."""
+    """What the daemon was built with: "address", "thread" or None."""
     image = WEIR.read_bytes()
     return "thread" if b"__tsan_init" in image else "address" if b"__asan_init" in image else None
 
@@ -35,13 +35,13 @@ def environment():
 
 
 def command(*words):
-    """argv that runs weir. TSan of gcc 12 can't place its shadow under high-entropy ASLR, so that goes off for it."""
+    """argv that runs weir. TSan of gcc 12 can't place its shadow memory under high-entropy ASLR, so ASLR is switched off for it."""
     prefix = ["setarch", "-R"] if sanitizer() == "thread" else []
     return [*prefix, str(WEIR), *map(str, words)]
 
 
 def run(*words, timeout=30, text_in=None):
-    """weir run to its end (-t, -V, explain): the CompletedProcess."""
+    """Runs weir to its end (-t, -V, explain). Returns the CompletedProcess."""
     done = subprocess.run(command(*words), input=text_in, capture_output=True, text=True, timeout=timeout,
                           env=environment())
     assert not _REPORT.search(done.stderr), done.stderr
@@ -49,7 +49,7 @@ def run(*words, timeout=30, text_in=None):
 
 
 class Weir:
-    """One node, not yet started. `address` is its HTTP listener, `admin` its admin socket; `stderr` what it said so
+    """One node, not started yet. `address` is its HTTP listener, `admin` its admin socket, `stderr` its messages so
     far."""
 
     def __init__(self, directory, settings=None, text=None, name="edge-1", env=None):
@@ -59,13 +59,13 @@ class Weir:
         self.admin = Admin(directory / "admin.sock", str(WEIRCTL), environment())
         self.log = directory / "stderr.txt"
         self.process, self._ended, self._env = None, False, env or {}
-        self.stderr_to = None               # a descriptor that takes stderr instead of the file `log`
+        self.stderr_to = None               # a descriptor for stderr, instead of the file `log`
         self.write(settings, text)
 
     # policy
 
     def write(self, settings=None, text=None):
-        """Write the policy file: settings over this node's own listener and admin socket, or a text as it is."""
+        """Writes the policy file: `settings` over this node's own listener and admin socket, or `text` as it is."""
         own = {"server_name": self.name, "workers": 2,
                "listen": [{"address": "%s:%d" % self.address}],
                "admin": {"address": f"unix:{self.admin.socket}"},
@@ -97,7 +97,7 @@ class Weir:
         self.process.send_signal(number)
 
     def terminate(self, timeout=20):
-        """TERM, exit status 0, no sanitizer report."""
+        """Sends TERM. The exit status must be 0, without a sanitizer's report."""
         if self._ended or self.process is None:
             return
         self._ended = True
@@ -113,7 +113,7 @@ class Weir:
         assert status == 0, f"{self.name} ended with {status}:\n{self.stderr[-4000:]}"
 
     def kill(self):
-        """kill -9: the node dies in the middle of everything."""
+        """kill -9: the node dies in the middle of what it does."""
         self._ended = True
         self.process.kill()
         self.process.wait()
@@ -129,7 +129,7 @@ class Weir:
         return self.log.read_text(errors="replace")
 
     def said(self, pattern):
-        """Wait until a line of stderr matches; returns the match."""
+        """Waits until a line of stderr matches; returns the match."""
         return until(lambda: re.search(pattern, self.stderr, re.M), f"{self.name} saying {pattern!r}")
 
     def access_lines(self):
@@ -142,12 +142,12 @@ class Weir:
         return ask(self.address, target, method, **options)
 
     def reload(self, settings=None, text=None):
-        """Write another policy and send HUP; the caller waits for its effect."""
+        """Writes another policy and sends HUP. The caller waits for its effect."""
         self.write(settings, text)
         self.signal(signal.SIGHUP)
 
     def rss(self):
-        """Resident memory in bytes."""
+        """Returns the resident memory in bytes."""
         return self._memory("VmRSS")
 
     def peak(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The lists from which weir is made (src/*/*.def), so that tests run over what there is."""
+"""The lists from which weir is made (src/*/*.def), so that tests run over all that there is."""
 
 import re
 
@@ -7,7 +7,7 @@ from .daemon import TREE
 
 
 def rows(name):
-    """The rows NAME(a, b, ...) of src/<name> as lists of texts, without what stands in quotes."""
+    """Returns the rows NAME(a, b, ...) of src/<name> as lists of texts, without text in quotes."""
     text = re.sub(r'"(?:[^"\\]|\\.)*"', "", (TREE / "src" / name).read_text())
     return [[part.strip() for part in row.split(",")] for row in re.findall(r"^[A-Z]+\(([^()]*)\)", text, re.MULTILINE)]
 

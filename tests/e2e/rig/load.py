@@ -9,8 +9,8 @@ from .wire import WireError
 
 
 class Load:
-    """`with Load(addresses, clients, target) as load:` asks target(n) (or one text) until the block ends. Afterwards
-    `failures` holds what was not a whole 200 and `slowest` the longest answer in seconds."""
+    """`with Load(addresses, clients, target) as load:` asks for target(n), or for one text, until the block ends. After that
+    `failures` holds everything that was not a whole 200, and `slowest` is the longest answer in seconds."""
 
     def __init__(self, addresses, clients, target, fine=(200,)):
         self.addresses, self.fine = addresses, fine

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a Redis was asked, by its own account (MONITOR)."""
+"""The commands that a Redis got, as it reports them itself (MONITOR)."""
 
 import re
 import threading
@@ -11,7 +11,7 @@ _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 class Command:
-    """One line: `words`, and whether a script said it."""
+    """One command: its `words`, and whether a script called it."""
 
     def __init__(self, line):
         self.words = _WORD.findall(line)
@@ -22,7 +22,7 @@ class Command:
 
 
 class Monitor:
-    """Listens from the moment it is made; a context manager."""
+    """Listens from when it is made; a context manager."""
 
     def __init__(self, redis):
         self._redis, self._resp, self._seen, self._marks = redis, Resp(redis.socket), [], 0
@@ -46,7 +46,7 @@ class Monitor:
             pass
 
     def take(self):
-        """All commands until now, oldest first, and forgets them."""
+        """Returns all commands until now, oldest first, and forgets them."""
         self._marks += 1
         mark = f"mark {id(self)} {self._marks}"
         self._redis.call("ECHO", mark)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A scripted origin: a real HTTP/1.1 server, a thread per connection, whose answers a test sets path by path.
+"""A scripted origin: a real HTTP/1.1 server with a thread per connection. A test sets its answers path by path.
 
-It records every request in full, so a test can say what was forwarded, how often, and on how many connections.
+It records every request in full, so that a test can say what was forwarded, how often, and on how many connections.
 """
 
 import socket
@@ -31,11 +31,11 @@ class Received:
 
 
 class _Gone(Exception):
-    """The script cut the connection, or the origin stops."""
+    """The script has cut the connection, or the origin stops."""
 
 
 class Origin:
-    """Listens at once on a port of its own (or the given one). `address` is what a policy's `servers` wants."""
+    """Listens at once, on the given port or one of its own. `address` is what a policy's `servers` takes."""
 
     def __init__(self, port=None):
         self.port = port or ports.free_port()
@@ -49,8 +49,8 @@ class Origin:
     # what tests say
 
     def on(self, path, *answers, **answer):
-        """Answers of a path, in turn; the last one repeats. on("/a", body=b"x") is short for one Answer. A callable
-        gets the Received request and returns an Answer. A target with its query goes before the bare path."""
+        """Sets the answers of a path, in turn; the last one repeats. on("/a", body=b"x") is short for one Answer. A callable
+        gets the Received request and returns an Answer. A target with its query takes precedence over the bare path."""
         with self._lock:
             self._scripts[path] = list(answers) or [Answer(**answer)]
         return self
@@ -75,7 +75,7 @@ class Origin:
         self._start(self._accept, self._listener)
 
     def stop(self):
-        """Close the listener and every connection; scripts that wait are cut short."""
+        """Closes the listener and every connection, and ends scripts that wait."""
         self._stopping.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -89,7 +89,7 @@ class Origin:
         self._listen()
 
     def cut(self):
-        """Cut every open connection, idle ones too."""
+        """Cuts every open connection, idle ones too."""
         with self._lock:
             socks = list(self._socks)
         for sock in socks:
@@ -185,7 +185,7 @@ class Origin:
         if request.method == "HEAD" or answer.status in (204, 304):
             sock.sendall(answer.head())
             return
-        sent, head = 0, answer.head()       # the head leaves with the first part: a small answer comes whole or not at all
+        sent, head = 0, answer.head()       # the head is sent with the first part, so a small answer comes whole or not at all
         for number, part in enumerate(answer.parts()):
             if number > 0:
                 self._wait(answer.body_gate if number == 1 else None, answer.pause)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Bodies of any size that nobody has to hold: a sequence of blocks, each carrying its own number."""
+"""Bodies of any size that need no memory: a sequence of blocks, each with its own number in it."""
 
 import hashlib
 
@@ -8,7 +8,7 @@ _FILL = bytes(range(256)) * (BLOCK // 256)
 
 
 class Pattern:
-    """`size` bytes, the same for the same size and seed; two blocks are never equal, so a swap or a gap shows."""
+    """`size` bytes, the same for the same size and seed. No two blocks are equal, so that a swap or a gap shows."""
 
     def __init__(self, size, seed=0):
         self.size, self.seed = size, seed
@@ -35,7 +35,7 @@ class Pattern:
 
 
 class Tally:
-    """Length and digest of a body seen piece by piece; keeps the first 64 KB to look at."""
+    """The length and the digest of a body that is seen piece by piece. It keeps the first 64 KB to look at."""
 
     KEEP = 64 * 1024
 

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A policy file from a Python dict: the least that runs, overlaid with what the test is about."""
+"""Makes a policy file from a Python dict: the least that runs, overlaid with what the test is about."""
 
 import yaml
 
-PATIENT = "2s"      # redis.timeout: under a sanitizer 50 ms pass without anybody being at fault
+PATIENT = "2s"      # redis.timeout: under a sanitizer 50 ms can pass although nothing is wrong
 CACHE = {"ttl": "60s", "jitter": "0%", "grace": "0s"}
 
 
 def origin(*servers, **more):
-    """An origin's entry from Origin objects or "host:port" texts."""
+    """Returns an origin's entry, from Origin objects or "host:port" texts."""
     return {"servers": [getattr(server, "address", server) for server in servers], **more}
 
 
 def route(path=None, to="app", cache="off", limits=None, **match):
-    """A route's entry; cache=True takes CACHE, a dict is used as it is."""
+    """Returns a route's entry. cache=True takes CACHE; a dict is used as it is."""
     if path:
         match["path"] = path
     entry = {"match": match, "origin": to, "cache": dict(CACHE) if cache is True else cache}
@@ -23,7 +23,7 @@ def route(path=None, to="app", cache="off", limits=None, **match):
 
 
 def merge(base, over):
-    """base with over laid on top: dicts merge, None removes, anything else replaces."""
+    """Returns `base` with `over` laid on top: dicts merge, None removes, anything else replaces."""
     result = dict(base)
     for key, value in over.items():
         if value is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A server program that a test starts: its own process group, its output in a file, ended by pid."""
+"""A server program that a test starts: in a process group of its own, with its output in a file, ended by pid."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from .wait import until
 
 
 class Program:
-    """Starts `words` and waits until something listens on `port`, or at a Unix socket's path."""
+    """Starts `words` and waits until something listens on `port`, or on the path of a Unix socket."""
 
     def __init__(self, words, directory, port=None, socket_path=None, env=None):
         directory.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ class Program:
             return False
 
     def stop(self):
-        """Ends it and what it has started."""
+        """Ends the program and what it has started."""
         try:
             os.killpg(self._process.pid, signal.SIGTERM)
         except ProcessLookupError:
@@ -42,7 +42,7 @@ class Program:
 
 
 def run(*words, directory, env=None, timeout=120):
-    """A program to its end, which must be a good one. Gives what it printed."""
+    """Runs a program to its end; its exit status must be 0. Returns what it printed."""
     done = subprocess.run([str(word) for word in words], cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=timeout, env={**os.environ, **(env or {})})
     assert done.returncode == 0, f"{words} ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"

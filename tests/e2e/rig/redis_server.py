@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A private redis-server: nothing on disk, a port and a Unix socket of its own, ended by pid."""
+"""A private redis-server: nothing on disk, with a port and a Unix socket of its own, ended by pid."""
 
 import signal
 import subprocess
@@ -19,7 +19,7 @@ class RedisServer:
         self.start()
 
     def start(self, *more, wait=True):
-        """more: options for this time only. wait: until it answers; False: while it loads its data it may still refuse to."""
+        """more: options for this start only. wait: wait until it answers; False: it may still refuse commands while it loads."""
         with open(self.directory / "redis.out", "ab") as log:
             self._process = subprocess.Popen(
                 ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket),
@@ -38,19 +38,19 @@ class RedisServer:
             return False
 
     def loading(self):
-        """Whether it is still reading its data, or hasn't begun to listen yet."""
+        """Is it still reading its data, or hasn't it begun to listen yet?"""
         try:
             return b"loading:1" in self.call("INFO", "persistence")
         except OSError:
             return self.alive()
 
     def call(self, *words):
-        """One command on a connection of its own."""
+        """Sends one command on a connection of its own."""
         with Resp(self.socket) as resp:
             return resp.call(*words)
 
     def keys(self, pattern="*"):
-        """Keys matching a glob, as text; SCAN, for a test's handful of keys."""
+        """Returns the keys that match a glob, as text. It uses SCAN, which is enough for a test's few keys."""
         cursor, found = "0", set()
         while True:
             cursor, batch = self.call("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
@@ -63,7 +63,7 @@ class RedisServer:
         return dict(zip((k.decode() for k in flat[::2]), flat[1::2]))
 
     def linked(self, node, workers):
-        """Whether a node's links are all here: one for each worker, the main thread's and the subscribed one."""
+        """Are all links of a node here: one for each worker, the main thread's and the subscribed one?"""
         names = self.call("CLIENT", "LIST").decode()
         return names.count(f" name=weir:{node.name}-{node.process.pid}:") >= workers + 2
 
@@ -71,7 +71,7 @@ class RedisServer:
         return self._process.poll() is None
 
     def pause(self):
-        """SIGSTOP: connections stay open and nothing is answered."""
+        """SIGSTOP: connections stay open, and nothing is answered."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self):
@@ -82,7 +82,7 @@ class RedisServer:
         self._process.wait()
 
     def restart(self):
-        """The same address, empty."""
+        """Restarts it at the same address, empty."""
         self.kill()
         self.start()
 

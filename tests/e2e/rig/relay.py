@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A relay before Redis or an origin that can stall, slow down, cut or go deaf in one direction, like a bad network."""
+"""A relay in front of Redis or an origin. It can stall, delay, cut, or drop one direction, as a bad network does."""
 
 import queue
 import socket
@@ -8,7 +8,7 @@ import time
 
 from . import ports
 
-FORTH, BACK = "forth", "back"       # from the client to the target, and the answers
+FORTH, BACK = "forth", "back"       # from the client to the target; from the target to the client
 
 
 class _Link:
@@ -16,8 +16,8 @@ class _Link:
 
     def __init__(self, client, target):
         self.ends = {FORTH: (client, target), BACK: (target, client)}
-        self.said = b""             # the first of what the client sent: who it is
-        self.late = {}              # direction: a queue of (due, data), once there was a delay
+        self.said = b""             # the first bytes of the client, which tell who it is
+        self.late = {}              # direction: a queue of (due, data), once there has been a delay
 
     def close(self):
         for late in self.late.values():
@@ -31,7 +31,7 @@ class _Link:
 
 
 class Relay:
-    """Listens on a port of its own and passes bytes to `target`, ("host", port)."""
+    """Listens on a port of its own, and passes bytes to `target`, which is ("host", port)."""
 
     def __init__(self, target):
         self.target, self.port = target, ports.free_port()
@@ -50,27 +50,27 @@ class Relay:
     # faults
 
     def only(self, marker):
-        """Stall, drop, delay and cut from now on only connections whose first bytes contain `marker`."""
+        """From now on stall, drop, delay and cut concern only connections whose first bytes contain `marker`."""
         self._only = marker
 
     def delay(self, seconds):
-        """Everything arrives so much later, in both directions; nothing is lost, nothing is slower than that."""
+        """Everything arrives later by so many seconds, in both directions. Nothing is lost."""
         self._delay = seconds
 
     def stall(self, *directions):
-        """Hold bytes back until heal(); both directions unless named."""
+        """Holds bytes back until heal(), in both directions unless some are named."""
         for direction in directions or (FORTH, BACK):
             self._open[direction].clear()
 
     def drop(self, direction):
-        """Swallow what goes in one direction; the other still flows."""
+        """Discards all bytes in one direction; the other still works."""
         self._dropping[direction] = True
 
     def slow(self, bytes_per_second):
         self._rate = bytes_per_second
 
     def cut(self):
-        """Close every relayed connection; new ones are accepted."""
+        """Closes every relayed connection. New ones are accepted."""
         with self._lock:
             links = {link for link in self._links if self._only in link.said}
             self._links -= links
@@ -78,11 +78,11 @@ class Relay:
             link.close()
 
     def cut_amid(self):
-        """Of the next answer on every connection half arrives, then the connection is closed; until heal()."""
+        """Until heal(): half of the next answer arrives on each connection, then the connection is closed."""
         self._halving = True
 
     def refuse(self):
-        """Cut, and close every new connection at once."""
+        """Closes every relayed connection, and every new one at once."""
         self._refusing = True
         self.cut()
 

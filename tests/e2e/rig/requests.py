@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Requests as octets, to be sent as a test likes, and what they ask for."""
+"""Requests as bytes, which a test sends as it likes, and the objects that they ask for."""
 
 FRESH = {"Cache-Control": "max-age=600"}
 
 
 def stored(cache, origin, sizes):
-    """One object of each size, in memory; gives their bodies by target."""
+    """Stores one object of each size in memory. Returns their bodies by target."""
     bodies = {f"/{size}": bytes([65 + at % 26]) * size for at, size in enumerate(sizes)}
     for target, body in bodies.items():
         origin.on(target, body=body, fields=FRESH)

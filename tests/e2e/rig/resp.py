@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Enough of Redis's protocol for a test to look into the keyspace."""
+"""As much of Redis's protocol as a test needs to look into the keyspace."""
 
 import socket
 
@@ -22,7 +22,7 @@ class Resp:
         self.close()
 
     def shut(self):
-        """Ends a read() that another thread waits in."""
+        """Ends a read() in which another thread waits."""
         self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self):

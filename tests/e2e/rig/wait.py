@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Waiting for something to become true. Tests order events by barriers and counters, never by sleeping a guess."""
+"""Waits for something to become true. Tests order events by barriers and counters, never by a sleep of guessed length."""
 
 import time
 
-PATIENCE = 20.0     # seconds; only a failing test ever waits this long
+PATIENCE = 20.0     # seconds; only a failing test waits so long
 
 
 def until(predicate, what, timeout=PATIENCE):
-    """Poll predicate until it gives something true, and return that. AssertionError with `what` when it never does."""
+    """Calls predicate until it returns something true, and returns that. AssertionError with `what` if it never does."""
     deadline = time.monotonic() + timeout
     pause = 0.002
     while True:

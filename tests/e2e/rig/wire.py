@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""HTTP/1.1 as bytes: heads, fields and bodies read strictly, by one reader for the client and the scripted origin."""
+"""HTTP/1.1 as bytes. One reader, for the client and the scripted origin, reads heads, fields and bodies strictly."""
 
 from .pattern import Tally
 
@@ -7,13 +7,13 @@ MAX_HEAD = 256 * 1024
 
 
 class WireError(Exception):
-    """The peer sent something that is not one unambiguous HTTP/1.1 message."""
+    """The peer sent something that isn't one unambiguous HTTP/1.1 message."""
 
-    response = None     # the one in whose body it happened: its head had come whole
+    response = None     # the response in whose body it happened; its head had come whole
 
 
 class Closed(WireError):
-    """The peer closed (or reset) the connection; `partial` holds what came before."""
+    """The peer closed or reset the connection; `partial` holds what came before."""
 
     def __init__(self, partial=b""):
         super().__init__(f"connection closed after {partial[:200]!r}")
@@ -21,7 +21,7 @@ class Closed(WireError):
 
 
 class Fields:
-    """Header fields in their order, looked up without regard to case."""
+    """Header fields in their order. Names are looked up without regard to case."""
 
     def __init__(self, pairs=()):
         self.pairs = list(pairs.items() if isinstance(pairs, dict) else pairs)
@@ -57,7 +57,7 @@ def _octets(text):
 
 
 class Reader:
-    """Buffered reading from a socket. Every call ends with what it promises or raises Closed / socket.timeout."""
+    """Buffered reading from a socket. Every call returns what it promises, or raises Closed or socket.timeout."""
 
     def __init__(self, sock):
         self.sock, self.buffer, self.received = sock, bytearray(), 0
@@ -73,7 +73,7 @@ class Reader:
         self.buffer += data
 
     def line(self):
-        """One line without its CRLF; a bare LF or CR in it is an error."""
+        """Reads one line, without its CRLF. A bare LF or CR in it is an error."""
         while True:
             end = self.buffer.find(b"\n")
             if end >= 0:
@@ -88,7 +88,7 @@ class Reader:
         return line[:-2]
 
     def fields(self):
-        """Header or trailer fields up to and with the empty line."""
+        """Reads header or trailer fields, up to and with the empty line."""
         pairs = []
         while True:
             line = self.line()
@@ -118,7 +118,7 @@ class Reader:
             pass
 
     def chunks(self, sink):
-        """A chunked body; returns its trailer fields."""
+        """Reads a chunked body. Returns its trailer fields."""
         while True:
             size = self.line().partition(b";")[0]
             if not size or size.strip(b"0123456789abcdefABCDEF"):
@@ -131,7 +131,8 @@ class Reader:
                 raise WireError("chunk data longer than its size")
 
     def body(self, fields, sink=None, closes=False):
-        """The body that `fields` announce: (tally, trailers, framing). closes: without framing it runs to the close."""
+        """Reads the body that `fields` announce. Returns (tally, trailers, framing). closes: without framing it ends with the
+        connection."""
         sink = Tally() if sink is None else sink
         if "Transfer-Encoding" in fields:
             if "Content-Length" in fields or fields["Transfer-Encoding"].lower() != "chunked":
