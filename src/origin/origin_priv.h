@@ -160,13 +160,18 @@ enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_origin_server 
  * connection still belongs to it. */
 /* The connection has been made, or has failed. */
 void wr_run_connected(struct wr_exchange_run *run, enum wr_err err);
+/* The connection takes more: sends what there is. */
 void wr_run_writable(struct wr_exchange_run *run);
-void wr_run_ask(struct wr_note *note);             /* sends the requests of all runs that are asking */
-void wr_run_dequeued(struct wr_exchange_run *run); /* its turn has come: it has been taken out of the queue */
+/* Sends the requests of all runs that are asking. */
+void wr_run_ask(struct wr_note *note);
+/* Its turn has come: it has been taken out of the queue. */
+void wr_run_dequeued(struct wr_exchange_run *run);
 /* Takes the final head and calls on_head. */
 void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head);
-void wr_run_lost(struct wr_exchange_run *run); /* the peer closed before its answer was whole */
-void wr_run_finish(struct wr_exchange_run *run, enum wr_err err); /* ends the run and calls on_end, last */
+/* The peer closed before its answer was whole. */
+void wr_run_lost(struct wr_exchange_run *run);
+/* Ends the run and calls on_end, last. */
+void wr_run_finish(struct wr_exchange_run *run, enum wr_err err);
 /* Sets the deadline for what the run waits for now, counted from now. */
 void wr_run_wait(struct wr_exchange_run *run);
 
@@ -182,7 +187,9 @@ bool wr_send_rewindable(const struct wr_exchange_run *run);
 void wr_send_stop(struct wr_exchange_run *run);
 
 /* --- receive.c: both may end the run --- */
+/* Reads what has arrived: the head, or the body. */
 void wr_receive_more(struct wr_exchange_run *run);
+/* Reads on after a pause, because the response's flow has room again. */
 void wr_receive_resume(struct wr_exchange_run *run);
 
 /* --- conn.c --- */
@@ -190,10 +197,12 @@ void wr_receive_resume(struct wr_exchange_run *run);
  * error of wr_socket_connect(). */
 enum wr_err wr_origin_conn_open(struct wr_exchange_run *run, const struct wr_sockaddr *to,
                                 bool *connected) WR_MUST_USE;
-/* Closes the connection, whoever has it. Its memory is freed at the end of the turn. */
+/* Closes the connection, lent or idle. Its memory is freed at the end of the turn. */
 void wr_origin_conn_close(struct wr_origin_conn *w);
 
 /* --- pool.c --- */
+/* Sets up an embedded server by the policy's entry `index`, and takes it down; by then no connection may be
+ * open. */
 void wr_origin_server_init(struct wr_origin_server *peer, struct wr_origin *origin, size_t index,
                            struct wr_backends *backends);
 void wr_origin_server_fini(struct wr_origin_server *peer);

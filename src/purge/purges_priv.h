@@ -89,7 +89,8 @@ size_t wr_purges_add(struct wr_purges *p, const struct wr_purge *purge, struct w
 /* Sets the floor: what was fetched before it can't be proven any more, and for what was fetched later nothing
  * is missing. */
 void wr_purges_set_floor(struct wr_purges *p, struct wr_instant floor);
-/* What log.c needs of the table: has a later purge replaced this one; and forget its names. */
+/* For log.c: has a later purge replaced this one? And: forget the names of a purge, unless a later one has
+ * them too. */
 bool wr_purges_is_replaced(struct wr_purges *p, const struct wr_purge *purge, struct wr_instant at);
 void wr_purges_forget(struct wr_purges *p, const struct wr_purge *purge, struct wr_instant at);
 
@@ -102,9 +103,11 @@ size_t wr_purge_log_trim(struct wr_purges *p, struct wr_instant *replaced, size_
 /* Gives the first purge after `after`, copied into the arena. Returns false if there is none. */
 bool wr_purge_log_after(struct wr_purges *p, struct wr_instant after, struct wr_arena *arena,
                         struct wr_purge *out, struct wr_instant *at) WR_MUST_USE;
+/* Frees all notes. Thread: start, after all others ended. */
 void wr_purge_log_free(struct wr_purges *p);
 
 /* --- journal.c --- */
+/* Frees the purges that Redis hasn't taken. Thread: start, after all others ended. */
 void wr_journal_unsaid_free(struct wr_purges *p);
 
 /* --- clock.c --- */

@@ -90,6 +90,7 @@ struct wr_redis_store_fill *wr_redis_store_fill_new(struct wr_redis_store *s, st
 struct wr_flow *wr_redis_store_fill_flow(const struct wr_redis_store_fill *f);
 /* Asks how many of the pieces exist. The reply is an integer: wr_redis_store_fill_count() if all do. */
 enum wr_err wr_redis_store_fill_ask(struct wr_redis_store_fill *f, struct wr_call *call) WR_MUST_USE;
+/* Returns the number of pieces. */
 size_t wr_redis_store_fill_count(const struct wr_redis_store_fill *f);
 /* Starts to fill. From now on it ends its flow and frees itself. */
 void wr_redis_store_fill_start(struct wr_redis_store_fill *f);
