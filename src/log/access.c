@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The access log: each thread gathers its lines in a batch, and hands full batches to the writer thread. */
+/* Gathers access lines per thread and writes them on a thread of its own. Buffers that the writer can't
+ * take in time are dropped and counted. */
 #include "log/access.h"
 
 #include <pthread.h>
@@ -11,27 +12,28 @@
 #include "log/writer.h"
 
 #define BATCH_ROOM (64 * 1024)
-#define BATCHES_WAITING 64 /* 4 MB: then lines are dropped */
+#define BATCHES_WAITING 64 /* 4 MB; more lines are dropped */
 
-/* What one thread gathers; only that thread touches it, and wr_access_free() when the thread has ended. */
+/* The lines that one thread gathers. Only that thread uses it; wr_access_free() does so after the thread
+ * has ended. */
 struct gatherer {
     pthread_t thread;
-    struct wr_log_batch *batch; /* NULL: nothing gathered */
+    struct wr_log_batch *batch; /* NULL: empty */
     struct wr_buf line;         /* scratch */
     LIST_ENTRY(gatherer) entry;
 };
 
 struct wr_access {
-    uint64_t id; /* never used twice, unlike the address */
+    uint64_t id; /* unique in the process; an address can be used again */
     enum wr_access_format format;
     bool to_file;
     struct wr_log_writer *writer;
-    pthread_mutex_t lock; /* for the gatherers */
+    pthread_mutex_t lock; /* guards the list of gatherers */
     LIST_HEAD(, gatherer) gatherers;
 };
 
 static _Thread_local struct {
-    uint64_t id; /* of the log that `mine` belongs to */
+    uint64_t id; /* the log of `mine` */
     struct gatherer *mine;
 } here;
 
@@ -102,8 +104,7 @@ static struct gatherer *gatherer_here(struct wr_access *a)
     return g;
 }
 
-/* Leaves the gatherer empty: its batch waits for the writer, or is dropped where it stands because too many
- * do. */
+/* Hands the batch to the writer. If too many batches are waiting, drops its lines instead. */
 static void hand_over(struct wr_access *a, struct gatherer *g)
 {
     struct wr_log_batch *b = g->batch;
@@ -115,7 +116,7 @@ static void hand_over(struct wr_access *a, struct gatherer *g)
         b->len = b->lines = 0;
 }
 
-/* A batch with room for `len` bytes. */
+/* Returns the thread's batch with room for `len` bytes. */
 static struct wr_log_batch *batch_for(struct wr_access *a, struct gatherer *g, size_t len)
 {
     if (g->batch && g->batch->cap - g->batch->len < len)

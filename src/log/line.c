@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Formats access lines as combined or JSON. Escapes all text that the client chose. */
 #include "log/line.h"
 
 #include <time.h>
 
 #include "base/json.h"
 
-#define STATUS_CLIENT_LEFT 499 /* no answer was sent: the number other proxies write too */
+#define STATUS_CLIENT_LEFT 499 /* no answer was sent; other proxies log this number too */
 
 static struct wr_slice cut(struct wr_slice s)
 {
     return s.len > WR_ACCESS_FIELD_MOST ? wr_slice(s.at, WR_ACCESS_FIELD_MOST) : s;
 }
 
-/* n with zeros before it, `width` digits. */
+/* Appends n with leading zeros, `width` digits in all. */
 static void add_padded(struct wr_buf *out, uint64_t n, size_t width)
 {
     char digits[20];
@@ -21,7 +22,7 @@ static void add_padded(struct wr_buf *out, uint64_t n, size_t width)
     wr_buf_add(out, digits, width);
 }
 
-/* Seconds with microseconds: 0.001234 */
+/* Appends seconds with microseconds: 0.001234 */
 static void add_seconds(struct wr_buf *out, struct wr_span span)
 {
     uint64_t us = span.us > 0 ? (uint64_t) span.us : 0;
@@ -30,7 +31,7 @@ static void add_seconds(struct wr_buf *out, struct wr_span span)
     add_padded(out, us % WR_US_PER_S, 6);
 }
 
-/* A second as text. That of the line before is mostly this line's too. */
+/* The text of the last second. Most lines are of the same second as the line before. */
 struct stamp {
     int64_t second;
     size_t len; /* 0: none yet */
@@ -57,8 +58,8 @@ static void add_stamp(struct wr_buf *out, struct stamp *last, struct wr_wall t,
 
 enum plain { PLAIN_BARE = 1, PLAIN_QUOTED = 2 };
 
-/* Neither quote, backslash, control character nor anything beyond ASCII stands there as it is; nor, between
- * fields that have no quotes, a space. */
+/* By byte: where it may stand unescaped. Quotes, backslashes, control characters and bytes beyond ASCII
+ * never may. A space may only stand between quotes. */
 static unsigned char plain[256];
 
 __attribute__((constructor)) static void build_plain(void)
@@ -117,7 +118,7 @@ static void write_log_time(struct wr_buf *out, const struct tm *tm)
 
 static void add_request_line(struct wr_buf *out, const struct wr_access_line *l)
 {
-    if (l->method.len == 0) { /* what came could not be read as a request */
+    if (l->method.len == 0) { /* the bytes received were no valid request */
         wr_buf_add_char(out, '-');
         return;
     }
@@ -168,7 +169,7 @@ static void add_member(struct wr_buf *out, const char *name)
     wr_buf_add_str(out, "\":");
 }
 
-/* Nothing there is null, so that an empty value and none differ. */
+/* A slice without a pointer is written as null, so that no value and an empty value differ. */
 static void add_text(struct wr_buf *out, const char *name, struct wr_slice s)
 {
     add_member(out, name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The error log: lines go to the writer thread while it runs, else straight to stderr. */
+/* Formats lines of the error log. While the writer thread runs, it writes them; otherwise they go straight
+ * to stderr. */
 #include "log/log.h"
 
 #include <stdarg.h>
@@ -12,10 +13,10 @@
 #include "log/writer.h"
 
 #define LINE_ROOM 2048
-#define LINES_WAITING 512 /* 1 MB: then lines are dropped */
+#define LINES_WAITING 512 /* 1 MB; more lines are dropped */
 
 static _Atomic int least_urgent = WR_LOG_P_INFO;
-static struct wr_log_writer *writer; /* NULL: no other threads run, and lines are written at once */
+static struct wr_log_writer *writer; /* NULL: no other threads run, so lines are written at once */
 static _Atomic uint64_t dropped_said;
 
 void wr_log_level(enum wr_log_priority least)
@@ -46,7 +47,7 @@ uint64_t wr_log_dropped(void)
     return writer ? wr_log_writer_dropped(writer) : 0;
 }
 
-/* Whether the writer has taken it. */
+/* Returns false if the line was dropped. */
 static bool write_line(const char *line, size_t len)
 {
     if (writer == NULL)
@@ -81,7 +82,7 @@ static size_t put_line(char line[static LINE_ROOM], enum wr_log_priority priorit
     return len;
 }
 
-/* Whether the line is on its way; true as well for what the level leaves out. */
+/* Returns false if the line was dropped. A line that the level leaves out counts as written. */
 static bool log_line(enum wr_log_priority priority, const char *fmt, va_list ap)
 {
     char line[LINE_ROOM];
@@ -97,7 +98,7 @@ static WR_PRINTF(1, 2) bool warned(const char *fmt, ...)
     return well;
 }
 
-/* Says once how many lines have been dropped, when the queue has room again. */
+/* Once there is room again, logs how many lines have been dropped since the last such line. */
 static void say_dropped(void)
 {
     uint64_t dropped = wr_log_dropped(), said = atomic_load_explicit(&dropped_said, memory_order_relaxed);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The error log: lines to stderr with the priorities journald knows ("<3>weir: ...").
+/* The error log: lines to stderr with the priorities that journald knows ("<3>weir: ...").
  *
- * While the daemon serves, a thread of its own writes them: nobody waits for whoever reads stderr. Lines that
- * find its queue full are dropped and counted. Thread: any, unless a function says otherwise. */
+ * Lines are short and rare: one per change of state, not per request. While the writer thread runs, no
+ * thread waits for stderr. Thread: any. */
 #pragma once
 
 #include <stdint.h>
@@ -16,17 +16,19 @@ enum wr_log_priority {
 };
 extern const struct wr_words wr_words_log_priority;
 
-/* What is written from now on: this priority and more urgent ones. */
+/* From now on, writes lines of this priority and more urgent ones. */
 void wr_log_level(enum wr_log_priority least);
+/* Are lines of this priority written? */
 bool wr_log_on(enum wr_log_priority priority);
-/* One line, without newline at the end. Control characters in it are escaped. */
+/* Writes one line. fmt has no newline at its end. Control characters become '?'. A line over 2 KB is cut
+ * off. */
 void wr_log(enum wr_log_priority priority, const char *fmt, ...) WR_PRINTF(2, 3);
 
-/* From now on a thread writes, until wr_log_stop(), which waits 2 s at most for stderr to take what is left.
- * Thread: main, while no other thread runs. */
+/* Starts the writer thread, and ends it. wr_log_stop() waits at most 2 s for stderr to take the remaining
+ * lines. Thread: main, while no other thread runs. */
 void wr_log_start(void);
 void wr_log_stop(void);
-/* Lines dropped since wr_log_start(): nobody read stderr, or it refused them. */
+/* Returns how many lines were dropped since wr_log_start(), because nobody read stderr or it refused them. */
 uint64_t wr_log_dropped(void);
 
 #define wr_error(...) wr_log(WR_LOG_P_ERROR, __VA_ARGS__)

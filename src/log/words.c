@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The words by which the policy names priorities of the error log and formats of the access log. */
+/* The words that the policy uses for priorities of the error log and formats of the access log. Both tables
+ * are generated from the .def files. */
 #include "log/access.h"
 #include "log/log.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The writer thread behind the access log and the error log. Both may write to the same stderr: they look
- * whether it takes something, and write, under one lock, so that neither fills a pipe that the other has
- * found free. */
+/* The writer thread of the access log and of the error log. Both may write to the same stderr; each polls
+ * and writes under one lock, so that neither fills a pipe that the other has found writable. */
 #include "config.h"
 
 #include "log/writer.h"
@@ -17,7 +16,7 @@
 
 #include "log/log.h"
 
-#define PIPE_PIECE 4096 /* what a pipe takes whole, unmixed with what others write (PIPE_BUF) */
+#define PIPE_PIECE 4096 /* PIPE_BUF: a pipe never mixes so much with the output of others */
 #define END_PATIENCE_MS 2000
 #define TURN_MS 100
 
@@ -26,14 +25,14 @@ STAILQ_HEAD(batch_list, wr_log_batch);
 struct wr_log_writer {
     const char *what;
     char *file; /* NULL: stderr */
-    int fd;     /* the thread's, once it runs */
+    int fd;     /* owned by the thread once it runs */
     bool regular;
-    bool failing;     /* the last write failed: said once */
-    int patience_ms;  /* left, once ending */
+    bool failing;     /* the last write failed, and that has been logged */
+    int patience_ms;  /* how long to wait for fd while ending */
     uint64_t dropped; /* atomic */
     size_t most;
     pthread_t thread;
-    pthread_mutex_t lock; /* for all below */
+    pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t filled;
     struct batch_list waiting;
     struct batch_list spare;
@@ -41,7 +40,8 @@ struct wr_log_writer {
     bool reopen, ending;
 };
 
-static pthread_mutex_t one_writes = PTHREAD_MUTEX_INITIALIZER; /* to what isn't a regular file */
+static pthread_mutex_t one_writes = PTHREAD_MUTEX_INITIALIZER; /* held while writing to anything but a
+                                                                * regular file */
 
 static void count_dropped(struct wr_log_writer *w, size_t lines)
 {
@@ -50,7 +50,8 @@ static void count_dropped(struct wr_log_writer *w, size_t lines)
 
 /* --- the thread --- */
 
-/* What goes out in one write: to a file all, else as many whole lines as a pipe takes at once. */
+/* Returns how many bytes go into one write. A file takes all; a pipe takes as many whole lines as
+ * PIPE_PIECE holds. */
 static size_t piece_of(const struct wr_log_writer *w, struct wr_slice left)
 {
     if (w->regular || left.len <= PIPE_PIECE)
@@ -67,8 +68,9 @@ static bool ending(struct wr_log_writer *w)
     return is;
 }
 
-/* Whether fd takes bytes. Somebody who has stopped reading our stderr must not keep the daemon from ending:
- * so this looks up now and then whether it is to end, and then waits END_PATIENCE_MS in all. */
+/* Waits until fd can be written. A reader of our stderr that has stopped reading must not keep the daemon
+ * from ending. So this function checks now and then whether the writer is to end, and from then on waits at
+ * most END_PATIENCE_MS in all. Returns false if that was in vain. */
 static bool wait_writable(struct wr_log_writer *w)
 {
     struct pollfd p = { .fd = w->fd, .events = POLLOUT };
@@ -83,7 +85,7 @@ static bool wait_writable(struct wr_log_writer *w)
     }
 }
 
-/* Like write(2). -1 and EAGAIN: it takes nothing now. */
+/* Like write(2). Returns -1 with EAGAIN if fd takes nothing now. */
 static ssize_t write_unless_full(struct wr_log_writer *w, struct wr_slice piece)
 {
     struct pollfd p = { .fd = w->fd, .events = POLLOUT };
@@ -181,7 +183,7 @@ static void *run_writer(void *arg)
 
 /* --- life --- */
 
-/* A thread that takes no signals: they are the main thread's. */
+/* Starts the thread with all signals blocked: the main thread handles them. Returns an errno value or 0. */
 static int start_thread(struct wr_log_writer *w)
 {
     sigset_t all, before;

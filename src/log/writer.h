@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A thread that writes the lines of others to a file or to stderr, from a queue with a bound.
+/* A thread that writes other threads' lines to a file or to stderr, from a queue of limited length.
  *
- * No thread that serves waits for the disk, or for whoever reads stderr: it hands over batches of lines, and
- * a batch that finds the queue full is dropped and counted. */
+ * So no thread that serves requests waits for the disk or for the reader of stderr: it hands over batches
+ * of lines. If the queue is full, a batch is dropped and counted. */
 #pragma once
 
 #include <sys/queue.h>
 
 #include "base/units.h"
 
-/* Whole lines on their way to the writer. Memory: whoever has it, until the writer has taken it. */
+/* Whole lines for the writer. Owner: the thread that fills the batch, until the writer has taken it. */
 struct wr_log_batch {
     STAILQ_ENTRY(wr_log_batch) entry;
     size_t lines;
@@ -19,20 +19,23 @@ struct wr_log_batch {
 
 struct wr_log_writer;
 
-/* Starts the thread. what: the log's name in messages about failures, static; NULL: failures are only
- * counted. file: opened for appending, copied; NULL: stderr. most: batches that may wait. NULL and *why
- * (static or strerror text) if the file can't be opened. Thread: start. */
+/* Starts the thread. what: the log's name in messages about failures (static text), or NULL: failures are
+ * only counted. file: opened for appending (the path is copied), or NULL for stderr. most: how many batches
+ * may wait. Returns NULL and sets *why (static or strerror's text) if the file can't be opened. Thread:
+ * start. */
 struct wr_log_writer *wr_log_writer_new(const char *what, const char *file, size_t most, const char **why);
-/* Writes what waits and ends the thread; if stderr takes nothing, it gives up after 2 s. The caller frees w
- * with wr_log_writer_free() once it has read the count of dropped lines. Thread: the one that started it. */
+/* Writes the waiting batches and ends the thread. If stderr takes nothing, gives up after 2 s. The caller
+ * frees w with wr_log_writer_free() once it has read the count of dropped lines. Thread: the one that
+ * started w. */
 void wr_log_writer_end(struct wr_log_writer *w);
 void wr_log_writer_free(struct wr_log_writer *w);
-/* An empty batch for at least `room` bytes, with lines and len 0. Thread: any. */
+/* Returns an empty batch with room for at least `room` bytes. The caller owns it. Thread: any. */
 struct wr_log_batch *wr_log_writer_batch(struct wr_log_writer *w, size_t room);
-/* Takes over the batch, and true; or counts its lines as dropped, and false: the queue is full, and the batch
- * stays the caller's. Thread: any. Never waits for I/O. */
+/* Takes over the batch and returns true. If the queue is full, counts its lines as dropped and returns
+ * false; the batch stays the caller's. Never waits for I/O. Thread: any. */
 bool wr_log_writer_take(struct wr_log_writer *w, struct wr_log_batch *b) WR_MUST_USE;
-/* Opens the file anew before the next write (after logrotate moved it). Thread: any. */
+/* Makes the thread open the file again before its next write, after logrotate has moved it. Thread: any. */
 void wr_log_writer_reopen(struct wr_log_writer *w);
-/* Lines that were not written: the queue was full, or the file refused them. Thread: any. */
+/* Returns how many lines were not written, because the queue was full or the file refused them. Thread:
+ * any. */
 uint64_t wr_log_writer_dropped(const struct wr_log_writer *w);
