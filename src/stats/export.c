@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes all counters in three formats. Histograms are built from their buckets' rows. */
 #include "stats/export.h"
 
 #include <inttypes.h>
@@ -16,8 +17,8 @@ const struct wr_stat_info *wr_stats_info(enum wr_stat stat)
     return &table[stat];
 }
 
-/* The value now. Threads are summed one after another, so a gauge that went up on one and down on another may
- * read as less than nothing for a moment. */
+/* Returns the value now. Threads are summed one after another, so a gauge that went up on one thread and
+ * down on another may be negative for a moment; it is read as 0 then. */
 static uint64_t value_of(size_t i)
 {
     uint64_t value = wr_stats_sum((enum wr_stat) i);
@@ -43,7 +44,8 @@ static bool first_of_metric(size_t i)
     return true;
 }
 
-/* The row that holds the sum of a histogram, or WR_STAT_COUNT. base: its name without "_bucket". */
+/* Returns the row with the sum of a histogram, or WR_STAT_COUNT. base: the histogram's name (without
+ * "_bucket"). */
 static size_t sum_of(const char *base, size_t base_len)
 {
     size_t i = 0;
@@ -72,8 +74,8 @@ static void add_plain(struct wr_buf *out, size_t first)
             add_row(out, i, value_of(i));
 }
 
-/* Buckets are read in the order they are counted in, the narrowest first, so that none shows more than a
- * wider one. */
+/* Reads the buckets in the order in which they are counted, the narrowest first. None is shown with less
+ * than a narrower one. */
 static void add_histogram(struct wr_buf *out, size_t first)
 {
     const struct wr_stat_info *row = &table[first];
@@ -95,7 +97,7 @@ static void add_histogram(struct wr_buf *out, size_t first)
     wr_buf_printf(out, "%.*s_count %" PRIu64 "\n", len, row->metric, count);
 }
 
-/* A sum stands with its histogram. */
+/* Is the row a histogram's sum? It is written with its histogram. */
 static bool is_sum(size_t i)
 {
     return ends(table[i].metric, "_seconds_sum");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads the resources that the process uses. Writes them as metrics. */
 #include "stats/process.h"
 
 #include <dirent.h>
@@ -44,7 +45,7 @@ void wr_process_read(struct wr_process *p)
     struct rusage used;
     *p = (struct wr_process){ .resident = resident_octets(), .threads = count_entries("/proc/self/task") };
     uint64_t files = count_entries("/proc/self/fd");
-    p->files = files > 0 ? files - 1 : 0; /* without the one that looked */
+    p->files = files > 0 ? files - 1 : 0; /* without the descriptor of this look itself */
     if (getrlimit(RLIMIT_NOFILE, &most) == 0)
         p->files_most = (uint64_t) most.rlim_cur;
     if (getrusage(RUSAGE_SELF, &used) == 0)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Keeps one block of counters per thread. Sums the blocks on demand. */
 #include "stats/stats.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-static struct wr_stats spare; /* of threads that never joined: start-up code and tests */
+static struct wr_stats spare; /* for threads without a block: start-up code and tests */
 static struct wr_stats *all = &spare;
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -39,7 +40,7 @@ void wr_stats_observe(enum wr_stat first, struct wr_span took)
     unsigned i = 0;
     while (took.us > edges_us[i])
         i++;
-    for (; i < count; i++) /* a bucket holds what the narrower ones hold, too */
+    for (; i < count; i++) /* a bucket includes the narrower ones */
         wr_stats_add((enum wr_stat)(first + i), 1);
     wr_stats_add((enum wr_stat)(first + count), took.us > 0 ? (uint64_t) took.us : 0);
 }
