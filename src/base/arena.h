@@ -3,8 +3,9 @@
  *
  * A transaction allocates from its arena and registers how to release what it holds (references, timers,
  * handles). wr_arena_reset() calls these functions in reverse order and keeps one block for the next
- * transaction, so a warm arena doesn't call malloc() for small requests. Under AddressSanitizer each
- * allocation is a malloc() of its own; otherwise overruns would go unnoticed. Thread: the owner's only. */
+ * transaction, so a transaction that needs no more than that never calls malloc(). Under AddressSanitizer
+ * each allocation is a malloc() of its own; otherwise overruns would go unnoticed. Thread: the owner's
+ * only. */
 #pragma once
 
 #include "base/bytes.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Checks that stay on in production.
  *
- * A broken invariant of our own stops the process, with a line that says where: systemd starts a fresh one,
- * and a proxy that guesses is worse than one that restarts. What a peer sends, or the machine lacks, is never
- * checked this way: that is an enum wr_err (base/err.h). */
+ * A broken invariant of our own stops the process with a line that says where. systemd then starts a new
+ * process; a proxy that guesses is worse than one that restarts. Never check with WR_CHECK what a peer
+ * sends or what the machine lacks: use enum wr_err for those (base/err.h). */
 #pragma once
 
 #define WR_CHECK(cond)                                  \
