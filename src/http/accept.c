@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads Accept fields. Finds the quality of a media type by its most specific range. */
 #include "http/accept.h"
 
 #include "http/octets.h"
 
-/* qvalue (12.4.2): 0 or 1 with up to three digits after the point, as thousandths; malformed: -1. */
+/* Reads a qvalue (12.4.2), 0 or 1 with up to three digits after the point, as thousandths. Returns -1 if it
+ * is malformed. */
 static int read_quality(struct wr_slice s)
 {
     if (s.len == 0 || s.len > 5 || s.at[0] < '0' || s.at[0] > '1' || (s.len > 1 && s.at[1] != '.'))
@@ -17,8 +19,8 @@ static int read_quality(struct wr_slice s)
     return q <= 1000 ? q : -1;
 }
 
-/* The q among the parameters, 1000 without one. Other parameters narrow the range to something we don't send:
- * -1. */
+/* Returns the q of the parameters, or 1000 without one. Returns -1 if there are other parameters: they
+ * narrow the range to something that weir doesn't send. */
 static int quality_of(struct wr_slice parameters)
 {
     struct wr_slice parameter;
@@ -32,7 +34,7 @@ static int quality_of(struct wr_slice parameters)
     return 1000;
 }
 
-/* How closely range names type/subtype: 0 not, 1 by * / *, 2 by type / *, 3 exactly. */
+/* Returns how closely the range names type/subtype: 0 not at all, 1 by * / *, 2 by type / *, 3 exactly. */
 static int specificity(struct wr_slice range, struct wr_slice type, struct wr_slice subtype)
 {
     struct wr_slice range_subtype = range, range_type = wr_slice_cut(&range_subtype, '/');

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Decodes the framing of bodies byte by byte or in runs. The chunked coding is a state machine that refuses
+ * whatever RFC 9112 7.1 doesn't allow. */
 #include "http/body.h"
 
 #include "http/octets.h"
 
 #define MAX_SIZE_DIGITS 16
-#define MAX_LINE 4096            /* of a chunk-size line with its extensions, or of a trailer */
-#define MAX_TRAILERS (64 * 1024) /* of the trailer section, which is kept in memory */
-#define MAX_OVERHEAD (16 * 1024) /* of extensions, which are only read over ... */
-#define OVERHEAD_SHARE 8         /* ... and one octet more for so many octets of content */
+#define MAX_LINE 4096            /* most bytes of a chunk-size line with its extensions, or of a trailer */
+#define MAX_TRAILERS (64 * 1024) /* most bytes of the trailer section, which is kept in memory */
+#define MAX_OVERHEAD (16 * 1024) /* most bytes of extensions, which are skipped ... */
+#define OVERHEAD_SHARE 8         /* ... and one more for so many bytes of content */
 
-/* CHUNKED: what the next octet belongs to. */
+/* CHUNKED: what the next byte belongs to. */
 enum chunk_state {
     SIZE,
     SIZE_BLANK, /* white space after the size: only an extension may follow (RFC 9112 7.1.1) */
     EXTENSION,
-    EXTENSION_QUOTED,  /* in a quoted string, ... */
+    EXTENSION_QUOTED,  /* within a quoted string, ... */
     EXTENSION_ESCAPED, /* ... after its backslash */
     SIZE_LF,
     DATA,
@@ -129,7 +131,7 @@ static int in_trailer_value(struct wr_body_reader *r, char c)
     return wr_octet_is(c, WR_OC_FIELD) ? TRAILER_VALUE : broken(r, "a control character in the trailers");
 }
 
-/* One octet of the coding itself (never of content) gives the next state. RFC 9112 7.1. */
+/* Takes one byte of the coding itself (never content) and returns the next state. RFC 9112 7.1. */
 static int next_state(struct wr_body_reader *r, char c)
 {
     switch ((enum chunk_state) r->state) {
@@ -161,7 +163,7 @@ static int next_state(struct wr_body_reader *r, char c)
     case DATA:
     case ENDED:
     case BROKEN:
-        break; /* eat_coding() does not ask */
+        break; /* never here: eat_coding() handles these */
     }
     return r->state;
 }
@@ -177,7 +179,7 @@ static bool is_extension(int state)
            state == EXTENSION_ESCAPED;
 }
 
-/* One octet of the trailer section. A line that ends in LF alone is kept with CR LF. */
+/* Takes one byte of the trailer section. A line that ends in LF alone is kept with CR LF. */
 static void take_trailer(struct wr_body_reader *r, int before, char c)
 {
     bool lf_alone = before == TRAILER_VALUE && c == '\n';
@@ -193,7 +195,7 @@ static void take_trailer(struct wr_body_reader *r, int before, char c)
     wr_buf_add_char(&r->trailers, c);
 }
 
-/* Eats the coding up to the next content, the end or a mistake. */
+/* Consumes the coding up to the next content, the end or an error. */
 static void eat_coding(struct wr_body_reader *r, struct wr_slice *in)
 {
     while (in->len > 0 && r->state != DATA && r->state != ENDED && r->state != BROKEN) {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Compares entity tags and dates for conditional requests. Decides whether a stored response answers with
+ * 304. */
 #include "http/conditional.h"
 
 #include "http/date.h"
@@ -36,8 +38,8 @@ bool wr_etag_equal_weak(struct wr_slice a, struct wr_slice b)
     return wr_slice_eq(opaque(a), opaque(b));
 }
 
-/* The next entity tag of a list: unlike elsewhere a backslash escapes nothing in it, and commas may stand
- * inside. */
+/* Takes the next entity tag of a list. Unlike a quoted string, an entity tag has no escapes with a
+ * backslash; it may contain commas. */
 static bool next_tag(struct wr_slice *rest, struct wr_slice *tag)
 {
     while (rest->len > 0) {
@@ -56,8 +58,8 @@ static bool next_tag(struct wr_slice *rest, struct wr_slice *tag)
 
 typedef bool equal_fn(struct wr_slice a, struct wr_slice b);
 
-/* Whether the field lists the tag, or says *. What an origin writes without quotes is compared as it wrote
- * it. */
+/* Does the field list the tag, or is it `*`? A tag that the origin wrote without quotes is compared as it
+ * wrote it. */
 static bool lists(const struct wr_head *h, enum wr_field_id id, struct wr_slice etag, equal_fn *equal)
 {
     for (const struct wr_field *f = wr_head_get(h, id); f; f = wr_head_next(h, id, f)) {
@@ -90,7 +92,7 @@ enum wr_condition wr_if_match(const struct wr_head *request, struct wr_slice eta
     return condition(lists(request, WR_F_IF_MATCH, etag, wr_etag_equal_strong));
 }
 
-/* The one date of a field; false: absent, repeated or no date. */
+/* Reads a field that must stand once and hold a date. Returns false otherwise. */
 static bool date_of(const struct wr_head *h, enum wr_field_id id, struct wr_wall now, struct wr_date *out)
 {
     const struct wr_field *f = wr_head_get(h, id);

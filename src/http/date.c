@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads the three forms of HTTP dates and writes the preferred one. Converts between days and the Gregorian
+ * calendar without the C library. */
 #include "http/date.h"
 
 #include "http/octets.h"
@@ -15,11 +17,11 @@ struct parts {
     int year, month, day, hour, minute, second; /* month from 0 */
 };
 
-/* Days since 1970-01-01 in the Gregorian calendar; years begin in March here, so that the leap day comes
- * last. */
+/* Returns the days since 1970-01-01 in the Gregorian calendar. A year begins in March here, so the leap day
+ * comes last. */
 static int64_t days_of(int year, int month, int day)
 {
-    int64_t y = year + 400 - (month < 2); /* an era more, so that nothing is negative */
+    int64_t y = year + 400 - (month < 2); /* 400 years more, so that nothing is negative */
     int64_t m = (month + 10) % 12, era = y / 400 - 1, of_era = y % 400;
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + (m * 153 + 2) / 5 + day - 1 - 719468;
 }
@@ -40,14 +42,14 @@ static bool instant_of(const struct parts *p, struct wr_date *out)
     return true;
 }
 
-/* Dates are written in one case only (RFC 9110 5.6.7), but a cache reads them in any (RFC 9111 4.2). Does s
- * begin with these letters? */
+/* Does s begin with these letters? A date has one spelling (RFC 9110 5.6.7), but a cache accepts any case
+ * (RFC 9111 4.2). */
 static bool begins(struct wr_slice s, const char *letters, size_t len)
 {
     return s.len >= len && wr_slice_eq_nocase(wr_slice(s.at, len), wr_slice(letters, len));
 }
 
-/* Eats one of `count` three-letter names; its index, or -1. */
+/* Consumes one of `count` names of three letters. Returns its index, or -1. */
 static int match_name(struct wr_slice *s, const char *names, int count)
 {
     for (int n = 0; n < count; n++)
@@ -58,7 +60,7 @@ static int match_name(struct wr_slice *s, const char *names, int count)
     return -1;
 }
 
-/* Eats a number of exactly `width` octets; a blank first one only if `blank`. */
+/* Consumes a number of exactly `width` bytes. Its first byte may be a blank only if `blank` is set. */
 static bool match_number(struct wr_slice *s, size_t width, bool blank, int *number)
 {
     if (s->len < width)
@@ -75,8 +77,8 @@ static bool match_number(struct wr_slice *s, size_t width, bool blank, int *numb
     return true;
 }
 
-/* All of s is as `form` says: DD or DDDD a number (the next of `numbers`), _D one that may begin with a
- * blank, m the name of a month, w that of a weekday, anything else itself. */
+/* Does all of s match `form`? DD and DDDD are numbers (stored in `numbers` in order), _D a number that may
+ * begin with a blank, m a month's name, w a weekday's name; any other character stands for itself. */
 static bool match(struct wr_slice s, const char *form, int *numbers, int *month)
 {
     while (*form) {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads directives of Cache-Control, Pragma and targeted fields into structs. Tables say which directive
+ * fills which member, and how errors are treated. */
 #include "http/directives.h"
 
 #include <stddef.h>
@@ -8,16 +10,16 @@
 
 enum kind {
     FLAG,      /* bool */
-    LIFETIME,  /* int64_t; malformed: 0 */
-    LENIENCE,  /* int64_t; malformed: as if it were not there */
-    STALENESS, /* LENIENCE whose value may be missing: WR_DELTA_MAX then */
-    FIELDS,    /* bool, and a slice of field names that narrows it */
+    LIFETIME,  /* int64_t; 0 if malformed */
+    LENIENCE,  /* int64_t; ignored if malformed */
+    STALENESS, /* as LENIENCE, but the value may be missing: WR_DELTA_MAX then */
+    FIELDS,    /* bool, and a slice of field names that limit it */
 };
 
 struct rule {
     struct wr_slice name;
     enum kind kind;
-    size_t at, fields; /* where in the struct */
+    size_t at, fields; /* offsets within the struct */
 };
 
 #define RULE(type, name, kind, member)                              \
@@ -72,7 +74,7 @@ bool wr_delta_parse(struct wr_slice s, int64_t *out)
     return true;
 }
 
-/* A directive as Cache-Control writes it. */
+/* A directive of Cache-Control. */
 struct directive {
     struct wr_slice name;
     struct wr_slice value; /* without quotes; at == NULL: none */
@@ -114,8 +116,8 @@ static void apply_lenience(int64_t *to, const struct directive *d)
         *to = seconds;
 }
 
-/* Names narrow the directive; without any, or when there are two sets of them, it is about the whole
- * response. */
+/* Field names limit the directive to those fields. Without names, or with two lists of them, it is about
+ * the whole response. */
 static void apply_fields(bool *whole, struct wr_slice *fields, const struct directive *d)
 {
     if (d->value.len == 0 || d->malformed || fields->at != NULL)
@@ -196,8 +198,8 @@ void wr_directives_of_response(const struct wr_head *h, struct wr_response_direc
     read_cache_control(h, response_rules, COUNT(response_rules), out);
 }
 
-/* One member of a targeted field. As a key may come again and then replaces what it said before, values are
- * set here and not accumulated. */
+/* Applies one member of a targeted field. A key may come twice, and then the later value replaces the
+ * earlier one; so values are set here, not accumulated. */
 static void apply_member(const struct wr_sf_member *m, struct wr_response_directives *to)
 {
     const struct rule *rule = find_rule(response_rules, COUNT(response_rules), m->key);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Finds a parameter in an element of a Forwarded field. Trust is the caller's business. */
 #include "http/forwarded.h"
 
 struct wr_slice wr_forwarded_param(struct wr_slice element, struct wr_slice name)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Forwarded: what proxies before us say of the client (RFC 7239). Whether any of it may be believed is the
- * caller's question. Thread: any. */
+/* Forwarded (RFC 7239): what the proxies in front of weir report about the client. The caller decides
+ * whether the field is trusted. Thread: any. */
 #pragma once
 
 #include "base/bytes.h"
 
-/* The value of a parameter ("for", "proto", "host") in one element, without its quotes; at NULL: the element
- * has none. Borrows from the element. */
+/* Returns the value of a parameter ("for", "proto", "host") of one element, without quotes. at == NULL: the
+ * element has no such parameter. The slice points into the element. */
 struct wr_slice wr_forwarded_param(struct wr_slice element, struct wr_slice name);

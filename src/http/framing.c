@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Applies RFC 9112 6 and 9.3 to a parsed head. Refuses every message whose length two readers could
+ * understand differently. */
 #include "http/framing.h"
 
 #include "http/octets.h"
 
 const char wr_framing_unknown_coding[] = "a transfer coding that is not implemented: chunked alone is";
 
-/* Is it codings that could be implemented, and then chunked? "identity" is none. */
+/* Is it a list of codings that could be implemented, followed by chunked? "identity" is no such coding. */
 static bool ends_in_chunked(struct wr_slice codings)
 {
     unsigned others = 0;
@@ -16,14 +18,14 @@ static bool ends_in_chunked(struct wr_slice codings)
         if (chunked || !wr_octets_all(name, WR_OC_TOKEN) || wr_slice_eq_nocase(name, WR_SLICE("identity")))
             return false;
         chunked = wr_slice_eq_nocase(name, WR_SLICE("chunked"));
-        if (chunked && coding.at) /* it has no parameters */
+        if (chunked && coding.at) /* chunked has no parameters */
             return false;
         others += !chunked;
     }
     return chunked && others > 0;
 }
 
-/* What Content-Length and Transfer-Encoding say together, for both kinds of message. */
+/* Reads Content-Length and Transfer-Encoding together, for both kinds of message. */
 static const char *read_lengths(struct wr_head *h, bool *chunked, bool *has_length, uint64_t *length)
 {
     struct wr_field *coding = (struct wr_field *) wr_head_get(h, WR_F_TRANSFER_ENCODING);
@@ -66,7 +68,7 @@ const char *wr_framing_of_request(struct wr_head *h)
     return NULL;
 }
 
-/* RFC 9112 6.3, in its order. */
+/* The rules of RFC 9112 6.3, in their order. */
 const char *wr_framing_of_response(struct wr_head *h, enum wr_method method)
 {
     bool chunked, has_length;
@@ -77,7 +79,8 @@ const char *wr_framing_of_response(struct wr_head *h, enum wr_method method)
     h->framing = WR_FRAMING_NONE;
     bool bodiless_status = h->status < 200 || h->status == 204;
     if (bodiless_status && (chunked || length > 0)) {
-        /* It has none whatever it says (RFC 9112 6.3), but this origin may think it sent one. */
+        /* The response has no body whatever its fields say (RFC 9112 6.3), but this origin may think it
+         * sent one. */
         if (h->status < 200)
             return "an interim response that announces a body";
         h->keep_alive = false;
@@ -99,13 +102,13 @@ const char *wr_framing_of_response(struct wr_head *h, enum wr_method method)
 static void hide_nominated(struct wr_head *h, struct wr_slice name)
 {
     if (wr_field_id_of(name) != WR_F_OTHER)
-        return; /* hop-by-hop ones are hidden by their flag, all others are meant for everyone */
+        return; /* hop-by-hop fields are hidden by their flag; all other known ones are end-to-end */
     for (size_t i = 0; i < h->field_count; i++)
         if (h->fields[i].id == WR_F_OTHER && wr_field_name_alike(h->fields[i].name, name))
             h->fields[i].hidden = 1;
 }
 
-#define MAX_OPTIONS 64 /* each may cost a walk over all fields */
+#define MAX_OPTIONS 64 /* each may cost a search of all fields */
 
 static const char *read_connection(struct wr_head *h, bool *close, bool *keep)
 {

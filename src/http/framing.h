@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How long a message's body is, and what of the head concerns this connection only. Thread: any.
+/* Determines the length of a message's body and which fields concern only this connection. Thread: any.
  *
- * Where RFC 9112 6 offers a choice between guessing and refusing, this refuses: two readers that guess
- * differently are how a request hides inside another. */
+ * Where RFC 9112 6 allows a recipient to guess or to refuse, this refuses. If two readers guess
+ * differently, one request can hide inside another (request smuggling). */
 #pragma once
 
 #include "http/head.h"
 
-/* Sets framing and content_length, and hides Content-Length and Transfer-Encoding (a forwarder writes its
- * own). NULL, or what is wrong (static text). */
+/* Sets framing and content_length. Hides Content-Length and Transfer-Encoding, because a forwarder writes
+ * its own. Returns NULL, or the reason why it is malformed (static text). */
 const char *wr_framing_of_request(struct wr_head *h) WR_MUST_USE;
-/* What they say of codings that are well-formed, end in chunked, and have others before it (RFC 9112 6.1:
- * 501). */
+/* The reason that both return for well-formed codings that end in chunked and have others before it (RFC
+ * 9112 6.1: 501). Compare the pointer. */
 extern const char wr_framing_unknown_coding[];
-/* The same for a response with h->status to a request with `method`; where the origin's claim about the
- * length of an absent body can't be trusted, clears keep_alive. After wr_connection_settle(). */
+/* The same for a response with h->status to a request with `method`. Call after wr_connection_settle(). If
+ * the response has no body but claims one, the origin may send it: clears keep_alive. */
 const char *wr_framing_of_response(struct wr_head *h, enum wr_method method) WR_MUST_USE;
-/* Reads Connection: sets keep_alive, upgrade and trailers_wanted, and hides what is of this connection only.
- * A field name in fields.def that isn't hop-by-hop is never hidden: a client must not be able to take
- * X-Forwarded-For, Authorization or Cache-Control away from the origin by naming it (RFC 9110 7.6.1). NULL,
- * or what is wrong (static text). */
+/* Reads Connection. Sets keep_alive, upgrade and trailers_wanted, and hides the fields that concern only
+ * this connection. A field name in fields.def that isn't hop-by-hop is never hidden: a client must not be
+ * able to keep X-Forwarded-For, Authorization or Cache-Control from the origin by naming it (RFC 9110
+ * 7.6.1). Returns NULL, or the reason why it is malformed (static text). */
 const char *wr_connection_settle(struct wr_head *h) WR_MUST_USE;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Finds fields by id or name, and ids by name, through a hash table that is built before main(). Says which
+ * odd names an origin could take for a known one. */
 #include "http/head.h"
 
 #include <stddef.h>
 
-#define NAME_ROOM 40 /* the longest name of fields.def fits */
+#define NAME_ROOM 40 /* room for the longest name of fields.def */
 
 struct known_name {
     struct wr_slice usual;
     char lower[NAME_ROOM];
-    char fold[NAME_ROOM]; /* 0x20 where a letter stands: octet | fold equals lower in either case, and only
-                             then */
+    char fold[NAME_ROOM]; /* 0x20 for each letter: byte | fold equals the lower-case byte for either case
+                           * and nothing else */
     unsigned flags;
 };
 
@@ -19,7 +21,7 @@ static struct known_name names[WR_F_COUNT] = {
 #undef X
 };
 
-/* Open addressing, built once before main(): right for whatever fields.def holds. */
+/* An open-addressing hash table of the names in fields.def, built once before main(). */
 #define SLOTS 1024
 static uint8_t slots[SLOTS];
 _Static_assert(WR_F_COUNT < 256, "an id fits a slot");
@@ -56,7 +58,7 @@ static bool same_eight(const struct known_name *n, const char *at, size_t i)
     return (octets | fold) == lower;
 }
 
-/* Eight by eight; the last eight overlap those before. */
+/* Compares eight bytes at a time; the last eight overlap those before them. */
 static bool is_name(const struct known_name *n, const char *at, size_t len)
 {
     if (n->usual.len != len)

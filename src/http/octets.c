@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Holds the table of byte classes. Splits lists and finds the end of quoted strings. */
 #include "http/octets.h"
 
-/* Each entry is the sum of the classes (enum wr_octet_class) of its octet; tests/unit/http/test_octets.c
- * recomputes them from the RFCs' grammar. */
+/* Each entry is the sum of the classes (enum wr_octet_class) of its byte. tests/unit/http/test_octets.c
+ * recomputes the table from the RFCs' grammar. */
 const uint8_t wr_octets[256] = {
     0,   0,   0,   0,   0,   0,   0,   0,   0,   8,   0,   0,   0,   0,   0,   0,   /* 00 */
     0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   /* 10 */

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which octets may stand where, and walking comma-separated lists: the letters of HTTP's grammar. Thread:
- * any. */
+/* Classes of bytes in HTTP's grammar, and iteration over comma-separated lists. Thread: any. */
 #pragma once
 
 #include "base/bytes.h"
 
 enum wr_octet_class {
-    WR_OC_TOKEN = 1, /* tchar (RFC 9110 5.6.2) */
-    WR_OC_TARGET =
-        2, /* may stand in a request target: every visible octet but '#', and 0x80-0xFF. RFC 3986 has less,
-              but browsers send the rest as it is, and no reader can mistake it for the end of the target */
+    WR_OC_TOKEN = 1,   /* tchar (RFC 9110 5.6.2) */
+    WR_OC_TARGET = 2,  /* may stand in a request target: every visible byte but '#', and 0x80-0xFF. RFC 3986
+                        * allows  less, but browsers send the rest unescaped, and no reader can mistake it for
+                        * the end of the  target */
     WR_OC_REGNAME = 4, /* may stand in a registered name, '%' included (RFC 3986 3.2.2) */
     WR_OC_FIELD = 8,   /* may stand in a field value: VCHAR, obs-text, SP, HTAB (RFC 9110 5.5) */
     WR_OC_HEX = 16,
@@ -26,7 +25,7 @@ static inline bool wr_octet_is(char c, enum wr_octet_class class)
     return wr_octets[(unsigned char) c] & class;
 }
 
-/* How many octets at the front are of the class. */
+/* Returns how many bytes at the front belong to the class. */
 static inline size_t wr_octet_span(struct wr_slice s, enum wr_octet_class class)
 {
     size_t n = 0;
@@ -35,14 +34,16 @@ static inline size_t wr_octet_span(struct wr_slice s, enum wr_octet_class class)
     return n;
 }
 
-/* All of it, and not empty. */
+/* Is s not empty, and does each of its bytes belong to the class? */
 static inline bool wr_octets_all(struct wr_slice s, enum wr_octet_class class)
 {
     return s.len > 0 && wr_octet_span(s, class) == s.len;
 }
 
-/* The next element of a #list (RFC 9110 5.6.1), trimmed, empty ones skipped; a comma inside a quoted string
- * does not separate. Starts with *rest as the field's value; false: there are no more. */
+/* Takes the next element of a #list (RFC 9110 5.6.1), trimmed. Skips empty elements; a comma inside a
+ * quoted string does not separate. *rest is the field's value at first. Returns false if there are no
+ * more. */
 bool wr_list_next(struct wr_slice *rest, struct wr_slice *item);
-/* Length of the quoted string at the front, both quotes included; 0: none, or it does not end. */
+/* Returns the length of the quoted string at the front, with both quotes, or 0 if there is none or it does
+ * not end. */
 size_t wr_quoted_span(struct wr_slice s);

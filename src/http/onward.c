@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Decides which fields of a request reach the origin. Keys, Vary and limits use the same rules as the code
+ * that forwards. */
 #include "http/onward.h"
 
-/* X-Forwarded-Port, -Prefix and whatever else begins so; at least one octet after it. */
+/* Is it a name that begins with X-Forwarded- and goes on after that, such as X-Forwarded-Port? */
 static bool is_forwarded(struct wr_slice name)
 {
     static const struct wr_slice prefix = WR_SLICE_INIT("X-Forwarded-");
     return name.len > prefix.len && wr_field_name_alike(wr_slice(name.at, prefix.len), prefix);
 }
 
-/* An origin believes these because it believes us. */
+/* Does the field say who the client is? An origin believes such fields because it trusts weir. */
 static bool tells_who_asks(enum wr_field_id id, struct wr_slice name)
 {
     switch (id) {
@@ -23,7 +25,7 @@ static bool tells_who_asks(enum wr_field_id id, struct wr_slice name)
     }
 }
 
-/* Of a field that isn't hidden. */
+/* What happens to a field that isn't hidden? */
 static enum wr_onward way(enum wr_field_id id, struct wr_slice name, bool trusted, bool whole)
 {
     switch (id) {

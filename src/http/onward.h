@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What of a request goes to the origin, and as what: the one place that says so.
+/* The one place that decides which fields of a request go to the origin, and in which form.
  *
- * Whoever writes that request asks here, and so does whoever chooses by it (keys, Vary, limits, bypass): what
- * the origin never saw must not choose what it made, or one client stores its page as another's (RFC 9111 4.1
- * compares the request as it is sent). Thread: any. */
+ * The code that writes the request to the origin asks here, and so does the code that chooses by fields
+ * (keys, Vary, limits, bypass). A field that the origin never saw must not select a response; otherwise one
+ * client could store its response as another's (RFC 9111 4.1 compares the request as it is sent). Thread:
+ * any. */
 #pragma once
 
 #include "http/head.h"
@@ -11,34 +12,37 @@
 enum wr_onward {
     WR_ONWARD_SENT,    /* as it came */
     WR_ONWARD_DROPPED, /* not at all */
-    WR_ONWARD_OURS,    /* in weir's own words, whether the client sent one or not */
+    WR_ONWARD_OURS,    /* weir writes its own value, whether the client sent one or not */
 };
 
-/* What becomes of this field of the request. whole: in a request whose response may be shared, which asks for
- * the whole of it: the cache answers conditions and ranges itself and puts its own in their place. */
+/* Decides what happens to this field of the request. whole: the response may be shared, so the request asks
+ * for the whole of it. The cache answers the client's conditions and ranges itself and sends its own
+ * instead. */
 enum wr_onward wr_onward(const struct wr_head *request, const struct wr_field *f, bool whole);
-/* The next field after `after` (NULL: the first) that goes on as it came and that an origin takes for one of
- * this name, or NULL. id: of the name. */
+/* Returns the next field after `after` (NULL: the first) that is forwarded as it came and that an origin
+ * takes for a field of this name, or NULL. id: the id of the name. */
 const struct wr_field *wr_onward_next(const struct wr_head *request, enum wr_field_id id,
                                       struct wr_slice name, bool whole, const struct wr_field *after);
-/* Is this one of those in weir's own words that follow from the request's host and scheme? Then *value is
- * what is sent (len 0: no such field is sent). */
+/* Is it a field that weir writes itself, from the request's host and scheme? If so, *value is what weir
+ * sends (len 0: nothing is sent). */
 bool wr_onward_ours(const struct wr_head *request, enum wr_field_id id, struct wr_slice *value);
-/* The next field after `after` (NULL: the first) that goes on as it came and whose name the pattern matches
- * (a '*' stands for any octets, in any case of letters, '_' as '-'), or NULL. */
+/* Returns the next field after `after` (NULL: the first) that is forwarded as it came and whose name
+ * matches the pattern, or NULL. In the pattern '*' stands for any number of bytes; letters compare in any
+ * case, '_' as '-'. */
 const struct wr_field *wr_onward_matching(const struct wr_head *request, struct wr_slice pattern, bool whole,
                                           const struct wr_field *after);
-/* The value that the origin gets, of the first if there are several; at == NULL: none that says anything of
- * the request. Of a request that is forwarded by itself. name: or a pattern, with a '*' in it. */
+/* Returns the value that the origin gets, if the request is forwarded on its own; of several fields, the
+ * first. name: a name, or a pattern with a '*'. at == NULL: the origin gets none that depends on the
+ * request. */
 struct wr_slice wr_onward_value(const struct wr_head *request, struct wr_slice name);
 
-/* Is it written anew for each request or each client (X-Forwarded-For, X-Request-ID, Via), so that no two
- * requests have it in common? */
+/* Does weir write a new value for each request or client (X-Forwarded-For, X-Request-ID, Via)? No two
+ * requests share such a value. */
 bool wr_onward_differs(enum wr_field_id id);
-/* Can a client's field of this name reach an origin at all? whole: as above. */
+/* Can a client's field of this name reach an origin at all? whole: as for wr_onward(). */
 bool wr_onward_reaches(struct wr_slice name, bool whole);
-/* Is this odd name (wr_field_name_plain()) one that an origin could take for a field which weir drops,
- * trusts, frames by or writes? It goes on from nobody. */
+/* Could an origin take this odd name (see wr_field_name_plain()) for a field that weir drops, trusts,
+ * writes or frames messages by? Such a field is never forwarded. */
 bool wr_onward_forged(struct wr_slice odd);
-/* May it stand in trailers that are passed on (RFC 9110 6.5.1)? */
+/* May the field stand in trailers that are passed on (RFC 9110 6.5.1)? */
 bool wr_onward_as_trailer(const struct wr_field *f);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads first lines itself and fields through http-parser. Refuses every head that two parsers could
+ * understand differently. */
 #include "http/parse.h"
 
 #include <http_parser.h>
@@ -11,16 +13,15 @@
 #include "http/scan.h"
 #include "http/target.h"
 
-#define MAX_EMPTY_LINES 4 /* before a request line (RFC 9112 2.2 asks for one) or a status line */
+#define MAX_EMPTY_LINES 4 /* before a request line (RFC 9112 2.2 asks for at least one) or a status line */
 
-/* --- http-parser: gives us the fields
- * -------------------------------------------------------------------------- */
+/* --- http-parser: reads the fields --- */
 
 struct reading {
     struct wr_head *head;
-    ptrdiff_t moved; /* from what is read to where it stays */
+    ptrdiff_t moved; /* offset from the bytes read to the bytes that the slices point to */
     bool request;
-    bool named, complete; /* a name waits for its value; the empty line was read */
+    bool named, complete; /* a name has been read and its value is expected; the empty line has been read */
     const char *why;
 };
 
@@ -30,7 +31,7 @@ static int refuse_parse(struct reading *r, const char *why)
     return -1;
 }
 
-/* false: it is no name. */
+/* Marks a field with an odd name. Returns false if it is no field name at all. */
 static bool take_odd_name(struct reading *r, struct wr_field *f)
 {
     f->odd = r->head->odd = true;
@@ -71,7 +72,7 @@ static int on_value(http_parser *hp, const char *at, size_t len)
 static int on_complete(http_parser *hp)
 {
     ((struct reading *) hp->data)->complete = true;
-    return 1; /* no body: framing is decided and read by us */
+    return 1; /* tells http-parser that there is no body: weir reads it */
 }
 
 static const http_parser_settings settings = {
@@ -80,19 +81,19 @@ static const http_parser_settings settings = {
     .on_headers_complete = on_complete,
 };
 
-/* A parser that has seen a first line and waits for the fields: copied for each head. */
+/* A parser that has read a first line and expects fields. It is copied for each head. */
 static http_parser behind_first_line;
 
 __attribute__((constructor)) static void prepare_parser(void)
 {
     static const char line[] = "POST / HTTP/1.1\r\n";
     static const http_parser_settings none;
-    http_parser_set_max_header_size(INT32_MAX); /* ours, from the policy, is checked first */
+    http_parser_set_max_header_size(INT32_MAX); /* our limit, from the policy, is checked first */
     http_parser_init(&behind_first_line, HTTP_REQUEST);
     WR_CHECK(http_parser_execute(&behind_first_line, &none, line, sizeof line - 1) == sizeof line - 1);
 }
 
-/* The fields in at[0..len), of which *r says where they stay. */
+/* Reads the fields in at[0..len). *r says where their slices will point. */
 static const char *read_from(struct reading *r, const char *at, size_t len)
 {
     http_parser hp = behind_first_line;
@@ -108,8 +109,8 @@ static const char *read_from(struct reading *r, const char *at, size_t len)
     return r->complete && !r->named && eaten == len ? NULL : "the end of the head can be read in two ways";
 }
 
-/* http-parser takes spaces for white space after a Content-Length or a Transfer-Encoding, but not HTAB, which
- * is the same (RFC 9110 5.6.3). */
+/* Replaces HTABs that end a line by spaces. http-parser accepts spaces after Content-Length or
+ * Transfer-Encoding, but not HTAB, which means the same (RFC 9110 5.6.3). */
 static bool untab(char *at, size_t len)
 {
     bool any = false;
@@ -123,8 +124,8 @@ static bool untab(char *at, size_t len)
     return any;
 }
 
-/* Reads the fields of a scanned head: at[0..len) is what stands after its first line. NULL, or what is
- * wrong. */
+/* Reads the fields of a scanned head. at[0..len): the bytes after its first line. Returns NULL, or the
+ * reason for the error. */
 static const char *read_fields(struct wr_head *h, const char *at, size_t len)
 {
     struct reading r = { .head = h, .request = h->status == 0 };
@@ -142,7 +143,7 @@ static const char *read_fields(struct wr_head *h, const char *at, size_t len)
     return why;
 }
 
-/* The first line of a scanned head, without its end; *fields is what stands after it. */
+/* Returns the first line of a scanned head, without its line end. *fields: the bytes after it. */
 static struct wr_slice first_line(const char *at, size_t len, struct wr_slice *fields)
 {
     size_t line = (size_t) ((const char *) memchr(at, '\n', len) - at);
@@ -150,8 +151,7 @@ static struct wr_slice first_line(const char *at, size_t len, struct wr_slice *f
     return wr_slice(at, line > 0 && at[line - 1] == '\r' ? line - 1 : line);
 }
 
-/* --- the request line
- * ------------------------------------------------------------------------------------------ */
+/* --- the request line --- */
 
 static enum wr_method method_of(struct wr_slice text)
 {
@@ -166,8 +166,8 @@ static enum wr_method method_of(struct wr_slice text)
     return WR_METHOD_OTHER;
 }
 
-/* The minor version of "HTTP/1.x", of which 2 to 9 are read as 1 (RFC 9110 2.5); -1: some other version; -2:
- * none (RFC 9112 2.3: exactly eight octets). */
+/* Returns the minor version of "HTTP/1.x", where 2 to 9 are read as 1 (RFC 9110 2.5). Returns -1 for
+ * another major version, -2 if it is no version (RFC 9112 2.3: exactly eight bytes). */
 static int minor_of(struct wr_slice version)
 {
     if (version.len != 8 || !wr_slice_starts(version, WR_SLICE("HTTP/")) || version.at[6] != '.' ||
@@ -184,7 +184,7 @@ static enum wr_err wrong(struct wr_parse *p, enum wr_err err, const char *why)
     return err;
 }
 
-/* line: without its CR LF. */
+/* line: without its line end. */
 static enum wr_err read_request_line(struct wr_parse *p, struct wr_slice line, size_t max_target,
                                      struct wr_head *h)
 {
@@ -210,16 +210,15 @@ static enum wr_err read_request_line(struct wr_parse *p, struct wr_slice line, s
     return why ? wrong(p, WR_ERR_BAD_REQUEST, why) : WR_OK;
 }
 
-/* --- requests
- * -------------------------------------------------------------------------------------------------- */
+/* --- requests --- */
 
 static enum wr_err read_expectation(struct wr_parse *p, struct wr_head *h)
 {
     const struct wr_field *f = wr_head_get(h, WR_F_EXPECT);
     if (f == NULL)
         return WR_OK;
-    if (h->minor ==
-        0) { /* RFC 9110 10.1.1: ignored, and it must not come to life in the HTTP/1.1 we forward */
+    if (h->minor == 0) { /* RFC 9110 10.1.1: ignored in HTTP/1.0, and hidden because the request is forwarded
+                          * as HTTP/1.1 */
         for (; f; f = wr_head_next(h, WR_F_EXPECT, f))
             ((struct wr_field *) f)->hidden = 1;
         return WR_OK;
@@ -252,7 +251,7 @@ static enum wr_err read_request(struct wr_parse *p, const char *at, size_t len, 
     return why ? wrong(p, WR_ERR_BAD_REQUEST, why) : read_expectation(p, h);
 }
 
-/* How many octets of empty lines there are at the front. */
+/* Returns the length in bytes of the empty lines at the front. */
 static size_t skip_empty_lines(const char *at, size_t len, enum wr_line_ends ends)
 {
     size_t i = 0;
@@ -301,7 +300,7 @@ enum wr_parse_status wr_parse_request(struct wr_parse *p, const char *at, size_t
     enum wr_parse_status end = find_end(p, at, start, len, limits->head, WR_LINES_CRLF, WR_ERR_BAD_REQUEST);
     if (end == WR_PARSE_ERROR && p->err == WR_ERR_HEAD_TOO_LARGE && limits->head > start &&
         !memchr(at + start, '\r', limits->head - start)) {
-        p->err = WR_ERR_TARGET_TOO_LONG; /* all of it is one line */
+        p->err = WR_ERR_TARGET_TOO_LONG; /* everything so far is one line */
         p->why = "the request line is too long";
     }
     if (end != WR_PARSE_DONE)
@@ -344,10 +343,10 @@ void wr_parse_salvage(const char *at, size_t len, struct wr_field *fields, struc
     }
 }
 
-/* --- responses
- * ------------------------------------------------------------------------------------------------- */
+/* --- responses --- */
 
-/* RFC 9112 4. The space before an absent reason is forgiven: it can't be read in two ways. */
+/* Reads the status line (RFC 9112 4). The space before an absent reason may be missing: that can't be
+ * misread. */
 static const char *read_status_line(struct wr_slice line, struct wr_head *h)
 {
     struct wr_slice rest = line, version = wr_slice_cut(&rest, ' '), status = wr_slice_cut(&rest, ' ');
@@ -387,8 +386,7 @@ enum wr_parse_status wr_parse_response(struct wr_parse *p, const char *at, size_
     return done(p, p->why ? WR_ERR_ORIGIN_BROKEN : WR_OK);
 }
 
-/* --- trailers
- * -------------------------------------------------------------------------------------------------- */
+/* --- trailers --- */
 
 bool wr_parse_trailers(struct wr_slice raw, struct wr_field *fields, size_t *count)
 {

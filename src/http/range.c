@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads Range and Content-Range fields, and writes Content-Range. Ranges that overlap are joined. */
 #include "http/range.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 
 enum range_part { PART_OK, PART_BEYOND, PART_MALFORMED };
 
-/* Digits; a number too large to hold means "very far": UINT64_MAX. */
+/* Reads digits. A number that is too large becomes UINT64_MAX: any position past the end means the same. */
 static bool read_position(struct wr_slice s, uint64_t *out)
 {
     if (!wr_octets_all(s, WR_OC_DIGIT))
@@ -18,7 +19,7 @@ static bool read_position(struct wr_slice s, uint64_t *out)
     return true;
 }
 
-/* One of first-last, first-, -suffix (14.1.1, 14.1.2). */
+/* Reads one of first-last, first-, -suffix (14.1.1, 14.1.2). */
 static enum range_part read_part(struct wr_slice item, uint64_t length, struct wr_range *out)
 {
     struct wr_slice last = item, first = wr_slice_cut(&last, '-');

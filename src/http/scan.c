@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Scans a head for control characters, many bytes at a time where the processor can. Checks each line end
+ * and finds the empty line. */
 #include "http/scan.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
-/* The first octet of at[i..len) that is a control other than HTAB, or len. */
+/* Returns the position of the first byte in at[i..len) that is a control character other than HTAB, or
+ * len. */
 static size_t next_control(const char *at, size_t i, size_t len)
 {
 #if defined(__SSE2__)
@@ -33,8 +36,8 @@ static enum wr_scan_status bad(const char **why, const char *text)
     return WR_SCAN_BAD;
 }
 
-/* The line end at at[i], a control octet: its length. 0: it isn't one, and *why says why; -1: more is needed.
- */
+/* at[i] is a control character. Returns the length of the line end there; 0 if it is none, and *why is the
+ * reason; -1 if more bytes are needed. */
 static int line_end(const char *at, size_t i, size_t len, enum wr_line_ends ends, const char **why)
 {
     if (at[i] == '\n') {
@@ -58,8 +61,8 @@ enum wr_scan_status wr_scan_head(const char *at, size_t len, enum wr_line_ends e
         i = *scanned = next_control(at, i, len);
         if (i == len)
             return WR_SCAN_MORE;
-        /* Behind a line's end stands a line, or another end. Until that much has arrived, come back to this
-         * one. */
+        /* Another line or another line end must follow. Until enough has arrived, the next call comes back
+         * to this line end. */
         int end = line_end(at, i, len, ends, &wrong), last;
         if (end < 0)
             return WR_SCAN_MORE;

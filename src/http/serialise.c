@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes request lines, status lines, fields and trailers. Hidden fields are left out. */
 #include "http/serialise.h"
 
 #include "http/parse.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Parses the values of structured fields (RFC 9651) by the algorithms of its section 4.2. Section numbers
+ * below are of RFC 9651. */
 #include "http/structured.h"
 
 #include "http/octets.h"
@@ -24,7 +26,7 @@ static void skip_spaces(struct wr_slice *s)
         ;
 }
 
-/* RFC 9651 4.2.4: up to 15 digits, or up to 12, a point and up to 3. */
+/* Reads a number (4.2.4): up to 15 digits, or up to 12 digits, a point and up to 3 more. */
 static bool read_number(struct wr_slice *s, struct wr_sf_member *m)
 {
     bool negative = eat(s, '-');
@@ -41,7 +43,7 @@ static bool read_number(struct wr_slice *s, struct wr_sf_member *m)
     return digits.len <= 12 && fraction.len >= 1 && fraction.len <= 3;
 }
 
-/* 4.2.5: visible ASCII and space; a backslash only before a quote or another one. */
+/* Reads a string (4.2.5): visible ASCII and spaces; a backslash stands only before a quote or a backslash. */
 static bool read_string(struct wr_slice *s, struct wr_sf_member *m)
 {
     size_t len = wr_quoted_span(*s);
@@ -55,7 +57,7 @@ static bool read_string(struct wr_slice *s, struct wr_sf_member *m)
         if (c < 0x20 || c > 0x7e)
             return false;
         if (c == '\\') {
-            i++; /* there is one more: the span ends in a quote that isn't escaped */
+            i++; /* never past the end: the string ends in a quote that isn't escaped */
             if (m->text.at[i] != '"' && m->text.at[i] != '\\')
                 return false;
         }
@@ -63,7 +65,7 @@ static bool read_string(struct wr_slice *s, struct wr_sf_member *m)
     return true;
 }
 
-/* 4.2.6 */
+/* Reads a token (4.2.6). */
 static bool read_token(struct wr_slice *s, struct wr_sf_member *m)
 {
     size_t len = 0;
@@ -74,7 +76,7 @@ static bool read_token(struct wr_slice *s, struct wr_sf_member *m)
     return true;
 }
 
-/* 4.2.7: base64 between colons; padding is not insisted on. */
+/* Reads a byte sequence (4.2.7): base64 between colons. Padding may be missing. */
 static bool read_bytes(struct wr_slice *s, struct wr_sf_member *m)
 {
     eat(s, ':');
@@ -89,7 +91,7 @@ static bool read_bytes(struct wr_slice *s, struct wr_sf_member *m)
     return eat(s, ':');
 }
 
-/* 4.2.8 */
+/* Reads a boolean (4.2.8). */
 static bool read_boolean(struct wr_slice *s, struct wr_sf_member *m)
 {
     eat(s, '?');
@@ -98,7 +100,8 @@ static bool read_boolean(struct wr_slice *s, struct wr_sf_member *m)
     return m->number || eat(s, '0');
 }
 
-/* 4.2.10: %"...", visible ASCII, where % begins two lower-case hexadecimal digits. */
+/* Reads a display string (4.2.10): %"...", visible ASCII, where % is followed by two lower-case hexadecimal
+ * digits. */
 static bool read_display(struct wr_slice *s, struct wr_sf_member *m)
 {
     eat(s, '%');
@@ -151,7 +154,7 @@ static bool read_key(struct wr_slice *s, struct wr_slice *key)
     return true;
 }
 
-/* 4.2.3.2 */
+/* Skips parameters (4.2.3.2). */
 static bool skip_parameters(struct wr_slice *s)
 {
     struct wr_slice key;
@@ -164,7 +167,7 @@ static bool skip_parameters(struct wr_slice *s)
     return true;
 }
 
-/* 4.2.1.2; the opening parenthesis is eaten. */
+/* Reads an inner list (4.2.1.2) after its opening parenthesis. */
 static bool read_inner_list(struct wr_slice *s, struct wr_sf_member *m)
 {
     struct wr_sf_member item;
@@ -190,7 +193,7 @@ static bool read_value(struct wr_slice *s, struct wr_sf_member *m)
     return read_bare(s, m) && skip_parameters(s);
 }
 
-/* To the front of the next member (4.2.1, 4.2.2). */
+/* Moves to the front of the next member (4.2.1, 4.2.2). */
 static enum wr_sf_status advance(struct wr_sf_reader *r)
 {
     if (!r->begun) {
@@ -204,7 +207,7 @@ static enum wr_sf_status advance(struct wr_sf_reader *r)
     if (!eat(&r->rest, ','))
         return WR_SF_INVALID;
     r->rest = wr_slice_trim(r->rest);
-    return r->rest.len ? WR_SF_MEMBER : WR_SF_INVALID; /* no comma at the end */
+    return r->rest.len ? WR_SF_MEMBER : WR_SF_INVALID; /* a comma at the end is an error */
 }
 
 enum wr_sf_status wr_sf_dictionary_next(struct wr_sf_reader *r, struct wr_sf_member *m)

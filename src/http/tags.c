@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Collects the tags of a response from three fields. A hash table keeps each tag once. */
 #include "http/tags.h"
 
 #include "base/hash.h"
 #include "http/structured.h"
 
-#define ROOM 32 /* at first */
+#define ROOM 32 /* room of a new set */
 
-/* The slot of this tag: one that holds it, or the free one where it belongs. */
+/* Returns the slot that holds this tag, or the free slot for it. */
 static uint32_t *find_slot(const struct wr_tags *tags, struct wr_slice tag)
 {
     size_t count = 2 * tags->room, at = wr_hash_of(tag).lo % count;

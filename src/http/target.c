@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Splits request targets and checks hosts. Resolves references in responses against the request. */
 #include "http/target.h"
 
 #include "address/ip.h"
@@ -116,7 +117,7 @@ const char *wr_host_settle(struct wr_head *h)
 
 /* --- references --- */
 
-/* A port that goes without saying doesn't tell hosts apart. */
+/* Returns the authority without its port if that is the default one: such a port doesn't tell hosts apart. */
 static struct wr_slice without_port(struct wr_slice authority, struct wr_slice port)
 {
     size_t kept = authority.len - port.len;
@@ -138,7 +139,7 @@ static bool same_host(struct wr_slice authority, bool http, bool https, struct w
     return wr_slice_eq_nocase(authority, without_default_ports(host));
 }
 
-/* "mailto:" and such; http and https have been dealt with. */
+/* Does the text begin with a scheme such as "mailto:"? http and https have been handled before. */
 static bool has_scheme(struct wr_slice text)
 {
     size_t len = 0;
@@ -147,8 +148,8 @@ static bool has_scheme(struct wr_slice text)
     return len < text.len && text.at[len] == ':';
 }
 
-/* What is after the authority, without the fragment; *absolute: there was one. at == NULL: of another host.
- */
+/* Returns the part after the authority, without the fragment. *absolute: there was an authority. at ==
+ * NULL: it names another host. */
 static struct wr_slice on_host(struct wr_slice reference, struct wr_slice host, bool *absolute)
 {
     static const struct {
@@ -191,7 +192,7 @@ bool wr_target_resolve(const struct wr_head *base, struct wr_slice reference, st
         *query = absolute || rest.at ? rest : base->query;
         return true;
     }
-    if (own.at[0] != '/') { /* beside the base (5.2.3) */
+    if (own.at[0] != '/') { /* relative to the base path (5.2.3) */
         size_t dir = base->path.len;
         while (dir > 0 && base->path.at[dir - 1] != '/')
             dir--;
