@@ -1,6 +1,5 @@
-/* The loop of bench/loop.h: reads what a connection sends, counts the heads in it and sends a reply for each.
- */
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Implements bench/loop.h: reads what a connection sends, and sends a reply for each head in it. */
 #define _GNU_SOURCE
 #include "loop.h"
 

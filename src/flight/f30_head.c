@@ -363,7 +363,7 @@ static bool asks_for_less(const struct wr_flight *f, const struct wr_head *head)
     return head->status == 200 && large && wr_head_get(&f->request, WR_F_RANGE) != NULL;
 }
 
-/* What the other nodes are told. From the response to a request with a cookie or a password nobody can tell
+/* Chooses the word for the other nodes. The response to a request with a cookie or a password says nothing of
  * what other requests will get. */
 static enum wr_outcome unshared_outcome(const struct wr_flight *f, const struct wr_head *head, bool marked)
 {

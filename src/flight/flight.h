@@ -13,8 +13,8 @@
 
 struct wr_flight;
 
-/* What to fetch, and for whom. The caller lends everything in it until the call returns: the flight copies
- * or references what it keeps. */
+/* An order to fetch: the object, and the request it is for. The caller lends everything in it until the call
+ * returns: the flight copies or references what it keeps. */
 struct wr_flight_order {
     struct wr_worker_policy *worker_policy;
     const struct wr_route *route;
@@ -45,7 +45,7 @@ enum wr_verdict {
     WR_VERDICT_FAILED,        /* there is no response, because of `err` */
 };
 
-/* What is known of a fetch. */
+/* All that is known of a fetch so far. */
 struct wr_flight_result {
     enum wr_verdict verdict;
     enum wr_err err;
@@ -128,5 +128,5 @@ void wr_flights_cut(struct wr_worker *worker);
  * ended. */
 void wr_flights_free_spares(struct wr_worker *worker);
 /* Closes all flights that fetch what is purged: nobody joins them any more, and other nodes don't wait for
- * them. What they store is compared with the purge like all other objects. Thread: any. */
+ * them. The objects that they store are compared with the purge like all other objects. Thread: any. */
 void wr_flights_spoil(struct wr_flights *f, const struct wr_purge *purge);

@@ -18,7 +18,7 @@ enum wr_flight_stage {
     WR_FLIGHT_DONE, /* the flight ends */
 };
 
-/* What a node that fetches tells the other nodes: how the fetch ended, or that it is arriving. */
+/* How a fetch ended, or that it is arriving: the node that fetches tells this to the others. */
 enum wr_outcome {
 #define X(id, word, then) WR_OUTCOME_##id,
 #include "flight/outcomes.def"
@@ -256,8 +256,9 @@ void wr_flight_arrive(struct wr_flight *f);
 /* --- f10_lock.c --- */
 /* Tells the nodes that wait how the fetch goes or has ended. The lock must be held. */
 void wr_flight_publish(struct wr_flight *f, enum wr_outcome outcome);
-/* Tells the nodes that wait how the fetch ended, if the lock is held, and releases the lock. What others read
- * while it arrives is removed as well, unless it is whole in Redis by now. Harmless without the lock. */
+/* Tells the nodes that wait how the fetch ended, if the lock is held, and releases the lock. The record that
+ * others read while it arrives is removed as well, unless it is whole in Redis by now. Harmless without the
+ * lock. */
 void wr_flight_unlock(struct wr_flight *f, enum wr_outcome outcome);
 /* Frees what LOCK has allocated; at the flight's end. */
 void wr_flight_lock_fini(struct wr_flight *f);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Writes the head of an answer. What is stored is sent as stored; the fields that belong to this request are
+/* Writes the head of an answer. Stored fields are sent as stored; the fields that belong to this request are
  * written after it. */
 #include "http/serialise.h"
 #include "txn/txn.h"

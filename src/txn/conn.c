@@ -367,7 +367,7 @@ static void send_pending(struct wr_conn *c)
         wr_buf_fini(&c->pending);
 }
 
-/* Sends staged bytes. What the socket doesn't take is kept, and the next answer waits for it. */
+/* Sends staged bytes. Bytes that the socket doesn't take are kept, and the next answer waits for them. */
 static void put_staged(struct wr_conn *c, struct wr_slice octets)
 {
     size_t sent = 0;

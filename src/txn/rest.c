@@ -3,7 +3,7 @@
  * slow, and the flow has left it behind; or the content came out of Redis and is no longer there: the node
  * that was fetching it died, it was purged or evicted, or Redis doesn't answer.
  *
- * Part of the content has been sent, so only the very same content may follow. What came out of Redis is read
+ * Part of the content has been sent, so only the very same content may follow. Content from Redis is read
  * there again, if its version is still the same. Otherwise the origin is asked for the missing part, on
  * condition that its strong entity tag is still the one that was sent (RFC 9110 13.1.5, 14.2). If the origin
  * sends the whole content instead, with the same tag, it is read from where the first flow ended. */

@@ -160,7 +160,7 @@ bool wr_txn_start(struct wr_conn *c);
 void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why);
 /* Frees a transaction of the worker's pool. */
 void wr_txn_free_spare(struct wr_txn *t);
-/* What the stage waits for has happened: resumes the stage. Callbacks end with this call. */
+/* Resumes the stage: the event that it waits for has happened. Callbacks end with this call. */
 void wr_txn_wake(struct wr_txn *t);
 /* Bytes of the body have come, or the client has stopped sending. */
 void wr_txn_input(struct wr_txn *t);

@@ -123,8 +123,8 @@ class Get:
 
 @dataclass
 class Change:
-    """A purge; or a write through a node (kind "write"), which purges the page that it changes. What was made before `began` is
-    older."""
+    """A purge; or a write through a node (kind "write"), which purges the page that it changes. Everything made before `began`
+    is older."""
     kind: str
     name: object
     soft: bool
