@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What no single option can see: conflicts between options, and defaults that depend on others. */
+/* Checks options that contradict each other, and fills in defaults that depend on other options. */
 #include <unistd.h>
 
 #include "policy/reader.h"
@@ -24,7 +24,7 @@ static void check_store(struct wr_policy_reader *r, const struct wr_tree_node *r
     }
 }
 
-/* `part` was given and is larger than `whole`: an error. It wasn't: it is lowered. */
+/* If `part` is larger than `whole`: an error if the file has `part`; otherwise its default is lowered. */
 static void check_within(struct wr_policy_reader *r, const struct wr_tree_node *section, const char *part,
                          uint64_t *part_size, const char *whole, uint64_t whole_size)
 {
@@ -37,7 +37,8 @@ static void check_within(struct wr_policy_reader *r, const struct wr_tree_node *
     *part_size = whole_size;
 }
 
-/* What lies in more pieces than a record may name could be written to Redis and never be read. */
+/* Checks that a body of max_object fits into the pieces that a record may name. Otherwise it could be
+ * written to Redis and never be read. */
 static void check_pieces(struct wr_policy_reader *r, const struct wr_tree_node *section)
 {
     const struct wr_policy_redis *redis = &r->policy->redis;
@@ -56,7 +57,7 @@ static bool same_address(const struct wr_address *a, const struct wr_address *b)
     return a->host && b->host && a->kind == b->kind && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
-/* Of the item that is a mapping or a bare address. */
+/* Returns the place of an item's address; the item is a mapping or the bare address. */
 static struct wr_place place_of_address(const struct wr_tree_node *item)
 {
     const struct wr_tree_node *address = wr_tree_node_get(item, "address");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A hash table from names to pointers. It grows while the policy is read. */
 #include "policy/name_table.h"
 
 /* FNV-1a, then mixed so that the low bits depend on all (Fowler, Noll, Vo; the finaliser is Murmur3's). */
@@ -11,7 +12,7 @@ static size_t hash(struct wr_slice s)
     return (size_t) (h ^ (h >> 33));
 }
 
-/* The slot that holds the name, or the empty one where it belongs. */
+/* Returns the slot that holds the name, or the empty slot for it. */
 static struct wr_name_slot *find_slot(const struct wr_name_table *t, struct wr_slice name)
 {
     size_t i = hash(name) & (t->size - 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A table from names to pointers that is filled once and then only asked: open addressing in an arena.
+/* A hash table from names to pointers, filled once and read afterwards: open addressing in an arena.
  *
- * Keys are the operator's, so nobody can choose them to collide. Thread: the owner's while filling, then any.
- */
+ * The operator chooses the keys, so nobody can make them collide on purpose. Thread: the owner's while it
+ * is filled, then any. */
 #pragma once
 
 #include "base/arena.h"
@@ -18,6 +18,6 @@ struct wr_name_table { /* zeroed is empty and valid */
 };
 
 void *wr_name_table_get(const struct wr_name_table *t, struct wr_slice name);
-/* The place of a name's value, made when it isn't there; fill it before the next call. The name must outlive
- * the table. */
+/* Returns the place of the value for this name, and makes it if there is none. Fill it before the next
+ * call. The name must outlive the table. */
 void **wr_name_table_at(struct wr_name_table *t, struct wr_slice name, struct wr_arena *arena);

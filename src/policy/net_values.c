@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Readers of what names a place in the network: addresses, address blocks, Redis's URL and password. */
+/* Readers of values about the network: addresses, address blocks, Redis's URL, its password and its files. */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -23,7 +23,7 @@ static bool is_port(struct wr_slice s)
     return wr_slice_u64(s, 65535, &n) && n > 0;
 }
 
-/* What a listener's address that isn't one may have meant. */
+/* Suggests a valid address for a listener's address that isn't one. */
 static const char *guess_bind(struct wr_policy_reader *r, struct wr_slice text)
 {
     struct wr_slice rest = text, host = wr_slice_cut(&rest, ':');
@@ -78,7 +78,7 @@ static void note_block(struct wr_policy_reader *r, const struct wr_option *o, co
     struct wr_slice rest = item->text, addr = wr_slice_cut(&rest, '/');
     bool v4 = memchr(addr.at, ':', addr.len) == NULL;
     uint64_t bits;
-    /* with the address alone it parses: then what is wrong is the prefix */
+    /* with the address alone it parses, so the prefix is wrong */
     if (rest.at && wr_slice_u64(rest, v4 ? 32 : 128, &bits) && wr_cidr_parse(addr, &block) == NULL) {
         block.bits = (unsigned) bits + (v4 ? 96 : 0);
         wr_cidr_mask(&block);
@@ -121,7 +121,8 @@ void wr_read_purgers(struct wr_policy_reader *r, const struct wr_option *o, cons
     p->purgers = read_blocks(r, o, node, &p->purger_count);
 }
 
-/* Percent-decoded into the policy's arena. NULL: broken, or it would hold a NUL. */
+/* Decodes percent-encoding into the policy's arena. Returns NULL if it is malformed or would contain a
+ * NUL. */
 static char *decode_percent(struct wr_policy_reader *r, struct wr_slice s)
 {
     char *out = wr_arena_alloc(r->arena, s.len + 1);
@@ -213,7 +214,7 @@ void wr_read_redis_url(struct wr_policy_reader *r, const struct wr_option *o, co
         wr_policy_reader_error(r, o, node, "%s", reason);
 }
 
-/* Absolute, or in systemd's folder of credentials, or beside the policy. */
+/* Returns the path of a file: absolute, or in systemd's directory of credentials, or beside the policy. */
 static struct wr_slice locate(struct wr_policy_reader *r, struct wr_slice name)
 {
     const char *credentials = getenv("CREDENTIALS_DIRECTORY"), *slash = strrchr(r->policy->file, '/');
@@ -225,7 +226,7 @@ static struct wr_slice locate(struct wr_policy_reader *r, struct wr_slice name)
                            r->policy->file, name.at);
 }
 
-/* It is looked at now, so that what can't be read is told with its place in the policy. */
+/* Tries to read the file now, so that an unreadable file is reported with its place in the policy. */
 void wr_read_file(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                   void *at)
 {

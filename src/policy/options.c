@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Generates the table of options from options.def. The compiler checks that each field has the type that
+ * its reader writes. */
 #include "policy/options.h"
 
 enum kind_id {
@@ -14,7 +16,7 @@ static const struct wr_kind kinds[] = {
 #include "policy/kinds.def"
 };
 
-/* So that macros can name the types of kinds and sections. */
+/* Structs by which macros can name the types of kinds and sections. */
 #define KIND(id, type, shape, sub, word, reader) \
     struct type_of_kind_##id {                   \
         type it;                                 \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table of all options (options.def) as data, of which the reader, the sample and the manual are made.
+/* The table of all options (options.def) as data. The reader, the sample and the manual are generated from
+ * it.
  *
  * Static memory throughout. Thread: any. */
 #pragma once
@@ -16,18 +17,18 @@ enum wr_section {
 
 enum wr_shape {
     WR_SHAPE_SCALAR,
-    WR_SHAPE_LIST,    /* of scalars; one scalar may stand for a list of one */
+    WR_SHAPE_LIST,    /* a list of scalars; one scalar counts as a list of one */
     WR_SHAPE_MAP,     /* a section of its own */
     WR_SHAPE_SWITCH,  /* the same, or "off" */
     WR_SHAPE_ITEMS,   /* a list of sections */
     WR_SHAPE_NAMED,   /* a mapping of the operator's names to sections */
-    WR_SHAPE_TABLE,   /* a mapping of what isn't a name */
-    WR_SHAPE_REFUSED, /* known, but not in this build: an error wherever it stands, and not documented */
+    WR_SHAPE_TABLE,   /* a mapping whose keys aren't names of the operator's */
+    WR_SHAPE_REFUSED, /* known, but not in this build: an error wherever it is written, and not documented */
 };
 
 enum wr_option_flag {
-    WR_OPTION_SAMPLED = 1,  /* stands in the sample file without a '#' before it */
-    WR_OPTION_REQUIRED = 2, /* must be in the file where its section is */
+    WR_OPTION_SAMPLED = 1,  /* shown in the sample file without a '#' */
+    WR_OPTION_REQUIRED = 2, /* required wherever its section is written */
 };
 
 struct wr_policy_reader;
@@ -40,17 +41,17 @@ struct wr_kind {
     enum wr_shape shape;
     enum wr_section sub;
     const char *word;             /* for the manual */
-    const struct wr_words *words; /* NULL: its values aren't words of a list */
+    const struct wr_words *words; /* NULL: the values aren't words of a list */
     wr_read_fn *read;
 };
 
-struct wr_option { /* a row: texts that it leaves out are NULL */
+struct wr_option { /* a row; texts that it leaves out are NULL */
     enum wr_section section;
     const char *key;
     const struct wr_kind *kind;
-    size_t offset;        /* of what the reader writes to, in the section's struct; 0: the struct itself */
+    size_t offset;        /* offset of the field in the section's struct; 0: the struct itself */
     unsigned flags;       /* enum wr_option_flag */
-    const char *fallback; /* the default as one would write it; "(...)" says it in words */
+    const char *fallback; /* the default as the file would have it; "(...)" describes it in words */
     const char *range;    /* "least..most" */
     const char *example;  /* for the sample, instead of the default */
     const char *help;     /* one line */
@@ -66,7 +67,7 @@ extern const struct wr_option wr_options[];
 extern const size_t wr_option_count;
 extern const struct wr_section_info wr_sections[WR_SECTION_COUNT];
 
-/* The default is text that the option's reader can read. */
+/* Is the default a text that the option's reader can read? */
 bool wr_option_has_default(const struct wr_option *o);
 
 #define KIND(id, type, shape, sub, word, reader) wr_read_fn wr_read_##reader;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Readers of what is looked at in a request: its parts (a header, a cookie ...) and what a route matches. */
+/* Readers of parts of a request (a header, a cookie ...), and of what a route matches. */
 #include "http/onward.h"
 #include "policy/reader.h"
 
-/* Notes a field by which no origin's answer can differ. whole: in requests that the cache answers. */
+/* Notes an error for a field that never changes an origin's answer. whole: in requests that the cache
+ * answers. */
 static void check_field(struct wr_policy_reader *r, const struct wr_option *o,
                         const struct wr_tree_node *item, struct wr_slice name, bool whole)
 {
@@ -21,8 +22,8 @@ static void check_field(struct wr_policy_reader *r, const struct wr_option *o,
             WR_SLICE_ARG(name));
 }
 
-/* "header:NAME" and the like. Gives the value of the word before the colon, and what stands after; -1:
- * noted. */
+/* Reads "header:NAME" and the like. Returns the value of the word before the colon, and sets *name to the
+ * text after it. Returns -1 if an error was noted. */
 static int read_part(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *item,
                      const struct wr_words *words, struct wr_slice *name)
 {
@@ -91,7 +92,7 @@ void wr_read_bypasses(struct wr_policy_reader *r, const struct wr_option *o, con
     }
 }
 
-/* "404" or "5xx". 0: neither. */
+/* Reads "404" or "5xx" (as 5). Returns 0 for anything else. */
 static int parse_status(struct wr_slice s)
 {
     uint64_t n;

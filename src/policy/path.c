@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Paths as routes compare them: what an origin may take for the same path must not slip past a route, its
- * limits or its `cache: off` by being written differently. */
+/* Converts paths to the form in which routes compare them. A path that an origin may take for the same must
+ * not slip past a route, its limits or its `cache: off` by another spelling. */
 #include "base/uri.h"
 #include "policy/policy.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Loads a policy, counts its references, and carries over what a reload can't change. */
 #include "policy/policy.h"
 
 #include <errno.h>
@@ -115,7 +116,8 @@ struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena
     const char *colon = bracket ? bracket + 1 : host.len ? memchr(host.at, ':', host.len) : NULL;
     if (colon && colon < host.at + host.len)
         host.len = (size_t) (colon - host.at);
-    if (host.len > 1 && host.at[host.len - 1] == '.') /* the root of the DNS: the same name */
+    if (host.len > 1 && host.at[host.len - 1] == '.') /* a dot at the end is the root of the DNS: the same
+                                                       * name */
         host.len--;
     char *at = wr_arena_alloc(arena, host.len + 1);
     wr_lower_copy(at, host);

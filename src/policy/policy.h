@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The policy: one immutable snapshot of what the YAML file says, defaults filled in.
+/* The policy: one immutable snapshot of the YAML file, with all defaults filled in.
  *
- * Built by wr_policy_load() on the start or main thread, then shared by all threads through counted
- * references; a reload builds another snapshot and swaps. Nothing in here changes after loading, and nothing
- * in here is run-time state: whoever keeps state per origin or limit finds it by `index`, or by name across
- * reloads. */
+ * wr_policy_load() builds it on the start or main thread. All threads share it by counted references. A
+ * reload builds another snapshot and swaps the two. Nothing in it changes after loading, and it has no
+ * run-time state: code that keeps state per origin or limit finds that state by `index`, or across reloads
+ * by name. */
 #pragma once
 
 #include "address/address.h"
@@ -81,7 +81,7 @@ struct wr_origin_policy {
     struct wr_span idle_timeout; /* of a pooled connection */
     char *health_path;           /* NULL: no active checks */
     struct wr_span health_interval;
-    bool rewrite_location; /* what names one of its servers in a response is put right (default true) */
+    bool rewrite_location; /* a URL of one of its servers in a response is rewritten (default true) */
     bool pass_host;        /* forward the client's Host (default true); else the server's own name */
 };
 
@@ -100,7 +100,7 @@ enum wr_algorithm {
 #include "policy/algorithms.def"
     WR_ALGORITHM_COUNT
 };
-/* Whether limits by this algorithm have a burst beside their rate. */
+/* Do limits by this algorithm have a burst beside their rate? */
 bool wr_algorithm_has_burst(enum wr_algorithm algorithm);
 
 enum wr_limit_mode {
@@ -116,18 +116,18 @@ struct wr_limit_policy {
     size_t part_count;
     enum wr_algorithm algorithm;
     struct wr_rate rate;
-    uint64_t burst; /* of algorithms that have one: how many may come at once; default rate.count */
+    uint64_t burst; /* for algorithms with a burst: how many requests may come at once; default rate.count */
     bool observe;   /* count, never refuse */
 };
 
-/* What the key of a stored response holds besides scheme-independent host and path. */
+/* The parts of a stored response's key besides host and path. The key doesn't depend on the scheme. */
 struct wr_key_policy {
     bool no_host;  /* leave the host out */
     bool no_query; /* leave the whole query out */
     bool sort_query;
     char **query_keep; /* patterns, NULL-ended; NULL: keep all */
     char **query_drop; /* patterns such as utm_* */
-    bool strip_query;  /* what these leave out doesn't go to the origin either */
+    bool strip_query;  /* query parameters left out of the key aren't sent to the origin either */
     char **headers;    /* patterns of names, NULL-ended */
     char **cookies;    /* likewise */
 };
@@ -147,16 +147,17 @@ struct wr_bypass {
     struct wr_slice name; /* pattern */
 };
 
-/* Whose cookies a response may depend on: what is fresh only by the policy's word or a guess isn't for
- * requests with those. */
+/* Which cookies may change a response. A response that is fresh only by the policy's ttl or by a heuristic
+ * isn't used for requests with such cookies. */
 enum wr_cookies {
-#define COOKIES(ID, word) WR_COOKIES_##ID, /* PASS: any cookie; IGNORE: none; ... */
+#define COOKIES(ID, word) WR_COOKIES_##ID, /* PASS: any; IGNORE: none; ... */
 #include "policy/words.def"
-    WR_COOKIES_NAMED, /* ... those of cookie_names; in both cases Vary: Cookie is answered by those alone */
+    WR_COOKIES_NAMED, /* ... those of cookie_names. With IGNORE and NAMED, Vary: Cookie is decided by those
+                       * cookies alone */
 };
 
-/* FIRST: Set-Cookie is for the request that fetched it. STORE: stored where the origin itself says that the
- * response may be shared. */
+/* FIRST: Set-Cookie goes only to the request that made weir fetch the response. STORE: it is stored if the
+ * origin itself says that the response may be shared. */
 enum wr_set_cookie {
 #define SET_COOKIE(ID, word) WR_SET_COOKIE_##ID,
 #include "policy/words.def"
@@ -169,7 +170,7 @@ enum wr_cached_method {
 
 struct wr_cache_policy {
     bool enabled;
-    bool has_ttl, override; /* ttl: when the origin says nothing; with override: whatever it says */
+    bool has_ttl, override; /* ttl is for responses without a lifetime of their own; with override, for all */
     struct wr_span ttl;
     double jitter;        /* 0..1 */
     struct wr_span grace; /* stale-while-revalidate where the origin names none */
@@ -177,7 +178,7 @@ struct wr_cache_policy {
     bool has_grace, has_stale_if_error;
     double early_refresh; /* XFetch's beta; 0: off */
     struct wr_key_policy key;
-    bool methods_post; /* reserved to GET and HEAD unless named */
+    bool methods_post; /* POST is cached only if the policy names it */
     struct wr_status_ttl *status_ttls;
     size_t status_ttl_count;
     enum wr_cookies cookies;
@@ -201,7 +202,7 @@ enum wr_match_path_kind { WR_MATCH_ANY, WR_MATCH_EXACT, WR_MATCH_PREFIX };
 #define WR_MAX_PIECES 65536u /* of one body in Redis */
 
 struct wr_match {
-    struct wr_slice host; /* lower case; at NULL: any; "*.example.com": any name below */
+    struct wr_slice host; /* lower case; at == NULL: any; "*.example.com": any name below */
     enum wr_match_path_kind path_kind;
     struct wr_slice path;     /* EXACT, or PREFIX without its '*' */
     struct wr_slice *methods; /* NULL: any */
@@ -250,33 +251,35 @@ struct wr_policy {
     struct wr_route *routes;
     size_t route_count;
     struct wr_route_index *route_index; /* host by hash, path by trie; private to route.c */
-    struct wr_policy *from; /* counted: the one whose arena holds what wr_policy_hold() took over; or NULL */
-    struct wr_arena *arena; /* where the rest of the above lives */
+    struct wr_policy *from; /* counted: the policy whose arena holds what wr_policy_hold() took over; NULL:
+                             * none */
+    struct wr_arena *arena; /* everything else above lies in it */
 };
 
-/* Reads and checks the file. On success gives a snapshot with one reference. On failure gives NULL and every
- * error, a line each, "file:line:column: what is wrong (did you mean ...?)", in *errors. Thread: start or
- * main (reads a file). */
+/* Reads and checks the file. Returns a snapshot with one reference, which the caller owns. On failure
+ * returns NULL and appends every error to *errors, a line each: "file:line:column: text (did you mean
+ * ...?)". Thread: start or main, because it reads a file. */
 struct wr_policy *wr_policy_load(const char *file, struct wr_buf *errors) WR_MUST_USE;
-/* The same from octets; `name` stands for the file in messages, and a relative redis.password_file lies
+/* The same from bytes. `name` stands for the file in messages; a relative redis.password_file is looked for
  * beside it. Thread: any, but a password_file is read from disk. */
 struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *errors) WR_MUST_USE;
 /* Thread: any. */
 struct wr_policy *wr_policy_ref(struct wr_policy *p);
 void wr_policy_unref(struct wr_policy *p);
 
-/* A reload: what can take effect at a restart only, `p` takes over from `first`, the policy that the process
- * has started with. So whoever reads a policy reads what is in force. p: known to nobody else yet. Thread:
- * main. */
+/* For a reload: replaces the options in `p` that take effect only at a restart by those of `first`, the
+ * policy with which the process started. So a policy always shows what is in force. No other thread may
+ * know p yet. Thread: main. */
 void wr_policy_hold(struct wr_policy *p, struct wr_policy *first);
 
-/* What wr_policy_route() wants of an authority: without port and final dot, lower case. In the arena. Thread:
- * any. */
+/* Returns an authority in the form that wr_policy_route() expects: without port and final dot, in lower
+ * case. In the arena. Thread: any. */
 struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena);
-/* What it wants of a path: percent-encoding decoded, dot segments resolved, several slashes as one. The path
- * itself if that is how it stands, else in the arena. Thread: any. */
+/* Returns a path in the form that wr_policy_route() expects: percent-encoding decoded, dot segments
+ * resolved, several slashes as one. Returns `path` itself if it has that form, else a copy in the arena.
+ * Thread: any. */
 struct wr_slice wr_policy_path(struct wr_slice path, struct wr_arena *arena);
-/* The first route that matches, or NULL. host and path: as the two above give them. Cost doesn't grow with
- * the number of routes. Thread: any. */
+/* Returns the first route that matches, or NULL. host and path: as the two functions above return them. The
+ * cost doesn't grow with the number of routes. Thread: any. */
 const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
                                        struct wr_slice method);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Collects the errors of a policy and prints them. Suggests words by their edit distance. */
 #include "policy/policy_error.h"
 
 #include <stdarg.h>
@@ -52,7 +53,7 @@ void wr_policy_errors_print(const struct wr_policy_errors *m, struct wr_buf *out
         all[count++] = one;
     qsort(all, count, sizeof *all, by_place);
     for (size_t i = 0; i < count; i++) {
-        /* what an alias repeats is found once for each use */
+        /* the same error at one place, found once for each use of an alias */
         bool repeated = i > 0 && all[i]->place.line == all[i - 1]->place.line &&
                         all[i]->place.column == all[i - 1]->place.column &&
                         strcmp(all[i]->text, all[i - 1]->text) == 0;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads the sections of a policy by the table of options. Checks shapes and keys, and fills in defaults. */
 #include "policy/reader.h"
 
 #include <stdarg.h>
@@ -88,7 +89,7 @@ static const char *kind_of(const struct wr_tree_node *node)
     return names[node->kind];
 }
 
-/* The node has the shape that the option's reader expects. */
+/* Has the node the shape that the option's reader expects? If not, an error is noted. */
 static bool check_shape(struct wr_policy_reader *r, const struct wr_option *o,
                         const struct wr_tree_node *node)
 {
@@ -112,7 +113,7 @@ static bool check_shape(struct wr_policy_reader *r, const struct wr_option *o,
         break;
     case WR_SHAPE_ITEMS:
     case WR_SHAPE_REFUSED:
-        break; /* an item's shape is the item's reader's affair */
+        break; /* the item's own reader checks its shape */
     }
     if (wanted == NULL)
         return true;
@@ -132,7 +133,7 @@ static const struct wr_option *option_of(enum wr_section section, struct wr_slic
     return NULL;
 }
 
-/* Says what the key may have meant: one like it here, or the same one in another section. */
+/* Notes an unknown key and suggests a similar one of this section, or the section that has this key. */
 static void note_unknown(struct wr_policy_reader *r, enum wr_section section, const struct wr_tree_node *key)
 {
     struct wr_guess guess = wr_guess_for(key->text);
@@ -156,7 +157,7 @@ static void note_unknown(struct wr_policy_reader *r, enum wr_section section, co
                     wr_guess_text(&guess, r->errors->arena));
 }
 
-/* Every key is one of the section's, once. */
+/* Checks that each key belongs to the section and stands once. */
 static void check_keys(struct wr_policy_reader *r, enum wr_section section, const struct wr_tree_node *map)
 {
     struct wr_name_table seen = { 0 };

@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Builds the index of routes and searches it. Hosts are hashed; the paths of a host lie in a hash table and
+ * a trie. */
 #include "policy/route.h"
 
 #include "policy/name_table.h"
 
 #define NONE SIZE_MAX
 
-/* A method and the first route at this place that wants it. */
+/* A method, and the first route at this place that accepts it. */
 struct claim {
     struct claim *next; /* a later route's */
     struct wr_slice method;
     size_t route;
 };
 
-/* Where the matches of several routes end: the same host and path. At most one claim per method is kept, in
- * the order of the routes, and none after the first route that takes any method: so it stays short however
- * many routes there are. */
+/* The place in the index for one host and path, where the matches of several routes may end. It keeps at
+ * most one claim per method, in the order of the routes, and none after the first route that accepts any
+ * method. So it stays short however many routes there are. */
 struct place {
     size_t any; /* the first route without methods, or NONE */
     struct claim *claims, **end;
 };
 
-/* A piece of a path; the pieces from the root down to a node make a prefix. No two kids begin with the same
- * octet. */
+/* A piece of a path. The pieces from the root down to a node make a prefix. No two children begin with the
+ * same byte. */
 struct trie {
     struct wr_slice piece;
     struct place *place; /* NULL: no prefix ends here */
-    struct trie **kids;  /* by the octet their piece begins with, ascending */
+    struct trie **kids;  /* sorted by the first byte of their piece */
     size_t kid_count;
 };
 
@@ -58,7 +60,7 @@ static bool is_claimed(const struct place *place, struct wr_slice method)
     return false;
 }
 
-/* Routes come in their order, so what is there already wins. */
+/* Routes are added in their order, so an earlier claim wins. */
 static void claim(struct place *place, const struct wr_route *route, struct wr_arena *arena)
 {
     if (place->any != NONE)
@@ -75,7 +77,7 @@ static void claim(struct place *place, const struct wr_route *route, struct wr_a
     }
 }
 
-/* Where the kid that begins with `octet` is, or would be. */
+/* Returns the position of the child that begins with `octet`, or where it belongs. */
 static size_t kid_position(const struct trie *node, char octet)
 {
     size_t low = 0, high = node->kid_count;
@@ -120,7 +122,8 @@ static size_t common(struct wr_slice a, struct wr_slice b)
     return n;
 }
 
-/* Cuts the node's piece: the node keeps the first part, and what it was moves into a kid with the rest. */
+/* Splits the node's piece. The node keeps the first part; a new child gets the rest and all that the node
+ * had. */
 static void split_node(struct trie *node, size_t len, struct wr_arena *arena)
 {
     struct trie lower = *node;
@@ -181,7 +184,7 @@ struct wr_route_index *wr_route_index_build(const struct wr_route *routes, size_
     return index;
 }
 
-/* Lowers *best to the first route of the place that takes the method. */
+/* Lowers *best to the first route of the place that accepts the method. */
 static void lower(const struct place *place, struct wr_slice method, size_t *best)
 {
     if (place == NULL)

@@ -2,14 +2,14 @@
 /* Readers of whole sections and lists of them, and of names that refer to them. */
 #include "policy/reader.h"
 
-/* A section with nothing more to it. */
+/* Reads a section without special rules. */
 void wr_read_map(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                  void *at)
 {
     wr_policy_reader_section(r, o->kind->sub, node, at);
 }
 
-/* "off" or "on" in place of a section, or the section. node: NULL gives the defaults, which are on. */
+/* Reads "off" or "on", or the section. node NULL: the defaults, which are on. */
 static bool read_switched(struct wr_policy_reader *r, const struct wr_option *o,
                           const struct wr_tree_node *node, void *at)
 {
@@ -88,7 +88,7 @@ void wr_read_no_tls(struct wr_policy_reader *r, const struct wr_option *o, const
     wr_policy_reader_error(r, o, node, "%s", o->help);
 }
 
-/* Items that may be written as their bare address. */
+/* Reads an item that may be a mapping or a bare address. */
 static void read_addressed(struct wr_policy_reader *r, const struct wr_option *o,
                            const struct wr_tree_node *item, void *at)
 {
@@ -106,7 +106,7 @@ static void read_addressed(struct wr_policy_reader *r, const struct wr_option *o
     wr_policy_reader_section(r, o->kind->sub, &map, at);
 }
 
-/* Room for the entries; an error if there are none. */
+/* Returns memory for the entries; notes an error if there are none. */
 static void *room_for(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                       size_t count, size_t size)
 {
@@ -135,7 +135,7 @@ void wr_read_servers(struct wr_policy_reader *r, const struct wr_option *o, cons
         read_addressed(r, o, wr_tree_node_item(node, i), &origin->servers[i]);
 }
 
-/* A name of the operator's that hasn't been used in this mapping. It refers to `value` from now on. */
+/* Reads a name that hasn't been used in this mapping, and makes it refer to `value`. */
 static char *new_name(struct wr_policy_reader *r, const struct wr_tree_node *key, struct wr_name_table *names,
                       void *value)
 {
@@ -222,7 +222,7 @@ void wr_read_routes(struct wr_policy_reader *r, const struct wr_option *o, const
     }
 }
 
-/* What a name refers to. NULL: nothing, and an error was noted. */
+/* Returns what a name refers to. Returns NULL if an error was noted. */
 static void *refer(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                    const struct wr_name_table *names, const char *section)
 {

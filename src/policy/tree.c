@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Builds a tree of nodes from libyaml's events. Notes syntax errors with their place. */
 #include "policy/tree.h"
 
 #include <stdio.h>
@@ -9,7 +10,7 @@
 struct anchor {
     struct anchor *older;
     const char *name;
-    const struct wr_tree_node *node; /* NULL: not complete yet, an alias here would contain itself */
+    const struct wr_tree_node *node; /* NULL: incomplete; an alias to it here would contain itself */
 };
 
 struct builder {
@@ -25,7 +26,7 @@ static struct wr_place place_of_mark(yaml_mark_t mark)
     return (struct wr_place){ (int) mark.line + 1, (int) mark.column + 1 };
 }
 
-/* The character at a mark, to name the commonest slip: a tab where YAML wants spaces. */
+/* Is the character at the mark a tab? Tabs where YAML wants spaces are the most common error. */
 static bool is_tab(struct wr_slice text, yaml_mark_t mark)
 {
     size_t line = 0, column = 0, i = 0;
@@ -36,7 +37,7 @@ static bool is_tab(struct wr_slice text, yaml_mark_t mark)
     return i < text.len && text.at[i] == '\t';
 }
 
-/* libyaml's reader knows octets only, not lines. */
+/* Finds the line and column of an offset: libyaml's reader reports offsets in bytes only. */
 static struct wr_place place_at(struct wr_slice text, size_t offset)
 {
     struct wr_place place = { 1, 1 };
@@ -127,7 +128,7 @@ static bool check_key(struct builder *b, const struct wr_tree_node *key)
     return false;
 }
 
-/* Items or pairs up to the end event. false: an error was noted. */
+/* Reads items or pairs up to the end event. Returns false if an error was noted. */
 static bool build_entries(struct builder *b, struct wr_tree_node *node, yaml_event_type_t end, int depth)
 {
     const struct wr_tree_node *key = NULL;
@@ -224,7 +225,7 @@ static const struct wr_tree_node *build(struct builder *b, const yaml_event_t *e
     }
 }
 
-/* The events around and between documents; the root is that of the first. */
+/* Reads the events around and between documents. *root is the root of the first document. */
 static bool build_stream(struct builder *b, const struct wr_tree_node **root)
 {
     for (;;) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A YAML document as nodes that know where they stand.
+/* A YAML document as nodes that know their place in the file.
  *
- * The only file pair that knows libyaml. A node owns nothing: it and its text live in the arena given to
- * wr_tree_parse(). Aliases share the node of their anchor. Thread: any. */
+ * Only these two files know libyaml. A node owns nothing: it and its text lie in the arena given to
+ * wr_tree_parse(). An alias shares the node of its anchor. Thread: any. */
 #pragma once
 
 #include "policy/policy_error.h"
@@ -25,15 +25,15 @@ struct wr_tree_node {
     size_t count;
 };
 
-/* Parses text. NULL: an error was noted (there is no tree of half a document). */
+/* Parses text. Returns NULL if an error was noted: there is no tree of half a document. */
 const struct wr_tree_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena,
                                          struct wr_policy_errors *errors);
-/* The value of a key (the first one with it), or NULL. `map` may be NULL. */
+/* Returns the value of a key (the first one if it is repeated), or NULL. `map` may be NULL. */
 const struct wr_tree_node *wr_tree_node_get(const struct wr_tree_node *map, const char *key);
-/* The scalar's text is this word. A node that is NULL or no scalar is none. */
+/* Is the node a scalar with this text? node may be NULL. */
 bool wr_tree_node_is(const struct wr_tree_node *node, const char *word);
-/* Nothing was written where a value belongs: "", ~ or null, without quotes. */
+/* Is the node empty where a value belongs: "", ~ or null, without quotes? */
 bool wr_tree_node_is_null(const struct wr_tree_node *node);
-/* The entries of a list, or 1 for what stands in place of a list of one. */
+/* Return the number of entries of a list and one of them. A node that is no list counts as a list of one. */
 size_t wr_tree_node_items(const struct wr_tree_node *node);
 const struct wr_tree_node *wr_tree_node_item(const struct wr_tree_node *node, size_t i);

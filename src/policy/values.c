@@ -20,7 +20,7 @@ void wr_read_negated(struct wr_policy_reader *r, const struct wr_option *o, cons
     *(bool *) at = !on;
 }
 
-/* The two ends of "least..most". */
+/* Splits "least..most" into its two ends. */
 static void split_range(const struct wr_option *o, struct wr_slice *least, struct wr_slice *most)
 {
     const char *dots = o->range ? strstr(o->range, "..") : NULL;
@@ -37,7 +37,7 @@ static void note_range(struct wr_policy_reader *r, const struct wr_option *o, co
                            WR_SLICE_ARG(least), WR_SLICE_ARG(most));
 }
 
-/* The number at the beginning and the unit after it. */
+/* Splits a text into the number at its front and the unit after it. */
 static void split_unit(struct wr_slice text, struct wr_slice *number, struct wr_slice *unit)
 {
     size_t digits = 0;
@@ -47,7 +47,7 @@ static void split_unit(struct wr_slice text, struct wr_slice *number, struct wr_
     *unit = wr_slice_trim(wr_slice(text.at + digits, text.len - digits));
 }
 
-/* What a unit in another spelling is here: "sec" is s, "MiB" is MB. NULL: no idea. */
+/* Returns weir's spelling of a unit ("sec" is s, "MiB" is MB), or NULL if it is unknown. */
 static const char *usual_unit(struct wr_slice unit, bool size)
 {
     if (unit.len == 0)
@@ -68,7 +68,7 @@ static bool span_in_range(const struct wr_option *o, struct wr_span span)
     return span.us >= low.us && span.us <= high.us;
 }
 
-/* A bare number is seconds, unless only as milliseconds it makes sense here. */
+/* Suggests the unit of a bare number: seconds, unless only milliseconds are within the range. */
 static const char *unit_of_bare(struct wr_policy_reader *r, const struct wr_option *o, struct wr_slice number)
 {
     struct wr_span s;
@@ -149,7 +149,7 @@ static void note_not_whole(struct wr_policy_reader *r, const struct wr_option *o
                            bar ? " or " : "", WR_SLICE_ARG(instead), wr_guess_text(&guess, r->errors->arena));
 }
 
-/* A whole number within the option's range. */
+/* Reads a whole number within the option's range. */
 static bool read_whole(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                        uint64_t *out)
 {
@@ -184,7 +184,7 @@ void wr_read_burst(struct wr_policy_reader *r, const struct wr_option *o, const 
         *(uint64_t *) at = n;
 }
 
-/* Digits, and perhaps a point and digits: nothing that depends on the locale. */
+/* Reads digits, perhaps with a point and more digits. Doesn't depend on the locale. */
 static bool parse_decimal(struct wr_slice s, double *out)
 {
     struct wr_slice rest = s, whole = wr_slice_cut(&rest, '.');

@@ -35,8 +35,8 @@ void wr_read_workers(struct wr_policy_reader *r, const struct wr_option *o, cons
     *(unsigned *) at = count > 0 ? (unsigned) count : 1;
 }
 
-/* Parts of keys in Redis: no braces (a hash tag), no colon (our own separator), nothing that a pattern means.
- */
+/* Reads a label that becomes part of keys in Redis: no braces (a hash tag), no colon (weir's separator),
+ * and no character with a meaning in patterns. */
 void wr_read_label(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                    void *at)
 {
@@ -101,8 +101,8 @@ void wr_read_patterns(struct wr_policy_reader *r, const struct wr_option *o, con
     *(char ***) at = patterns;
 }
 
-/* A word that is neither of the two isn't taken for a name: what is misspelt would let all other cookies
- * count for nothing. */
+/* A word that is neither of the two isn't taken for a cookie's name: a misspelt word would make weir ignore
+ * all other cookies. */
 void wr_read_cookies(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                      void *at)
 {
