@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A pipelined connection to Redis, and calls on it with deadlines of their own.
+/* A pipelined connection to Redis, with a deadline for each call.
  *
- * A call lives inside its asker. Refused: an error now, the callback never. Accepted: the callback exactly
- * once, never before the start has returned. Cancelled: never. When the deadline passes the call ends with
- * TIMEOUT and its late reply is swallowed in order: the link and its neighbours live on; too many late ones
- * in a row open the breaker. All commands of one turn of the loop leave in one write. Thread: the loop's
- * owner.
+ * A call lives inside its asker. A refused call returns an error at once and never calls back. An accepted
+ * call calls back exactly once, never before the start has returned. A cancelled call never calls back.
+ * When the deadline passes, the call ends with TIMEOUT, and its late reply is dropped in its turn: the link
+ * and the other calls go on. Too many late replies in a row open the breaker. All commands of one turn of
+ * the loop leave in one write. Thread: the loop's owner.
  *
- * A call is about one key, or keys of one slot: argv[1], or a script's first key (a channel stands for a
- * key). So whether one server answers, or one chosen by key, is the link's own business and looks the same to
- * who asks. */
+ * A call is about one key, or keys of one slot: argv[1], or a script's first key (a channel counts as a
+ * key). So it is the link's own business whether there is one server or several chosen by key; callers see
+ * no difference. */
 #pragma once
 
 #include "base/err.h"
@@ -29,20 +29,20 @@ struct wr_call {
     TAILQ_ENTRY(wr_call) entry;
 };
 
-/* Connects in the background and stays connected, with jittered backoff; names are resolved without blocking.
- * `name` is what CLIENT LIST shows. Keeps a reference to the policy. */
+/* Connects in the background and stays connected, with jittered backoff. Names are resolved without
+ * blocking. name: shown by CLIENT LIST. Keeps a reference to the policy. The caller owns the link. */
 struct wr_link *wr_link_new(struct wr_loop *loop, struct wr_policy *policy, const char *name);
-/* Every accepted call still open ends with REDIS_AWAY first. */
+/* Frees the link. Every accepted call that is still open first ends with REDIS_AWAY. */
 void wr_link_free(struct wr_link *link);
-/* Whether a call made now would be accepted: connected, breaker closed, queue not full. */
+/* Would a call made now be accepted: connected, breaker closed, queue not full? */
 bool wr_link_ready(const struct wr_link *link);
 
-/* call->done must be set; argv[1] is the key. argv's octets are copied before it returns. timeout: from now.
- */
+/* Sends a command. call->done must be set; argv[1] is the key. argv's bytes are copied before it returns.
+ * timeout: from now. */
 enum wr_err wr_link_send(struct wr_link *link, struct wr_call *call, struct wr_span timeout, size_t argc,
                          const struct wr_slice *argv) WR_MUST_USE;
-/* The same for a script of scripts.def: EVALSHA, and EVAL behind the caller's back when Redis has forgotten
- * it. */
+/* The same for a script of scripts.def: EVALSHA, and then EVAL, without the caller's notice, if Redis has
+ * forgotten the script. */
 enum wr_script {
 #define X(id, file) WR_SCRIPT_##id,
 #include "redis/scripts.def"
@@ -52,18 +52,20 @@ enum wr_script {
 enum wr_err wr_link_script(struct wr_link *link, struct wr_call *call, struct wr_span timeout,
                            enum wr_script script, size_t key_count, const struct wr_slice *keys,
                            size_t arg_count, const struct wr_slice *args) WR_MUST_USE;
-/* For what nobody waits for (a lock's release, a publish): sent if the link is ready, its reply swallowed. */
+/* For a command whose reply nobody needs (a lock's release, a publish). Sent if the link is ready; the
+ * reply is dropped. */
 void wr_link_tell(struct wr_link *link, size_t argc, const struct wr_slice *argv);
 void wr_link_tell_script(struct wr_link *link, enum wr_script script, size_t key_count,
                          const struct wr_slice *keys, size_t arg_count, const struct wr_slice *args);
-/* Since when it has been connected (monotonic). */
+/* Returns since when the link has been connected (monotonic). */
 struct wr_mono wr_link_since(const struct wr_link *link);
-/* How far Redis's clock is ahead of our wall clock (negative: behind), to within a round trip. 0 as long as
- * that isn't known. */
+/* Returns how far Redis's clock is ahead of our wall clock (negative: behind), to within a round trip; 0
+ * while that isn't known. */
 struct wr_span wr_link_ahead(const struct wr_link *link);
-/* Keeps that fresh: asks for the time, unless it has been asked within a second or the link isn't ready. */
+/* Keeps wr_link_ahead() up to date: asks for TIME, unless that was done within the last second or the link
+ * isn't ready. */
 void wr_link_learn_clock(struct wr_link *link);
-/* The asker no longer wants to know. Harmless on a call that is not under way (zeroed or done). */
+/* Cancels the call. Harmless on a call that is not under way (zeroed or done). */
 void wr_call_cancel(struct wr_call *call);
 static inline bool wr_call_pending(const struct wr_call *call)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the whole process has to say about Redis: each worker has a link of its own, and all of them meet the
- * same trouble at the same time. The first to meet it says so, the last to get over it says that; the others
- * say it at level debug. Thread: any, no locks. */
+/* Logs trouble with Redis once per process. Each worker has a link of its own, and all of them meet the
+ * same trouble at the same time. So the first link that meets it logs that, and the last that recovers logs
+ * that; the others log at level debug. Thread: any, no locks. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@ enum wr_outage {
     WR_OUTAGE_COUNT = WR_OUTAGE_CONDITIONS + 16,
 };
 
-/* true: nobody in this process was in it. */
+/* Returns true if no other link of the process was in this trouble. */
 bool wr_outage_begins(unsigned outage);
-/* true: nobody is in it any more. */
+/* Returns true if no link is in this trouble any more. */
 bool wr_outage_ends(unsigned outage);
