@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Stores a body in pieces, wakes producer and readers, and frees what all readers have passed. Decides
+ * which readers are too slow for the others. */
 #include "net/flow.h"
 
 #include <stdlib.h>

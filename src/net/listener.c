@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Opens listening sockets and accepts connections on each worker. */
 #include "net/listener.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Runs libevent's base for one thread. Wakes notes and frees deferred memory once per turn. */
 #include "net/loop.h"
 
 #include <errno.h>

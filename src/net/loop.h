@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A loop: one thread's libevent base, with what every room above needs of it: the time, timers, notes from
- * other threads, memory that dies at the end of the turn.
+/* A loop: one thread's libevent base with the time, timers, notes from other threads, and memory that is
+ * freed at the end of the turn.
  *
- * A note is the only thing that crosses threads: a struct inside its receiver, put into the mailbox of the
- * loop that owns it. Whatever a note says is looked up under a lock or in an atomic of its sender; the note
- * only wakes. libevent's own locking stays off: only its owner touches a base. */
+ * Rules: (1) Only its owner's thread touches a loop's base; libevent's own locking is off. (2) Only notes
+ * cross threads. A note is a struct inside its receiver, put into the mailbox of the loop that owns it. (3)
+ * A note only wakes. The receiver looks up the reason under a lock of the sender's, or in an atomic. */
 #pragma once
 
 #include <event2/event.h>
@@ -13,18 +13,19 @@
 
 #include "base/units.h"
 
-/* A wake-up call for something that lives on `loop`. Embedded; init before use; fini cancels. */
+/* A wake-up call for something that lives on `loop`. Embedded in its receiver. Call init before use; fini
+ * cancels it. */
 struct wr_note {
     struct wr_loop *loop;
     void (*wake)(struct wr_note *note);
-    bool posted; /* atomic: whoever raises it puts the note into a list: the owner into its own, others into
-                    the mailbox */
-    bool own;    /* it stands in the owner's list */
+    bool posted; /* atomic: the thread that sets it puts the note into a list: the owner into its own,
+                  * others into the mailbox */
+    bool own;    /* the note is in the owner's list */
     TAILQ_ENTRY(wr_note) entry;
 };
 TAILQ_HEAD(wr_note_list, wr_note);
 
-/* Something to be freed when no callback can be on the stack any more. Embedded. */
+/* Memory to be freed when no callback can be on the stack any more. Embedded in it. */
 struct wr_deferred_free {
     void (*free_it)(struct wr_deferred_free *deferred);
     TAILQ_ENTRY(wr_deferred_free) entry;
@@ -33,12 +34,11 @@ TAILQ_HEAD(wr_deferred_free_list, wr_deferred_free);
 
 struct wr_wheel;
 
-/* A timer: fires never early, and up to 5 ms late. Setting it later than it stands costs one store (timer.c).
- */
+/* A timer. Never fires early, and up to 5 ms late. Moving it to a later time costs one store (timer.c). */
 struct wr_timer {
     struct wr_loop *loop;
     struct wr_mono due; /* monotonic; 0: not set */
-    int64_t tick;       /* when the wheel will look at it; 0: it isn't in the wheel */
+    int64_t tick;       /* when the wheel will look at it; 0: not in the wheel */
     LIST_ENTRY(wr_timer) entry;
     void (*fire)(struct wr_timer *timer);
 };
@@ -64,23 +64,23 @@ struct wr_loop {
 
 #define WR_LOOP_MAIN 0xffffu
 
-/* Thread: start. 0, or -1 with errno. */
+/* Returns 0, or -1 with errno. Thread: start. */
 int wr_loop_init(struct wr_loop *loop, unsigned index) WR_MUST_USE;
-/* Turns until wr_loop_stop(). Thread: becomes the owner. */
+/* Runs the loop until wr_loop_stop(). Thread: becomes the owner. */
 void wr_loop_run(struct wr_loop *loop);
 /* Thread: the owner's. */
 void wr_loop_stop(struct wr_loop *loop);
-/* Buries what is left, frees the base. Thread: start, after wr_loop_run() returned. */
+/* Frees what was deferred, and the base. Thread: start, after wr_loop_run() has returned. */
 void wr_loop_fini(struct wr_loop *loop);
-/* Every callback that comes from libevent calls this first: it sets now and mono. Thread: the owner's. */
+/* Sets now and mono. Every callback from libevent calls this first. Thread: the owner's. */
 void wr_loop_tick(struct wr_loop *loop);
 
-/* Thread: the owner's. `loop` must be running here from now on. */
+/* Makes a note for `loop`, which must run on this thread from now on. Thread: the owner's. */
 void wr_note_init(struct wr_note *note, struct wr_loop *loop, void (*wake)(struct wr_note *));
-/* Wakes the note on its loop, soon and never before this returns. Posting a posted note does nothing. Thread:
- * any. */
+/* Wakes the note on its loop, soon and never before this returns. Posting a posted note does nothing.
+ * Thread: any. */
 void wr_note_post(struct wr_note *note);
-/* The note will not be woken any more. Nobody may post it afterwards. Thread: the owner's. */
+/* Cancels: the note will not be woken any more. Nobody may post it afterwards. Thread: the owner's. */
 void wr_note_fini(struct wr_note *note);
 
 /* Thread: the owner's (all of these). */

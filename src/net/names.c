@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Resolves names through hosts files and evdns. Asks for both address families at once and keeps the
+ * answers for their TTL. */
 #include "net/names.h"
 
 #include <arpa/inet.h>

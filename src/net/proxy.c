@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Parses PROXY headers of versions 1 and 2. Refuses headers that contradict themselves. */
 #include "net/proxy.h"
 
 #include "address/ip.h"

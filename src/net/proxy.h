@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The PROXY protocol's header, version 1 (text) and 2 (binary), that a load balancer puts before the client's
- * octets (haproxy.org, proxy-protocol.txt). Pure. Thread: any. */
+/* The header of the PROXY protocol, version 1 (text) and 2 (binary), which a load balancer sends before the
+ * client's bytes (haproxy.org, proxy-protocol.txt). Pure. Thread: any. */
 #pragma once
 
 #include "base/bytes.h"
 
 enum wr_proxy_status { WR_PROXY_MORE, WR_PROXY_DONE, WR_PROXY_BAD };
 
-/* Whose octets come after it. */
+/* Who sends the bytes after the header. */
 enum wr_proxy_who {
-    WR_PROXY_CLIENT,   /* of the client that it names */
-    WR_PROXY_UNKNOWN,  /* of a client that the balancer has no address of (UNKNOWN, UNSPEC, Unix sockets) */
-    WR_PROXY_BALANCER, /* of the balancer itself, such as a health check (LOCAL) */
+    WR_PROXY_CLIENT,   /* the client that the header names */
+    WR_PROXY_UNKNOWN,  /* a client without a known address (UNKNOWN, UNSPEC, Unix sockets) */
+    WR_PROXY_BALANCER, /* the balancer itself, such as a health check (LOCAL) */
 };
 
 struct wr_proxy {
     enum wr_proxy_who who;
     unsigned char addr[16]; /* CLIENT: IPv4 mapped */
     uint16_t port;          /* CLIENT */
-    bool secure;            /* the client spoke TLS to the balancer, as version 2 can say */
-    size_t length;          /* octets of the header */
+    bool secure;            /* the client used TLS to the balancer (version 2 only) */
+    size_t length;          /* length of the header in bytes */
 };
 
-/* DONE: *out is filled. Never looks beyond in's end; BAD as soon as it can't become a header any more. */
+/* Parses the header at the front of `in`. DONE: *out is filled. BAD is returned as soon as the bytes can't
+ * become a header. Never reads beyond the end of `in`. */
 enum wr_proxy_status wr_proxy_parse(struct wr_slice in, struct wr_proxy *out);

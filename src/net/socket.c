@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Wraps a non-blocking socket with one edge-triggered event. Remembers what the kernel has reported. */
 #include "net/socket.h"
 
 #include <errno.h>

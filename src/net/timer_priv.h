@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a loop has for its timers (timer.c). Thread: the loop's owner. */
+/* The timer wheel of a loop (timer.c). Thread: the loop's owner. */
 #pragma once
 
 #include "net/loop.h"
