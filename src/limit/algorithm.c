@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The arithmetic of the four algorithms. The Lua scripts in redis/lua do the same steps in the same order. */
 #include "limit/algorithm.h"
 
 #include <stdlib.h>
@@ -13,8 +14,9 @@ static int64_t max64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* floor(a * b / c), and the remainder: exact without 128-bit numbers, seven bits of `a` at a time, because
- * the scripts must do the same below 2^53. a < 2^53; b, c < 2^45; b or c < 2^30; the quotient < 2^53. */
+/* Returns floor(a * b / c) and sets the remainder. Exact without 128-bit numbers: takes seven bits of `a`
+ * at a time, because the scripts must do the same below 2^53. a < 2^53; b, c < 2^45; b or c < 2^30; the
+ * quotient < 2^53. */
 static int64_t mul_div(int64_t a, int64_t b, int64_t c, int64_t *remainder)
 {
     int64_t product, quotient = 0, rest = 0;
@@ -66,7 +68,7 @@ static struct wr_limit_decision fixed_window(const struct wr_limit_rule *rule, s
     d.allowed = used + cost <= rule->count;
     if (d.allowed && spend)
         used += cost;
-    if (used == 0) { /* it hasn't opened one */
+    if (used == 0) { /* no window is open yet */
         d.remaining = rule->count;
         return d;
     }
@@ -98,7 +100,8 @@ static void log_push(struct wr_limit_log *log, int64_t at)
     *log_at(log, log->len - 1) = at;
 }
 
-/* Forgets what has left the window (now - window, now] and draws what lies ahead of `now` back to it. */
+/* Drops the entries that have left the window (now - window, now], and moves those later than `now` back to
+ * it. */
 static void log_settle(struct wr_limit_log *log, int64_t now, int64_t window)
 {
     while (log->len > 0 && *log_at(log, 0) <= now - window) {
@@ -118,7 +121,7 @@ static struct wr_limit_decision sliding_window(const struct wr_limit_rule *rule,
     d.allowed = log->len + cost <= rule->count;
     for (int64_t i = 0; d.allowed && spend && i < cost; i++)
         log_push(log, now);
-    if (!d.allowed) /* so many of the oldest must leave first */
+    if (!d.allowed) /* so many of the oldest entries must leave first */
         d.retry_after_us = *log_at(log, (uint32_t) (log->len + cost - rule->count - 1)) + rule->window_us -
                            now;
     d.remaining = max64(rule->count - log->len, 0);
@@ -126,7 +129,7 @@ static struct wr_limit_decision sliding_window(const struct wr_limit_rule *rule,
     return d;
 }
 
-/* How long `tokens` + part/window tokens take to flow back, rounded up. */
+/* Returns how long `tokens` + part/window tokens take to flow back, rounded up. */
 static int64_t flow_time(const struct wr_limit_rule *rule, int64_t tokens, int64_t part)
 {
     int64_t rest, whole = mul_div(tokens, rule->window_us, rule->count, &rest);
@@ -138,7 +141,7 @@ static struct wr_limit_decision token_bucket(const struct wr_limit_rule *rule, s
 {
     struct wr_limit_decision d = { 0 };
     int64_t used = state->bucket.used, part = min64(state->bucket.part, rule->window_us - 1);
-    if (used >= rule->burst) { /* counted when the bucket was larger */
+    if (used >= rule->burst) { /* counted when the bucket was larger, before a reload */
         used = rule->burst;
         part = 0;
     }
@@ -162,7 +165,8 @@ static struct wr_limit_decision token_bucket(const struct wr_limit_rule *rule, s
         used += cost;
     d.remaining = rule->burst - used - (part > 0);
     d.reset_us = flow_time(rule, used, part);
-    /* What isn't counted needs no note: what flowed back is exact from the older instant too. */
+    /* A request that isn't counted needs no new instant: what has flowed back is exact from the older
+     * instant too. */
     if ((d.allowed && spend) || now < state->bucket.at_us) {
         state->bucket.at_us = now;
         state->bucket.used = used;
@@ -190,7 +194,7 @@ static struct exact exact_add(struct exact a, struct exact b, int sign, int64_t 
     return sum;
 }
 
-/* The time that n requests take at the rate. */
+/* Returns the time that n requests take at the rate. */
 static struct exact exact_time(const struct wr_limit_rule *rule, int64_t n)
 {
     struct exact t;

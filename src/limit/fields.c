@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* RateLimit-Policy and RateLimit: lists of quoted policy names with parameters (RFC 9651 structured fields).
- */
+/* Writes RateLimit-Policy and RateLimit: lists of quoted policy names with parameters (RFC 9651 structured
+ * fields). */
 #include "http/structured.h"
 #include "limit/limit.h"
 
-/* Whole seconds, rounded up: nobody is told to come back too early. */
+/* Returns whole seconds, rounded up, so that no client is told to come back too early. */
 static int64_t seconds(struct wr_span d)
 {
     return (d.us + WR_US_PER_S - 1) / WR_US_PER_S;
 }
 
-/* The name of the next limit that the client is told of, after a comma unless it is the first. false: this
- * one isn't told. */
+/* Appends the name of limit i, after a comma unless it is the first. Returns false if the client isn't told
+ * of this limit. */
 static bool open_item(const struct wr_limit_ask *ask, size_t i, bool *first, struct wr_buf *out)
 {
     if (ask->limits[i]->observe)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Builds the identity of a request for a limit from the parts that the policy names. Secrets among them are
+ * hashed. */
 #include "base/hash.h"
 #include "base/uri.h"
 #include "http/onward.h"
 #include "limit/limit.h"
 
-/* application/x-www-form-urlencoded, as origins read a query: %XX and '+'. A '%' that starts no escape stays.
- */
+/* Decodes application/x-www-form-urlencoded as origins read a query: %XX and '+'. A '%' that begins no
+ * escape stays. */
 static struct wr_slice decode_form(struct wr_slice s, struct wr_arena *arena)
 {
     char *out = wr_arena_alloc(arena, s.len);
@@ -24,8 +26,8 @@ static struct wr_slice query_value(const struct wr_head *request, struct wr_slic
     return wr_slice(NULL, 0);
 }
 
-/* RFC 6265 4.2.1: cookie-pairs between "; ", a value perhaps in quotes that aren't part of it to most
- * origins. */
+/* Returns the value of a cookie (RFC 6265 4.2.1: pairs between "; "). Quotes around a value are dropped,
+ * because to most origins they aren't part of it. */
 static struct wr_slice cookie_value(const struct wr_head *request, struct wr_slice name)
 {
     const struct wr_field *field = NULL;
@@ -41,12 +43,13 @@ static struct wr_slice cookie_value(const struct wr_head *request, struct wr_sli
     return wr_slice(NULL, 0);
 }
 
-/* A name may be a pattern: the first that it matches counts. */
+/* Returns the value of a part. Its name may be a pattern: the first match counts. */
 static struct wr_slice part_value(const struct wr_identity_part *part, const struct wr_head *request,
                                   struct wr_arena *arena)
 {
     switch (part->kind) {
-    case WR_IDENTITY_HEADER: /* as the origin knows it: what it never sees would let a client count as many */
+    case WR_IDENTITY_HEADER: /* as the origin gets it: otherwise a client could seem to be many by a field
+                              * that the origin never sees */
         return wr_onward_value(request, part->name);
     case WR_IDENTITY_COOKIE:
         return cookie_value(request, part->name);
@@ -67,7 +70,8 @@ static struct wr_slice hashed(struct wr_slice value, struct wr_arena *arena)
     return wr_arena_printf(arena, "#%s", hex);
 }
 
-/* An address is short and made of these; a client known otherwise (a Unix socket's peer) may not be. */
+/* Returns the client as text fit for a key. An address is short and has only such characters; a client
+ * known by something else (a Unix socket's peer) may not. */
 static struct wr_slice client_text(struct wr_slice client, struct wr_arena *arena)
 {
     static const char plain[] = "0123456789abcdefABCDEF.:/";

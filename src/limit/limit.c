@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Asks Redis for all limits of a request, or the process's own counters. Applies on_failure when Redis
+ * doesn't answer. */
 #include "limit/limit.h"
 
 #include <stdlib.h>
@@ -72,7 +74,7 @@ static void ask_local(struct wr_limiter *l, struct wr_limit_ask *ask)
     all_decided(ask, decisions);
 }
 
-/* Without counting, all that is known is the policy. */
+/* Sets the verdict of a limit that nobody has counted: only the policy is known. */
 static void not_checked(struct wr_limit_ask *ask, size_t i, bool closes)
 {
     const struct wr_limit_policy *limit = ask->limits[i];
@@ -87,7 +89,7 @@ static void not_checked(struct wr_limit_ask *ask, size_t i, bool closes)
     WR_COUNT(limit_unchecked);
 }
 
-/* Redis did not say: what on_failure says. */
+/* Applies on_failure: Redis has not answered. */
 static void fall_back(struct wr_limiter *l, struct wr_limit_ask *ask)
 {
     enum wr_on_failure on_failure = l->policy->redis.on_failure;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of the process's own quotas, in shards. Entries are found by hash, swept when their quota is
+ * full, and evicted when a shard is full. */
 #include "limit/local.h"
 
 #include <pthread.h>
@@ -9,9 +11,9 @@
 #include "stats/stats.h"
 
 #define SHARD_BITS 5
-#define SHARDS (1 << SHARD_BITS) /* a set of them is the bits of a uint32_t */
+#define SHARDS (1 << SHARD_BITS) /* a set of shards is the bits of a uint32_t */
 #define NONE UINT32_MAX
-#define SWEPT_PER_ASK 2 /* one more than an ask can add: the sweep gains on the newcomers */
+#define SWEPT_PER_ASK 2 /* one more than an ask can add, so the sweep keeps ahead of new entries */
 #define WEIGHED 8       /* candidates for eviction */
 #define LOG_SLOTS_PER_ENTRY \
     16 /* sliding_window's memory: this on average; no less than one longest log a shard */
@@ -20,9 +22,9 @@ struct limit_entry {
     struct wr_hash id;
     struct wr_limit_rule rule;
     struct wr_limit_tally state;
-    int64_t whole_at_us; /* from here on it is worth nothing; 0: a free entry */
-    double spent;        /* the share of the quota, 0..1, when last asked */
-    bool pinned;         /* being decided: it may not go */
+    int64_t whole_at_us; /* when its quota is full again: it can be dropped then; 0: a free entry */
+    double spent;        /* share of the quota that was spent, 0..1, at the last question */
+    bool pinned;         /* being decided: may not be evicted */
     uint32_t next;       /* in its bucket, or in the list of free entries */
 };
 
@@ -31,17 +33,17 @@ struct limit_shard {
     struct limit_entry *entries;
     uint32_t *buckets;
     uint32_t cap, bucket_mask;
-    uint32_t fresh; /* entries from here on were never used */
-    uint32_t free;  /* head of the list of those used and free again */
+    uint32_t fresh; /* entries from this index on have never been used */
+    uint32_t free;  /* head of the list of entries used and freed */
     uint32_t count; /* in use */
-    uint32_t hand;  /* where the sweep stands */
+    uint32_t hand;  /* the sweep's position */
     uint64_t log_slots, max_log_slots;
     int64_t now_us;
 } __attribute__((aligned(64)));
 
 struct wr_local_limits {
     struct limit_shard shards[SHARDS];
-    uint64_t salt[2]; /* the hash's key is public: only this keeps a client from choosing its bucket */
+    uint64_t salt[2]; /* the hash's key is public: only the salt keeps a client from choosing its bucket */
     unsigned nodes;   /* atomic */
 };
 
@@ -107,7 +109,8 @@ size_t wr_local_limits_count(struct wr_local_limits *l)
     return count;
 }
 
-/* A quota belongs to a limit's name, so that a reload keeps it, and to its algorithm, whose state it is. */
+/* Returns the hash that names a quota. It depends on the limit's name, so that a reload keeps the quota,
+ * and on the algorithm, whose state it is. */
 static struct wr_hash id_of(const struct wr_limit_policy *limit, struct wr_slice identity)
 {
     struct {
@@ -162,7 +165,7 @@ static bool worth_less(const struct limit_entry *a, const struct limit_entry *b)
     return a->spent < b->spent || (a->spent == b->spent && a->whole_at_us < b->whole_at_us);
 }
 
-/* A random entry in use that isn't pinned, or the next one after it. NONE: there is none. */
+/* Returns a random entry in use that isn't pinned, or the next one after it. NONE if there is none. */
 static uint32_t draw(const struct limit_shard *s)
 {
     uint32_t index = (uint32_t) wr_rand_below(s->fresh);
@@ -174,7 +177,7 @@ static uint32_t draw(const struct limit_shard *s)
     return NONE;
 }
 
-/* Drops the least valuable of a few that aren't pinned. false: all are. */
+/* Drops the entry of least value among a few that aren't pinned. Returns false if all are pinned. */
 static bool evict(const struct wr_local_limits *l, struct limit_shard *s)
 {
     uint32_t victim = draw(s);
@@ -202,7 +205,7 @@ static uint32_t find_entry(const struct wr_local_limits *l, struct limit_shard *
 static uint32_t add_entry(const struct wr_local_limits *l, struct limit_shard *s, struct wr_hash id)
 {
     if (s->free == NONE && s->fresh == s->cap)
-        WR_CHECK(evict(l, s)); /* there is room for more than one request can pin */
+        WR_CHECK(evict(l, s)); /* a shard has more entries than one request can pin */
     uint32_t index = s->free;
     if (index != NONE)
         s->free = s->entries[index].next;
@@ -226,7 +229,7 @@ static size_t shard_index(const struct wr_local_limits *l, struct wr_hash id)
     return salted(l, id) >> (64 - SHARD_BITS);
 }
 
-/* All shards of a set, in one order for everybody. */
+/* Locks all shards of a set, in the same order on all threads. */
 static void lock_all(struct wr_local_limits *l, uint32_t shards)
 {
     for (uint32_t rest = shards; rest; rest &= rest - 1)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes the arguments of the limit script and reads its reply. */
 #include "limit/shared.h"
 
 #include "redis/keys.h"
 
 #define ARGS_PER_LIMIT 5 /* see limit.lua */
 
-/* The octets after `start`. */
+/* Returns the bytes after `start`. */
 static struct wr_slice octets_from(const struct wr_buf *b, size_t start)
 {
     return wr_slice(b->at + start, b->len - start);
