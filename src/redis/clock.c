@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Estimates Redis's clock from replies to TIME, as the earliest time that it may show. */
 #include "redis/clock.h"
 
-#define LASTS WR_SPAN_S(5) /* clocks drift apart: then a worse answer is better than an old one */
+#define LASTS WR_SPAN_S(5) /* clocks drift apart: after that a less exact reply is better than an old one */
 
-/* What was known stands if it says more than this answer, unless it is old or this one refutes it (the clock
- * was set, or it is another server's). */
+/* Keeps the earlier estimate if it says more than this reply, unless it is old or contradicted by this
+ * reply (the clock was set, or it is another server's). */
 void wr_clock_learn(struct wr_clock *c, struct wr_mono sent, struct wr_mono received,
                     struct wr_redis_time clock)
 {

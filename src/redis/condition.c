@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Follows errors of a Redis server as a whole, and logs their begin and end. */
 #include "redis/condition_priv.h"
 
 #include "log/log.h"
 #include "redis/outage.h"
 
-#define CONDITION_LASTS WR_SPAN_S(5) /* no such error for so long: it is over */
+#define CONDITION_LASTS WR_SPAN_S(5) /* the condition is over after so long without such an error */
 
 struct wr_redis_condition_kind {
     const char *code, *text;
@@ -40,7 +41,7 @@ static unsigned outage_of(const struct wr_redis_condition_kind *kind)
     return WR_OUTAGE_CONDITIONS + (unsigned) (kind - kinds);
 }
 
-/* true: it was the last link of the process that saw this condition. */
+/* Returns true if this was the last link of the process that saw the condition. */
 static bool leave(struct wr_redis_condition *m)
 {
     bool last = m->kind && wr_outage_ends(outage_of(m->kind));
@@ -74,7 +75,7 @@ static void sink(struct wr_redis_condition *m, struct wr_pipe *pipe,
 void wr_redis_condition_watch(struct wr_redis_condition *m, struct wr_pipe *pipe,
                               const struct wr_reply *reply)
 {
-    if (pipe->state == WR_PIPE_DOWN) /* the asker has freed the link */
+    if (pipe->state == WR_PIPE_DOWN) /* the callback has freed the link */
         return;
     const struct wr_redis_condition_kind *kind = kind_of(reply);
     if (kind) {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Asks Redis at intervals how many keys it has evicted. Counts the difference and logs when it begins and
+ * ends. */
 #include "redis/evictions.h"
 
 #include <stdlib.h>
@@ -7,8 +9,8 @@
 #include "stats/stats.h"
 
 #define LOOK_EVERY WR_SPAN_S(5)
-#define LOOK_FIRST WR_SPAN_MS(100) /* until the total is known that later ones are compared with */
-#define QUIET_FOR 12               /* looks without any: it is over */
+#define LOOK_FIRST WR_SPAN_MS(100) /* until the first total is known, with which later ones are compared */
+#define QUIET_FOR 12               /* looks without an eviction, after which it is over */
 
 struct wr_evictions {
     struct wr_policy *policy;
@@ -16,12 +18,12 @@ struct wr_evictions {
     struct wr_timer timer;
     struct wr_call call;
     bool known;
-    uint64_t total; /* since that server began */
+    uint64_t total; /* evictions since that server started */
     unsigned quiet; /* looks since the last one */
     bool evicts;
 };
 
-/* INFO's "evicted_keys:5". */
+/* Reads "evicted_keys:5" of INFO's reply. */
 static bool read_total(struct wr_slice info, uint64_t *total)
 {
     struct wr_slice line;
@@ -54,7 +56,7 @@ static void on_info(struct wr_call *call, enum wr_err err, const struct wr_reply
     struct wr_evictions *e = WR_CONTAINER(call, struct wr_evictions, call);
     uint64_t total;
     if (wr_reply_is_error(reply, "NOPERM"))
-        wr_timer_clear(&e->timer); /* this user may not know */
+        wr_timer_clear(&e->timer); /* this user may not call INFO */
     if (err != WR_OK || !read_total(wr_reply_slice(reply), &total))
         return;
     note(e, e->known && total > e->total ? total - e->total : 0);

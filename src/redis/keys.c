@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Builds the names of keys and channels. Text from outside is cut, replaced or hashed, so that it can't
+ * change a name's structure. */
 #include "redis/keys.h"
 
 #include <inttypes.h>
 
-#define NAME_MAX_OCTETS 128 /* of a host, tag or identity inside a key's name */
+#define NAME_MAX_OCTETS 128 /* longest host, tag or identity in a key's name */
 
 void wr_keys_prefix(struct wr_buf *out, const struct wr_policy_redis *p, const char *kind)
 {
@@ -43,7 +45,7 @@ static bool has_brace(struct wr_slice s)
     return s.len > 0 && (memchr(s.at, '{', s.len) || memchr(s.at, '}', s.len));
 }
 
-/* Any octets, as they are while they are short and can't begin or end a hash tag; hashed otherwise. */
+/* Appends any bytes: as they are if they are short and can't begin or end a hash tag, else hashed. */
 static void add_name(struct wr_buf *out, struct wr_slice name)
 {
     if (name.len <= NAME_MAX_OCTETS && !has_brace(name)) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The link: calls in the order in which they were sent, each with its own deadline, behind a breaker.
  *
- *   requests  what has been said and not answered, oldest first: replies come in this order
+ *   requests  sent and not answered yet, oldest first: replies come in this order
  *   waiting   the calls among them, by deadline
  *
- * A call that times out or is cancelled leaves its request behind, which swallows the reply. */
+ * A call that times out or is cancelled leaves its request behind, which takes and drops the reply. */
 #include "redis/link.h"
 
 #include <stdlib.h>
@@ -32,7 +32,7 @@ enum request_kind { REQUEST_PLAIN, REQUEST_SCRIPT, REQUEST_LOAD, REQUEST_PROBE, 
 struct wr_link_request {
     struct wr_call *call; /* NULL: nobody waits (any more) */
     enum request_kind kind;
-    bool dropped;          /* its call gave up: no second try */
+    bool dropped;          /* its call has given up: no second try */
     enum wr_script script; /* SCRIPT, LOAD */
     struct wr_buf tail;    /* SCRIPT by EVALSHA: the arguments after the script, for EVAL */
     size_t tail_argc;
@@ -48,7 +48,7 @@ struct wr_link {
     STAILQ_HEAD(, wr_link_request) requests, spare;
     size_t request_count, spare_count;
     TAILQ_HEAD(wr_call_list, wr_call) waiting;
-    struct wr_timer deadline; /* of the first of waiting */
+    struct wr_timer deadline; /* deadline of the first of `waiting` */
     struct wr_timer prober;   /* while the breaker is open */
     bool breaker_open, probe_under_way;
     unsigned late_in_a_row;
@@ -81,7 +81,7 @@ static struct wr_link_request *request_new(struct wr_link *link, enum request_ki
     return w;
 }
 
-/* Takes the oldest off the line; the caller frees it. */
+/* Removes the oldest request. The caller frees it. */
 static struct wr_link_request *request_shift(struct wr_link *link)
 {
     struct wr_link_request *w = STAILQ_FIRST(&link->requests);
@@ -113,7 +113,8 @@ static void arm_deadline(struct wr_link *link)
         wr_timer_clear(&link->deadline);
 }
 
-/* Most calls have the same timeout: the place is at the end, or close to it. */
+/* Inserts a call by its deadline. Most calls have the same timeout, so the place is at the end or close to
+ * it. */
 static void call_wait(struct wr_link *link, struct wr_call *call, struct wr_link_request *request,
                       struct wr_mono due)
 {
@@ -132,7 +133,7 @@ static void call_wait(struct wr_link *link, struct wr_call *call, struct wr_link
         arm_deadline(link);
 }
 
-/* Off the lists: from here on the link doesn't know it. */
+/* Removes the call from all lists: the link no longer knows it. */
 static void call_detach(struct wr_call *call)
 {
     TAILQ_REMOVE(&call->link->waiting, call, entry);
@@ -176,7 +177,7 @@ static void open_breaker(struct wr_link *link)
     wr_timer_set(&link->prober, PROBE_EVERY);
 }
 
-/* true: the last breaker of the process has been closed. */
+/* Returns true if this was the last open breaker of the process. */
 static bool reset_breaker(struct wr_link *link)
 {
     bool last = link->breaker_open && wr_outage_ends(WR_OUTAGE_BREAKER);
@@ -255,8 +256,8 @@ static void say_eval(struct wr_link *link, enum wr_script script, bool by_sha, s
     wr_pipe_say_raw(&link->pipe, wr_buf_slice(&link->scratch));
 }
 
-/* Redis has forgotten the script (SCRIPT FLUSH, a restart, a failover): the same call again with its text,
- * which also teaches it anew. The deadline stays. */
+/* Redis has forgotten the script (SCRIPT FLUSH, a restart, a failover): repeats the call with the script's
+ * text, which Redis stores again. The deadline stays. */
 static void eval_again(struct wr_link *link, struct wr_link_request *forgotten)
 {
     struct wr_link_request *w = request_new(link, REQUEST_PLAIN);
@@ -339,7 +340,7 @@ static void ask_clock(struct wr_link *link)
 static void on_opened(struct wr_pipe *pipe)
 {
     struct wr_link *link = WR_CONTAINER(pipe, struct wr_link, pipe);
-    link->clock.known = false; /* it may be another server */
+    link->clock.known = false; /* it may be another server's */
     ask_clock(link);
     memset(link->sha, 0, sizeof link->sha);
     for (enum wr_script s = 0; s < WR_SCRIPT_COUNT; s++) {
@@ -348,7 +349,7 @@ static void on_opened(struct wr_pipe *pipe)
     }
 }
 
-/* Everything under way ends with REDIS_AWAY, in the order in which they were sent. */
+/* Ends all calls under way with REDIS_AWAY, in the order in which they were sent. */
 static void end_all_calls(struct wr_link *link)
 {
     reset_breaker(link);

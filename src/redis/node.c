@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Sends this node's heartbeat and counts the fleet's nodes by script. Warns when this node's clock differs
+ * from Redis's. */
 #include "redis/node.h"
 
 #include <math.h>
@@ -11,7 +13,7 @@
 #include "stats/stats.h"
 
 #define BEAT_US INT64_C(1000000)
-#define FIRST_RETRY WR_SPAN_MS(5) /* who begins to serve is to be counted */
+#define FIRST_RETRY WR_SPAN_MS(5) /* a node that begins to serve should be counted soon */
 #define CLOCK_MAY_ERR WR_SPAN_S(1)
 #define RETRY WR_SPAN_MS(100) /* Redis is away: the first beat comes soon after it is back */
 
@@ -68,7 +70,7 @@ static void on_counted(struct wr_call *call, enum wr_err err, const struct wr_re
     node->listener.counted(node->listener.ctx, node->last);
 }
 
-/* Something else stands there, which isn't ours to keep. */
+/* The key holds something else, which must not stay. */
 static void on_entry_written(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_node *node = WR_CONTAINER(call, struct wr_node, figures);
@@ -97,8 +99,8 @@ static void tell_figures(struct wr_node *node)
         wr_link_tell(node->link, 3, (struct wr_slice[]){ WR_SLICE("PEXPIRE"), key, lifetime.slice });
 }
 
-/* Ages of what other nodes have stored are told on Redis's clock, so they stay right; Date and Expires are
- * read off our own. */
+/* Compares our clock with Redis's. The age of another node's response is computed on Redis's clock, so it
+ * stays right; Date and Expires are read on our own. */
 static void watch_clock(struct wr_node *node)
 {
     struct wr_span ahead = wr_link_ahead(node->link);

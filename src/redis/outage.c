@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Counts how many links of the process are in each kind of trouble. The first and the last of them are
+ * logged. */
 #include "redis/outage.h"
 
 #include <stdatomic.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Dials, greets and reads one connection to Redis by driving hiredis's context. Dials again with jittered
+ * backoff when it ends. */
 #include "redis/pipe_priv.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads hiredis's replies safely: a value that isn't there reads as NIL, 0 or empty. */
 #include "redis/reply.h"
 
 #include <hiredis.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Returns the texts of the Lua scripts. embed.awk generates them from lua/. */
 #include "redis/scripts_priv.h"
 
 static const struct wr_slice texts[] = {

@@ -3,9 +3,9 @@
  *
  *   AWAY --open--> ASKED_ID --:id--> ASKED_TRACKING --+OK / -ERR--> HEARING --lost--> AWAY
  *
- * Two instants tell every thread what memory is worth: `since` (no change has been missed from here on) and
- * `proved` (all that changed before has been reported). Changes up to a PING's sending have arrived when its
- * PONG has, for Redis answers in order. */
+ * Two instants tell every thread which copies in memory may be used: `since` (no change after it has been
+ * missed) and `proved` (all changes before it have been reported). Redis answers in order, so when a PONG
+ * has come, all changes before its PING was sent have been reported. */
 #include "redis/subscriber.h"
 
 #include <inttypes.h>

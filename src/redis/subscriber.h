@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The process's one subscribed connection: it hears how fetches ended on other nodes (pub/sub) and what
- * changed in Redis (CLIENT TRACKING, BCAST over the prefix of cached responses and over the journal of
- * purges, RESP2).
+/* The process's only subscribed connection. It hears how fetches ended on other nodes (pub/sub) and what
+ * changed in Redis (CLIENT TRACKING in RESP2, BCAST over the prefix of cached responses and over the
+ * journal of purges).
  *
- * Tracking is redirected to the very connection that asks for it, before it subscribes: so the connection's
- * life is tracking's life, and one PING on it proves that all that changed before the PING has been reported.
- * Where tracking is refused (an ACL, a server without it) nothing is ever *flowing*, and a copy in memory is
- * trusted for max_staleness only.
+ * Tracking is redirected to the connection that asks for it, before that subscribes. So tracking lives as
+ * long as the connection, and one PING on it proves that all changes before the PING have been reported. If
+ * tracking is refused (by an ACL, or a server without it), nothing is ever *flowing*, and a copy in memory
+ * is trusted for max_staleness only.
  *
- * It lives on the main loop; workers ask from their own threads. pub/sub may lose messages: whoever waits
- * looks again once it is subscribed, and at its own deadline. */
+ * The subscriber lives on the main loop; workers call it from their own threads. pub/sub may lose messages:
+ * a waiter looks again once it is subscribed, and at its own deadline. */
 #pragma once
 
 #include "net/loop.h"
@@ -26,7 +26,7 @@ enum wr_subscription_state {
 
 #define WR_SUBSCRIPTION_TEXT 63
 
-/* Somebody who waits for one message on one channel. Embedded in its owner on any loop. */
+/* A waiter for one message on one channel. Embedded in its owner on any loop. */
 struct wr_subscription {
     struct wr_note note; /* woken at each change of state */
     void (*changed)(
@@ -35,22 +35,24 @@ struct wr_subscription {
     struct wr_subscriber *subscriber;
     struct wr_channel *channel;
     enum wr_subscription_state state;
-    char text[WR_SUBSCRIPTION_TEXT + 1]; /* of a longer message, the beginning */
+    char text[WR_SUBSCRIPTION_TEXT + 1]; /* the beginning, if the message is longer */
     TAILQ_ENTRY(wr_subscription) entry;
 };
 
 enum wr_subscriber_event {
-    WR_SUBSCRIBER_KEY,   /* this key has changed, whoever changed it, this process too */
+    WR_SUBSCRIBER_KEY,   /* this key was changed, perhaps by this process */
     WR_SUBSCRIBER_FLUSH, /* everything has gone from Redis */
-    WR_SUBSCRIBER_BACK,  /* it hears again: what changed meanwhile isn't known */
+    WR_SUBSCRIBER_BACK,  /* the connection is back: changes in the meantime are unknown */
 };
-/* on_change is called on the main loop for every key under those prefixes that changed in Redis, and for what
- * concerns all of them (then key.at is NULL). Thread: main. */
+/* Makes the subscriber. on_change is called on the main loop for every key under those prefixes that
+ * changed in Redis, and for events that concern all keys (key.at is NULL then). The caller owns the result.
+ * Thread: main. */
 struct wr_subscriber *wr_subscriber_new(struct wr_loop *main_loop, struct wr_policy *policy, const char *name,
                                         void (*on_change)(void *ctx, enum wr_subscriber_event event,
                                                           struct wr_slice key),
                                         void *ctx);
-/* Every subscription must be closed. Thread: main, or start after the loop ended. */
+/* Frees the subscriber. Every subscription must be closed. Thread: main, or start after the loop has
+ * ended. */
 void wr_subscriber_free(struct wr_subscriber *subscriber);
 
 /* Listens to `channel` (full name, copied) for the subscription, whose owner is on `loop`. changed() is
@@ -59,28 +61,28 @@ void wr_subscriber_free(struct wr_subscriber *subscriber);
 void wr_subscription_open(struct wr_subscription *subscription, struct wr_subscriber *subscriber,
                           struct wr_loop *loop, struct wr_slice channel,
                           void (*changed)(struct wr_subscription *));
-/* The state, and the text of the message when HEARD (copied out; out may be NULL). Thread: the owner's. */
+/* Returns the state; if it is HEARD, copies the message's text to out (may be NULL). Thread: the owner's. */
 enum wr_subscription_state wr_subscription_state(struct wr_subscription *subscription,
                                                  char out[WR_SUBSCRIPTION_TEXT + 1]);
-/* Stops listening; harmless twice or on a zeroed one. Thread: the owner's. */
+/* Stops listening. Harmless on a closed or zeroed one. Thread: the owner's. */
 void wr_subscription_close(struct wr_subscription *subscription);
 
-/* What was last known equal to Redis at this moment or later (monotonic: when the question to Redis was
- * *sent*, not when its answer came) may be used at `now` without asking Redis: since then invalidations have
- * been flowing, as a heartbeat sent within max_staleness proves; or, where they don't, it is no longer than
- * max_staleness ago. So a copy is never used later than max_staleness after it changed in Redis. Thread: any,
- * no lock. */
+/* Returns the horizon: a copy that was known equal to Redis at this moment or later may be used at `now`
+ * without asking Redis. The moment is when the question to Redis was *sent*, not when its answer came
+ * (monotonic). Either invalidations have been flowing since then, as a heartbeat sent within max_staleness
+ * proves; or the moment is no longer than max_staleness ago. So a copy is never used later than
+ * max_staleness after it changed in Redis. Thread: any, no lock. */
 struct wr_mono wr_subscriber_horizon(const struct wr_subscriber *subscriber, struct wr_mono now);
 static inline bool wr_subscriber_trusts(const struct wr_subscriber *subscriber, struct wr_mono checked,
                                         struct wr_mono now)
 {
     return !wr_time_before(checked, wr_subscriber_horizon(subscriber, now));
 }
-/* Whether invalidations are flowing. Thread: any, no lock. */
+/* Are invalidations flowing? Thread: any, no lock. */
 bool wr_subscriber_hears(const struct wr_subscriber *subscriber);
-/* Whether Redis has reported this key (full name) as changed since `asked` (monotonic: when the question that
- * read it was sent). An answer may be overtaken by its invalidation: so put the copy into memory
- * first, then ask this, and drop the copy if true (a hash collision may say true needlessly). on_change() and
- * the putting must go through one lock per key, as the memory store's do. Thread: any, no lock. */
+/* Has Redis reported this key (full name) as changed since `asked` (monotonic: when the question that read
+ * it was sent)? An invalidation may overtake an answer. So put the copy into memory first, then call this,
+ * and drop the copy if it returns true (a hash collision may give true needlessly). on_change() and the
+ * putting must hold one lock per key, as the memory store's do. Thread: any, no lock. */
 bool wr_subscriber_changed_since(const struct wr_subscriber *subscriber, struct wr_slice key,
                                  struct wr_mono asked);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What subscriber.c (the connection) and subscriptions.c (channels and who listens) share. */
+/* What subscriber.c (the connection) and subscriptions.c (channels and their listeners) share. */
 #pragma once
 
 #include <stdatomic.h>
@@ -38,10 +38,10 @@ struct wr_subscriber {
     void (*on_change)(void *ctx, enum wr_subscriber_event event, struct wr_slice key);
     void *ctx;
     enum wr_subscriber_phase phase;
-    bool tracking;       /* Redis has agreed to report changes to this connection */
-    bool reporting;      /* ... and does: they are subscribed to */
-    bool flowing;        /* ... and we hear them */
-    bool refusal_logged; /* that Redis refuses tracking, or a channel */
+    bool tracking;       /* Redis has agreed to report changes to this connection ... */
+    bool reporting;      /* ... and does: this connection is subscribed to them ... */
+    bool flowing;        /* ... and the reports are arriving */
+    bool refusal_logged; /* the refusal of tracking, or of a channel, has been logged */
     struct wr_timer heart;
     struct wr_mono ping_sent; /* 0: none is under way */
     uint64_t ping;            /* its number */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who listens to which channel. Workers open and close subscriptions under the subscriber's lock; only the
- * main loop speaks to Redis, so a channel whose subscriptions came or went is put on a list that the main
- * loop works off. */
+/* Lists who listens to which channel. Workers open and close subscriptions under the subscriber's lock, but
+ * only the main loop speaks to Redis. So a channel whose subscriptions have changed is put on a list that
+ * the main loop works through. */
 #include <stdlib.h>
 
 #include "base/hash.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* TLS to Redis through hiredis_ssl and OpenSSL. Checks both a certificate's chain and its name. */
 #include <arpa/inet.h>
 #include <hiredis.h>
 #include <hiredis_ssl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A build without TLS: the policy refuses rediss:// (wr_read_redis_url), so that nothing here is ever asked
- * to do anything. */
+/* A build without TLS. The policy refuses rediss:// (wr_read_redis_url), so none of these functions is ever
+ * called. */
 #include "base/check.h"
 #include "redis/tls_priv.h"
 
