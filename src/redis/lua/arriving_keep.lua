@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Extends the lives of what is arriving, or ends them: of the response's hash, if that is still of this fetch, and of the sums of its
--- pieces, which are nobody else's. Without the sums there is nothing to read.
--- KEYS: the hash, the sums.  ARGV: the fetch's token, milliseconds for the hash, for the sums; 0: ends it; -1: leaves it as it is.
+-- Extends or ends the time to live of an arriving response: of its HASH, if that is still this fetch's, and of the sums of its
+-- pieces, which only this fetch uses. Without the sums the response can't be read.
+-- KEYS: the hash, the sums.  ARGV: the fetch's token, milliseconds for the hash, for the sums (0: delete it; -1: leave it as it is).
 local function keep(key, ms)
     if ms == '0' then
         redis.call('UNLINK', key)

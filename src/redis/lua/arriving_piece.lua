@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- One more piece of a response that is arriving, and its sum after those of the pieces before it.
--- KEYS: the sums of the pieces, the piece, the response's hash.  ARGV: the fetch's token, the piece's milliseconds to live, its octets,
+-- Stores one more piece of an arriving response, and appends its sum to those of the pieces before it.
+-- KEYS: the sums of the pieces, the piece, the response's hash.  ARGV: the fetch's token, the piece's milliseconds to live, its bytes,
 -- its sum.
--- Gives 0: the sums have expired or have been taken away; 2: only who reads it already finds it, the hash is not this fetch's any more.
+-- Returns 0: the sums have expired or been deleted; 2: the hash is another fetch's now, so only present readers find the piece.
 if redis.call('EXISTS', KEYS[1]) == 0 then
     return 0
 end

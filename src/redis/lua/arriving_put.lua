@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Makes a response visible whose pieces are still to come, where nothing is stored, or what another fetch has left arriving.
+-- Makes a response visible whose pieces are still to come. Does so only if nothing is stored, or just a response that another fetch
+-- has left arriving.
 -- KEYS: the response's hash, its fetch lock, the sums of its pieces.  ARGV: the lock's token, milliseconds to live, key, meta, head.
--- Gives 0: the lock is somebody else's by now, or something is stored.
+-- Returns 0: the lock belongs to another fetch by now, or a whole response is stored.
 if redis.pcall('GET', KEYS[2]) ~= ARGV[1] then
     return 0
 end

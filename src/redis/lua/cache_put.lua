@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Makes a stored response visible, all of it at once, whatever stood there before (of any type), unless that has been fetched later.
+-- Makes a stored response visible, all at once. Replaces any value of the key (of any type), unless that was fetched later.
 -- KEYS: the response's hash.  ARGV: milliseconds to live, key, meta, head, body, when the fetch began on the journal's clock (16
 -- hexadecimal digits).
--- Gives 0: what is there is newer.
+-- Returns 0: the stored response is newer.
 
 -- Later than the present, a second allowed for, is only what began before the clock was set back: then nobody knows which is newer.
 local function has_been(began)

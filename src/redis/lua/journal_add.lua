@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --@include journal_common.lua
 -- Appends a purge.  KEYS: the stream.  ARGV: an instant that its id must not be before, most entries, milliseconds for which they
--- are kept, then fields and values.  Gives the id.
+-- are kept, then fields and values.  Returns the id.
 if not there() then
     create(later(clock(), ARGV[1]))
 end

@@ -1,17 +1,17 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --@include journal_common.lua
--- Begins the journal if it is missing, and says again what a node knows and the journal may have lost; nothing of it stands there twice.
+-- Begins the journal if it is missing, and adds the purges that a node knows and the journal may have lost. Adds none twice.
 -- KEYS: the stream.  ARGV: an instant that no id to come may be before, milliseconds for which entries are kept, since when the node
 -- knows all ('' if it knows nothing), 1 if it has nothing more to say, 1 if the journal was missing when it began to say; then for each
 -- purge, the older first: its id, how many fields and values follow, these: what, name and soft first.
--- Gives since when the journal is complete, its last id, Redis's clock in microseconds, 1 if it was missing.
+-- Returns since when the journal is complete, its last id, Redis's clock in microseconds, 1 if it was missing.
 local found = there()
 local known, done, rewriting = ARGV[3], ARGV[4] == '1', ARGV[5] == '1' or not found
 local from = found and since() or nil
 local last = found and last_id() or '0-0'
 local n = 6
 
--- Is it there, or has that name been purged again?
+-- Is this purge there, or a later one of the same name?
 local function said(id, fields)
     if #redis.call('XRANGE', stream, id, id) == 1 then
         return true
@@ -54,7 +54,7 @@ if last == '0-0' then
     last = last_id()
 end
 if before(text(parse(clock()) + 1000, 0), ARGV[1]) and before(last, ARGV[1]) then
-    -- The clock has gone back: another server's, or it was set. What has been fetched before must not be later than what is purged now.
+    -- The clock has gone back: another server's, or it was set. A fetch of before must not look later than a purge of now.
     if redis.call('XLEN', stream) == 0 then
         create(ARGV[1])
     else

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- The journal of purges: a stream whose ids are instants of Redis's clock, milliseconds and 1024 times the microseconds within them.
--- They never go back, wherever the clock does. Of each entry the field `since` says from when on the journal is complete; while there is
+-- They never go back, even if the clock does. Of each entry the field `since` says from when on the journal is complete; while there is
 -- no entry, the last id does.
 local stream = KEYS[1]
 local MOST = 1048575 -- the greatest number within a millisecond
@@ -42,7 +42,7 @@ local function field(entry, name)
         end
     end
 end
--- Something else may stand there: it is no journal.
+-- A key of another type is no journal.
 local function there()
     local kind = redis.call('TYPE', stream).ok
     if kind ~= 'stream' and kind ~= 'none' then
@@ -63,7 +63,7 @@ local function since()
     local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
     return newest and (field(newest, 'since') or newest[1]) or last_id()
 end
--- An empty one that is complete since `id`.
+-- Makes an empty journal that is complete since `id`.
 local function create(id)
     redis.call('XADD', stream, id, 'since', id)
     redis.call('XDEL', stream, id)

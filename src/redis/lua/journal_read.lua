@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --@include journal_common.lua
--- What has been purged after an instant?  KEYS: the stream.  ARGV: the last id that the node has read, most entries.
--- Gives since when the journal is complete, 1 if that id is still there (or nothing ever came before it) or 0, Redis's clock in
+-- Reads what has been purged after an instant.  KEYS: the stream.  ARGV: the last id that the node has read, most entries.
+-- Returns since when the journal is complete, 1 if that id is still there (or nothing ever came before it) or 0, Redis's clock in
 -- microseconds, the entries. Nil: there is no journal.
 if not there() then
     return false

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Decides all limits of one request together: it counts for all of them, or, if one refuses, for none.
+-- Decides all limits of one request together: all of them count the request, or, if one refuses it, none.
 --
 -- KEYS: the clients' quotas.  ARGV: cost, then for each key: algorithm, 1 if it only observes or 0, count, window in microseconds, burst,
--- as limit/algorithm.h means them, already brought within its maxima.  Answers for each key: allowed, remaining, reset_us,
+-- as limit/algorithm.h defines them, already within its maxima.  Returns for each key: allowed, remaining, reset_us,
 -- retry_after_us, the same numbers as limit/algorithm.c.
 --
--- An algorithm gives whether it allows, and a function that counts if told so and gives the three numbers.
+-- An algorithm's function returns whether it allows the request, and a function that counts on demand and returns the three numbers.
 --@include limit_common.lua
 --@each policy/algorithms.def --@include limit_%.lua
 local algorithms = {
@@ -24,7 +24,7 @@ for i = 1, #KEYS do
     answers[n - 3] = allowed[i] and 1 or 0
     answers[n - 2], reset, answers[n] = finish[i](allowed[i] and not refused)
     answers[n - 1] = reset
-    -- A refusal writes nothing, so it is what must notice that the key lost its time to live.
+    -- A refusal writes nothing, so it must check that the key still has its time to live.
     if not allowed[i] and redis.call('PTTL', KEYS[i]) < 0 then
         redis.call('PEXPIRE', KEYS[i], ms(reset))
     end

@@ -3,17 +3,17 @@
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 
--- As text in full: Lua by itself would write 1.8e+15.
+-- Returns a number as text in full: Lua by itself would write 1.8e+15.
 local function int(n)
     return string.format('%.0f', n)
 end
 
--- A key's time to live for something that ends in so many microseconds.
+-- Returns a key's time to live for a state that ends in so many microseconds.
 local function ms(us)
     return int(math.max(math.ceil(us / 1000), 1))
 end
 
--- The first question about a key. What is of another type is no quota of ours (another algorithm's, or somebody's mistake): start anew.
+-- Reads a key for the first time. A key of another type is no quota of this algorithm (but another's, or a mistake), so it begins anew.
 local function ask(key, command, ...)
     local said = redis.pcall(command, key, ...)
     if type(said) == 'table' and said.err then
@@ -23,7 +23,7 @@ local function ask(key, command, ...)
     return said
 end
 
--- floor(a * b / c) and the remainder, seven bits of `a` at a time. a < 2^53; b, c < 2^45; b or c < 2^30.
+-- Returns floor(a * b / c) and the remainder: seven bits of `a` at a time. a < 2^53; b, c < 2^45; b or c < 2^30.
 local function mul_div(a, b, c)
     if a * b < 2 ^ 53 then
         return math.floor(a * b / c), a * b % c

@@ -11,7 +11,7 @@ local function fixed_window(key, count, window, burst, cost)
     return allowed, function(spend)
         if spend then
             used = used + cost
-        elseif used == 0 then -- it hasn't opened one
+        elseif used == 0 then -- no window is open yet
             return count, 0, 0
         end
         if spend or ends ~= last then

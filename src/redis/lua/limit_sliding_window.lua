@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- sliding_window: ZSET of the admitted requests in (now - window, now], score: when in us; at most `count`
--- of them, and what has left the window lately. No call takes out or moves more than MOST: a long window that ends at once would
--- hold up everybody.
+-- of them, and some that have left the window lately. No call removes or moves more than MOST entries: a long window that ends at
+-- once would delay all other clients of Redis.
 local MOST = 256
 
 local function sliding_window(key, count, window, burst, cost)

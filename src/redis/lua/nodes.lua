@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- A node says that it lives, and learns how many do.  KEYS: the sorted set of nodes, scored by when each spoke last on
--- Redis's clock.  ARGV: the node's name, milliseconds after which silence is death; 0 leaves.  Gives whether it was there
--- before, and their names.
+-- Enters a node into the set of living nodes and returns all of them.  KEYS: the sorted set of nodes, scored by when each
+-- reported last on Redis's clock.  ARGV: the node's name, milliseconds without a report after which a node is dropped; 0
+-- removes this node.  Returns whether it was there before, and the names.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local patience = tonumber(ARGV[2])

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Notes that a variant of a response has been stored, or, without its octets, that it has been used. Gives the keys of those that are too
--- many now: they are for the caller to drop, because they live in other slots.
--- KEYS: the variants' hash, "<when it was last used> <octets>" by key.  ARGV: the key, its octets or nothing, how many may stay, how many
--- octets all together, milliseconds to live.
+-- Records that a variant of a response has been stored or, if its size isn't given, used. Returns the keys of the variants over the
+-- limits: the caller drops them, because they lie in other slots.
+-- KEYS: the variants' hash, "<when it was last used> <bytes>" by key.  ARGV: the key, its bytes or nothing, how many may stay, how many
+-- bytes all together, milliseconds to live.
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
     redis.call('UNLINK', KEYS[1])
 end
