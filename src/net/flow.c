@@ -10,38 +10,36 @@ struct piece {
     char octets[];
 };
 
-#define HURRY_AFTER WR_SPAN_S(1) /* so long, ... */
-#define HURRY_SHARE 10           /* ... and a tenth of the time, others wait for who is slower */
+#define HURRY_AFTER WR_SPAN_S(1) /* a reader is too slow if others have waited for it so long ... */
+#define HURRY_SHARE 10           /* ... and for this share (1/n) of the time */
 #define HURRY_LOOK WR_SPAN_MS(100)
 
-#define INLINE_MOST                                                                         \
-    (16 * 1024) /* a body known to be so short lives after its flow, in the same allocation \
-                 */
+#define INLINE_MOST \
+    (16 * 1024) /* a body known to be at most so long lies in the same allocation as its flow */
 
 struct wr_flow {
     unsigned refs;
     unsigned state; /* enum wr_flow_state; written under the lock, read by anyone */
     bool keep;
-    bool held;    /* WHOLE before any of it was freed, and short: stays so to its end, and is read without the
-                     lock */
-    bool begun;   /* somebody has started to read: until then a windowed flow frees nothing */
+    bool held;    /* was WHOLE before any of it was freed, and short: stays complete to its end, and is read
+                   * without the lock */
+    bool begun;   /* a reader has begun: before that a windowed flow frees nothing */
     bool starved; /* the producer has seen no room, or a reader nothing to read: wake it */
     enum wr_err err;
-    uint64_t start;        /* offset of pieces[0]: what lies before has been freed */
+    uint64_t start;        /* offset of pieces[0]: everything before it has been freed */
     uint64_t length;       /* offset after the last octet */
     struct piece **pieces; /* every piece but the last is full unless trimmed by end */
     size_t count;
     struct piece *one[1]; /* most flows have one piece */
-    /* what stands above is all that readers of a WHOLE flow look at: one cache line */
+    /* readers of a WHOLE flow use only the members above: one cache line */
     size_t room, bytes;
     uint64_t expected, most;
-    size_t inline_room; /* octets after the struct that wait to become the first piece */
+    size_t inline_room; /* bytes after the struct that will become the first piece */
     pthread_mutex_t lock;
     struct wr_note *producer;
-    unsigned holds; /* readers that were told of it and haven't begun: as long as there are any, it frees
-                       nothing */
-    struct wr_mono paced_since;   /* since when the readers' held_up is counted; 0: not yet */
-    struct wr_mono held_up_since; /* who has read all waits for who hasn't; 0: nobody does */
+    unsigned holds;               /* readers that are about to begin: while there are any, nothing is freed */
+    struct wr_mono paced_since;   /* start of the readers' held_up counts; 0: not yet */
+    struct wr_mono held_up_since; /* since when readers that have read all wait for others; 0: none does */
     struct wr_buf trailers;
     TAILQ_HEAD(, wr_flow_reader) readers;
     _Alignas(struct piece) char inline_piece[];
@@ -115,7 +113,7 @@ static struct piece *new_piece(struct wr_flow *f)
     if (f->expected == UINT64_MAX && f->length == 0)
         cap = 8 * 1024; /* most bodies of unknown length are small */
     if (cap == 0)
-        cap = 1024; /* more than was announced: the caller will notice */
+        cap = 1024; /* more than was announced; the caller notices that */
     struct piece *p = malloc(sizeof *p + cap);
     WR_CHECK(p != NULL);
     p->len = 0;
@@ -144,13 +142,13 @@ static struct piece *add_piece(struct wr_flow *f)
     return p;
 }
 
-/* Whether the producer may be filling the rest of this piece right now, between reserve and commit. */
+/* May the producer be filling the rest of this piece right now, between reserve and commit? */
 static bool being_filled(const struct wr_flow *f, size_t i)
 {
     return i + 1 == f->count && f->state == WR_FLOW_ARRIVING && f->pieces[i]->len < f->pieces[i]->cap;
 }
 
-/* Frees the pieces all readers have passed (only in a windowed flow). */
+/* Frees the pieces that all readers have passed (only in a windowed flow). */
 static void drop_passed(struct wr_flow *f)
 {
     if (f->keep || f->held || !f->begun || f->holds > 0)
@@ -231,7 +229,8 @@ size_t wr_flow_room(struct wr_flow *f)
     return room;
 }
 
-/* Under the lock: nobody wants what lies before `at`, nor what it holds. */
+/* Continues the flow at `at`: no reader wants the bytes before it, nor those that the flow holds. Under the
+ * lock. */
 static void skip(struct wr_flow *f, uint64_t at)
 {
     for (size_t i = 0; i < f->count; i++) {
@@ -342,8 +341,8 @@ static bool holds_others_up(const struct wr_flow *f)
     return false;
 }
 
-/* For `more` others have waited for each who lags by half the window. Who is left behind closes on its own
- * loop; what it is sending just now stays until then. */
+/* Others have waited for `more`: adds that to each reader that lags by half the window. A reader that is
+ * left behind closes on its own loop; the bytes that it is sending stay until then. */
 static void count_waiting(struct wr_flow *f, struct wr_span more, struct wr_span most)
 {
     struct wr_flow_reader *r;
@@ -412,7 +411,8 @@ static bool settled(const struct wr_flow *f)
     return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) == WR_FLOW_WHOLE && (f->held || f->keep);
 }
 
-/* Under the lock. Who begins ahead of what has arrived may be what the producer waits for. */
+/* Adds the reader to the list. A reader that begins ahead of what has arrived may be what the producer
+ * waits for. Under the lock. */
 static bool enlist(struct wr_flow *f, struct wr_flow_reader *r)
 {
     bool given_up = f->state == WR_FLOW_BROKEN && f->err == WR_ERR_CANCELLED;
@@ -423,7 +423,7 @@ static bool enlist(struct wr_flow *f, struct wr_flow_reader *r)
     r->listed = true;
     f->begun = true;
     drop_passed(f);
-    if (f->producer && f->starved && is_full(f)) { /* for it to see who waits for whom */
+    if (f->producer && f->starved && is_full(f)) { /* so that it sees which readers wait */
         f->starved = false;
         wr_note_post(f->producer);
     }
@@ -518,7 +518,7 @@ void wr_flow_reader_close(struct wr_flow_reader *r)
         return;
     r->flow = NULL;
     if (!r->listed)
-        return; /* nor was its note ever posted */
+        return; /* its note was never posted either */
     pthread_mutex_lock(&f->lock);
     TAILQ_REMOVE(&f->readers, r, entry);
     r->listed = false;

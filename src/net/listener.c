@@ -21,10 +21,10 @@
 struct wr_listener {
     const char *text;
     bool proxy_protocol;
-    char *unix_path; /* to be removed at the end */
+    char *unix_path; /* removed when the listener is closed */
     unsigned users;  /* workers that haven't left; atomic */
-    unsigned count;  /* of fds: one per worker, or one */
-    int fds[];       /* of several, each is its worker's alone while workers run */
+    unsigned count;  /* number of fds: one per worker, or one */
+    int fds[];       /* if there are several, each belongs to its worker while workers run */
 };
 
 int wr_systemd_socket(const char *name)
@@ -79,9 +79,9 @@ static int open_unix(struct wr_listener *l, const char *path)
         close(probe);
     struct stat st;
     if (!alive && stat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-        unlink(path); /* left behind by a process that was killed */
+        unlink(path); /* a socket file of a process that was killed */
     mode_t before = umask(
-        0117); /* owner and group: who connects is believed like a trusted proxy, or may purge and drain */
+        0117); /* owner and group only: a peer is trusted like a trusted proxy, or may purge and drain */
     int fd = alive ? -1 : bind_and_listen((struct sockaddr *) &at, sizeof at, false);
     umask(before);
     if (alive)
@@ -91,7 +91,7 @@ static int open_unix(struct wr_listener *l, const char *path)
     return fd;
 }
 
-/* SO_REUSEPORT would let a second daemon share the port in silence: so first one socket without it. */
+/* Opens a socket without SO_REUSEPORT first: otherwise a second daemon could share the port unnoticed. */
 static int open_tcp(struct wr_listener *l, const struct wr_address *address)
 {
     struct wr_sockaddr at;
@@ -155,7 +155,7 @@ static void remove_path(struct wr_listener *l)
     if (l->unix_path)
         unlink(l->unix_path);
     free(l->unix_path);
-    l->unix_path = NULL; /* what is bound there from now on is another process's */
+    l->unix_path = NULL; /* from now on another process may have bound the path */
 }
 
 void wr_listener_close(struct wr_listener *l)
@@ -188,7 +188,7 @@ static void describe(const struct sockaddr_storage *from, struct wr_accepted *co
     }
 }
 
-/* Out of descriptors or memory: accepting at once again would only spin. */
+/* Pauses when there are no descriptors or no memory left: accepting again at once would only spin. */
 static void pause_accepting(struct wr_accept *a)
 {
     wr_warn("cannot accept on %s: %s; trying again in 100 ms", a->listener->text, strerror(errno));
@@ -196,7 +196,7 @@ static void pause_accepting(struct wr_accept *a)
     wr_timer_set(&a->pause, WR_SPAN_MS(100));
 }
 
-/* false: nothing is in the queue, or it can't be had now. */
+/* Accepts one connection. Returns false if the queue is empty or accepting isn't possible now. */
 static bool accept_one(struct wr_accept *a)
 {
     struct sockaddr_storage from = { 0 };
@@ -206,7 +206,7 @@ static bool accept_one(struct wr_accept *a)
     if (conn.fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
             pause_accepting(a);
-        return false; /* EAGAIN, or a connection that has gone again */
+        return false; /* EAGAIN, or a connection that has been closed already */
     }
     describe(&from, &conn);
     a->accepted(a, &conn);

@@ -10,13 +10,14 @@
 
 #include "net/timer_priv.h"
 
-#define WALL_EVERY                                                                                        \
-    1000 /* us: between, the wall clock goes on with the monotonic one; reading a clock costs what a hash \
-            does */
-#define CALLBACKS_PER_TURN \
-    256 /* then the sockets are asked again: what activates itself must not starve them */
+#define WALL_EVERY                                                                                         \
+    1000 /* us: in between, the wall clock is advanced by the monotonic one; reading a clock costs as much \
+          * as a hash */
+#define CALLBACKS_PER_TURN                                                                                \
+    256 /* after so many the sockets are polled again: callbacks that activate themselves must not starve \
+         * them */
 
-/* The loop that turns on this thread. */
+/* The loop that runs on this thread. */
 static _Thread_local struct wr_loop *running_here;
 
 void wr_loop_tick(struct wr_loop *loop)
@@ -39,8 +40,8 @@ static void ask_turn(struct wr_loop *loop)
     event_active(loop->turn_event, EV_READ, 0);
 }
 
-/* Whoever posts it from now on puts it into a list anew; what was said by those who found it posted is seen
- * from here on. */
+/* Clears `posted` and wakes the note. A post from now on lists the note again; what threads that found it
+ * posted had written is visible from here on. */
 static void wake_one(struct wr_note *note)
 {
     (void) __atomic_exchange_n(&note->posted, false, __ATOMIC_ACQ_REL);
@@ -67,7 +68,8 @@ static void wake_own(struct wr_loop *loop)
     }
 }
 
-/* One by one under the lock, so that a note that dies while the others are being woken is never touched. */
+/* Takes the notes one by one under the lock, so that a note that is freed while others are being woken is
+ * never touched. */
 static void wake_mailbox(struct wr_loop *loop)
 {
     pthread_mutex_lock(&loop->mailbox_lock);
@@ -86,7 +88,8 @@ static void wake_mailbox(struct wr_loop *loop)
         ask_turn(loop);
 }
 
-/* Only what was there at the start: a note that posts itself again waits for the next turn. */
+/* Wakes only the notes that were there at the start: a note that posts itself again waits for the next
+ * turn. */
 static void wake_notes(struct wr_loop *loop)
 {
     wake_own(loop);
@@ -113,7 +116,7 @@ static void on_wake_fd(evutil_socket_t fd, short what, void *arg)
     wake_notes(loop);
 }
 
-/* A turn of our own: runs after the callback that asked for it has returned to libevent. */
+/* Runs after the callback that asked for it has returned to libevent. */
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_loop *loop = arg;
@@ -135,8 +138,8 @@ int wr_loop_init(struct wr_loop *loop, unsigned index)
     struct event_config *config = event_config_new();
     WR_CHECK(config != NULL);
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    /* not EPOLL_USE_CHANGELIST: it would speak to the kernel of a closed descriptor after another thread has
-     * got its number */
+    /* Not EPOLL_USE_CHANGELIST: that would tell the kernel about a closed descriptor after another thread
+     * has got its number. */
     event_config_set_max_dispatch_interval(config, NULL, CALLBACKS_PER_TURN, 0);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
@@ -202,7 +205,7 @@ void wr_note_post(struct wr_note *note)
 {
     struct wr_loop *loop = note->loop;
     if (__atomic_exchange_n(&note->posted, true, __ATOMIC_ACQ_REL))
-        return; /* it has not been woken yet: what is new will be seen then */
+        return; /* it has not been woken yet, and will see the news then */
     if (loop == running_here) {
         note->own = true;
         TAILQ_INSERT_TAIL(&loop->own_notes, note, entry);

@@ -15,15 +15,15 @@
 
 #define MIN_TTL 1 /* seconds: a TTL of 0 would ask once per connection */
 #define MAX_TTL 3600
-#define NEGATIVE_TTL 5 /* where the answer doesn't say */
-#define FAILURE_TTL 2  /* after no name server answered: until it is asked again */
+#define NEGATIVE_TTL 5 /* if the answer doesn't give a TTL for "no such name" */
+#define FAILURE_TTL 2  /* how long to wait after no name server has answered */
 #define SECOND_FAMILY \
-    WR_SPAN_MS(50) /* how long the first family's answer waits for the other's (RFC 8305 3) */
+    WR_SPAN_MS(50) /* how long the answer of one family waits for the other's (RFC 8305 3) */
 
 enum { ASK_A, ASK_AAAA, ASK_COUNT };
 
-/* A question to the name servers. evdns may call back once more after it has been told to stop, so it is
- * never given a pointer, but a number that is looked up among the questions that are still of interest. */
+/* A question to the name servers. evdns may call back once more after it has been cancelled. So it is never
+ * given a pointer, but a number that is looked up among the open questions. */
 struct ask {
     uintptr_t number; /* 0: not asked */
     struct wr_name *name;
@@ -34,15 +34,15 @@ struct wr_name {
     char *host;
     struct wr_names *names;
     struct ask asks[ASK_COUNT];
-    bool asking;                          /* the round of questions has not been settled */
+    bool asking;                          /* the current round of questions isn't over */
     bool fixed;                           /* from a hosts file: never asked */
-    enum wr_err err;                      /* of the last settled round */
+    enum wr_err err;                      /* of the last finished round */
     enum wr_err failure;                  /* worst of this round: TIMEOUT beats NO_ADDRESS */
     int ttl;                              /* of this round */
     struct wr_addresses round[ASK_COUNT]; /* of this round */
-    struct wr_addresses known;            /* of the last round that gave any; without port */
-    struct wr_mono again;                 /* monotonic: what is known (or known to fail) holds until then */
-    struct wr_timer second;               /* the other family has had its time */
+    struct wr_addresses known;            /* addresses of the last round that gave any; without port */
+    struct wr_mono again;                 /* monotonic: until then the known answer or failure is used */
+    struct wr_timer second;               /* the time for the other family's answer is over */
     TAILQ_HEAD(, wr_name_query) waiting;
     TAILQ_ENTRY(wr_name) entry;
 };
@@ -50,7 +50,7 @@ struct wr_name {
 struct wr_names {
     struct wr_loop *loop;
     struct evdns_base *dns;     /* NULL: no name server */
-    TAILQ_HEAD(, wr_name) list; /* as many as the policy names: a list will do */
+    TAILQ_HEAD(, wr_name) list; /* as many names as the policy has: a list suffices */
 };
 
 static _Thread_local TAILQ_HEAD(ask_list, ask) asked = { NULL, NULL };
@@ -208,7 +208,7 @@ static int within(int ttl, int least, int most)
     return ttl < least ? least : ttl > most ? most : ttl;
 }
 
-/* Nobody joins meanwhile: what has just been settled is fresh, be it a failure. */
+/* Answers all waiting questions. None is added meanwhile: the result is fresh, even if it is a failure. */
 static void answer_waiting(struct wr_name *name)
 {
     struct wr_name_query *q;
@@ -228,7 +228,7 @@ static void forget(struct ask *a)
     a->number = 0;
 }
 
-/* The round is over: what was found is known from now on, to all who wait first. */
+/* Ends the round: keeps what was found and answers all that wait. */
 static void end_round(struct wr_name *name)
 {
     struct wr_addresses found = name->round[ASK_A];
@@ -240,7 +240,7 @@ static void end_round(struct wr_name *name)
         name->known = found;
         ttl = within(ttl, MIN_TTL, MAX_TTL);
     } else if (name->failure == WR_ERR_NO_ADDRESS) {
-        name->known.count = 0; /* a name server says so: the old answer is no longer true */
+        name->known.count = 0; /* a name server says that there are none: the old answer is no longer true */
         name->err = WR_ERR_NO_ADDRESS;
         ttl = within(ttl == INT32_MAX ? NEGATIVE_TTL : ttl, MIN_TTL, 60);
     } else {
@@ -319,7 +319,7 @@ static bool ask_for(struct wr_name *name, int which)
     return false;
 }
 
-/* false: nobody can be asked; the name's error says so. */
+/* Starts a round of questions. Returns false if there is no name server to ask; the name's error says so. */
 static bool start_round(struct wr_name *name)
 {
     if (name->asking)
@@ -353,7 +353,8 @@ bool wr_names_lookup(struct wr_names *n, struct wr_name_query *q, const char *ho
         if (is_localhost(host))
             fix_localhost(n, host);
     }
-    /* Fresh, known not to exist, or a name server that failed a moment ago: then also what is stale. */
+    /* A fresh answer, a name known not to exist, or a failure a moment ago, where even a stale answer is
+     * used. */
     if (wr_time_before(n->loop->mono, name->again) || !start_round(name)) {
         copy_out(out, name, port);
         return true;
@@ -374,7 +375,7 @@ void wr_names_cancel(struct wr_name_query *q)
 
 /* --- life --- */
 
-/* What evdns has to say is for who looks for trouble: end_round() says what matters. */
+/* Logs evdns's messages at debug level only: end_round() logs what matters. */
 static void on_dns_message(int warning, const char *message)
 {
     (void) warning;
@@ -401,7 +402,7 @@ static struct evdns_base *new_dns(struct wr_loop *loop, const char *name_servers
         evdns_base_free(dns, 0);
         return NULL;
     }
-    /* Two tries of two seconds: a connect time-out is usually shorter than that anyway. */
+    /* Two tries of two seconds each: a connect time-out is usually shorter anyway. */
     WR_CHECK(evdns_base_set_option(dns, "timeout:", "2") == 0);
     WR_CHECK(evdns_base_set_option(dns, "attempts:", "2") == 0);
     return dns;

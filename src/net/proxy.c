@@ -4,7 +4,7 @@
 
 #include "address/ip.h"
 
-#define V1_MAX 107 /* octets of a version 1 header, CR LF included */
+#define V1_MAX 107 /* longest version 1 header in bytes, with CR LF */
 #define V2_HEAD 16
 
 static const char v2_signature[12] = "\r\n\r\n\0\r\nQUIT\n";
@@ -16,13 +16,13 @@ static bool parse_address(struct wr_slice s, bool v4, unsigned char addr[16])
     return s.len > 0 && (memchr(s.at, ':', s.len) == NULL) == v4 && wr_address_read(s, addr);
 }
 
-/* "PROXY TCP4 source destination sport dport" without the CR LF. */
+/* Parses "PROXY TCP4 source destination sport dport" without its CR LF. */
 static bool parse_v1_line(struct wr_slice line, struct wr_proxy *out)
 {
     struct wr_slice rest = line, word[6];
     for (int i = 0; i < 6; i++)
         word[i] = wr_slice_cut(&rest, ' ');
-    if (wr_slice_eq(word[1], WR_SLICE("UNKNOWN"))) /* whatever stands after it is to be ignored */
+    if (wr_slice_eq(word[1], WR_SLICE("UNKNOWN"))) /* the rest of the line is ignored */
         return true;
     bool v4 = wr_slice_eq(word[1], WR_SLICE("TCP4"));
     if ((!v4 && !wr_slice_eq(word[1], WR_SLICE("TCP6"))) || word[5].at == NULL || rest.at != NULL)
@@ -58,7 +58,7 @@ enum { TLV_HEAD = 3, TLV_SSL = 0x20, SSL_HEAD = 5, SSL_CLIENT = 1 };
 
 static const size_t addresses_length[] = { 0, 12, 36, 216 }; /* UNSPEC, INET, INET6, UNIX */
 
-/* What isn't a stream of IPv4 or IPv6 names nobody whom we could know by an address. */
+/* Reads the client's address. Anything but a stream of IPv4 or IPv6 names no client by an address. */
 static void read_v2_client(unsigned family, unsigned transport, const unsigned char *at, struct wr_proxy *out)
 {
     if ((family != INET && family != INET6) || transport != STREAM)
@@ -72,8 +72,8 @@ static void read_v2_client(unsigned family, unsigned transport, const unsigned c
     out->who = WR_PROXY_CLIENT;
 }
 
-/* The next of a row of type, length and value; false: there is none, or (then *good is false) it is cut off.
- */
+/* Takes the next type-length-value. Returns false if there is none, or if it is cut off (then *good is
+ * false). */
 static bool next_tlv(struct wr_slice *rest, unsigned *type, struct wr_slice *value, bool *good)
 {
     const unsigned char *p = (const unsigned char *) rest->at;
@@ -88,7 +88,8 @@ static bool next_tlv(struct wr_slice *rest, unsigned *type, struct wr_slice *val
     return true;
 }
 
-/* 2.2.6: a bit field, a word that tells whether a certificate was verified, and more of the same kind. */
+/* Parses PP2_TYPE_SSL (2.2.6): a bit field, a word that says whether a certificate was verified, and more
+ * TLVs. */
 static bool parse_ssl(struct wr_slice value, struct wr_proxy *out)
 {
     bool good = value.len >= SSL_HEAD;
@@ -110,13 +111,13 @@ static bool parse_tlvs(struct wr_slice rest, struct wr_proxy *out)
     while (good && next_tlv(&rest, &type, &value, &good)) {
         if (type != TLV_SSL)
             continue;
-        good = !ssl && parse_ssl(value, out); /* two could contradict each other */
+        good = !ssl && parse_ssl(value, out); /* two of them could contradict each other */
         ssl = true;
     }
     return good;
 }
 
-/* of: what stands after the first 16 octets, as long as those say. */
+/* Parses the client's part. of: the bytes after the first 16, of the length that those give. */
 static bool parse_v2_client(unsigned family, unsigned transport, struct wr_slice of, struct wr_proxy *out)
 {
     if (family >= sizeof addresses_length / sizeof addresses_length[0] || transport > DATAGRAM)
@@ -140,7 +141,7 @@ static enum wr_proxy_status parse_v2(struct wr_slice in, struct wr_proxy *out)
     if (in.len < V2_HEAD + rest)
         return WR_PROXY_MORE;
     out->length = V2_HEAD + rest;
-    if (command == LOCAL) { /* what it says of a connection counts for nothing */
+    if (command == LOCAL) { /* its addresses are ignored */
         out->who = WR_PROXY_BALANCER;
         return WR_PROXY_DONE;
     }

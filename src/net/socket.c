@@ -27,8 +27,9 @@ static bool may_read(const struct wr_socket *s)
     return s->fd >= 0 && s->reading && s->filled;
 }
 
-/* A reset that came with octets has had its edge, and libevent doesn't tell it from others: only a further
- * read shows it, so who waits for more than has come reads until there is nothing. */
+/* Calls readable() and writable(). A reset that arrives together with bytes has the same edge, and libevent
+ * reports it like others. Only a further read shows it, so an owner that waits for more reads until there
+ * is nothing. */
 static void on_fd_event(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_socket *s = arg;
@@ -56,7 +57,8 @@ enum wr_err wr_socket_connect(struct wr_socket *s, struct wr_loop *loop, const s
     if (s->fd < 0)
         return errno == EAFNOSUPPORT ? WR_ERR_CLOSED : WR_ERR_OVERLOADED;
     int on = 1;
-    if (to->at.ss_family != AF_UNIX) /* a head and its body leave in one write: nothing to wait for */
+    if (to->at.ss_family != AF_UNIX) /* a head and its body leave in one write: there is nothing to wait
+                                      * for */
         (void) setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     *connected = connect(s->fd, (const struct sockaddr *) &to->at, to->len) == 0;
     int why = *connected ? 0 : errno;
@@ -67,7 +69,7 @@ enum wr_err wr_socket_connect(struct wr_socket *s, struct wr_loop *loop, const s
         return WR_OK;
     }
     wr_socket_close(s);
-    return why == EADDRNOTAVAIL ? WR_ERR_OVERLOADED : WR_ERR_CLOSED; /* no local port left */
+    return why == EADDRNOTAVAIL ? WR_ERR_OVERLOADED : WR_ERR_CLOSED; /* no local port is left */
 }
 
 enum wr_err wr_socket_outcome(const struct wr_socket *s)

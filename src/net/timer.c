@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The timers of a loop: a wheel of slots, each one tick of the clock wide (Varghese and Lauck, 1987), and one
- * event of libevent's that stands at the next slot with something in it.
+/* The timers of a loop: a wheel of slots, each one tick of the clock wide (Varghese and Lauck, 1987), and
+ * one libevent event, set to the next slot that isn't empty.
  *
- * Nearly every timer here is a time-out that is set, moved on with each sign of life and never fires. So
- * moving one to a later time touches nothing but the timer: its slot finds out when its turn comes, and puts
- * it further on. */
+ * Nearly every timer here is a time-out that is set, moved with each sign of life, and never fires. So
+ * moving a timer to a later time changes only the timer: its slot notices when its tick comes, and moves
+ * the timer to a later slot. */
 #include "net/timer_priv.h"
 
 #include <stdlib.h>
 
-#define GRAIN 4096 /* us of a tick */
-#define SLOTS 4096 /* a power of two: what is due beyond 16 s is looked at every 16 s */
+#define GRAIN 4096 /* microseconds of a tick */
+#define SLOTS 4096 /* a power of two; a timer more than 16 s ahead is looked at every 16 s */
 #define NEVER INT64_MAX
 
 LIST_HEAD(slot, wr_timer);
@@ -18,8 +18,8 @@ LIST_HEAD(slot, wr_timer);
 struct wr_wheel {
     struct wr_loop *loop;
     struct event *event;
-    int64_t next;  /* every tick before it has been looked at */
-    int64_t armed; /* the tick that the event stands at; nothing lies in a slot before it */
+    int64_t next;  /* all ticks before it have been looked at */
+    int64_t armed; /* the tick to which the event is set; no slot before it has a timer */
     uint64_t occupied[SLOTS / 64];
     struct slot slots[SLOTS];
 };
@@ -38,7 +38,8 @@ static void arm(struct wr_wheel *w, int64_t tick)
     w->armed = tick;
 }
 
-/* Into the slot of its tick, rounded up, so that it never fires early; or into the last one there is. */
+/* Puts the timer into the slot of its tick, rounded up so that it never fires early, or into the last
+ * slot. */
 static void place(struct wr_wheel *w, struct wr_timer *t)
 {
     int64_t tick = tick_of((struct wr_mono){ t->due.us + GRAIN - 1 });
@@ -56,12 +57,12 @@ static void take_out_timer(struct wr_timer *t)
 {
     if (t->tick == 0)
         return;
-    LIST_REMOVE(t, entry); /* its slot's bit stays: at worst the event comes for nothing */
+    LIST_REMOVE(t, entry); /* its slot's bit stays set: at worst the event comes in vain */
     t->tick = 0;
 }
 
-/* Fires what is due in the slot, puts off what has been moved on. Timers set meanwhile land in later slots.
- */
+/* Fires the slot's timers that are due, and moves those that have been set later. Timers set meanwhile go
+ * into later slots. */
 static void turn_slot(struct wr_wheel *w, size_t i)
 {
     struct slot here = w->slots[i];
@@ -83,7 +84,7 @@ static void turn_slot(struct wr_wheel *w, size_t i)
     }
 }
 
-/* The first tick from w->next on whose slot isn't empty. */
+/* Returns the first tick from w->next on whose slot isn't empty. */
 static int64_t first_occupied(const struct wr_wheel *w)
 {
     for (int64_t tick = w->next; tick < w->next + SLOTS;) {
@@ -103,7 +104,7 @@ static void on_wheel_event(evutil_socket_t fd, short what, void *arg)
     (void) what;
     wr_loop_tick(w->loop);
     int64_t now = tick_of(w->loop->mono), tick;
-    w->armed = 0; /* whoever sets a timer now needs no event: it is armed below */
+    w->armed = 0; /* a timer set now needs no event: it is armed below */
     while ((tick = first_occupied(w)) <= now) {
         w->next = tick + 1;
         turn_slot(w, (size_t) tick % SLOTS);
@@ -147,7 +148,7 @@ void wr_timer_set(struct wr_timer *t, struct wr_span from_now)
         return;
     int64_t now = tick_of(t->loop->mono);
     if (w->armed > now && w->next < now)
-        w->next = now; /* nothing lay in between */
+        w->next = now; /* there was none in between */
     take_out_timer(t);
     place(w, t);
     if (t->tick < w->armed)
