@@ -168,6 +168,24 @@ bool wr_head_max_forwards(const struct wr_head *h, uint64_t *left)
     return f && wr_slice_u64(f->value, UINT64_MAX, left);
 }
 
+/* An element is a protocol, white space, a name, and perhaps a comment. A comma in a comment makes two
+ * elements of it, neither of which counts unless it is made to look like one. */
+static bool via_names(struct wr_slice element, struct wr_slice proxy)
+{
+    wr_slice_cut(&element, ' '); /* the protocol */
+    element = wr_slice_trim(element);
+    return wr_slice_eq_nocase(wr_slice_trim(wr_slice_cut(&element, ' ')), proxy);
+}
+
+unsigned wr_head_via_count(const struct wr_head *h, struct wr_slice proxy)
+{
+    unsigned count = 0;
+    for (const struct wr_field *f = wr_head_get(h, WR_F_VIA); f; f = wr_head_next(h, WR_F_VIA, f))
+        for (struct wr_slice rest = f->value; rest.len > 0;)
+            count += via_names(wr_slice_trim(wr_slice_cut(&rest, ',')), proxy);
+    return count;
+}
+
 bool wr_method_is_idempotent(enum wr_method method)
 {
     switch (method) {

@@ -106,6 +106,9 @@ const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice na
 /* Reads the rest of Max-Forwards in an OPTIONS or TRACE request (RFC 9110 7.6.2). Returns false if the
  * request has no such limit. */
 bool wr_head_max_forwards(const struct wr_head *h, uint64_t *left);
+/* Returns how many elements of Via name this proxy, in any case (RFC 9110 7.6.3): the request has been here
+ * so often. */
+unsigned wr_head_via_count(const struct wr_head *h, struct wr_slice proxy);
 /* Is the method idempotent: may the request be sent again when nobody knows whether it was performed (RFC
  * 9110 9.2.2)? */
 bool wr_method_is_idempotent(enum wr_method method);

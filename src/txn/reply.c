@@ -17,8 +17,10 @@ static void write_json(struct wr_txn *t, const struct wr_err_info *info, struct 
         wr_json_string(body, wr_slice_str(t->why));
     }
     struct wr_slice id = wr_txn_request_id(t);
-    if (id.len)
-        wr_buf_printf(body, ",\"request_id\":\"%.*s\"", WR_SLICE_ARG(id));
+    if (id.len) {
+        wr_buf_add_str(body, ",\"request_id\":");
+        wr_json_string(body, id);
+    }
     wr_buf_add_str(body, "}\n");
 }
 

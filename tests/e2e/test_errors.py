@@ -6,6 +6,7 @@ import pytest
 from rig import policy
 from rig.answer import Answer
 from rig.client import exchange
+from rig.daemon import Weir
 
 OWN = {404: "/nowhere", 502: "/broken", 504: "/never"}
 
@@ -34,6 +35,37 @@ def test_an_error_is_problem_json_when_accepted(node, status, accept):
     assert answer.fields["Content-Type"] == "application/problem+json"
     problem = answer.json()
     assert problem["status"] == status and problem["title"] and problem["detail"]
+
+
+def test_a_request_id_is_escaped_in_json(weirs, origin):
+    node = weirs({"trusted_proxies": ["127.0.0.1"], "origins": {"app": policy.origin(origin)},
+                  "routes": [policy.route("/ok")]})
+    answer = node.ask("/nowhere", fields={"Accept": "application/json", "X-Request-ID": 'a"b\\c'})
+    assert answer.json()["request_id"] == 'a"b\\c'
+
+
+@pytest.mark.parametrize("own_name, others, status", [("edge-1", "", 508), ("EDGE-1", "", 508), ("edge-1", "-2", 200)])
+def test_a_request_that_comes_back_again_and_again_is_refused(weirs, origin, own_name, others, status):
+    """Via counts how often it has been here (RFC 9110 7.6.3). Another proxy's name counts for nothing."""
+    origin.on("/ok", body=b"ok")
+    node = weirs({"origins": {"app": policy.origin(origin)}, "routes": [policy.route("/ok")]})
+    passed = f"1.1 {own_name}{others}"
+    assert node.ask("/ok", fields={"Via": ", ".join([passed] * 4)}).status == 200
+    assert node.ask("/ok", fields={"Via": ", ".join([passed] * 4 + ["1.0 other", f"{passed} (x)"])}).status == status
+    assert node.ask("/ok", fields=[("Via", passed)] * 5).status == status
+
+
+def test_a_route_to_weir_itself_ends(weirs, place):
+    node = Weir(place / "node", name="edge-1")
+    node.write({"origins": {"self": policy.origin("%s:%d" % node.address)},
+                "routes": [policy.route(to="self")]})
+    node.start()
+    try:
+        assert node.ask("/").status == 508
+        assert node.admin.metric("weir_requests_total") == 6
+        node.said(r'" 508 .* error=LOOP ')
+    finally:
+        node.terminate()
 
 
 REFUSED = {
