@@ -19,11 +19,13 @@
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MOST_MS 2000
-#define GREETING_TIME WR_SPAN_S(2) /* from dialling to the last greeting's answer */
-#define STEADY_TIME WR_SPAN_S(2)   /* open for so long, and the backoff starts anew */
-#define READ_SIZE (16 * 1024)      /* what hiredis reads at once; less came: the socket is empty */
-#define READS_PER_TURN 16          /* then others on the loop get their turn */
-#define REPLY_MAX (128 << 20)      /* octets of one unfinished reply: nothing of ours comes near */
+#define GREETING_TIME WR_SPAN_S(2) /* from dialling to the reply to the last greeting */
+#define STEADY_TIME                                                                                \
+    WR_SPAN_S(2)              /* the backoff begins anew after the connection has been open for so \
+                               * long */
+#define READ_SIZE (16 * 1024) /* hiredis reads so much at once; if less comes, the socket is empty */
+#define READS_PER_TURN 16     /* after so many, other events of the loop get their turn */
+#define REPLY_MAX (128 << 20) /* bytes of one unfinished reply; no reply to weir comes near */
 
 /* --- how commands look on the connection --- */
 
@@ -67,7 +69,8 @@ static void log_trouble(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_s
            p->name, trouble_text[why], detail.len ? ": " : "", WR_SLICE_ARG(detail));
 }
 
-/* true: no connection of the process is in trouble any more, and one was. */
+/* Ends this connection's trouble. Returns true if there was trouble and no connection of the process is
+ * left in it. */
 static bool end_trouble(struct wr_pipe *p)
 {
     bool was = p->logged != 0;
@@ -114,7 +117,7 @@ void wr_pipe_cut(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_slice de
     bool was_open = p->state == WR_PIPE_OPEN;
     if (p->state == WR_PIPE_DOWN)
         return;
-    log_trouble(p, why, detail); /* before the context goes: detail may be its text */
+    log_trouble(p, why, detail); /* before the context is freed: detail may be its text */
     hang_up(p);
     if (was_open && wr_time_since(p->loop->mono, p->opened_at).us >= STEADY_TIME.us)
         p->failures = 0;
@@ -152,7 +155,7 @@ static void flush(struct wr_pipe *p)
         WR_CHECK(event_add(p->on_writable, NULL) == 0);
 }
 
-/* After the turn in which something was said: everything that was said in it leaves in one write. */
+/* Runs after a turn in which commands were sent: all of them leave in one write. */
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_pipe *p = arg;
@@ -232,7 +235,8 @@ static void come_up(struct wr_pipe *p)
     p->opened(p);
 }
 
-/* An error to CLIENT SETNAME or PING may be an ACL's, which is fine; the ones named here are not. */
+/* Checks the reply to a greeting. An error to CLIENT SETNAME or PING may come from an ACL, which is fine;
+ * the errors named here are not. */
 static void greeting_answered(struct wr_pipe *p, const struct wr_reply *r)
 {
     bool last = --p->greetings_left == 0;
@@ -291,8 +295,8 @@ static void read_all(struct wr_pipe *p)
     }
 }
 
-/* What TLS left undone: a write that waited for this reading, a reading that waits to write, octets that no
- * socket tells of. */
+/* Does what TLS has left open: a write that waited for this read, a read that must write, and bytes inside
+ * OpenSSL that no socket reports. */
 static void after_reading(struct wr_pipe *p)
 {
     bool held_back = p->held_back;
@@ -340,7 +344,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         WR_CHECK(event_add(p->on_readable, NULL) == 0);
         begin_greeting(p);
     } else if (p->tls) {
-        event_active(p->on_readable, EV_READ, 0); /* perhaps it was a reading that had to write */
+        event_active(p->on_readable, EV_READ, 0); /* perhaps a read had to write first */
     }
     flush(p);
 }
@@ -359,8 +363,8 @@ static void watch_connect(struct wr_pipe *p, redisContext *ctx)
     WR_CHECK(event_add(p->on_writable, NULL) == 0);
 }
 
-/* hiredis resolves names with getaddrinfo(), which blocks: it gets the address in digits. A name with several
- * addresses: each failure tries the next. */
+/* Connects to an address in digits, because hiredis resolves names with getaddrinfo(), which blocks. If a
+ * name has several addresses, each failure tries the next. */
 static void connect_to(struct wr_pipe *p, const struct wr_addresses *found)
 {
     const struct sockaddr *to = (const struct sockaddr *) &found->list[p->failures % found->count].at;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One connection to Redis on a loop: dials, greets (AUTH, SELECT, CLIENT SETNAME), stays connected with
- * jittered backoff, sends all commands of a turn in one write, hands over each reply in order. It knows
- * nothing of what is asked.
+/* One connection to Redis on a loop. It dials, greets (AUTH, SELECT, CLIENT SETNAME), stays connected with
+ * jittered backoff, sends all commands of a turn in one write, and hands over each reply in order. It
+ * doesn't know what the commands mean.
  *
- * It is the adapter between hiredis and libevent: a non-blocking redisContext gives the socket, the output
- * buffer and the parser. hiredis's own callback dispatcher (async.c) stays outside: in 0.14 a reply that
- * nobody asked for, or a pushed message of an unforeseen shape, meets an assert there and ends the process,
- * and a PING on a subscribed connection is never answered. What a peer sends ends at most this connection.
- * TLS comes in below, as hiredis_ssl's reading and writing of that context.
- * Thread: the loop's owner.
+ * It connects hiredis and libevent: a non-blocking redisContext provides the socket, the output buffer and
+ * the parser. hiredis's own callback dispatcher (async.c) isn't used. In 0.14 a reply that nobody asked
+ * for, or a pushed message of unexpected form, fails an assert there and ends the process; and a PING on a
+ * subscribed connection is never answered. Here a peer can end only its connection. TLS comes in below, as
+ * hiredis_ssl's reading and writing of that context. Thread: the loop's owner.
  *
  * The process must ignore SIGPIPE: hiredis writes with write(). */
 #pragma once

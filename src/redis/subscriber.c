@@ -22,7 +22,7 @@
 #define HEART_LEAST WR_SPAN_MS(10)
 #define HEART_MOST WR_SPAN_S(1)
 #define NOT_TRACKED "does not report changes, copies in memory are trusted for max_staleness"
-#define PONG_PATIENCE WR_SPAN_S(2) /* a PING unanswered for so long: dial again */
+#define PONG_PATIENCE WR_SPAN_S(2) /* dial again when a PING has been unanswered for so long */
 
 /* --- what other threads read --- */
 
@@ -39,7 +39,7 @@ static void write_us(_Atomic int64_t *at, int64_t us)
 struct wr_mono wr_subscriber_horizon(const struct wr_subscriber *subscriber, struct wr_mono now)
 {
     struct wr_mono recent = { now.us - subscriber->policy->redis.max_staleness.us };
-    /* proved is written after since: who sees a proof sees what it proves. */
+    /* proved is written after since: a thread that sees a proof sees the `since` that it is for. */
     int64_t proved = read_us(&subscriber->proved_us);
     int64_t since = read_us(&subscriber->since_us);
     return since != 0 && proved >= recent.us ? (struct wr_mono){ since } : recent;
@@ -58,8 +58,9 @@ static size_t mark_of(struct wr_slice key)
 bool wr_subscriber_changed_since(const struct wr_subscriber *subscriber, struct wr_slice key,
                                  struct wr_mono asked)
 {
-    /* The mark is set before on_change() drops, the copy is put before this is asked: whichever comes first
-     * through the lock of the store's shard, either this sees the mark or on_change() finds the copy. */
+    /* The mark is set before on_change() drops the copy, and the copy is put before this is called.
+     * Whichever takes the lock of the store's shard first, either this sees the mark or on_change() finds
+     * the copy. */
     return read_us(&subscriber->mark_us[mark_of(key)]) >= asked.us ||
            read_us(&subscriber->all_us) >= asked.us;
 }
@@ -91,8 +92,9 @@ static void on_invalidate(struct wr_subscriber *h, const struct wr_reply *keys)
     }
 }
 
-/* What was known before may have changed unheard, and isn't trusted any more. Not before Redis answers
- * commands: while it is loading its data it takes subscriptions, and nothing could be read from it anew. */
+/* Invalidations flow from now on. Copies known before may have changed unheard, so they aren't trusted any
+ * more. Not before Redis answers commands: while it is loading its data it accepts subscriptions, but
+ * nothing can be read from it again. */
 static void begin_to_flow(struct wr_subscriber *h)
 {
     if (h->flowing || !h->reporting)
@@ -182,10 +184,10 @@ static void begin_to_hear(struct wr_subscriber *h, bool tracking)
     wr_timer_set(&h->heart, WR_SPAN_MS(0));
 }
 
-/* SUBSCRIBE is refused for want of a permission. Invalidations are asked for first; after them any refusal
- * means that subscriptions get nothing on this connection: they look again on their deadlines. PING, unlike
- * SUBSCRIBE, is refused by a server that is loading its data or has lost its master: asked again with the
- * next heartbeat. */
+/* Handles an error reply. SUBSCRIBE is refused when a permission is missing. Invalidations are asked for
+ * first; after them a refusal means that subscriptions get nothing on this connection, and look again at
+ * their deadlines. Unlike SUBSCRIBE, PING is refused by a server that is loading its data or has lost its
+ * master: it is sent again with the next heartbeat. */
 static void on_refusal(struct wr_subscriber *h, const struct wr_reply *reply)
 {
     if (wr_reply_is_error(reply, "LOADING") || wr_reply_is_error(reply, "MASTERDOWN")) {
@@ -201,7 +203,7 @@ static void on_refusal(struct wr_subscriber *h, const struct wr_reply *reply)
     wr_subscriptions_down(h);
 }
 
-/* A subscribed connection hears arrays: message, subscribe, unsubscribe, pong. Not subscribed to anything,
+/* A subscribed connection gets arrays: message, subscribe, unsubscribe, pong. If it has no subscription,
  * PING is answered by its argument alone. */
 static void on_message(struct wr_subscriber *h, const struct wr_reply *reply)
 {
@@ -259,12 +261,12 @@ static void on_opened(struct wr_pipe *pipe)
 {
     struct wr_subscriber *h = WR_CONTAINER(pipe, struct wr_subscriber, pipe);
     h->phase = WR_SUBSCRIBER_ASKED_ID;
-    h->ping_sent = h->loop->mono; /* the heart also watches over the answers to these */
+    h->ping_sent = h->loop->mono; /* the heartbeat also watches for the replies to these */
     wr_timer_set(&h->heart, heart_every(h));
     wr_pipe_say(pipe, 2, (struct wr_slice[]){ WR_SLICE("CLIENT"), WR_SLICE("ID") });
 }
 
-/* proved stays as it is: what it says about the past remains true, and it ages. */
+/* proved stays as it is: what it says about the past remains true, and grows old. */
 static void fall_silent(struct wr_subscriber *h)
 {
     h->phase = WR_SUBSCRIBER_AWAY;

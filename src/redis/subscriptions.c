@@ -70,7 +70,7 @@ static bool listening(const struct wr_channel *c)
     return c->subscribed && c->unconfirmed == 0;
 }
 
-/* Subscriptions came or went: the main loop shall (un)subscribe. */
+/* Puts the channel on the main loop's list, because its subscriptions have changed. */
 static void look_at(struct wr_subscriber *h, struct wr_channel *c)
 {
     if (c->changed)
@@ -88,7 +88,8 @@ static void send_subscribe(struct wr_subscriber *h, struct wr_channel *c, bool s
     c->unconfirmed++;
 }
 
-/* Makes Redis's subscriptions match who listens; frees a channel nobody and nothing needs. */
+/* Makes Redis's subscription match the listeners. Frees a channel without listeners and open
+ * confirmations. */
 static void settle_channel(struct wr_subscriber *h, struct wr_channel *c)
 {
     bool wanted = !TAILQ_EMPTY(&c->subscriptions);

@@ -13,14 +13,14 @@
 
 struct wr_tls {
     SSL_CTX *context;
-    const char *server; /* whose certificate it must be */
+    const char *server; /* the name that the certificate must have */
     SSL *ssl;           /* of the present connection; hiredis's context owns it */
     long verdict;       /* on the certificate of one that failed to begin */
 };
 
 /* --- what connections are made with --- */
 
-/* The process asks nobody at a terminal. */
+/* Never asks for a passphrase: there is no person at a terminal. */
 static int no_passphrase(char *out, int size, int writing, void *ctx)
 {
     (void) out;
@@ -68,7 +68,7 @@ struct wr_tls *wr_tls_new(const struct wr_policy_redis *policy, struct wr_buf *w
     tls->server = policy->tls_server_name ? policy->tls_server_name : policy->address.host;
     tls->context = SSL_CTX_new(TLS_client_method());
     WR_CHECK(tls->context != NULL && SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) == 1);
-    /* Redis closes without a farewell when it ends; its protocol tells by itself whether a reply is whole. */
+    /* Redis ends TLS without close_notify; its protocol itself tells whether a reply is complete. */
     SSL_CTX_set_options(tls->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     if (believe(tls->context, policy, why) && show(tls->context, policy, why))
         return tls;
