@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What every cmocka test includes, in the order cmocka wants. */
+/* The headers that every cmocka test includes, in the order that cmocka needs. */
 #pragma once
 
 #include <setjmp.h>

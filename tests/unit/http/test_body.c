@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http/body: every body whole, octet by octet and cut in two anywhere gives the same. */
+/* http/body: each body gives the same whole, byte by byte, and cut in two anywhere. */
 #include "test.h"
 
 #include <stdlib.h>
@@ -126,7 +126,7 @@ static const struct body_case cases[] = {
     CASE("0\r\nX: 1\rY\r\n", WR_BODY_ERROR, "", NULL, 0),
 };
 
-/* What an origin may do, and what it may not either; a client may do none of it. */
+/* Forms that an origin may send, and some that it may not; a client may send none of them. */
 static const struct body_case of_origins[] = {
     CASE("5 \r\nhello\r\n0\t \r\n\r\n", WR_BODY_END, "hello", "", 0),
     CASE("5 ;a\r\nhello\r\n0 \r\n\r\nH", WR_BODY_END, "hello", "", 1),

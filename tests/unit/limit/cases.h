@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One table of time sequences for both: limit/algorithm.c and the scripts in Redis must know the same lines.
+/* One table of cases for both implementations, limit/algorithm.c and the scripts in Redis.
  *
- * Times are microseconds from an arbitrary start. A step's cost 0 ends the steps. */
+ * Times are microseconds from an arbitrary start. A step with cost 0 ends the steps. */
 #pragma once
 
 #include "limit/algorithm.h"
@@ -143,7 +143,7 @@ static const struct limit_case limit_cases[] = {
       { { 0, 50, { true, 0, 1 * S, 0 } }, { 0, 1, { false, 0, 1 * S, 1 * S } } } },
 };
 
-/* Several limits of one request: what one refuses none has counted. */
+/* Several limits of one request: if one refuses, none has counted. */
 struct several_step {
     int64_t at;
     struct wr_limit_decision want[3];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A real redis-server of one test, on a Unix socket in a directory of its own. */
+/* A real redis-server for one test, on a Unix socket in a directory of its own. */
 #pragma once
 
 #include "test.h"
@@ -66,7 +66,8 @@ static inline void redis_server_remove(struct redis_server *s)
     rmdir(s->dir);
 }
 
-/* One command without an error in its reply: an integer, or the number of a status or an array's elements. */
+/* Sends one command, whose reply must be no error. Returns an integer, or the length of a status or an
+ * array. */
 static inline long long redis_int(redisContext *redis, const char *command)
 {
     redisReply *r = redisCommand(redis, command);

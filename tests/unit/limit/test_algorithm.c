@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* limit/algorithm: the table, and what each algorithm promises whatever comes when. */
+/* limit/algorithm: the table of cases, and what each algorithm promises for any sequence of requests. */
 #include "test.h"
 
 #include "base/rand.h"
@@ -132,7 +132,7 @@ static void bucket_and_gcra_are_one_promise(void **unused)
     }
 }
 
-/* What a refusal says is true to the microsecond: earlier is too early, then is not. */
+/* retry_after is exact to the microsecond: a request before it is refused, one at it is admitted. */
 static void retry_after_is_exact(void **unused)
 {
     (void) unused;

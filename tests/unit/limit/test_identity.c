@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* limit: who a request is, and what its client is told. */
+/* limit: identities of requests, and the RateLimit fields. */
 #include "test.h"
 
 #include <stdio.h>

@@ -257,7 +257,7 @@ static void kept_flow_can_be_read_from_anywhere(void **state)
     wr_flow_unref(f);
 }
 
-/* What breaks off gives its octets and then the error, to those who read already and to those who come. */
+/* A broken flow gives its bytes and then the error, to present readers and to later ones. */
 static void broken_flow_tells_everybody(void **state)
 {
     struct wr_flow *f = wr_flow_new(UINT64_MAX, true, UINT64_MAX);
@@ -457,7 +457,7 @@ static void who_holds_others_up_is_left_behind(void **state)
     wr_loop_fini(&loop);
 }
 
-/* Who has been told of a flow finds its front, however far others have read by then. */
+/* A reader that holds a flow finds its front, however far others have read by then. */
 static void who_is_about_to_begin_finds_the_front(void **state)
 {
     (void) state;

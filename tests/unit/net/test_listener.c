@@ -192,7 +192,8 @@ static int try_tcp(uint16_t port)
     return refused < 0 ? errno : 0;
 }
 
-/* Who is in the queue is taken, who comes after the last has left is refused by the kernel. */
+/* Connections in the queue are accepted; those that come after the last worker has left are refused by the
+ * kernel. */
 static void who_leaves_empties_the_queue_and_closes(void **state)
 {
     enum { COUNT = 32 };

@@ -266,7 +266,7 @@ static void hear_and_post(struct wr_note *note)
         wr_note_post(note);
 }
 
-/* Whoever finds it posted relies on the other's wake-up. */
+/* A thread that finds the note posted relies on the other thread's wake-up. */
 static void posts_of_the_owner_hide_none_of_another_thread(void **state)
 {
     (void) state;

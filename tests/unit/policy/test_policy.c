@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* policy: what right files become. */
+/* policy: what valid files are read as. */
 #include "config.h"
 
 #include "test.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* policy: what is said about a wrong file, word by word. */
+/* policy: the exact messages about files with errors. */
 #include "config.h"
 
 #include "test.h"

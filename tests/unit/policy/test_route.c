@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* policy: the first route that matches, found through hash and trie as by walking the list; address blocks.
- */
+/* policy: the index finds the same first route as a walk over the list; address blocks. */
 #include "test.h"
 
 #include <arpa/inet.h>
@@ -39,7 +38,7 @@ static bool method_matches(const struct wr_match *m, struct wr_slice method)
     return m->methods == NULL;
 }
 
-/* What the index must agree with. */
+/* Finds the route by walking the list: the index must agree. */
 static const struct wr_route *walk(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
                                    struct wr_slice method)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Starts, stops and asks a real redis-server for the unit tests. */
 #include "server.h"
 
 #include <errno.h>

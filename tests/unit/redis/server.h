@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A real redis-server for one test: on a Unix socket in a directory of its own, nothing on the network,
- * nothing on disk unless asked. And a loop to turn until something has happened. A missing redis-server fails
- * the test. */
+/* A real redis-server for one test: on a Unix socket in a directory of its own, without network, without
+ * disk unless asked; and a loop that turns until something has happened. A missing redis-server fails the
+ * test. */
 #pragma once
 
 #include "test.h"
@@ -12,7 +12,7 @@
 #include "net/loop.h"
 #include "policy/policy.h"
 
-#define MAX_WAIT WR_SPAN_S(20) /* nothing here takes so long: then the test has failed */
+#define MAX_WAIT WR_SPAN_S(20) /* nothing takes so long: after it the test has failed */
 
 struct test_redis {
     char dir[64], sock[80];
@@ -33,7 +33,7 @@ void server_stop(struct test_redis *s); /* and the directory goes */
 redisReply *server_ask(struct test_redis *s, const char *fmt, ...);
 long long server_int(struct test_redis *s, const char *fmt, ...);
 void server_do(struct test_redis *s, const char *fmt, ...);
-/* The number behind "field:" in INFO. */
+/* Returns the number after "field:" in INFO. */
 long long server_info(struct test_redis *s, const char *field);
 
 /* A policy for this server: timeout 50 ms, max_staleness 200 ms. Static parts: one at a time per struct. */
@@ -49,12 +49,12 @@ void policy_for(struct wr_policy *p, const char *sock);
             turn(loop);                                                               \
         }                                                                             \
     } while (0)
-/* One turn: whatever is ready, or 10 ms. */
+/* Runs one turn: all events that are ready, or 10 ms. */
 void turn(struct wr_loop *loop);
 void turn_for(struct wr_loop *loop, struct wr_span span);
 
-/* From here on stderr goes to memory; ..._end gives how many lines contained `text` so far and, with text
- * NULL, puts stderr back. */
+/* log_capture_begin() sends stderr to memory. log_capture_end() returns how many lines contained `text` so
+ * far; with text NULL it restores stderr. */
 void log_capture_begin(void);
 size_t log_captured(const char *text);
 void log_capture_end(void);

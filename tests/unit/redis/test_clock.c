@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Redis's clock as seen from here: never later than it was. */
+/* Redis's clock as estimated here: never later than it was. */
 #include "test.h"
 
 #include "redis/clock.h"

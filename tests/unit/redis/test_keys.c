@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* redis: the names of what weir keeps in Redis. */
+/* redis: the names of weir's keys and channels. */
 #include "test.h"
 
 #include "redis/keys.h"

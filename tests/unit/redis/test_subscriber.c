@@ -16,7 +16,7 @@ static struct wr_policy policy;
 static struct wr_loop loop;
 static struct wr_subscriber *subscriber;
 
-/* What on_change was called with. */
+/* The keys that on_change was called with. */
 static char changes[64][80];
 static size_t change_count, all_count;
 
