@@ -20,12 +20,10 @@
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MOST_MS 2000
 #define GREETING_TIME WR_SPAN_S(2) /* from dialling to the reply to the last greeting */
-#define STEADY_TIME                                                                                \
-    WR_SPAN_S(2)              /* the backoff begins anew after the connection has been open for so \
-                               * long */
-#define READ_SIZE (16 * 1024) /* hiredis reads so much at once; if less comes, the socket is empty */
-#define READS_PER_TURN 16     /* after so many, other events of the loop get their turn */
-#define REPLY_MAX (128 << 20) /* bytes of one unfinished reply; no reply to weir comes near */
+#define STEADY_TIME WR_SPAN_S(2)   /* open for so long: the backoff begins anew */
+#define READ_SIZE (16 * 1024)      /* hiredis reads so much at once; if less comes, the socket is empty */
+#define READS_PER_TURN 16          /* after so many, other events of the loop get their turn */
+#define REPLY_MAX (128 << 20)      /* bytes of one unfinished reply; no reply to weir comes near */
 
 /* --- how commands look on the connection --- */
 

@@ -53,8 +53,8 @@ void policy_for(struct wr_policy *p, const char *sock);
 void turn(struct wr_loop *loop);
 void turn_for(struct wr_loop *loop, struct wr_span span);
 
-/* log_capture_begin() sends stderr to memory. log_capture_end() returns how many lines contained `text` so
- * far; with text NULL it restores stderr. */
+/* log_capture_begin() sends stderr to memory. log_captured() returns how many lines so far contain `text`.
+ * log_capture_end() restores stderr. */
 void log_capture_begin(void);
 size_t log_captured(const char *text);
 void log_capture_end(void);
