@@ -16,6 +16,6 @@ void wr_admin_reload(struct wr_admin *a, struct evhttp_request *req)
 
 void wr_admin_drain(struct wr_admin *a, struct evhttp_request *req)
 {
-    wr_admin_done(req, 202, "draining", "no new connections; it ends when the last answer is out");
+    wr_admin_done(req, 202, "draining", "no new connections; weir exits after the last response");
     a->host.drain(a->host.ctx);
 }

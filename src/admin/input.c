@@ -5,9 +5,8 @@
 #include "base/uri.h"
 
 static const char not_json[] = "the body is not a JSON object with one string";
-static const char other[] =
-    "there is an unknown parameter; what is special in a value is percent-encoded: & as %26";
-static const char twice[] = "the parameter stands there twice";
+static const char other[] = "unknown parameter; percent-encode special characters in a value: & as %26";
+static const char twice[] = "the parameter is given twice";
 
 static bool has_controls(struct wr_slice s)
 {

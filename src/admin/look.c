@@ -66,11 +66,11 @@ void wr_admin_metrics(struct wr_admin *a, struct evhttp_request *req)
                     "Lines of the access log that could not be written", dropped);
     wr_stats_metric(&body, "counter", "weir_log_dropped_total", "",
                     "Lines of the error log that could not be written", (double) wr_log_dropped());
-    wr_stats_metric(&body, "gauge", "weir_draining", "", "1 while finishing what is in flight",
+    wr_stats_metric(&body, "gauge", "weir_draining", "", "1 while finishing open requests",
                     a->host.ready(a->host.ctx) ? 0 : 1);
     wr_process_metrics(&body, a->started);
     wr_stats_metric(&body, "gauge", "weir_build_info", "version=\"" PACKAGE_VERSION "\"",
-                    "1, labelled with the version", 1);
+                    "Always 1; the version is a label", 1);
     wr_admin_answer(req, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
 }
 

@@ -87,7 +87,7 @@ static void on_purge_done(void *arg, enum wr_err err, unsigned confirmed, unsign
     else
         wr_admin_problem(
             req, 503,
-            wr_slice_str("Purged on this node; Redis could not be told, so other nodes and Redis may "
+            wr_slice_str("Purged on this node only: Redis could not be reached, so other nodes and Redis may "
                          "still have it. Try again."));
 }
 
@@ -213,8 +213,7 @@ static void on_listed(void *arg, enum wr_err err)
     p->body = (struct wr_buf){ 0 };
     struct evhttp_request *req = end_wait(p);
     if (req && err != WR_OK) {
-        wr_admin_problem(req, 503,
-                         wr_slice_str("The journal of purges lies in Redis, which does not answer."));
+        wr_admin_problem(req, 503, wr_slice_str("The journal of purges is in Redis, which does not answer."));
     } else if (req) {
         if (json)
             wr_buf_add_str(&body, body.len ? "\n]\n" : "[]\n");

@@ -48,7 +48,7 @@ static const char *read_lengths(struct wr_head *h, bool *chunked, bool *has_leng
         if (wr_head_next(h, WR_F_CONTENT_LENGTH, field))
             return "more than one Content-Length field";
         if (!wr_slice_u64(field->value, INT64_MAX, length))
-            return "Content-Length is not a number of octets";
+            return "Content-Length is not a number of bytes";
         field->hidden = 1;
     }
     return NULL;

@@ -84,7 +84,7 @@ const char *wr_target_split(struct wr_head *h)
 {
     h->host = h->query = wr_slice(NULL, 0);
     if (!wr_octets_all(h->target, WR_OC_TARGET))
-        return "the request target is empty or holds an octet that must be percent-encoded";
+        return "the request target is empty or holds a byte that must be percent-encoded";
     if (h->target.at[0] == '/') {
         split_query(h, h->target);
         return NULL;

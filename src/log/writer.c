@@ -143,7 +143,7 @@ static void open_again(struct wr_log_writer *w)
 {
     int fd = open_file(w->file);
     if (fd < 0) {
-        wr_error("cannot open %s %s anew, the old one goes on: %s", w->what, w->file, strerror(errno));
+        wr_error("cannot open %s %s again, writing to the old file: %s", w->what, w->file, strerror(errno));
         return;
     }
     close(w->fd);

@@ -59,7 +59,7 @@ static bool parse_request(struct explanation *e, const struct wr_buf *text)
     case WR_PARSE_DONE:
         return true;
     case WR_PARSE_MORE:
-        fputs("this is not one request\n", stderr);
+        fputs("this is not exactly one request\n", stderr);
         return false;
     case WR_PARSE_ERROR:
         break;

@@ -156,8 +156,8 @@ static void stop_server(struct server *s)
     if (s->stopping)
         return;
     s->stopping = true;
-    wr_info("stopping: finishing what is in flight");
-    wr_systemd_notify("STOPPING=1\nSTATUS=finishing what is in flight");
+    wr_info("stopping: finishing open requests");
+    wr_systemd_notify("STOPPING=1\nSTATUS=finishing open requests");
     __atomic_store_n(&s->shared.draining, true, __ATOMIC_RELAXED);
     wr_timer_set(&s->drain, s->policy->drain_timeout);
     wr_workers_drain(s->workers);
@@ -166,7 +166,7 @@ static void stop_server(struct server *s)
 static void on_drain_over(struct wr_timer *timer)
 {
     struct server *s = WR_CONTAINER(timer, struct server, drain);
-    wr_warn("drain_timeout is over: closing what is left");
+    wr_warn("drain_timeout is over: closing the remaining connections");
     wr_workers_cut(s->workers);
 }
 

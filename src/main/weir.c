@@ -18,11 +18,11 @@ static int weir_usage(FILE *out)
           "       weir explain [-c FILE] [-a CLIENT-ADDRESS] [-H 'NAME: VALUE']... METHOD URL\n"
           "\n"
           "  -c FILE         the policy (default " DEFAULT_POLICY ")\n"
-          "  -t              check the policy and exit: 0 good, 1 not\n"
-          "  -V, --version   version\n"
-          "  -h, --help      this text\n"
+          "  -t              check the policy and exit: 0 if it is good, else 1\n"
+          "  -V, --version   print the version\n"
+          "  -h, --help      print this help\n"
           "\n"
-          "explain tells which route, key, limits and lifetime a request would meet.\n"
+          "explain shows which route, key, limits and lifetime a request would get.\n"
           "See weir(8), weir.yaml(5) and weirctl(8).\n",
           out);
     return out == stderr ? 2 : 0;

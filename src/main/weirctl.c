@@ -107,14 +107,13 @@ static const struct command {
     int (*run)(const struct wr_asking *a, const char *argument);
     bool optional; /* the argument may be left out */
 } commands[] = {
-    { "status", NULL, "how the node is", do_status, false },
-    { "stats", NULL, "every counter", do_stats, false },
-    { "top", NULL, "what grows, each second, until Ctrl-C", wr_ctl_top, false },
-    { "purge", "URL", "drop what is stored of a URL, on every node; or of what the options below say",
-      do_purge, true },
+    { "status", NULL, "the state of the node", do_status, false },
+    { "stats", NULL, "every counter, its value and meaning", do_stats, false },
+    { "top", NULL, "the counters that grow, every second, until Ctrl-C", wr_ctl_top, false },
+    { "purge", "URL", "purge a URL on every node, or what the options below say", do_purge, true },
     { "purges", NULL, "the latest purges of the fleet: when, what, by whom", do_purges, false },
     { "reload", NULL, "read the policy again", do_reload, false },
-    { "drain", NULL, "take no more connections, finish, end", do_drain, false },
+    { "drain", NULL, "accept no more connections, finish open requests, exit", do_drain, false },
 };
 
 static void weirctl_usage(FILE *to)
@@ -125,16 +124,16 @@ static void weirctl_usage(FILE *to)
         fprintf(to, "  %-7s%-6s%s\n", c->name, c->argument ? c->argument : "", c->help);
     }
     fputs("\npurge takes instead of a URL:\n"
-          "      --tag T            what carries this tag or group\n"
-          "      --prefix HOST/PATH what begins so\n"
-          "      --host HOST        all of a host\n"
+          "      --tag T            all responses with this tag or group\n"
+          "      --prefix HOST/PATH all URLs with this prefix\n"
+          "      --host HOST        all URLs of this host\n"
           "      --all              everything\n"
-          "      --soft             with any of these: stale, refreshed in the background, instead of gone\n",
+          "      --soft             with any of these: make responses stale instead of removing them\n",
           to);
-    fputs("\n  -s, --socket  where weir's admin listener is; default: " DEFAULT_SOCKET "\n"
-          "      --json    answers for programs\n"
-          "  -h, --help    this text\n"
-          "  -V, --version the version\n",
+    fputs("\n  -s, --socket  the address of weir's admin listener; default: " DEFAULT_SOCKET "\n"
+          "      --json    print JSON\n"
+          "  -h, --help    print this help\n"
+          "  -V, --version print the version\n",
           to);
 }
 

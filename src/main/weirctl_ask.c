@@ -34,7 +34,7 @@ static const char *advice(int err)
     case EACCES:
         return " (the socket belongs to weir's user and group: try as root or as a member)";
     case ECONNREFUSED:
-        return " (nobody listens there: weir is not running)";
+        return " (nothing listens there: weir is not running)";
     default:
         return "";
     }
@@ -179,7 +179,7 @@ bool wr_ctl_ask(const struct wr_asking *a, const char *method, const char *targe
     if (!came)
         wr_ctl_complain("%s: %s", a->where, errno == EAGAIN ? "no answer in time" : strerror(errno));
     else if (!read_reply(r)) {
-        wr_ctl_complain("%s: the answer is not weir's", a->where);
+        wr_ctl_complain("%s: the answer is not from weir", a->where);
         came = false;
     }
     close(fd);

@@ -108,7 +108,7 @@ int wr_ctl_top(const struct wr_asking *asked, const char *argument)
     const struct wr_asking a = { .where = asked->where };
     (void) argument;
     if (asked->json) {
-        wr_ctl_complain("top has no --json: ask for stats --json now and then");
+        wr_ctl_complain("top has no --json: use stats --json");
         return WR_EXIT_USAGE;
     }
     sigaction(SIGINT, &on_signal, NULL);

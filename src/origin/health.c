@@ -137,7 +137,7 @@ void wr_backend_unreachable(struct wr_backend *s, struct wr_mono mono)
         rest = LONGEST_REST * WR_US_PER_S;
     __atomic_store_n(&s->rest_until, mono.us + rest, __ATOMIC_RELAXED);
     if (before == 0)
-        wr_warn("origin %s: server %s fails; it is left alone for a while", s->origin, s->server);
+        wr_warn("origin %s: server %s fails: it is not used for a while", s->origin, s->server);
 }
 
 void wr_backend_late(struct wr_backend *s, struct wr_mono mono)

@@ -110,7 +110,7 @@ static void learn_clock(struct wr_feed *f, struct wr_mono sent, uint64_t us)
     if (wr_purge_clock_learn(f->purges, sent, wr_time_monotonic(), (struct wr_redis_time){ (int64_t) us },
                              &was))
         return;
-    wr_warn("the clock of Redis has gone back: the journal of purges goes on from where it was");
+    wr_warn("Redis's clock has gone back: the journal of purges continues from its latest entry");
     f->least = wr_instant_later(f->least, was);
     begin_anew(f);
 }
@@ -165,7 +165,8 @@ static void on_again(struct wr_call *call, enum wr_err err, const struct wr_repl
     f->least = WR_INSTANT_NONE;
     f->said = f->saying;
     if (missing && f->whole) {
-        wr_warn("the journal of purges was missing in Redis: this node says again what it knows");
+        wr_warn(
+            "the journal of purges was missing in Redis: this node writes the purges that it knows again");
         f->again = f->rewriting = true;
     }
     if (f->again && !wr_purge_log_after(f->purges, f->said, &arena, &next, &at)) {
@@ -230,7 +231,7 @@ static void on_journal_read(struct wr_journal_read *read, enum wr_journal_answer
         break;
     case WR_JOURNAL_LOST:
         if (f->whole)
-            wr_warn("the journal of purges has lost what this node knows: it says it again");
+            wr_warn("the journal of purges lacks purges that this node knows: it writes them again");
         begin_anew(f);
         f->again = f->whole;
         f->back = WR_BACK_FIRST;
@@ -356,7 +357,7 @@ static void watch(struct wr_feed *f)
     if (!wr_link_ready(f->link) && !wr_subscriber_hears(p->subscriber))
         return;
     if (wr_purges_fall_behind(p))
-        wr_warn("the journal of purges can't be read: what is stored is validated before it is used");
+        wr_warn("the journal of purges can't be read: stored responses are validated before they are used");
 }
 
 static void on_watch(struct wr_timer *timer)

@@ -42,12 +42,13 @@ static void note(struct wr_evictions *e, uint64_t more)
     WR_COUNT_N(redis_evicted, more);
     e->quiet = more > 0 ? 0 : e->quiet + 1;
     if (more > 0 && !e->evicts)
-        wr_warn("redis %s: it evicts keys for want of memory (%llu just now): responses are fetched anew, "
+        wr_warn("redis %s: it evicts keys because its memory is full (%llu just now): responses are fetched "
+                "anew, "
                 "and rate limits and locks may be "
                 "lost",
                 e->policy->redis.address.text, (unsigned long long) more);
     if (e->evicts && e->quiet == QUIET_FOR)
-        wr_info("redis %s: it evicts nothing any more", e->policy->redis.address.text);
+        wr_info("redis %s: it no longer evicts keys", e->policy->redis.address.text);
     e->evicts = more > 0 || (e->evicts && e->quiet < QUIET_FOR);
 }
 

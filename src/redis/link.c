@@ -171,7 +171,7 @@ static void open_breaker(struct wr_link *link)
     link->breaker_open = true;
     WR_COUNT(redis_breaker_opens);
     wr_log(wr_outage_begins(WR_OUTAGE_BREAKER) ? WR_LOG_P_WARN : WR_LOG_P_DEBUG,
-           "redis %s (%s): %u answers in a row were late: not asked until it answers in time",
+           "redis %s (%s): %u replies in a row were late: not used until it replies in time",
            link->policy->redis.address.text, link->pipe.name, link->late_in_a_row);
     send_probe(link);
     wr_timer_set(&link->prober, PROBE_EVERY);
@@ -211,7 +211,7 @@ static void probe_answered(struct wr_link *link, struct wr_span took)
     if (took.us > patience.us)
         return;
     if (reset_breaker(link))
-        wr_info("redis %s (%s): answers in time again", link->policy->redis.address.text, link->pipe.name);
+        wr_info("redis %s (%s): replies in time again", link->policy->redis.address.text, link->pipe.name);
 }
 
 static void on_deadline(struct wr_timer *timer)

@@ -129,8 +129,7 @@ static void drop_groups(struct wr_txn *t, const struct wr_head *response)
         return;
     wr_tags_add(&groups, response, WR_F_CACHE_GROUP_INVALIDATION);
     if (groups.count > MAX_GROUPS)
-        wr_info("more than %d groups in one Cache-Group-Invalidation: those beyond are passed over",
-                MAX_GROUPS);
+        wr_info("more than %d groups in one Cache-Group-Invalidation: the others are ignored", MAX_GROUPS);
     struct wr_slice host = wr_key_build(&t->route->cache, &t->head, &t->arena).host;
     for (size_t i = 0; i < groups.count && i < MAX_GROUPS; i++) {
         const struct wr_purge purge = {

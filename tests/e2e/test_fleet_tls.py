@@ -13,7 +13,7 @@ from rig.pattern import Pattern
 from rig.redis_server import RedisServer
 from rig.wait import until
 
-TLS = "cannot be spoken to by TLS"
+TLS = "TLS failed"
 
 
 @pytest.fixture(scope="module", autouse=True)

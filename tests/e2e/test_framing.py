@@ -387,7 +387,7 @@ MANY_TRAILERS = b"3\r\nabc\r\n0\r\n" + 30 * (b"X: " + 3000 * b"x" + b"\r\n") + b
 # The manual's table: what, from a client, from an origin; None: the manual says nothing (-).
 MANUAL = {
     "A target with a space, a control character or #": (REQUESTS["fragment"], None),
-    "A target with other visible octets, or octets above 127, raw": (b"GET /?|\xff HTTP/1.1\r\nHost: a\r\n\r\n", None),
+    "A target with other raw bytes, also above 127": (b"GET /?|\xff HTTP/1.1\r\nHost: a\r\n\r\n", None),
     "HTTP/1.2 to 1.9, read as 1.1": (b"GET / HTTP/1.2\r\nHost: a\r\n\r\n", ODD_ORIGINS["HTTP/1.2"]),
     "Another version of HTTP": (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", RESPONSES["version 2.0"]),
     "LF without CR in the head or the trailers": (REQUESTS["bare LF after a field"], ODD_ORIGINS["LF everywhere"]),
@@ -397,23 +397,23 @@ MANUAL = {
     "An empty line before the first one": (b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", ODD_ORIGINS["a leading empty line"]),
     "Content-Length with Transfer-Encoding, or twice": (REQUESTS["length and chunked"], RESPONSES["length and chunked"]),
     "A transfer coding beside chunked": (head(b"Transfer-Encoding: gzip, chunked") + b"0\r\n\r\n", RESPONSES["gzip, chunked"]),
-    "White space behind a chunk size": (BODIES["padding behind the size"], ODD_ORIGINS["padding behind a chunk size"]),
-    "A quoted string in a chunk extension that does not end": (BODIES["a quote in an extension that does not end"],
-                                                               ok(b"Transfer-Encoding: chunked", body=b'3;a="b\r\nabc\r\n0\r\n\r\n')),
+    "White space after a chunk size": (BODIES["padding behind the size"], ODD_ORIGINS["padding behind a chunk size"]),
+    "A chunk extension with an unclosed quoted string": (BODIES["a quote in an extension that does not end"],
+                                                         ok(b"Transfer-Encoding: chunked", body=b'3;a="b\r\nabc\r\n0\r\n\r\n')),
     "LF without CR elsewhere in the chunked coding": (BODIES["bare LF after the size"],
                                                       ok(b"Transfer-Encoding: chunked", body=b"3\nabc\r\n0\r\n\r\n")),
     "More than 64 KB of trailers after the last chunk": (chunked(MANY_TRAILERS),
                                                          ok(b"Transfer-Encoding: chunked", body=MANY_TRAILERS)),
     "TRACE with content": (REQUESTS["TRACE with a length"], None),
-    "A status from 600 to 999, one of the server's faults": (None, ok(b"Content-Length: 3", start=b"HTTP/1.1 600 Odd")),
-    "304 that no condition has asked for": (None, b"HTTP/1.1 304 Not Modified\r\n\r\n"),
+    "A status from 600 to 999, read as a server error": (None, ok(b"Content-Length: 3", start=b"HTTP/1.1 600 Odd")),
+    "304 to a request without a condition": (None, b"HTTP/1.1 304 Not Modified\r\n\r\n"),
 }
 
 
 def manual_rows():
     from rig.daemon import TREE
     text = (TREE / "man" / "weir.8").read_text()
-    table = text[text.index(".SH WHAT IS REFUSED"):].split(".TS\n", 1)[1].split(".TE\n", 1)[0]
+    table = text[text.index(".SH WHICH MESSAGES WEIR REFUSES"):].split(".TS\n", 1)[1].split(".TE\n", 1)[0]
     clean = table.replace("\\-", "-").replace("\\(aq", "'")
     return [line.split("\t") for line in clean.splitlines()[2:]]
 

@@ -111,7 +111,7 @@ def test_a_server_that_accepts_and_closes_costs_no_request(weirs, origins, balan
     assert [node.ask(path).status for path in paths] == [200] * len(paths)
     assert 0 < sick.calls() <= 6        # five in a row, and a try after a second's rest
     assert node.admin.metric("weir_origin_retries_total") == sick.calls()
-    assert node.said("is left alone for a while")
+    assert node.said("is not used for a while")
 
 
 def test_what_may_have_been_processed_is_sent_once(weirs, origins):
