@@ -20,7 +20,7 @@
 #define REQUESTS 1000000
 #define BODY 1024
 #define SCAN_RUN 2000 /* objects of one scan */
-#define FAR ((struct wr_time){ INT64_MAX })
+#define FAR ((struct wr_mono){ INT64_MAX })
 
 /* --- traces: which object each request asks for --- */
 
@@ -86,7 +86,7 @@ static void store(struct wr_memory *m, struct wr_slice key)
     };
     struct wr_flow *flow = wr_flow_of(wr_slice(body, BODY));
     struct wr_object *o = wr_object_new(&like, flow);
-    WR_CHECK(wr_memory_put(m, o, FAR));
+    WR_CHECK(wr_memory_put(m, o, FAR, WR_INSTANT_NONE) == WR_MEMORY_PUT);
     wr_object_unref(o);
     wr_flow_unref(flow);
 }
@@ -287,7 +287,7 @@ static void cost(uint32_t objects)
         store(m, key_of(id, text));
     double grown = (double) (resident() - before), counted = (double) wr_memory_bytes(m);
     size_t hits = 0;
-    struct wr_time start = wr_time_monotonic();
+    struct wr_mono start = wr_time_monotonic();
     for (size_t i = 0; i < LOOKS; i++)
         hits += look_up(m, key_of((uint32_t) wr_rand_below(objects), text));
     double ns = (double) wr_time_since(wr_time_monotonic(), start).us * 1000 / LOOKS;
