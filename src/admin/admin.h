@@ -9,6 +9,7 @@
 #include "log/access.h"
 #include "net/loop.h"
 #include "policy/policy.h"
+#include "purge/word.h"
 
 struct wr_admin;
 
@@ -22,14 +23,13 @@ struct wr_admin_purged {
 /* What the daemon offers to the admin listener. Each function is called on the main loop. */
 struct wr_admin_host {
     void *ctx;
-    /* Purges on this node and in the fleet. what: "url", "tag", "prefix", "host" or "all"; name: the name of
-     * that kind. Calls done() once when the purge has ended: on the main loop, never before this returns,
-     * perhaps after wr_admin_free(). confirmed: how many of the `live` nodes know of it. Returns false if the
-     * name can't be read, with *why (static text); then done() is not called. */
+    /* Purges here and in the fleet. what: "url", "tag", "prefix", "host" or "all"; name: of that. Calls
+     * done() once it has ended, on the main loop, never before this returns and perhaps after
+     * wr_admin_free(); the result is borrowed. false: the name can't be read, *why (static text); done is
+     * not called. */
     bool (*purge)(void *ctx, const char *what, struct wr_slice name, bool soft,
-                  void (*done)(void *arg, enum wr_err err, unsigned confirmed, unsigned live), void *arg,
-                  const char **why);
-    /* Gives the latest purges of the fleet to each(), newest first, then calls done(), by the same rules. */
+                  void (*done)(void *arg, const struct wr_purge_result *result), void *arg, const char **why);
+    /* The latest purges of the fleet, newest first, then done(), under the same rules. */
     void (*purges)(void *ctx, void (*each)(void *arg, const struct wr_admin_purged *purge),
                    void (*done)(void *arg, enum wr_err err), void *arg);
     /* Reloads the policy. Returns false and the errors if the new one is refused. */

@@ -66,24 +66,45 @@ void wr_admin_forget_purges(struct wr_admin *a)
 
 /* --- POST /purge --- */
 
-static void answer_purged(struct evhttp_request *req, unsigned confirmed, unsigned live)
+static void list_silent(struct wr_buf *body, const struct wr_silent *silent)
 {
+    wr_buf_add_str(body, ",\"silent\":[");
+    for (size_t i = 0; i < silent->count; i++) {
+        wr_buf_add_str(body, i > 0 ? ",{\"node\":" : "{\"node\":");
+        wr_json_string(body, silent->of[i].name);
+        wr_buf_printf(body, ",\"seconds\":%lld}", (long long) wr_span_s(silent->of[i].span));
+    }
+    wr_buf_add_char(body, ']');
+}
+
+static void answer_purged(struct evhttp_request *req, const struct wr_purge_result *result)
+{
+    const struct wr_silent *silent = result->silent;
     struct wr_buf body = { 0 };
     bool json = wr_admin_wants_json(req);
-    if (json)
-        wr_buf_printf(&body, "{\"purged\":true,\"nodes_told\":%u,\"nodes\":%u}\n", confirmed, live);
-    else
-        wr_buf_printf(&body, "purged: %u of %u nodes\n", confirmed, live);
+    if (json) {
+        wr_buf_printf(&body, "{\"purged\":true,\"nodes_told\":%u,\"nodes\":%u", result->confirmed,
+                      result->live);
+        if (silent)
+            list_silent(&body, silent);
+        wr_buf_add_str(&body, "}\n");
+    } else {
+        wr_buf_printf(&body, "purged: %u of %u nodes\n", result->confirmed, result->live);
+        for (size_t i = 0; silent && i < silent->count; i++) {
+            wr_silent_tell(&body, &silent->of[i]);
+            wr_buf_add_char(&body, '\n');
+        }
+    }
     wr_admin_answer(req, 200, json ? "application/json" : "text/plain; charset=utf-8", &body);
 }
 
-static void on_purge_done(void *arg, enum wr_err err, unsigned confirmed, unsigned live)
+static void on_purge_done(void *arg, const struct wr_purge_result *result)
 {
     struct evhttp_request *req = end_wait(arg);
     if (req == NULL)
         return;
-    if (err == WR_OK)
-        answer_purged(req, confirmed, live);
+    if (result->err == WR_OK)
+        answer_purged(req, result);
     else
         wr_admin_problem(
             req, 503,

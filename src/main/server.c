@@ -125,6 +125,13 @@ static void on_change(void *ctx, enum wr_subscriber_event event, struct wr_slice
     wr_feed_heard(s->feed, true);
 }
 
+/* Whether other nodes' purges are to name this node while it is silent. */
+static void tell_serves_away(struct server *s)
+{
+    if (s->node)
+        wr_node_set_serves_away(s->node, s->policy->memory && s->policy->redis.away == WR_REDIS_AWAY_SERVE);
+}
+
 static void on_nodes(void *ctx, unsigned nodes)
 {
     struct server *s = ctx;
@@ -187,6 +194,7 @@ static bool reload(struct server *s, struct wr_buf *errors)
         wr_workers_adopt(s->workers, new);
         wr_policy_unref(s->policy);
         s->policy = new;
+        tell_serves_away(s);
         WR_COUNT(reloads);
         wr_info("reloaded %s", new->file);
     } else {
@@ -237,7 +245,7 @@ static void on_main_tick(struct wr_timer *timer)
 
 struct purge {
     struct wr_purge_wait wait;
-    void (*done)(void *arg, enum wr_err err, unsigned confirmed, unsigned live);
+    void (*done)(void *arg, const struct wr_purge_result *result);
     void *arg;
     LIST_ENTRY(purge) entry;
 };
@@ -246,12 +254,12 @@ static void on_purge_waited(struct wr_purge_wait *wait)
 {
     struct purge *p = WR_CONTAINER(wait, struct purge, wait);
     LIST_REMOVE(p, entry);
-    p->done(p->arg, wait->result.err, wait->result.confirmed, wait->result.live);
+    p->done(p->arg, &wait->result);
     free(p);
 }
 
 static bool admin_purge(void *ctx, const char *what, struct wr_slice name, bool soft,
-                        void (*done)(void *, enum wr_err, unsigned, unsigned), void *arg, const char **why)
+                        void (*done)(void *, const struct wr_purge_result *), void *arg, const char **why)
 {
     struct server *s = ctx;
     struct wr_arena arena = { 0 };
@@ -278,7 +286,7 @@ static void end_purges(struct server *s)
     while ((p = LIST_FIRST(&s->purges)) != NULL) {
         LIST_REMOVE(p, entry);
         wr_purge_wait_cancel(&p->wait);
-        p->done(p->arg, WR_ERR_CANCELLED, 0, 0);
+        p->done(p->arg, &(struct wr_purge_result){ .err = WR_ERR_CANCELLED });
         free(p);
     }
 }
@@ -394,6 +402,7 @@ static void open_redis(struct server *s)
     s->redis_store = wr_redis_store_new(&s->loop, s->policy, s->link);
     s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name,
                           &(struct wr_node_listener){ on_nodes, on_node, on_forgotten, s });
+    tell_serves_away(s);
     snprintf(name, sizeof name, "weir:%s:subscriber", s->link_name);
     s->shared.subscriber = wr_subscriber_new(&s->loop, s->policy, name, on_change, s);
     wr_purges_share(s->shared.purges, &s->policy->redis, s->shared.subscriber, s->node_name);

@@ -104,6 +104,7 @@ void wr_policy_hold(struct wr_policy *p, struct wr_policy *first)
     if (!said.enabled)
         return;
     p->redis.on_failure = said.on_failure;
+    p->redis.away = said.away;
     p->redis.lock_ttl = said.lock_ttl;
     p->redis.max_object = said.max_object;
     p->redis.chunk = said.chunk;

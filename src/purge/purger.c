@@ -6,22 +6,11 @@
 #include <stdlib.h>
 
 #include "purge/journal_priv.h"
+#include "purge/word_priv.h"
 #include "redis/keys.h"
-#include "redis/node.h"
 #include "stats/stats.h"
 
 #define RECENT_MOST 100 /* without Redis: what `weirctl purges` shows */
-
-#define POLL_FIRST_MS 1
-#define POLL_MOST_MS 20
-
-/* One node's entry that is asked for. */
-struct asked_node {
-    struct wr_call call;
-    struct wr_purge_job *job;
-    struct wr_buf key;
-    bool confirmed;
-};
 
 struct wr_purge_job {
     TAILQ_ENTRY(wr_purge_job) entry;
@@ -32,14 +21,8 @@ struct wr_purge_job {
     struct wr_slice who;
     enum wr_err err;
     bool saying; /* the journal has been asked to take it */
-    struct wr_call nodes_call;
     struct wr_instant at;
-    struct wr_mono deadline; /* monotonic: for the nodes' word */
-    struct wr_timer timer;
-    unsigned poll_ms;
-    struct asked_node *nodes;
-    size_t node_count, nodes_open;
-    unsigned confirmed, live; /* others than this node */
+    struct wr_purge_word word;
 };
 
 /* One who wants to see the journal. */
@@ -53,14 +36,6 @@ struct wr_purge_list {
     void (*done)(void *ctx, enum wr_err err);
     void *ctx;
     unsigned most;
-};
-
-/* Another node that has been seen alive. */
-struct wr_fleet_node {
-    struct wr_fleet_node *next;
-    struct wr_mono seen; /* monotonic */
-    size_t len;
-    char name[];
 };
 
 /* Without Redis. */
@@ -78,36 +53,21 @@ struct wr_purger {
     struct wr_link *link;
     struct wr_redis_store *redis_store;
     const char *node;
-    struct wr_buf nodes_key;
+    struct wr_fleet fleet;
     pthread_mutex_t lock; /* of wishes, and of each job's wait */
     TAILQ_HEAD(, wr_purge_job) wishes;
     struct wr_note note; /* there are wishes */
     TAILQ_HEAD(, wr_purge_job) jobs;
     TAILQ_HEAD(, wr_purge_list) lists;
-    struct wr_fleet_node *peers;
-    struct wr_mono disturbed;       /* monotonic: when Redis may have forgotten who lives */
     struct wr_purge_recent *recent; /* without Redis: a ring */
     size_t recent_count;
 };
 
 /* --- the end of a purge --- */
 
-static void forget_nodes(struct wr_purge_job *job)
-{
-    for (size_t i = 0; i < job->node_count; i++) {
-        wr_call_cancel(&job->nodes[i].call);
-        wr_buf_fini(&job->nodes[i].key);
-    }
-    free(job->nodes);
-    job->nodes = NULL;
-    job->node_count = job->nodes_open = 0;
-}
-
 static void job_free(struct wr_purge_job *job)
 {
-    forget_nodes(job);
-    wr_call_cancel(&job->nodes_call);
-    wr_timer_fini(&job->timer);
+    wr_purge_word_fini(&job->word);
     wr_arena_fini(&job->arena);
     free(job);
 }
@@ -118,7 +78,10 @@ static void finish_job(struct wr_purge_job *job)
     pthread_mutex_lock(&p->lock);
     struct wr_purge_wait *w = job->wait;
     if (w) {
-        w->result = (struct wr_purge_result){ job->err, job->confirmed + 1, job->live + 1 };
+        w->silent = job->word.silent;
+        job->word.silent = NULL;
+        w->result = (struct wr_purge_result){ job->err, job->word.confirmed + 1, job->word.live + 1,
+                                              w->silent };
         w->job = NULL;
         wr_note_post(&w->note);
     }
@@ -127,144 +90,9 @@ static void finish_job(struct wr_purge_job *job)
     job_free(job);
 }
 
-/* --- the nodes' word --- */
-
-static void poll_nodes(struct wr_purge_job *job);
-
-static void see(struct wr_purger *p, struct wr_slice name, struct wr_mono now)
+static void on_word(struct wr_purge_word *word)
 {
-    struct wr_fleet_node *peer = p->peers;
-    if (name.at == NULL || wr_slice_eq(name, wr_slice_str(p->node)))
-        return;
-    while (peer && !wr_slice_eq(wr_slice(peer->name, peer->len), name))
-        peer = peer->next;
-    if (peer == NULL) {
-        peer = calloc(1, sizeof *peer + name.len);
-        WR_CHECK(peer != NULL);
-        peer->len = name.len;
-        memcpy(peer->name, name.at, name.len);
-        peer->next = p->peers;
-        p->peers = peer;
-    }
-    peer->seen = now;
-}
-
-void wr_purger_saw(struct wr_purger *p, struct wr_slice name)
-{
-    see(p, name, p->loop->mono);
-}
-
-static void poll_again(struct wr_purge_job *job)
-{
-    struct wr_span left = wr_time_since(job->deadline, job->purger->loop->mono);
-    if (left.us <= 0) {
-        finish_job(job);
-        return;
-    }
-    struct wr_span in = WR_SPAN_MS(job->poll_ms);
-    job->poll_ms = job->poll_ms * 2 < POLL_MOST_MS ? job->poll_ms * 2 : POLL_MOST_MS;
-    wr_timer_set(&job->timer, left.us < in.us ? left : in);
-}
-
-static void count_nodes(struct wr_purge_job *job)
-{
-    job->confirmed = 0;
-    job->live = (unsigned) job->node_count;
-    for (size_t i = 0; i < job->node_count; i++)
-        job->confirmed += job->nodes[i].confirmed;
-    forget_nodes(job);
-    if (job->confirmed == job->live)
-        finish_job(job);
-    else
-        poll_again(job);
-}
-
-static void on_node(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
-{
-    struct asked_node *n = WR_CONTAINER(call, struct asked_node, call);
-    struct wr_instant at;
-    n->confirmed = err == WR_OK && wr_reply_kind(reply) == WR_REPLY_STRING &&
-                   wr_instant_parse(wr_reply_slice(reply), &at) && !wr_instant_before(at, n->job->at);
-    if (--n->job->nodes_open == 0)
-        count_nodes(n->job);
-}
-
-static void ask_node(struct wr_purge_job *job, struct wr_slice name)
-{
-    struct wr_purger *p = job->purger;
-    struct asked_node *n = &job->nodes[job->node_count++];
-    n->job = job;
-    n->call.done = on_node;
-    wr_keys_node(&n->key, &p->policy->redis, name);
-    const struct wr_slice argv[] = { WR_SLICE("HGET"), wr_buf_slice(&n->key), WR_SLICE("purges") };
-    if (wr_link_send(p->link, &n->call, WR_JOURNAL_PATIENCE, 3, argv) == WR_OK)
-        job->nodes_open++;
-}
-
-static bool names_us(const struct wr_purger *p, const struct wr_reply *names)
-{
-    for (size_t i = 0; i < wr_reply_count(names); i++)
-        if (wr_slice_eq(wr_reply_slice(wr_reply_at(names, i)), wr_slice_str(p->node)))
-            return true;
-    return false;
-}
-
-/* Redis names those who live. If it may have forgotten some, those count as well that lived a moment ago. */
-static void ask_nodes(struct wr_purge_job *job, const struct wr_reply *names)
-{
-    struct wr_purger *p = job->purger;
-    struct wr_mono now = p->loop->mono,
-                   doubted = wr_time_add(now, (struct wr_span){ -wr_node_lifetime(&p->policy->redis).us });
-    size_t most = wr_reply_count(names) + 1;
-    if (!names_us(p, names))
-        wr_purger_disturbed(
-            p); /* the set was evicted: whoever has entered itself since isn't all that live */
-    bool forgetful = wr_time_before(doubted, p->disturbed) || wr_time_before(doubted, wr_link_since(p->link));
-    for (struct wr_fleet_node *peer = p->peers; peer; peer = peer->next)
-        most++;
-    job->nodes = calloc(most, sizeof *job->nodes);
-    WR_CHECK(job->nodes != NULL);
-    for (size_t i = 0; i < wr_reply_count(names); i++)
-        see(p, wr_reply_slice(wr_reply_at(names, i)), now);
-    for (struct wr_fleet_node **at = &p->peers, *peer; (peer = *at) != NULL;) {
-        if (peer->seen.us != now.us && !(forgetful && wr_time_before(doubted, peer->seen))) {
-            *at = peer->next;
-            free(peer);
-            continue;
-        }
-        ask_node(job, wr_slice(peer->name, peer->len));
-        at = &peer->next;
-    }
-    if (job->nodes_open == 0)
-        count_nodes(job);
-}
-
-static void on_names(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
-{
-    struct wr_purge_job *job = WR_CONTAINER(call, struct wr_purge_job, nodes_call);
-    if (err == WR_OK && wr_reply_kind(reply) == WR_REPLY_ARRAY)
-        ask_nodes(job, reply);
-    else
-        poll_again(job);
-}
-
-static void poll_nodes(struct wr_purge_job *job)
-{
-    struct wr_purger *p = job->purger;
-    const struct wr_slice argv[] = { WR_SLICE("ZRANGE"), wr_buf_slice(&p->nodes_key), WR_SLICE("0"),
-                                     WR_SLICE("-1") };
-    job->nodes_call = (struct wr_call){ .done = on_names };
-    if (wr_link_send(p->link, &job->nodes_call, WR_JOURNAL_PATIENCE, 4, argv) != WR_OK)
-        poll_again(job);
-}
-
-static void on_poll_timer(struct wr_timer *timer)
-{
-    struct wr_purge_job *job = WR_CONTAINER(timer, struct wr_purge_job, timer);
-    if (wr_time_before(job->purger->loop->mono, job->deadline))
-        poll_nodes(job);
-    else
-        finish_job(job);
+    finish_job(WR_CONTAINER(word, struct wr_purge_job, word));
 }
 
 /* --- into the journal --- */
@@ -272,17 +100,13 @@ static void on_poll_timer(struct wr_timer *timer)
 static void on_said(void *ctx, enum wr_err err, struct wr_instant at)
 {
     struct wr_purge_job *job = ctx;
-    struct wr_purger *p = job->purger;
     job->saying = false;
     job->err = err;
     job->at = at;
-    if (err != WR_OK) {
+    if (err == WR_OK)
+        wr_purge_word_ask(&job->word, at);
+    else
         finish_job(job);
-        return;
-    }
-    job->deadline = wr_time_add(p->loop->mono, p->policy->redis.max_staleness);
-    job->poll_ms = POLL_FIRST_MS;
-    poll_nodes(job);
 }
 
 /* What is purged by its URL needn't lie in Redis any longer. */
@@ -329,7 +153,7 @@ static void on_wishes(struct wr_note *note)
         if (job == NULL)
             return;
         TAILQ_INSERT_TAIL(&p->jobs, job, entry);
-        wr_timer_init(&job->timer, p->loop, on_poll_timer);
+        wr_purge_word_init(&job->word, &p->fleet, on_word);
         if (p->link) {
             send_job(job);
         } else {
@@ -342,9 +166,12 @@ static void on_wishes(struct wr_note *note)
 static void on_wait_note(struct wr_note *note)
 {
     struct wr_purge_wait *w = WR_CONTAINER(note, struct wr_purge_wait, note);
+    struct wr_silent *silent = w->silent;
     wr_note_fini(&w->note);
     w->purger = NULL;
-    w->done(w);
+    w->silent = NULL;
+    w->done(w); /* it may be no more */
+    free(silent);
 }
 
 void wr_purger_purge(struct wr_purger *p, const struct wr_purge *purge, const char *who, struct wr_loop *loop,
@@ -382,6 +209,8 @@ void wr_purge_wait_cancel(struct wr_purge_wait *w)
     w->job = NULL;
     pthread_mutex_unlock(&p->lock);
     wr_note_fini(&w->note);
+    free(w->silent);
+    w->silent = NULL;
     w->purger = NULL;
 }
 
@@ -457,9 +286,14 @@ void wr_purger_list(struct wr_purger *p, unsigned most,
 
 /* --- life --- */
 
+void wr_purger_saw(struct wr_purger *p, struct wr_slice name)
+{
+    wr_fleet_saw(&p->fleet, name);
+}
+
 void wr_purger_disturbed(struct wr_purger *p)
 {
-    p->disturbed = p->loop->mono;
+    wr_fleet_disturbed(&p->fleet);
 }
 
 struct wr_purger *wr_purger_new(struct wr_loop *main_loop, struct wr_policy *policy, struct wr_purges *purges,
@@ -479,8 +313,7 @@ struct wr_purger *wr_purger_new(struct wr_loop *main_loop, struct wr_policy *pol
     TAILQ_INIT(&p->jobs);
     TAILQ_INIT(&p->lists);
     wr_note_init(&p->note, main_loop, on_wishes);
-    if (link)
-        wr_keys_nodes(&p->nodes_key, &policy->redis);
+    wr_fleet_init(&p->fleet, main_loop, policy, link, node);
     return p;
 }
 
@@ -499,17 +332,12 @@ void wr_purger_free(struct wr_purger *p)
     }
     while ((l = TAILQ_FIRST(&p->lists)) != NULL)
         list_end(l, WR_ERR_CANCELLED);
-    struct wr_fleet_node *peer;
-    while ((peer = p->peers) != NULL) {
-        p->peers = peer->next;
-        free(peer);
-    }
     for (size_t i = 0; i < RECENT_MOST; i++) {
         free(p->recent[i].who);
         free(p->recent[i].name);
     }
     free(p->recent);
-    wr_buf_fini(&p->nodes_key);
+    wr_fleet_fini(&p->fleet);
     pthread_mutex_destroy(&p->lock);
     wr_policy_unref(p->policy);
     free(p);

@@ -5,12 +5,14 @@
  * has grown, reads it, and writes into its own entry (node.h) how far it has come. A purge has ended when all
  * living nodes have come that far, or after max_staleness, for which a node that can't hear trusts its
  * memory. Who lives is what Redis says; for a while after it may have forgotten (restarted, flushed, another
- * connection) it is also who lived a moment ago.
+ * connection) it is also who lived a moment ago. Which silent nodes may still serve something older is part
+ * of the result (word.h).
  *
  * It lives on the main loop; wishes come from any thread. */
 #pragma once
 
 #include "purge/journal.h"
+#include "purge/word.h"
 #include "store/redis_store.h"
 
 struct wr_purger;
@@ -22,19 +24,16 @@ struct wr_purger *wr_purger_new(struct wr_loop *main_loop, struct wr_policy *pol
 /* No wish may be waited for any more. Thread: start, after the loop ended. */
 void wr_purger_free(struct wr_purger *p);
 
-struct wr_purge_result {
-    enum wr_err err;          /* OK; or Redis could not be told: then it is purged on this node only */
-    unsigned confirmed, live; /* how many nodes have said so, this one among them, of how many that live */
-};
-
 /* Somebody who waits for the end of a purge; embedded, zeroed. */
 struct wr_purge_wait {
-    void (*done)(struct wr_purge_wait *w); /* on the asker's loop; result is filled in */
+    void (*done)(struct wr_purge_wait *w); /* on the asker's loop; result is filled in, and what it points to
+                                              is gone when this returns */
     struct wr_purge_result result;
     /* private from here */
     struct wr_note note;
     struct wr_purger *purger;
     struct wr_purge_job *job;
+    struct wr_silent *silent;
 };
 /* Purges; in this process that has happened when this returns. who: for the journal. w: who waits on `loop`,
  * or NULL. done() is called once, never before this returns. Thread: any (the loop's owner's). */

@@ -125,6 +125,11 @@ void wr_keys_nodes(struct wr_buf *out, const struct wr_policy_redis *p)
     wr_buf_printf(out, "%s:%s:nodes", p->namespace_, p->keyspace);
 }
 
+void wr_keys_nodes_away(struct wr_buf *out, const struct wr_policy_redis *p)
+{
+    wr_buf_printf(out, "%s:%s:nodes:away", p->namespace_, p->keyspace);
+}
+
 bool wr_keys_cache_hash(const struct wr_policy_redis *p, struct wr_slice key, struct wr_hash *hash)
 {
     struct wr_buf prefix = { 0 };

@@ -36,7 +36,9 @@ void wr_keys_purges(struct wr_buf *out, const struct wr_policy_redis *p);
 void wr_keys_node(struct wr_buf *out, const struct wr_policy_redis *p, struct wr_slice name);
 /* ZSET: the living nodes, each scored by when it last reported (milliseconds of Redis's clock). */
 void wr_keys_nodes(struct wr_buf *out, const struct wr_policy_redis *p);
-/* The prefix that all keys of one kind share: kind "cache" gives "weir:v1:cache:". */
+/* ZSET: which nodes may serve from memory while Redis is away for them, scored likewise. */
+void wr_keys_nodes_away(struct wr_buf *out, const struct wr_policy_redis *p);
+/* The beginning that all keys of one kind share: kind "cache" gives "weir:v1:cache:". */
 void wr_keys_prefix(struct wr_buf *out, const struct wr_policy_redis *p, const char *kind);
 
 /* Reads the hash from the key of a stored response. Returns false for any other key, also for a chunk's: a

@@ -432,8 +432,20 @@ void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_polic
     wr_timer_set(&p->timer, WR_SPAN_MS(0));
 }
 
+/* What was said in this turn leaves before the end, as far as the kernel takes it at once. */
+static void write_the_last(struct wr_pipe *p)
+{
+    int done;
+    if (p->state != WR_PIPE_OPEN || p->unwritten == 0)
+        return;
+    if (p->tls)
+        wr_tls_forget_errors();
+    (void) !redisBufferWrite(p->ctx, &done);
+}
+
 void wr_pipe_fini(struct wr_pipe *p)
 {
+    write_the_last(p);
     hang_up(p);
     end_trouble(p);
     drop_event(&p->on_flush);

@@ -64,7 +64,8 @@ struct wr_pipe {
 /* Fill the three callbacks first. Dials at once, in the background. name: copied. */
 void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy,
                   const char *name);
-/* Closes without telling the owner. */
+/* Closes without telling the owner. What was said before is written first, as far as that needs no waiting.
+ */
 void wr_pipe_fini(struct wr_pipe *p);
 /* One command, or several already in RESP; copied; leaves at the end of this turn. Only while
  * OPEN. */

@@ -17,14 +17,26 @@
 struct wr_txn_purges {
     struct wr_txn *txn;
     size_t count, open;
-    unsigned confirmed,
-        live; /* nodes that have heard of it, and nodes that live: of the purge fewest have heard of */
+    unsigned confirmed, live; /* of the one that fewest nodes have heard of */
+    struct wr_slice silent;   /* of that one: sentences about the silent nodes, each after "; " */
     enum wr_err err;
     struct awaited_purge {
         struct wr_purge_wait wait;
         struct wr_txn_purges *all;
     } each[];
 };
+
+static struct wr_slice tell_silent(struct wr_arena *arena, const struct wr_silent *silent)
+{
+    struct wr_buf text = { 0 };
+    for (size_t i = 0; silent && i < silent->count; i++) {
+        wr_buf_add_str(&text, "; ");
+        wr_silent_tell(&text, &silent->of[i]);
+    }
+    struct wr_slice copy = wr_arena_copy(arena, wr_buf_slice(&text));
+    wr_buf_fini(&text);
+    return copy;
+}
 
 static void on_done(struct wr_purge_wait *w)
 {
@@ -35,6 +47,7 @@ static void on_done(struct wr_purge_wait *w)
     if (p->live == 0 || r->confirmed < p->confirmed) {
         p->confirmed = r->confirmed;
         p->live = r->live;
+        p->silent = tell_silent(&p->txn->arena, r->silent);
     }
     if (--p->open == 0)
         wr_txn_wake(p->txn);
@@ -145,8 +158,10 @@ enum wr_txn_stage wr_txn_purged(struct wr_txn *t)
         return WR_TXN_WAIT;
     if (p->err != WR_OK)
         return wr_txn_refuse(t, WR_ERR_PURGED_HERE, NULL);
-    return wr_txn_refuse(t, WR_ERR_PURGED,
-                         wr_arena_printf(&t->arena, "%u of %u nodes know", p->confirmed, p->live).at);
+    return wr_txn_refuse(
+        t, WR_ERR_PURGED,
+        wr_arena_printf(&t->arena, "%u of %u nodes know%.*s", p->confirmed, p->live, WR_SLICE_ARG(p->silent))
+            .at);
 }
 
 void wr_txn_purge_cancel(struct wr_txn *t)

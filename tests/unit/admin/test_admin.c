@@ -32,13 +32,21 @@ static struct daemon {
     bool draining, bad_policy, late; /* set before a request is sent */
     char purged[256];
     unsigned drains;
-    void (*done)(void *arg, enum wr_err err, unsigned confirmed, unsigned live);
+    void (*done)(void *arg, const struct wr_purge_result *result);
     void *done_arg;
     enum wr_err purge_err;
+    struct wr_silent *silent;
 } d;
 
+static const struct wr_purge_result *purge_result(void)
+{
+    static struct wr_purge_result result;
+    result = (struct wr_purge_result){ d.purge_err, 2, 3, d.silent };
+    return &result;
+}
+
 static bool purge(void *ctx, const char *what, struct wr_slice name, bool soft,
-                  void (*done)(void *, enum wr_err, unsigned, unsigned), void *arg, const char **why)
+                  void (*done)(void *, const struct wr_purge_result *), void *arg, const char **why)
 {
     (void) ctx;
     if (strcmp(what, "url") == 0 && !wr_slice_starts(name, WR_SLICE("http://"))) {
@@ -52,7 +60,7 @@ static bool purge(void *ctx, const char *what, struct wr_slice name, bool soft,
         d.done_arg = arg;
         __atomic_store_n(&d.done, done, __ATOMIC_RELEASE); /* the test waits until it is set */
     } else {
-        done(arg, d.purge_err, 2, 3);
+        done(arg, purge_result());
     }
     return true;
 }
@@ -120,10 +128,10 @@ static void on_stop(struct wr_note *n)
 static void on_finish(struct wr_note *n)
 {
     (void) n;
-    void (*done)(void *, enum wr_err, unsigned, unsigned) = d.done;
+    void (*done)(void *, const struct wr_purge_result *) = d.done;
     __atomic_store_n(&d.done, NULL, __ATOMIC_RELEASE);
     if (done)
-        done(d.done_arg, d.purge_err, 2, 3);
+        done(d.done_arg, purge_result());
 }
 
 static void *turn(void *arg)
@@ -168,7 +176,8 @@ static void end(void)
 {
     wr_admin_free(d.admin);
     if (d.done)
-        d.done(d.done_arg, WR_ERR_CANCELLED, 0, 0); /* Redis's link does so when it is freed */
+        d.done(d.done_arg, &(struct wr_purge_result){ WR_ERR_CANCELLED, 0, 0,
+                                                      NULL }); /* as Redis's link does when it is freed */
     wr_note_fini(&d.stop);
     wr_note_fini(&d.finish);
     wr_loop_fini(&d.loop);
@@ -404,6 +413,27 @@ static void purges_by_query_form_and_json(void **state)
     status_is(ask("POST /purge?url=http://a/ HTTP/1.1\r\n", ""), 503);
 }
 
+static void purge_names_who_is_silent(void **state)
+{
+    (void) state;
+    struct wr_silent *silent = malloc(sizeof *silent + 2 * sizeof silent->of[0]);
+    assert_non_null(silent);
+    silent->count = 2;
+    silent->of[0] = (struct wr_silent_node){ WR_SLICE("edge-2"), WR_SPAN_MS(12900) };
+    silent->of[1] = (struct wr_silent_node){ WR_SLICE("a\"\n"), WR_SPAN_S(0) };
+    d.silent = silent;
+    assert_string_equal(
+        body_of(ask("POST /purge?all=1 HTTP/1.1\r\nAccept: application/json\r\n", "")),
+        "{\"purged\":true,\"nodes_told\":2,\"nodes\":3,\"silent\":[{\"node\":\"edge-2\",\"seconds\":12},"
+        "{\"node\":\"a\\\"\\u000a\",\"seconds\":0}]}\n");
+    assert_string_equal(body_of(ask("POST /purge?all=1 HTTP/1.1\r\n", "")),
+                        "purged: 2 of 3 nodes\n"
+                        "edge-2 has not been heard for 12 s and may serve older copies until it is back\n"
+                        "a\"? has not been heard for 0 s and may serve older copies until it is back\n");
+    d.silent = NULL;
+    free(silent);
+}
+
 static void purges_by_what_is_named(void **state)
 {
     static const struct {
@@ -576,15 +606,25 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(health_follows_the_workers),     TEST(readiness_tells_of_redis_and_draining),
-        TEST(metrics_are_for_prometheus),     TEST(status_for_people_and_programs),
-        TEST(page_is_tied_to_its_nonce),      TEST(head_has_no_body),
-        TEST(wrong_requests_get_a_reason),    TEST(pages_of_others_change_nothing),
-        TEST(purges_by_what_is_named),        TEST(lists_purges),
-        TEST(purges_by_query_form_and_json),  TEST(late_purge_answers_then),
-        TEST(late_purge_survives_its_client), TEST(reloads_and_shows_errors),
-        TEST(hanging_clients_hold_nobody_up), TEST(too_much_is_refused),
-        TEST(socket_is_not_for_everybody),    TEST(address_in_use_is_reported),
+        TEST(health_follows_the_workers),
+        TEST(readiness_tells_of_redis_and_draining),
+        TEST(metrics_are_for_prometheus),
+        TEST(status_for_people_and_programs),
+        TEST(page_is_tied_to_its_nonce),
+        TEST(head_has_no_body),
+        TEST(wrong_requests_get_a_reason),
+        TEST(pages_of_others_change_nothing),
+        TEST(purges_by_what_is_named),
+        TEST(purge_names_who_is_silent),
+        TEST(lists_purges),
+        TEST(purges_by_query_form_and_json),
+        TEST(late_purge_answers_then),
+        TEST(late_purge_survives_its_client),
+        TEST(reloads_and_shows_errors),
+        TEST(hanging_clients_hold_nobody_up),
+        TEST(too_much_is_refused),
+        TEST(socket_is_not_for_everybody),
+        TEST(address_in_use_is_reported),
     };
     signal(SIGPIPE, SIG_IGN); /* as the daemon does, because evhttp writes to clients that have gone */
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -58,6 +58,34 @@ static void nodes_count_each_other_while_they_live(void **state)
     turn_until(&loop, server_int(&server, "EXISTS weir:v1:nodes weir:v1:node:a") == 0);
 }
 
+/* Who is silent stays where a purge looks, also when Redis has lost the set; who leaves does not. */
+static void those_that_serve_away_are_kept_while_silent(void **state)
+{
+    (void) state;
+    unsigned sees = 0;
+    redisReply *r = server_ask(&server, "TIME");
+    long long now = atoll(r->element[0]->str) * 1000;
+    freeReplyObject(r);
+    server_do(&server, "ZADD weir:v1:nodes:away %lld forgotten %lld silent", now - 3700000, now - 600000);
+    struct wr_node *a = wr_node_new(&loop, &policy, link_, "a",
+                                    &(struct wr_node_listener){ on_count, NULL, NULL, &sees });
+    turn_until(&loop, sees == 1);
+    assert_int_equal(server_int(&server, "ZCARD weir:v1:nodes:away"), 2); /* not told yet that it serves */
+    wr_node_set_serves_away(a, true);
+    turn_until(&loop, server_int(&server, "ZCOUNT weir:v1:nodes:away %lld +inf", now - 1000) == 1);
+    assert_int_equal(server_int(&server, "ZCARD weir:v1:nodes:away"), 2);
+    assert_in_range(server_int(&server, "PTTL weir:v1:nodes:away"), 1, 3600000);
+    server_do(&server, "FLUSHALL");
+    turn_until(&loop,
+               server_int(&server, "ZCOUNT weir:v1:nodes:away %lld %lld", now - 600000, now - 600000) == 1);
+    wr_node_set_serves_away(a, false);
+    turn_until(&loop, server_int(&server, "ZCARD weir:v1:nodes:away") == 1);
+    wr_node_set_serves_away(a, true);
+    turn_until(&loop, server_int(&server, "ZCARD weir:v1:nodes:away") == 2);
+    wr_node_free(a);
+    turn_until(&loop, server_int(&server, "ZCARD weir:v1:nodes:away") == 1);
+}
+
 static void the_dead_and_the_misdated_are_not_counted(void **state)
 {
     (void) state;
@@ -94,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nodes_count_each_other_while_they_live, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(those_that_serve_away_are_kept_while_silent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_dead_and_the_misdated_are_not_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_last_count_stands_while_redis_is_away, set_up, tear_down),
     };
