@@ -396,20 +396,37 @@ static void what_one_says_the_other_hears(void **state)
     turn_until(&loop, server_int(&server, "DBSIZE") == 3); /* and the nodes' own entries */
 }
 
+static void count_answer(void *ctx, enum wr_err err, struct wr_instant at)
+{
+    (void) err;
+    (void) at;
+    ++*(int *) ctx;
+}
+
+/* Node a purges by tag: "n0", "n1" and so on, or "n0" again and again. It says no more at once than a busy
+ * Redis answers in time. */
+static void say_many(int count, bool numbered)
+{
+    int answers = 0;
+    for (int i = 0; i < count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "n%d", numbered ? i : 0);
+        const struct wr_purge p = purge_of(WR_SCOPE_TAG, name, false);
+        turn_until(&loop, wr_link_ready(a.link));
+        assert_int_equal(
+            wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), count_answer, &answers),
+            WR_OK);
+        if (i % 100 == 99 || i + 1 == count)
+            turn_until(&loop, answers == i + 1);
+    }
+}
+
 static void who_starts_reads_it_backwards(void **state)
 {
     (void) state;
-    char name[32];
     purges = a.purges;
     struct wr_object *old = response("/old", "n7\n"), *other = response("/o", "none\n");
-    for (int i = 0; i < 2 * WR_JOURNAL_PAGE + 10; i++) {
-        snprintf(name, sizeof name, "n%d", i);
-        const struct wr_purge p = purge_of(WR_SCOPE_TAG, name, false);
-        assert_int_equal(
-            wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), NULL, NULL), WR_OK);
-        if (i % 100 == 0)
-            turn(&loop);
-    }
+    say_many(2 * WR_JOURNAL_PAGE + 10, true);
     /* Those that were late are written twice. */
     turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") >= 2 * WR_JOURNAL_PAGE + 10);
     struct node c;
@@ -607,26 +624,10 @@ static void what_stands_in_its_place_is_swept_away(void **state)
     node_end(&c);
 }
 
-static void count_answer(void *ctx, enum wr_err err, struct wr_instant at)
-{
-    (void) err;
-    (void) at;
-    ++*(int *) ctx;
-}
-
 static void replaced_purges_leave_the_journal(void **state)
 {
     (void) state;
-    int answers = 0;
-    const struct wr_purge p = purge_of(WR_SCOPE_TAG, "again", false);
-    for (int i = 0; i < WR_PURGES_RECENT + 500; i++) {
-        turn_until(&loop, wr_link_ready(a.link));
-        assert_int_equal(
-            wr_purges_say(a.purges, a.link, &p, "test", wr_purges_here(a.purges, &p), count_answer, &answers),
-            WR_OK);
-        if (i % 100 == 99) /* more at once might make a busy Redis late */
-            turn_until(&loop, answers == i + 1);
-    }
+    say_many(WR_PURGES_RECENT + 500, false);
     turn_until(&loop, a.purges->confirmed >= a.purges->last.n && knows_all(&a) &&
                           a.purges->log_count == WR_PURGES_RECENT);
     turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") <= WR_PURGES_RECENT + 100);
