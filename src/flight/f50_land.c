@@ -38,7 +38,7 @@ struct alone {
     struct wr_object *object;
 };
 
-static void on_shelved_alone(void *ctx, enum wr_err err)
+static void on_stored_alone(void *ctx, enum wr_err err)
 {
     struct alone *a = ctx;
     on_redis_put(a->memory, a->object, err);
@@ -87,8 +87,8 @@ void wr_flight_put(struct wr_flight *f, struct wr_object *o)
     struct alone *a = malloc(sizeof *a);
     WR_CHECK(a != NULL);
     *a = (struct alone){ f->worker_policy->worker->shared->memory, wr_object_ref(o) };
-    if (!share(f, o, on_shelved_alone, a))
-        on_shelved_alone(a, WR_ERR_CANCELLED);
+    if (!share(f, o, on_stored_alone, a))
+        on_stored_alone(a, WR_ERR_CANCELLED);
 }
 
 static bool is_shared(const struct wr_flight *f)
@@ -98,7 +98,7 @@ static bool is_shared(const struct wr_flight *f)
 }
 
 /* The write to Redis has ended. The other nodes are told only now, when they can read the object. */
-static void on_shelved(void *ctx, enum wr_err err)
+static void on_stored(void *ctx, enum wr_err err)
 {
     struct wr_flight *f = ctx;
     on_redis_put(f->memory, f->landed, err);
@@ -138,7 +138,7 @@ static enum wr_flight_stage store(struct wr_flight *f, bool softly)
     f->landed = final;
     f->memory = f->worker_policy->worker->shared->memory;
     __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); /* for the Redis store, which always calls back */
-    if (share(f, final, on_shelved, f))
+    if (share(f, final, on_stored, f))
         return WR_FLIGHT_WAIT;
     __atomic_sub_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     wr_object_unref(final);
