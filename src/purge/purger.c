@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Purges on the main loop: into the journal, then the other nodes' word. */
+/* Carries out purges on the main loop: writes them into the journal, then asks for the other nodes' word. It
+ * also lists the latest purges. */
 #include "purge/purger.h"
 
 #include <stdio.h>
@@ -20,17 +21,17 @@ struct wr_purge_job {
     struct wr_purge purge; /* its texts are in the arena */
     struct wr_slice who;
     enum wr_err err;
-    bool saying; /* the journal has been asked to take it */
+    bool saying; /* the journal has been asked to take the purge */
     struct wr_instant at;
     struct wr_purge_word word;
 };
 
-/* One who wants to see the journal. */
+/* Somebody who wants to read the journal. */
 struct wr_purge_list {
     TAILQ_ENTRY(wr_purge_list) entry;
     struct wr_purger *purger;
     struct wr_call call;
-    struct wr_note note; /* answers what needs no question */
+    struct wr_note note; /* answers if Redis isn't asked */
     enum wr_err err;
     void (*each)(void *ctx, const struct wr_purge_entry *e);
     void (*done)(void *ctx, enum wr_err err);
@@ -38,7 +39,7 @@ struct wr_purge_list {
     unsigned most;
 };
 
-/* Without Redis. */
+/* A purge of a node without Redis. */
 struct wr_purge_recent {
     struct wr_wall at;
     char *who, *name;
@@ -54,12 +55,12 @@ struct wr_purger {
     struct wr_redis_store *redis_store;
     const char *node;
     struct wr_fleet fleet;
-    pthread_mutex_t lock; /* of wishes, and of each job's wait */
+    pthread_mutex_t lock; /* protects `wishes` and each job's wait */
     TAILQ_HEAD(, wr_purge_job) wishes;
     struct wr_note note; /* there are wishes */
     TAILQ_HEAD(, wr_purge_job) jobs;
     TAILQ_HEAD(, wr_purge_list) lists;
-    struct wr_purge_recent *recent; /* without Redis: a ring */
+    struct wr_purge_recent *recent; /* without Redis: a ring buffer */
     size_t recent_count;
 };
 
@@ -109,7 +110,7 @@ static void on_said(void *ctx, enum wr_err err, struct wr_instant at)
         finish_job(job);
 }
 
-/* What is purged by its URL needn't lie in Redis any longer. */
+/* Drops in Redis what is purged by its URL, as it is of no use any more. */
 static void drop_from_redis(struct wr_purger *p, const struct wr_purge *purge)
 {
     if (purge->scope != WR_SCOPE_URL || purge->soft)
@@ -170,7 +171,7 @@ static void on_wait_note(struct wr_note *note)
     wr_note_fini(&w->note);
     w->purger = NULL;
     w->silent = NULL;
-    w->done(w); /* it may be no more */
+    w->done(w); /* w may have been freed in it */
     free(silent);
 }
 
@@ -270,7 +271,9 @@ void wr_purger_list(struct wr_purger *p, unsigned most,
     TAILQ_INSERT_TAIL(&p->lists, l, entry);
     if (p->link) {
         char count[16];
-        int len = snprintf(count, sizeof count, "%d", WR_JOURNAL_PAGE); /* some of them have been implied */
+        int len = snprintf(
+            count, sizeof count, "%d",
+            WR_JOURNAL_PAGE); /* a page, because some of the entries were caused by unsafe methods */
         struct wr_buf key = { 0 };
         wr_keys_purges(&key, &p->policy->redis);
         const struct wr_slice argv[] = { WR_SLICE("XREVRANGE"), wr_buf_slice(&key),
@@ -326,7 +329,7 @@ void wr_purger_free(struct wr_purger *p)
     wr_note_fini(&p->note);
     TAILQ_CONCAT(&p->jobs, &p->wishes, entry);
     while ((job = TAILQ_FIRST(&p->jobs)) != NULL) {
-        WR_CHECK(!job->saying); /* the link has ended it */
+        WR_CHECK(!job->saying); /* the link's end has ended it */
         TAILQ_REMOVE(&p->jobs, job, entry);
         job_free(job);
     }

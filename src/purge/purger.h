@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Purges, from the wish to the fleet's word that it is done.
+/* Carries out purges, from the request to the fleet's word that the purge is done.
  *
- * At once in this process (purges.h), then in the journal, one script call. Each node hears that the journal
- * has grown, reads it, and writes into its own entry (node.h) how far it has come. A purge has ended when all
- * living nodes have come that far, or after max_staleness, for which a node that can't hear trusts its
- * memory. Who lives is what Redis says; for a while after it may have forgotten (restarted, flushed, another
- * connection) it is also who lived a moment ago. Which silent nodes may still serve something older is part
- * of the result (word.h).
+ * 1. It purges at once in this process (purges.h).
+ * 2. It writes the purge into the journal, by one script call.
+ * 3. Each node hears that the journal has grown, reads it, and writes into its own entry (redis/node.h) how
+ *    far it has read.
+ * 4. The purge has ended when all living nodes have read that far, or after max_staleness: for so long a node
+ *    that can't hear trusts its memory.
  *
- * It lives on the main loop; wishes come from any thread. */
+ * Redis says which nodes live. For a while after it may have forgotten some (restart, flush, another
+ * connection), the nodes that lived a moment ago count as well. The result says which silent nodes may still
+ * serve something older (word.h).
+ *
+ * The purger lives on the main loop; purges are requested on any thread. */
 #pragma once
 
 #include "purge/journal.h"
@@ -17,38 +21,41 @@
 
 struct wr_purger;
 
-/* link, redis_store: the main loop's own; NULL without Redis. node: this node's name in the fleet. All
- * borrowed. Thread: start. */
+/* Makes a purger, which the caller owns. link, redis_store: those of the main loop; NULL without Redis. node:
+ * this node's name in the fleet. All are borrowed, and the policy is counted. Thread: start. */
 struct wr_purger *wr_purger_new(struct wr_loop *main_loop, struct wr_policy *policy, struct wr_purges *purges,
                                 struct wr_link *link, struct wr_redis_store *redis_store, const char *node);
-/* No wish may be waited for any more. Thread: start, after the loop ended. */
+/* Frees it; NULL is fine. Nobody may be waiting for a purge any more. Thread: start, after the loop ended. */
 void wr_purger_free(struct wr_purger *p);
 
-/* Somebody who waits for the end of a purge; embedded, zeroed. */
+/* Waits for the end of a purge. Embedded in the asker's struct, zeroed. */
 struct wr_purge_wait {
-    void (*done)(struct wr_purge_wait *w); /* on the asker's loop; result is filled in, and what it points to
-                                              is gone when this returns */
+    void (*done)(struct wr_purge_wait *w); /* called on the asker's loop; result is filled in, and what it
+                                              points to is freed when this returns */
     struct wr_purge_result result;
-    /* private from here */
+    /* private from here on */
     struct wr_note note;
     struct wr_purger *purger;
     struct wr_purge_job *job;
     struct wr_silent *silent;
 };
-/* Purges; in this process that has happened when this returns. who: for the journal. w: who waits on `loop`,
- * or NULL. done() is called once, never before this returns. Thread: any (the loop's owner's). */
+/* Purges; in this process that is done when this returns. who: the one who asked, for the journal. w: waits
+ * on `loop`; or NULL. done() is called once, never before this function returns. purge and who are copied.
+ * Thread: any; with w, the owner of the loop. */
 void wr_purger_purge(struct wr_purger *p, const struct wr_purge *purge, const char *who, struct wr_loop *loop,
                      struct wr_purge_wait *w);
-/* It isn't waited for any more; harmless on a zeroed or done one. Thread: the loop's owner's. */
+/* Stops waiting: done() is not called any more. Does nothing on one that is zeroed or done. Thread: the owner
+ * of the loop. */
 void wr_purge_wait_cancel(struct wr_purge_wait *w);
 
-/* Another node lives. Thread: main. */
+/* Says that another node was seen alive. Thread: main. */
 void wr_purger_saw(struct wr_purger *p, struct wr_slice name);
-/* The connection is back, or all has been flushed: Redis may have forgotten who lives. Thread: main. */
+/* Says that the connection is back, or that all was flushed: Redis may have forgotten which nodes live.
+ * Thread: main. */
 void wr_purger_disturbed(struct wr_purger *p);
 
-/* Calls each() for the latest `most` purges that were asked for, newest first, then done(), never before this
- * returns. Thread: main. */
+/* Calls each() for the latest `most` purges that somebody asked for, newest first, and then done(); neither
+ * before this function returns. Thread: main. */
 void wr_purger_list(struct wr_purger *p, unsigned most,
                     void (*each)(void *ctx, const struct wr_purge_entry *e),
                     void (*done)(void *ctx, enum wr_err err), void *ctx);

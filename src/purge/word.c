@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A purge asks how far each living node has read the journal, again and again, and looks who is silent. */
+/* Asks how far each living node has read the journal, again and again until all have read a purge. It also
+ * finds the nodes that are silent. */
 #include "purge/word_priv.h"
 
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #define POLL_FIRST_MS 1
 #define POLL_MOST_MS 20
 
-/* One node's entry that is asked for. */
+/* One node whose entry is being read. */
 struct asked_node {
     struct wr_call call;
     struct wr_purge_word *word;
@@ -20,7 +21,7 @@ struct asked_node {
     bool confirmed;
 };
 
-/* Another node that has been seen alive. */
+/* Another node that was seen alive. */
 struct wr_fleet_node {
     struct wr_fleet_node *next;
     struct wr_mono seen; /* monotonic */
@@ -99,8 +100,8 @@ static bool has_confirmed(const struct wr_purge_word *word, struct wr_slice name
     return false;
 }
 
-/* pairs: names and scores, in the arena, of those that may serve while Redis is away for them. Stays: who
- * hasn't said that it knows, nor anything else since the purge. */
+/* pairs: names and scores, in the arena, of the nodes that may serve from memory while they can't reach
+ * Redis. Keeps those that have confirmed neither this purge nor anything else since. */
 static void find_silent(struct wr_purge_word *word, const struct wr_slice *pairs, size_t count)
 {
     const struct wr_fleet *fleet = word->fleet;
@@ -161,7 +162,7 @@ static void poll_again(struct wr_purge_word *word)
     wr_timer_set(&word->timer, left.us < in.us ? left : in);
 }
 
-/* A question of this poll has been answered, or won't be. */
+/* A question of this poll has been answered, or has failed. */
 static void settle(struct wr_purge_word *word)
 {
     if (--word->open > 0)
@@ -211,7 +212,8 @@ static bool names_us(const struct wr_fleet *fleet, const struct wr_reply *names)
     return false;
 }
 
-/* Redis names those who live. If it may have forgotten some, those count as well that lived a moment ago. */
+/* Redis names the nodes that live. If it may have forgotten some, those that lived a moment ago count as
+ * well. */
 static void ask_nodes(struct wr_purge_word *word, const struct wr_reply *names)
 {
     struct wr_fleet *fleet = word->fleet;
@@ -219,7 +221,8 @@ static void ask_nodes(struct wr_purge_word *word, const struct wr_reply *names)
                    doubted = wr_time_add(now,
                                          (struct wr_span){ -wr_node_lifetime(&fleet->policy->redis).us });
     size_t most = wr_reply_count(names) + 1;
-    if (!names_us(fleet, names)) /* the set was evicted: not all that live have entered themselves again */
+    if (!names_us(fleet,
+                  names)) /* the set was evicted: not all nodes that live have entered themselves again */
         wr_fleet_disturbed(fleet);
     bool forgetful = wr_time_before(doubted, fleet->disturbed) ||
                      wr_time_before(doubted, wr_link_since(fleet->link));
@@ -273,7 +276,7 @@ static bool ask_set(struct wr_purge_word *word, struct wr_call *call, const stru
     return asked;
 }
 
-/* Who lives is asked first. So a node that enters both sets between the two questions may be in the second
+/* Asks first which nodes live. So a node that enters both sets between the two questions may be in the second
  * answer only, but then it has been heard since the purge. */
 static void poll_nodes(struct wr_purge_word *word)
 {
