@@ -116,13 +116,14 @@ def test_after_a_reconnect_redis_confirms_what_is_in_memory(site, redis, size):
     redis.call("DEL", key_of(redis, pages[0]))
     site.relay.heal()
     until(lambda: node.admin.metric("weir_redis_invalidations_flowing") == 1, "the connection back")
+    until(lambda: from_memory(node, pages[0]), "what has gone fetched anew")
     with Monitor(redis) as monitor:
-        for page in pages:
+        for page in pages[1:]:
             assert node.ask(page).digest() == Pattern(size).digest()
         commands = [c for c in monitor.take() if len(c.words) > 1 and ":cache:" in c.words[1]]
         contents = [c for c in commands if c.words[0] == "GET" or "body" in c.words and c.words[0] == "HMGET"]
-        assert {c.words[1].split("}")[0] for c in contents} <= {c.words[1].split("}")[0] for c in contents[:1]}     # of what has gone
-        assert len([c for c in commands if c.words[0] == "HGET" and c.words[2] == "meta"]) >= len(pages)
+        assert not contents
+        assert len([c for c in commands if c.words[0] == "HGET" and c.words[2] == "meta"]) >= len(pages) - 1
         for page in pages[1:]:
             until(lambda: from_memory(node, page), "it in memory, confirmed")
     assert [site.origin.calls(page) for page in pages] == [2] + [1] * 9
@@ -154,8 +155,8 @@ def test_a_purge_that_nobody_heard_of_holds_when_it_has_returned(site, fault, wo
     calls = site.origin.calls("/page")
     fault(site.relay)
     said = site.nodes[0].admin.ctl("purge", *words)
-    first, silent = said.splitlines()
-    assert first == "purged: 1 of 2 nodes" and silent.startswith("edge-2")
+    first, *silent = said.splitlines()      # it may have been heard of since, all the same
+    assert first == "purged: 1 of 2 nodes" and all(line.startswith("edge-2") for line in silent)
     for _ in range(3):
         for node in reversed(site.nodes):
             assert int(node.ask("/page").body.split()[1]) > calls
