@@ -4,12 +4,14 @@
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
 
-/* Has the object come while this flight waited, so that its waiters have a share in that fetch? A request
- * that wants it validated accepts only what was asked for since the flight began. */
+/* Has the object come while this flight waited for another node, so that its waiters have a share in that
+ * fetch? A request that wants it validated accepts only what was asked for since the flight began. Times out
+ * of Redis are right to within a round trip, so they say nothing to a flight that has not waited. */
 static bool came_meanwhile(const struct wr_flight *f, const struct wr_object *object)
 {
     struct wr_wall since = f->rules.revalidate ? object->meta.request_time : object->meta.response_time;
-    return !wr_time_before(since, f->started) && !f->rules.no_store && wr_rules_collapses(object);
+    return f->has_waited && !wr_time_before(since, f->started) && !f->rules.no_store &&
+           wr_rules_collapses(object);
 }
 
 /* Is this an answer for the flight's waiters, or does the origin have to be asked first? */
