@@ -64,16 +64,14 @@ static enum wr_flight_stage found_response(struct wr_flight *f, struct wr_object
     return wr_flight_worth_keeping(f, object) ? WR_FLIGHT_KEEP : WR_FLIGHT_DONE;
 }
 
-/* Chooses between what Redis holds and what the memory store holds. Redis may have lost the newer object
- * (after a failover, or when it was full) and hold an older one: then the newer one is written to Redis
- * again. Takes over the reference, and returns a reference to the newer of the two. */
+/* Chooses between what Redis holds and what the memory store holds under the same key. Redis may have lost
+ * the newer object (after a failover, or when it was full) and hold an older one: then the newer one is
+ * written to Redis again. Takes over the reference, and returns a reference to the newer of the two. */
 static struct wr_object *newer_of_both(struct wr_flight *f, struct wr_object *found)
 {
     struct wr_shared *shared = f->worker_policy->worker->shared;
-    struct wr_object *held = shared->memory
-                                 ? wr_memory_get(shared->memory, f->order.key.hash, f->order.key.text)
-                                 : NULL;
-    if (held == NULL && f->order.copy)
+    struct wr_object *held = shared->memory ? wr_memory_get(shared->memory, found->hash, found->key) : NULL;
+    if (held == NULL && f->order.copy && !f->read_marker)
         held = wr_object_ref(f->order.copy); /* if another node had written since, this node would have heard
                                                 of it and dropped it */
     if (held == NULL || !wr_instant_holds(held->began, found->began, wr_purges_present(shared->purges)) ||
