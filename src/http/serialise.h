@@ -25,3 +25,20 @@ void wr_head_write_framing(struct wr_buf *b, enum wr_framing framing, uint64_t c
  * without fields that concern the connection or must not stand in trailers (RFC 9110 6.5.1) and, unless
  * odd_kept, without odd names. raw may be empty. Returns false if it is malformed. */
 bool wr_trailers_clean(struct wr_slice raw, bool odd_kept, struct wr_buf *out) WR_MUST_USE;
+
+/* The end of a chunk leaves with the chunk, so that a reader that reads chunk by chunk doesn't wait for the
+ * next one. `left` below: how many bytes of the chunk's content and its end have not been sent yet. */
+#define WR_CHUNK_END WR_SLICE("\r\n")
+/* Returns how many of those bytes are content. */
+static inline uint64_t wr_chunk_content_left(uint64_t left)
+{
+    return left > WR_CHUNK_END.len ? left - WR_CHUNK_END.len : 0;
+}
+/* Returns what of the chunk's end follows `content` bytes of its content: nothing if more content does. */
+static inline struct wr_slice wr_chunk_end_left(uint64_t left, size_t content)
+{
+    if (left == 0 || content < wr_chunk_content_left(left))
+        return wr_slice(NULL, 0);
+    size_t len = left < WR_CHUNK_END.len ? (size_t) left : WR_CHUNK_END.len;
+    return wr_slice(WR_CHUNK_END.at + WR_CHUNK_END.len - len, len);
+}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "http/serialise.h"
 #include "origin/origin_priv.h"
 
 #define MAX_PIECES 16 /* of the body, in one write */
@@ -64,9 +65,6 @@ void wr_send_stop(struct wr_exchange_run *run)
 
 /* --- chunked (RFC 9112 7.1) --- */
 
-/* Sent with the chunk, because a server that reads chunk by chunk must not wait for the next one. */
-#define CHUNK_END WR_SLICE("\r\n")
-
 static void begin_chunk(struct wr_sending *out, const struct iovec *body, int pieces)
 {
     size_t octets = 0;
@@ -74,26 +72,14 @@ static void begin_chunk(struct wr_sending *out, const struct iovec *body, int pi
         octets += body[i].iov_len;
     int len = snprintf(out->frame, sizeof out->frame, "%zx\r\n", octets);
     out->lead[WR_LEAD_FRAME] = wr_slice(out->frame, (size_t) len);
-    out->chunk_left = octets + CHUNK_END.len;
+    out->chunk_left = octets + WR_CHUNK_END.len;
 }
 
 /* Returns the bytes of content that are left of the chunk; without chunks: of the whole body. */
 static uint64_t content_left(const struct wr_exchange_run *run)
 {
     uint64_t left = run->out.chunk_left;
-    if (!run->x->request_chunked)
-        return left;
-    return left > CHUNK_END.len ? left - CHUNK_END.len : 0;
-}
-
-/* Returns what is left of the chunk's end, once all its content is being sent. */
-static struct wr_slice chunk_end(const struct wr_exchange_run *run, size_t content)
-{
-    uint64_t left = run->out.chunk_left;
-    if (!run->x->request_chunked || left == 0 || content < content_left(run))
-        return wr_slice(NULL, 0);
-    size_t len = left < CHUNK_END.len ? (size_t) left : CHUNK_END.len;
-    return wr_slice(CHUNK_END.at + CHUNK_END.len - len, len);
+    return run->x->request_chunked ? wr_chunk_content_left(left) : left;
 }
 
 static void end_chunks(struct wr_sending *out, struct wr_slice trailers)
@@ -150,7 +136,7 @@ static size_t gather(const struct wr_exchange_run *run, struct iovec *iov, int *
         iov[n++] = body[i];
         content += body[i].iov_len;
     }
-    struct wr_slice end = chunk_end(run, content);
+    struct wr_slice end = wr_chunk_end_left(out->chunk_left, content);
     if (end.len > 0)
         iov[n++] = (struct iovec){ (char *) (uintptr_t) end.at, end.len };
     for (int i = 0; i < n; i++)

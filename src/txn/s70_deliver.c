@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DELIVER: sends the answer, as far as the socket takes it and the flow has it. Then it waits for whichever
  * of the two is slower. */
+#include "http/serialise.h"
 #include "stats/stats.h"
 #include "txn/txn.h"
 
 #define MAX_IOV 16
 #define MAX_TURN (256 * 1024) /* bytes per turn: one fast client must not starve the others */
-#define CHUNK_END \
-    WR_SLICE("\r\n") /* sent with the chunk: a client that reads by chunks must not wait for the next one */
 
 static void on_flow_more(struct wr_flow_reader *r)
 {
@@ -32,7 +31,7 @@ static void frame_chunk(struct wr_txn *t, uint64_t length)
     begin_frame(t);
     wr_buf_add_hex(&t->frame, length);
     wr_buf_add(&t->frame, "\r\n", 2);
-    t->chunk_left = length + CHUNK_END.len;
+    t->chunk_left = length + WR_CHUNK_END.len;
 }
 
 static void frame_last_chunk(struct wr_txn *t)
@@ -97,17 +96,7 @@ static void load_head(struct wr_txn *t, struct load *l)
 /* Bytes of content that are still to send: of the chunk, or of the part. */
 static uint64_t content_left(const struct wr_txn *t)
 {
-    if (!t->chunked)
-        return t->left;
-    return t->chunk_left > CHUNK_END.len ? t->chunk_left - CHUNK_END.len : 0;
-}
-
-static void load_chunk_end(struct wr_txn *t, struct load *l)
-{
-    if (!t->chunked || t->chunk_left == 0 || l->content < content_left(t))
-        return;
-    size_t left = t->chunk_left < CHUNK_END.len ? (size_t) t->chunk_left : CHUNK_END.len;
-    add_iov(l, wr_slice(CHUNK_END.at + CHUNK_END.len - left, left), &l->end);
+    return t->chunked ? wr_chunk_content_left(t->chunk_left) : t->left;
 }
 
 static uint64_t available(struct wr_txn *t, struct load *l)
@@ -143,7 +132,7 @@ static void load_content(struct wr_txn *t, struct load *l)
             l->content += l->iov[l->count + i].iov_len;
         l->count += n;
     }
-    load_chunk_end(t, l);
+    add_iov(l, wr_chunk_end_left(t->chunk_left, l->content), &l->end);
 }
 
 static void consume(struct wr_txn *t, struct load *l, size_t n)
