@@ -258,8 +258,14 @@ def test_a_lock_that_is_nobodys_holds_nobody_up(fleet, origin, redis):
 
 def test_wrong_types_where_the_fleet_is_counted_are_healed(fleet, origin, redis):
     nodes = fleet(2)
-    for key in redis.keys("weir:v1:node*"):
+    until(lambda: len(redis.keys("weir:v1:node:*")) == len(nodes), "both nodes' figures")
+    counted = {"weir:v1:nodes": "zset", "weir:v1:nodes:away": "zset", **dict.fromkeys(redis.keys("weir:v1:node:*"), "hash")}
+
+    def types():
+        return {key: redis.call("TYPE", key) for key in redis.keys("weir:v1:node*")}
+
+    until(lambda: types() == counted, "both nodes counted")
+    for key in counted:
         redis.call("EVAL", "redis.call('DEL', KEYS[1]) redis.call('SET', KEYS[1], 'garbage')", 1, key)
-    until(lambda: {redis.call("TYPE", key) for key in redis.keys("weir:v1:node*")} == {"zset", "hash"} and
-          len(redis.keys("weir:v1:node*")) == 3, "what stood there before")
+    until(lambda: types() == counted, "what stood there before")
     until(lambda: nodes[0].admin.ctl("purge", "--all") == "purged: 2 of 2 nodes\n", "both nodes' word")
