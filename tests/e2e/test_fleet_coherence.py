@@ -34,13 +34,14 @@ def from_memory(node, path="/page"):
 
 
 @pytest.fixture
-def site(fleet, origin, redis, relays):
-    """Two nodes behind a relay whose faults concern the subscribed connections only, /page in the memory of both."""
+def site(fleet, origin, redis, relays, request):
+    """Two nodes behind a relay whose faults concern the subscribed connections only, /page in the memory of both. A test may name
+    max_staleness."""
     relay = relays(redis.address)
     relay.only(SUBSCRIBER)
     site = type("Site", (), {})()
     site.relay, site.redis, site.origin = relay, redis, origin
-    site.nodes = fleet(2, redis={"url": relay.url, "max_staleness": "400ms", "timeout": "2s"})
+    site.nodes = fleet(2, redis={"url": relay.url, "max_staleness": getattr(request, "param", "400ms"), "timeout": "2s"})
     counting(origin, "/page")
     for node in site.nodes:
         until(lambda: from_memory(node), f"/page in {node.name}'s memory")
@@ -104,6 +105,7 @@ def test_on_reconnect_nothing_stale_survives(site):
         assert node.ask("/page").body != b"call 1"
 
 
+@pytest.mark.parametrize("site", ["10s"], indirect=True)
 @pytest.mark.parametrize("size", [100_000, 1_500_000], ids=["one value", "in pieces"])
 def test_after_a_reconnect_redis_confirms_what_is_in_memory(site, redis, size):
     """Of what is still the same the content isn't read again."""
@@ -117,6 +119,7 @@ def test_after_a_reconnect_redis_confirms_what_is_in_memory(site, redis, size):
     site.relay.heal()
     until(lambda: node.admin.metric("weir_redis_invalidations_flowing") == 1, "the connection back")
     until(lambda: from_memory(node, pages[0]), "what has gone fetched anew")
+    until(lambda: redis.keys("weir:v1:lock:*") == [], "it stored in Redis")
     with Monitor(redis) as monitor:
         for page in pages[1:]:
             assert node.ask(page).digest() == Pattern(size).digest()

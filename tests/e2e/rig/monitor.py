@@ -22,7 +22,8 @@ class Command:
 
 
 class Monitor:
-    """Listens from when it is made; a context manager."""
+    """Listens from when it is made; a context manager. Lines are split into words only when they are taken: with megabytes in them that
+    takes long, and would keep other threads of the test (a relay, an origin) from running."""
 
     def __init__(self, redis):
         self._redis, self._resp, self._seen, self._marks = redis, Resp(redis.socket), [], 0
@@ -41,7 +42,7 @@ class Monitor:
     def _listen(self):
         try:
             while True:
-                self._seen.append(Command(self._resp.read()))
+                self._seen.append(self._resp.read())
         except (OSError, EOFError):
             pass
 
@@ -50,7 +51,7 @@ class Monitor:
         self._marks += 1
         mark = f"mark {id(self)} {self._marks}"
         self._redis.call("ECHO", mark)
-        until(lambda: any(mark in command.words for command in self._seen), "MONITOR's echo")
-        end = next(i for i, command in enumerate(self._seen) if mark in command.words)
+        until(lambda: any(mark in line for line in self._seen), "MONITOR's echo")
+        end = next(i for i, line in enumerate(self._seen) if mark in line)
         taken, self._seen[:end + 1] = self._seen[:end], []
-        return taken
+        return [Command(line) for line in taken]
