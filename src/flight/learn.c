@@ -16,12 +16,19 @@ static bool storable(const struct wr_flight *f, const struct wr_head *head)
                           f->exchange->answered, 0, &meta, &detail) == WR_STORE;
 }
 
-/* A copy of the stored object whose freshness ends now. Returns a reference for the caller. */
+/* How far apart two workers may read the age of one object, as each knows Redis's clock only to within a
+ * round trip. */
+#define AGE_MAY_ERR WR_SPAN_S(1)
+
+/* A copy of the stored object that is stale for everybody: its freshness has ended so long ago that no worker
+ * reads it as fresh. The lifetime stays over 0, as an object without any lifetime is used for nothing without
+ * validation, and the least age is raised to it. Returns a reference for the caller. */
 static struct wr_object *ended(struct wr_flight *f, const struct wr_object *stored)
 {
     struct wr_object like = wr_object_facts(stored);
-    struct wr_span age = wr_object_age(stored, f->loop->now);
-    like.meta.lifetime.us = age.us > 0 ? age.us : 1; /* not 0: it has had a lifetime */
+    int64_t until = wr_object_age(stored, f->loop->now).us - AGE_MAY_ERR.us;
+    like.meta.lifetime.us = until > 1 ? until : 1;
+    like.meta.initial_age.us += 1;
     like.checked = wr_flight_began(f);
     like.own = f->worker_policy->worker->redis_store != NULL;
     like.in_redis = false;
