@@ -121,7 +121,7 @@ def test_what_must_not_be_shared_is_a_fault(case):
 
 
 def fetch(asked, began, done, kind=SHARED, lifetime=60.0, **more):
-    return Fetch(("/", ), asked, more.pop("reload", False), began, kind, lifetime, done=done, **more)
+    return Fetch(("/", ), asked, more.pop("reload", False), began, kind, lifetime, answered=done, done=done, **more)
 
 
 @pytest.mark.rig

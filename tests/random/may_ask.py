@@ -28,7 +28,8 @@ class Fetch:
     kind: str
     lifetime: float = 0.0
     grace: float = 0.0
-    done: float = float("inf")
+    answered: float = float("inf")      # when its answer began to leave: from then on the proxy may know it
+    done: float = float("inf")          # when its answer had left, or a little later
     broken: bool = False        # it ended without an answer
 
     def covers(self, at, patience=0.0):
@@ -46,7 +47,7 @@ def excess(fetches, silent_after):
         if any(f.covers(fetch.asked) for f in before):
             found.append((fetch, "a fresh answer was there"))
             continue
-        beside = [f for f in before if f.done > fetch.began and not f.reload]
+        beside = [f for f in before if f.answered > fetch.began and not f.reload]
         allowed = 1 + any(fetch.began - f.began > silent_after for f in beside)
         if len(beside) < allowed or _excused(fetch, before):
             continue
@@ -58,7 +59,7 @@ def _excused(fetch, before):
     """May this fetch be made although others are under way?"""
     if any(f.covers(fetch.asked, f.grace) for f in before):
         return False            # there was nothing to wait for
-    ended = [f for f in before if f.done <= fetch.began]
+    ended = [f for f in before if f.answered <= fetch.began]
     if any(f.asked <= fetch.began and f.done + SLACK >= fetch.asked and (f.kind != SHARED or f.broken) for f in ended):
         return True             # it waited in vain
     own = max((f.done for f in ended if f.kind == OWN and not f.broken), default=None)

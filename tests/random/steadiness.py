@@ -100,14 +100,15 @@ class MoodyOrigin(Origin):
         fetch.kind, status, fields = ODD[name]
         fetch.broken = status == 0
         if name == "hung":
-            fetch.done = fetch.began + TIMEOUT      # when the proxy gives up
+            fetch.answered = fetch.done = fetch.began + TIMEOUT      # when the proxy gives up
             return Answer(200, delay=60)
         if name == "cut":
-            fetch.done = fetch.began + draw * 0.1
+            fetch.answered = fetch.done = fetch.began + draw * 0.1
             return Answer(raw=b"", keep=False, delay=draw * 0.1)
         return Answer(status, fields, name.encode(), delay=draw * 0.1)
 
     def _send(self, sock, answer, request):
+        answer.fetch.answered = min(answer.fetch.answered, time.monotonic())
         try:
             super()._send(sock, answer, request)
         finally:
