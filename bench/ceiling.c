@@ -19,7 +19,7 @@ const struct bench_reply *bench_choose(const char *head, size_t size)
 int main(int argc, char **argv)
 {
     if (argc != 3) {
-        fputs("usage: ceiling PORT BODY-OCTETS\n", stderr);
+        fputs("usage: ceiling PORT BODY-BYTES\n", stderr);
         return 2;
     }
     bench_reply_init(&reply, strtoul(argv[2], NULL, 10),

@@ -45,17 +45,17 @@ static bool looks_like_ipv4(struct wr_slice s)
 
 static const char *set_host(struct wr_slice host, struct wr_arena *arena, struct wr_address *out)
 {
-    unsigned char octets[16];
+    unsigned char bytes[16];
     if (host.len >= 2 && host.at[0] == '[' && host.at[host.len - 1] == ']') {
         out->kind = WR_ADDRESS_IP;
         out->host = (char *) wr_arena_copy(arena, wr_slice(host.at + 1, host.len - 2)).at;
-        return inet_pton(AF_INET6, out->host, octets) == 1 ? NULL
-                                                           : "what stands in brackets is not an IPv6 address";
+        return inet_pton(AF_INET6, out->host, bytes) == 1 ? NULL
+                                                          : "what stands in brackets is not an IPv6 address";
     }
     out->host = (char *) wr_arena_copy(arena, host).at;
     if (looks_like_ipv4(host)) {
         out->kind = WR_ADDRESS_IP;
-        return inet_pton(AF_INET, out->host, octets) == 1 ? NULL : "this is not an IPv4 address";
+        return inet_pton(AF_INET, out->host, bytes) == 1 ? NULL : "this is not an IPv4 address";
     }
     out->kind = WR_ADDRESS_NAME;
     if (memchr(host.at, ':', host.len))

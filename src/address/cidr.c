@@ -10,10 +10,10 @@
 
 static bool same_prefix(const unsigned char *a, const unsigned char *b, unsigned bits)
 {
-    unsigned octets = bits / 8, rest = bits % 8;
-    if (memcmp(a, b, octets) != 0)
+    unsigned bytes = bits / 8, rest = bits % 8;
+    if (memcmp(a, b, bytes) != 0)
         return false;
-    return rest == 0 || ((a[octets] ^ b[octets]) >> (8 - rest)) == 0;
+    return rest == 0 || ((a[bytes] ^ b[bytes]) >> (8 - rest)) == 0;
 }
 
 bool wr_cidr_has(const struct wr_cidr *blocks, size_t count, const unsigned char addr[16])

@@ -69,11 +69,11 @@ struct wr_hash wr_hash_of(struct wr_slice in)
 
 /* Writes four bytes as eight digits, all at once: spreads the bytes, splits each into its two halves, and
  * moves values over 9 up to the letters. */
-static void hex_of(const unsigned char octets[4], char out[8])
+static void hex_of(const unsigned char bytes[4], char out[8])
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     uint32_t in;
-    memcpy(&in, octets, 4);
+    memcpy(&in, bytes, 4);
     uint64_t x = le32toh(in);
     x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
     x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
@@ -86,10 +86,10 @@ static void hex_of(const unsigned char octets[4], char out[8])
 void wr_hash_hex(struct wr_hash h, char out[WR_HASH_HEX + 1])
 {
     uint64_t word[2] = { htobe64(h.hi), htobe64(h.lo) };
-    unsigned char octets[WR_HASH_HEX / 2];
-    memcpy(octets, word, sizeof octets);
+    unsigned char bytes[WR_HASH_HEX / 2];
+    memcpy(bytes, word, sizeof bytes);
     for (int i = 0; i < WR_HASH_HEX / 2; i += 4)
-        hex_of(octets + i, out + i * 2);
+        hex_of(bytes + i, out + i * 2);
     out[WR_HASH_HEX] = '\0';
 }
 

@@ -44,15 +44,14 @@ uint64_t wr_rand_below(uint64_t bound)
     return (uint64_t) (((unsigned __int128) wr_rand_u64() * bound) >> 64);
 }
 
-void wr_rand_token(char *out, size_t octets)
+void wr_rand_token(char *out, size_t bytes)
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char raw[32];
-    WR_CHECK(octets <= sizeof raw);
-    kernel_random(raw, octets);
-    for (size_t i = 0; i < octets; i++) {
-        out[2 * i] = digits[raw[i] >> 4];
-        out[2 * i + 1] = digits[raw[i] & 15];
+    WR_CHECK(bytes <= sizeof raw);
+    kernel_random(raw, bytes);
+    for (size_t i = 0; i < bytes; i++) {
+        out[2 * i] = WR_HEX_DIGITS[raw[i] >> 4];
+        out[2 * i + 1] = WR_HEX_DIGITS[raw[i] & 15];
     }
-    out[2 * octets] = '\0';
+    out[2 * bytes] = '\0';
 }

@@ -8,5 +8,6 @@
 uint64_t wr_rand_u64(void); /* xoshiro256** (Blackman and Vigna), seeded from the kernel per thread */
 double wr_rand_unit(void);  /* uniform on [0, 1) */
 uint64_t wr_rand_below(uint64_t bound); /* uniform enough on [0, bound), bound > 0 */
-/* Writes `octets` random bytes of the kernel as 2 * octets hexadecimal digits and a NUL. octets <= 32. */
-void wr_rand_token(char *out, size_t octets);
+/* Takes that many random bytes from the kernel (at most 32), and writes them as hexadecimal digits, two for
+ * each, and a NUL. */
+void wr_rand_token(char *out, size_t bytes);

@@ -2,7 +2,7 @@
 /* Writes the Cache-Status field (RFC 9211). Names and values are written as structured fields (RFC 9651). */
 #include "cache/cache_status.h"
 
-#include "http/octets.h"
+#include "http/chars.h"
 #include "http/structured.h"
 
 static const char *const fwd_names[] = {
@@ -17,7 +17,7 @@ static bool is_token(struct wr_slice s)
     if (s.len == 0 || !((s.at[0] | 0x20) >= 'a' && (s.at[0] | 0x20) <= 'z'))
         return false;
     for (size_t i = 0; i < s.len; i++)
-        if (!wr_octet_is(s.at[i], WR_OC_TOKEN) && s.at[i] != ':' && s.at[i] != '/')
+        if (!wr_char_is(s.at[i], WR_CHAR_TOKEN) && s.at[i] != ':' && s.at[i] != '/')
             return false;
     return true;
 }

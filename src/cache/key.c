@@ -8,7 +8,7 @@
 #include "base/uri.h"
 #include "cache/cookies.h"
 #include "cache/text.h"
-#include "http/octets.h"
+#include "http/chars.h"
 #include "http/onward.h"
 
 /* The text of a key consists of lines. No request can forge a line, because neither a field value nor a

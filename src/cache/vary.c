@@ -7,7 +7,7 @@
 
 #include "cache/cookies.h"
 #include "cache/text.h"
-#include "http/octets.h"
+#include "http/chars.h"
 #include "http/onward.h"
 
 /* Items of one list. Further items of a value are ignored; a Vary that names more fields matches nothing. */
@@ -15,7 +15,7 @@
 
 /* --- the names --- */
 
-static int by_octets(const void *a, const void *b)
+static int by_bytes(const void *a, const void *b)
 {
     const struct wr_slice *x = a, *y = b;
     int order = memcmp(x->at, y->at, x->len < y->len ? x->len : y->len);
@@ -36,7 +36,7 @@ bool wr_vary_any(const struct wr_head *response)
     size_t count = 0;
     while ((f = wr_head_next(response, WR_F_VARY, f)) != NULL)
         for (rest = f->value; wr_list_next(&rest, &item);)
-            if (wr_slice_eq(item, WR_SLICE("*")) || !wr_octets_all(item, WR_OC_TOKEN) ||
+            if (wr_slice_eq(item, WR_SLICE("*")) || !wr_chars_all(item, WR_CHAR_TOKEN) ||
                 ++count > MAX_ITEMS || wr_onward_differs(wr_field_id_of(item)))
                 return true;
     return false;
@@ -56,7 +56,7 @@ struct wr_slice wr_vary_names(const struct wr_head *response, struct wr_arena *a
         }
     if (count == 0)
         return wr_slice(NULL, 0);
-    qsort(names, count, sizeof *names, by_octets);
+    qsort(names, count, sizeof *names, by_bytes);
     char *at = wr_arena_alloc(arena, len), *to = at;
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && wr_slice_eq(names[i], names[i - 1]))
@@ -89,7 +89,7 @@ static struct wr_slice next_name(struct wr_slice *a, struct wr_slice *b)
     struct wr_slice rest_a = *a, rest_b = *b;
     struct wr_slice x = rest_a.len ? wr_slice_cut(&rest_a, ',') : wr_slice(NULL, 0);
     struct wr_slice y = rest_b.len ? wr_slice_cut(&rest_b, ',') : wr_slice(NULL, 0);
-    int order = x.at == NULL ? 1 : y.at == NULL ? -1 : by_octets(&x, &y);
+    int order = x.at == NULL ? 1 : y.at == NULL ? -1 : by_bytes(&x, &y);
     if (order <= 0 && x.at)
         *a = rest_a;
     if (order >= 0 && y.at)
@@ -143,7 +143,7 @@ static bool weight_of(struct wr_slice s, unsigned *out)
         return false;
     unsigned weight = s.at[0] == '1' ? 1000 : 0, unit = 100;
     for (size_t i = 2; i < s.len; i++, unit /= 10) {
-        if (!wr_octet_is(s.at[i], WR_OC_DIGIT))
+        if (!wr_char_is(s.at[i], WR_CHAR_DIGIT))
             return false;
         weight += (unsigned) (s.at[i] - '0') * unit;
     }
@@ -156,7 +156,7 @@ static bool choice_of(struct wr_slice item, struct wr_arena *arena, struct choic
     struct wr_slice rest = item;
     struct wr_slice text = wr_slice_trim(wr_slice_cut(&rest, ';'));
     out->weight = 1000;
-    if (!wr_octets_all(text, WR_OC_TOKEN))
+    if (!wr_chars_all(text, WR_CHAR_TOKEN))
         return false;
     out->text = lower(text, arena);
     if (rest.at == NULL || rest.len == 0)
@@ -169,7 +169,7 @@ static bool choice_of(struct wr_slice item, struct wr_arena *arena, struct choic
 static int by_text(const void *a, const void *b)
 {
     const struct choice *x = a, *y = b;
-    int order = by_octets(&x->text, &y->text);
+    int order = by_bytes(&x->text, &y->text);
     return order ? order : (x->weight < y->weight) - (x->weight > y->weight);
 }
 
@@ -275,7 +275,7 @@ static bool is_language(struct wr_slice s)
         if (tag.len == 0 || tag.len > 8)
             return false;
         for (size_t i = 0; i < tag.len; i++)
-            if (!is_letter(tag.at[i]) && (first || !wr_octet_is(tag.at[i], WR_OC_DIGIT)))
+            if (!is_letter(tag.at[i]) && (first || !wr_char_is(tag.at[i], WR_CHAR_DIGIT)))
                 return false;
     }
     return true;

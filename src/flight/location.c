@@ -5,9 +5,9 @@
 
 /* --- does a reference name the origin? --- */
 
-static struct wr_slice after(struct wr_slice s, size_t octets)
+static struct wr_slice after(struct wr_slice s, size_t bytes)
 {
-    return wr_slice(s.at + octets, s.len - octets);
+    return wr_slice(s.at + bytes, s.len - bytes);
 }
 
 struct authority {

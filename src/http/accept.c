@@ -2,7 +2,7 @@
 /* Reads Accept fields. Finds the quality of a media type by its most specific range. */
 #include "http/accept.h"
 
-#include "http/octets.h"
+#include "http/chars.h"
 
 /* Reads a qvalue (12.4.2), 0 or 1 with up to three digits after the point, as thousandths. Returns -1 if it
  * is malformed. */
@@ -12,7 +12,7 @@ static int read_quality(struct wr_slice s)
         return -1;
     int q = (s.at[0] - '0') * 1000, unit = 100;
     for (size_t i = 2; i < s.len; i++, unit /= 10) {
-        if (!wr_octet_is(s.at[i], WR_OC_DIGIT))
+        if (!wr_char_is(s.at[i], WR_CHAR_DIGIT))
             return -1;
         q += (s.at[i] - '0') * unit;
     }

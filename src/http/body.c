@@ -3,7 +3,7 @@
  * whatever RFC 9112 7.1 doesn't allow. */
 #include "http/body.h"
 
-#include "http/octets.h"
+#include "http/chars.h"
 
 #define MAX_SIZE_DIGITS 16
 #define MAX_LINE 4096            /* most bytes of a chunk-size line with its extensions, or of a trailer */
@@ -60,7 +60,7 @@ static int size_digit(struct wr_body_reader *r, char c)
 
 static int in_size(struct wr_body_reader *r, char c)
 {
-    if (wr_octet_is(c, WR_OC_HEX))
+    if (wr_char_is(c, WR_CHAR_HEX))
         return size_digit(r, c);
     if (r->line == 1)
         return broken(r, "a chunk without a size");
@@ -86,14 +86,14 @@ static int in_extension(struct wr_body_reader *r, char c)
         return SIZE_LF;
     if (c == '"')
         return EXTENSION_QUOTED;
-    return wr_octet_is(c, WR_OC_FIELD) ? EXTENSION : broken(r, "a control character in a chunk extension");
+    return wr_char_is(c, WR_CHAR_FIELD) ? EXTENSION : broken(r, "a control character in a chunk extension");
 }
 
 static int in_quoted(struct wr_body_reader *r, char c)
 {
     if (c == '\r')
         return broken(r, "a quoted string in a chunk extension that does not end");
-    if (!wr_octet_is(c, WR_OC_FIELD))
+    if (!wr_char_is(c, WR_CHAR_FIELD))
         return broken(r, "a control character in a chunk extension");
     if (r->state == EXTENSION_ESCAPED)
         return EXTENSION_QUOTED;
@@ -110,7 +110,7 @@ static int line_end(struct wr_body_reader *r, char c, int next)
 
 static int in_trailer_name(struct wr_body_reader *r, char c)
 {
-    if (wr_octet_is(c, WR_OC_TOKEN))
+    if (wr_char_is(c, WR_CHAR_TOKEN))
         return TRAILER_NAME;
     return c == ':' && r->line > 1 ? TRAILER_VALUE : broken(r, "a malformed field name in the trailers");
 }
@@ -128,7 +128,7 @@ static int in_trailer_value(struct wr_body_reader *r, char c)
         return TRAILER_LF;
     if (c == '\n' && r->of_origin)
         return line_end(r, c, TRAILER_START);
-    return wr_octet_is(c, WR_OC_FIELD) ? TRAILER_VALUE : broken(r, "a control character in the trailers");
+    return wr_char_is(c, WR_CHAR_FIELD) ? TRAILER_VALUE : broken(r, "a control character in the trailers");
 }
 
 /* Takes one byte of the coding itself (never content) and returns the next state. RFC 9112 7.1. */

@@ -29,7 +29,7 @@ struct wr_body_reader {
     int state;              /* CHUNKED: private to body.c */
     unsigned line;          /* bytes of the current chunk-size or trailer line */
     uint64_t overhead;      /* bytes of chunk extensions so far: limited */
-    unsigned trailer_size;  /* octets of the trailer section so far: 64 KB at most */
+    unsigned trailer_size;  /* bytes of the trailer section so far: 64 KB at most */
     const char *why;        /* ERROR */
     struct wr_buf trailers; /* the raw trailer section, when `keep_trailers` */
     bool keep_trailers;

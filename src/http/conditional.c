@@ -4,7 +4,7 @@
 #include "http/conditional.h"
 
 #include "http/date.h"
-#include "http/octets.h"
+#include "http/chars.h"
 
 static bool is_weak(struct wr_slice tag)
 {
@@ -20,7 +20,7 @@ bool wr_etag_valid(struct wr_slice tag)
 {
     struct wr_slice o = opaque(tag);
     return o.len >= 2 && o.at[0] == '"' && o.at[o.len - 1] == '"' &&
-           wr_octet_span(wr_slice(o.at + 1, o.len - 2), WR_OC_ETAG) == o.len - 2;
+           wr_char_span(wr_slice(o.at + 1, o.len - 2), WR_CHAR_ETAG) == o.len - 2;
 }
 
 bool wr_asks_whether_modified(const struct wr_head *request)

@@ -3,7 +3,7 @@
  * calendar without the C library. */
 #include "http/date.h"
 
-#include "http/octets.h"
+#include "http/chars.h"
 
 #define S_PER_DAY 86400
 #define MAX_S INT64_C(253402300799) /* 9999-12-31 23:59:59 */
@@ -69,7 +69,7 @@ static bool match_number(struct wr_slice *s, size_t width, bool blank, int *numb
     for (size_t i = 0; i < width; i++) {
         if (blank && i == 0 && s->at[0] == ' ')
             continue;
-        if (!wr_octet_is(s->at[i], WR_OC_DIGIT))
+        if (!wr_char_is(s->at[i], WR_CHAR_DIGIT))
             return false;
         *number = *number * 10 + (s->at[i] - '0');
     }

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "http/octets.h"
+#include "http/chars.h"
 #include "http/structured.h"
 
 enum kind {
@@ -68,7 +68,7 @@ static const struct wr_response_directives no_response_directives = { .max_age =
 bool wr_delta_parse(struct wr_slice s, int64_t *out)
 {
     uint64_t n;
-    if (!wr_octets_all(s, WR_OC_DIGIT))
+    if (!wr_chars_all(s, WR_CHAR_DIGIT))
         return false;
     *out = wr_slice_u64(s, (uint64_t) WR_DELTA_MAX, &n) ? (int64_t) n : WR_DELTA_MAX;
     return true;

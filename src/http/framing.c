@@ -3,7 +3,7 @@
  * understand differently. */
 #include "http/framing.h"
 
-#include "http/octets.h"
+#include "http/chars.h"
 
 const char wr_framing_unknown_coding[] = "a transfer coding that is not implemented: chunked alone is";
 
@@ -15,7 +15,7 @@ static bool ends_in_chunked(struct wr_slice codings)
     struct wr_slice coding;
     while (wr_list_next(&codings, &coding)) {
         struct wr_slice name = wr_slice_trim(wr_slice_cut(&coding, ';'));
-        if (chunked || !wr_octets_all(name, WR_OC_TOKEN) || wr_slice_eq_nocase(name, WR_SLICE("identity")))
+        if (chunked || !wr_chars_all(name, WR_CHAR_TOKEN) || wr_slice_eq_nocase(name, WR_SLICE("identity")))
             return false;
         chunked = wr_slice_eq_nocase(name, WR_SLICE("chunked"));
         if (chunked && coding.at) /* chunked has no parameters */
@@ -117,7 +117,7 @@ static const char *read_connection(struct wr_head *h, bool *close, bool *keep)
          f = wr_head_next(h, WR_F_CONNECTION, f)) {
         struct wr_slice rest = f->value, option;
         while (wr_list_next(&rest, &option)) {
-            if (!wr_octets_all(option, WR_OC_TOKEN))
+            if (!wr_chars_all(option, WR_CHAR_TOKEN))
                 return "Connection is not a list of names";
             if (++options > MAX_OPTIONS)
                 return "Connection names too many options";

@@ -51,11 +51,11 @@ __attribute__((constructor)) static void build_slots(void)
 
 static bool same_eight(const struct known_name *n, const char *at, size_t i)
 {
-    uint64_t octets, fold, lower;
-    memcpy(&octets, at + i, 8);
+    uint64_t bytes, fold, lower;
+    memcpy(&bytes, at + i, 8);
     memcpy(&fold, n->fold + i, 8);
     memcpy(&lower, n->lower + i, 8);
-    return (octets | fold) == lower;
+    return (bytes | fold) == lower;
 }
 
 /* Compares eight bytes at a time; the last eight overlap those before them. */

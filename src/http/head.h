@@ -45,7 +45,7 @@ enum wr_method {
 
 enum wr_framing {
     WR_FRAMING_NONE,   /* no body */
-    WR_FRAMING_LENGTH, /* content_length octets */
+    WR_FRAMING_LENGTH, /* content_length bytes */
     WR_FRAMING_CHUNKED,
     WR_FRAMING_CLOSE, /* responses only: until the connection ends */
 };

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "http/framing.h"
-#include "http/octets.h"
+#include "http/chars.h"
 #include "http/onward.h"
 #include "http/scan.h"
 #include "http/target.h"
@@ -36,7 +36,7 @@ static bool take_odd_name(struct reading *r, struct wr_field *f)
 {
     f->odd = r->head->odd = true;
     f->hidden = r->request && wr_onward_forged(f->name);
-    return wr_octets_all(f->name, WR_OC_TOKEN);
+    return wr_chars_all(f->name, WR_CHAR_TOKEN);
 }
 
 static int on_name(http_parser *hp, const char *at, size_t len)
@@ -171,7 +171,7 @@ static enum wr_method method_of(struct wr_slice text)
 static int minor_of(struct wr_slice version)
 {
     if (version.len != 8 || !wr_slice_starts(version, WR_SLICE("HTTP/")) || version.at[6] != '.' ||
-        !wr_octet_is(version.at[5], WR_OC_DIGIT) || !wr_octet_is(version.at[7], WR_OC_DIGIT))
+        !wr_char_is(version.at[5], WR_CHAR_DIGIT) || !wr_char_is(version.at[7], WR_CHAR_DIGIT))
         return -2;
     if (version.at[5] != '1')
         return -1;
@@ -191,7 +191,7 @@ static enum wr_err read_request_line(struct wr_parse *p, struct wr_slice line, s
     struct wr_slice rest = line;
     h->method_text = wr_slice_cut(&rest, ' ');
     h->target = wr_slice_cut(&rest, ' ');
-    if (!wr_octets_all(h->method_text, WR_OC_TOKEN))
+    if (!wr_chars_all(h->method_text, WR_CHAR_TOKEN))
         return wrong(p, WR_ERR_BAD_REQUEST, "the request does not begin with a method");
     if (h->target.len > max_target)
         return wrong(p, WR_ERR_TARGET_TOO_LONG, "the request target is too long");
@@ -323,7 +323,7 @@ void wr_parse_salvage(const char *at, size_t len, struct wr_field *fields, struc
     struct wr_head first = { 0 };
     enum wr_err err = read_request_line(&unused, line, SIZE_MAX, &first);
     *head = (struct wr_head){ .fields = fields, .minor = first.minor == 0 && err == WR_OK ? 0 : 1 };
-    if (!wr_octets_all(first.method_text, WR_OC_TOKEN))
+    if (!wr_chars_all(first.method_text, WR_CHAR_TOKEN))
         return;
     head->method = method_of(first.method_text);
     head->method_text = first.method_text;
@@ -331,7 +331,7 @@ void wr_parse_salvage(const char *at, size_t len, struct wr_field *fields, struc
     while (rest.len > 0 && (line = cut_line(&rest)).len > 0 && head->field_count < WR_MAX_FIELDS) {
         value = line;
         struct wr_slice name = wr_slice_cut(&value, ':');
-        if (value.at == NULL || !wr_octets_all(name, WR_OC_TOKEN))
+        if (value.at == NULL || !wr_chars_all(name, WR_CHAR_TOKEN))
             continue;
         enum wr_field_id id = wr_field_id_of(name);
         fields[head->field_count++] = (struct wr_field){ .name = name,
@@ -397,8 +397,8 @@ bool wr_parse_trailers(struct wr_slice raw, struct wr_field *fields, size_t *cou
             return false;
         value = wr_slice(line.at, line.len - 1);
         name = wr_slice_cut(&value, ':');
-        if (value.at == NULL || !wr_octets_all(name, WR_OC_TOKEN) ||
-            wr_octet_span(value, WR_OC_FIELD) != value.len)
+        if (value.at == NULL || !wr_chars_all(name, WR_CHAR_TOKEN) ||
+            wr_char_span(value, WR_CHAR_FIELD) != value.len)
             return false;
         struct wr_field *f = &fields[(*count)++];
         *f = (struct wr_field){ .name = name,

@@ -5,14 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "http/octets.h"
+#include "http/chars.h"
 
 enum range_part { PART_OK, PART_BEYOND, PART_MALFORMED };
 
 /* Reads digits. A number that is too large becomes UINT64_MAX: any position past the end means the same. */
 static bool read_position(struct wr_slice s, uint64_t *out)
 {
-    if (!wr_octets_all(s, WR_OC_DIGIT))
+    if (!wr_chars_all(s, WR_CHAR_DIGIT))
         return false;
     if (!wr_slice_u64(s, UINT64_MAX, out))
         *out = UINT64_MAX;

@@ -3,7 +3,7 @@
  * below are of RFC 9651. */
 #include "http/structured.h"
 
-#include "http/octets.h"
+#include "http/chars.h"
 
 static bool eat(struct wr_slice *s, char c)
 {
@@ -30,7 +30,7 @@ static void skip_spaces(struct wr_slice *s)
 static bool read_number(struct wr_slice *s, struct wr_sf_member *m)
 {
     bool negative = eat(s, '-');
-    struct wr_slice digits = take_front(s, wr_octet_span(*s, WR_OC_DIGIT));
+    struct wr_slice digits = take_front(s, wr_char_span(*s, WR_CHAR_DIGIT));
     uint64_t n;
     m->type = WR_SF_INTEGER;
     if (digits.len > 15 || !wr_slice_u64(digits, INT64_MAX, &n))
@@ -39,7 +39,7 @@ static bool read_number(struct wr_slice *s, struct wr_sf_member *m)
     if (!eat(s, '.'))
         return true;
     m->type = WR_SF_DECIMAL;
-    struct wr_slice fraction = take_front(s, wr_octet_span(*s, WR_OC_DIGIT));
+    struct wr_slice fraction = take_front(s, wr_char_span(*s, WR_CHAR_DIGIT));
     return digits.len <= 12 && fraction.len >= 1 && fraction.len <= 3;
 }
 
@@ -69,7 +69,7 @@ static bool read_string(struct wr_slice *s, struct wr_sf_member *m)
 static bool read_token(struct wr_slice *s, struct wr_sf_member *m)
 {
     size_t len = 0;
-    while (len < s->len && (wr_octet_is(s->at[len], WR_OC_TOKEN) || s->at[len] == ':' || s->at[len] == '/'))
+    while (len < s->len && (wr_char_is(s->at[len], WR_CHAR_TOKEN) || s->at[len] == ':' || s->at[len] == '/'))
         len++;
     m->type = WR_SF_TOKEN;
     m->text = take_front(s, len);
@@ -83,7 +83,7 @@ static bool read_bytes(struct wr_slice *s, struct wr_sf_member *m)
     size_t len = 0;
     while (len < s->len &&
            ((s->at[len] >= 'a' && s->at[len] <= 'z') || (s->at[len] >= 'A' && s->at[len] <= 'Z') ||
-            wr_octet_is(s->at[len], WR_OC_DIGIT) || s->at[len] == '+' || s->at[len] == '/' ||
+            wr_char_is(s->at[len], WR_CHAR_DIGIT) || s->at[len] == '+' || s->at[len] == '/' ||
             s->at[len] == '='))
         len++;
     m->type = WR_SF_BYTES;
@@ -115,7 +115,7 @@ static bool read_display(struct wr_slice *s, struct wr_sf_member *m)
         if (c != '%')
             continue;
         for (int i = 0; i < 2; i++)
-            if (++len >= s->len || !wr_octet_is(s->at[len], WR_OC_HEX) || wr_lower(s->at[len]) != s->at[len])
+            if (++len >= s->len || !wr_char_is(s->at[len], WR_CHAR_HEX) || wr_lower(s->at[len]) != s->at[len])
                 return false;
     }
     m->type = WR_SF_DISPLAY;
@@ -128,7 +128,7 @@ static bool read_bare(struct wr_slice *s, struct wr_sf_member *m)
     if (s->len == 0)
         return false;
     char c = s->at[0];
-    if (c == '-' || wr_octet_is(c, WR_OC_DIGIT))
+    if (c == '-' || wr_char_is(c, WR_CHAR_DIGIT))
         return read_number(s, m);
     if (c == '"')
         return read_string(s, m);
@@ -150,7 +150,7 @@ static bool read_key(struct wr_slice *s, struct wr_slice *key)
 {
     if (s->len == 0 || !(s->at[0] == '*' || (s->at[0] >= 'a' && s->at[0] <= 'z')))
         return false;
-    *key = take_front(s, wr_octet_span(*s, WR_OC_KEY));
+    *key = take_front(s, wr_char_span(*s, WR_CHAR_KEY));
     return true;
 }
 

@@ -4,7 +4,7 @@
 
 #include "address/ip.h"
 #include "base/uri.h"
-#include "http/octets.h"
+#include "http/chars.h"
 
 static bool is_ipv6(struct wr_slice s)
 {
@@ -14,7 +14,7 @@ static bool is_ipv6(struct wr_slice s)
 
 static bool is_regname(struct wr_slice s)
 {
-    if (!wr_octets_all(s, WR_OC_REGNAME))
+    if (!wr_chars_all(s, WR_CHAR_REGNAME))
         return false;
     const char *end = s.at + s.len, *percent = s.at;
     while ((percent = memchr(percent, '%', (size_t) (end - percent))) != NULL) {
@@ -83,7 +83,7 @@ static const char *split_absolute(struct wr_head *h, size_t scheme)
 const char *wr_target_split(struct wr_head *h)
 {
     h->host = h->query = wr_slice(NULL, 0);
-    if (!wr_octets_all(h->target, WR_OC_TARGET))
+    if (!wr_chars_all(h->target, WR_CHAR_TARGET))
         return "the request target is empty or holds a byte that must be percent-encoded";
     if (h->target.at[0] == '/') {
         split_query(h, h->target);

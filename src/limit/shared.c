@@ -7,7 +7,7 @@
 #define ARGS_PER_LIMIT 5 /* see limit.lua */
 
 /* Returns the bytes after `start`. */
-static struct wr_slice octets_from(const struct wr_buf *b, size_t start)
+static struct wr_slice bytes_from(const struct wr_buf *b, size_t start)
 {
     return wr_slice(b->at + start, b->len - start);
 }
@@ -30,7 +30,7 @@ enum wr_err wr_shared_limits_ask(struct wr_link *link, struct wr_call *call,
         for (int k = 0; k < 3; k++) {
             size_t start = text.len;
             wr_buf_add_number(&text, numbers[k]);
-            args[n++] = octets_from(&text, start);
+            args[n++] = bytes_from(&text, start);
         }
         wr_keys_limit(&names[i], redis, wr_slice_str(limits[i]->name), identities[i]);
         keys[i] = wr_buf_slice(&names[i]);

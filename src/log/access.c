@@ -133,7 +133,7 @@ void wr_access_write(struct wr_access *a, const struct wr_access_line *line)
     wr_buf_clear(&g->line);
     wr_access_format(a->format, line, &g->line);
     struct wr_log_batch *b = batch_for(a, g, g->line.len);
-    memcpy(b->octets + b->len, g->line.at, g->line.len);
+    memcpy(b->bytes + b->len, g->line.at, g->line.len);
     b->len += g->line.len;
     b->lines++;
 }

@@ -53,7 +53,7 @@ static bool write_line(const char *line, size_t len)
     if (writer == NULL)
         return write(STDERR_FILENO, line, len) >= 0;
     struct wr_log_batch *b = wr_log_writer_batch(writer, LINE_ROOM);
-    memcpy(b->octets, line, len);
+    memcpy(b->bytes, line, len);
     b->len = len;
     b->lines = 1;
     bool taken = wr_log_writer_take(writer, b);

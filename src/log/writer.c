@@ -101,7 +101,7 @@ static ssize_t write_unless_full(struct wr_log_writer *w, struct wr_slice piece)
     return n;
 }
 
-static bool write_octets(struct wr_log_writer *w, struct wr_slice left)
+static bool write_bytes(struct wr_log_writer *w, struct wr_slice left)
 {
     while (left.len > 0) {
         if (!w->regular && !wait_writable(w))
@@ -117,7 +117,7 @@ static bool write_octets(struct wr_log_writer *w, struct wr_slice left)
 
 static void write_batch(struct wr_log_writer *w, const struct wr_log_batch *b)
 {
-    bool well = write_octets(w, wr_slice(b->octets, b->len));
+    bool well = write_bytes(w, wr_slice(b->bytes, b->len));
     if (!well)
         count_dropped(w, b->lines);
     if (!well && !w->failing && w->what)

@@ -14,7 +14,7 @@ struct wr_log_batch {
     STAILQ_ENTRY(wr_log_batch) entry;
     size_t lines;
     size_t len, cap;
-    char octets[];
+    char bytes[];
 };
 
 struct wr_log_writer;

@@ -77,13 +77,13 @@ static void claim(struct place *place, const struct wr_route *route, struct wr_a
     }
 }
 
-/* Returns the position of the child that begins with `octet`, or where it belongs. */
-static size_t kid_position(const struct trie *node, char octet)
+/* Returns the position of the child that begins with `byte`, or where it belongs. */
+static size_t kid_position(const struct trie *node, char byte)
 {
     size_t low = 0, high = node->kid_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if ((unsigned char) node->kids[middle]->piece.at[0] < (unsigned char) octet)
+        if ((unsigned char) node->kids[middle]->piece.at[0] < (unsigned char) byte)
             low = middle + 1;
         else
             high = middle;
@@ -91,10 +91,10 @@ static size_t kid_position(const struct trie *node, char octet)
     return low;
 }
 
-static struct trie *kid_of(const struct trie *node, char octet)
+static struct trie *kid_of(const struct trie *node, char byte)
 {
-    size_t i = kid_position(node, octet);
-    return i < node->kid_count && node->kids[i]->piece.at[0] == octet ? node->kids[i] : NULL;
+    size_t i = kid_position(node, byte);
+    return i < node->kid_count && node->kids[i]->piece.at[0] == byte ? node->kids[i] : NULL;
 }
 
 static struct trie *add_kid(struct trie *node, struct wr_slice piece, struct wr_arena *arena)

@@ -3,7 +3,7 @@
  * same parser and the same key functions as requests. */
 #include "purge/names.h"
 
-#include "http/octets.h"
+#include "http/chars.h"
 #include "http/parse.h"
 #include "http/target.h"
 #include "policy/policy.h"
@@ -119,7 +119,7 @@ static const char *wrong_prefix(struct wr_slice host, struct wr_slice path)
         return "a host and a path are needed: host/path (purge the host to purge all of it)";
     if (memchr(path.at, '*', path.len))
         return "a prefix ends without *: all that begins so is purged";
-    if (!wr_octets_all(path, WR_OC_TARGET))
+    if (!wr_chars_all(path, WR_CHAR_TARGET))
         return "no URL holds a space, a control character or #";
     return wrong_host(host);
 }

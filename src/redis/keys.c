@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-#define NAME_MAX_OCTETS 128 /* longest host, tag or identity in a key's name */
+#define NAME_MAX_BYTES 128 /* longest host, tag or identity in a key's name */
 
 void wr_keys_prefix(struct wr_buf *out, const struct wr_policy_redis *p, const char *kind)
 {
@@ -24,7 +24,7 @@ static bool fits_host(char c)
 
 static void add_host(struct wr_buf *out, struct wr_slice host)
 {
-    size_t len = host.len < NAME_MAX_OCTETS ? host.len : NAME_MAX_OCTETS;
+    size_t len = host.len < NAME_MAX_BYTES ? host.len : NAME_MAX_BYTES;
     for (size_t i = 0; i < len; i++) {
         char c = wr_lower(host.at[i]);
         wr_buf_add_char(out, fits_host(c) ? c : '_');
@@ -48,7 +48,7 @@ static bool has_brace(struct wr_slice s)
 /* Appends any bytes: as they are if they are short and can't begin or end a hash tag, else hashed. */
 static void add_name(struct wr_buf *out, struct wr_slice name)
 {
-    if (name.len <= NAME_MAX_OCTETS && !has_brace(name)) {
+    if (name.len <= NAME_MAX_BYTES && !has_brace(name)) {
         wr_buf_add_slice(out, name);
         return;
     }

@@ -18,7 +18,7 @@
 #include "stats/stats.h"
 
 #define MAX_REQUESTS 8192         /* of one link */
-#define MAX_UNWRITTEN (32u << 20) /* octets */
+#define MAX_UNWRITTEN (32u << 20) /* bytes */
 #define MAX_SPARE 256             /* requests kept for reuse */
 #define LATE_IN_A_ROW 5           /* so many calls without a timely reply open the breaker */
 #define PROBE_EVERY WR_SPAN_MS(100)

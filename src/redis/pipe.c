@@ -164,13 +164,13 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
         flush(p);
 }
 
-void wr_pipe_say_raw(struct wr_pipe *p, struct wr_slice octets)
+void wr_pipe_say_raw(struct wr_pipe *p, struct wr_slice bytes)
 {
     WR_CHECK(p->state >= WR_PIPE_GREETING);
-    WR_CHECK(redisAppendFormattedCommand(p->ctx, octets.at, octets.len) == REDIS_OK);
+    WR_CHECK(redisAppendFormattedCommand(p->ctx, bytes.at, bytes.len) == REDIS_OK);
     if (p->unwritten == 0)
         event_active(p->on_flush, EV_WRITE, 0);
-    p->unwritten += octets.len;
+    p->unwritten += bytes.len;
 }
 
 void wr_pipe_say(struct wr_pipe *p, size_t argc, const struct wr_slice *argv)
@@ -367,10 +367,10 @@ static void connect_to(struct wr_pipe *p, const struct wr_addresses *found)
 {
     const struct sockaddr *to = (const struct sockaddr *) &found->list[p->failures % found->count].at;
     char digits[INET6_ADDRSTRLEN];
-    const void *octets = &((const struct sockaddr_in *) to)->sin_addr;
+    const void *bytes = &((const struct sockaddr_in *) to)->sin_addr;
     if (to->sa_family == AF_INET6)
-        octets = &((const struct sockaddr_in6 *) to)->sin6_addr;
-    WR_CHECK(inet_ntop(to->sa_family, octets, digits, sizeof digits) != NULL);
+        bytes = &((const struct sockaddr_in6 *) to)->sin6_addr;
+    WR_CHECK(inet_ntop(to->sa_family, bytes, digits, sizeof digits) != NULL);
     watch_connect(p, redisConnectNonBlock(digits, p->policy->address.port));
 }
 

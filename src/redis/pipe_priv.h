@@ -54,7 +54,7 @@ struct wr_pipe {
     struct wr_timer timer; /* DOWN: dial; DIALLING, GREETING: give up */
     unsigned failures;     /* in a row: the backoff's exponent */
     struct wr_mono opened_at;
-    size_t unwritten; /* octets said since the output buffer was last empty */
+    size_t unwritten; /* bytes said since the output buffer was last empty */
     unsigned greetings_left;
     bool has_been_open;
     unsigned logged; /* bits by enum wr_pipe_trouble: said in this outage */
@@ -70,7 +70,7 @@ void wr_pipe_fini(struct wr_pipe *p);
 /* One command, or several already in RESP; copied; leaves at the end of this turn. Only while
  * OPEN. */
 void wr_pipe_say(struct wr_pipe *p, size_t argc, const struct wr_slice *argv);
-void wr_pipe_say_raw(struct wr_pipe *p, struct wr_slice octets);
+void wr_pipe_say_raw(struct wr_pipe *p, struct wr_slice bytes);
 /* Ends the connection and dials again later. The owner's closed() runs before this returns, if the pipe was
  * open. detail: for the log, or empty. Harmless while DOWN. */
 void wr_pipe_cut(struct wr_pipe *p, enum wr_pipe_trouble why, struct wr_slice detail);

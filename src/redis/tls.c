@@ -97,8 +97,8 @@ bool wr_tls_check(const struct wr_policy_redis *policy, struct wr_buf *why)
 
 static bool expect_server(SSL *ssl, const char *server)
 {
-    unsigned char octets[16];
-    bool digits = inet_pton(AF_INET, server, octets) == 1 || inet_pton(AF_INET6, server, octets) == 1;
+    unsigned char bytes[16];
+    bool digits = inet_pton(AF_INET, server, bytes) == 1 || inet_pton(AF_INET6, server, bytes) == 1;
     if (digits)
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), server) == 1;
     return SSL_set1_host(ssl, server) == 1 && SSL_set_tlsext_host_name(ssl, server) == 1;

@@ -22,7 +22,7 @@ static uint64_t count_entries(const char *path)
     return n;
 }
 
-static uint64_t resident_octets(void)
+static uint64_t resident_bytes(void)
 {
     unsigned long all, resident = 0;
     FILE *f = fopen("/proc/self/statm", "re");
@@ -43,7 +43,7 @@ void wr_process_read(struct wr_process *p)
 {
     struct rlimit most;
     struct rusage used;
-    *p = (struct wr_process){ .resident = resident_octets(), .threads = count_entries("/proc/self/task") };
+    *p = (struct wr_process){ .resident = resident_bytes(), .threads = count_entries("/proc/self/task") };
     uint64_t files = count_entries("/proc/self/fd");
     p->files = files > 0 ? files - 1 : 0; /* without the descriptor of this look itself */
     if (getrlimit(RLIMIT_NOFILE, &most) == 0)

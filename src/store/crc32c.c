@@ -51,16 +51,16 @@ __attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, c
     return crc;
 }
 
-uint32_t wr_crc32c(uint32_t crc, struct wr_slice octets)
+uint32_t wr_crc32c(uint32_t crc, struct wr_slice bytes)
 {
-    const unsigned char *at = (const unsigned char *) octets.at;
+    const unsigned char *at = (const unsigned char *) bytes.at;
     if (__builtin_cpu_supports("sse4.2"))
-        return ~by_instruction(~crc, at, octets.len);
-    return ~by_tables(~crc, at, octets.len);
+        return ~by_instruction(~crc, at, bytes.len);
+    return ~by_tables(~crc, at, bytes.len);
 }
 #else
-uint32_t wr_crc32c(uint32_t crc, struct wr_slice octets)
+uint32_t wr_crc32c(uint32_t crc, struct wr_slice bytes)
 {
-    return ~by_tables(~crc, (const unsigned char *) octets.at, octets.len);
+    return ~by_tables(~crc, (const unsigned char *) bytes.at, bytes.len);
 }
 #endif

@@ -7,4 +7,4 @@
 
 /* Returns the checksum that continues `crc` over these bytes. crc: 0 to begin, or the result for the bytes
  * before them. */
-uint32_t wr_crc32c(uint32_t crc, struct wr_slice octets);
+uint32_t wr_crc32c(uint32_t crc, struct wr_slice bytes);

@@ -105,7 +105,7 @@ struct record_input {
     bool broken;
 };
 
-static struct wr_slice take_octets(struct record_input *in, uint64_t len)
+static struct wr_slice take_bytes(struct record_input *in, uint64_t len)
 {
     if (in->broken || in->rest.len < len) {
         in->broken = true;
@@ -118,7 +118,7 @@ static struct wr_slice take_octets(struct record_input *in, uint64_t len)
 
 static uint32_t take32(struct record_input *in)
 {
-    struct wr_slice s = take_octets(in, 4);
+    struct wr_slice s = take_bytes(in, 4);
     return s.len ? number32(s.at) : 0;
 }
 
@@ -158,7 +158,7 @@ static bool is_mark(struct wr_slice mark)
 static void take_meta(struct record_input *in, struct wr_slice key, struct wr_slice head,
                       struct wr_span ahead, struct wr_meta *m)
 {
-    struct wr_slice mark = take_octets(in, 4);
+    struct wr_slice mark = take_bytes(in, 4);
     if (!is_mark(mark) || (unsigned char) mark.at[3] > WR_OBJECT_VARY) {
         in->broken = true;
         return;
@@ -186,7 +186,7 @@ static void take_texts(struct record_input *in, struct wr_object *o)
     for (size_t i = 0; i < 2; i++)
         lengths[i] = take32(in);
     for (size_t i = 0; i < 2; i++)
-        *texts[i] = lengths[i] == NONE ? wr_slice(NULL, 0) : take_octets(in, lengths[i]);
+        *texts[i] = lengths[i] == NONE ? wr_slice(NULL, 0) : take_bytes(in, lengths[i]);
 }
 
 /* Is it a status line and non-empty lines that all end with CR LF? The head goes to clients as it is, so it
@@ -241,20 +241,20 @@ bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice
     take_texts(&in, &out->like);
     if (out->chunk_count > WR_MAX_PIECES)
         return false;
-    out->sums = take_octets(&in, out->arriving ? 0 : 4 * (out->chunk_count ? out->chunk_count : 1));
+    out->sums = take_bytes(&in, out->arriving ? 0 : 4 * (out->chunk_count ? out->chunk_count : 1));
     return !in.broken && in.rest.len == 0 && consistent(out);
 }
 
 bool wr_record_version(struct wr_slice meta, uint64_t *version)
 {
     struct record_input in = { .rest = meta };
-    struct wr_slice mark = take_octets(&in, 4);
-    take_octets(&in, 4 * 4 + 7 * 8 + 8);
+    struct wr_slice mark = take_bytes(&in, 4);
+    take_bytes(&in, 4 * 4 + 7 * 8 + 8);
     *version = take64(&in);
     return !in.broken && is_mark(mark);
 }
 
-bool wr_record_fits(const struct wr_record *r, size_t n, struct wr_slice octets)
+bool wr_record_fits(const struct wr_record *r, size_t n, struct wr_slice bytes)
 {
     size_t pieces = r->chunk_count ? r->chunk_count : 1;
     uint64_t length = r->like.meta.length, want = length;
@@ -262,5 +262,5 @@ bool wr_record_fits(const struct wr_record *r, size_t n, struct wr_slice octets)
         return false;
     if (r->chunk_count)
         want = n + 1 < pieces ? r->chunk : length - r->chunk * (pieces - 1);
-    return octets.len == want && wr_crc32c(0, octets) == number32(r->sums.at + 4 * n);
+    return bytes.len == want && wr_crc32c(0, bytes) == number32(r->sums.at + 4 * n);
 }

@@ -33,7 +33,7 @@ void wr_record_add_sum(struct wr_buf *out, uint32_t sum);
 bool wr_record_decode(struct wr_slice key, struct wr_slice meta, struct wr_slice head, struct wr_span ahead,
                       struct wr_record *out) WR_MUST_USE;
 /* Do these bytes have the length and checksum of piece n of the content? */
-bool wr_record_fits(const struct wr_record *r, size_t n, struct wr_slice octets) WR_MUST_USE;
+bool wr_record_fits(const struct wr_record *r, size_t n, struct wr_slice bytes) WR_MUST_USE;
 /* Gives the version (meta.version) of the response that this `meta` belongs to, without checking the rest.
  * Returns false if it isn't a record of ours. */
 bool wr_record_version(struct wr_slice meta, uint64_t *version) WR_MUST_USE;

@@ -8,9 +8,9 @@
 #define MEMBERS_MOST                                                                                   \
     16 /* a full batch is worked on at once, so that answers don't wait long and the data stays in the \
           caches */
-#define ANSWER_MOST (8 * 1024)  /* bytes; larger answers aren't copied */
-#define OCTETS_MOST (64 * 1024) /* bytes staged in all */
-#define SHARES_MOST 64          /* runs of staged bytes */
+#define ANSWER_MOST (8 * 1024) /* bytes; larger answers aren't copied */
+#define BYTES_MOST (64 * 1024) /* bytes staged in all */
+#define SHARES_MOST 64         /* runs of staged bytes */
 
 /* A run of staged bytes for one member. */
 struct share {
@@ -27,7 +27,7 @@ struct wr_batch {
     enum { WAITS, LOOKS, ENDS } stage; /* LOOKS, ENDS: a flush follows */
     struct wr_batch_parking *parked[MEMBERS_MOST];
     unsigned parked_count;
-    struct wr_buf octets;
+    struct wr_buf bytes;
     struct share shares[SHARES_MOST];
     unsigned share_count;
 };
@@ -78,7 +78,7 @@ struct wr_batch *wr_batch_new(struct wr_worker *worker)
 void wr_batch_free(struct wr_batch *b)
 {
     wr_note_fini(&b->note);
-    wr_buf_fini(&b->octets);
+    wr_buf_fini(&b->bytes);
     free(b);
 }
 
@@ -129,22 +129,22 @@ static bool flush(struct wr_batch *b, const struct wr_batch_member *whose)
     for (unsigned i = 0; i < b->share_count; i++) {
         struct share *s = &b->shares[i];
         s->member->staged = false;
-        taken &= s->member->send(s->member, wr_slice(b->octets.at + from, s->end - from)) ||
+        taken &= s->member->send(s->member, wr_slice(b->bytes.at + from, s->end - from)) ||
                  s->member != whose;
         from = s->end;
     }
     b->share_count = 0;
-    wr_buf_clear(&b->octets);
+    wr_buf_clear(&b->bytes);
     return taken;
 }
 
 bool wr_batch_stage(struct wr_batch *b, struct wr_batch_member *m, const struct iovec *iov, int count,
-                    size_t octets)
+                    size_t bytes)
 {
-    if (octets > ANSWER_MOST)
+    if (bytes > ANSWER_MOST)
         return false;
     struct share *last = b->share_count ? &b->shares[b->share_count - 1] : NULL;
-    if (b->octets.len + octets > OCTETS_MOST || (b->share_count == SHARES_MOST && last->member != m)) {
+    if (b->bytes.len + bytes > BYTES_MOST || (b->share_count == SHARES_MOST && last->member != m)) {
         if (!flush(b, m))
             return false;
         last = NULL;
@@ -154,8 +154,8 @@ bool wr_batch_stage(struct wr_batch *b, struct wr_batch_member *m, const struct 
         last->member = m;
     }
     for (int i = 0; i < count; i++)
-        wr_buf_add(&b->octets, iov[i].iov_base, iov[i].iov_len);
-    last->end = b->octets.len;
+        wr_buf_add(&b->bytes, iov[i].iov_base, iov[i].iov_len);
+    last->end = b->bytes.len;
     m->staged = true;
     if (b->stage == WAITS)
         wr_note_post(&b->note);

@@ -17,7 +17,7 @@ struct wr_batch_member {
     void (*look)(struct wr_batch_member *m); /* works on what has arrived */
     /* Sends these bytes. Returns false if the socket hasn't taken all: then nothing more can be staged for
      * it. */
-    bool (*send)(struct wr_batch_member *m, struct wr_slice octets);
+    bool (*send)(struct wr_batch_member *m, struct wr_slice bytes);
     bool queued; /* something has arrived that hasn't been looked at yet */
     bool staged; /* some of its answers wait for the end of the batch */
     TAILQ_ENTRY(wr_batch_member) in_turn;
@@ -45,9 +45,9 @@ void wr_batch_remove(struct wr_batch *b, struct wr_batch_member *m);
 bool wr_batch_park(struct wr_batch *b, struct wr_batch_parking *p);
 /* Forgets a parked transaction that ends: go_on() is not called. Harmless when it isn't parked. */
 void wr_batch_forget(struct wr_batch *b, const struct wr_batch_parking *p);
-/* Copies an answer of `octets` bytes, to be sent when the batch ends. Returns false if it is too large for
+/* Copies an answer, `bytes` long in all, to be sent when the batch ends. Returns false if it is too large for
  * that, or if the socket hasn't taken all that was staged for this member before. */
 bool wr_batch_stage(struct wr_batch *b, struct wr_batch_member *m, const struct iovec *iov, int count,
-                    size_t octets) WR_MUST_USE;
+                    size_t bytes) WR_MUST_USE;
 /* Sends what has been staged: calls send() for each member, in order. */
 void wr_batch_flush(struct wr_batch *b);

@@ -228,7 +228,7 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
             return cut_answer(t, WR_ERR_CLOSED);
         consume(t, &l, (size_t) n);
         turn += (size_t) n;
-        WR_COUNT_N(octets_sent, (uint64_t) n);
+        WR_COUNT_N(bytes_sent, (uint64_t) n);
         if ((size_t) n < total)
             return wait_for_socket(t);
         if (complete(t, &l))

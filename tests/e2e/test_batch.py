@@ -11,8 +11,8 @@ CROWD = 20
 def at_once(cache, requests):
     """One connection for each; all is sent before anything is read."""
     connections = [cache.connect() for _ in requests]
-    for connection, octets in zip(connections, requests):
-        connection.send(octets)
+    for connection, data in zip(connections, requests):
+        connection.send(data)
     return connections
 
 
@@ -26,7 +26,7 @@ def test_each_gets_its_own(cache, origin):
     wanted += [(asked([f"/miss/{at}"]), 200, b"%d" % at) for at in range(CROWD)]
     wanted += [(post, 200, b"taken")] * CROWD + [(b"GET /\x00 HTTP/1.1\r\n\r\n", 400, None)] * CROWD
     wanted = wanted[::2] + wanted[1::2]
-    for (_, status, body), connection in zip(wanted, at_once(cache, [octets for octets, _, _ in wanted])):
+    for (_, status, body), connection in zip(wanted, at_once(cache, [data for data, _, _ in wanted])):
         with connection:
             answer = connection.read()
             assert answer.status == status

@@ -13,10 +13,10 @@ from rig.answer import Answer
 CHUNK = b"5\r\nevent\r\n"
 
 
-def heard(sock, octets):
+def heard(sock, wanted):
     """Reads until they have come; gives all that came before and with them."""
     got = b""
-    while octets not in got:
+    while wanted not in got:
         more = sock.recv(65536)
         assert more, f"closed after {got!r}"
         got += more

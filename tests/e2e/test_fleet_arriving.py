@@ -28,7 +28,7 @@ class Gated:
         """The answer to come, of which so much has been seen already."""
         tally = Tally()
         answer = self.elsewhere(self.nodes[number].ask, "/large", sink=tally, **options)
-        until(lambda: tally.length >= seen or answer.done(), f"node {number}'s first octets")
+        until(lambda: tally.length >= seen or answer.done(), f"node {number}'s first bytes")
         assert not answer.done() and tally.length == seen and not self.gate.is_set()
         return answer
 
@@ -88,7 +88,7 @@ def test_who_waits_for_the_lock_is_served_once_it_arrives(fleet, origin, elsewhe
     answers += [elsewhere(nodes[1].ask, "/large", sink=tally) for tally in tallies[1:]]
     until(lambda: nodes[1].admin.metric("weir_lock_waits_total") >= 1, "the second node waiting")
     gate.set()
-    until(lambda: all(tally.length == SHOWN for tally in tallies), "everybody's first octets")
+    until(lambda: all(tally.length == SHOWN for tally in tallies), "everybody's first bytes")
     body_gate.set()
     assert {answer.result().digest() for answer in answers} == {digest_of(BODY)}
     assert origin.calls("/large") == 1
@@ -179,7 +179,7 @@ def test_nothing_older_starts_once_a_purge_has_returned(fleet, origin, elsewhere
     answers = []
     for node, tally in zip(nodes, tallies):
         answers.append(elsewhere(node.ask, "/large", sink=tally))
-        until(lambda: tally.length == SHOWN, "the first octets")
+        until(lambda: tally.length == SHOWN, "the first bytes")
     assert "2 of 2 nodes" in nodes[0].admin.ctl("purge", *what)
     for node in (nodes[1], nodes[0]):
         assert node.ask("/large").digest() == new.digest()
@@ -222,7 +222,7 @@ def test_a_variant_is_read_while_it_arrives(fleet, origin, elsewhere, memory):
     tallies, answers = [Tally(), Tally()], []
     for node, tally in zip(nodes, tallies):
         answers.append(elsewhere(node.ask, "/large", fields={"X-A": "2"}, sink=tally))
-        until(lambda: tally.length == SHOWN, "the first octets")
+        until(lambda: tally.length == SHOWN, "the first bytes")
     assert nodes[1].ask("/large", fields={"X-A": "1"}).body == b"small"
     gate.set()
     assert {answer.result().digest() for answer in answers} == {digest_of(BODY)}

@@ -44,7 +44,7 @@ def part(node, first, last):
 @pytest.mark.parametrize("first, last, pieces", [
     (0, 99, [0]), (20 * PIECE + 7, 20 * PIECE + 7, [20]), (3 * PIECE - 1, 3 * PIECE, [2, 3]),
     (5 * PIECE, 9 * PIECE - 1, [5, 6, 7, 8]), (LENGTH - 1, LENGTH - 1, [23]),
-], ids=["front", "an octet", "two sides of an edge", "whole pieces", "end"])
+], ids=["front", "one byte", "two sides of an edge", "whole pieces", "end"])
 def test_a_range_reads_only_the_pieces_it_needs(site, redis, first, last, pieces):
     with Monitor(redis) as monitor:
         part(site[1], first, last)
@@ -92,7 +92,7 @@ def test_what_fits_is_kept_in_memory_once_it_is_whole(fleet, origin, redis):
 @pytest.mark.parametrize("damage", [
     lambda redis, key: redis.call("SETRANGE", key, 1000, b"\xff\xfe\xfd"), lambda redis, key: redis.call("DEL", key),
     lambda redis, key: redis.call("EVAL", "redis.call('DEL', KEYS[1]) redis.call('RPUSH', KEYS[1], 'x')", 1, key),
-], ids=["octets changed", "evicted", "wrong type"])
+], ids=["bytes changed", "evicted", "wrong type"])
 def test_a_damaged_piece_is_met_once(fleet, origin, redis, damage):
     nodes = fleet(2, redis={"max_object": "64MB", "timeout": "2s"}, memory={"size": "64MB", "max_object": "1MB"})
     origin.on("/large", body=Pattern(LENGTH))

@@ -6,7 +6,7 @@ import pytest
 from rig import cache_status, policy, rfc
 from rig.wait import until
 
-LONG = 100      # octets of each of the long ones
+LONG = 100      # bytes of each of the long ones
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -85,8 +85,8 @@ def test_a_client_that_leaves_with_answers_waiting_harms_nobody(cache, origin):
     assert cache.ask("/4000").length == 4000
 
 
-def send_what_goes(connection, octets):
+def send_what_goes(connection, data):
     try:
-        connection.send(octets)
+        connection.send(data)
     except OSError:
         pass

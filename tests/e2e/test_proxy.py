@@ -55,13 +55,13 @@ def test_pipelined_bodies_stay_with_their_requests(proxy, origin):
     assert [r.body for r in origin.requests] == [b"hello", b"abc", b""]
 
 
-def test_a_request_may_arrive_octet_by_octet(proxy, origin):
-    origin.on("/octets", body=b"fine")
+def test_a_request_may_arrive_byte_by_byte(proxy, origin):
+    origin.on("/bytes", body=b"fine")
     with proxy.connect() as connection:
-        for octet in b"POST /octets HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n":
-            connection.send(bytes([octet]))
+        for byte in b"POST /bytes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n":
+            connection.send(bytes([byte]))
         assert connection.read().body == b"fine"
-    assert origin.last("/octets").body == b"ab"
+    assert origin.last("/bytes").body == b"ab"
 
 
 def test_http_1_0_client_gets_a_body_it_understands(proxy, origin):
@@ -299,7 +299,7 @@ def test_the_client_may_leave_in_the_middle_of_either_body(proxy, origin):
 
 
 def test_a_reset_that_came_with_the_body_is_noticed(proxy, origin):
-    """The reset lies behind the octets in the socket before they are read: no event of its own tells of it."""
+    """The reset lies behind the bytes in the socket before they are read: no event of its own tells of it."""
     origin.on("/up", body=b"x")
     for _ in range(20):
         connection = proxy.connect()

@@ -134,12 +134,12 @@ def test_a_proxy_before_the_balancer_is_asked_first(behind, origin):
     assert origin.last("/").fields["X-Forwarded-Proto"] == "http"
 
 
-def test_a_header_may_come_octet_by_octet(behind, origin):
+def test_a_header_may_come_byte_by_byte(behind, origin):
     node = behind(["127.0.0.0/8"])
     for header, client in (TOLD["v1"], TOLD["v2"]):
         with node.connect() as connection:
-            for octet in header + GET:
-                connection.send(bytes([octet]))
+            for byte in header + GET:
+                connection.send(bytes([byte]))
             assert connection.read().status == 200
         assert origin.last("/").fields["X-Forwarded-For"] == client
 

@@ -19,7 +19,7 @@ WHOLE = Pattern(32 * MB)
 def scripted(origin, gate, fields, parts, then=()):
     """The whole comes chunked, so that nobody knows that it is too large; `parts`: who asks for a part gets it; `then`: the fields
     of later answers."""
-    octets, first_fields = WHOLE.bytes(), fields
+    data, first_fields = WHOLE.bytes(), fields
 
     def answer(request):
         fields = {**first_fields, **(dict(then) if "Range" in request.fields else {})}
@@ -27,7 +27,7 @@ def scripted(origin, gate, fields, parts, then=()):
         if not (asked and parts):
             return Answer(200, fields, WHOLE, framing="chunked", gate=gate)
         first = int(asked[1])
-        return Answer(206, {**fields, "Content-Range": f"bytes {first}-{len(octets) - 1}/{len(octets)}"}, octets[first:])
+        return Answer(206, {**fields, "Content-Range": f"bytes {first}-{len(data) - 1}/{len(data)}"}, data[first:])
     origin.on("/", answer)
 
 

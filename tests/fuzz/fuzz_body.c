@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Chunked bodies: whole and octet by octet they must give the same content and end at the same place. */
+/* Chunked bodies: whole and byte by byte they must give the same content and end at the same place. */
 #include "fuzz.h"
 
 #include "http/body.h"

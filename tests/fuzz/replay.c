@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Runs a fuzz target without a fuzzer: over each kept input, each beginning of it, and each input with one
- * octet replaced by those that parsers stumble over. Files or folders may be named; by default the target's
+ * byte replaced by those that parsers stumble over. Files or folders may be named; by default the target's
  * own folder. */
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 static size_t inputs;
 
-/* In memory of its own size, so that a sanitizer sees an octet too far. */
+/* In memory of its own size, so that a sanitizer sees a byte too far. */
 static void run(const uint8_t *data, size_t size)
 {
     uint8_t *copy = malloc(size ? size : 1);

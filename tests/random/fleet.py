@@ -237,7 +237,7 @@ class Fleet(world.World):
             get.fault = repr(error)[:200]
             if getattr(error, "response", None):
                 get.hear(error.response)
-                get.fault += f" in the content of {page.pieces * PIECE} octets"
+                get.fault += f" in the content of {page.pieces * PIECE} bytes"
         get.done = time.monotonic()
         self.history.gets.append(get)
 

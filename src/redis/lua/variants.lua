@@ -16,10 +16,10 @@ if ARGV[2] == '' then
     return {}
 end
 redis.call('HSET', KEYS[1], ARGV[1], (known and now or now - unproven) .. ' ' .. ARGV[2])
-local all, octets, order = redis.call('HGETALL', KEYS[1]), 0, {}
+local all, bytes, order = redis.call('HGETALL', KEYS[1]), 0, {}
 for i = 1, #all, 2 do
     local used, size = all[i + 1]:match('^(%d+) (%d+)$')
-    octets = octets + tonumber(size or 0)
+    bytes = bytes + tonumber(size or 0)
     if all[i] ~= ARGV[1] then
         order[#order + 1] = { all[i], tonumber(used or 0), tonumber(size or 0) }
     end
@@ -28,10 +28,10 @@ table.sort(order, function(a, b)
     return a[2] < b[2]
 end)
 local gone, count = {}, #order + 1
-while #gone < #order and (count > tonumber(ARGV[3]) or octets > tonumber(ARGV[4])) do
+while #gone < #order and (count > tonumber(ARGV[3]) or bytes > tonumber(ARGV[4])) do
     local one = order[#gone + 1]
     gone[#gone + 1] = one[1]
-    count, octets = count - 1, octets - one[3]
+    count, bytes = count - 1, bytes - one[3]
     redis.call('HDEL', KEYS[1], one[1])
 end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[5]) then

@@ -49,10 +49,10 @@ class Fields:
         return f"Fields({self.pairs!r})"
 
     def encode(self):
-        return b"".join(_octets(name) + b": " + _octets(value) + b"\r\n" for name, value in self.pairs)
+        return b"".join(_bytes(name) + b": " + _bytes(value) + b"\r\n" for name, value in self.pairs)
 
 
-def _octets(text):
+def _bytes(text):
     return text if isinstance(text, bytes) else str(text).encode("latin-1")
 
 

@@ -12,7 +12,7 @@ struct body_outcome {
     struct wr_buf content, trailers;
 };
 
-/* Feeds text in pieces of `piece` octets, each in memory of its own size. */
+/* Feeds text in pieces of `piece` bytes, each in memory of its own size. */
 static struct body_outcome feed_from(bool origin, const char *text, size_t len, enum wr_framing framing,
                                      uint64_t length, size_t piece)
 {
@@ -62,7 +62,7 @@ struct body_case {
     size_t len;
     enum wr_body_status status;
     const char *content, *trailers;
-    size_t left; /* octets that belong to the next message */
+    size_t left; /* bytes that belong to the next message */
 };
 #define CASE(lit, ...)                    \
     {                                     \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http/parse: heads that must be refused, whole and octet by octet, and what is understood of the good ones.
+/* http/parse: heads that must be refused, whole and byte by byte, and what is understood of the good ones.
  */
 #include "test.h"
 
@@ -21,7 +21,7 @@ struct parse_input {
     }
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Parses `in`, once whole and once octet by octet in memory of just that size, and checks that both agree. */
+/* Parses `in`, once whole and once byte by byte in memory of just that size, and checks that both agree. */
 static enum wr_parse_status parse(struct parse_input in, bool response, enum wr_method method,
                                   struct wr_parse *p, struct wr_field *fields, struct wr_head *head)
 {
@@ -43,7 +43,7 @@ static enum wr_parse_status parse(struct parse_input in, bool response, enum wr_
                                           : wr_parse_request(p, in.text, in.len, &limits, fields, head);
     if (whole != drip || (whole == WR_PARSE_DONE && p->length != dripped.length) ||
         (whole == WR_PARSE_ERROR && (p->err != dripped.err || strcmp(p->why, dripped.why) != 0)))
-        fail_msg("whole and octet by octet differ for: %s", in.text);
+        fail_msg("whole and byte by byte differ for: %s", in.text);
     return whole;
 }
 
@@ -95,7 +95,7 @@ static const struct {
     { IN("GET /c d HTTP/1.1\r\n" H "\r\n"), WR_ERR_BAD_REQUEST },
     { IN("GET\r\n" H "\r\n"), WR_ERR_BAD_REQUEST },
     { IN("GET \r\n" H "\r\n"), WR_ERR_BAD_REQUEST },
-    /* octets of the target */
+    /* bytes of the target */
     { IN("GET /a\tb HTTP/1.1\r\n" H "\r\n"), WR_ERR_BAD_REQUEST },
     { IN("GET /a\fb HTTP/1.1\r\n" H "\r\n"), WR_ERR_BAD_REQUEST },
     { IN("GET /a\0b HTTP/1.1\r\n" H "\r\n"), WR_ERR_BAD_REQUEST },
@@ -677,7 +677,7 @@ static void every_field_name_finds_its_id(void **state)
         for (size_t i = 0; i < name.len; i++)
             upper[i] = name.at[i] >= 'a' && name.at[i] <= 'z' ? (char) (name.at[i] - 32) : name.at[i];
         assert_int_equal(wr_field_id_of(wr_slice(upper, name.len)), id);
-        for (size_t i = 0; i < name.len; i++) { /* no other octet folds into a letter, digit or '-' */
+        for (size_t i = 0; i < name.len; i++) { /* no other byte folds into a letter, digit or '-' */
             char kept = upper[i];
             upper[i] = (char) (kept == '-' ? 0x0d : kept ^ 0x40);
             assert_int_equal(wr_field_id_of(wr_slice(upper, name.len)), WR_F_OTHER);

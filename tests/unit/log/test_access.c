@@ -244,9 +244,9 @@ static void nobody_waits_for_a_stuck_reader(void **state)
     wr_access_flush(a);
     assert_in_range(wr_access_dropped(a), 1000, 100000);
     wr_access_free(a);
-    char octets[16];
-    assert_int_equal(read(reader, octets, sizeof octets), sizeof octets);
-    assert_memory_equal(octets, "192.0.2.1 - - [0", sizeof octets);
+    char bytes[16];
+    assert_int_equal(read(reader, bytes, sizeof bytes), sizeof bytes);
+    assert_memory_equal(bytes, "192.0.2.1 - - [0", sizeof bytes);
     close(reader);
     unlink(pipe_name);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One access line: both formats, and whatever octets a client may send. */
+/* One access line: both formats, and whatever bytes a client may send. */
 #include "config.h"
 
 #include "test.h"
@@ -79,18 +79,18 @@ static void json_line(void **state)
                "\"first_s\":0.000089}\n");
 }
 
-/* --- whatever octets come --- */
+/* --- whatever bytes come --- */
 
-static void combined_hides_every_special_octet(void **state)
+static void combined_hides_every_special_byte(void **state)
 {
     struct wr_access_line line = plain_line();
-    char octets[256];
+    char bytes[256];
     struct wr_buf out = { 0 };
     (void) state;
     for (int i = 0; i < 256; i++)
-        octets[i] = (char) i;
+        bytes[i] = (char) i;
     line.method = line.target = line.client = line.server = line.user_agent = line.request_id = wr_slice(
-        octets, 256);
+        bytes, 256);
     line.referer = WR_SLICE("a \"b\\\n\xff");
     wr_access_format(WR_ACCESS_COMBINED, &line, &out);
     size_t quotes = 0;
@@ -162,7 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(combined_line),   cmocka_unit_test(combined_line_of_nothing),
-        cmocka_unit_test(json_line),       cmocka_unit_test(combined_hides_every_special_octet),
+        cmocka_unit_test(json_line),       cmocka_unit_test(combined_hides_every_special_byte),
         cmocka_unit_test(cut_long_fields), cmocka_unit_test(json_strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

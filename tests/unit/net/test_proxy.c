@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The PROXY protocol's header: tables of good and bad ones, each also cut off at every octet. */
+/* The PROXY protocol's header: tables of good and bad ones, each also cut off at every byte. */
 #include "test.h"
 
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@ struct parsed {
 static struct parsed parse(struct wr_slice in)
 {
     struct parsed p;
-    /* Octets behind the end must not be looked at: the sanitizer sees that in a copy of exact size. */
+    /* Bytes behind the end must not be looked at: the sanitizer sees that in a copy of exact size. */
     char *exact = malloc(in.len ? in.len : 1);
     memcpy(exact, in.at, in.len);
     p.status = wr_proxy_parse(wr_slice(exact, in.len), &p.header);
@@ -31,7 +31,7 @@ static void address_is(const struct parsed *p, const char *text, uint16_t port)
     assert_int_equal(p->header.port, port);
 }
 
-/* Octets of a client behind the header stay unread, and no beginning of it is taken for the whole or for
+/* Bytes of a client behind the header stay unread, and no beginning of it is taken for the whole or for
  * something bad. */
 static struct parsed whole(struct wr_slice header, enum wr_proxy_who who)
 {
@@ -120,7 +120,7 @@ static void text_header_has_a_maximum(void **state)
     "\x01\xbb"
 #define SSL(bits) "\x20\x00\x05" bits "\0\0\0\0"
 #define ZEROS27 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-#define UNIX_ADDRESSES ZEROS27 ZEROS27 ZEROS27 ZEROS27 ZEROS27 ZEROS27 ZEROS27 ZEROS27 /* 216 octets */
+#define UNIX_ADDRESSES ZEROS27 ZEROS27 ZEROS27 ZEROS27 ZEROS27 ZEROS27 ZEROS27 ZEROS27 /* 216 bytes */
 #define V6A "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
 #define V6B "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02"
 
@@ -190,7 +190,7 @@ static void bad_binary_headers(void **state)
         WR_SLICE(SIGNATURE "\x21\x11\x00\x0b" V4), /* too short for IPv4 */
         WR_SLICE(SIGNATURE "\x21\x11\x00\x00"),
         WR_SLICE(SIGNATURE "\x21\x21\x00\x0c" V4),                     /* too short for IPv6 */
-        WR_SLICE(SIGNATURE "\x21\x21\x00\x23" V6A V6B "\x00\x50\x00"), /* by one octet */
+        WR_SLICE(SIGNATURE "\x21\x21\x00\x23" V6A V6B "\x00\x50\x00"), /* by one byte */
         WR_SLICE(SIGNATURE "\x21\x41\x00\x0c" V4),                     /* no such family */
         WR_SLICE(SIGNATURE "\x21\x13\x00\x0c" V4),                     /* no such protocol */
         WR_SLICE(SIGNATURE "\x21\x31\x00\x0c" V4),                     /* too short for Unix sockets */
@@ -212,8 +212,8 @@ static void bad_binary_headers(void **state)
         assert_int_equal(parse(bad[i]).status, WR_PROXY_BAD);
 }
 
-/* Whatever stands in it: an answer, and no octet beyond is read (each parse has a copy of exact size). */
-static void any_octets(void **state)
+/* Whatever stands in it: an answer, and no byte beyond is read (each parse has a copy of exact size). */
+static void any_bytes(void **state)
 {
     uint64_t seed = 1;
     (void) state;
@@ -222,9 +222,9 @@ static void any_octets(void **state)
         memcpy(text, SIGNATURE, 12);
         for (size_t i = 12; i < sizeof text; i++) {
             seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-            unsigned octet = (unsigned) (seed >> 33);
-            text[i] = (char) (i > 15 && octet & 0x700 ? octet & 0x27
-                                                      : octet); /* mostly short lengths and TLV_SSL */
+            unsigned byte = (unsigned) (seed >> 33);
+            text[i] = (char) (i > 15 && byte & 0x700 ? byte & 0x27
+                                                     : byte); /* mostly short lengths and TLV_SSL */
         }
         text[12] = (char) (0x20 | (text[12] & 1));
         text[13] = (char) (text[13] & 0x33);
@@ -236,8 +236,8 @@ static void any_octets(void **state)
     }
 }
 
-/* A wrong octet anywhere in the signature is seen at that octet. */
-static void signature_is_checked_octet_by_octet(void **state)
+/* A wrong byte anywhere in the signature is seen at that byte. */
+static void signature_is_checked_byte_by_byte(void **state)
 {
     (void) state;
     for (size_t i = 0; i < 12; i++) {
@@ -259,8 +259,8 @@ int main(void)
         cmocka_unit_test(headers_of_the_balancer_itself),
         cmocka_unit_test(ssl_tells_the_scheme),
         cmocka_unit_test(bad_binary_headers),
-        cmocka_unit_test(any_octets),
-        cmocka_unit_test(signature_is_checked_octet_by_octet),
+        cmocka_unit_test(any_bytes),
+        cmocka_unit_test(signature_is_checked_byte_by_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,7 @@ static void *count(void *arg)
     wr_stats_join();
     for (int i = 0; i < 100000; i++)
         WR_COUNT(requests);
-    WR_COUNT_N(octets_sent, 1000);
+    WR_COUNT_N(bytes_sent, 1000);
     WR_GAUGE_UP(connections_open);
     return NULL;
 }
@@ -32,7 +32,7 @@ static void threads_are_summed(void **state)
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(wr_stats_sum(WR_STAT_requests), 300000);
-    assert_int_equal(wr_stats_sum(WR_STAT_octets_sent), 3000);
+    assert_int_equal(wr_stats_sum(WR_STAT_bytes_sent), 3000);
     assert_int_equal(wr_stats_sum(WR_STAT_connections_open), 3);
 }
 

@@ -325,8 +325,7 @@ static void counts_what_the_process_grows_by(void **state)
         }
         double grown = (double) (resident() - before), said = (double) (wr_memory_bytes(m) - counted);
         if (before > 0 && fabs(grown - said) > 0.05 * grown)
-            fail_msg("%zu objects of %zu octets: counted %.0f, grown by %.0f", count, lengths[k], said,
-                     grown);
+            fail_msg("%zu objects of %zu bytes: counted %.0f, grown by %.0f", count, lengths[k], said, grown);
         wr_memory_free(m);
     }
 }

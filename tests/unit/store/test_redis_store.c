@@ -50,7 +50,7 @@ static int tear_down(void **state)
 
 /* --- helpers --- */
 
-static char octet_at(uint64_t i)
+static char byte_at(uint64_t i)
 {
     return (char) ('a' + (i * 31 + i / 1000) % 26);
 }
@@ -71,13 +71,13 @@ static struct wr_object *object(size_t length, uint64_t version)
                   .length = length,
                   .version = version },
     };
-    char *octets = malloc(length + 1);
+    char *bytes = malloc(length + 1);
     for (size_t i = 0; i < length; i++)
-        octets[i] = octet_at(i);
-    struct wr_flow *flow = wr_flow_of(wr_slice(octets, length));
+        bytes[i] = byte_at(i);
+    struct wr_flow *flow = wr_flow_of(wr_slice(bytes, length));
     struct wr_object *o = wr_object_new(&like, flow);
     wr_flow_unref(flow);
-    free(octets);
+    free(bytes);
     return o;
 }
 
@@ -158,8 +158,8 @@ static enum wr_flow_state read_all(struct wr_object *o, uint64_t *length)
         for (int i = 0; i < n; i++) {
             const char *at = iov[i].iov_base;
             for (size_t k = 0; k < iov[i].iov_len; k++)
-                if (at[k] != octet_at(r.at + k))
-                    fail_msg("octet %llu", (unsigned long long) (r.at + k));
+                if (at[k] != byte_at(r.at + k))
+                    fail_msg("byte %llu", (unsigned long long) (r.at + k));
             wr_flow_reader_advance(&r, iov[i].iov_len);
         }
         if (n == 0 && state != WR_FLOW_ARRIVING)
@@ -440,7 +440,7 @@ static void arrived(struct arriving *a, size_t until)
 {
     struct wr_flow *flow = a->object->flow;
     for (uint64_t i = wr_flow_length(flow); i < until; i++) {
-        char c = octet_at(i);
+        char c = byte_at(i);
         wr_flow_append(flow, wr_slice(&c, 1));
     }
     if (until == LENGTH)

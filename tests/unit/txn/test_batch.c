@@ -47,11 +47,11 @@ static void on_look(struct wr_batch_member *m)
         stage(o, "now");
 }
 
-static bool on_send(struct wr_batch_member *m, struct wr_slice octets)
+static bool on_send(struct wr_batch_member *m, struct wr_slice bytes)
 {
     struct batch_client *o = WR_CONTAINER(m, struct batch_client, member);
     say('s', o->name);
-    wr_buf_add_slice(&said, octets);
+    wr_buf_add_slice(&said, bytes);
     return !o->takes_nothing;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http/octets: the table against the grammar written out, and lists. */
+/* http/chars: the table against the grammar written out, and lists. */
 #include "test.h"
 
-#include "http/octets.h"
+#include "http/chars.h"
 
 static bool among(int c, const char *set)
 {
@@ -14,22 +14,22 @@ static unsigned classes_of(int c)
     bool digit = c >= '0' && c <= '9', lower = c >= 'a' && c <= 'z', alpha = lower || (c >= 'A' && c <= 'Z');
     unsigned classes = 0;
     if (digit || alpha || among(c, "!#$%&'*+-.^_`|~"))
-        classes |= WR_OC_TOKEN;
+        classes |= WR_CHAR_TOKEN;
     /* RFC 3986: unreserved, gen-delims but '#', sub-delims, '%'; and what browsers send raw */
     if (digit || alpha || among(c, "-._~:/?[]@!$&'()*+,;=%\"<>\\^`{|}") || c >= 0x80)
-        classes |= WR_OC_TARGET;
+        classes |= WR_CHAR_TARGET;
     if (digit || alpha || among(c, "-._~!$&'()*+,;=%"))
-        classes |= WR_OC_REGNAME;
+        classes |= WR_CHAR_REGNAME;
     if (c == '\t' || (c >= ' ' && c <= '~') || c >= 0x80)
-        classes |= WR_OC_FIELD;
+        classes |= WR_CHAR_FIELD;
     if (digit || among(c, "abcdefABCDEF"))
-        classes |= WR_OC_HEX;
+        classes |= WR_CHAR_HEX;
     if (digit)
-        classes |= WR_OC_DIGIT;
+        classes |= WR_CHAR_DIGIT;
     if (c == 0x21 || (c >= 0x23 && c <= 0x7e) || c >= 0x80)
-        classes |= WR_OC_ETAG;
+        classes |= WR_CHAR_ETAG;
     if (digit || lower || among(c, "_-.*"))
-        classes |= WR_OC_KEY;
+        classes |= WR_CHAR_KEY;
     return classes;
 }
 
@@ -37,8 +37,8 @@ static void the_table_is_the_grammar(void **state)
 {
     (void) state;
     for (int c = 0; c < 256; c++)
-        if (wr_octets[c] != classes_of(c))
-            fail_msg("octet 0x%02x: %u, not %u", (unsigned) c, wr_octets[c], classes_of(c));
+        if (wr_char_classes[c] != classes_of(c))
+            fail_msg("byte 0x%02x: %u, not %u", (unsigned) c, wr_char_classes[c], classes_of(c));
 }
 
 static void lists_skip_what_is_empty_and_keep_what_is_quoted(void **state)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Holds the table of byte classes. Splits lists and finds the end of quoted strings. */
-#include "http/octets.h"
+#include "http/chars.h"
 
-/* Each entry is the sum of the classes (enum wr_octet_class) of its byte. tests/unit/http/test_octets.c
+/* Each entry is the sum of the classes (enum wr_char_class) of its byte. tests/unit/http/test_chars.c
  * recomputes the table from the RFCs' grammar. */
-const uint8_t wr_octets[256] = {
+const uint8_t wr_char_classes[256] = {
     0,   0,   0,   0,   0,   0,   0,   0,   0,   8,   0,   0,   0,   0,   0,   0,   /* 00 */
     0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   /* 10 */
     8,   79,  10,  73,  79,  79,  79,  79,  78,  78,  207, 79,  78,  207, 207, 74,  /* 20 */
