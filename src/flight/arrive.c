@@ -30,7 +30,6 @@ void wr_flight_arrive(struct wr_flight *f)
         return;
     const struct wr_redis_store_lock lock = { wr_buf_slice(&f->lock_key), wr_slice(f->token, WR_LOCK_TOKEN),
                                               f->worker_policy->policy->redis.lock_ttl };
-    f->arrival = wr_redis_store_arrive(worker->redis_store, f->built, &lock,
-                                       wr_rules_keep(&f->order.route->cache, f->built, f->loop->now),
+    f->arrival = wr_redis_store_arrive(worker->redis_store, f->built, &lock, wr_flight_keep_time(f, f->built),
                                        on_alive, f);
 }

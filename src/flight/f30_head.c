@@ -135,7 +135,7 @@ static bool store_agrees(const struct wr_flight *f)
     const struct wr_worker *w = f->worker_policy->worker;
     const struct wr_object *o = f->built;
     uint64_t length = o->meta.length == UINT64_MAX ? 0 : o->meta.length;
-    if (wr_rules_keep(&f->order.route->cache, o, f->loop->now).us <= 0)
+    if (wr_flight_keep_time(f, o).us <= 0)
         return false;
     return (w->shared->memory && length <= wr_memory_most(w->shared->memory, o->head.len)) ||
            (w->redis_store && wr_link_ready(w->link) &&

@@ -54,7 +54,7 @@ static const struct wr_object *marker_of(const struct wr_flight *f, const struct
 enum wr_memory_put wr_flight_put_here(struct wr_flight *f, struct wr_object *o)
 {
     struct wr_shared *shared = f->worker_policy->worker->shared;
-    struct wr_span keep = wr_rules_keep(&f->order.route->cache, o, f->loop->now);
+    struct wr_span keep = wr_flight_keep_time(f, o);
     struct wr_variants_bound bound;
     if (shared->memory == NULL || keep.us <= 0)
         return WR_MEMORY_NOT;
@@ -70,7 +70,7 @@ enum wr_memory_put wr_flight_put_here(struct wr_flight *f, struct wr_object *o)
 static bool share(struct wr_flight *f, struct wr_object *o, void (*written)(void *, enum wr_err), void *ctx)
 {
     struct wr_redis_store *redis_store = f->worker_policy->worker->redis_store;
-    struct wr_span keep = wr_rules_keep(&f->order.route->cache, o, f->loop->now);
+    struct wr_span keep = wr_flight_keep_time(f, o);
     struct wr_variants_bound bound;
     if (redis_store == NULL || keep.us <= 0)
         return false;

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The driver of flights, and their waiters. It takes a flight from stage to stage, publishes its result and
- * puts waiters aboard; only drive() writes the stage. */
-#include <stddef.h>
-#include <stdlib.h>
-
+/* Begins flights, and takes a flight from stage to stage until it ends; only drive() writes the stage.
+ * waiter.c tells the waiters what comes of it. */
 #include "flight/flight_priv.h"
 #include "stats/stats.h"
-
-#define SPARE_FLIGHTS 256     /* per worker: more flights are seldom under way at once */
-#define SPARE_HEAD (8 * 1024) /* bytes; a flight with a larger request head isn't kept as a spare */
 
 static enum wr_flight_stage (*const enter[])(struct wr_flight *) = {
 #define X(id, name, leave) [WR_FLIGHT_##id] = wr_flight_##name,
@@ -24,7 +18,7 @@ static void (*const leave_of[])(struct wr_flight *) = {
 
 static void end_flight(struct wr_flight *f);
 
-/* --- how a flight begins --- */
+/* --- how a flight begins and what it keeps --- */
 
 void wr_flight_begin_anew(struct wr_flight *f)
 {
@@ -87,23 +81,9 @@ static void keep_order(struct wr_flight *f, const struct wr_flight_order *order)
     f->order.request_id = kept(f, order->request_id);
 }
 
-static struct wr_flight *memory_for(struct wr_worker *w)
-{
-    struct wr_flight *f = w->spare_flights;
-    if (f) {
-        w->spare_flights = f->next_spare;
-        w->spare_flight_count--;
-        f->next_spare = NULL;
-        return f;
-    }
-    f = calloc(1, sizeof *f);
-    WR_CHECK(f != NULL && pthread_mutex_init(&f->lock, NULL) == 0);
-    return f;
-}
-
 static struct wr_flight *flight_new(const struct wr_flight_order *order, enum wr_flight_mode mode)
 {
-    struct wr_flight *f = memory_for(order->worker_policy->worker);
+    struct wr_flight *f = wr_flight_memory_take(order->worker_policy->worker);
     f->magic = WR_FLIGHT_MAGIC;
     f->refs = 1;
     f->worker_policy = wr_worker_policy_ref(order->worker_policy);
@@ -128,7 +108,7 @@ static struct wr_flight *flight_new(const struct wr_flight_order *order, enum wr
     if (order->body)
         wr_flow_ref(order->body);
     wr_note_init(&f->nudge, f->loop, on_nudge);
-    TAILQ_INSERT_TAIL(&order->worker_policy->worker->flights, f, worker_entry);
+    TAILQ_INSERT_TAIL(&order->worker_policy->worker->flight_pool->list, f, worker_entry);
     order->worker_policy->worker->flight_count++;
     return f;
 }
@@ -146,44 +126,11 @@ static bool dropped(struct wr_flight *f)
     return true;
 }
 
-static void free_memory(struct wr_flight *f)
-{
-    wr_arena_fini(&f->arena);
-    wr_buf_fini(&f->head);
-    pthread_mutex_destroy(&f->lock);
-    free(f);
-}
-
-/* Keeps the flight's memory for the next flight of this worker, or frees it. */
-static void recycle(struct wr_flight *f)
-{
-    struct wr_worker *w = WR_CONTAINER(f->loop, struct wr_worker, loop);
-    if (!WR_RECYCLES || w->spare_flight_count == SPARE_FLIGHTS || f->head.cap > SPARE_HEAD) {
-        free_memory(f);
-        return;
-    }
-    wr_arena_reset(&f->arena);
-    wr_buf_clear(&f->head);
-    memset(f, 0, offsetof(struct wr_flight, lock));
-    f->next_spare = w->spare_flights;
-    w->spare_flights = f;
-    w->spare_flight_count++;
-}
-
-void wr_flights_free_spares(struct wr_worker *w)
-{
-    struct wr_flight *f;
-    while ((f = w->spare_flights) != NULL) {
-        w->spare_flights = f->next_spare;
-        free_memory(f);
-    }
-}
-
 static void free_flight(struct wr_deferred_free *deferred)
 {
     struct wr_flight *f = WR_CONTAINER(deferred, struct wr_flight, deferred);
     if (dropped(f))
-        recycle(f);
+        wr_flight_memory_give(f);
 }
 
 /* Ends the flight's run. No callback comes afterwards. The memory is freed when the loop's turn has ended and
@@ -207,7 +154,7 @@ static void end_run(struct wr_flight *f)
     wr_object_unref(f->order.marker);
     wr_flow_unref(f->order.body);
     f->built = f->new_marker = NULL;
-    TAILQ_REMOVE(&worker->flights, f, worker_entry);
+    TAILQ_REMOVE(&worker->flight_pool->list, f, worker_entry);
     worker->flight_count--;
     wr_worker_policy_unref(f->worker_policy);
     f->worker_policy = NULL;
@@ -255,163 +202,17 @@ static void end_flight(struct wr_flight *f)
 void wr_flight_unref(struct wr_flight *f)
 {
     if (dropped(f))
-        free_memory(f);
+        wr_flight_memory_free(f);
 }
 
-/* --- the result --- */
-
-void wr_flight_result_fini(struct wr_flight_result *result)
-{
-    wr_object_unref(result->object);
-    wr_object_unref(result->marker);
-    wr_object_unref(result->found);
-    result->object = result->marker = result->found = NULL;
-}
-
-static void note_all(struct wr_flight *f)
-{
-    struct wr_waiter *a;
-    TAILQ_FOREACH(a, &f->waiters, entry)
-        wr_note_post(&a->note);
-}
-
-static void let_go(struct wr_waiter *a)
-{
-    struct wr_flow *held = a->held;
-    a->held = NULL;
-    if (held) {
-        wr_flow_let_go(held);
-        wr_flow_unref(held);
-    }
-}
-
-void wr_flight_hold_for(struct wr_flight *f, struct wr_waiter *a)
-{
-    struct wr_object *o = f->result.verdict == WR_VERDICT_OBJECT && a->admitted ? f->result.object : NULL;
-    let_go(a);
-    if (wr_flight_is_alone(f) || o == NULL || wr_flow_state(o->flow) != WR_FLOW_ARRIVING)
-        return;
-    a->held = wr_flow_ref(o->flow);
-    wr_flow_hold(a->held);
-}
-
-static void hold_for_all(struct wr_flight *f)
-{
-    struct wr_waiter *a;
-    TAILQ_FOREACH(a, &f->waiters, entry)
-        wr_flight_hold_for(f, a);
-}
-
-void wr_flight_tell(struct wr_flight *f, struct wr_flight_result result)
-{
-    if (result.verdict != WR_VERDICT_OBJECT)
-        wr_flights_unlist(f->worker_policy->worker->shared->flights, f);
-    wr_flight_guard(f);
-    struct wr_flight_result old = f->result;
-    f->result = result;
-    hold_for_all(f);
-    note_all(f);
-    wr_flight_release(f);
-    wr_flight_result_fini(&old);
-}
-
-void wr_flight_tell_end(struct wr_flight *f, enum wr_verdict verdict, enum wr_err err)
-{
-    wr_flight_tell(f, (struct wr_flight_result){ .verdict = verdict, .err = err });
-}
-
-void wr_flight_tell_not_shareable(struct wr_flight *f, unsigned apart)
-{
-    wr_flight_tell(f, (struct wr_flight_result){ .verdict = WR_VERDICT_NOT_SHAREABLE, .apart = apart });
-}
-
-void wr_flight_tell_looked(struct wr_flight *f)
-{
-    wr_flight_guard(f);
-    if (!f->result.looked) {
-        f->result.looked = true;
-        note_all(f);
-    }
-    wr_flight_release(f);
-}
-
-void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object)
-{
-    wr_flight_guard(f);
-    struct wr_object *old = f->result.found;
-    f->result.found = wr_object_ref(object);
-    note_all(f);
-    wr_flight_release(f);
-    wr_object_unref(old);
-}
-
-bool wr_flight_has_admitted(struct wr_flight *f)
-{
-    wr_flight_guard(f);
-    f->redis_late |= f->limit_late;
-    bool any = f->admitted > 0;
-    wr_flight_release(f);
-    return any;
-}
-
-bool wr_flight_has_waiter(struct wr_flight *f)
-{
-    wr_flight_guard(f);
-    bool any = !TAILQ_EMPTY(&f->waiters);
-    wr_flight_release(f);
-    return any;
-}
-
-size_t wr_flight_waiter_count(struct wr_flight *f)
-{
-    struct wr_waiter *a;
-    size_t count = 0;
-    wr_flight_guard(f);
-    TAILQ_FOREACH(a, &f->waiters, entry)
-        count++;
-    wr_flight_release(f);
-    return count;
-}
-
-bool wr_flight_has_leader(struct wr_flight *f)
-{
-    wr_flight_guard(f);
-    bool any = f->leader != NULL;
-    wr_flight_release(f);
-    return any;
-}
-
-/* --- waiters --- */
-
-static void on_waiter_note(struct wr_note *note)
-{
-    struct wr_waiter *a = WR_CONTAINER(note, struct wr_waiter, note);
-    a->notify(a);
-}
-
-static void seat_leader(struct wr_flight *f, struct wr_waiter *a, bool admitted)
-{
-    __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
-    a->flight = f;
-    a->admitted = admitted;
-    a->epoch = __atomic_load_n(&f->began_epoch, __ATOMIC_ACQUIRE);
-    f->admitted += admitted;
-    f->leader = a;
-    TAILQ_INSERT_TAIL(&f->waiters, a, entry);
-}
-
-static void init_waiter(struct wr_waiter *a, const struct wr_flight_order *order)
-{
-    WR_CHECK(a->flight == NULL);
-    wr_note_init(&a->note, &order->worker_policy->worker->loop, on_waiter_note);
-}
+/* --- how a flight is started --- */
 
 /* Starts a flight that has just been listed, with its first waiter. */
 static void begin_listed(struct wr_flight *f, struct wr_waiter *a, bool admitted)
 {
     WR_COUNT(flights);
     wr_flight_guard(f);
-    seat_leader(f, a, admitted);
+    wr_flight_seat_leader(f, a, admitted);
     wr_flight_release(f);
     drive(f, f->order.look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_GATE);
 }
@@ -420,7 +221,7 @@ void wr_flight_board(struct wr_waiter *a, const struct wr_flight_order *order, b
 {
     struct wr_flights *table = order->worker_policy->worker->shared->flights;
     struct wr_flight *f = NULL;
-    init_waiter(a, order);
+    wr_waiter_init(a, order);
     for (;;) {
         if (wr_flights_join(table, order, a, admitted)) {
             WR_COUNT(collapsed);
@@ -438,7 +239,7 @@ void wr_flight_board(struct wr_waiter *a, const struct wr_flight_order *order, b
 
 void wr_flight_solo(struct wr_waiter *a, const struct wr_flight_order *order, bool admitted)
 {
-    init_waiter(a, order);
+    wr_waiter_init(a, order);
     struct wr_flight *f = flight_new(order, WR_MODE_SOLO);
     WR_CHECK(wr_flights_list(order->worker_policy->worker->shared->flights, f));
     begin_listed(f, a, admitted);
@@ -447,9 +248,9 @@ void wr_flight_solo(struct wr_waiter *a, const struct wr_flight_order *order, bo
 void wr_flight_alone(struct wr_waiter *a, const struct wr_flight_order *order)
 {
     bool of_use = order->stale || order->rules->post_for_get; /* may its answer matter to other requests? */
-    init_waiter(a, order);
+    wr_waiter_init(a, order);
     struct wr_flight *f = flight_new(order, of_use ? WR_MODE_ALONE : WR_MODE_PASSING);
-    seat_leader(f, a, true);
+    wr_flight_seat_leader(f, a, true);
     drive(f, WR_FLIGHT_ASK);
 }
 
@@ -480,75 +281,9 @@ void wr_flight_background(const struct wr_flight_order *order)
     drive(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_LOCK);
 }
 
-void wr_waiter_admit(struct wr_waiter *a, bool redis_late)
-{
-    struct wr_flight *f = a->flight;
-    if (f == NULL || a->admitted)
-        return;
-    wr_flight_guard(f);
-    a->admitted = true;
-    wr_flight_hold_for(f, a);
-    f->admitted++;
-    f->limit_late |= redis_late;
-    if (!f->over)
-        wr_note_post(&f->nudge);
-    wr_flight_release(f);
-}
-
-void wr_waiter_result(struct wr_waiter *a, struct wr_flight_result *out)
-{
-    struct wr_flight *f = a->flight;
-    wr_flight_guard(f);
-    *out = f->result;
-    out->leader = f->leader == a;
-    out->after_purge = a->epoch > __atomic_load_n(&f->began_epoch, __ATOMIC_ACQUIRE);
-    if (out->verdict == WR_VERDICT_PRIVATE) {
-        out->verdict = out->leader ? WR_VERDICT_OBJECT : WR_VERDICT_NOT_SHAREABLE;
-        if (!out->leader)
-            out->object = out->marker = NULL;
-    }
-    if (out->object)
-        wr_object_ref(out->object);
-    if (out->marker)
-        wr_object_ref(out->marker);
-    if (out->found)
-        wr_object_ref(out->found);
-    wr_flight_release(f);
-}
-
-void wr_waiter_begun(struct wr_waiter *a)
-{
-    struct wr_flight *f = a->flight;
-    if (f == NULL)
-        return;
-    wr_flight_guard(f);
-    let_go(a);
-    wr_flight_release(f);
-}
-
-void wr_waiter_leave(struct wr_waiter *a)
-{
-    struct wr_flight *f = a->flight;
-    if (f == NULL)
-        return;
-    wr_flight_guard(f);
-    let_go(a);
-    TAILQ_REMOVE(&f->waiters, a, entry);
-    if (a->admitted)
-        f->admitted--;
-    if (f->leader == a)
-        f->leader = NULL;
-    if (!f->over && TAILQ_EMPTY(&f->waiters))
-        wr_note_post(&f->nudge);
-    wr_flight_release(f);
-    a->flight = NULL;
-    wr_note_fini(&a->note);
-    wr_flight_unref(f);
-}
-
 void wr_flights_cut(struct wr_worker *worker)
 {
     struct wr_flight *f;
-    while ((f = TAILQ_FIRST(&worker->flights)) != NULL)
+    while ((f = TAILQ_FIRST(&worker->flight_pool->list)) != NULL)
         end_flight(f);
 }

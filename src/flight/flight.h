@@ -124,9 +124,11 @@ void wr_waiter_leave(struct wr_waiter *a);
 void wr_flights_heard(void *ctx, const struct wr_purge *purge);
 /* Ends all flights of this worker. Their waiters get FAILED. Thread: the worker's. */
 void wr_flights_cut(struct wr_worker *worker);
-/* Frees the memory that the worker keeps for its next flights. Thread: start, once the worker's loop has
- * ended. */
-void wr_flights_free_spares(struct wr_worker *worker);
+/* Makes what the flights of a worker share; the worker owns it. Thread: start. */
+struct wr_flight_pool *wr_flight_pool_new(void);
+/* Frees it, with the memory that it keeps for the next flights. No flight may be under way. Thread: start,
+ * once the worker's loop has ended. */
+void wr_flight_pool_free(struct wr_flight_pool *pool);
 /* Closes all flights that fetch what is purged: nobody joins them any more, and other nodes don't wait for
  * them. The objects that they store are compared with the purge like all other objects. Thread: any. */
 void wr_flights_spoil(struct wr_flights *f, const struct wr_purge *purge);

@@ -133,6 +133,13 @@ struct wr_flight {
     struct wr_buf head; /* ASK: the request as it is sent */
 };
 
+/* What a worker's flights share. Thread: the worker's. */
+struct wr_flight_pool {
+    TAILQ_HEAD(, wr_flight) list; /* worker->flight_count flights */
+    struct wr_flight *spares;     /* memory kept for the next flights */
+    unsigned spare_count;
+};
+
 /* Has the flight only one waiter, on its own loop? Then no other thread uses its fields, and no lock is
  * needed. */
 static inline bool wr_flight_is_alone(const struct wr_flight *f)
@@ -151,9 +158,6 @@ static inline void wr_flight_release(struct wr_flight *f)
     if (!wr_flight_is_alone(f))
         pthread_mutex_unlock(&f->lock);
 }
-/* Makes the flow of the flight's response keep its beginning for a waiter that is aboard, until that waiter
- * reads it. A waiter that isn't admitted yet gets no such hold. Under the flight's lock. */
-void wr_flight_hold_for(struct wr_flight *f, struct wr_waiter *a);
 
 /* --- stages: each returns the next stage, or WAIT --- */
 #define X(id, name, leave) enum wr_flight_stage wr_flight_##name(struct wr_flight *f);
@@ -165,12 +169,22 @@ void wr_flight_lock_leave(struct wr_flight *f);
 void wr_flight_ask_leave(struct wr_flight *f);
 void wr_flight_keep_leave(struct wr_flight *f);
 
-/* --- flight.c: the driver --- */
+/* --- flight.c --- */
 /* Ends the waiting of stage `of` and goes on with stage `next` (not WAIT); the callbacks of the stages end
  * with this call. The stage is left first, which cancels what else it has started. If the flight has already
  * left stage `of`, this is a late answer: it is counted, and nothing happens. Frees nothing before the end of
  * the loop's turn. */
 void wr_flight_wake(struct wr_flight *f, enum wr_flight_stage of, enum wr_flight_stage next);
+
+/* --- pool.c --- */
+/* Returns memory for a flight, from the worker's spares or new: zeroed but for the fields that stay. */
+struct wr_flight *wr_flight_memory_take(struct wr_worker *w);
+/* Keeps the flight's memory for the next flight of its worker, or frees it. */
+void wr_flight_memory_give(struct wr_flight *f);
+/* Frees the flight's memory. Thread: any. */
+void wr_flight_memory_free(struct wr_flight *f);
+
+/* --- waiter.c --- */
 /* Publishes a result to all waiters; takes over the references in it. After a verdict other than OBJECT the
  * flight is no longer in the table. */
 void wr_flight_tell(struct wr_flight *f, struct wr_flight_result result);
@@ -189,12 +203,19 @@ bool wr_flight_has_admitted(struct wr_flight *f);
 bool wr_flight_has_waiter(struct wr_flight *f);
 size_t wr_flight_waiter_count(struct wr_flight *f);
 bool wr_flight_has_leader(struct wr_flight *f);
+/* Makes the flow of the flight's response keep its beginning for a waiter that is aboard, until that waiter
+ * reads it. A waiter that isn't admitted yet gets no such hold. Under the flight's lock. */
+void wr_flight_hold_for(struct wr_flight *f, struct wr_waiter *a);
+/* Makes a waiter ready to board; it must not be aboard. Thread: the waiter's worker. */
+void wr_waiter_init(struct wr_waiter *a, const struct wr_flight_order *order);
+/* Puts the first waiter aboard; the flight asks with its request. Under the flight's lock. */
+void wr_flight_seat_leader(struct wr_flight *f, struct wr_waiter *a, bool admitted);
+
+/* --- f05_look.c --- */
 /* Decides what to do with an object that LOOK or LOCK read from Redis. Returns the next stage, never WAIT, or
  * `miss` if the object can't be used. Takes over the reference. */
 enum wr_flight_stage wr_flight_found(struct wr_flight *f, struct wr_object *object,
                                      enum wr_flight_stage miss);
-
-/* --- f05_look.c --- */
 /* Asks Redis for what is stored under the flight's key, in place of a read that is under way. done() is
  * called once with an object that is known not to be purged, with its reference, or with NULL; f->redis_late
  * says whether Redis was late. early: accepts what another node is still fetching. held: a whole copy that
@@ -262,6 +283,12 @@ void wr_flight_publish(struct wr_flight *f, enum wr_outcome outcome);
 void wr_flight_unlock(struct wr_flight *f, enum wr_outcome outcome);
 /* Frees what LOCK has allocated; at the flight's end. */
 void wr_flight_lock_fini(struct wr_flight *f);
+
+/* How long from now the object is worth keeping in a store. */
+static inline struct wr_span wr_flight_keep_time(const struct wr_flight *f, const struct wr_object *o)
+{
+    return wr_rules_keep(&f->order.route->cache, o, f->loop->now);
+}
 
 /* How many variants its URL may have, and how many bytes. Fills in *out and returns it. */
 static inline const struct wr_variants_bound *wr_flight_bound(const struct wr_flight *f,

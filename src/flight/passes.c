@@ -17,8 +17,7 @@ static struct wr_object *vary_of(struct wr_flight *f, struct wr_slice names)
     const struct wr_meta meta = { .request_time = f->exchange->sent, .response_time = f->exchange->answered };
     struct wr_object *marker = wr_build_vary(&f->order.primary, names, &meta, NULL);
     marker->checked = wr_flight_began(f);
-    struct wr_span keep = wr_rules_keep(&f->order.route->cache, marker, f->loop->now);
-    if (wr_memory_put_new(memory, marker, wr_time_add(f->loop->mono, keep)))
+    if (wr_memory_put_new(memory, marker, wr_time_add(f->loop->mono, wr_flight_keep_time(f, marker))))
         return marker;
     wr_object_unref(marker);
     marker = wr_memory_get(memory, f->order.primary.hash, f->order.primary.text);

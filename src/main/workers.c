@@ -152,9 +152,9 @@ static void member_init(struct member *m, struct wr_workers *workers, unsigned i
     m->workers = workers;
     w->shared = shared;
     w->idle = on_worker_idle;
-    TAILQ_INIT(&w->flights);
     WR_CHECK(wr_loop_init(&w->loop, index) == 0 && pthread_mutex_init(&m->lock, NULL) == 0);
     w->conns = wr_conns_new(w);
+    w->flight_pool = wr_flight_pool_new();
     w->hot = wr_hot_new();
     if (policy->redis.enabled) {
         char name[160];
@@ -283,7 +283,7 @@ static void member_fini(struct member *m)
         wr_link_free(w->link);
     wr_loop_fini(&w->loop);
     wr_conns_free(w->conns);
-    wr_flights_free_spares(w);
+    wr_flight_pool_free(w->flight_pool);
     pthread_mutex_destroy(&m->lock);
 }
 

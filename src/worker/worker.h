@@ -22,7 +22,7 @@ struct wr_flights;
 struct wr_passes;
 struct wr_purger;
 struct wr_conns;
-struct wr_flight;
+struct wr_flight_pool;
 
 /* What all threads of the process share. */
 struct wr_shared {
@@ -58,13 +58,11 @@ struct wr_worker {
     struct wr_redis_store *redis_store; /* NULL: no Redis */
     struct wr_conns *conns;             /* txn's own: connections, spare memory, the batch */
     size_t conn_count;
-    TAILQ_HEAD(, wr_flight) flights; /* run by this worker */
+    struct wr_flight_pool *flight_pool; /* flight's own: the flights that this worker runs, spare memory */
     size_t flight_count;
     void (*idle)(
         struct wr_worker *worker); /* called when neither connections nor flights are left; or NULL */
-    struct wr_flight *spare_flights;
-    size_t spare_flight_count;
-    struct wr_hot *hot; /* references to what this worker has found in memory twice lately */
+    struct wr_hot *hot;            /* references to what this worker has found in memory twice lately */
 };
 
 /* Makes a worker policy with its origins and limits, and one reference for the caller. Takes a reference

@@ -112,7 +112,7 @@ static void world_begin(bool verified)
     w.worker.shared = &w.shared;
     w.worker.link = (struct wr_link *) &outside;
     w.worker.redis_store = (struct wr_redis_store *) &outside;
-    TAILQ_INIT(&w.worker.flights);
+    w.worker.flight_pool = wr_flight_pool_new();
     w.worker.worker_policy = wr_worker_policy_new(&w.worker, w.policy);
     parse_request("GET /x HTTP/1.1\r\nHost: example.com\r\n\r\n");
     wr_rules_request(&route->cache, &w.request, &w.rules);
@@ -152,7 +152,7 @@ static void world_end(void)
     }
     wr_flight_unref(w.flight);
     settle();
-    wr_flights_free_spares(&w.worker);
+    wr_flight_pool_free(w.worker.flight_pool);
     wr_worker_policy_unref(w.worker.worker_policy);
     wr_flights_free(w.shared.flights);
     wr_purges_free(w.shared.purges);
