@@ -68,17 +68,29 @@ static inline bool wr_rules_has_life(const struct wr_object *object)
 {
     return object->meta.lifetime.us > 0 && !(object->meta.flags & WR_OF_NO_CACHE);
 }
-/* Was it fresh when its origin sent it, however long it took to arrive? */
-static inline bool wr_rules_sent_fresh(const struct wr_object *object)
-{
-    return object->meta.lifetime.us > object->meta.initial_age.us - object->meta.fetch_time.us;
-}
 /* May one response serve all requests that were waiting for it, even if it is already too old for later ones
  * (RFC 9111 4)? Not if each of them would have to validate it. */
 static inline bool wr_rules_collapses(const struct wr_object *object)
 {
     return wr_rules_has_life(object) || (object->meta.swr.us > 0 && !(object->meta.flags & WR_OF_NO_CACHE));
 }
+/* Which event of a fetch is compared with the time of a request that waited for it. */
+enum wr_came {
+    WR_CAME_REQUESTED, /* the origin was asked: so the response knows all that the origin knew by then */
+    WR_CAME_RECEIVED,  /* the response's head came */
+};
+/* Did this event come no earlier than `since`, and may the response serve all that were waiting for it? Then
+ * it is as good as validated for a request that was made at `since`. */
+static inline bool wr_rules_came_since(const struct wr_object *object, enum wr_came event,
+                                       struct wr_wall since)
+{
+    const struct wr_meta *m = &object->meta;
+    struct wr_wall at = event == WR_CAME_REQUESTED ? m->request_time : m->response_time;
+    return !wr_time_before(at, since) && wr_rules_collapses(object);
+}
+/* May a request share a response whose content is still coming from the origin, however long that takes? It
+ * may if the response was fresh when it was sent, and the request asks for nothing newer. */
+bool wr_rules_shares_arriving(const struct wr_request_rules *asked, const struct wr_object *object);
 /* Returns what sets this request apart from others, as flags: 0, FOR_AUTHORIZED, FOR_COOKIE or both. */
 static inline unsigned wr_rules_apart(const struct wr_request_rules *asked)
 {

@@ -55,6 +55,18 @@ enum wr_reuse wr_rules_reuse(const struct wr_cache_policy *policy, const struct 
     return WR_REUSE_VALIDATE;
 }
 
+/* Was it fresh when its origin sent it, however long it took to arrive? */
+static bool sent_fresh(const struct wr_object *object)
+{
+    return object->meta.lifetime.us > object->meta.initial_age.us - object->meta.fetch_time.us;
+}
+
+bool wr_rules_shares_arriving(const struct wr_request_rules *asked, const struct wr_object *object)
+{
+    bool asks_for_newer = asked->revalidate || asked->max_age.us >= 0 || asked->min_fresh.us >= 0;
+    return !asks_for_newer && sent_fresh(object) && wr_rules_collapses(object);
+}
+
 /* Must the object be validated even if the origin fails? That is so if the client or the origin insists on
  * it, or if the object isn't for this request. */
 static bool insists(const struct wr_cache_policy *policy, const struct wr_request_rules *asked,

@@ -9,9 +9,9 @@
  * of Redis are right to within a round trip, so they say nothing to a flight that has not waited. */
 static bool came_meanwhile(const struct wr_flight *f, const struct wr_object *object)
 {
-    struct wr_wall since = f->rules.revalidate ? object->meta.request_time : object->meta.response_time;
-    return f->has_waited && !wr_time_before(since, f->started) && !f->rules.no_store &&
-           wr_rules_collapses(object);
+    return f->has_waited && !f->rules.no_store &&
+           wr_rules_came_since(object, f->rules.revalidate ? WR_CAME_REQUESTED : WR_CAME_RECEIVED,
+                               f->started);
 }
 
 /* Is this an answer for the flight's waiters, or does the origin have to be asked first? */

@@ -32,14 +32,10 @@ static enum wr_txn_stage learn_marker(struct wr_txn *t, struct wr_object *marker
  * coming from the origin serves every request that asks for nothing newer, however slow the content is. */
 static bool shares(const struct wr_txn *t, const struct wr_flight_result *fetched)
 {
-    const struct wr_request_rules *r = &t->rules;
     const struct wr_object *o = fetched->object;
-    bool asks_for_newer = r->revalidate || r->max_age.us >= 0 || r->min_fresh.us >= 0;
-    if (!wr_rules_collapses(o))
-        return false;
-    return !wr_time_before(o->meta.response_time, t->started) ||
-           (!fetched->from_store && !asks_for_newer && wr_rules_sent_fresh(o) &&
-            wr_flow_state(o->flow) == WR_FLOW_ARRIVING);
+    bool arriving = !fetched->from_store && wr_flow_state(o->flow) == WR_FLOW_ARRIVING;
+    return wr_rules_came_since(o, WR_CAME_RECEIVED, t->started) ||
+           (arriving && wr_rules_shares_arriving(&t->rules, o));
 }
 
 /* May this request have a response that was fetched for another one? It may if it could have it from the

@@ -435,6 +435,75 @@ static void requests_have_their_say(void **state)
     wr_arena_fini(&arena);
 }
 
+/* A response that was asked for at 0 and came at 5, for requests that were made at the given time. */
+static void a_response_serves_those_who_waited_for_it(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *response;
+        double made;
+        bool requested, received;
+    } lines[] = {
+        { "max-age=1", -1, true, true },
+        { "max-age=1", 0, true, true },
+        { "max-age=1", 1, false, true }, /* the origin may have made it before the request */
+        { "max-age=1", 5, false, true },
+        { "max-age=1", 6, false, false },
+        { "max-age=0, stale-while-revalidate=5", -1, true, true },
+        /* each request has to validate it for itself */
+        { "max-age=0", -1, false, false },
+        { "no-cache", -1, false, false },
+        { "max-age=9, no-cache", -1, false, false },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char response[200];
+        snprintf(response, sizeof response, D E "Cache-Control: %s", lines[i].response);
+        struct wr_object *o = stored(&plain, &arena, 200, "", response, 5);
+        struct wr_wall made = after(lines[i].made - 5);
+        if (wr_rules_came_since(o, WR_CAME_REQUESTED, made) != lines[i].requested ||
+            wr_rules_came_since(o, WR_CAME_RECEIVED, made) != lines[i].received)
+            fail_msg("%s, for a request made at %g", lines[i].response, lines[i].made);
+        wr_object_unref(o);
+    }
+    wr_arena_fini(&arena);
+}
+
+static void what_is_still_arriving_is_shared_by_those_who_ask_for_nothing_newer(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *response, *request;
+        double took; /* seconds from the request to the head */
+        bool want;
+    } lines[] = {
+        { "Cache-Control: max-age=1", "", 0, true },
+        { "Cache-Control: max-age=1", "", 60, true }, /* a slow origin doesn't make it older */
+        { "Cache-Control: max-age=1", "Cache-Control: max-stale=5", 0, true },
+        { "Cache-Control: max-age=1", "Cache-Control: no-cache", 0, false },
+        { "Cache-Control: max-age=1", "Cache-Control: max-age=5", 0, false },
+        { "Cache-Control: max-age=1", "Cache-Control: min-fresh=1", 0, false },
+        { "Cache-Control: max-age=10\nAge: 9", "", 60, true },
+        { "Cache-Control: max-age=10\nAge: 10", "", 0, false }, /* it was stale when it was sent */
+        { "Cache-Control: max-age=0, stale-while-revalidate=5", "", 0, false },
+        { "Cache-Control: max-age=10, no-cache", "", 0, false },
+    };
+    struct wr_arena arena = { 0 };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char response[200];
+        struct wr_head request;
+        struct wr_request_rules asked;
+        snprintf(response, sizeof response, D E "%s", lines[i].response);
+        struct wr_object *o = stored(&plain, &arena, 200, "", response, lines[i].took);
+        get_with(&arena, lines[i].request, &request);
+        wr_rules_request(&plain, &request, &asked);
+        if (wr_rules_shares_arriving(&asked, o) != lines[i].want)
+            fail_msg("%s / %s after %g s", lines[i].response, lines[i].request, lines[i].took);
+        wr_object_unref(o);
+    }
+    wr_arena_fini(&arena);
+}
+
 static void requests_that_pass_the_cache_by(void **state)
 {
     (void) state;
@@ -819,6 +888,8 @@ int main(void)
         cmocka_unit_test(jitter_only_shortens_what_is_left),
         cmocka_unit_test(authorization_needs_leave),
         cmocka_unit_test(requests_have_their_say),
+        cmocka_unit_test(a_response_serves_those_who_waited_for_it),
+        cmocka_unit_test(what_is_still_arriving_is_shared_by_those_who_ask_for_nothing_newer),
         cmocka_unit_test(requests_that_pass_the_cache_by),
         cmocka_unit_test(failures_let_stale_responses_answer),
         cmocka_unit_test(grace_comes_from_the_policy_where_the_origin_is_silent),
