@@ -18,6 +18,10 @@ from rig.relay import Relay
 from rig.wait import until
 
 
+def pytest_addoption(parser):
+    parser.addoption("--of-each", type=int, metavar="N", help="run at most N of a test's parameter sets, spread evenly over all of them")
+
+
 def pytest_configure(config):
     if "WEIR_BIN" in os.environ and not daemon.WEIR.exists():
         raise pytest.UsageError(f"WEIR_BIN names no file: {daemon.WEIR}")
@@ -25,7 +29,19 @@ def pytest_configure(config):
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))    # a thousand clients and their origin in one process
 
 
-def pytest_collection_modifyitems(items):
+def keep_of_each(most, config, items):
+    """Deselects tests, so that of each test function `most` are left."""
+    by_function = {}
+    for item in items:
+        by_function.setdefault(item.nodeid.split("[")[0], []).append(item)
+    kept = {sets[i * len(sets) // min(most, len(sets))] for sets in by_function.values() for i in range(min(most, len(sets)))}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
+
+
+def pytest_collection_modifyitems(config, items):
+    if (most := config.getoption("--of-each")):
+        keep_of_each(most, config, items)
     built = daemon.WEIR.exists()
     sanitizer = daemon.sanitizer() if built else None
     for item in items:
