@@ -5,9 +5,16 @@
 
 #include "origin/origin_priv.h"
 
-static void on_readable(struct wr_socket *s)
+static struct wr_origin_conn *conn_of(struct wr_socket *s)
 {
     struct wr_origin_conn *w = WR_CONTAINER(s, struct wr_origin_conn, socket);
+    wr_loop_tick(w->peer->origin->origins->loop);
+    return w;
+}
+
+static void on_readable(struct wr_socket *s)
+{
+    struct wr_origin_conn *w = conn_of(s);
     if (w->run)
         wr_receive_more(w->run);
     else if (wr_socket_pending(s))
@@ -16,29 +23,35 @@ static void on_readable(struct wr_socket *s)
 
 static void on_writable(struct wr_socket *s)
 {
-    struct wr_origin_conn *w = WR_CONTAINER(s, struct wr_origin_conn, socket);
+    struct wr_origin_conn *w = conn_of(s);
     if (w->run->stage != WR_RUN_CONNECTING) {
         wr_run_writable(w->run);
         return;
     }
-    wr_socket_write(s, false);
+    wr_socket_written(s);
     wr_run_connected(w->run, wr_socket_outcome(s));
 }
 
-enum wr_err wr_origin_conn_open(struct wr_exchange_run *run, const struct wr_sockaddr *to, bool *connected)
+static void on_late(struct wr_socket *s, enum wr_way way)
+{
+    wr_run_late(conn_of(s)->run, way);
+}
+
+static const struct wr_socket_calls calls = { on_readable, on_writable, on_late };
+
+enum wr_err wr_origin_conn_open(struct wr_exchange_run *run, const struct wr_sockaddr *to,
+                                struct wr_span most, bool *connected)
 {
     struct wr_origin_server *peer = run->peer;
     wr_pool_make_room(peer);
     struct wr_origin_conn *w = calloc(1, sizeof *w);
     WR_CHECK(w != NULL);
-    enum wr_err err = wr_socket_connect(&w->socket, run->origins->loop, to, connected);
+    enum wr_err err = wr_socket_connect(&w->socket, run->origins->loop, to, &calls, connected);
     if (err != WR_OK) {
         wr_socket_close(&w->socket);
         free(w);
         return err;
     }
-    w->socket.readable = on_readable;
-    w->socket.writable = on_writable;
     w->peer = peer;
     w->at = *to;
     w->run = run;
@@ -47,7 +60,7 @@ enum wr_err wr_origin_conn_open(struct wr_exchange_run *run, const struct wr_soc
     WR_COUNT(origin_connections);
     WR_GAUGE_UP(origin_connections_open);
     if (!*connected)
-        wr_socket_write(&w->socket, true);
+        wr_socket_write(&w->socket, &(struct wr_pace){ .whole = most });
     return WR_OK;
 }
 

@@ -52,7 +52,8 @@ static enum wr_err connect_next(struct wr_exchange_run *run)
         struct wr_span share = { left.us / (int64_t) run->addresses_left };
         bool connected;
         run->addresses_left--;
-        enum wr_err err = wr_origin_conn_open(run, &all->list[run->address++ % all->count], &connected);
+        enum wr_err err = wr_origin_conn_open(run, &all->list[run->address++ % all->count], share,
+                                              &connected);
         if (err == WR_ERR_OVERLOADED)
             return err;
         if (err != WR_OK)
@@ -60,7 +61,6 @@ static enum wr_err connect_next(struct wr_exchange_run *run)
         if (connected)
             return ask(run);
         run->stage = WR_RUN_CONNECTING;
-        wr_timer_set(&run->deadline, share);
         return WR_OK;
     }
     return WR_ERR_ORIGIN_REFUSED;
@@ -189,6 +189,7 @@ static void next_address(struct wr_exchange_run *run, enum wr_err why)
 static void on_resolved(struct wr_name_query *q, enum wr_err err, const struct wr_addresses *found)
 {
     struct wr_exchange_run *run = WR_CONTAINER(q, struct wr_exchange_run, query);
+    wr_timer_clear(&run->deadline);
     if (err != WR_OK) {
         run->x->why = wr_err_info(err)->detail;
         next_server(run, WR_ERR_ORIGIN_REFUSED);
@@ -223,20 +224,29 @@ void wr_run_dequeued(struct wr_exchange_run *run)
 
 /* --- while it is under way --- */
 
+/* The head has to come whole within response_timeout; of the body, a piece. */
+static void expect_answer(struct wr_exchange_run *run)
+{
+    struct wr_span most = run->origin->policy->response_timeout;
+    struct wr_pace pace = run->stage == WR_RUN_BODY ? (struct wr_pace){ .pause = most }
+                                                    : (struct wr_pace){ .whole = most };
+    wr_socket_expect(&run->conn->socket, &pace);
+}
+
 void wr_run_wait(struct wr_exchange_run *run)
 {
-    /* There is nothing to send just now, but the request isn't whole: weir waits for the client, which isn't
-     * the origin's fault. */
-    bool on_client = !run->out.done && !run->out.refused && !run->conn->socket.writing;
     struct wr_span look = { 0 };
     if (run->in.paused)
         look = wr_flow_hurry(run->in.flow, run->origins->loop->mono);
     if (look.us > 0)
         wr_timer_set(&run->deadline, look);
-    else if (on_client || run->in.paused)
-        wr_timer_clear(&run->deadline);
     else
-        wr_timer_set(&run->deadline, run->origin->policy->response_timeout);
+        wr_timer_clear(&run->deadline);
+    /* A server that hasn't got the whole request may wait for it before it answers. Until then it is late
+     * only if it doesn't take the request (send.c). If there is nothing to send, it is the client's turn, and
+     * the client has a deadline of its own. */
+    if (!run->in.paused && (run->out.done || run->out.refused))
+        expect_answer(run);
 }
 
 void wr_run_writable(struct wr_exchange_run *run)
@@ -252,11 +262,12 @@ void wr_run_writable(struct wr_exchange_run *run)
 void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head)
 {
     run->stage = WR_RUN_BODY;
+    wr_socket_expect_nothing(&run->conn->socket);
     run->in.keep = head->keep_alive && head->framing != WR_FRAMING_CLOSE;
     run->x->answered = run->origins->loop->now;
     wr_backend_answered(run->peer->backend, run->origins->loop->mono);
     if (run->out.refused)
-        wr_send_stop(run);
+        wr_send_refused(run);
     run->x->on_head(run->x, head);
 }
 
@@ -317,23 +328,29 @@ static void on_deadline(struct wr_timer *t)
         wr_names_cancel(&run->query);
         next_server(run, WR_ERR_ORIGIN_TIMEOUT);
         break;
+    case WR_RUN_BODY:
+        wr_run_wait(run);
+        break;
     case WR_RUN_CONNECTING:
+    case WR_RUN_ASKING:
+    case WR_RUN_SPARE:
+        WR_CHECK(!"only the connection has a deadline now");
+    }
+}
+
+void wr_run_late(struct wr_exchange_run *run, enum wr_way way)
+{
+    if (run->stage == WR_RUN_CONNECTING) {
         wr_origin_conn_close(run->conn);
         next_address(run, WR_ERR_ORIGIN_TIMEOUT);
-        break;
-    case WR_RUN_ASKING:
+    } else if (run->stage == WR_RUN_ASKING) {
         unanswered(run);
-        break;
-    case WR_RUN_BODY:
-        if (run->in.paused) {
-            wr_run_wait(run);
-            break;
-        }
-        wr_backend_late(run->peer->backend, t->loop->mono);
+    } else if (way == WR_WRITING) { /* it answers without reading the rest of the request */
+        wr_send_refused(run);
+        wr_run_wait(run);
+    } else {
+        wr_backend_late(run->peer->backend, run->origins->loop->mono);
         wr_run_finish(run, WR_ERR_ORIGIN_TIMEOUT);
-        break;
-    case WR_RUN_SPARE:
-        WR_CHECK(!"a spare run has no deadline");
     }
 }
 

@@ -136,8 +136,8 @@ struct wr_exchange_run {
     struct wr_mono asked_at;         /* monotonic: when the request was sent */
     struct wr_origin_server *peer;   /* the server of the present try */
     struct wr_origin_conn *conn;
-    struct wr_timer deadline;
-    struct wr_note room; /* the response's flow has room again; may come late: see on_room() */
+    struct wr_timer deadline; /* for what no connection is waited for: a place, a name, slow readers */
+    struct wr_note room;      /* the response's flow has room again; may come late: see on_room() */
     struct wr_name_query query;
     size_t address;            /* the index of the server's address with which this try began */
     size_t addresses_left;     /* number of addresses that are left to be tried */
@@ -172,8 +172,10 @@ void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head);
 void wr_run_lost(struct wr_exchange_run *run);
 /* Ends the run and calls on_end, last. */
 void wr_run_finish(struct wr_exchange_run *run, enum wr_err err);
-/* Sets the deadline for what the run waits for now, counted from now. */
+/* Something has moved: makes the connection expect what the run waits for now. */
 void wr_run_wait(struct wr_exchange_run *run);
+/* The peer was late: it isn't connected, takes nothing of the request, or sends nothing of the response. */
+void wr_run_late(struct wr_exchange_run *run, enum wr_way way);
 
 /* --- send.c --- */
 /* Gets ready to send the request, or to send it again. ORIGIN_CLOSED: its body is no longer there from the
@@ -185,6 +187,8 @@ enum wr_err wr_send_more(struct wr_exchange_run *run) WR_MUST_USE;
 bool wr_send_rewindable(const struct wr_exchange_run *run);
 /* Stops reading the request's body. */
 void wr_send_stop(struct wr_exchange_run *run);
+/* The peer takes no more of the request, but answers: sends no more. */
+void wr_send_refused(struct wr_exchange_run *run);
 
 /* --- receive.c: both may end the run --- */
 /* Reads what has arrived: the head, or the body. */
@@ -193,10 +197,10 @@ void wr_receive_more(struct wr_exchange_run *run);
 void wr_receive_resume(struct wr_exchange_run *run);
 
 /* --- conn.c --- */
-/* Opens a connection for the run. OK: run->conn is set; *connected, or wr_run_connected() follows. Else the
- * error of wr_socket_connect(). */
+/* Opens a connection for the run. OK: run->conn is set; *connected, or wr_run_connected() follows, or after
+ * `most` wr_run_late(). Else the error of wr_socket_connect(). */
 enum wr_err wr_origin_conn_open(struct wr_exchange_run *run, const struct wr_sockaddr *to,
-                                bool *connected) WR_MUST_USE;
+                                struct wr_span most, bool *connected) WR_MUST_USE;
 /* Closes the connection, lent or idle. Its memory is freed at the end of the turn. */
 void wr_origin_conn_close(struct wr_origin_conn *w);
 

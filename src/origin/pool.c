@@ -102,6 +102,7 @@ void wr_pool_give(struct wr_exchange_run *run)
     w->run = NULL;
     w->used = true;
     wr_socket_rest(&w->socket);
+    wr_socket_expect_nothing(&w->socket);
     w->idle_since = loop->mono;
     if (TAILQ_EMPTY(&peer->idle))
         wr_timer_set(&peer->idle_timer, peer->origin->policy->idle_timeout);

@@ -195,6 +195,7 @@ static bool interim(struct wr_exchange_run *run, const struct wr_head *head)
         run->x->on_interim(run->x, head);
     if (conn->run != run)
         return false;
+    wr_socket_expect_nothing(&conn->socket); /* the next head has its own time */
     wr_run_wait(run);
     return true;
 }

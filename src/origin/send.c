@@ -63,6 +63,13 @@ void wr_send_stop(struct wr_exchange_run *run)
     wr_flow_reader_close(&run->out.reader);
 }
 
+void wr_send_refused(struct wr_exchange_run *run)
+{
+    run->out.refused = true;
+    wr_socket_written(&run->conn->socket);
+    wr_send_stop(run);
+}
+
 /* --- chunked (RFC 9112 7.1) --- */
 
 static void begin_chunk(struct wr_sending *out, const struct iovec *body, int pieces)
@@ -182,22 +189,25 @@ enum wr_err wr_send_more(struct wr_exchange_run *run)
             wr_socket_yield(socket);
             return WR_OK;
         }
-        ssize_t n = wr_send(socket->fd, iov, count);
+        ssize_t n = wr_socket_put(socket, iov, count);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno != EAGAIN) {
             out->refused = true;
+            if (run->stage == WR_RUN_BODY)
+                wr_send_stop(run);
             break;
         }
         if (n > 0)
             written(run, (size_t) n);
         if (n < (ssize_t) octets) {
-            wr_socket_write(socket, true);
+            const struct wr_pace pace = { .pause = run->origin->policy->response_timeout };
+            wr_socket_write(socket, &pace);
             return WR_OK;
         }
         moved += octets;
         out->done = over;
     }
-    wr_socket_write(socket, false);
+    wr_socket_written(socket);
     return WR_OK;
 }

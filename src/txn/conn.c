@@ -8,13 +8,12 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "net/socket.h"
 #include "stats/stats.h"
 #include "txn/txn.h"
 
-#define LINGER_S 2
+#define LINGER_S 30       /* seconds; for what a client still sends after the last answer ... */
+#define LINGER_PAUSE_S 5  /* ... while it goes on sending. Both are nginx's lingering_time and _timeout */
 #define FIRST_WORDS_S 1   /* seconds; while draining, for a connection that has asked nothing yet */
 #define READS_PER_TURN 16 /* then other connections of the loop get their turn */
 #define SPARE_BUFFERS 256 /* per worker: more free buffers than that are freed */
@@ -64,21 +63,41 @@ void wr_conn_eat(struct wr_conn *c, size_t octets)
     c->from += octets;
 }
 
-/* --- events --- */
+/* --- how long the client may take --- */
 
-void wr_conn_want_read(struct wr_conn *c, bool on)
+static const struct wr_policy *policy_of(const struct wr_conn *c)
 {
-    if (on == c->reading || (on && c->eof))
-        return;
-    c->reading = on;
-    if (on && c->readable) /* the kernel has reported it already and won't do so again */
-        event_active(&c->event, EV_READ, 0);
+    return c->worker->worker_policy->policy;
+}
+
+void wr_conn_expect(struct wr_conn *c, const struct wr_pace *pace)
+{
+    if (!c->eof)
+        wr_socket_expect(&c->socket, pace);
+}
+
+void wr_conn_expect_nothing(struct wr_conn *c, bool read)
+{
+    wr_socket_expect_nothing(&c->socket);
+    wr_socket_read(&c->socket, read && !c->eof);
+}
+
+/* Begins to wait for something new, for `most` at most. */
+static void expect_within(struct wr_conn *c, struct wr_span most)
+{
+    wr_conn_expect_nothing(c, true);
+    wr_conn_expect(c, &(struct wr_pace){ .whole = most });
+}
+
+/* The socket has not taken all. */
+static void wait_for_room(struct wr_conn *c)
+{
+    wr_socket_write(&c->socket, &(struct wr_pace){ .pause = policy_of(c)->send_timeout });
 }
 
 void wr_conn_yield(struct wr_conn *c)
 {
-    c->writing = true;
-    event_active(&c->event, EV_WRITE, 0);
+    wr_socket_yield(&c->socket);
 }
 
 /* Sends those of its answers that wait for the end of the batch. */
@@ -102,16 +121,12 @@ void wr_conn_kill(struct wr_conn *c)
 {
     struct wr_worker *w = c->worker;
     send_staged(c); /* these answers were given before the event that ends the connection */
-    if (c->fd < 0)
+    if (c->socket.fd < 0)
         return;
     wr_batch_remove(w->conns->batch, &c->member);
-    c->reading = c->writing = false;
-    event_del(&c->event);
-    close(c->fd);
-    c->fd = -1;
+    wr_socket_close(&c->socket);
     if (c->txn)
         wr_txn_abort(c->txn);
-    wr_timer_fini(&c->timer);
     wr_buf_fini(&c->pending);
     TAILQ_REMOVE(&w->conns->list, c, entry);
     w->conn_count--;
@@ -126,33 +141,28 @@ void wr_conn_kill(struct wr_conn *c)
 static void linger(struct wr_conn *c)
 {
     c->state = WR_CONN_LINGER;
-    if (c->eof || shutdown(c->fd, SHUT_WR) < 0) {
+    if (c->eof || shutdown(c->socket.fd, SHUT_WR) < 0) {
         wr_conn_kill(c);
         return;
     }
     take_buffer(c);
     c->base = c->from = c->to = 0;
-    wr_conn_want_read(c, true);
-    wr_timer_set(&c->timer, WR_SPAN_S(LINGER_S));
+    wr_conn_expect_nothing(c, true);
+    wr_conn_expect(c, &(struct wr_pace){ .whole = WR_SPAN_S(LINGER_S), .pause = WR_SPAN_S(LINGER_PAUSE_S) });
 }
 
 /* --- reading heads --- */
-
-static const struct wr_policy *policy_of(const struct wr_conn *c)
-{
-    return c->worker->worker_policy->policy;
-}
 
 static void become_idle(struct wr_conn *c)
 {
     if (c->to == c->from) {
         give_buffer(c);
         c->partial = false;
-        wr_timer_set(&c->timer, c->requests ? policy_of(c)->idle_timeout : policy_of(c)->header_timeout);
+        expect_within(c, c->requests ? policy_of(c)->idle_timeout : policy_of(c)->header_timeout);
     } else if (!c->partial) {
         c->partial =
             true; /* header_timeout runs from a head's first byte on, however slowly the rest comes */
-        wr_timer_set(&c->timer, policy_of(c)->header_timeout);
+        expect_within(c, policy_of(c)->header_timeout);
     }
 }
 
@@ -161,7 +171,7 @@ void wr_conn_begin(struct wr_conn *c)
     c->state = WR_CONN_BUSY;
     c->requests++;
     c->partial = false;
-    wr_timer_clear(&c->timer);
+    wr_socket_expect_nothing(&c->socket);
 }
 
 /* Reads the PROXY header. Returns false if it isn't whole yet, or if it was bad and the connection has ended.
@@ -205,13 +215,13 @@ static void look_for_heads(struct wr_conn *c)
     if (c->wants_proxy && !proxy_done(c))
         return;
     c->looking = true;
-    while (c->fd >= 0 && c->state == WR_CONN_HEAD && c->pending.len == 0 && c->to > c->from &&
+    while (c->socket.fd >= 0 && c->state == WR_CONN_HEAD && c->pending.len == 0 && c->to > c->from &&
            wr_txn_start(c))
         ;
     c->looking = false;
     if (c->eof || draining(c))
         send_staged(c);
-    if (c->fd < 0 || c->state != WR_CONN_HEAD)
+    if (c->socket.fd < 0 || c->state != WR_CONN_HEAD)
         return;
     if (c->pending.len > 0)
         return; /* go_on_sending() calls this again */
@@ -223,7 +233,6 @@ static void look_for_heads(struct wr_conn *c)
         linger(c);
         return;
     }
-    wr_conn_want_read(c, true);
     become_idle(c);
 }
 
@@ -234,11 +243,9 @@ static void on_look(struct wr_batch_member *m)
     look_for_heads(c);
     /* There were more bytes than fitted into the buffer, or a FIN or a reset has come already, or a body goes
      * on: see read_once(). */
-    bool more = c->readable || (c->txn && c->txn->body_open);
-    if (c->fd >= 0 && more) {
-        c->readable = true;
-        event_active(&c->event, EV_READ, 0);
-    }
+    bool more = c->socket.filled || (c->txn && c->txn->body_open);
+    if (c->socket.fd >= 0 && more)
+        wr_socket_read_again(&c->socket);
 }
 
 void wr_conn_next(struct wr_conn *c, bool keep)
@@ -272,7 +279,7 @@ static size_t make_buffer_room(struct wr_conn *c)
 static void on_eof(struct wr_conn *c)
 {
     c->eof = true;
-    wr_conn_want_read(c, false);
+    wr_socket_read(&c->socket, false);
     send_staged(c);
     if (c->state == WR_CONN_BUSY)
         wr_txn_input(
@@ -301,16 +308,16 @@ static bool read_once(struct wr_conn *c)
 {
     size_t room = make_buffer_room(c);
     if (room == 0) {
-        wr_conn_want_read(c, false);
+        wr_socket_read(&c->socket, false);
         return false;
     }
-    ssize_t n = wr_recv(c->fd, c->buffer + c->to, room);
+    const struct iovec rest = { c->buffer + c->to, room };
+    ssize_t n = wr_socket_take(&c->socket, &rest, 1);
     if (n < 0 && errno == EINTR)
         return true;
     if (n <= 0 && c->to == c->from && c->state == WR_CONN_HEAD)
         give_buffer(c);
     if (n < 0) {
-        c->readable = false;
         if (errno != EAGAIN)
             wr_conn_kill(c);
         return false;
@@ -323,10 +330,10 @@ static bool read_once(struct wr_conn *c)
     /* The socket is empty now, and the kernel reports what comes later. Only a FIN or a reset that came
      * before has been reported already. A reset would show when sending (libevent doesn't tell of it), but a
      * connection that waits for more of a body has to read on. */
-    if ((size_t) n < room && !c->hung_up && !(c->txn && c->txn->body_open))
-        c->readable = false;
+    if (!(c->txn && c->txn->body_open))
+        wr_socket_rest(&c->socket);
     on_octets(c);
-    return c->fd >= 0 && !c->member.queued;
+    return c->socket.fd >= 0 && !c->member.queued;
 }
 
 static void read_more(struct wr_conn *c)
@@ -334,9 +341,8 @@ static void read_more(struct wr_conn *c)
     if (c->member.queued)
         return; /* on_look() goes on reading */
     for (int i = 0; i < READS_PER_TURN; i++)
-        if (!c->reading || !c->readable || !read_once(c))
+        if (!c->socket.reading || !c->socket.filled || !read_once(c))
             return;
-    event_active(&c->event, EV_READ, 0);
 }
 
 /* --- sending --- */
@@ -346,7 +352,7 @@ static ssize_t put_out(struct wr_conn *c, const struct iovec *iov, int count)
 {
     ssize_t n;
     do
-        n = wr_send(c->fd, iov, count);
+        n = wr_socket_put(&c->socket, iov, count);
     while (n < 0 && errno == EINTR);
     return n < 0 && errno == EAGAIN ? 0 : n;
 }
@@ -359,12 +365,14 @@ static void send_pending(struct wr_conn *c)
         wr_conn_kill(c);
         return;
     }
-    if (n > 0 && c->txn == NULL)
-        wr_timer_set(&c->timer, policy_of(c)->send_timeout);
     memmove(c->pending.at, c->pending.at + n, c->pending.len - (size_t) n);
     c->pending.len -= (size_t) n;
-    if (c->pending.len == 0)
-        wr_buf_fini(&c->pending);
+    if (c->pending.len > 0) {
+        wait_for_room(c);
+        return;
+    }
+    wr_buf_fini(&c->pending);
+    wr_socket_written(&c->socket);
 }
 
 /* Sends staged bytes. Bytes that the socket doesn't take are kept, and the next answer waits for them. */
@@ -375,8 +383,7 @@ static void put_staged(struct wr_conn *c, struct wr_slice octets)
         const struct iovec all = { (char *) (uintptr_t) octets.at, octets.len };
         ssize_t n = put_out(c, &all, 1);
         if (n < 0) { /* a transaction may be on the stack, so the connection ends in a callback of its own */
-            c->readable = true;
-            event_active(&c->event, EV_READ, 0);
+            wr_socket_read_again(&c->socket);
             return;
         }
         sent = (size_t) n;
@@ -384,10 +391,10 @@ static void put_staged(struct wr_conn *c, struct wr_slice octets)
     if (sent == octets.len)
         return;
     wr_buf_add(&c->pending, octets.at + sent, octets.len - sent);
-    c->writing = true;
-    if (c->txn == NULL) {
+    wait_for_room(c);
+    if (c->txn == NULL) { /* no request is looked at before the client has read what is its own */
         c->partial = false;
-        wr_timer_set(&c->timer, policy_of(c)->send_timeout);
+        wr_socket_expect_nothing(&c->socket);
     }
 }
 
@@ -416,7 +423,10 @@ ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
     if (c->pending.len > 0) /* the kernel will report when there is room */
         return 0;
     ssize_t n = put_out(c, iov, count);
-    c->writing = n >= 0 && (size_t) n < octets;
+    if (n >= 0 && (size_t) n < octets)
+        wait_for_room(c);
+    else
+        wr_socket_written(&c->socket);
     return n;
 }
 
@@ -424,7 +434,7 @@ void wr_conn_send_interim(struct wr_conn *c, struct wr_slice octets)
 {
     send_staged(c);
     wr_buf_add_slice(&c->pending, octets);
-    if (c->fd >= 0)
+    if (c->socket.fd >= 0)
         wr_conn_yield(c);
 }
 
@@ -432,44 +442,57 @@ static void go_on_sending(struct wr_conn *c)
 {
     if (c->pending.len > 0)
         send_pending(c);
-    if (c->fd < 0 || c->pending.len > 0)
+    if (c->socket.fd < 0 || c->pending.len > 0)
         return;
-    c->writing = false;
-    if (c->txn)
+    if (c->txn) {
         wr_txn_wake(c->txn);
-    else if (c->state == WR_CONN_HEAD)
+        return;
+    }
+    wr_socket_written(&c->socket);
+    if (c->state == WR_CONN_HEAD)
         look_for_heads(c);
 }
 
-static void on_socket_event(evutil_socket_t fd, short what, void *arg)
+/* --- what the socket reports --- */
+
+static struct wr_conn *conn_of(struct wr_socket *s)
 {
-    struct wr_conn *c = arg;
-    (void) fd;
+    struct wr_conn *c = WR_CONTAINER(s, struct wr_conn, socket);
     WR_CHECK(c->magic == WR_CONN_MAGIC);
-    if (c->state != WR_CONN_HEAD ||
-        c->writing) /* heads are looked at later, and the batch reads the clock then */
-        wr_loop_tick(&c->worker->loop);
-    c->readable |= (what & (EV_READ | EV_CLOSED)) != 0;
-    c->hung_up |= (what & EV_CLOSED) != 0;
-    if ((what & EV_WRITE) && c->writing)
-        go_on_sending(c);
-    if (c->fd >= 0)
-        read_more(c);
+    return c;
 }
 
-static void on_conn_timer(struct wr_timer *timer)
+static void on_readable(struct wr_socket *s)
 {
-    struct wr_conn *c = WR_CONTAINER(timer, struct wr_conn, timer);
-    if (c->state == WR_CONN_BUSY)
-        wr_txn_timeout(c->txn);
-    else if (c->state == WR_CONN_HEAD && c->to > c->from && c->pending.len == 0) {
+    struct wr_conn *c = conn_of(s);
+    if (c->state != WR_CONN_HEAD) /* heads are looked at later, and the batch reads the clock then */
+        wr_loop_tick(&c->worker->loop);
+    read_more(c);
+}
+
+static void on_writable(struct wr_socket *s)
+{
+    struct wr_conn *c = conn_of(s);
+    wr_loop_tick(&c->worker->loop);
+    go_on_sending(c);
+}
+
+static void on_late(struct wr_socket *s, enum wr_way way)
+{
+    struct wr_conn *c = conn_of(s);
+    bool writing = way == WR_WRITING;
+    if (c->state == WR_CONN_BUSY && !writing) {
+        wr_txn_late(c->txn);
+    } else if (c->state == WR_CONN_HEAD && !writing && c->to > c->from) {
         c->state = WR_CONN_BUSY;
         wr_txn_start_refusal(c, WR_ERR_REQUEST_TIMEOUT, "the header section did not arrive in time");
     } else
-        wr_conn_kill(c);
+        wr_conn_kill(c); /* it is idle, or doesn't read its answer */
 }
 
 /* --- how a connection begins --- */
+
+static const struct wr_socket_calls calls = { on_readable, on_writable, on_late };
 
 void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_conn_peer *peer, bool wants_proxy)
 {
@@ -477,7 +500,6 @@ void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_conn_peer *pe
     WR_CHECK(c != NULL);
     c->magic = WR_CONN_MAGIC;
     c->worker = worker;
-    c->fd = fd;
     c->peer = *peer;
     c->wants_proxy = wants_proxy;
     c->member.look = on_look;
@@ -485,29 +507,26 @@ void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_conn_peer *pe
     int on = 1;
     if (!peer->local)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    event_assign(&c->event, worker->loop.base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
-                 on_socket_event, c);
-    WR_CHECK(event_add(&c->event, NULL) == 0);
-    wr_timer_init(&c->timer, &worker->loop, on_conn_timer);
+    wr_socket_adopt(&c->socket, &worker->loop, fd, &calls);
     TAILQ_INSERT_TAIL(&worker->conns->list, c, entry);
     worker->conn_count++;
     WR_COUNT(connections);
     WR_GAUGE_UP(connections_open);
     unsigned open = __atomic_add_fetch(&worker->shared->connections, 1, __ATOMIC_RELAXED);
-    wr_conn_want_read(c, true);
+    wr_socket_read(&c->socket, true);
     if (policy_of(c)->max_connections && open > policy_of(c)->max_connections) {
         c->state = WR_CONN_BUSY;
         wr_txn_start_refusal(c, WR_ERR_OVERLOADED, "too many connections");
         return;
     }
-    wr_timer_set(&c->timer, policy_of(c)->header_timeout);
+    expect_within(c, policy_of(c)->header_timeout);
 }
 
 /* Has a request arrived that isn't read yet? To close the socket now would reset it. */
 static bool has_input(const struct wr_conn *c)
 {
     char octet;
-    return c->to > c->from || recv(c->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    return c->to > c->from || recv(c->socket.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void wr_conns_drain(struct wr_worker *worker)
@@ -520,7 +539,7 @@ void wr_conns_drain(struct wr_worker *worker)
         if (c->requests > 0)
             wr_conn_kill(c);
         else /* it is new, and its request may be on its way */
-            wr_timer_set(&c->timer, WR_SPAN_S(FIRST_WORDS_S));
+            expect_within(c, WR_SPAN_S(FIRST_WORDS_S));
     }
     wr_worker_check_idle(worker);
 }

@@ -3,17 +3,12 @@
  * transaction.
  *
  * Responses keep the order of requests, because the next request waits in the buffer until the transaction
- * before it has ended. An idle connection holds no buffer and no transaction.
- *
- * The socket's event is edge-triggered and is set once for the life of the connection, so no request needs
- * epoll_ctl. Therefore `readable` remembers what the kernel has reported, until a read has shown that there
- * is no more. Thread: the worker's. */
+ * before it has ended. An idle connection holds no buffer and no transaction. Thread: the worker's. */
 #pragma once
-
-#include <event2/event_struct.h>
 
 #include "http/body.h"
 #include "net/proxy.h"
+#include "net/socket.h"
 #include "txn/batch.h"
 #include "worker/worker.h"
 
@@ -51,13 +46,8 @@ struct wr_conns {
 struct wr_conn {
     unsigned magic;
     enum wr_conn_state state;
-    int fd;
-    struct event event;
+    struct wr_socket socket;
     struct wr_worker *worker;
-    bool reading;     /* it wants to read */
-    bool readable;    /* the socket may hold bytes to read */
-    bool hung_up;     /* the client has closed its sending side: read until the end */
-    bool writing;     /* it waits until the socket has room */
     bool eof;         /* the end of what the client sends has been read */
     bool partial;     /* the buffer holds part of a head, and header_timeout runs */
     bool wants_proxy; /* a PROXY header must come first */
@@ -68,7 +58,6 @@ struct wr_conn {
     size_t scanned;   /* how many bytes have been searched for the end of a head */
     struct wr_txn *txn;
     uint64_t requests;
-    struct wr_timer timer;
     TAILQ_ENTRY(wr_conn) entry;
     struct wr_batch_member member;
     struct wr_conn_peer peer;
@@ -102,10 +91,14 @@ struct wr_slice wr_conn_input(struct wr_conn *c);
 void wr_conn_eat(struct wr_conn *c, size_t octets);
 /* A whole head has been read: until wr_conn_next() the connection is its transaction's. */
 void wr_conn_begin(struct wr_conn *c);
-/* Switches reading on or off: more of the request's body is wanted, or not. */
-void wr_conn_want_read(struct wr_conn *c, bool on);
+/* More of the request's body is wanted, at this pace: wr_txn_late() is called if the client doesn't keep it.
+ */
+void wr_conn_expect(struct wr_conn *c, const struct wr_pace *pace);
+/* Nothing more is wanted of the client for now. read: pipelined requests are read nevertheless. */
+void wr_conn_expect_nothing(struct wr_conn *c, bool read);
 /* Sends. Returns how many bytes were taken, or -1 if the client has gone. If fewer than all were taken, the
- * transaction is woken when there is room. A small answer is staged, so that the answers to pipelined
+ * transaction is woken when there is room; a client that takes nothing for client.send_timeout loses its
+ * connection. A small answer is staged, so that the answers to pipelined
  * requests leave together. */
 ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count);
 /* There is more to send, but other connections go first: the transaction is woken in the next turn. */

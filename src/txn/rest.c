@@ -126,7 +126,6 @@ bool wr_txn_ask_rest(struct wr_txn *t)
     t->reader.at = at; /* the offset where the rest begins */
     t->reader.until = until;
     wr_waiter_leave(&t->waiter);
-    wr_timer_clear(&t->conn->timer);
     bool reread = t->rest != NULL; /* Redis has been asked already, and what it gave has broken off as well */
     wr_object_unref(t->rest);
     t->rest = NULL;

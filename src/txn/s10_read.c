@@ -10,7 +10,7 @@
 static void end_upload(struct wr_txn *t, enum wr_err err, struct wr_slice trailers)
 {
     t->body_open = false;
-    wr_timer_clear(&t->conn->timer);
+    wr_conn_expect_nothing(t->conn, true);
     wr_flow_end(t->upload, err, trailers);
 }
 
@@ -44,13 +44,17 @@ static void finish_body(struct wr_txn *t)
     wr_buf_fini(&trailers);
 }
 
+static void expect_body(struct wr_txn *t)
+{
+    wr_conn_expect(t->conn, &(struct wr_pace){ .pause = t->worker_policy->policy->body_timeout });
+}
+
 static void pump(struct wr_txn *t)
 {
     struct wr_conn *c = t->conn;
     while (t->body_open) {
         if (wr_flow_room(t->upload) == 0) {
-            wr_timer_clear(&c->timer); /* the origin is the slow one now, not the client */
-            wr_conn_want_read(c, false);
+            wr_conn_expect_nothing(c, false); /* the origin is the slow one now, not the client */
             return;
         }
         struct wr_slice in = wr_conn_input(c), data;
@@ -72,8 +76,7 @@ static void pump(struct wr_txn *t)
                 break_off(t, WR_ERR_BAD_REQUEST, "the connection ended before the body was whole");
                 return;
             }
-            wr_timer_set(&c->timer, t->worker_policy->policy->body_timeout);
-            wr_conn_want_read(c, true);
+            expect_body(t);
             return;
         }
     }
@@ -160,10 +163,8 @@ enum wr_txn_stage wr_txn_read_resume(struct wr_txn *t)
     return WR_TXN_WAIT;
 }
 
-void wr_txn_timeout(struct wr_txn *t)
+void wr_txn_late(struct wr_txn *t)
 {
-    if (t->stage == WR_TXN_DELIVER)
-        wr_conn_kill(t->conn); /* the client doesn't read its answer */
-    else if (t->body_open)
+    if (t->body_open)
         break_off(t, WR_ERR_REQUEST_TIMEOUT, "the body did not arrive in time");
 }

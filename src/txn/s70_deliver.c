@@ -168,12 +168,6 @@ static bool complete(struct wr_txn *t, const struct load *l)
     return t->left == 0 && !next_part(t);
 }
 
-static enum wr_txn_stage wait_for_socket(struct wr_txn *t)
-{
-    wr_timer_set(&t->conn->timer, t->worker_policy->policy->send_timeout);
-    return WR_TXN_WAIT;
-}
-
 static enum wr_txn_stage cut_answer(struct wr_txn *t, enum wr_err err)
 {
     t->err = err;
@@ -216,12 +210,11 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
                 return cut_answer(t, WR_ERR_ORIGIN_CLOSED); /* the content was shorter than announced */
             if (frame_left(t).len > 0)
                 continue;
-            wr_timer_clear(&t->conn->timer);
             return WR_TXN_WAIT; /* the flow's reader wakes the transaction */
         }
         if (turn >= MAX_TURN) {
             wr_conn_yield(t->conn);
-            return wait_for_socket(t);
+            return WR_TXN_WAIT;
         }
         ssize_t n = wr_conn_send(t->conn, l.iov, l.count);
         if (n < 0)
@@ -230,7 +223,7 @@ static enum wr_txn_stage send_on(struct wr_txn *t)
         turn += (size_t) n;
         WR_COUNT_N(bytes_sent, (uint64_t) n);
         if ((size_t) n < total)
-            return wait_for_socket(t);
+            return WR_TXN_WAIT; /* the connection wakes the transaction when there is room */
         if (complete(t, &l))
             return WR_TXN_LOG;
     }

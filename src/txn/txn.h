@@ -164,8 +164,8 @@ void wr_txn_free_spare(struct wr_txn *t);
 void wr_txn_wake(struct wr_txn *t);
 /* Bytes of the body have come, or the client has stopped sending. */
 void wr_txn_input(struct wr_txn *t);
-/* The connection's timer has fired. */
-void wr_txn_timeout(struct wr_txn *t);
+/* The client hasn't sent the body at the pace that READ expects. */
+void wr_txn_late(struct wr_txn *t);
 /* The connection is gone: cancels all that the transaction has started, and ends it. */
 void wr_txn_abort(struct wr_txn *t);
 
