@@ -88,8 +88,12 @@ void wr_silent_tell(struct wr_buf *out, const struct wr_silent_node *node)
         char c = (char) node->name.at[i];
         wr_buf_add_char(out, c > ' ' && c < 0x7f ? c : '?');
     }
-    wr_buf_printf(out, " has not been heard for %lld s and may serve older copies until it is back",
-                  (long long) wr_span_s(node->span));
+    wr_buf_add_str(out, " has not been heard ");
+    if (wr_span_s(node->span) > 0)
+        wr_buf_printf(out, "for %lld s", (long long) wr_span_s(node->span));
+    else
+        wr_buf_add_str(out, "since the purge");
+    wr_buf_add_str(out, " and may serve older copies until it is back");
 }
 
 static bool has_confirmed(const struct wr_purge_word *word, struct wr_slice name)

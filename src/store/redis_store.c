@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reads stored responses from Redis: one HMGET for a small one, and a fill for the pieces of a large one. It
- * also holds what reading and writing share: pieces, turns to send them, and telling Redis that an object is
+ * also holds what reading and writing share: pieces, turns on the link, and telling Redis that an object is
  * used. */
 #include "store/redis_store_priv.h"
 
@@ -116,7 +116,7 @@ enum wr_err wr_redis_store_ask_pieces(struct wr_redis_store *s, struct wr_call *
 
 /* --- turns --- */
 
-/* Pieces on the link at once: while one is being written, the next is already on its way. */
+/* Pieces on the link at once: while Redis works on one, the next is already on its way. */
 #define TURNS_MOST 2
 
 bool wr_redis_store_turn_take(struct wr_redis_store *s, struct wr_redis_store_turn *turn)

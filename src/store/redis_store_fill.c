@@ -20,7 +20,8 @@ struct wr_redis_store_fill {
     struct wr_flow *flow; /* the fill is its producer */
     struct wr_note room;  /* the flow has room again */
     struct wr_call call;
-    size_t next;  /* the piece to be read next */
+    struct wr_redis_store_turn turn; /* to read the next piece */
+    size_t next;                     /* the piece to be read next */
     size_t known; /* number of pieces whose checksums are known; while the response is arriving: of those that
                      have come */
     struct wr_timer later; /* set while the next piece hasn't come yet */
@@ -35,6 +36,7 @@ struct wr_redis_store_fill {
 };
 
 static void ask_next_piece(struct wr_redis_store_fill *f);
+static void on_fill_turn(struct wr_redis_store_turn *turn);
 
 static void end_fill(struct wr_redis_store_fill *f, enum wr_err err)
 {
@@ -96,6 +98,7 @@ struct wr_redis_store_fill *wr_redis_store_fill_new(struct wr_redis_store *s, st
     struct wr_redis_store_fill *f = calloc(1, sizeof *f + host.len + sums_len);
     WR_CHECK(f != NULL);
     f->redis_store = s;
+    f->turn.come = on_fill_turn;
     f->hash = hash;
     f->pause = LATER_FIRST;
     f->record = *record;
@@ -188,6 +191,7 @@ static void on_piece_read(struct wr_call *call, enum wr_err err, const struct wr
 {
     struct wr_redis_store_fill *f = WR_CONTAINER(call, struct wr_redis_store_fill, call);
     struct wr_slice piece = wr_reply_slice(reply);
+    wr_redis_store_turn_end(f->redis_store, &f->turn);
     if (err == WR_OK &&
         (wr_reply_kind(reply) != WR_REPLY_STRING || !wr_record_fits(&f->record, f->next, piece)))
         err = WR_ERR_REDIS_ERROR;
@@ -202,6 +206,19 @@ static void on_piece_read(struct wr_call *call, enum wr_err err, const struct wr
     ask_next_piece(f);
 }
 
+static void ask_piece(struct wr_redis_store_fill *f)
+{
+    struct wr_redis_store *s = f->redis_store;
+    struct wr_buf name = { 0 };
+    wr_keys_chunk(&name, &s->policy->redis, f->host, f->hash, f->record.like.meta.version, f->next);
+    const struct wr_slice argv[] = { WR_SLICE("GET"), wr_buf_slice(&name) };
+    f->call = (struct wr_call){ .done = on_piece_read };
+    enum wr_err err = wr_link_send(s->link, &f->call, wr_redis_store_patience(s), 2, argv);
+    wr_buf_fini(&name);
+    if (err != WR_OK)
+        end_fill(f, err);
+}
+
 static void ask_next_piece(struct wr_redis_store_fill *f)
 {
     if (wr_call_pending(&f->call))
@@ -213,6 +230,7 @@ static void ask_next_piece(struct wr_redis_store_fill *f)
     uint64_t from;
     switch (wr_flow_wish(f->flow, f->record.chunk, &from)) {
     case WR_FLOW_WAIT:
+        wr_redis_store_turn_end(f->redis_store, &f->turn);
         f->idle_since = f->redis_store->loop->mono;
         wait_for_room(f);
         return;
@@ -225,19 +243,18 @@ static void ask_next_piece(struct wr_redis_store_fill *f)
     wr_timer_clear(&f->idle);
     f->next = (size_t) (from / f->record.chunk);
     if (f->next >= f->known) {
+        wr_redis_store_turn_end(f->redis_store, &f->turn);
         ask_what_has_come(f);
         return;
     }
-    struct wr_buf name = { 0 };
-    wr_keys_chunk(&name, &f->redis_store->policy->redis, f->host, f->hash, f->record.like.meta.version,
-                  f->next);
-    const struct wr_slice argv[] = { WR_SLICE("GET"), wr_buf_slice(&name) };
-    f->call = (struct wr_call){ .done = on_piece_read };
-    enum wr_err err = wr_link_send(f->redis_store->link, &f->call, wr_redis_store_patience(f->redis_store), 2,
-                                   argv);
-    wr_buf_fini(&name);
-    if (err != WR_OK)
-        end_fill(f, err);
+    if (wr_redis_store_turn_take(f->redis_store, &f->turn))
+        ask_piece(f);
+}
+
+/* The readers may have gone on meanwhile, or away. */
+static void on_fill_turn(struct wr_redis_store_turn *turn)
+{
+    ask_next_piece(WR_CONTAINER(turn, struct wr_redis_store_fill, turn));
 }
 
 void wr_redis_store_fill_start(struct wr_redis_store_fill *f)
@@ -259,6 +276,7 @@ void wr_redis_store_fill_free(struct wr_redis_store_fill *f)
     wr_timer_fini(&f->later);
     wr_note_fini(&f->room);
     TAILQ_REMOVE(&f->redis_store->fills, f, entry);
+    wr_redis_store_turn_end(f->redis_store, &f->turn);
     wr_flow_unref(f->flow);
     free(f);
 }

@@ -15,8 +15,9 @@ struct wr_redis_store_job;
 /* A content that is being read piece by piece. */
 struct wr_redis_store_fill;
 
-/* A writer that waits for its turn to send one piece. Only a few pieces are on the link at a time, so that
- * other calls don't wait behind the pieces of all writers. Embedded in the writer's struct, zeroed. */
+/* A turn to write or to read one piece. Only a few pieces are on the link at a time, so that other calls
+ * don't wait behind the pieces of all large contents. Embedded, zeroed, in the struct of who writes or reads.
+ */
 struct wr_redis_store_turn {
     void (*come)(struct wr_redis_store_turn *turn); /* called when its turn has come */
     enum {
@@ -43,10 +44,11 @@ struct wr_redis_store {
     bool ending;
 };
 
-/* Asks for a turn to write one piece. Returns true if the caller has it now; else come() is called later. */
+/* Asks for a turn to write or read one piece. Returns true if the caller has it now; else come() is called
+ * later. */
 bool wr_redis_store_turn_take(struct wr_redis_store *s, struct wr_redis_store_turn *turn) WR_MUST_USE;
-/* Ends a turn: the piece has been written, or there is nothing to write any more. Does nothing without a
- * turn. */
+/* Ends a turn, or the waiting for one: the piece has been written or read, or is not wanted any more. Does
+ * nothing without a turn. */
 void wr_redis_store_turn_end(struct wr_redis_store *s, struct wr_redis_store_turn *turn);
 
 /* Returns the timeout of calls that nobody waits for: Redis may take its time. */

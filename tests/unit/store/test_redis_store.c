@@ -713,6 +713,87 @@ static void pieces_that_wait_for_their_turn_end_with_the_link(void **state)
     assert_int_equal(put(object(250000, 1)), WR_OK);
 }
 
+/* --- reading at the same time --- */
+
+#define READ_LENGTH 1900000 /* bytes: 19 pieces, and memory keeps it, so it is read without a reader */
+
+static struct look looks[MANY];
+
+/* Begins to read the same content many times. */
+static void begin_reading(void)
+{
+    assert_int_equal(put(object(READ_LENGTH, 1)), WR_OK);
+    for (int i = 0; i < MANY; i++) {
+        looks[i] = (struct look){ .read = { .done = on_look } };
+        assert_int_equal(wr_redis_store_get(redis_store, &looks[i].read, WR_SLICE("example.com"),
+                                            wr_hash_of(WR_SLICE(KEY)), WR_SLICE(KEY)),
+                         WR_OK);
+    }
+    for (int i = 0; i < MANY; i++)
+        turn_until(&loop, looks[i].object);
+}
+
+static uint64_t octets_read(void)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < MANY; i++)
+        sum += wr_flow_length(looks[i].object->flow);
+    return sum;
+}
+
+/* Waits until all have ended, and expects that they have ended so. */
+static void end_reading(enum wr_flow_state how)
+{
+    for (int i = 0; i < MANY; i++) {
+        turn_until(&loop, wr_flow_state(looks[i].object->flow) != WR_FLOW_ARRIVING);
+        assert_int_equal(wr_flow_state(looks[i].object->flow), how);
+        wr_object_unref(looks[i].object);
+    }
+}
+
+struct asked_while_reading {
+    struct wr_redis_store_check check;
+    uint64_t read; /* octets that had been read when the answer came; 0: it hasn't come */
+};
+
+static void on_answer(struct wr_redis_store_check *check, bool same)
+{
+    struct asked_while_reading *a = (struct asked_while_reading *) check;
+    assert_true(same);
+    a->read = octets_read();
+}
+
+static void who_asks_does_not_stand_behind_the_pieces_that_all_read(void **state)
+{
+    (void) state;
+    struct asked_while_reading a = { .check.done = on_answer };
+    begin_reading();
+    uint64_t before = octets_read();
+    assert_true(before < (uint64_t) MANY * READ_LENGTH / 2);
+    assert_int_equal(wr_redis_store_compare(redis_store, &a.check, looks[0].object), WR_OK);
+    turn_until(&loop, a.read);
+    assert_true(a.read - before <= 2 * policy.redis.chunk);
+    end_reading(WR_FLOW_WHOLE);
+}
+
+static void who_waits_for_a_turn_to_read_ends_with_the_link_or_the_store(void **state)
+{
+    (void) state;
+    begin_reading();
+    wr_redis_store_free(redis_store);
+    end_reading(WR_FLOW_BROKEN);
+    redis_store = wr_redis_store_new(&loop, &policy, link_);
+    begin_reading();
+    server_kill(&server);
+    end_reading(WR_FLOW_BROKEN);
+    server_start(&server);
+    turn_until(&loop, wr_link_ready(link_));
+    begin_reading(); /* no turn has been lost */
+    end_reading(WR_FLOW_WHOLE);
+}
+
+/* --- arriving and already there --- */
+
 static void it_becomes_visible_only_where_it_may(void **state)
 {
     (void) state;
@@ -844,6 +925,8 @@ int main(void)
         T(a_copy_that_is_held_is_only_confirmed),
         T(who_asks_does_not_stand_behind_the_pieces_of_all),
         T(pieces_that_wait_for_their_turn_end_with_the_link),
+        T(who_asks_does_not_stand_behind_the_pieces_that_all_read),
+        T(who_waits_for_a_turn_to_read_ends_with_the_link_or_the_store),
         T(a_copy_knows_whether_it_is_the_one_in_redis),
         T(what_does_not_fit_is_refused),
         T(looks_can_be_cancelled),
