@@ -10,14 +10,13 @@ static void on_alive(void *ctx)
     wr_flight_publish(ctx, WR_OUTCOME_ARRIVING);
 }
 
-/* Do other nodes wait for this response under the key that it is stored under, could they use it, and does
- * its content come from the origin now? */
+/* Could other nodes use this response while it arrives, and does its content come from the origin now? */
 static bool is_waited_for(const struct wr_flight *f)
 {
     const struct wr_object *o = f->built;
     return f->lock_state == WR_LOCK_HELD && f->storing == WR_STORE && f->arrival == NULL &&
-           f->new_marker == NULL && o->meta.length != UINT64_MAX && wr_hash_eq(o->hash, f->order.key.hash) &&
-           wr_rules_collapses(o) && wr_flow_state(o->flow) == WR_FLOW_ARRIVING &&
+           o->meta.length != UINT64_MAX && wr_rules_collapses(o) &&
+           wr_flow_state(o->flow) == WR_FLOW_ARRIVING &&
            (f->order.stale == NULL || f->order.stale->flow != o->flow);
 }
 

@@ -5,8 +5,9 @@
  * (the object may have been stored between the look and the lock) and fetches, renewing the lock meanwhile. A
  * node that doesn't get it listens on the flight's channel, looks again once it is subscribed, and tries
  * again at intervals, because a message may be lost and the owner may die. While a large response arrives in
- * Redis (arrive.c), the nodes hear of it and read it. No node waits longer than the route's lock_timeout:
- * then it fetches without the lock. */
+ * Redis (arrive.c), the nodes hear of it and read it. When the head says that the response is a variant, the
+ * lock moves to the variant's key, and the nodes that wait look again. No node waits longer than the route's
+ * lock_timeout: then it fetches without the lock. */
 #include <stdio.h>
 
 #include "base/rand.h"
@@ -201,16 +202,28 @@ static void on_lock(struct wr_call *call, enum wr_err err, const struct wr_reply
     }
 }
 
+#define SET_ARGC 6
+
+/* Fills in the command that takes a lock. ttl: room for its time to live, as text. */
+static void set_command(const struct wr_flight *f, const struct wr_buf *key, char ttl[24],
+                        struct wr_slice argv[SET_ARGC])
+{
+    int n = snprintf(ttl, 24, "%lld", (long long) wr_span_ms(redis(f)->lock_ttl));
+    const struct wr_slice words[SET_ARGC] = { WR_SLICE("SET"), wr_buf_slice(key), token(f),
+                                              WR_SLICE("NX"),  WR_SLICE("PX"),    wr_slice(ttl, (size_t) n) };
+    memcpy(argv, words, sizeof words);
+}
+
 /* Sends SET NX. Returns false if the link is down. */
 static bool try_lock(struct wr_flight *f)
 {
     char ttl[24];
-    int n = snprintf(ttl, sizeof ttl, "%lld", (long long) wr_span_ms(redis(f)->lock_ttl));
-    const struct wr_slice argv[] = { WR_SLICE("SET"), wr_buf_slice(&f->lock_key), token(f), WR_SLICE("NX"),
-                                     WR_SLICE("PX"),  wr_slice(ttl, (size_t) n) };
+    struct wr_slice argv[SET_ARGC];
+    set_command(f, &f->lock_key, ttl, argv);
     f->owner_done = false; /* until a message says so after this */
     f->lock_call.done = on_lock;
-    if (wr_link_send(f->worker_policy->worker->link, &f->lock_call, redis(f)->timeout, 6, argv) != WR_OK)
+    if (wr_link_send(f->worker_policy->worker->link, &f->lock_call, redis(f)->timeout, SET_ARGC, argv) !=
+        WR_OK)
         return false;
     f->lock_sent = true;
     if (f->lock_state == WR_LOCK_NONE)
@@ -268,6 +281,36 @@ void wr_flight_publish(struct wr_flight *f, enum wr_outcome outcome)
 {
     const struct wr_slice argv[] = { WR_SLICE("PUBLISH"), wr_buf_slice(&f->channel), outcomes[outcome].word };
     wr_link_tell(f->worker_policy->worker->link, 3, argv);
+}
+
+/* The commands leave in this order on one link. So whoever finds the marker finds the variant's lock taken,
+ * and whoever finds the old lock free finds the marker. If another node already fetches the variant, it keeps
+ * the lock: then all that is done here to the lock does nothing. */
+void wr_flight_lead_to(struct wr_flight *f, const struct wr_key *key)
+{
+    bool moves = f->lock_state == WR_LOCK_HELD && !wr_hash_eq(key->hash, f->order.key.hash);
+    struct wr_buf lock_key = { 0 }, channel = { 0 };
+    if (moves) {
+        char ttl[24];
+        struct wr_slice argv[SET_ARGC];
+        wr_keys_lock(&lock_key, redis(f), key->hash);
+        wr_keys_flight(&channel, redis(f), key->hash);
+        set_command(f, &lock_key, ttl, argv);
+        wr_link_tell(f->worker_policy->worker->link, SET_ARGC, argv);
+    }
+    if (f->new_marker && !f->unconfirmed) {
+        wr_flight_put(f, f->new_marker);
+        wr_object_unref(f->new_marker);
+        f->new_marker = NULL;
+    }
+    if (!moves)
+        return;
+    release(f);
+    wr_flight_publish(f, WR_OUTCOME_STORED);
+    wr_buf_fini(&f->lock_key);
+    wr_buf_fini(&f->channel);
+    f->lock_key = lock_key;
+    f->channel = channel;
 }
 
 void wr_flight_unlock(struct wr_flight *f, enum wr_outcome outcome)

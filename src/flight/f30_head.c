@@ -220,13 +220,6 @@ static void end_passes(struct wr_flight *f)
     wr_passes_end(passes, f->built->hash);
 }
 
-/* Puts a new marker into memory. If the journal has yet to give its instant, it is put when it lands. */
-static void remember_marker(struct wr_flight *f)
-{
-    if (f->new_marker && !f->unconfirmed)
-        wr_flight_put_here(f, f->new_marker);
-}
-
 static void store(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta)
 {
     struct wr_slice values;
@@ -240,7 +233,7 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     f->built->began = wr_flight_instant(f);
     end_passes(f);
     wr_flights_list_too(f->worker_policy->worker->shared->flights, f, &key);
-    remember_marker(f);
+    wr_flight_lead_to(f, &key);
     wr_flight_arrive(f);
     bool purged = wr_flight_is_purged(f);
     struct wr_flight_result result = result_of(f, WR_VERDICT_OBJECT, f->built, head->status);

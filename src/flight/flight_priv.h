@@ -119,7 +119,7 @@ struct wr_flight {
     bool conditional;                       /* alone, and its request may be answered with 304 */
     bool ask_again;                         /* the 304 was of no use: ask once more, without conditions */
     struct wr_object *built;                /* the response that is being stored, or the private response */
-    struct wr_object *new_marker;           /* the VARY marker to be stored with `built`, or NULL */
+    struct wr_object *new_marker;           /* a VARY marker that isn't stored yet, or NULL */
     struct wr_redis_store_arrival *arrival; /* lets other nodes read `built` while it arrives; or NULL */
     struct wr_object *landed;               /* the final object, while it is being written to Redis */
     enum wr_storing storing;
@@ -281,6 +281,10 @@ void wr_flight_publish(struct wr_flight *f, enum wr_outcome outcome);
  * others read while it arrives is removed as well, unless it is whole in Redis by now. Harmless without the
  * lock. */
 void wr_flight_unlock(struct wr_flight *f, enum wr_outcome outcome);
+/* Called when the head has come, and the response is to be stored under `key`. Stores the VARY marker that
+ * leads there, if it is new and its instant is final. If the lock is held for another key, it moves to this
+ * one, and the nodes that wait look again: they find the marker, and each then waits for its own variant. */
+void wr_flight_lead_to(struct wr_flight *f, const struct wr_key *key);
 /* Frees what LOCK has allocated; at the flight's end. */
 void wr_flight_lock_fini(struct wr_flight *f);
 

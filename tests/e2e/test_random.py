@@ -179,7 +179,7 @@ PURGED = {"kind": "tag", "name": "t", "soft": True, "node": "edge-1", "began": 5
     (dict(fetches=[DE, FR, {**FR, "began": 50.9}], vary=True), None),
     (dict(fetches=[{**DE, "began": 48.0, "done": 49.0}, DE, FR, {**FR, "began": 50.9}], vary=True), "two fetches at a time"),
     (dict(fetches=[{**DE, "began": 48.0, "done": 49.0}, DE, FR, {**FR, "began": 50.9}], vary=True, mishaps=EVICTS), None),
-    (dict(fetches=[FR, {**FR, "began": 50.71, "via": "edge-1"}], vary=True), None),                 # one knows, one doesn't
+    (dict(fetches=[FR, {**FR, "began": 50.71, "via": "edge-1"}], vary=True), "two fetches at a time"),
     (dict(fetches=[FR, {**FR, "began": 50.71, "via": "edge-1"}]), "two fetches at a time"),
     # a soft purge, and what was fetched since
     (dict(gets=[LATER], fetches=[{"began": 50.5, "done": 51.0, "version": 2}], replaced={1: 49.9}, changes=[PURGED]),

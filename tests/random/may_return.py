@@ -14,7 +14,7 @@ look at weir's code. In doubt, the fleet is right.
 - A page is fetched once at a time. Another fetch may begin when lock_timeout is over, when the page was purged since the one before began,
   when a node was stopped or killed (lock_ttl), when Redis was away, or when the origin failed: clients that waited for that may ask for
   themselves. As long as no node knows which field chooses a page's variants, a client that wants one waits for the fetch of another, and
-  then asks by itself; a node that knows and one that doesn't may ask for the same.
+  then asks by itself.
 - No more requests are admitted than the limit allows, but each mishap may allow it once more: Redis has forgotten, or each node decides by
   itself with its share. While Redis evicts, there is no such bound. A client that keeps within all limits is admitted, whatever others do;
   while Redis is away, a node has its share only.
@@ -154,8 +154,6 @@ class Judge:
         return found
 
     def _may_ask(self, before, fetch, fetches):
-        if fetch.page.vary and fetch.via != before.via and not self._chooses(fetch.page, before.began):
-            return True
         patience = fetch.page.cache["lock_timeout"]
         waited_for = [f for f in self.of_page[fetch.page.url] if f.lang == fetch.lang or not self._chooses(fetch.page, f.began)]
         if any(f.began < fetch.began - patience * 0.9 + self.lag and f.done > fetch.began - self.lag for f in waited_for):
