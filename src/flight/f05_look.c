@@ -126,7 +126,7 @@ static bool wants_part(const struct wr_flight *f)
 
 bool wr_flight_reading(const struct wr_flight *f)
 {
-    return wr_call_pending(&f->read.call) || f->verifying;
+    return wr_call_pending(&f->read.call) || wr_flight_verifying(f);
 }
 
 void wr_flight_read_cancel(struct wr_flight *f)

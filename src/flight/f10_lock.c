@@ -17,7 +17,7 @@
 
 #define POLL_MS 200
 
-enum then { LOOK, CONTEND, FETCH, PASS };
+enum then { LOOK, CONTEND, LEARN, FETCH, PASS };
 
 static const struct {
     struct wr_slice word;
@@ -103,6 +103,14 @@ static void look_again(struct wr_flight *f)
 
 /* --- another node has the lock --- */
 
+static void on_learnt(struct wr_flight *f)
+{
+    if (f->redis_late)
+        fetch_without(f);
+    else
+        wait_on(f);
+}
+
 /* Returns COUNT for a word that this version of weir doesn't know. */
 static enum wr_outcome outcome_of(const char *word)
 {
@@ -127,6 +135,10 @@ static void on_heard(struct wr_flight *f, enum wr_outcome outcome)
         break;
     case CONTEND:
         wait_on(f);
+        break;
+    case LEARN:
+        wr_flight_read_cancel(f); /* it began before the purge; the node that gets the lock looks again */
+        wr_flight_learn_purges(f, on_learnt);
         break;
     case FETCH:
         fetch_without(f);

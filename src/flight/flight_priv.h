@@ -91,6 +91,7 @@ struct wr_flight {
     struct wr_journal_read catch_up; /* LOOK, LOCK: reads the journal, to know what has been purged */
     struct wr_object *verifying;     /* LOOK, LOCK: an object read from Redis that may have been purged */
     void (*verified)(struct wr_flight *f, struct wr_object *object);
+    void (*learnt)(struct wr_flight *f);
     void (*read_done)(struct wr_flight *f, struct wr_object *object);
     struct wr_memory *memory; /* the memory store that `landed` was put into */
 
@@ -243,7 +244,13 @@ bool wr_flight_worth_keeping(const struct wr_flight *f, const struct wr_object *
  * be called before this returns. */
 void wr_flight_verify(struct wr_flight *f, struct wr_object *object,
                       void (*known)(struct wr_flight *f, struct wr_object *object));
-/* Cancels wr_flight_verify(): drops the object, and known() is not called. Harmless when none is under way.
+/* Reads the journal to its end, then calls learnt(), which may be before this returns. A fetch that begins
+ * after that began after every purge that was in the journal. */
+void wr_flight_learn_purges(struct wr_flight *f, void (*learnt)(struct wr_flight *f));
+/* Is one of the two under way? */
+bool wr_flight_verifying(const struct wr_flight *f);
+/* Cancels both: drops the object, and neither known() nor learnt() is called. Harmless when none is under
+ * way.
  */
 void wr_flight_verify_cancel(struct wr_flight *f);
 /* The monotonic time when the fetch began: the flight knows nothing newer. Thread: any. */

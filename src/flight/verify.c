@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Finds out whether an object read from Redis has been purged. Mostly the table of purges knows; else the
- * journal is read to its end first. */
+ * journal is read to its end first. Also reads the journal for a flight that has heard of a purge. */
 #include "flight/flight_priv.h"
 
 static void end_verifying(struct wr_flight *f, struct wr_object *object)
@@ -68,10 +68,31 @@ void wr_flight_verify(struct wr_flight *f, struct wr_object *object,
     end_verifying(f, NULL);
 }
 
+static void on_learnt(struct wr_journal_read *read, enum wr_journal_answer answer)
+{
+    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, catch_up);
+    (void) answer; /* if nothing could be read, the flight goes on as if it had not asked */
+    f->redis_late |= read->late;
+    f->learnt(f);
+}
+
+void wr_flight_learn_purges(struct wr_flight *f, void (*learnt)(struct wr_flight *f))
+{
+    struct wr_worker *worker = f->worker_policy->worker;
+    f->learnt = learnt;
+    f->catch_up.done = on_learnt;
+    if (wr_journal_read(&f->catch_up, worker->shared->purges, worker->link,
+                        f->worker_policy->policy->redis.timeout) != WR_OK)
+        learnt(f);
+}
+
+bool wr_flight_verifying(const struct wr_flight *f)
+{
+    return wr_journal_reading(&f->catch_up);
+}
+
 void wr_flight_verify_cancel(struct wr_flight *f)
 {
-    if (f->verifying == NULL)
-        return;
     wr_journal_cancel(&f->catch_up);
     wr_object_unref(f->verifying);
     f->verifying = NULL;

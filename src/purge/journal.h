@@ -41,6 +41,11 @@ struct wr_journal_read {
  * never called. */
 enum wr_err wr_journal_read(struct wr_journal_read *read, struct wr_purges *p, struct wr_link *link,
                             struct wr_span patience) WR_MUST_USE;
+/* Is the answer still to come? */
+static inline bool wr_journal_reading(const struct wr_journal_read *read)
+{
+    return wr_call_pending(&read->call);
+}
 /* Cancels it: done is not called any more. Does nothing if it has already been called. */
 static inline void wr_journal_cancel(struct wr_journal_read *read)
 {

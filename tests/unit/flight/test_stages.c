@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "http/parse.h"
+#include "purge/purges_priv.h"
 #include "stats/stats.h"
 #include "store/passes.h"
 #include "outside.h"
@@ -94,16 +95,17 @@ static const struct wr_head *response(const char *text)
     return &head;
 }
 
-/* verified: there is a journal in Redis, so what is found has to be verified by another question. */
+/* verified: the journal hasn't been read yet, so what is found has to be verified by another question. */
 static void world_begin(bool verified)
 {
     const struct wr_route *route = &w.policy->routes[0];
     outside = (struct outside){ .link_ready = true };
     w.shared.subscriber = (struct wr_subscriber *) &outside;
     w.shared.passes = wr_passes_new();
-    w.shared.purges = wr_purges_new(verified);
-    if (verified)
-        wr_purges_share(w.shared.purges, &w.policy->redis, w.shared.subscriber, "test");
+    w.shared.purges = wr_purges_new(true);
+    wr_purges_share(w.shared.purges, &w.policy->redis, w.shared.subscriber, "test");
+    if (!verified)
+        wr_purges_restart(w.shared.purges, (struct wr_instant){ 1 }, w.worker.loop.mono);
     wr_purges_on_heard(w.shared.purges, wr_flights_heard, &w.shared);
     w.shared.memory = wr_memory_new(1 << 20, 1 << 16);
     w.shared.via[0] = w.shared.via[1] = WR_SLICE("1.1 test");
