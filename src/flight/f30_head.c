@@ -50,8 +50,9 @@ void wr_flight_take_interim(struct wr_flight *f, const struct wr_head *head)
 bool wr_flight_can_wait(const struct wr_flight *f, int fwd_status)
 {
     const struct wr_cache_policy *policy = &f->order.route->cache;
-    const struct wr_object *stale = f->order.stale;
-    if (wr_flight_is_alone(f) || stale == NULL)
+    struct wr_object *stale = f->order.stale;
+    if (wr_flight_is_alone(f) || stale == NULL ||
+        wr_purges_check(f->worker_policy->worker->shared->purges, stale) > WR_PURGE_SOFT)
         return false;
     return fwd_status ? wr_rules_stale_if_error(policy, &f->rules, stale, f->loop->now)
                       : wr_rules_stale_if_unreachable(policy, &f->rules, stale, f->loop->now);
@@ -59,8 +60,7 @@ bool wr_flight_can_wait(const struct wr_flight *f, int fwd_status)
 
 bool wr_flight_stale_instead(struct wr_flight *f, int fwd_status)
 {
-    if (!wr_flight_can_wait(f, fwd_status) ||
-        wr_purges_check(f->worker_policy->worker->shared->purges, f->order.stale) > WR_PURGE_SOFT)
+    if (!wr_flight_can_wait(f, fwd_status))
         return false;
     if (f->result.stale && fwd_status == 0)
         return true; /* the waiters have been told this already */

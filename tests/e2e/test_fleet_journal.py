@@ -239,3 +239,22 @@ def test_what_is_purged_while_redis_is_away_reaches_the_fleet_later(weirs, origi
     relay.heal()
     until(lambda: near.ask("/page").body == b"call %d" % (calls + 1), "the write heard of", 30)
     assert near.ask("/other").body == b"call 1"
+
+
+def test_what_is_not_proven_is_asked_for_although_the_server_has_just_failed(weirs, origin, redis):
+    """Nothing else can be served. A node that starts after the loss of the journal can't prove what other nodes have stored."""
+    settings = {"redis": {"url": redis.url, "timeout": policy.PATIENT}, "origins": {"app": policy.origin(origin)},
+                "routes": [policy.route(cache={**policy.CACHE, "stale_if_error": "1h"})]}
+    counting(origin, "/page", {"ETag": '"v"'})
+    before = weirs(settings)
+    before.ask("/page")
+    until(lambda: redis.keys("weir:v1:cache:*"), "it in Redis")
+    before.terminate()
+    redis.call("DEL", "weir:v1:purges")
+    node = weirs(settings)
+    origin.stop()
+    for _ in range(5):
+        assert node.ask("/other").status == 502     # from now on the server rests, for longer each time
+    origin.restart()
+    answer = node.ask("/page")
+    assert answer.status == 200 and answer.body == b"call 2"
