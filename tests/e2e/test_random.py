@@ -17,6 +17,7 @@ import fleet  # noqa: E402
 import may_ask  # noqa: E402
 import may_return  # noqa: E402
 import may_see  # noqa: E402
+import mishaps  # noqa: E402
 import pages  # noqa: E402
 import steadiness  # noqa: E402
 import visitors  # noqa: E402
@@ -153,7 +154,7 @@ def judged(gets=(), fetches=(), mishaps=(), changes=(), **page):
     history.gets = [pages.Get(**{"node": "edge-0", "page": it, "lang": "", "method": "GET", **get}) for get in gets]
     history.fetches = [pages.Fetch(**{"page": it, "lang": "", "method": "GET", "version": 1, "via": "edge-0", **fetch})
                        for fetch in fetches]
-    history.mishaps = [pages.Mishap(kind, frozenset(["edge-0"]), effect, began, done) for kind, effect, began, done in mishaps]
+    history.mishaps = [pages.Mishap(kind, frozenset(["edge-0"]), *how) for kind, *how in mishaps]
     history.changes = [pages.Change(**change) for change in changes]
     judge = may_return.Judge(history, staleness=1.0, lock_ttl=1.0, lag=0.2, limit=10)
     return {kind for kind, _, _ in judge.violations()}
@@ -163,6 +164,8 @@ CUT = {"sent": 50.0, "done": 50.2, "status": 200, "version": 1, "fault": "cut"}
 LATER = {"sent": 54.0, "done": 54.1, "status": 200, "version": 1}
 EVICTS = [("Redis evicts", pages.Effect.FORGETS, 49.0, 55.0)]
 DE, FR = {"lang": "de", "began": 50.0, "done": 51.0}, {"lang": "fr", "began": 50.7, "done": 51.7}
+SOON = {"sent": 40.0, "done": 40.1, "status": 200, "version": 1}
+CUT_OFF = [(mishaps.CUT_OFF, pages.Effect.AWAY, 49.0, 54.0, 52.0)]
 PURGED = {"kind": "tag", "name": "t", "soft": True, "node": "edge-1", "began": 50.0, "done": 50.1, "status": 200, "told": 2, "live": 2}
 
 
@@ -181,6 +184,11 @@ PURGED = {"kind": "tag", "name": "t", "soft": True, "node": "edge-1", "began": 5
     (dict(fetches=[{**DE, "began": 48.0, "done": 49.0}, DE, FR, {**FR, "began": 50.9}], vary=True, mishaps=EVICTS), None),
     (dict(fetches=[FR, {**FR, "began": 50.71, "via": "edge-1"}], vary=True), "two fetches at a time"),
     (dict(fetches=[FR, {**FR, "began": 50.71, "via": "edge-1"}]), "two fetches at a time"),
+    # nodes that a purge could not reach
+    (dict(gets=[SOON], mishaps=CUT_OFF, changes=[PURGED]), "a silent node is not named"),
+    (dict(gets=[SOON], mishaps=CUT_OFF, changes=[{**PURGED, "silent": {"edge-0"}}]), None),
+    (dict(gets=[SOON], mishaps=[*CUT_OFF, ("Redis killed, restarted empty", pages.Effect.AWAY, 44.0, 47.5)], changes=[PURGED]), None),
+    (dict(gets=[SOON], mishaps=CUT_OFF, changes=[{**PURGED, "done": 52.5}]), None),                 # it came back meanwhile
     # a soft purge, and what was fetched since
     (dict(gets=[LATER], fetches=[{"began": 50.5, "done": 51.0, "version": 2}], replaced={1: 49.9}, changes=[PURGED]),
      "older than a soft purge"),

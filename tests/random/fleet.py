@@ -21,8 +21,8 @@ import time
 
 import world
 import may_return
-from mishaps import WORKERS, Mishaps, Shared
-from pages import CHUNK, PIECE, Change, Get, History, Page, PagesOrigin, Round, digest, pieces_of
+from mishaps import NOTICED, WORKERS, Mishaps, Shared
+from pages import CHUNK, PIECE, Change, Effect, Get, History, Mishap, Page, PagesOrigin, Round, digest, pieces_of
 from rig.client import Connection
 from rig.lists import ALGORITHMS
 from rig.wire import WireError
@@ -31,7 +31,8 @@ HOSTS = ["one.example", "two.example"]
 LIMIT, NEEDS, INNOCENTS = 10, 6, 5              # an abuser gets LIMIT; each of INNOCENTS clients needs less: NEEDS
 PAST = 6                                        # how many times his limit an abuser asks for
 LOCK_TTL = 1.0
-PATIENCE = 40.0                                 # seconds for which a client waits for an answer
+FAR_TOO_LATE = 0.5                              # seconds; redis.timeout is four times as long
+PATIENCE = 150.0                                # seconds for which a client waits for an answer
 CLOCKS = [f"/usr/lib/{triple}/faketime/libfaketimeMT.so.1" for triple in ("x86_64-linux-gnu", "aarch64-linux-gnu")]
 SABOTAGES = {"deaf": "one node uses another namespace", "mixed": "the origin itself mixes two versions",
              "stale": "the policy keeps everything for an hour", "dead": "a node is aborted", "harsh": "a limit is too small for all"}
@@ -45,17 +46,30 @@ def clock_library():
 
 
 class Lag(threading.Thread):
-    """How late things run on this machine: by how much a short sleep was too long, at most."""
+    """How late things run on this machine: by how much a short sleep was too long, at most. If it was far too long, Redis may have been
+    late for any node: that is a mishap."""
 
-    def __init__(self):
+    def __init__(self, history, nodes):
         super().__init__(daemon=True)
         self.worst, self._over = 0.0, threading.Event()
+        self._history, self._names, self._late = history, frozenset(nodes), None
 
     def run(self):
         while not self._over.is_set():
             began = time.monotonic()
             self._over.wait(0.02)
-            self.worst = max(self.worst, time.monotonic() - began - 0.02)
+            late = time.monotonic() - began - 0.02
+            self.worst = max(self.worst, late)
+            if late > FAR_TOO_LATE:
+                self._remember(began)
+
+    def _remember(self, began):
+        done = time.monotonic() + NOTICED
+        if self._late and self._late.done > began:
+            self._late.done = done
+        else:
+            self._late = Mishap("the machine was late", self._names, Effect.AWAY, began, done)
+            self._history.mishaps.append(self._late)
 
     def stop(self):
         self._over.set()
@@ -108,7 +122,7 @@ class Fleet(world.World):
         site = INNOCENTS * NEEDS + LIMIT + 2 if self.sabotage != "harsh" else INNOCENTS
         algorithms = random.Random(self.seed).choices(ALGORITHMS, k=2)
         settings = {"workers": WORKERS, "purge_from": ["127.0.0.0/8"],
-                    "origins": {"app": {"servers": [self.origin.address], "response_timeout": "20s"}},
+                    "origins": {"app": {"servers": [self.origin.address], "connect_timeout": "60s", "response_timeout": "120s"}},
                     "limits": {"each": {"key": "header:X-Client", "algorithm": algorithms[0], "rate": f"{LIMIT}/h"},
                                "site": {"key": "header:X-Site", "algorithm": algorithms[1], "rate": f"{site}/h"}},
                     "routes": [*cache, {"match": {"path": "/limited"}, "origin": "app", "limits": ["each", "site"], "cache": "off"}]}
@@ -133,7 +147,7 @@ class Fleet(world.World):
         shared = Shared(directory, self.count_of_nodes) if self.with_redis else None
         self.nodes = [Weir(directory / f"edge-{n}", self._settings(n, shared), name=f"edge-{n}", env=self._clock(n))
                       for n in range(self.count_of_nodes)]
-        self.mishaps, lag = Mishaps(self.rng, self.history, self.nodes, shared), Lag()
+        self.mishaps, lag = Mishaps(self.rng, self.history, self.nodes, shared), Lag(self.history, [node.name for node in self.nodes])
         lag.start()
         try:
             for node in self.nodes:
@@ -264,6 +278,7 @@ class Fleet(world.World):
         try:
             change.status, text = self._say_purge(rng, node, page, change, connections)
             change.told, change.live = (int(n) for n in re.search(r"(\d+) of (\d+)", text).groups()) if change.status == 200 else (0, 0)
+            change.silent = frozenset(n.name for n in self.nodes if re.search(rf"\b{n.name}\S* has not been heard", text))
         except (OSError, WireError):
             pass
         change.done = time.monotonic()

@@ -9,6 +9,7 @@ look at weir's code. In doubt, the fleet is right.
 - Once a purge has been answered, no node serves what was made before the purge was asked for, unless Redis is away for that node. A write
   through a node holds on that node at once, and on others max_staleness later. A purge or write while Redis was away holds on its node at
   once, and on the others max_staleness after Redis is back for both; if that node has died meanwhile, it may be lost.
+- A purge's answer names each node that Redis could not hear then, and that may so serve something older.
 - A softly purged answer may be served until it has been fetched anew.
 - Nothing is served longer after its end than grace and stale_if_error say.
 - A page is fetched once at a time. Another fetch may begin when lock_timeout is over, when the page was purged since the one before began,
@@ -22,9 +23,11 @@ look at weir's code. In doubt, the fleet is right.
 
 from collections import defaultdict
 
+from mishaps import CUT_OFF
 from pages import Effect
 
 COARSE = 1.0            # Date and Age are whole seconds
+ENTERED = 3.0           # seconds within which Redis knows a node that it has forgotten, or that has just started
 PARTING = 0.05          # seconds; two events that lie less apart may have come in the other order
 
 
@@ -34,6 +37,7 @@ class Judge:
 
     def __init__(self, history, staleness, lock_ttl, lag, limit):
         self.history, self.staleness, self.lock_ttl, self.lag, self.limit = history, staleness, lock_ttl, lag, limit
+        self.began = min((get.sent for get in history.gets), default=0.0)
         self.away = [m for m in history.mishaps if m.effect == Effect.AWAY]
         self.harmed = [m for m in history.mishaps if m.effect == Effect.HARM]
         self.forgot = [m for m in history.mishaps if m.effect in (Effect.AWAY, Effect.FORGETS)]
@@ -80,11 +84,25 @@ class Judge:
         return not same and bool(lost)
 
     def _changed(self, change):
-        if change.status == 200 or self._met(self.harmed, change.node, change.began, change.done + self.lag):
+        if change.status == 200:
+            return self._named(change)
+        if self._met(self.harmed, change.node, change.began, change.done + self.lag):
             return []
         if change.status == 503 and change.kind != "write" and self._met(self.away, change.node, change.began, change.done):
             return []
         return [("an answer is missing", change.began, f"{change}")]
+
+    def _named(self, change):
+        """Does a purge's answer name all nodes that were cut off meanwhile? Redis must have known them."""
+        unnamed = set()
+        for cut in self.history.mishaps:
+            if change.kind == "write" or cut.kind != CUT_OFF or not cut.began + self.lag < change.began < change.done < cut.mended:
+                continue
+            before = cut.began - ENTERED - self.lag
+            known = before > self.began and not self._met(self.harmed, None, before, change.done)
+            if known and not any(m is not cut for m in self._met(self.forgot, None, before, change.done)):
+                unnamed |= cut.nodes - change.silent - {change.node}
+        return [("a silent node is not named", change.began, f"{sorted(unnamed)}: {change}")] if unnamed else []
 
     # how old an answer may be
 

@@ -15,6 +15,7 @@ from rig.wire import WireError
 NOTICED = 2.0       # seconds within which a node notices that Redis is back: weir-redis(7)
 PATIENCE = 60.0     # seconds; only a failing fleet is waited for so long
 WORKERS = 2
+CUT_OFF = "a node cut off from Redis"
 
 
 class Shared:
@@ -102,7 +103,8 @@ class Mishaps:
 
     def _play(self, begun):
         time.sleep(max(span for _, _, span in begun))
-        for _, steps, _ in begun:
+        for mishap, steps, _ in begun:
+            mishap.mended = time.monotonic()
             for _ in steps:
                 pass
         healed = time.monotonic()
@@ -217,7 +219,7 @@ class Mishaps:
 
     def _cut_off(self):
         number, node = self._any()
-        yield "a node cut off from Redis", {node.name}, Effect.AWAY
+        yield CUT_OFF, {node.name}, Effect.AWAY
         self._shared.relays[number].refuse()
         yield self._rng.choice([0.3, 1.5, 3.0])
         self._shared.relays[number].heal()

@@ -134,6 +134,7 @@ class Change:
     status: int = 0
     told: int = 0
     live: int = 0
+    silent: frozenset = frozenset()     # names of nodes that the answer says have not been heard
 
     def concerns(self, page):
         return {"all": lambda: True, "host": lambda: page.host == self.name, "tag": lambda: self.name in page.tags,
@@ -151,12 +152,14 @@ class Effect(enum.Enum):
 
 @dataclass
 class Mishap:
-    """Something that was done to the fleet, from just before it until all nodes were well again. nodes: names."""
+    """Something that was done to the fleet, from just before it until all nodes were well again. nodes: names. mended: just before it was
+    put right."""
     kind: str
     nodes: frozenset
     effect: Effect
     began: float
     done: float = NEVER
+    mended: float = NEVER
 
     def meets(self, began, done):
         return self.began <= done and began <= self.done
