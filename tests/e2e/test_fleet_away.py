@@ -8,6 +8,7 @@ import pytest
 
 from rig import cache_status, policy
 from rig.answer import Answer
+from rig.cache_status import from_memory
 from rig.wait import until
 
 STALENESS = 0.3
@@ -56,7 +57,7 @@ def site(fleet, origin, redis, relays):
         for node in site.nodes:
             flowing(node)
             for path in PAGES:
-                until(lambda: cache_status.hit(node.ask(path), node.name), f"{path} in {node.name}'s memory")
+                until(lambda: from_memory(node, path), f"{path} in {node.name}'s memory")
         until(lambda: settled(site.nodes), "all invalidations heard")
         assert origin.calls() == len(PAGES)
         return site
@@ -166,7 +167,7 @@ def test_a_server_that_loads_its_data_is_away(fleet, origin, redis):
     [node] = fleet(1, redis=REDIS)
     for path in PAGES:
         counting(origin, path)
-        until(lambda: cache_status.hit(node.ask(path), node.name), f"{path} in memory")
+        until(lambda: from_memory(node, path), f"{path} in memory")
     until(lambda: settled([node]), "all invalidations heard")
     before = origin.calls()
     redis.call("EVAL", "for i = 1, 2000 do redis.call('SET', 'fill:' .. i, 'x') end", 0)

@@ -8,6 +8,7 @@ import pytest
 
 from rig import cache_status, policy
 from rig.answer import Answer
+from rig.cache_status import from_memory
 from rig.monitor import Monitor
 from rig.pattern import Pattern
 from rig.relay import BACK, FORTH
@@ -24,13 +25,6 @@ def counting(origin, path, **fields):
 def key_of(redis, path="/page"):
     return until(lambda: [k for k in redis.keys("weir:v1:cache:test.example:*") if k.endswith("}") and
                           redis.call("TYPE", k) == "hash" and redis.hash(k)["key"].endswith(path.encode())], "the object")[0]
-
-
-def from_memory(node, path="/page"):
-    """A hit that Redis was not asked for."""
-    before = node.admin.metric("weir_redis_hits_total")
-    answer = node.ask(path)
-    return cache_status.hit(answer, node.name) and node.admin.metric("weir_redis_hits_total") == before
 
 
 @pytest.fixture

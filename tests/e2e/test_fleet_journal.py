@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rig import cache_status, policy
+from rig import policy
 from rig.answer import Answer
+from rig.cache_status import from_memory
 from rig.redis_server import RedisServer
 from rig.wait import until
 
@@ -24,7 +25,7 @@ def info(server, field):
 
 def warm(nodes, path):
     for node in nodes:
-        until(lambda: cache_status.hit(node.ask(path), node.name), f"{path} in {node.name}'s memory")
+        until(lambda: from_memory(node, path), f"{path} in {node.name}'s memory")
 
 
 def purged_by(node, what):
@@ -190,6 +191,7 @@ def test_a_failover_to_a_replica_that_lagged_takes_nobody_back(weirs, origin, re
         replica.call("REPLICAOF", "NO", "ONE")              # from here on it lags
         assert nodes[0].ask("/page", fields={"Cache-Control": "no-cache"}).body == newer
         until(lambda: nodes[1].ask("/page").body == newer, "news of it")
+        warm(nodes, "/page")
         relay.refuse()
         relay.target = replica.address
         redis.kill()
@@ -203,7 +205,7 @@ def test_a_failover_to_a_replica_that_lagged_takes_nobody_back(weirs, origin, re
         # a worker that is still connecting serves what is in memory, and looks into Redis the next time
         until(lambda: nodes[0].ask("/page").body == newer and replica.hash(key)["body"] == newer, "it in Redis")
         for node in nodes:
-            until(lambda: cache_status.hit(node.ask("/page"), node.name), "it in memory")
+            until(lambda: from_memory(node), "it in memory")
             assert node.ask("/page").body == newer
         assert origin.calls("/page") == version
     finally:

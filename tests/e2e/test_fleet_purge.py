@@ -9,6 +9,7 @@ import pytest
 
 from rig import cache_status, policy
 from rig.answer import Answer
+from rig.cache_status import from_memory
 from rig.wait import until
 
 TAGS = {"Cache-Tag": "shoes, sale", "Surrogate-Key": "page-1", "Cache-Groups": '"spring"'}
@@ -22,7 +23,7 @@ def counting(origin, path, fields=None, **more):
 def warm(nodes, path, host="test.example"):
     """Every node has the present object in memory."""
     for node in nodes:
-        until(lambda: cache_status.hit(node.ask(path, host=host), node.name), f"{path} in {node.name}'s memory")
+        until(lambda: from_memory(node, path, host=host), f"{path} in {node.name}'s memory")
 
 
 def bodies(nodes, path, **options):

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from rig import cache_status, policy
+from rig import policy
 from rig.answer import Answer
+from rig.cache_status import from_memory
 from rig.wait import until
 
 ROUNDS = 12     # a node that goes on with a stage it has left dies within one or two
@@ -121,7 +122,7 @@ def test_who_has_something_stale_serves_it_when_another_nodes_fetch_has_failed(f
     origin.on("/", Answer(body=b"old", fields={"Cache-Control": "max-age=1"}), Answer(raw=b"HTTP/1.1 2", gate=gate, keep=False))
     nodes = fleet(3, policy.route(cache={**policy.CACHE, "lock_timeout": "30s"}))
     for node in nodes:
-        until(lambda: cache_status.hit(node.ask("/"), node.name), "in every memory")
+        until(lambda: from_memory(node, "/"), "in every memory")
     calls = origin.calls("/")
     until(lambda: int(nodes[0].ask("/", fields={"Cache-Control": "max-stale=9, only-if-cached"}).fields["Age"]) >= 2, "stale")
     asked = [elsewhere(node.ask, "/") for node in nodes]

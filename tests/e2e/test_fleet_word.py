@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from rig import cache_status, policy
+from rig import policy
 from rig.answer import Answer
+from rig.cache_status import from_memory
 from rig.wait import until
 
 LINKS = {"all of them": b"", "main": b":main", "herald": b":subscriber", "worker": b":0\r\n"}
@@ -32,7 +33,7 @@ def site(weirs, origin, redis, relays):
         site.far = weirs(site.far_settings)
         origin.on("/page", lambda r: Answer(body=b"call %d" % origin.calls("/page"), fields={"Cache-Tag": "shoes"}))
         for node in (site.near, site.far):
-            until(lambda: cache_status.hit(node.ask("/page"), node.name), f"/page in {node.name}'s memory")
+            until(lambda: from_memory(node), f"/page in {node.name}'s memory")
             until(lambda: node.admin.metric("weir_redis_invalidations_flowing") == 1, "it hears")
         until(lambda: purge(site.near, b"tag=another") == {"purged": True, "nodes_told": 2, "nodes": 2}, "both know")
         site.old = {site.near.ask("/page").body, site.far.ask("/page").body}

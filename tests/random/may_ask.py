@@ -7,7 +7,8 @@ A page here is one key with one combination of the fields that its answers vary 
 - While there is a fresh answer, no request reaches the origin.
 - While there is a stale answer that may be served meanwhile, there is one request at a time.
 - While there is no answer, there is one request at a time. But clients that waited for an answer which they can't share may ask for
-  themselves; and if the last answer said that it is for one client only, all may ask, until an answer comes that can be shared.
+  themselves; and if the last answer said that it is for one client only, all may ask, until an answer comes that can be shared. Such an
+  answer names no fields, so it may have been for the same resource with other values of the fields that its usual answers vary on.
 - If nothing is heard of a fetch, one more may be sent as a hedge.
 """
 
@@ -37,9 +38,10 @@ class Fetch:
         return self.kind == SHARED and not self.broken and self.done + SLACK < at < self.began + self.lifetime + patience - COARSE - SLACK
 
 
-def excess(fetches, silent_after):
-    """Returns what was asked too often: [(fetch, why)]. fetches: all fetches of one page, in the order in which they began."""
-    found = []
+def excess(fetches, silent_after, elsewhere=()):
+    """Returns what was asked too often: [(fetch, why)]. fetches: all fetches of one page, in the order in which they began. elsewhere: those
+    of the same resource with other fields."""
+    found, others = [], [f for f in elsewhere if f.kind == OWN]
     for n, fetch in enumerate(fetches):
         if fetch.reload:
             continue
@@ -49,19 +51,19 @@ def excess(fetches, silent_after):
             continue
         beside = [f for f in before if f.answered > fetch.began and not f.reload]
         allowed = 1 + any(fetch.began - f.began > silent_after for f in beside)
-        if len(beside) < allowed or _excused(fetch, before):
+        if len(beside) < allowed or _excused(fetch, before, others):
             continue
         found.append((fetch, f"{len(beside)} others were under way"))
     return found
 
 
-def _excused(fetch, before):
+def _excused(fetch, before, others):
     """May this fetch be made although others are under way?"""
     if any(f.covers(fetch.asked, f.grace) for f in before):
         return False            # there was nothing to wait for
     ended = [f for f in before if f.answered <= fetch.began]
     if any(f.asked <= fetch.began and f.done + SLACK >= fetch.asked and (f.kind != SHARED or f.broken) for f in ended):
         return True             # it waited in vain
-    own = max((f.done for f in ended if f.kind == OWN and not f.broken), default=None)
+    own = max((f.done for f in [*ended, *others] if f.kind == OWN and not f.broken and f.answered <= fetch.began), default=None)
     return own is not None and not any(own < f.began and f.done + SLACK < fetch.asked and f.kind == SHARED and not f.broken
                                        for f in ended)

@@ -155,7 +155,8 @@ class Steadiness(world.World):
         told = []
         for key, fetches in self.origin.fetches.items():
             fetches.sort(key=lambda f: f.began)
-            found, page = may_ask.excess(fetches, TIMEOUT / 4), self.pages[key[0]]
+            elsewhere = [f for other, theirs in self.origin.fetches.items() if other[0] == key[0] and other != key for f in theirs]
+            found, page = may_ask.excess(fetches, TIMEOUT / 4, elsewhere), self.pages[key[0]]
             if not found:
                 continue
             start = fetches[0].began

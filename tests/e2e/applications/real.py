@@ -82,7 +82,7 @@ class Express(Application):
         self.run("node", HERE / "express" / "server.js", self.port, public)
 
     def shown(self, who):
-        return who                  # a page, or a basket as JSON
+        return f"{who}!"            # in a page, or in a basket as JSON; by chance a session's identifier may hold a name
 
 
 class Django(Application):

@@ -26,3 +26,10 @@ def of(response, cache="edge-1"):
 
 def hit(response, cache="edge-1"):
     return "hit" in of(response, cache)
+
+
+def from_memory(node, path="/page", **request):
+    """Asks the node. Is the answer a hit that Redis was not asked for?"""
+    before = node.admin.metric("weir_redis_hits_total")
+    answer = node.ask(path, **request)
+    return hit(answer, node.name) and node.admin.metric("weir_redis_hits_total") == before

@@ -10,7 +10,7 @@ app.use(session({ secret: crypto.randomBytes(16).toString("hex"), resave: false,
 app.use(express.urlencoded({ extended: false }));
 
 app.post("/login", (request, response) => {
-  request.session.user = request.body.user;
+  request.session.user = request.body.user + "!";
   response.redirect("/");
 });
 app.get("/", (request, response) => response.send(`<p>Hello ${request.session.user || "visitor"}</p>`));
