@@ -37,7 +37,7 @@ void wr_build_head(const struct wr_object *object, struct wr_arena *arena, struc
         f->name = wr_slice_cut(&value, ':');
         f->value = wr_slice_trim(value);
         f->id = (uint16_t) wr_field_id_of(f->name);
-        f->hidden = 0;
+        f->hidden = f->edited = 0;
         out->known |= UINT64_C(1) << (f->id % 64);
     }
 }

@@ -66,7 +66,8 @@ bool wr_cookies_count(const struct wr_cache_policy *policy, const struct wr_head
         key_has_field(&policy->key))
         return false;
     while (next(&pairs, request, &text, &name))
-        if ((policy->cookies == WR_COOKIES_PASS || any_matches(policy->cookie_names, name)) &&
+        if (!pairs.field->edited && /* else the same for all, or in the key */
+            (policy->cookies == WR_COOKIES_PASS || any_matches(policy->cookie_names, name)) &&
             !any_matches(policy->key.cookies, name))
             return true;
     return false;

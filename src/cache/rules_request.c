@@ -63,6 +63,16 @@ static struct wr_span span_of(int64_t delta)
     return delta >= WR_DELTA_MAX ? WR_SPAN_MAX : WR_SPAN_S(delta);
 }
 
+/* Does the client send Authorization to the origin? One that an edit has written is the same for all clients,
+ * or in the key. */
+static bool is_authorized(const struct wr_head *request)
+{
+    const struct wr_field *f = wr_head_get(request, WR_F_AUTHORIZATION);
+    while (f && f->edited)
+        f = wr_head_next(request, WR_F_AUTHORIZATION, f);
+    return f != NULL;
+}
+
 void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head *request,
                       struct wr_request_rules *out)
 {
@@ -79,7 +89,7 @@ void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head
         .max_age = span_of(d.max_age),
         .min_fresh = span_of(d.min_fresh),
         .max_stale = span_of(d.max_stale),
-        .authorized = wr_head_get(request, WR_F_AUTHORIZATION) != NULL,
+        .authorized = is_authorized(request),
         .cookie = wr_cookies_count(policy, request),
         .post_for_get = may_answer_gets(policy, request),
     };

@@ -143,6 +143,7 @@ static void forget_request(struct wr_flight *f)
     if (o->route->origin->rewrite_location) {
         f->request.host = kept(f, r->host);
         f->request.site = kept(f, r->site);
+        f->request.host_sent = kept(f, r->host_sent);
     }
     o->request = &f->request;
     o->key = (struct wr_key){ .hash = o->key.hash };
@@ -157,6 +158,7 @@ static void prepare(struct wr_flight *f, struct wr_exchange *x)
     x->on_head = on_head;
     x->on_end = on_end;
     x->origin = f->order.route->origin;
+    x->edits = &f->order.route->request.fields;
     x->method = wr_flight_is_alone(f) ? f->order.request->method : WR_METHOD_GET;
     x->head = wr_buf_slice(&f->head);
     x->request = f->order.body;

@@ -26,15 +26,18 @@ static void write_line_and_host(struct wr_buf *out, const struct wr_flight_order
     const struct wr_origin_policy *origin = order->route->origin;
     wr_buf_add_slice(out, own_conditions ? WR_SLICE("GET") : r->method_text);
     wr_buf_add_char(out, ' ');
-    wr_buf_add_slice(out, r->path);
-    if (r->query.at) {
+    struct wr_slice query = wr_head_query_sent(r);
+    wr_buf_add_slice(out, wr_head_path_sent(r));
+    if (query.at) {
         wr_buf_add_char(out, '?');
-        wr_buf_add_slice(out, r->query);
+        wr_buf_add_slice(out, query);
     }
     wr_buf_add_str(out, " HTTP/1.1\r\n");
     bool theirs = origin->pass_host && r->host.len;
     wr_head_write_field(out, WR_SLICE("Host"),
-                        theirs ? r->host : wr_slice_str(origin->servers[0].address.text));
+                        r->host_sent.at ? r->host_sent
+                        : theirs        ? r->host
+                                        : wr_slice_str(origin->servers[0].address.text));
 }
 
 static void write_ours(struct wr_buf *out, const struct wr_head *request, enum wr_field_id id)

@@ -40,8 +40,11 @@ static bool is_at(const struct authority *a, const struct wr_address *server, bo
 /* Is this authority the origin's own? It is if it is a server's address as the policy has it, or the host
  * that the client asked for with a server's port: only weir reaches the server there (nginx's
  * port_in_redirect). It isn't if it is exactly what the client asked for: that is right already. */
-static bool is_own(struct wr_slice text, const struct wr_origin_policy *origin, struct wr_slice asked_for)
+static bool is_own(struct wr_slice text, const struct wr_origin_policy *origin, const struct wr_head *request)
 {
+    struct wr_slice asked_for = request->host_sent.at ? request->host_sent : request->host;
+    if (request->host_sent.at && wr_slice_eq_nocase(text, request->host_sent))
+        return !wr_slice_eq_nocase(text, wr_head_site(request)); /* the Host that an edit has told it */
     struct authority a = authority_of(text), asked = authority_of(asked_for);
     bool by_asked_name = asked_for.len > 0 && wr_slice_eq_nocase(a.name, asked.name);
     if (by_asked_name && (!a.has_port || a.port == asked.port))
@@ -54,7 +57,7 @@ static bool is_own(struct wr_slice text, const struct wr_origin_policy *origin, 
 
 /* How many bytes of a reference are "http://server:port" of the origin; 0: it doesn't name the origin. */
 static size_t own_length(struct wr_slice reference, const struct wr_origin_policy *origin,
-                         struct wr_slice asked)
+                         const struct wr_head *request)
 {
     static const struct wr_slice begins[] = { WR_SLICE_INIT("http://"), WR_SLICE_INIT("//") };
     for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
@@ -63,7 +66,7 @@ static size_t own_length(struct wr_slice reference, const struct wr_origin_polic
             continue;
         while (end < reference.len && memchr("/?#\\", reference.at[end], 4) == NULL)
             end++;
-        return is_own(wr_slice(reference.at + skip, end - skip), origin, asked) ? end : 0;
+        return is_own(wr_slice(reference.at + skip, end - skip), origin, request) ? end : 0;
     }
     return 0;
 }
@@ -113,13 +116,14 @@ static struct wr_slice reference_in_refresh(struct wr_slice value)
     return after(value, value.len);
 }
 
-static bool put_right(struct wr_field *f, const struct wr_route *route, struct wr_slice asked,
+static bool put_right(struct wr_field *f, const struct wr_route *route, const struct wr_head *request,
                       const struct site *site, struct wr_arena *arena)
 {
     if (f->id != WR_F_LOCATION && f->id != WR_F_CONTENT_LOCATION && f->id != WR_F_REFRESH)
         return false;
     struct wr_slice reference = f->id == WR_F_REFRESH ? reference_in_refresh(f->value) : f->value;
-    size_t own = own_length(reference, route->origin, asked), before = (size_t) (reference.at - f->value.at);
+    size_t own = own_length(reference, route->origin, request),
+           before = (size_t) (reference.at - f->value.at);
     if (own == 0)
         return false;
     struct wr_slice right = reference_to(site, after(reference, own), arena);
@@ -142,6 +146,6 @@ const struct wr_head *wr_location_right(const struct wr_head *response, const st
     memcpy(room->fields, response->fields, response->field_count * sizeof *room->fields);
     bool changed = false;
     for (size_t i = 0; i < room->field_count; i++)
-        changed |= put_right(&room->fields[i], route, request->host, &site, arena);
+        changed |= put_right(&room->fields[i], route, request, &site, arena);
     return changed ? room : response;
 }

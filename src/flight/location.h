@@ -8,8 +8,8 @@
 #include "policy/policy.h"
 
 /* Returns the response's head with Location, Content-Location and Refresh put right: `response` itself if
- * there is nothing to do, else `room`, with its fields in the arena. Of the request only host, secure and
- * site are used. */
+ * there is nothing to do, else `room`, with its fields in the arena. Of the request only host, host_sent,
+ * secure and site are used. */
 const struct wr_head *wr_location_right(const struct wr_head *response, const struct wr_route *route,
                                         const struct wr_head *request, struct wr_arena *arena,
                                         struct wr_head *room);

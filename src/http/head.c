@@ -241,5 +241,9 @@ void wr_head_copy(struct wr_head *to, const struct wr_head *from, struct wr_aren
     copy_slice(&to->site, arena);
     copy_slice(&to->path, arena);
     copy_slice(&to->query, arena);
+    copy_slice(&to->path_sent, arena);
+    copy_slice(&to->query_sent, arena);
+    copy_slice(&to->host_sent, arena);
+    copy_slice(&to->keyed, arena);
     copy_slice(&to->reason, arena);
 }

@@ -34,6 +34,7 @@ struct wr_field {
     uint8_t hidden; /* not forwarded: hop-by-hop, named by Connection, or an odd name that an origin could
                      * take for a known one */
     uint8_t odd;    /* the name has other characters than letters, digits and hyphens */
+    uint8_t edited; /* the policy has written it: the same for all clients, or part of the key (`keyed`) */
 };
 
 enum wr_method {
@@ -78,6 +79,12 @@ struct wr_head {
     bool secure;          /* the client used https, as a trusted proxy says */
     struct wr_slice site; /* the host that the client named, as a trusted proxy says; at == NULL: use
                            * `host` */
+    /* Set by edits of the policy: what the origin gets in place of path, query and host. `path` and so on
+     * stay what the client asked for; keys, purges and logs are made of them. */
+    bool retargeted;
+    struct wr_slice path_sent, query_sent;
+    struct wr_slice host_sent; /* at == NULL: not edited */
+    struct wr_slice keyed; /* lines for the key: what edits made of things that it doesn't hold otherwise */
     bool expect_continue;
     bool trailers_wanted; /* TE: trailers was sent: trailers may be passed back (RFC 9110 6.5.1) */
 
@@ -90,6 +97,15 @@ struct wr_head {
 static inline struct wr_slice wr_head_site(const struct wr_head *h)
 {
     return h->site.at ? h->site : h->host;
+}
+/* Return the path and the query that the origin gets. */
+static inline struct wr_slice wr_head_path_sent(const struct wr_head *h)
+{
+    return h->retargeted ? h->path_sent : h->path;
+}
+static inline struct wr_slice wr_head_query_sent(const struct wr_head *h)
+{
+    return h->retargeted ? h->query_sent : h->query;
 }
 /* Returns the next field with this id after `after` (NULL: the first), or NULL. For fields that may be
  * repeated. */

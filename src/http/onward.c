@@ -49,8 +49,15 @@ static enum wr_onward way(enum wr_field_id id, struct wr_slice name, bool truste
     }
 }
 
+bool wr_onward_tells_who(struct wr_slice name)
+{
+    return tells_who_asks(wr_field_id_of(name), name);
+}
+
 enum wr_onward wr_onward(const struct wr_head *request, const struct wr_field *f, bool whole)
 {
+    if (f->edited)
+        return WR_ONWARD_SENT;
     if (f->hidden || (f->odd && !request->odd_kept))
         return WR_ONWARD_DROPPED;
     return way((enum wr_field_id) f->id, f->name, request->trusted, whole);

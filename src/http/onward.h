@@ -44,5 +44,8 @@ bool wr_onward_reaches(struct wr_slice name, bool whole);
 /* Could an origin take this odd name (see wr_field_name_plain()) for a field that weir drops, trusts,
  * writes or frames messages by? Such a field is never forwarded. */
 bool wr_onward_forged(struct wr_slice odd);
+/* Does a field of this name tell the origin who asks (X-Real-IP, X-Forwarded-Port ...)? Only proxies write
+ * such fields. */
+bool wr_onward_tells_who(struct wr_slice name);
 /* May the field stand in trailers that are passed on (RFC 9110 6.5.1)? */
 bool wr_onward_as_trailer(const struct wr_field *f);

@@ -51,7 +51,7 @@ static int on_name(http_parser *hp, const char *at, size_t len)
     f->name = wr_slice(at + r->moved, len);
     f->id = (uint16_t) wr_field_id_of(f->name);
     f->hidden = (wr_field_flags(f->id) & WR_FF_HOP) != 0;
-    f->odd = false;
+    f->odd = f->edited = false;
     if (f->id == WR_F_OTHER && !wr_field_name_plain(f->name) && !take_odd_name(r, f))
         return refuse_parse(r, "a space in a field name or before its colon");
     h->known |= UINT64_C(1) << (f->id % 64);

@@ -2,46 +2,9 @@
 /* Builds the identity of a request for a limit from the parts that the policy names. Secrets among them are
  * hashed. */
 #include "base/hash.h"
-#include "base/uri.h"
 #include "http/onward.h"
+#include "http/parameters.h"
 #include "limit/limit.h"
-
-/* Decodes application/x-www-form-urlencoded as origins read a query: %XX and '+'. A '%' that begins no
- * escape stays. */
-static struct wr_slice decode_form(struct wr_slice s, struct wr_arena *arena)
-{
-    char *out = wr_arena_alloc(arena, s.len);
-    return wr_slice(out, wr_form_decode(out, s, NULL));
-}
-
-static struct wr_slice query_value(const struct wr_head *request, struct wr_slice name,
-                                   struct wr_arena *arena)
-{
-    struct wr_slice rest = request->query, pair;
-    while ((pair = wr_slice_cut(&rest, '&')).at != NULL) {
-        struct wr_slice value = pair, key = wr_slice_cut(&value, '=');
-        if (wr_slice_matches(decode_form(key, arena), name, NULL))
-            return decode_form(value, arena);
-    }
-    return wr_slice(NULL, 0);
-}
-
-/* Returns the value of a cookie (RFC 6265 4.2.1: pairs between "; "). Quotes around a value are dropped,
- * because to most origins they aren't part of it. */
-static struct wr_slice cookie_value(const struct wr_head *request, struct wr_slice name)
-{
-    const struct wr_field *field = NULL;
-    while ((field = wr_head_named(request, WR_SLICE("Cookie"), field)) != NULL) {
-        struct wr_slice rest = field->value, pair;
-        while ((pair = wr_slice_cut(&rest, ';')).at != NULL) {
-            struct wr_slice value = pair, key = wr_slice_trim(wr_slice_cut(&value, '='));
-            if (!wr_slice_matches(key, name, NULL))
-                continue;
-            return wr_slice_unquote(value);
-        }
-    }
-    return wr_slice(NULL, 0);
-}
 
 /* Returns the value of a part. Its name may be a pattern: the first match counts. */
 static struct wr_slice part_value(const struct wr_identity_part *part, const struct wr_head *request,
@@ -52,9 +15,9 @@ static struct wr_slice part_value(const struct wr_identity_part *part, const str
                               * that the origin never sees */
         return wr_onward_value(request, part->name);
     case WR_IDENTITY_COOKIE:
-        return cookie_value(request, part->name);
+        return wr_cookie_value(request, part->name);
     case WR_IDENTITY_QUERY:
-        return query_value(request, part->name, arena);
+        return wr_query_value(request, part->name, arena);
     case WR_IDENTITY_CLIENT:
         break;
     }

@@ -6,9 +6,11 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "cache/key.h"
 #include "cache/rules.h"
+#include "edit/edit.h"
 #include "http/parse.h"
 #include "limit/limit.h"
 #include "policy/policy.h"
@@ -20,7 +22,9 @@ struct explanation {
     const struct wr_route *route;
     unsigned char address[16];
     char client[WR_CIDR_TEXT];
-    struct wr_head head;
+    struct wr_slice client_text;
+    struct wr_head head; /* as the origin gets it */
+    struct wr_head came; /* as the client sends it */
     struct wr_field fields[WR_MAX_FIELDS];
     struct wr_arena arena;
 };
@@ -75,6 +79,9 @@ static bool parse_client(struct explanation *e, const char *address)
         return false;
     }
     wr_cidr_client(e->address, e->client);
+    char *text = wr_arena_alloc(&e->arena, WR_ADDRESS_TEXT);
+    wr_address_text(e->address, text);
+    e->client_text = wr_slice_str(text);
     return true;
 }
 
@@ -135,13 +142,62 @@ static void print_limit(struct explanation *e, const struct wr_limit_policy *lim
     }
 }
 
-static void print_query_sent(struct explanation *e)
+static struct wr_edit_source source_of(struct explanation *e)
 {
-    const struct wr_slice came = e->head.query,
-                          sent = wr_key_query_sent(&e->route->cache.key, came, &e->arena);
-    if (!wr_slice_eq(came, sent))
-        printf("          the origin gets %.*s%s%.*s\n", WR_SLICE_ARG(e->head.path), sent.at ? "?" : "",
-               WR_SLICE_ARG(sent));
+    return (struct wr_edit_source){
+        .request = &e->came,
+        .route = e->route,
+        .host = wr_policy_host(wr_head_site(&e->came), &e->arena),
+        .server_name = wr_slice_str(e->policy->server_name),
+        .client = e->client_text,
+        .request_id = WR_SLICE("0123456789abcdef0123456789abcdef"),
+        .now = { .us = (int64_t) time(NULL) * WR_US_PER_S },
+    };
+}
+
+/* Edits path and query, and prints what the origin gets if that isn't what the client sends. */
+static void print_target_sent(struct explanation *e)
+{
+    struct wr_edit_source s = source_of(e);
+    if (e->route->request.target)
+        (void) wr_edit_target(&e->route->request, &s, &e->head, &e->arena);
+    struct wr_slice path = wr_head_path_sent(&e->head), query = wr_head_query_sent(&e->head);
+    if (!wr_slice_eq(path, e->came.path) || !wr_slice_eq(query, e->came.query))
+        printf("          the origin gets %.*s%s%.*s\n", WR_SLICE_ARG(path), query.at ? "?" : "",
+               WR_SLICE_ARG(query));
+}
+
+/* Prints the fields that edits write and drop. */
+static void print_fields_sent(struct explanation *e)
+{
+    if (e->head.host_sent.at)
+        printf("          with Host: %.*s\n", WR_SLICE_ARG(e->head.host_sent));
+    for (size_t i = 0; i < e->head.field_count; i++)
+        if (e->head.fields[i].edited)
+            printf("          with %.*s: %.*s\n", WR_SLICE_ARG(e->head.fields[i].name),
+                   WR_SLICE_ARG(e->head.fields[i].value));
+    for (size_t i = 0; i < e->came.field_count; i++)
+        if (wr_edit_drops(&e->route->request.fields, e->came.fields[i].name))
+            printf("          without the client's %.*s\n", WR_SLICE_ARG(e->came.fields[i].name));
+}
+
+static void print_answer_edits(struct explanation *e)
+{
+    const struct wr_field_edits *edits = &e->route->response;
+    struct wr_edit_source s = source_of(e);
+    struct wr_buf out = { 0 };
+    (void) wr_edit_write_fields(edits, &s, &out, &e->arena);
+    struct wr_slice rest = wr_buf_slice(&out), line;
+    const char *title = "answer    ";
+    while (rest.len > 0 && (line = wr_slice_cut(&rest, '\n')).len > 0) {
+        printf("%swith %.*s\n", title, (int) line.len - 1, line.at);
+        title = "          ";
+    }
+    for (char **name = edits->drops; name && *name; name++) {
+        printf("%swithout the origin's %s\n", title, *name);
+        title = "          ";
+    }
+    wr_buf_fini(&out);
 }
 
 /* Prints the key. Its text has a line for each header and cookie in it. */
@@ -216,6 +272,7 @@ static void print_cache(struct explanation *e)
     struct wr_request_rules rules = { 0 };
     if (!cache->enabled) {
         printf("cache     off: passed to the origin, not stored\n");
+        print_target_sent(e);
         return;
     }
     wr_rules_request(cache, &e->head, &rules);
@@ -223,13 +280,15 @@ static void print_cache(struct explanation *e)
         printf("cache     passed to the origin, not stored: %s\n",
                strcmp(rules.detail, "method") == 0 ? "its method is not among those that may be"
                                                    : "it fulfils a condition of bypass, or has a body");
+        print_target_sent(e);
         return;
     }
     printf("cache     %s%s%s\n", e->policy->memory ? "in memory" : "",
            e->policy->memory && e->policy->redis.enabled ? ", " : "",
            e->policy->redis.enabled ? "in Redis" : "");
+    e->head.query = wr_key_query_sent(&cache->key, e->head.query, &e->arena);
+    print_target_sent(e);
     print_key(e);
-    print_query_sent(e);
     print_lifetime(e, cache);
     print_staleness(e, cache);
     print_visitor(cache, &rules);
@@ -250,10 +309,16 @@ static int explain(struct explanation *e)
         return 1;
     }
     print_route(e);
+    e->came = e->head;
+    struct wr_edit_source s = source_of(e);
+    if (e->route->request.any)
+        (void) wr_edit_request(&e->route->request, &s, &e->head, &e->arena);
     print_origin(e->route->origin);
+    print_fields_sent(e);
     for (size_t i = 0; i < e->route->limit_count; i++)
         print_limit(e, e->route->limits[i]);
     print_cache(e);
+    print_answer_edits(e);
     return 0;
 }
 

@@ -60,7 +60,8 @@ struct wr_exchange {
     struct wr_slice head;
     /* The request's body, or NULL; the exchange opens a reader on it; borrowed until on_end. */
     struct wr_flow *request;
-    bool request_chunked;  /* send the body chunked, because its length isn't in the head */
+    const struct wr_field_edits *edits; /* trailers that these drop aren't sent; or NULL */
+    bool request_chunked;               /* send the body chunked, because its length isn't in the head */
     bool idempotent;       /* may be sent again over another connection if not a byte of an answer came (RFC
                               9110 9.2.2) */
     uint64_t balance_hash; /* for balance: hash */

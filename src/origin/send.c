@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "edit/edit.h"
 #include "http/serialise.h"
 #include "origin/origin_priv.h"
 
@@ -89,11 +90,15 @@ static uint64_t content_left(const struct wr_exchange_run *run)
     return run->x->request_chunked ? wr_chunk_content_left(left) : left;
 }
 
-static void end_chunks(struct wr_sending *out, struct wr_slice trailers)
+static void end_chunks(struct wr_sending *out, const struct wr_exchange *x)
 {
+    struct wr_slice trailers = wr_flow_trailers(x->request);
     wr_buf_clear(&out->tail);
     wr_buf_add_str(&out->tail, "0\r\n");
-    wr_buf_add_slice(&out->tail, trailers);
+    if (x->edits)
+        wr_edit_write_kept(x->edits, trailers, &out->tail);
+    else
+        wr_buf_add_slice(&out->tail, trailers);
     wr_buf_add_str(&out->tail, "\r\n");
     out->lead[WR_LEAD_FRAME] = wr_buf_slice(&out->tail);
     out->last_chunk = true;
@@ -126,7 +131,7 @@ static enum wr_err plan_body(struct wr_exchange_run *run, struct iovec *body, in
         return wr_flow_err(x->request);
     *over = state == WR_FLOW_WHOLE;
     if (*over && x->request_chunked)
-        end_chunks(out, wr_flow_trailers(x->request));
+        end_chunks(out, x);
     return WR_OK;
 }
 

@@ -68,6 +68,12 @@ static const struct wr_word set_cookie[] = {
 };
 const struct wr_words wr_words_set_cookie = WR_WORDS(set_cookie);
 
+static const struct wr_word template[] = {
+#define TEMPLATE(ID, word) [WR_TEMPLATE_##ID] = { .text = #word },
+#include "policy/words.def"
+};
+const struct wr_words wr_words_template = WR_WORDS(template);
+
 bool wr_algorithm_has_burst(enum wr_algorithm algorithm)
 {
     static const bool has[] = {

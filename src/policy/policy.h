@@ -15,6 +15,7 @@
 #include "http/head.h"
 #include "log/access.h"
 #include "log/log.h"
+#include "policy/template.h"
 
 /* The words of the enums below (words.def, algorithms.def). */
 extern const struct wr_words wr_words_odd_names, wr_words_on_failure, wr_words_redis_away, wr_words_balance,
@@ -130,6 +131,7 @@ struct wr_key_policy {
     bool strip_query;  /* query parameters left out of the key aren't sent to the origin either */
     char **headers;    /* patterns of names, NULL-ended */
     char **cookies;    /* likewise */
+    bool edits;        /* the key also holds values that the route's edits send (wr_head.keyed) */
 };
 
 struct wr_status_ttl {
@@ -196,6 +198,46 @@ struct wr_cache_policy {
     bool ignore_client;          /* don't obey request Cache-Control/Pragma */
 };
 
+/* A field that an edit writes. */
+struct wr_field_write {
+    struct wr_slice name;
+    enum wr_field_id id;
+    struct wr_template value;
+    bool
+        keyed; /* of a request: the value is part of the key, because the rest of the key doesn't decide it */
+};
+
+/* Edits of the fields of a message: first fields are dropped, then others are written. */
+struct wr_field_edits {
+    char **
+        drops; /* patterns of names, NULL-ended: those that `set` writes, and those of `remove`; NULL: none */
+    struct wr_field_write *writes; /* of `set` and `add` */
+    size_t write_count;
+    unsigned uses; /* WR_USES() of all values */
+};
+
+struct wr_parameter_write {
+    struct wr_slice name;
+    struct wr_template value;
+    bool keyed;
+};
+
+/* Edits of the request to the origin. */
+struct wr_request_edits {
+    struct wr_field_edits fields;
+    struct wr_template host; /* parts NULL: Host is sent as the origin's pass_host says */
+    bool host_keyed;
+    struct wr_slice strip, prefix; /* at NULL: none */
+    struct wr_template replace;    /* parts NULL: none */
+    bool replace_keyed;
+    char **query_drops; /* patterns of parameters, NULL-ended; NULL: none */
+    struct wr_parameter_write *query_writes;
+    size_t query_write_count;
+    bool any;      /* there is an edit */
+    bool target;   /* path, query or Host are edited */
+    unsigned uses; /* WR_USES() of all templates */
+};
+
 enum wr_match_path_kind { WR_MATCH_ANY, WR_MATCH_EXACT, WR_MATCH_PREFIX };
 
 #define WR_MAX_ROUTE_LIMITS 8
@@ -216,8 +258,10 @@ struct wr_route {
     const struct wr_limit_policy **limits; /* at most WR_MAX_ROUTE_LIMITS */
     size_t limit_count;
     struct wr_cache_policy cache;
-    int line;                  /* in the file, for explain */
-    struct wr_slice line_text; /* the same for the access log */
+    struct wr_request_edits request;
+    struct wr_field_edits response; /* of the answer, as it is delivered */
+    int line;                       /* in the file, for explain */
+    struct wr_slice line_text;      /* the same for the access log */
 };
 
 struct wr_policy {

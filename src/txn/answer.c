@@ -278,6 +278,7 @@ void wr_txn_write_head(struct wr_txn *t)
     write_age(t);
     write_cache_status(t);
     wr_txn_write_common(t);
+    wr_txn_edit_head(t);
     wr_buf_add(&t->out, "\r\n", 2);
 }
 
@@ -285,7 +286,7 @@ void wr_txn_send_interim(struct wr_txn *t, const struct wr_head *head)
 {
     struct wr_buf text = { 0 };
     wr_head_write_status_line(&text, head->status, head->reason);
-    wr_head_write_fields(&text, head);
+    wr_txn_add_interim(t, head, &text);
     wr_buf_add(&text, "\r\n", 2);
     wr_conn_send_interim(t->conn, wr_buf_slice(&text));
     wr_buf_fini(&text);

@@ -62,7 +62,7 @@ static void write_cache_status(struct wr_txn *t)
 void wr_txn_write_reply(struct wr_txn *t)
 {
     const struct wr_err_info *info = wr_err_info(t->err);
-    bool json = wr_accept_prefers_json(&t->head);
+    bool json = wr_accept_prefers_json(wr_txn_came(t));
     struct wr_buf body = { 0 };
     char date[WR_DATE_LEN + 1];
     wr_date_format(t->worker->loop.now, date);
@@ -82,6 +82,7 @@ void wr_txn_write_reply(struct wr_txn *t)
     write_retry_after(t);
     write_cache_status(t);
     wr_txn_write_common(t);
+    wr_txn_edit_head(t);
     wr_buf_add(&t->out, "\r\n", 2);
     if (t->head.method != WR_METHOD_HEAD) {
         wr_buf_add_slice(&t->out, wr_buf_slice(&body));

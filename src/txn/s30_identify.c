@@ -203,7 +203,9 @@ enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
                                    "Max-Forwards ends a TRACE here, and this proxy echoes none");
     if (goes_round(t))
         return wr_txn_refuse(t, WR_ERR_LOOP, NULL);
-    return t->route ? WR_TXN_LIMIT : wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
+    if (t->route == NULL)
+        return wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
+    return t->route->request.any ? WR_TXN_EDIT : WR_TXN_LIMIT;
 }
 
 /* Only PURGE waits in this stage. */

@@ -311,6 +311,7 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
 {
     wr_rules_request(&t->route->cache, &t->head, &t->rules);
     if (t->rules.ask == WR_ASK_PASS || t->upload) {
+        wr_txn_edit_target(t);
         bool get = t->head.method == WR_METHOD_GET || t->head.method == WR_METHOD_HEAD;
         if (t->rules.post_for_get) /* not if a GET would be sent with another query */
             t->rules.post_for_get = wr_slice_eq(
@@ -320,6 +321,7 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
         return wr_txn_fetch_alone(t, get ? WR_FWD_BYPASS : WR_FWD_METHOD);
     }
     t->head.query = wr_key_query_sent(&t->route->cache.key, t->head.query, &t->arena);
+    wr_txn_edit_target(t);
     t->primary = t->key = wr_key_build(&t->route->cache, &t->head, &t->arena);
     if (t->worker->shared->memory && is_far(t)) {
         t->parking = (struct wr_batch_parking){ wr_txn_on_unparked, t->key.hash };

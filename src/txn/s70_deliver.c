@@ -39,7 +39,7 @@ static void frame_last_chunk(struct wr_txn *t)
     begin_frame(t);
     wr_buf_add_str(&t->frame, "0\r\n");
     if (t->wants_trailers)
-        wr_buf_add_slice(&t->frame, wr_flow_trailers(wr_txn_flow(t)));
+        wr_txn_add_trailers(t, wr_flow_trailers(wr_txn_flow(t)), &t->frame);
     wr_buf_add_str(&t->frame, "\r\n");
     t->last_frame = true;
 }

@@ -54,7 +54,8 @@ static void count(const struct wr_txn *t)
 
 static struct wr_slice value_of(const struct wr_txn *t, enum wr_field_id id)
 {
-    const struct wr_field *f = t->head.field_count ? wr_head_get(&t->head, id) : NULL;
+    const struct wr_head *came = wr_txn_came(t);
+    const struct wr_field *f = came->field_count ? wr_head_get(came, id) : NULL;
     return f ? f->value : wr_slice(NULL, 0);
 }
 

@@ -70,6 +70,10 @@ struct wr_txn {
     struct wr_slice client;     /* the address as text; made by wr_txn_client() */
     struct wr_slice request_id; /* made by wr_txn_request_id() */
 
+    /* EDIT */
+    const struct wr_head
+        *came; /* the request as the client sent it, where EDIT has changed `head`; or NULL */
+
     struct wr_txn_purges *purges; /* for the method PURGE; in the arena; or NULL */
 
     /* LIMIT */
@@ -219,6 +223,20 @@ static inline struct wr_flow *wr_txn_flow(const struct wr_txn *t)
 {
     return t->rest ? t->rest->flow : t->object->flow;
 }
+/* The request as the client sent it. Logs, templates and the choice of an error's form read it; all else
+ * reads `head`, which is the request as the origin gets it. */
+static inline const struct wr_head *wr_txn_came(const struct wr_txn *t)
+{
+    return t->came ? t->came : &t->head;
+}
+/* s35: edits path and query, if the route does. To be called once, when head.query is what would be sent. */
+void wr_txn_edit_target(struct wr_txn *t);
+/* s35: edits the head in stored_head and `out`, before its empty line is written. */
+void wr_txn_edit_head(struct wr_txn *t);
+/* s35: append trailers, and the fields of a 1xx response, without those that the route removes from answers.
+ */
+void wr_txn_add_trailers(struct wr_txn *t, struct wr_slice trailers, struct wr_buf *out);
+void wr_txn_add_interim(struct wr_txn *t, const struct wr_head *head, struct wr_buf *out);
 /* s40: have the limits decided? */
 static inline bool wr_txn_limits_known(const struct wr_txn *t)
 {

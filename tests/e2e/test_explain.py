@@ -20,6 +20,10 @@ routes:
     origin: shop
     limits: per-client
     cache: {key: {query: {drop: [utm_*]}, headers: [Accept-Language]}, bypass: "cookie:session", statuses: {404: 5s}}
+  - match: {path: /edited/*}
+    origin: shop
+    request: {set: {X-Client: "{client}", Host: app}, remove: [Cookie], strip: /edited, query: {remove: ["utm_*"]}}
+    response: {set: {X-A: "{path}"}, remove: [Server]}
   - match: {path: /off}
     origin: shop
     cache: off
@@ -45,7 +49,7 @@ def told(answer, *pieces):
 
 
 def test_the_route_with_its_line_and_its_origin(explain):
-    told(explain("GET", "https://img.Example.com:8443/static/a.css#top"), "weir.yaml:8, number 1 of 3",
+    told(explain("GET", "https://img.Example.com:8443/static/a.css#top"), "weir.yaml:8, number 1 of 4",
          "path /static/*", "shop, round_robin", "app.internal:9001 (weight 2)")
 
 
@@ -117,3 +121,9 @@ routes:
          "a.example/p?b=~", "the origin gets /p?b=%7e")
     told(key("X-Real-IP: 1", "X_Lang: de", address="10.0.0.1"), "header:x-real-ip=1", "header:x-lang=de")
     assert "the origin gets" not in key(query="?b=1")[1]
+
+
+def test_what_edits_send(explain):
+    told(explain("-a", "192.0.2.1", "-H", "Cookie: a=1", "GET", "http://h/edited/x?utm_a=1&b=2"), "the origin gets /x?b=2",
+         "with Host: app", "with X-Client: 192.0.2.1", "without the client's Cookie", "sent:x-client=192.0.2.1",
+         "with X-A: /edited/x", "without the origin's Server", "h/edited/x?utm_a=1&b=2")

@@ -79,6 +79,61 @@ static void keys_are_known_and_stand_once(void **state)
     CHECK(cases);
 }
 
+static void edits_leave_alone_what_frames_or_is_weirs(void **state)
+{
+    (void) state;
+#define EDIT(text) LISTEN ORIGINS "routes: [{ match: {}, origin: a, " text " }]\n"
+    static const struct error_case cases[] = {
+        { EDIT("request: { set: { Content-Length: 1 } }"),
+          "p:3:52: set: Content-Length can't be edited: it frames the request, so weir alone writes it\n" },
+        { EDIT("request: { add: { transfer_encoding: 1 } }"),
+          "p:3:52: add: transfer_encoding can't be edited: it concerns one connection only, so weir alone "
+          "writes it\n" },
+        { EDIT("request: { remove: [Via] }"),
+          "p:3:54: remove: Via can't be edited: it is written by weir itself\n" },
+        { EDIT("request: { set: { If-None-Match: x } }"),
+          "p:3:52: set: If-None-Match can't be edited: it is answered by the cache, which sends its own\n" },
+        { EDIT("request: { remove: [Host] }"), "p:3:54: remove: a request needs its Host (RFC 9112 3.2)\n" },
+        { EDIT("response: { set: { Age: 1 } }"),
+          "p:3:53: set: Age can't be edited: it is written by weir itself\n" },
+        { EDIT("response: { remove: [Connection, \"a b\"] }"),
+          "p:3:55: remove: Connection can't be edited: it concerns one connection only, so weir alone writes "
+          "it\np:3:67: remove: \"a b\" is not the name of a field\n" },
+        { EDIT("response: { set: { X-A: \"\" } }"),
+          "p:3:58: set: an empty field says nothing: write remove: [X-A]\n" },
+        { EDIT("response: { set: { X-A: \"a\\nb\" } }"),
+          "p:3:58: set: \"a?b\" holds a character that must not stand there\n" },
+    };
+    CHECK(cases);
+}
+
+static void templates_name_what_there_is(void **state)
+{
+    (void) state;
+    static const struct error_case cases[] = {
+        { EDIT("response: { set: { X-A: \"{clint}\" } }"),
+          "p:3:58: set: {clint} is nothing that a request fills in (did you mean \"client\"?); a brace "
+          "itself is "
+          "written twice: {{\n" },
+        { EDIT("response: { set: { X-A: \"{header}\" } }"),
+          "p:3:58: set: {header} needs a name after a colon\n" },
+        { EDIT("response: { set: { X-A: \"{client:a}\" } }"), "p:3:58: set: {client:a} takes no name\n" },
+        { EDIT("response: { set: { X-A: \"{cookie:}\" } }"),
+          "p:3:58: set: {cookie:} holds no name after its colon\n" },
+        { EDIT("response: { set: { X-A: \"{client\" } }"), "p:3:58: set: {client} has no closing brace\n" },
+        { EDIT("request: { replace: x }"),
+          "p:3:54: replace: a path begins with \"/\" (did you mean \"/x\"?)\n" },
+        { EDIT("request: { strip: / }"), "p:3:52: strip: \"/\" changes nothing\n" },
+        { EDIT("request: { query: { set: { a: \"{time}\" } } }"),
+          "p:3:43: request: {request_id} and {time} differ in each request, so no response to such a target, "
+          "Host or query could be shared: they need cache: off\n" },
+        { LISTEN "origins: { a: { servers: b:1, pass_host: off } }\n"
+                 "routes: [{ match: {}, origin: a, request: { set: { Host: x } } }]\n",
+          "p:3:43: request: pass_host: off of the origin \"a\" replaces this Host: remove it\n" },
+    };
+    CHECK(cases);
+}
+
 static void values_have_their_shape(void **state)
 {
     (void) state;
@@ -458,6 +513,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_that_is_no_yaml_names_the_place),
         cmocka_unit_test(keys_are_known_and_stand_once),
+        cmocka_unit_test(edits_leave_alone_what_frames_or_is_weirs),
+        cmocka_unit_test(templates_name_what_there_is),
         cmocka_unit_test(values_have_their_shape),
         cmocka_unit_test(quantities_have_units_and_ranges),
         cmocka_unit_test(words_and_references_are_suggested),
