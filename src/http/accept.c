@@ -64,10 +64,21 @@ int wr_accept_quality(const struct wr_head *h, struct wr_slice type, struct wr_s
     return quality;
 }
 
-bool wr_accept_prefers_json(const struct wr_head *h)
+static int quality_of_json(const struct wr_head *h)
 {
     int json = wr_accept_quality(h, WR_SLICE("application"), WR_SLICE("json"));
     int problem = wr_accept_quality(h, WR_SLICE("application"), WR_SLICE("problem+json"));
+    return json > problem ? json : problem;
+}
+
+bool wr_accept_prefers_html(const struct wr_head *h)
+{
+    int html = wr_accept_quality(h, WR_SLICE("text"), WR_SLICE("html"));
+    return html > wr_accept_quality(h, WR_SLICE("text"), WR_SLICE("plain")) && html >= quality_of_json(h);
+}
+
+bool wr_accept_prefers_json(const struct wr_head *h)
+{
     int text = wr_accept_quality(h, WR_SLICE("text"), WR_SLICE("plain"));
-    return (json > problem ? json : problem) > text;
+    return quality_of_json(h) > text;
 }

@@ -294,6 +294,22 @@ static void print_cache(struct explanation *e)
     print_visitor(cache, &rules);
 }
 
+/* Prints the answer of a route that gives it by itself. */
+static void print_own_answer(struct explanation *e)
+{
+    const struct wr_route *route = e->route;
+    struct wr_edit_source s = source_of(e);
+    if (route->maintenance.on) {
+        printf("answer    503, maintenance, Retry-After %s\n", span_text(e, route->maintenance.retry_after));
+    } else if (route->answer == WR_ANSWER_REDIRECT) {
+        struct wr_slice to = wr_edit_fill(&route->redirect.to, &s, WR_EDIT_URL, &e->arena);
+        printf("answer    %d, redirect to %.*s\n", route->redirect.status, WR_SLICE_ARG(to));
+    } else {
+        printf("answer    %d, %zu bytes of the policy\n", route->respond.status,
+               route->respond.page.body.len);
+    }
+}
+
 static int explain(struct explanation *e)
 {
     struct wr_slice host = wr_policy_host(e->head.host, &e->arena);
@@ -313,11 +329,20 @@ static int explain(struct explanation *e)
     struct wr_edit_source s = source_of(e);
     if (e->route->request.any)
         (void) wr_edit_request(&e->route->request, &s, &e->head, &e->arena);
-    print_origin(e->route->origin);
-    print_fields_sent(e);
+    if (!wr_policy_lets_in(e->route, e->address)) {
+        printf("answer    403: the route does not admit %.*s (allow, deny)\n", WR_SLICE_ARG(e->client_text));
+        return 0;
+    }
+    if (!e->route->by_itself) {
+        print_origin(e->route->origin);
+        print_fields_sent(e);
+    }
     for (size_t i = 0; i < e->route->limit_count; i++)
         print_limit(e, e->route->limits[i]);
-    print_cache(e);
+    if (e->route->by_itself)
+        print_own_answer(e);
+    else
+        print_cache(e);
     print_answer_edits(e);
     return 0;
 }

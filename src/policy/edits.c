@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Readers of edits: of the fields of a message, and of the target of a request. They refuse fields that frame
  * a message and fields that weir owns, and they decide which values enter the cache's key. */
-#include "http/chars.h"
 #include "http/onward.h"
 #include "policy/reader.h"
 
 /* --- templates --- */
 
-/* Reads a template. chars: what its own text may consist of. Returns false if an error was noted. */
-static bool read_template(struct wr_policy_reader *r, const struct wr_option *o,
-                          const struct wr_tree_node *node, enum wr_char_class chars,
-                          struct wr_template *out)
+bool wr_policy_reader_template(struct wr_policy_reader *r, const struct wr_option *o,
+                               const struct wr_tree_node *node, enum wr_char_class chars,
+                               struct wr_template *out)
 {
     struct wr_template_fault fault = wr_template_parse(node->text, r->arena, out);
     struct wr_slice word = fault.place;
@@ -126,7 +124,7 @@ static void write_field(struct wr_policy_reader *r, const struct wr_option *o, s
                                WR_SLICE_ARG(name));
         return;
     }
-    if (!read_template(r, o, item, WR_CHAR_FIELD, &new.value))
+    if (!wr_policy_reader_template(r, o, item, WR_CHAR_FIELD, &new.value))
         return;
     struct wr_field_write *more = wr_arena_alloc(r->arena, (edits->write_count + 1) * sizeof *more);
     if (edits->write_count)
@@ -184,7 +182,7 @@ void wr_read_request_set(struct wr_policy_reader *r, const struct wr_option *o,
     struct wr_request_edits *edits = at;
     const struct wr_tree_node *host = NULL;
     read_writes(r, o, node, &edits->fields, true, true, &host);
-    if (host && !read_template(r, o, host, WR_CHAR_FIELD, &edits->host))
+    if (host && !wr_policy_reader_template(r, o, host, WR_CHAR_FIELD, &edits->host))
         edits->host.parts = NULL;
 }
 
@@ -242,7 +240,7 @@ void wr_read_replace(struct wr_policy_reader *r, const struct wr_option *o, cons
                      void *at)
 {
     struct wr_template *replace = at;
-    if (!read_template(r, o, node, WR_CHAR_TARGET, replace))
+    if (!wr_policy_reader_template(r, o, node, WR_CHAR_TARGET, replace))
         replace->parts = NULL;
     else if (node->text.at[0] != '/' && !wr_slice_starts(node->text, WR_SLICE("{path}")))
         wr_policy_reader_error(r, o, node, "a path begins with \"/\" (did you mean \"/%.*s\"?)",
@@ -261,7 +259,7 @@ void wr_read_query_set(struct wr_policy_reader *r, const struct wr_option *o, co
         const struct wr_tree_node *value = wr_policy_reader_scalar(r, o, node->entries[i].value);
         struct wr_parameter_write *new = &edits->query_writes[edits->query_write_count];
         if (value == NULL || !wr_policy_reader_parameter(r, o, key, key->text) ||
-            !read_template(r, o, value, WR_CHAR_FIELD, &new->value))
+            !wr_policy_reader_template(r, o, value, WR_CHAR_FIELD, &new->value))
             continue;
         new->name = wr_arena_copy(r->arena, key->text);
         edits->query_write_count++;

@@ -90,8 +90,8 @@ static void note_block(struct wr_policy_reader *r, const struct wr_option *o, co
     wr_policy_reader_error(r, o, item, "\"%.*s\": %s", WR_SLICE_ARG(item->text), reason);
 }
 
-static struct wr_cidr *read_blocks(struct wr_policy_reader *r, const struct wr_option *o,
-                                   const struct wr_tree_node *node, size_t *count)
+struct wr_cidr *wr_policy_reader_blocks(struct wr_policy_reader *r, const struct wr_option *o,
+                                        const struct wr_tree_node *node, size_t *count)
 {
     size_t items = wr_tree_node_items(node);
     struct wr_cidr *blocks = wr_arena_zalloc(r->arena, (items ? items : 1) * sizeof *blocks);
@@ -111,14 +111,14 @@ void wr_read_trusted(struct wr_policy_reader *r, const struct wr_option *o, cons
                      void *at)
 {
     struct wr_policy *p = at;
-    p->trusted = read_blocks(r, o, node, &p->trusted_count);
+    p->trusted = wr_policy_reader_blocks(r, o, node, &p->trusted_count);
 }
 
 void wr_read_purgers(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                      void *at)
 {
     struct wr_policy *p = at;
-    p->purgers = read_blocks(r, o, node, &p->purger_count);
+    p->purgers = wr_policy_reader_blocks(r, o, node, &p->purger_count);
 }
 
 /* Decodes percent-encoding into the policy's arena. Returns NULL if it is malformed or would contain a
@@ -214,8 +214,7 @@ void wr_read_redis_url(struct wr_policy_reader *r, const struct wr_option *o, co
         wr_policy_reader_error(r, o, node, "%s", reason);
 }
 
-/* Returns the path of a file: absolute, or in systemd's directory of credentials, or beside the policy. */
-static struct wr_slice locate(struct wr_policy_reader *r, struct wr_slice name)
+struct wr_slice wr_policy_reader_locate(struct wr_policy_reader *r, struct wr_slice name)
 {
     const char *credentials = getenv("CREDENTIALS_DIRECTORY"), *slash = strrchr(r->policy->file, '/');
     if (name.at[0] == '/')
@@ -230,7 +229,7 @@ static struct wr_slice locate(struct wr_policy_reader *r, struct wr_slice name)
 void wr_read_file(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                   void *at)
 {
-    char *path = wr_policy_reader_copy(r, locate(r, node->text));
+    char *path = wr_policy_reader_copy(r, wr_policy_reader_locate(r, node->text));
     if (access(path, R_OK) != 0)
         wr_policy_reader_error(r, o, node, "can't read %s: %s", path, strerror(errno));
     *(char **) at = path;
@@ -241,7 +240,7 @@ void wr_read_password_file(struct wr_policy_reader *r, const struct wr_option *o
 {
     struct wr_policy_redis *redis = at;
     char text[4096];
-    const char *path = locate(r, node->text).at;
+    const char *path = wr_policy_reader_locate(r, node->text).at;
     if (redis->password) {
         wr_policy_reader_error(r, o, node, "the URL holds a password already: remove one of the two");
         return;

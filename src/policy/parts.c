@@ -92,8 +92,7 @@ void wr_read_bypasses(struct wr_policy_reader *r, const struct wr_option *o, con
     }
 }
 
-/* Reads "404" or "5xx" (as 5). Returns 0 for anything else. */
-static int parse_status(struct wr_slice s)
+int wr_policy_reader_status(struct wr_slice s)
 {
     uint64_t n;
     if (s.len == 3 && s.at[0] >= '2' && s.at[0] <= '5' && wr_lower(s.at[1]) == 'x' &&
@@ -120,7 +119,7 @@ void wr_read_statuses(struct wr_policy_reader *r, const struct wr_option *o, con
         const struct wr_tree_node *key = node->entries[i].key;
         const struct wr_tree_node *value = wr_policy_reader_scalar(r, o, node->entries[i].value);
         struct wr_status_ttl *one = &cache->status_ttls[cache->status_ttl_count];
-        int status = parse_status(key->text);
+        int status = wr_policy_reader_status(key->text);
         if (status == 0)
             wr_policy_reader_error(r, o, key,
                                    "\"%.*s\" is not a status from 200 to 599, or a class such as 5xx",

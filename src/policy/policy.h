@@ -238,6 +238,52 @@ struct wr_request_edits {
     unsigned uses; /* WR_USES() of all templates */
 };
 
+/* A file, or a text of the policy, that is sent as it is. */
+struct wr_page {
+    struct wr_slice body;
+    const char *type; /* media type; NULL: there is no page */
+};
+
+struct wr_error_page {
+    int status; /* 502, or 5 for 5xx */
+    struct wr_page page;
+};
+
+struct wr_error_pages {
+    struct wr_error_page *pages;
+    size_t count;
+    bool origin; /* for the origin's own 5xx too */
+};
+/* Returns the page for a status, or else for its class; NULL: there is none. */
+const struct wr_page *wr_error_page(const struct wr_error_pages *pages, int status);
+
+struct wr_redirect {
+    struct wr_template to;
+    int status;
+};
+
+struct wr_respond {
+    int status;
+    struct wr_field_edits headers;
+    struct wr_page page;
+};
+
+struct wr_maintenance {
+    bool on;
+    struct wr_span retry_after;
+    struct wr_page page;
+};
+
+/* Which clients a route serves: those in `allow` (if it is given) that aren't in `deny`. */
+struct wr_admission {
+    struct wr_cidr *allow, *deny;
+    size_t allow_count, deny_count;
+    bool only; /* allow is given */
+};
+
+/* Who answers the requests of a route. */
+enum wr_route_answer { WR_ANSWER_ORIGIN, WR_ANSWER_REDIRECT, WR_ANSWER_RESPOND };
+
 enum wr_match_path_kind { WR_MATCH_ANY, WR_MATCH_EXACT, WR_MATCH_PREFIX };
 
 #define WR_MAX_ROUTE_LIMITS 8
@@ -254,14 +300,21 @@ struct wr_match {
 struct wr_route {
     size_t index;
     struct wr_match match;
-    const struct wr_origin_policy *origin;
+    const struct wr_origin_policy *origin; /* NULL unless `answer` is ORIGIN */
     const struct wr_limit_policy **limits; /* at most WR_MAX_ROUTE_LIMITS */
     size_t limit_count;
     struct wr_cache_policy cache;
     struct wr_request_edits request;
     struct wr_field_edits response; /* of the answer, as it is delivered */
-    int line;                       /* in the file, for explain */
-    struct wr_slice line_text;      /* the same for the access log */
+    struct wr_admission access;
+    enum wr_route_answer answer;
+    struct wr_redirect redirect;
+    struct wr_respond respond;
+    struct wr_maintenance maintenance;
+    struct wr_error_pages error_pages;
+    bool by_itself;            /* the origin is never asked: another answer, or maintenance */
+    int line;                  /* in the file, for explain */
+    struct wr_slice line_text; /* the same for the access log */
 };
 
 struct wr_policy {
@@ -327,3 +380,10 @@ struct wr_slice wr_policy_path(struct wr_slice path, struct wr_arena *arena);
  * cost doesn't grow with the number of routes. Thread: any. */
 const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
                                        struct wr_slice method);
+/* Does the route serve a client of this address (16 bytes)? Thread: any. */
+static inline bool wr_policy_lets_in(const struct wr_route *route, const unsigned char client[16])
+{
+    const struct wr_admission *a = &route->access;
+    return !(a->deny_count && wr_cidr_has(a->deny, a->deny_count, client)) &&
+           (!a->only || wr_cidr_has(a->allow, a->allow_count, client));
+}

@@ -6,6 +6,7 @@
  * policy. */
 #pragma once
 
+#include "http/chars.h"
 #include "policy/name_table.h"
 #include "policy/options.h"
 
@@ -40,6 +41,21 @@ char *wr_policy_reader_copy(struct wr_policy_reader *r, struct wr_slice text);
 /* May a query parameter have this name, or match it as a pattern? If not, an error is noted at the node. */
 bool wr_policy_reader_parameter(struct wr_policy_reader *r, const struct wr_option *o,
                                 const struct wr_tree_node *node, struct wr_slice name);
+/* Reads a template; chars: what its own text may consist of. Returns false if an error was noted. */
+bool wr_policy_reader_template(struct wr_policy_reader *r, const struct wr_option *o,
+                               const struct wr_tree_node *node, enum wr_char_class chars,
+                               struct wr_template *out);
+/* Returns the path of a file that the policy names: absolute, or in systemd's directory of credentials, or
+ * beside the policy. */
+struct wr_slice wr_policy_reader_locate(struct wr_policy_reader *r, struct wr_slice name);
+/* Reads a list of address blocks into the policy's arena. */
+struct wr_cidr *wr_policy_reader_blocks(struct wr_policy_reader *r, const struct wr_option *o,
+                                        const struct wr_tree_node *node, size_t *count);
+/* Reads "404" or "5xx" (as 5). Returns 0 for anything else. */
+int wr_policy_reader_status(struct wr_slice s);
+/* Checks that a route says who answers. item: the route in the file. */
+void wr_policy_reader_answer(struct wr_policy_reader *r, const struct wr_tree_node *item,
+                             struct wr_route *route);
 /* Is it a label: at most 64 letters, digits, '.', '-' and '_', as the operator's own names must be? */
 bool wr_policy_reader_is_label(struct wr_slice s);
 /* Is it a token (RFC 9110 5.6.2)? */

@@ -219,6 +219,7 @@ void wr_read_routes(struct wr_policy_reader *r, const struct wr_option *o, const
         p->routes[i].line = item->place.line;
         p->routes[i].line_text = wr_arena_printf(r->arena, "%d", item->place.line);
         wr_policy_reader_section(r, o->kind->sub, item, &p->routes[i]);
+        wr_policy_reader_answer(r, item, &p->routes[i]);
     }
 }
 

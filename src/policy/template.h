@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Templates: texts of the policy with places in braces, such as "{client}", that each request fills.
  *
- * This header has what the reader makes of a text; edit/expand.h fills it. Immutable, in the policy's arena.
+ * This header has what the reader makes of a text; edit/edit.h fills it. Immutable, in the policy's arena.
  * Thread: any. */
 #pragma once
 

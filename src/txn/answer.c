@@ -61,7 +61,7 @@ static bool is_stored(const struct wr_txn *t)
                          (wr_flow_state(o->flow) == WR_FLOW_WHOLE && wr_flow_kept(o->flow)));
 }
 
-static void write_cache_status(struct wr_txn *t)
+void wr_txn_write_cache_status(struct wr_txn *t)
 {
     if (!t->route->cache.enabled) {
         t->detail = NULL;
@@ -276,7 +276,7 @@ void wr_txn_write_head(struct wr_txn *t)
         wr_buf_add_slice(&t->out, o->first_only);
     t->wants_trailers = t->head.trailers_wanted;
     write_age(t);
-    write_cache_status(t);
+    wr_txn_write_cache_status(t);
     wr_txn_write_common(t);
     wr_txn_edit_head(t);
     wr_buf_add(&t->out, "\r\n", 2);

@@ -205,6 +205,8 @@ enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
         return wr_txn_refuse(t, WR_ERR_LOOP, NULL);
     if (t->route == NULL)
         return wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
+    if (!wr_policy_lets_in(t->route, t->client_addr))
+        return wr_txn_refuse(t, WR_ERR_FORBIDDEN, "the route does not admit this address (allow, deny)");
     return t->route->request.any ? WR_TXN_EDIT : WR_TXN_LIMIT;
 }
 

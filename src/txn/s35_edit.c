@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* EDIT: changes the request as its route says, before anything chooses by it: limits, key, Vary. Only routes
  * with such edits come here. Answers are edited when they are delivered, so an edit needs no purge. */
-#include "edit/edit.h"
-
 #include "http/serialise.h"
 #include "stats/stats.h"
 #include "txn/txn.h"
 
-static struct wr_edit_source source_of(struct wr_txn *t, unsigned uses)
+struct wr_edit_source wr_txn_edit_source(struct wr_txn *t, unsigned uses)
 {
     const struct wr_head *came = wr_txn_came(t);
     struct wr_edit_source s = {
@@ -37,7 +35,7 @@ enum wr_txn_stage wr_txn_edit_enter(struct wr_txn *t)
     struct wr_head *came = wr_arena_alloc(&t->arena, sizeof *came);
     *came = t->head;
     t->came = came;
-    struct wr_edit_source s = source_of(t, edits->uses);
+    struct wr_edit_source s = wr_txn_edit_source(t, edits->uses);
     count_dropped(wr_edit_request(edits, &s, &t->head, &t->arena));
     return WR_TXN_LIMIT;
 }
@@ -52,8 +50,14 @@ void wr_txn_edit_target(struct wr_txn *t)
 {
     if (!t->route->request.target)
         return;
-    struct wr_edit_source s = source_of(t, t->route->request.uses);
+    struct wr_edit_source s = wr_txn_edit_source(t, t->route->request.uses);
     count_dropped(wr_edit_target(&t->route->request, &s, &t->head, &t->arena));
+}
+
+void wr_txn_edit_write(struct wr_txn *t, const struct wr_field_edits *edits)
+{
+    struct wr_edit_source s = wr_txn_edit_source(t, edits->uses);
+    count_dropped(wr_edit_write_fields(edits, &s, &t->out, &t->arena));
 }
 
 static bool has_edits(const struct wr_field_edits *edits)
@@ -76,8 +80,7 @@ void wr_txn_edit_head(struct wr_txn *t)
     wr_buf_add(&t->out, line.at, line.len + 1); /* the status line */
     wr_edit_write_kept(edits, stored.at ? stored : wr_slice("", 0), &t->out);
     wr_edit_write_kept(edits, own, &t->out);
-    struct wr_edit_source s = source_of(t, edits->uses);
-    count_dropped(wr_edit_write_fields(edits, &s, &t->out, &t->arena));
+    wr_txn_edit_write(t, edits);
     t->stored_head = wr_slice(NULL, 0);
     t->frame = plain;
     wr_buf_clear(&t->frame);

@@ -19,11 +19,19 @@ static void on_done(struct wr_limit_ask *ask)
     wr_txn_wake(t);
 }
 
+/* What comes once the limits have admitted the request, or while they are asked. */
+static enum wr_txn_stage next_stage(struct wr_txn *t)
+{
+    if (!t->route->by_itself)
+        return WR_TXN_LOOKUP;
+    return t->limit == WR_LIMIT_PENDING ? WR_TXN_WAIT : wr_txn_answer_own(t);
+}
+
 enum wr_txn_stage wr_txn_limit_enter(struct wr_txn *t)
 {
     const struct wr_route *route = t->route;
     if (route->limit_count == 0)
-        return WR_TXN_LOOKUP;
+        return next_stage(t);
     char *text = wr_arena_alloc(&t->arena, WR_CIDR_TEXT);
     wr_cidr_client(t->client_addr, text);
     struct wr_slice client = wr_slice_str(text);
@@ -34,16 +42,18 @@ enum wr_txn_stage wr_txn_limit_enter(struct wr_txn *t)
     }
     if (wr_limiter_ask(t->worker_policy->limiter, &t->ask) == WR_LIMIT_LATER) {
         t->limit = WR_LIMIT_PENDING;
-        return WR_TXN_LOOKUP;
+        return next_stage(t);
     }
     take_decision(t);
-    return t->limit == WR_LIMIT_REFUSED ? wr_txn_refuse_limited(t) : WR_TXN_LOOKUP;
+    return t->limit == WR_LIMIT_REFUSED ? wr_txn_refuse_limited(t) : next_stage(t);
 }
 
+/* Only a route that answers by itself waits here. */
 enum wr_txn_stage wr_txn_limit_resume(struct wr_txn *t)
 {
-    (void) t;
-    return WR_TXN_WAIT;
+    if (t->err != WR_OK)
+        return wr_txn_refuse(t, t->err, t->why);
+    return t->limit == WR_LIMIT_REFUSED ? wr_txn_refuse_limited(t) : next_stage(t);
 }
 
 enum wr_txn_stage wr_txn_refuse_limited(struct wr_txn *t)

@@ -258,7 +258,9 @@ static enum wr_txn_stage begin_answer(struct wr_txn *t)
 {
     if (t->err != WR_OK) {
         wr_txn_write_reply(t);
-    } else {
+    } else if (t->own) {
+        wr_txn_write_own(t);
+    } else if (!(t->route->error_pages.origin && wr_txn_write_page(t))) {
         wr_txn_write_head(t);
         if (!open_reader(t))
             return begin_elsewhere(t);

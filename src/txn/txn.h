@@ -5,6 +5,7 @@
 
 #include "cache/build.h"
 #include "cache/cache_status.h"
+#include "edit/edit.h"
 #include "flight/flight.h"
 #include "http/parse.h"
 #include "log/access.h"
@@ -102,6 +103,7 @@ struct wr_txn {
         answering,
         struct wr_object *object;    /* the response, or NULL: then `err` is set */
         enum wr_err err;             /* weir answers with its own response for this error */
+        bool own;                    /* the route answers by itself: redirect or respond */
         const char *why;             /* details for that response, or NULL */
         enum wr_result result;
         bool stored;                 /* the response that was fetched goes into a store */
@@ -237,6 +239,21 @@ void wr_txn_edit_head(struct wr_txn *t);
  */
 void wr_txn_add_trailers(struct wr_txn *t, struct wr_slice trailers, struct wr_buf *out);
 void wr_txn_add_interim(struct wr_txn *t, const struct wr_head *head, struct wr_buf *out);
+/* s35: what the route's templates are filled from. uses: WR_USES() of the templates. */
+struct wr_edit_source wr_txn_edit_source(struct wr_txn *t, unsigned uses);
+/* s35: appends the fields that the edit writes to `out`. */
+void wr_txn_edit_write(struct wr_txn *t, const struct wr_field_edits *edits);
+/* own.c: makes the answer the route's own, which needs no origin; returns the next stage. */
+enum wr_txn_stage wr_txn_answer_own(struct wr_txn *t);
+/* own.c: writes it: a redirect or a fixed response. */
+void wr_txn_write_own(struct wr_txn *t);
+/* own.c: returns the policy's page for weir's own response (t->err) or for a response of the origin; NULL:
+ * there is none, or the client prefers JSON. */
+const struct wr_page *wr_txn_error_page(const struct wr_txn *t, int status);
+/* own.c: writes the policy's page in place of the origin's response. Returns false if there is none. */
+bool wr_txn_write_page(struct wr_txn *t);
+/* answer.c: writes Cache-Status for t->object. */
+void wr_txn_write_cache_status(struct wr_txn *t);
 /* s40: have the limits decided? */
 static inline bool wr_txn_limits_known(const struct wr_txn *t)
 {

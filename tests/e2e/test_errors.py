@@ -91,9 +91,9 @@ def test_who_sends_what_cannot_be_read_is_told_in_the_form_it_accepts(weirs, ori
     assert not accept or answer.json()["status"] == status
 
 
-def test_a_browser_gets_text(node):
+def test_a_browser_gets_html(node):
     answer = node.ask("/nowhere", fields={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
-    assert answer.fields["Content-Type"].startswith("text/plain")
+    assert answer.fields["Content-Type"].startswith("text/html")
 
 
 def test_an_error_to_head_has_no_body_and_keeps_the_connection_in_step(node, origin):

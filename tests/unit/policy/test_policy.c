@@ -266,7 +266,8 @@ static void uncommented_the_sample_is_right_too(void **state)
     struct wr_buf bare = { 0 };
     struct wr_slice rest = wr_slice_str(text);
     size_t uncommented = 0;
-    bool in_tls = false; /* which needs another URL, and files */
+    bool in_tls = false;  /* which needs another URL, and files */
+    bool instead = false; /* a section that stands in place of origin, or needs files */
     while (rest.len) {
         struct wr_slice line = wr_slice_cut(&rest, '\n');
         if (wr_slice_starts(line, WR_SLICE("# Applications by name")))
@@ -276,7 +277,14 @@ static void uncommented_the_sample_is_right_too(void **state)
                           strstr(line.at, "password_file") < rest.at;
         in_tls = wr_slice_starts(line, WR_SLICE("#  tls:")) ||
                  (in_tls && wr_slice_starts(line, WR_SLICE("#    ")));
-        if (option && !needs_file && !in_tls)
+        if (wr_slice_starts(line, WR_SLICE("#    redirect:")) ||
+            wr_slice_starts(line, WR_SLICE("#    respond:")) ||
+            wr_slice_starts(line, WR_SLICE("#    maintenance:")) ||
+            wr_slice_starts(line, WR_SLICE("#    error_pages:")))
+            instead = true;
+        else if (!wr_slice_starts(line, WR_SLICE("#      ")))
+            instead = false;
+        if (option && !needs_file && !in_tls && !instead)
             line = wr_slice(line.at + 1, line.len - 1);
         uncommented += option;
         wr_buf_printf(&bare, "%.*s\n", WR_SLICE_ARG(line));
