@@ -69,8 +69,8 @@ static void wake_own(struct wr_loop *loop)
 }
 
 /* Takes the notes one by one under the lock, so that a note that is freed while others are being woken is
- * never touched. */
-static void wake_mailbox(struct wr_loop *loop)
+ * never touched. Returns whether notes have come meanwhile. */
+static bool wake_mailbox(struct wr_loop *loop)
 {
     pthread_mutex_lock(&loop->mailbox_lock);
     loop->wake_pending = false;
@@ -84,16 +84,15 @@ static void wake_mailbox(struct wr_loop *loop)
     }
     bool more = !TAILQ_EMPTY(&loop->mailbox);
     pthread_mutex_unlock(&loop->mailbox_lock);
-    if (more)
-        ask_turn(loop);
+    return more;
 }
 
-/* Wakes only the notes that were there at the start: a note that posts itself again waits for the next
- * turn. */
-static void wake_notes(struct wr_loop *loop)
+/* Wakes only the notes that were there at the start: a note that posts itself again waits for the next turn.
+ * Returns whether the mailbox holds more. */
+static bool wake_notes(struct wr_loop *loop)
 {
     wake_own(loop);
-    wake_mailbox(loop);
+    return wake_mailbox(loop);
 }
 
 static void free_deferred(struct wr_loop *loop)
@@ -113,19 +112,25 @@ static void on_wake_fd(evutil_socket_t fd, short what, void *arg)
     wr_loop_tick(loop);
     if (read(fd, &count, sizeof count) < 0)
         WR_CHECK(errno == EAGAIN || errno == EINTR);
-    wake_notes(loop);
+    if (wake_notes(loop))
+        ask_turn(loop);
 }
 
-/* Runs after the callback that asked for it has returned to libevent. */
+/* Runs after the callback that asked for it has returned to libevent. What it gives rise to waits until the
+ * sockets have been polled: a reader and its producer that wake each other must not keep others waiting. */
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_loop *loop = arg;
     (void) fd;
     (void) what;
-    loop->turn_pending = false;
     wr_loop_tick(loop);
-    wake_notes(loop);
+    bool more = wake_notes(loop);
     free_deferred(loop);
+    loop->turn_pending = false;
+    if (!more && TAILQ_EMPTY(&loop->own_notes))
+        return;
+    ask_turn(loop);
+    event_base_loopcontinue(loop->base);
 }
 
 int wr_loop_init(struct wr_loop *loop, unsigned index)

@@ -208,6 +208,7 @@ void wr_socket_yield(struct wr_socket *s)
 {
     s->writing = true;
     event_active(&s->event, EV_WRITE, 0);
+    event_base_loopcontinue(event_get_base(&s->event)); /* the others' sockets are polled first */
 }
 
 bool wr_socket_pending(struct wr_socket *s)
