@@ -48,11 +48,19 @@ static struct wr_key kept_key(struct wr_flight *f, struct wr_key k)
     return (struct wr_key){ kept(f, k.text), k.hash, kept(f, k.host) };
 }
 
-/* Does anybody want what is still to come: a waiter, or a store? */
+static bool draining(const struct wr_worker *worker)
+{
+    return __atomic_load_n(&worker->shared->draining, __ATOMIC_RELAXED);
+}
+
+/* Does anybody want what is still to come: a waiter, or a store? A process that stops waits for no store,
+ * except for what is whole already. */
 static bool wanted(struct wr_flight *f)
 {
     if (wr_flight_has_waiter(f))
         return true;
+    if (draining(f->worker_policy->worker))
+        return f->stage == WR_FLIGHT_LAND;
     if (wr_flight_is_alone(f) || f->stage == WR_FLIGHT_GATE)
         return false;
     return f->built == NULL || (f->storing == WR_STORE && wr_flow_kept(f->built->flow));
@@ -268,7 +276,7 @@ static bool refreshed_already(const struct wr_flight_order *order)
 void wr_flight_background(const struct wr_flight_order *order)
 {
     struct wr_flights *table = order->worker_policy->worker->shared->flights;
-    if (wr_flights_join(table, order, NULL, false))
+    if (draining(order->worker_policy->worker) || wr_flights_join(table, order, NULL, false))
         return;
     struct wr_flight *f = flight_new(order, WR_MODE_BACKGROUND);
     f->result.found = order->stale ? wr_object_ref(order->stale) : NULL; /* nobody else uses it yet */
@@ -279,6 +287,16 @@ void wr_flight_background(const struct wr_flight_order *order)
     }
     WR_COUNT(refreshes);
     drive(f, order->look_first ? WR_FLIGHT_LOOK : WR_FLIGHT_LOCK);
+}
+
+void wr_flights_drain(struct wr_worker *worker)
+{
+    struct wr_flight *f, *next;
+    for (f = TAILQ_FIRST(&worker->flight_pool->list); f; f = next) {
+        next = TAILQ_NEXT(f, worker_entry);
+        if (!wanted(f))
+            end_flight(f);
+    }
 }
 
 void wr_flights_cut(struct wr_worker *worker)

@@ -122,6 +122,8 @@ void wr_waiter_leave(struct wr_waiter *a);
 /* Applies a purge that has become known to the flights, pass markers and memory of this process; for
  * wr_purges_on_heard(). ctx: struct wr_shared. Thread: any. */
 void wr_flights_heard(void *ctx, const struct wr_purge *purge);
+/* The process stops: ends this worker's flights that nobody waits for. Thread: the worker's. */
+void wr_flights_drain(struct wr_worker *worker);
 /* Ends all flights of this worker. Their waiters get FAILED. Thread: the worker's. */
 void wr_flights_cut(struct wr_worker *worker);
 /* Makes what the flights of a worker share; the worker owns it. Thread: start. */

@@ -108,6 +108,7 @@ static void on_orders(struct wr_note *note)
         m->draining = true;
         for (size_t i = 0; i < m->workers->listener_count; i++)
             wr_accept_leave(&m->accepts[i], m->workers->listeners[i], m->worker.loop.index);
+        wr_flights_drain(&m->worker);
         wr_conns_drain(&m->worker);
     }
     if (cut) {

@@ -338,6 +338,13 @@ static void on_deadline(struct wr_timer *t)
     }
 }
 
+static void on_whole(struct wr_timer *t)
+{
+    struct wr_exchange_run *run = WR_CONTAINER(t, struct wr_exchange_run, whole);
+    run->x->why = "origins.NAME.total_timeout is over";
+    wr_run_finish(run, WR_ERR_ORIGIN_TIMEOUT);
+}
+
 void wr_run_late(struct wr_exchange_run *run, enum wr_way way)
 {
     if (run->stage == WR_RUN_CONNECTING) {
@@ -386,6 +393,7 @@ struct wr_exchange_run *wr_run_new(struct wr_origins *o)
     run->origins = o;
     run->query.done = on_resolved;
     wr_timer_init(&run->deadline, o->loop, on_deadline);
+    wr_timer_init(&run->whole, o->loop, on_whole);
     wr_note_init(&run->room, o->loop, on_room);
     return run;
 }
@@ -393,6 +401,7 @@ struct wr_exchange_run *wr_run_new(struct wr_origins *o)
 void wr_run_free(struct wr_exchange_run *run)
 {
     wr_timer_fini(&run->deadline);
+    wr_timer_fini(&run->whole);
     wr_note_fini(&run->room);
     wr_buf_fini(&run->tried);
     wr_buf_fini(&run->out.tail);
@@ -417,6 +426,8 @@ static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct
     run->careful = x->careful;
     if (not )
         avoid(run, not );
+    if (origin->policy->total_timeout.us > 0)
+        wr_timer_set(&run->whole, origin->policy->total_timeout);
     enum wr_err err = try_servers(run, pinned);
     if (err != WR_OK) {
         wr_origins_count(err);
@@ -464,6 +475,7 @@ static void end_run(struct wr_exchange_run *run, enum wr_err err)
     if (run->x->trial)
         wr_backend_untried(run->peer->backend, run->origins->loop->mono);
     wr_timer_clear(&run->deadline);
+    wr_timer_clear(&run->whole);
     wr_names_cancel(&run->query);
     wr_send_stop(run);
     run->out.reader.at = 0;

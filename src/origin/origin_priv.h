@@ -137,6 +137,7 @@ struct wr_exchange_run {
     struct wr_origin_server *peer;   /* the server of the present try */
     struct wr_origin_conn *conn;
     struct wr_timer deadline; /* for what no connection is waited for: a place, a name, slow readers */
+    struct wr_timer whole;    /* total_timeout */
     struct wr_note room;      /* the response's flow has room again; may come late: see on_room() */
     struct wr_name_query query;
     size_t address;            /* the index of the server's address with which this try began */

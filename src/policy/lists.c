@@ -8,6 +8,12 @@ static const struct wr_word odd_names[] = {
 };
 const struct wr_words wr_words_odd_names = WR_WORDS(odd_names);
 
+static const struct wr_word client_abort[] = {
+#define CLIENT_ABORT(ID, word, about) [WR_CLIENT_ABORT_##ID] = { #word, about },
+#include "policy/words.def"
+};
+const struct wr_words wr_words_client_abort = WR_WORDS(client_abort);
+
 static const struct wr_word on_failure[] = {
 #define ON_FAILURE(ID, word, about) [WR_ON_FAILURE_##ID] = { #word, about },
 #include "policy/words.def"

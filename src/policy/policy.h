@@ -18,9 +18,9 @@
 #include "policy/template.h"
 
 /* The words of the enums below (words.def, algorithms.def). */
-extern const struct wr_words wr_words_odd_names, wr_words_on_failure, wr_words_redis_away, wr_words_balance,
-    wr_words_algorithm, wr_words_limit_mode, wr_words_identity, wr_words_cached_method, wr_words_bypass,
-    wr_words_cookies, wr_words_set_cookie;
+extern const struct wr_words wr_words_odd_names, wr_words_client_abort, wr_words_on_failure,
+    wr_words_redis_away, wr_words_balance, wr_words_algorithm, wr_words_limit_mode, wr_words_identity,
+    wr_words_cached_method, wr_words_bypass, wr_words_cookies, wr_words_set_cookie;
 
 struct wr_listen {
     struct wr_address address;
@@ -29,6 +29,11 @@ struct wr_listen {
 
 enum wr_odd_names {
 #define ODD_NAMES(ID, word) WR_ODD_NAMES_##ID,
+#include "policy/words.def"
+};
+
+enum wr_client_abort {
+#define CLIENT_ABORT(ID, word, about) WR_CLIENT_ABORT_##ID,
 #include "policy/words.def"
 };
 
@@ -76,7 +81,8 @@ struct wr_origin_policy {
     size_t server_count;
     enum wr_balance balance;
     struct wr_span connect_timeout,
-        response_timeout; /* response: until the head, and between two pieces of the body */
+        response_timeout;         /* response: until the head, and between two pieces of the body */
+    struct wr_span total_timeout; /* from the choice of a server to the end of the response; 0: no limit */
     unsigned retries;
     unsigned max_connections;    /* per server and worker; 0: no limit */
     struct wr_span idle_timeout; /* of a pooled connection */
@@ -338,6 +344,11 @@ struct wr_policy {
     uint64_t memory_size, memory_max_object;
     /* client: */
     struct wr_span header_timeout, idle_timeout, send_timeout, body_timeout, drain_timeout;
+    struct wr_span request_timeout; /* from the head to the last byte of the answer; 0: no limit */
+    uint64_t min_rate;              /* bytes per second, of heads, bodies and readers; 0: no limit */
+    struct wr_span min_rate_grace;  /* over which min_rate is measured */
+    uint64_t buffer_body;           /* so much of a body is read before the origin is asked */
+    enum wr_client_abort abort;
     uint64_t max_head, max_target, max_body; /* max_body 0: no limit */
     enum wr_odd_names odd_names;             /* of request fields from strangers */
     unsigned max_connections;                /* over all workers; beyond it 503 */

@@ -94,10 +94,19 @@ static void note_unit(struct wr_policy_reader *r, const struct wr_option *o, con
         wr_policy_reader_error(r, o, node, "%s", reason);
 }
 
+static bool none_allowed(const struct wr_option *o)
+{
+    return strstr(o->kind->word, "none") != NULL;
+}
+
 void wr_read_span(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                   void *at)
 {
     struct wr_span span;
+    if (none_allowed(o) && wr_tree_node_is(node, "none")) {
+        *(struct wr_span *) at = WR_SPAN_S(0);
+        return;
+    }
     const char *reason = wr_span_parse(node->text, &span);
     if (reason) {
         note_unit(r, o, node, reason, false);
@@ -107,11 +116,6 @@ void wr_read_span(struct wr_policy_reader *r, const struct wr_option *o, const s
         note_range(r, o, node);
     else
         *(struct wr_span *) at = span;
-}
-
-static bool none_allowed(const struct wr_option *o)
-{
-    return strstr(o->kind->word, "none") != NULL;
 }
 
 void wr_read_size(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
@@ -134,6 +138,16 @@ void wr_read_size(struct wr_policy_reader *r, const struct wr_option *o, const s
         note_range(r, o, node);
     else
         *(uint64_t *) at = size;
+}
+
+/* A size per second: "500B/s", or just "500B". */
+void wr_read_byte_rate(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                       void *at)
+{
+    struct wr_tree_node size = *node;
+    if (size.text.len > 2 && wr_slice_eq(wr_slice(size.text.at + size.text.len - 2, 2), WR_SLICE("/s")))
+        size.text.len -= 2;
+    wr_read_size(r, o, &size, at);
 }
 
 /* The kind's word for the manual names what may stand instead of a number: "number | auto". */

@@ -12,8 +12,9 @@
 #include "stats/stats.h"
 #include "txn/txn.h"
 
-#define LINGER_S 30       /* seconds; for what a client still sends after the last answer ... */
-#define LINGER_PAUSE_S 5  /* ... while it goes on sending. Both are nginx's lingering_time and _timeout */
+#define LINGER_S 30       /* seconds; for a body that is still coming after its answer ... */
+#define LINGER_PAUSE_S 5  /* ... as long as it comes. These are nginx's lingering_time and _timeout */
+#define LINGER_WHOLE_S 2  /* after a whole request: until the client closes, too */
 #define FIRST_WORDS_S 1   /* seconds; while draining, for a connection that has asked nothing yet */
 #define READS_PER_TURN 16 /* then other connections of the loop get their turn */
 #define SPARE_BUFFERS 256 /* per worker: more free buffers than that are freed */
@@ -89,10 +90,21 @@ static void expect_within(struct wr_conn *c, struct wr_span most)
     wr_conn_expect(c, &(struct wr_pace){ .whole = most });
 }
 
+/* A head has begun to come. Its time runs from the first byte on, however slowly the rest comes. */
+static void expect_head(struct wr_conn *c)
+{
+    const struct wr_policy *p = policy_of(c);
+    wr_conn_expect_nothing(c, true);
+    wr_conn_expect(
+        c, &(struct wr_pace){ .whole = p->header_timeout, .rate = p->min_rate, .over = p->min_rate_grace });
+}
+
 /* The socket has not taken all. */
 static void wait_for_room(struct wr_conn *c)
 {
-    wr_socket_write(&c->socket, &(struct wr_pace){ .pause = policy_of(c)->send_timeout });
+    const struct wr_policy *p = policy_of(c);
+    wr_socket_write(&c->socket, &(struct wr_pace){
+                                    .pause = p->send_timeout, .rate = p->min_rate, .over = p->send_timeout });
 }
 
 void wr_conn_yield(struct wr_conn *c)
@@ -137,8 +149,8 @@ void wr_conn_kill(struct wr_conn *c)
 }
 
 /* Closes the connection without losing the answer. The client may still be sending, and a reset would make it
- * drop what it hasn't read (RFC 9112 9.6). */
-static void linger(struct wr_conn *c)
+ * drop what it hasn't read (RFC 9112 9.6). unread: the rest of a request is known to be on its way. */
+static void linger(struct wr_conn *c, bool unread)
 {
     c->state = WR_CONN_LINGER;
     if (c->eof || shutdown(c->socket.fd, SHUT_WR) < 0) {
@@ -147,8 +159,11 @@ static void linger(struct wr_conn *c)
     }
     take_buffer(c);
     c->base = c->from = c->to = 0;
+    struct wr_pace pace = { .whole = WR_SPAN_S(LINGER_WHOLE_S) };
+    if (unread)
+        pace = (struct wr_pace){ .whole = WR_SPAN_S(LINGER_S), .pause = WR_SPAN_S(LINGER_PAUSE_S) };
     wr_conn_expect_nothing(c, true);
-    wr_conn_expect(c, &(struct wr_pace){ .whole = WR_SPAN_S(LINGER_S), .pause = WR_SPAN_S(LINGER_PAUSE_S) });
+    wr_conn_expect(c, &pace);
 }
 
 /* --- reading heads --- */
@@ -160,9 +175,8 @@ static void become_idle(struct wr_conn *c)
         c->partial = false;
         expect_within(c, c->requests ? policy_of(c)->idle_timeout : policy_of(c)->header_timeout);
     } else if (!c->partial) {
-        c->partial =
-            true; /* header_timeout runs from a head's first byte on, however slowly the rest comes */
-        expect_within(c, policy_of(c)->header_timeout);
+        c->partial = true;
+        expect_head(c);
     }
 }
 
@@ -230,7 +244,7 @@ static void look_for_heads(struct wr_conn *c)
         return;
     }
     if (draining(c) && c->to == c->from && c->requests > 0) {
-        linger(c);
+        linger(c, false);
         return;
     }
     become_idle(c);
@@ -248,11 +262,11 @@ static void on_look(struct wr_batch_member *m)
         wr_socket_read_again(&c->socket);
 }
 
-void wr_conn_next(struct wr_conn *c, bool keep)
+void wr_conn_next(struct wr_conn *c, bool keep, bool unread)
 {
     c->txn = NULL;
     if (!keep) {
-        linger(c);
+        linger(c, unread);
         return;
     }
     c->state = WR_CONN_HEAD;
@@ -281,7 +295,9 @@ static void on_eof(struct wr_conn *c)
     c->eof = true;
     wr_socket_read(&c->socket, false);
     send_staged(c);
-    if (c->state == WR_CONN_BUSY)
+    if (c->state == WR_CONN_BUSY && wr_txn_is_left(c->txn))
+        wr_conn_kill(c);
+    else if (c->state == WR_CONN_BUSY)
         wr_txn_input(
             c->txn); /* a body will never be whole; without one the client may still want its answer */
     else if (c->pending.len == 0) /* otherwise answers are still to be sent */

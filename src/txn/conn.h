@@ -73,8 +73,9 @@ void wr_conns_free(struct wr_conns *c);
 /* Starts a connection; takes over the socket `fd`. The connection frees itself when it ends. wants_proxy: a
  * PROXY header must come first. Thread: the worker's. */
 void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_conn_peer *peer, bool wants_proxy);
-/* The transaction has ended. keep: the connection may carry another request; else it is closed. */
-void wr_conn_next(struct wr_conn *c, bool keep);
+/* The transaction has ended. keep: the connection may carry another request; else it is closed. unread: the
+ * rest of the request may still be coming, and is read for a while so that the client gets its answer. */
+void wr_conn_next(struct wr_conn *c, bool keep, bool unread);
 /* Closes the connection at once, and ends its transaction. Frees nothing before the end of the loop's turn.
  */
 void wr_conn_kill(struct wr_conn *c);

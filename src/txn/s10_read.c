@@ -44,9 +44,29 @@ static void finish_body(struct wr_txn *t)
     wr_buf_fini(&trailers);
 }
 
-static void expect_body(struct wr_txn *t)
+void wr_txn_expect_body(struct wr_txn *t)
 {
-    wr_conn_expect(t->conn, &(struct wr_pace){ .pause = t->worker_policy->policy->body_timeout });
+    const struct wr_policy *p = t->worker_policy->policy;
+    struct wr_pace pace = { .pause = p->body_timeout, .over = p->min_rate_grace };
+    bool invited = t->received > 0 || !t->head.expect_continue;
+    if (invited && !t->head_done)
+        pace.rate = p->min_rate;
+    wr_conn_expect(t->conn, &pace);
+}
+
+bool wr_txn_awaits_body(const struct wr_txn *t)
+{
+    uint64_t most = t->worker_policy->policy->buffer_body;
+    return t->body_open && t->head.framing == WR_FRAMING_LENGTH && !t->head.expect_continue &&
+           t->received < most;
+}
+
+/* The part of the body that the origin waits for has come. */
+static void tell_buffered(struct wr_txn *t)
+{
+    bool waits = t->stage == WR_TXN_FOLLOW && t->waiter.flight == NULL && !t->running && !t->over;
+    if (waits && t->err == WR_OK && !wr_txn_awaits_body(t))
+        wr_txn_wake(t);
 }
 
 static void pump(struct wr_txn *t)
@@ -76,7 +96,7 @@ static void pump(struct wr_txn *t)
                 break_off(t, WR_ERR_BAD_REQUEST, "the connection ended before the body was whole");
                 return;
             }
-            expect_body(t);
+            wr_txn_expect_body(t);
             return;
         }
     }
@@ -86,12 +106,15 @@ static void on_upload_room(struct wr_note *note)
 {
     struct wr_txn *t = WR_CONTAINER(note, struct wr_txn, upload_room);
     pump(t);
+    tell_buffered(t);
 }
 
 void wr_txn_input(struct wr_txn *t)
 {
-    if (t->body_open)
-        pump(t);
+    if (!t->body_open)
+        return;
+    pump(t);
+    tell_buffered(t);
 }
 
 static void open_upload(struct wr_txn *t)
@@ -143,6 +166,7 @@ enum wr_txn_stage wr_txn_read_enter(struct wr_txn *t)
     wr_conn_eat(c, t->parse.length);
     c->base = c->from;
     t->close = !t->head.keep_alive;
+    wr_txn_limit_time(t);
     uint64_t most = t->worker_policy->policy->max_body;
     if (t->head.framing == WR_FRAMING_LENGTH && most > 0 && t->head.content_length > most) {
         t->close = true;

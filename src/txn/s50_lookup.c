@@ -48,8 +48,9 @@ enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd)
         return wr_txn_refuse(t, WR_ERR_ONLY_IF_CACHED, NULL);
     t->fwd = fwd;
     t->alone = true;
-    if (t->limit == WR_LIMIT_PENDING)
-        return WR_TXN_FOLLOW; /* it starts the flight once the limit has admitted the request */
+    if (t->limit == WR_LIMIT_PENDING || wr_txn_awaits_body(t))
+        return WR_TXN_FOLLOW; /* it starts the flight once the limit has admitted the request and enough of
+                                 the body has come */
     struct wr_flight_order order = wr_txn_order(t);
     t->waiter.notify = wr_txn_on_result;
     t->waiter.interim = on_interim;

@@ -56,6 +56,7 @@ static struct wr_txn *txn_take(struct wr_conn *c)
 static void disarm(struct wr_txn *t)
 {
     t->over = true;
+    wr_timer_fini(&t->whole);
     if (t->parked)
         wr_batch_forget(t->worker->conns->batch, &t->parking);
     if (t->limit == WR_LIMIT_PENDING)
@@ -125,7 +126,7 @@ static void free_txn(struct wr_deferred_free *deferred)
 static void txn_end(struct wr_txn *t)
 {
     struct wr_conn *c = t->conn;
-    bool keep = !t->close;
+    bool keep = !t->close, unread = t->refused || t->head.framing != WR_FRAMING_NONE;
     disarm(t);
     wr_worker_policy_unref(t->worker_policy);
     t->worker_policy = NULL;
@@ -134,7 +135,7 @@ static void txn_end(struct wr_txn *t)
     else
         recycle(t);
     if (c)
-        wr_conn_next(c, keep);
+        wr_conn_next(c, keep, unread);
 }
 
 void wr_txn_abort(struct wr_txn *t)
@@ -209,6 +210,42 @@ void wr_txn_on_unparked(struct wr_batch_parking *p)
 bool wr_txn_start(struct wr_conn *c)
 {
     return drive(txn_take(c), WR_TXN_READ) != WR_TXN_UNREAD;
+}
+
+/* client.request_timeout is over. */
+static void on_whole(struct wr_timer *timer)
+{
+    struct wr_txn *t = WR_CONTAINER(timer, struct wr_txn, whole);
+    if (t->stage < WR_TXN_DELIVER) {
+        t->waited = true;
+        drive(t, wr_txn_refuse(t, t->body_open ? WR_ERR_REQUEST_TIMEOUT : WR_ERR_ORIGIN_TIMEOUT,
+                               "client.request_timeout is over"));
+        return;
+    }
+    t->err = WR_ERR_TIMEOUT;
+    wr_conn_kill(t->conn);
+}
+
+void wr_txn_limit_time(struct wr_txn *t)
+{
+    struct wr_span most = t->worker_policy->policy->request_timeout;
+    if (most.us == 0)
+        return;
+    wr_timer_init(&t->whole, &t->worker->loop, on_whole);
+    wr_timer_set(&t->whole, most);
+}
+
+/* Does it wait for something that an origin or Redis is still to bring? A client that has sent all its
+ * requests and then reads the answers that are there hasn't left. */
+bool wr_txn_is_left(const struct wr_txn *t)
+{
+    if (t->worker_policy->policy->abort == WR_CLIENT_ABORT_FINISH || t->body_open ||
+        wr_result_is(t->result, WR_RF_STORED))
+        return false; /* a body that isn't whole is an error of its own */
+    if (t->stage == WR_TXN_FOLLOW)
+        return !wr_result_is(t->result, WR_RF_FOUND);
+    return t->stage == WR_TXN_DELIVER && t->object && !t->no_content &&
+           wr_flow_state(wr_txn_flow(t)) == WR_FLOW_ARRIVING;
 }
 
 void wr_txn_start_refusal(struct wr_conn *c, enum wr_err err, const char *why)

@@ -50,7 +50,8 @@ struct wr_txn {
     struct wr_worker_policy *worker_policy;
     struct wr_wall started; /* wall clock */
     struct wr_mono started_mono;
-    struct wr_span first; /* from started_mono until its answer began */
+    struct wr_span first;  /* from started_mono until its answer began */
+    struct wr_timer whole; /* client.request_timeout; not set up where the policy has none */
 
     /* READ; also sets `parse`, `head` and `fields`, below */
     bool refused;           /* refused before there was a request: `head` is what wr_parse_salvage() found */
@@ -172,10 +173,18 @@ void wr_txn_wake(struct wr_txn *t);
 void wr_txn_input(struct wr_txn *t);
 /* The client hasn't sent the body at the pace that READ expects. */
 void wr_txn_late(struct wr_txn *t);
+/* The client has sent its last byte. Has it left, as far as the policy says, without what it waits for? */
+bool wr_txn_is_left(const struct wr_txn *t);
 /* The connection is gone: cancels all that the transaction has started, and ends it. */
 void wr_txn_abort(struct wr_txn *t);
 
 /* --- for the stages --- */
+/* From now on client.request_timeout runs. */
+void wr_txn_limit_time(struct wr_txn *t);
+/* s10: makes the connection expect more of the body, at the pace that is due now. */
+void wr_txn_expect_body(struct wr_txn *t);
+/* s10: has more of the body to come before the origin is asked (client.buffer_body)? FOLLOW is woken then. */
+bool wr_txn_awaits_body(const struct wr_txn *t);
 /* Makes the answer weir's own response for `err`, and returns the next stage. why: details for that response,
  * or NULL; must be valid as long as the transaction. */
 enum wr_txn_stage wr_txn_refuse(struct wr_txn *t, enum wr_err err, const char *why);

@@ -311,7 +311,7 @@ def test_a_reset_that_came_with_the_body_is_noticed(proxy, origin):
 def test_an_answer_before_the_body_was_whole_says_that_the_connection_ends(proxy, origin):
     origin.on("/early", status=403, body=b"no", read_body=False)
     with proxy.connect() as connection:
-        connection.send_head("POST", "/early", {"Content-Length": "10"}).send(b"12345")
+        connection.send_head("POST", "/early", {"Content-Length": "100000"}).send(b"x" * 70_000)
         answer = connection.read()
         assert (answer.status, answer.body, answer.fields["Connection"]) == (403, b"no", "close")
         assert connection.ended()

@@ -37,6 +37,12 @@ static void the_smallest_policy_has_all_defaults(void **state)
     assert_int_equal(p->header_timeout.us, 10000000);
     assert_int_equal(p->idle_timeout.us, 60000000);
     assert_int_equal(p->send_timeout.us, 30000000);
+    assert_int_equal(p->request_timeout.us, 0);
+    assert_int_equal(p->min_rate, 500);
+    assert_int_equal(p->min_rate_grace.us, 10000000);
+    assert_int_equal(p->buffer_body, 65536);
+    assert_int_equal(p->abort, WR_CLIENT_ABORT_CANCEL);
+    assert_int_equal(p->origins[0].total_timeout.us, 0);
     assert_int_equal(p->body_timeout.us, 30000000);
     assert_int_equal(p->drain_timeout.us, 30000000);
     assert_int_equal(p->max_head, 16384);
@@ -161,7 +167,8 @@ static void every_other_option_is_read(void **state)
         "listen: [127.0.0.1:1, { address: \"[::1]:2\", proxy_protocol: on }, unix:/run/w.sock, "
         "systemd:http]\n"
         "client: { header_timeout: 1s, idle_timeout: 2s, body_timeout: 3s, send_timeout: 4s, max_head: 4KB,\n"
-        "          max_body: 1MB, max_connections: 5 }\n"
+        "          max_body: 1MB, max_connections: 5, request_timeout: 9s, min_rate: 2KB/s,\n"
+        "          min_rate_grace: 3s, buffer_body: 0B, abort: finish }\n"
         "drain_timeout: 6s\n"
         "log: { level: debug, access: { format: json, to: /var/log/weir } }\n"
         "trusted_proxies: \"::1\"\n"
@@ -170,7 +177,7 @@ static void every_other_option_is_read(void **state)
         "v2 }\n"
         "memory: { size: 4MB }\n"
         "origins: { a: { servers: b:1, balance: hash, retries: 0, max_connections: 9, idle_timeout: 8s, "
-        "pass_host: off } }\n"
+        "total_timeout: 11s, pass_host: off } }\n"
         "limits: { l: { key: [client, \"cookie:c\", \"query:q\"], algorithm: gcra, rate: 5/h, mode: observe "
         "} }\n"
         "routes:\n"
@@ -202,6 +209,12 @@ static void every_other_option_is_read(void **state)
     assert_int_equal(p->idle_timeout.us, 2000000);
     assert_int_equal(p->body_timeout.us, 3000000);
     assert_int_equal(p->send_timeout.us, 4000000);
+    assert_int_equal(p->request_timeout.us, 9000000);
+    assert_int_equal(p->min_rate, 2048);
+    assert_int_equal(p->min_rate_grace.us, 3000000);
+    assert_int_equal(p->buffer_body, 0);
+    assert_int_equal(p->abort, WR_CLIENT_ABORT_FINISH);
+    assert_int_equal(p->origins[0].total_timeout.us, 11000000);
     assert_int_equal(p->drain_timeout.us, 6000000);
     assert_int_equal(p->max_head, 4096);
     assert_int_equal(p->max_target, 4096); /* lowered with max_head */
