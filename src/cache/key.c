@@ -17,6 +17,7 @@
  *     shop.example.com/path?query
  *     header:accept-language=de
  *     cookie:tier=gold
+ *     match:5c1e...                 of a route that doesn't match by the URL alone
  *     sent:x-user=17                (what an edit sends, where the rest of the key doesn't decide it)
  *     scheme:https                  (http has no line)
  *     vary:9f3c...                  of a variant: its marker's lineage, then the values that choose
@@ -256,6 +257,7 @@ struct wr_key wr_key_build(const struct wr_cache_policy *policy, const struct wr
         write_header(&text, policy, request, *name, arena);
     for (char **name = p->cookies; name && *name; name++)
         write_cookie(&text, request, *name, arena);
+    wr_text_add(&text, p->match);
     wr_text_add(&text, request->keyed);
     if (request->secure) /* another URI than that of http (RFC 9111 2) */
         wr_text_add(&text, secure_line);
@@ -285,7 +287,7 @@ struct wr_key wr_key_other_scheme(const struct wr_key *primary, struct wr_arena 
 bool wr_key_holds_more(const struct wr_cache_policy *policy)
 {
     const struct wr_key_policy *p = &policy->key;
-    return (p->headers && *p->headers) || (p->cookies && *p->cookies) || p->edits;
+    return (p->headers && *p->headers) || (p->cookies && *p->cookies) || p->edits || p->match.at;
 }
 
 static struct wr_slice url_of(struct wr_slice text)
@@ -302,7 +304,7 @@ struct wr_slice wr_key_url_of_more(struct wr_slice text)
     wr_slice_cut(&rest, '\n');
     bool more = rest.at &&
                 (wr_slice_starts(rest, WR_SLICE("header:")) || wr_slice_starts(rest, WR_SLICE("cookie:")) ||
-                 wr_slice_starts(rest, WR_SLICE("sent:")));
+                 wr_slice_starts(rest, WR_SLICE("match:")) || wr_slice_starts(rest, WR_SLICE("sent:")));
     return more ? url_of(text) : wr_slice(NULL, 0);
 }
 

@@ -15,6 +15,7 @@ struct wr_edit_source {
     struct wr_slice server_name;
     struct wr_slice client, request_id; /* needed only where the template uses them */
     struct wr_wall now;
+    struct wr_slice groups[WR_MAX_GROUPS]; /* of the route's path_regex */
 };
 
 /* Where a filled text goes. */

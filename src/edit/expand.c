@@ -20,6 +20,12 @@ static bool fits_url(char c)
     return unreserved(c) || (c != '\0' && strchr("/?:@!$&'()*+,;=%[]", c) != NULL);
 }
 
+/* What a group has matched is a piece of a decoded path. */
+static bool fits_path(char c)
+{
+    return unreserved(c) || c == '/';
+}
+
 static void add_encoded(struct wr_text *out, struct wr_slice s, bool (*fits)(char))
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -74,13 +80,15 @@ static struct wr_slice value_of(const struct wr_template_part *p, const struct w
     case WR_TEMPLATE_COOKIE:
         return wr_cookie_value(r, p->text);
     case WR_TEMPLATE_ROUTE:
-        return s->route->line_text;
+        return s->route->label;
     case WR_TEMPLATE_SERVER_NAME:
         return s->server_name;
     case WR_TEMPLATE_REQUEST_ID:
         return s->request_id;
     case WR_TEMPLATE_TIME:
         return date_of(s->now, arena);
+    case WR_TEMPLATE_GROUP:
+        return s->groups[p->group];
     case WR_TEMPLATE_TEXT:
         break;
     }
@@ -104,7 +112,11 @@ struct wr_slice wr_edit_fill(const struct wr_template *t, const struct wr_edit_s
         if (place == WR_EDIT_FIELD || (place == WR_EDIT_URL && p->kind == WR_TEMPLATE_TEXT))
             wr_text_add(&out, value);
         else
-            add_encoded(&out, value, place == WR_EDIT_URL && is_url(p) ? fits_url : unreserved);
+            add_encoded(&out, value,
+                        place == WR_EDIT_PARAMETER     ? unreserved
+                        : is_url(p)                    ? fits_url
+                        : p->kind == WR_TEMPLATE_GROUP ? fits_path
+                                                       : unreserved);
     }
     struct wr_slice text = wr_slice_trim(wr_text_slice(&out));
     bool clean = text.len == 0 || wr_chars_all(text, WR_CHAR_FIELD);

@@ -104,17 +104,39 @@ static const char *span_text(struct explanation *e, struct wr_span span)
     return span.us == 0 ? "0s" : wr_arena_printf(&e->arena, "%" PRId64 "ms", wr_span_ms(span)).at;
 }
 
+/* Says why each earlier route was not taken. */
+static void print_others(struct explanation *e, struct wr_route_ask *asked)
+{
+    size_t count = e->route ? e->route->index : e->policy->route_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct wr_route *other = &e->policy->routes[i];
+        const char *why = wr_match_fails(&other->match, asked);
+        printf("          not %.*s, line %d: %s\n", WR_SLICE_ARG(other->label), other->line, why ? why : "");
+    }
+}
+
+static void print_patterns(const char *what, const struct wr_slice *patterns, size_t count)
+{
+    printf("%s", what);
+    for (size_t i = 0; i < count; i++)
+        printf(" %.*s", WR_SLICE_ARG(patterns[i]));
+    printf("%s", count ? "" : " (any)");
+}
+
 static void print_route(struct explanation *e)
 {
     const struct wr_match *m = &e->route->match;
-    printf("route     %s:%d, number %zu of %zu\n", e->file, e->route->line, e->route->index + 1,
-           e->policy->route_count);
-    printf("          host %.*s, path %.*s%s, method", WR_SLICE_ARG(m->host.at ? m->host : WR_SLICE("(any)")),
-           WR_SLICE_ARG(m->path_kind == WR_MATCH_ANY ? WR_SLICE("(any)") : m->path),
-           m->path_kind == WR_MATCH_PREFIX ? "*" : "");
-    for (size_t i = 0; i < m->method_count; i++)
-        printf(" %.*s", WR_SLICE_ARG(m->methods[i]));
-    printf("%s\n", m->methods ? "" : " (any)");
+    printf("route     %s:%d, number %zu of %zu%s%s\n", e->file, e->route->line, e->route->index + 1,
+           e->policy->route_count, e->route->name ? ", " : "", e->route->name ? e->route->name : "");
+    print_patterns("          host", m->hosts, m->host_count);
+    printf(", path");
+    for (size_t i = 0; i < m->path_count; i++)
+        printf(" %.*s%s", WR_SLICE_ARG(m->paths[i].text), m->paths[i].kind == WR_MATCH_PREFIX ? "*" : "");
+    if (m->regex.code)
+        printf(" %.*s", WR_SLICE_ARG(m->regex.text));
+    printf("%s", m->path_count || m->regex.code ? "" : " (any)");
+    print_patterns(", method", m->methods, m->method_count);
+    printf("%s\n", m->beyond_url || m->except ? ", and more" : "");
 }
 
 static void print_origin(const struct wr_origin_policy *origin)
@@ -144,7 +166,7 @@ static void print_limit(struct explanation *e, const struct wr_limit_policy *lim
 
 static struct wr_edit_source source_of(struct explanation *e)
 {
-    return (struct wr_edit_source){
+    struct wr_edit_source s = {
         .request = &e->came,
         .route = e->route,
         .host = wr_policy_host(wr_head_site(&e->came), &e->arena),
@@ -153,6 +175,9 @@ static struct wr_edit_source source_of(struct explanation *e)
         .request_id = WR_SLICE("0123456789abcdef0123456789abcdef"),
         .now = { .us = (int64_t) time(NULL) * WR_US_PER_S },
     };
+    if (e->route->match.regex.code)
+        wr_regex_match(&e->route->match.regex, wr_policy_path(e->came.path, &e->arena), &e->arena, s.groups);
+    return s;
 }
 
 /* Edits path and query, and prints what the origin gets if that isn't what the client sends. */
@@ -312,19 +337,28 @@ static void print_own_answer(struct explanation *e)
 
 static int explain(struct explanation *e)
 {
-    struct wr_slice host = wr_policy_host(e->head.host, &e->arena);
-    e->route = wr_policy_route(e->policy, host, wr_policy_path(e->head.path, &e->arena), e->head.method_text);
     e->head.trusted = wr_cidr_has(e->policy->trusted, e->policy->trusted_count, e->address);
     e->head.odd_kept = e->head.trusted || e->policy->odd_names == WR_ODD_NAMES_KEEP;
     e->head.secure = wr_slice_starts(e->head.target, WR_SLICE("https:"));
+    struct wr_route_ask asked = {
+        .host = wr_policy_host(e->head.host, &e->arena),
+        .path = wr_policy_path(e->head.path, &e->arena),
+        .method = e->head.method_text,
+        .head = &e->head,
+        .client = e->address,
+        .arena = &e->arena,
+    };
+    e->route = wr_policy_route_of(e->policy, &asked);
     printf("request   %.*s %s://%.*s%.*s%s%.*s\n", WR_SLICE_ARG(e->head.method_text),
            e->head.secure ? "https" : "http", WR_SLICE_ARG(e->head.host), WR_SLICE_ARG(e->head.path),
            e->head.query.at ? "?" : "", WR_SLICE_ARG(e->head.query));
     if (e->route == NULL) {
         printf("route     none matches: answered with 404\n");
+        print_others(e, &asked);
         return 1;
     }
     print_route(e);
+    print_others(e, &asked);
     e->came = e->head;
     struct wr_edit_source s = source_of(e);
     if (e->route->request.any)

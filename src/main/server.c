@@ -243,18 +243,35 @@ static void on_main_tick(struct wr_timer *timer)
 
 /* --- what the admin listener asks for --- */
 
+/* What is asked for by one name; several purges, where several routes may have served a URL. */
 struct purge {
-    struct wr_purge_wait wait;
     void (*done)(void *arg, const struct wr_purge_result *result);
     void *arg;
+    size_t count, open;
+    struct wr_purge_result worst; /* of the purge that fewest nodes have heard of */
+    struct one_purge {
+        struct wr_purge_wait wait;
+        struct purge *all;
+    } each[WR_MAX_URL_PURGES];
     LIST_ENTRY(purge) entry;
 };
 
+static bool is_worse(const struct wr_purge_result *a, const struct wr_purge_result *b)
+{
+    return b->err == WR_OK && (a->err != WR_OK || a->confirmed < b->confirmed);
+}
+
 static void on_purge_waited(struct wr_purge_wait *wait)
 {
-    struct purge *p = WR_CONTAINER(wait, struct purge, wait);
+    struct purge *p = WR_CONTAINER(wait, struct one_purge, wait)->all;
+    if (p->open-- == p->count || is_worse(&wait->result, &p->worst))
+        p->worst = wait->result;
+    if (p->open > 0) {
+        p->worst.silent = NULL; /* it is freed when this returns */
+        return;
+    }
     LIST_REMOVE(p, entry);
-    p->done(p->arg, &wait->result);
+    p->done(p->arg, &p->worst);
     free(p);
 }
 
@@ -263,21 +280,27 @@ static bool admin_purge(void *ctx, const char *what, struct wr_slice name, bool 
 {
     struct server *s = ctx;
     struct wr_arena arena = { 0 };
-    struct wr_purge purge = { .soft = soft };
-    bool ok = wr_scope_of(wr_slice_str(what), &purge.scope) &&
-              wr_purge_read(s->policy, purge.scope, name, &arena, &purge, why);
-    if (ok) {
+    struct wr_purge purges[WR_MAX_URL_PURGES] = { { .soft = soft } };
+    enum wr_scope scope;
+    size_t count = wr_scope_of(wr_slice_str(what), &scope)
+                       ? wr_purge_read(s->policy, scope, name, &arena, purges, why)
+                       : 0;
+    if (count > 0) {
         struct purge *p = calloc(1, sizeof *p);
         WR_CHECK(p != NULL);
         p->done = done;
         p->arg = arg;
-        p->wait.done = on_purge_waited;
+        p->count = p->open = count;
         LIST_INSERT_HEAD(&s->purges, p, entry);
-        purge.soft = soft;
-        wr_purger_purge(s->shared.purger, &purge, "admin", &s->loop, &p->wait);
+        for (size_t i = 0; i < count; i++) {
+            purges[i].soft = soft;
+            p->each[i].all = p;
+            p->each[i].wait.done = on_purge_waited;
+            wr_purger_purge(s->shared.purger, &purges[i], "admin", &s->loop, &p->each[i].wait);
+        }
     }
     wr_arena_fini(&arena);
-    return ok;
+    return count > 0;
 }
 
 static void end_purges(struct server *s)
@@ -285,7 +308,8 @@ static void end_purges(struct server *s)
     struct purge *p;
     while ((p = LIST_FIRST(&s->purges)) != NULL) {
         LIST_REMOVE(p, entry);
-        wr_purge_wait_cancel(&p->wait);
+        for (size_t i = 0; i < p->count; i++)
+            wr_purge_wait_cancel(&p->each[i].wait);
         p->done(p->arg, &(struct wr_purge_result){ .err = WR_ERR_CANCELLED });
         free(p);
     }

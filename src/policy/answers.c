@@ -247,11 +247,34 @@ void wr_read_deny(struct wr_policy_reader *r, const struct wr_option *o, const s
     access->deny = wr_policy_reader_blocks(r, o, node, &access->deny_count);
 }
 
+/* Checks that path_regex has all groups that the route's templates use. */
+static void check_groups(struct wr_policy_reader *r, const struct wr_tree_node *item,
+                         const struct wr_route *route)
+{
+    const struct wr_request_edits *e = &route->request;
+    const struct wr_field_edits *fields[] = { &e->fields, &route->response, &route->respond.headers };
+    unsigned most = e->replace.groups > e->host.groups ? e->replace.groups : e->host.groups;
+    if (route->redirect.to.groups > most)
+        most = route->redirect.to.groups;
+    for (size_t i = 0; i < e->query_write_count; i++)
+        if (e->query_writes[i].value.groups > most)
+            most = e->query_writes[i].value.groups;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        for (size_t j = 0; j < fields[i]->write_count; j++)
+            if (fields[i]->writes[j].value.groups > most)
+                most = fields[i]->writes[j].value.groups;
+    if (most > route->match.regex.groups)
+        wr_policy_error(r->errors, item->place, "{%u} stands for a group of path_regex, which has %u", most,
+                        route->match.regex.groups);
+}
+
 void wr_policy_reader_answer(struct wr_policy_reader *r, const struct wr_tree_node *item,
                              struct wr_route *route)
 {
     const struct wr_tree_node *origin = wr_tree_node_get(item, "origin");
     route->by_itself = route->answer != WR_ANSWER_ORIGIN || route->maintenance.on;
+    route->cache.key.match = route->match.key_line;
+    check_groups(r, item, route);
     if (item->kind != WR_NODE_MAP)
         return;
     if (route->answer == WR_ANSWER_ORIGIN) {

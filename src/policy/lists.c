@@ -74,6 +74,12 @@ static const struct wr_word set_cookie[] = {
 };
 const struct wr_words wr_words_set_cookie = WR_WORDS(set_cookie);
 
+static const struct wr_word scheme[] = {
+#define SCHEME(ID, word) [WR_SCHEME_##ID] = { .text = #word },
+#include "policy/words.def"
+};
+const struct wr_words wr_words_scheme = WR_WORDS(scheme);
+
 static const struct wr_word template[] = {
 #define TEMPLATE(ID, word) [WR_TEMPLATE_##ID] = { .text = #word },
 #include "policy/words.def"

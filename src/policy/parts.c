@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Readers of parts of a request (a header, a cookie ...), and of what a route matches. */
+/* Readers of parts of a request: a header, a cookie and the like. */
 #include "http/onward.h"
 #include "policy/reader.h"
 
@@ -152,93 +152,4 @@ void wr_read_cached_methods(struct wr_policy_reader *r, const struct wr_option *
     }
     if (!get)
         wr_policy_reader_error(r, o, node, "GET must be among the methods: cache: off turns storing off");
-}
-
-void wr_read_match_host(struct wr_policy_reader *r, const struct wr_option *o,
-                        const struct wr_tree_node *node, void *at)
-{
-    struct wr_slice *host = at, text = node->text;
-    if (wr_tree_node_is(node, "*"))
-        return;
-    bool wild = wr_slice_starts(text, WR_SLICE("*."));
-    struct wr_slice name = wild ? wr_slice(text.at + 2, text.len - 2) : text;
-    const char *colon = memchr(name.at, ':', name.len);
-    if (memchr(name.at, '*', name.len)) {
-        wr_policy_reader_error(r, o, node,
-                               "a * stands for whole names, at the beginning only: *.example.com");
-    } else if (colon && name.at[0] != '[') {
-        wr_policy_reader_error(r, o, node, "a host stands without port (did you mean \"%.*s\"?)",
-                               (int) (colon - text.at), text.at);
-    } else if (name.len == 0 || memchr(name.at, '/', name.len) || memchr(name.at, ' ', name.len)) {
-        wr_policy_reader_error(r, o, node, "\"%.*s\" is not a host", WR_SLICE_ARG(text));
-    } else {
-        *host = wr_arena_copy(r->arena, text);
-        for (size_t i = 0; i < host->len; i++)
-            ((char *) host->at)[i] = wr_lower(host->at[i]);
-    }
-}
-
-void wr_read_match_path(struct wr_policy_reader *r, const struct wr_option *o,
-                        const struct wr_tree_node *node, void *at)
-{
-    struct wr_match *match = at;
-    struct wr_slice text = node->text;
-    if (wr_tree_node_is(node, "*"))
-        return;
-    const char *star = memchr(text.at, '*', text.len);
-    bool prefix = star && star + 1 == text.at + text.len;
-    if (text.at[0] != '/')
-        wr_policy_reader_error(r, o, node, "a path begins with / (did you mean \"/%.*s\"?)",
-                               WR_SLICE_ARG(text));
-    else if (star && !prefix)
-        wr_policy_reader_error(r, o, node, "a * stands at the end of a path only: /static/*");
-    else if (memchr(text.at, '?', text.len) || memchr(text.at, '#', text.len))
-        wr_policy_reader_error(r, o, node,
-                               "a path stands without query and fragment (did you mean \"%.*s\"?)",
-                               (int) strcspn(text.at, "?#"), text.at);
-    else if (text.len > 4096)
-        wr_policy_reader_error(r, o, node, "a path has at most 4096 characters");
-    else {
-        match->path_kind = prefix ? WR_MATCH_PREFIX : WR_MATCH_EXACT;
-        match->path = wr_policy_path(wr_arena_copy(r->arena, wr_slice(text.at, text.len - prefix)), r->arena);
-    }
-}
-
-static bool same_but_case(struct wr_slice s, char *upper)
-{
-    bool same = true;
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        upper[i] = c >= 'a' && c <= 'z' ? (char) (c - 0x20) : c;
-        same = same && upper[i] == c;
-    }
-    return same;
-}
-
-/* Methods are case-sensitive (RFC 9110 9.1), so a lower-case one would never match. */
-void wr_read_match_methods(struct wr_policy_reader *r, const struct wr_option *o,
-                           const struct wr_tree_node *node, void *at)
-{
-    struct wr_match *match = at;
-    size_t count = wr_tree_node_items(node);
-    match->methods = wr_arena_zalloc(r->arena, (count + 1) * sizeof *match->methods);
-    if (count == 0)
-        wr_policy_reader_error(r, o, node,
-                               "an empty list would match nothing: leave it out to match any method");
-    for (size_t i = 0; i < count; i++) {
-        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
-        char upper[32];
-        if (item == NULL)
-            continue;
-        if (memchr(item->text.at, '*', item->text.len))
-            wr_policy_reader_error(r, o, item,
-                                   "a method is written in full: leave the list out to match any method");
-        else if (!wr_policy_reader_is_token(item->text) || item->text.len > sizeof upper)
-            wr_policy_reader_error(r, o, item, "\"%.*s\" is not a method", WR_SLICE_ARG(item->text));
-        else if (!same_but_case(item->text, upper))
-            wr_policy_reader_error(r, o, item, "methods are written in capitals (did you mean \"%.*s\"?)",
-                                   (int) item->text.len, upper);
-        else
-            match->methods[match->method_count++] = wr_arena_copy(r->arena, item->text);
-    }
 }

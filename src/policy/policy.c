@@ -126,8 +126,17 @@ struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena
     return wr_slice(at, host.len);
 }
 
+const struct wr_route *wr_policy_route_of(const struct wr_policy *p, struct wr_route_ask *asked)
+{
+    return wr_route_index_find(p->route_index, p->routes, asked);
+}
+
 const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
                                        struct wr_slice method)
 {
-    return wr_route_index_find(p->route_index, p->routes, host, path, method);
+    struct wr_arena scratch = { 0 };
+    struct wr_route_ask asked = { .host = host, .path = path, .method = method, .arena = &scratch };
+    const struct wr_route *route = wr_policy_route_of(p, &asked);
+    wr_arena_fini(&scratch);
+    return route;
 }

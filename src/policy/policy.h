@@ -20,7 +20,7 @@
 /* The words of the enums below (words.def, algorithms.def). */
 extern const struct wr_words wr_words_odd_names, wr_words_client_abort, wr_words_on_failure,
     wr_words_redis_away, wr_words_balance, wr_words_algorithm, wr_words_limit_mode, wr_words_identity,
-    wr_words_cached_method, wr_words_bypass, wr_words_cookies, wr_words_set_cookie;
+    wr_words_cached_method, wr_words_bypass, wr_words_cookies, wr_words_set_cookie, wr_words_scheme;
 
 struct wr_listen {
     struct wr_address address;
@@ -132,12 +132,13 @@ struct wr_key_policy {
     bool no_host;  /* leave the host out */
     bool no_query; /* leave the whole query out */
     bool sort_query;
-    char **query_keep; /* patterns, NULL-ended; NULL: keep all */
-    char **query_drop; /* patterns such as utm_* */
-    bool strip_query;  /* query parameters left out of the key aren't sent to the origin either */
-    char **headers;    /* patterns of names, NULL-ended */
-    char **cookies;    /* likewise */
-    bool edits;        /* the key also holds values that the route's edits send (wr_head.keyed) */
+    char **query_keep;     /* patterns, NULL-ended; NULL: keep all */
+    char **query_drop;     /* patterns such as utm_* */
+    bool strip_query;      /* query parameters left out of the key aren't sent to the origin either */
+    char **headers;        /* patterns of names, NULL-ended */
+    char **cookies;        /* likewise */
+    struct wr_slice match; /* a line that keeps routes apart which share a URL; at NULL: none */
+    bool edits;            /* the key also holds values that the route's edits send (wr_head.keyed) */
 };
 
 struct wr_status_ttl {
@@ -290,20 +291,63 @@ struct wr_admission {
 /* Who answers the requests of a route. */
 enum wr_route_answer { WR_ANSWER_ORIGIN, WR_ANSWER_REDIRECT, WR_ANSWER_RESPOND };
 
-enum wr_match_path_kind { WR_MATCH_ANY, WR_MATCH_EXACT, WR_MATCH_PREFIX };
+enum wr_match_path_kind { WR_MATCH_EXACT, WR_MATCH_PREFIX, WR_MATCH_GLOB };
+
+struct wr_match_path {
+    enum wr_match_path_kind kind;
+    struct wr_slice text; /* as wr_policy_path() gives it; PREFIX: without the '*' */
+};
+
+#define WR_MAX_GROUPS 10 /* of a regular expression: the whole match, and {1} to {9} */
+
+struct wr_regex {
+    void *code; /* private to match.c; NULL: none */
+    struct wr_slice text;
+    unsigned groups;
+};
+
+enum wr_scheme {
+#define SCHEME(ID, word) WR_SCHEME_##ID,
+#include "policy/words.def"
+};
+
+enum wr_match_of { WR_MATCH_HEADER, WR_MATCH_QUERY, WR_MATCH_COOKIE };
+
+/* A condition on a field, a parameter or a cookie: it is absent, or there and matches one of the patterns. */
+struct wr_match_value {
+    enum wr_match_of of;
+    struct wr_slice name;
+    bool absent;
+    struct wr_slice *patterns;
+    size_t count; /* 0: any value will do */
+};
+
+/* Which requests a route takes: those that fulfil all of these. A count of 0: anything. */
+struct wr_match {
+    struct wr_slice *hosts; /* "*.example.com" matches every name below */
+    size_t host_count;
+    struct wr_match_path *paths;
+    size_t path_count;
+    struct wr_regex regex;
+    struct wr_slice *methods;
+    size_t method_count;
+    enum wr_scheme scheme;
+    struct wr_match_value *values;
+    size_t value_count;
+    struct wr_cidr *clients;
+    size_t client_count;
+    bool of_clients;          /* `client` is given */
+    struct wr_match *except;  /* `not`: requests that fulfil all of this don't match; or NULL */
+    bool checked;             /* host, prefix and method alone don't decide: wr_match_fails() does */
+    bool beyond_url;          /* the URL and the method alone don't decide */
+    struct wr_slice key_line; /* with beyond_url: the key's line, which keeps such routes apart */
+};
 
 #define WR_MAX_ROUTE_LIMITS 8
 #define WR_MAX_PIECES 65536u /* of one body in Redis */
 
-struct wr_match {
-    struct wr_slice host; /* lower case; at == NULL: any; "*.example.com": any name below */
-    enum wr_match_path_kind path_kind;
-    struct wr_slice path;     /* EXACT, or PREFIX without its '*' */
-    struct wr_slice *methods; /* NULL: any */
-    size_t method_count;
-};
-
 struct wr_route {
+    char *name; /* NULL: none */
     size_t index;
     struct wr_match match;
     const struct wr_origin_policy *origin; /* NULL unless `answer` is ORIGIN */
@@ -318,9 +362,9 @@ struct wr_route {
     struct wr_respond respond;
     struct wr_maintenance maintenance;
     struct wr_error_pages error_pages;
-    bool by_itself;            /* the origin is never asked: another answer, or maintenance */
-    int line;                  /* in the file, for explain */
-    struct wr_slice line_text; /* the same for the access log */
+    bool by_itself;        /* the origin is never asked: another answer, or maintenance */
+    int line;              /* in the file, for explain */
+    struct wr_slice label; /* the name, or the line: for the log and {route} */
 };
 
 struct wr_policy {
@@ -387,8 +431,28 @@ struct wr_slice wr_policy_host(struct wr_slice authority, struct wr_arena *arena
  * resolved, several slashes as one. Returns `path` itself if it has that form, else a copy in the arena.
  * Thread: any. */
 struct wr_slice wr_policy_path(struct wr_slice path, struct wr_arena *arena);
-/* Returns the first route that matches, or NULL. host and path: as the two functions above return them. The
- * cost doesn't grow with the number of routes. Thread: any. */
+/* A request, as routes see it. */
+struct wr_route_ask {
+    struct wr_slice host, path, method; /* as the two functions above return them */
+    const struct wr_head *head;  /* with what is known of a trusted peer; NULL: only the URL is known, and all
+                                  * other conditions may hold */
+    const unsigned char *client; /* 16 bytes; with head */
+    struct wr_arena *arena;
+    size_t from; /* routes before this one don't count */
+    bool broken; /* set: a regular expression took too long, so the result is wrong */
+};
+/* Returns the first route that matches, or NULL. Only those routes are checked whose host and path fit, so
+ * the cost doesn't grow with the number of others. Thread: any. */
+const struct wr_route *wr_policy_route_of(const struct wr_policy *p, struct wr_route_ask *asked);
+/* Says which condition of the route the request doesn't fulfil, by its key in the policy; NULL: it fulfils
+ * all of them. Thread: any. */
+const char *wr_match_fails(const struct wr_match *m, struct wr_route_ask *asked);
+/* Matches the whole regular expression against a path. Returns 1, 0, or -1 if that would take too long.
+ * groups: what the groups have matched, WR_MAX_GROUPS of them; or NULL. */
+int wr_regex_match(const struct wr_regex *regex, struct wr_slice path, struct wr_arena *arena,
+                   struct wr_slice *groups);
+/* Returns the first route that the URL alone may match, or NULL: the same without a head. host and path: as
+ * the two functions above return them. The cost doesn't grow with the number of routes. Thread: any. */
 const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
                                        struct wr_slice method);
 /* Does the route serve a client of this address (16 bytes)? Thread: any. */

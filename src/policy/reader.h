@@ -14,7 +14,7 @@ struct wr_policy_reader {
     struct wr_policy *policy;
     struct wr_arena *arena; /* the policy's */
     struct wr_policy_errors *errors;
-    struct wr_name_table origins, limits; /* by name, as far as read */
+    struct wr_name_table origins, limits, routes; /* by name, as far as read */
 };
 
 /* Fills in the defaults of a section, then what the mapping says. map: NULL leaves it at the defaults. */

@@ -7,18 +7,19 @@
 
 #define NONE SIZE_MAX
 
-/* A method, and the first route at this place that accepts it. */
+/* A method, and the first route at this place that accepts it; or a route with further conditions. */
 struct claim {
     struct claim *next; /* a later route's */
     struct wr_slice method;
+    const struct wr_match *check; /* NULL: the method decides */
     size_t route;
 };
 
 /* The place in the index for one host and path, where the matches of several routes may end. It keeps at
  * most one claim per method, in the order of the routes, and none after the first route that accepts any
- * method. So it stays short however many routes there are. */
+ * method. So it stays short however many routes there are, apart from those with further conditions. */
 struct place {
-    size_t any; /* the first route without methods, or NONE */
+    size_t any; /* the first route without methods and further conditions, or NONE */
     struct claim *claims, **end;
 };
 
@@ -54,27 +55,36 @@ static struct place *new_place(struct wr_arena *arena)
 static bool is_claimed(const struct place *place, struct wr_slice method)
 {
     for (const struct claim *c = place->claims; c; c = c->next) {
-        if (wr_slice_eq(c->method, method))
+        if (c->check == NULL && wr_slice_eq(c->method, method))
             return true;
     }
     return false;
 }
 
+static void add_claim(struct place *place, struct wr_slice method, const struct wr_match *check, size_t route,
+                      struct wr_arena *arena)
+{
+    struct claim *new = wr_arena_alloc(arena, sizeof *new);
+    *new = (struct claim){ NULL, method, check, route };
+    *place->end = new;
+    place->end = &new->next;
+}
+
 /* Routes are added in their order, so an earlier claim wins. */
 static void claim(struct place *place, const struct wr_route *route, struct wr_arena *arena)
 {
+    const struct wr_match *match = &route->match;
     if (place->any != NONE)
         return;
-    if (route->match.methods == NULL)
-        place->any = route->index;
-    for (size_t i = 0; i < route->match.method_count; i++) {
-        if (is_claimed(place, route->match.methods[i]))
-            continue;
-        struct claim *new = wr_arena_alloc(arena, sizeof *new);
-        *new = (struct claim){ NULL, route->match.methods[i], route->index };
-        *place->end = new;
-        place->end = &new->next;
+    if (match->checked) {
+        add_claim(place, wr_slice(NULL, 0), match, route->index, arena);
+        return;
     }
+    if (match->methods == NULL)
+        place->any = route->index;
+    for (size_t i = 0; i < match->method_count; i++)
+        if (!is_claimed(place, match->methods[i]))
+            add_claim(place, match->methods[i], NULL, route->index, arena);
 }
 
 /* Returns the position of the child that begins with `byte`, or where it belongs. */
@@ -169,43 +179,81 @@ static struct paths *host_paths(struct wr_route_index *index, struct wr_slice ho
     return *at;
 }
 
+/* The beginning that all matches of a pattern or a regular expression have in common. */
+static struct wr_slice literal_front(struct wr_slice text, const char *special)
+{
+    size_t len = 0;
+    while (len < text.len && strchr(special, text.at[len]) == NULL)
+        len++;
+    return wr_slice(text.at, len);
+}
+
+/* Only "^/plain/text" has such a beginning. What may be repeated or left out doesn't belong to it. */
+static struct wr_slice regex_front(struct wr_slice text)
+{
+    if (text.len == 0 || text.at[0] != '^' || memchr(text.at, '|', text.len) ||
+        memchr(text.at, '\\', text.len))
+        return wr_slice("", 0);
+    struct wr_slice front = literal_front(wr_slice(text.at + 1, text.len - 1), "^$.[](){}*+?#");
+    const char *next = front.at + front.len;
+    if (front.len > 0 && next < text.at + text.len && strchr("*?{+", *next))
+        front.len--;
+    return front;
+}
+
+static void add_route(struct paths *paths, const struct wr_route *route, struct wr_arena *arena)
+{
+    const struct wr_match *m = &route->match;
+    if (m->path_count == 0)
+        claim(prefix_place(&paths->root, regex_front(m->regex.text), arena), route, arena);
+    for (size_t i = 0; i < m->path_count; i++) {
+        const struct wr_match_path *p = &m->paths[i];
+        struct place *place = p->kind == WR_MATCH_EXACT
+                                  ? exact_place(paths, p->text, arena)
+                                  : prefix_place(&paths->root,
+                                                 literal_front(p->text, p->kind == WR_MATCH_GLOB ? "*" : ""),
+                                                 arena);
+        claim(place, route, arena);
+    }
+}
+
 struct wr_route_index *wr_route_index_build(const struct wr_route *routes, size_t count,
                                             struct wr_arena *arena)
 {
     struct wr_route_index *index = wr_arena_zalloc(arena, sizeof *index);
     for (size_t i = 0; i < count; i++) {
         const struct wr_match *match = &routes[i].match;
-        struct paths *paths = host_paths(index, match->host, arena);
-        struct place *place = match->path_kind == WR_MATCH_EXACT
-                                  ? exact_place(paths, match->path, arena)
-                                  : prefix_place(&paths->root, match->path, arena);
-        claim(place, &routes[i], arena);
+        if (match->host_count == 0)
+            add_route(host_paths(index, wr_slice(NULL, 0), arena), &routes[i], arena);
+        for (size_t j = 0; j < match->host_count; j++)
+            add_route(host_paths(index, match->hosts[j], arena), &routes[i], arena);
     }
     return index;
 }
 
-/* Lowers *best to the first route of the place that accepts the method. */
-static void lower(const struct place *place, struct wr_slice method, size_t *best)
+/* Lowers *best to the first route of the place that accepts the request. */
+static void lower(const struct place *place, struct wr_route_ask *asked, size_t *best)
 {
     if (place == NULL)
         return;
-    if (place->any < *best)
+    if (place->any < *best && place->any >= asked->from)
         *best = place->any;
     for (const struct claim *c = place->claims; c && c->route < *best; c = c->next) {
-        if (wr_slice_eq(c->method, method))
+        if (c->route >= asked->from &&
+            (c->check ? wr_match_fails(c->check, asked) == NULL : wr_slice_eq(c->method, asked->method)))
             *best = c->route;
     }
 }
 
-static void find_in_paths(const struct paths *paths, struct wr_slice path, struct wr_slice method,
-                          size_t *best)
+static void find_in_paths(const struct paths *paths, struct wr_route_ask *asked, size_t *best)
 {
+    struct wr_slice path = asked->path;
     if (paths == NULL)
         return;
-    lower(wr_name_table_get(&paths->exact, path), method, best);
+    lower(wr_name_table_get(&paths->exact, path), asked, best);
     const struct trie *node = &paths->root;
     while (node) {
-        lower(node->place, method, best);
+        lower(node->place, asked, best);
         node = path.len ? kid_of(node, path.at[0]) : NULL;
         if (node && !wr_slice_starts(path, node->piece))
             node = NULL;
@@ -215,15 +263,16 @@ static void find_in_paths(const struct paths *paths, struct wr_slice path, struc
 }
 
 const struct wr_route *wr_route_index_find(const struct wr_route_index *index, const struct wr_route *routes,
-                                           struct wr_slice host, struct wr_slice path, struct wr_slice method)
+                                           struct wr_route_ask *asked)
 {
+    struct wr_slice host = asked->host;
     size_t best = NONE;
-    find_in_paths(wr_name_table_get(&index->hosts, host), path, method, &best);
+    find_in_paths(wr_name_table_get(&index->hosts, host), asked, &best);
     for (size_t i = 1; index->wild.count && i + 1 < host.len; i++) {
         if (host.at[i] == '.')
-            find_in_paths(wr_name_table_get(&index->wild, wr_slice(host.at + i + 1, host.len - i - 1)), path,
-                          method, &best);
+            find_in_paths(wr_name_table_get(&index->wild, wr_slice(host.at + i + 1, host.len - i - 1)), asked,
+                          &best);
     }
-    find_in_paths(&index->any, path, method, &best);
+    find_in_paths(&index->any, asked, &best);
     return best == NONE ? NULL : &routes[best];
 }

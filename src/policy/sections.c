@@ -217,10 +217,19 @@ void wr_read_routes(struct wr_policy_reader *r, const struct wr_option *o, const
         const struct wr_tree_node *item = wr_tree_node_item(node, i);
         p->routes[i].index = i;
         p->routes[i].line = item->place.line;
-        p->routes[i].line_text = wr_arena_printf(r->arena, "%d", item->place.line);
+        p->routes[i].label = wr_arena_printf(r->arena, "%d", item->place.line);
         wr_policy_reader_section(r, o->kind->sub, item, &p->routes[i]);
         wr_policy_reader_answer(r, item, &p->routes[i]);
     }
+}
+
+void wr_read_route_name(struct wr_policy_reader *r, const struct wr_option *o,
+                        const struct wr_tree_node *node, void *at)
+{
+    struct wr_route *route = at;
+    (void) o;
+    route->name = new_name(r, node, &r->routes, route);
+    route->label = wr_slice_str(route->name);
 }
 
 /* Returns what a name refers to. Returns NULL if an error was noted. */

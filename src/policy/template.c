@@ -13,7 +13,7 @@ static void add(struct wr_template *t, enum wr_template_kind kind, struct wr_sli
 {
     if (kind == WR_TEMPLATE_TEXT && text.len == 0)
         return;
-    t->parts[t->count++] = (struct wr_template_part){ kind, text };
+    t->parts[t->count++] = (struct wr_template_part){ .kind = kind, .text = text };
     if (kind != WR_TEMPLATE_TEXT)
         t->uses |= 1u << kind;
 }
@@ -25,6 +25,12 @@ static struct wr_template_fault read_place(struct wr_slice place, struct wr_aren
     struct wr_template_fault fault = { .place = place };
     struct wr_slice name = place, word = wr_slice_cut(&name, ':');
     int kind = wr_words_find(&wr_words_template, word);
+    if (place.len == 1 && place.at[0] >= '1' && place.at[0] <= '9') {
+        add(out, WR_TEMPLATE_GROUP, wr_slice(NULL, 0));
+        unsigned group = out->parts[out->count - 1].group = (unsigned) (place.at[0] - '0');
+        out->groups = group > out->groups ? group : out->groups;
+        return fault;
+    }
     if (kind < 0) {
         fault.unknown = true;
         fault.why = "is nothing that a request fills in";

@@ -12,7 +12,8 @@ enum wr_template_kind {
 #define TEMPLATE(ID, word) WR_TEMPLATE_##ID,
 #include "policy/words.def"
     WR_TEMPLATE_KINDS,
-    WR_TEMPLATE_TEXT = WR_TEMPLATE_KINDS, /* as it stands in the policy */
+    WR_TEMPLATE_GROUP = WR_TEMPLATE_KINDS, /* what a group of path_regex has matched: {1} to {9} */
+    WR_TEMPLATE_TEXT,                      /* as it stands in the policy */
 };
 extern const struct wr_words wr_words_template;
 
@@ -22,12 +23,14 @@ extern const struct wr_words wr_words_template;
 struct wr_template_part {
     enum wr_template_kind kind;
     struct wr_slice text; /* TEXT: the text; HEADER, COOKIE, QUERY: the name after the colon */
+    unsigned group;
 };
 
 struct wr_template {
     struct wr_template_part *parts;
     size_t count;
-    unsigned uses; /* WR_USES() of its parts */
+    unsigned uses;   /* WR_USES() of its parts */
+    unsigned groups; /* the highest group that it uses */
 };
 
 /* What is wrong with a template. */

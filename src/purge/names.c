@@ -62,9 +62,34 @@ void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get
     out->name = wr_key_tag(&key, arena);
 }
 
+size_t wr_purges_of_url(const struct wr_policy *policy, struct wr_slice host, const struct wr_head *get,
+                        struct wr_arena *arena, struct wr_purge out[WR_MAX_URL_PURGES])
+{
+    struct wr_route_ask asked = {
+        .host = host, .path = wr_policy_path(get->path, arena), .method = WR_SLICE("GET"), .arena = arena
+    };
+    const struct wr_route *route;
+    size_t count = 0;
+    while ((route = wr_policy_route_of(policy, &asked)) != NULL) {
+        if (route->cache.enabled && count == WR_MAX_URL_PURGES - 1) {
+            out[count++] = (struct wr_purge){ .scope = WR_SCOPE_PREFIX,
+                                              .name = wr_key_prefix(host, get->path, arena) };
+            return count;
+        }
+        if (route->cache.enabled) {
+            out[count] = (struct wr_purge){ .name = WR_SLICE("") };
+            wr_purge_of(&route->cache, get, arena, &out[count++]);
+        }
+        if (!route->match.beyond_url)
+            break; /* nothing gets past it */
+        asked.from = route->index + 1;
+    }
+    return count;
+}
+
 /* Reads the URL as a request for it would be read: one parser, one key. */
-static bool purge_url(const struct wr_policy *policy, struct wr_slice url, struct wr_arena *arena,
-                      struct wr_purge *out, const char **why)
+static size_t purge_url(const struct wr_policy *policy, struct wr_slice url, struct wr_arena *arena,
+                        struct wr_purge *out, const char **why)
 {
     struct wr_slice text = wr_arena_printf(arena, "GET %.*s HTTP/1.1\r\nHost: ignored\r\n\r\n",
                                            WR_SLICE_ARG(url));
@@ -74,25 +99,27 @@ static bool purge_url(const struct wr_policy *policy, struct wr_slice url, struc
     struct wr_parse parse = { 0 };
     if (url.len == 0 || url.at[0] == '/') {
         *why = "a whole URL is needed: http://host/path";
-        return false;
+        return 0;
     }
     if (url.at[url.len - 1] == '*') {
         *why = "* stands for nothing in a URL: purge a prefix, without it";
-        return false;
+        return 0;
     }
     if (wr_parse_request(&parse, text.at, text.len, &limits, fields, head) != WR_PARSE_DONE) {
         *why = parse.why ? parse.why : "not a URL";
-        return false;
+        return 0;
     }
     struct wr_slice host = wr_policy_host(head->host, arena);
-    const struct wr_route *route = wr_policy_route(policy, host, wr_policy_path(head->path, arena),
-                                                   head->method_text);
-    if (route == NULL || !route->cache.enabled) {
-        *why = route ? "the route of this URL does not cache" : "no route of the policy matches this URL";
-        return false;
-    }
-    wr_purge_of(&route->cache, head, arena, out);
-    return true;
+    struct wr_slice name = out->name;
+    size_t count = wr_purges_of_url(policy, host, head, arena, out);
+    if (count == 0)
+        *why = wr_policy_route(policy, host, wr_policy_path(head->path, arena), head->method_text)
+                   ? "the route of this URL does not cache"
+                   : "no route of the policy matches this URL";
+    for (size_t n = 0; n < count; n++)
+        if (out[n].scope == WR_SCOPE_URL)
+            out[n].name = name;
+    return count;
 }
 
 /* Takes "http://" or "https://" off the front. */
@@ -164,19 +191,19 @@ static const char *read_name(struct wr_slice name, struct wr_arena *arena, struc
     }
 }
 
-bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name,
-                   struct wr_arena *arena, struct wr_purge *out, const char **why)
+size_t wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name,
+                     struct wr_arena *arena, struct wr_purge out[WR_MAX_URL_PURGES], const char **why)
 {
     out->scope = scope;
     out->name = wr_slice_trim(name);
     for (size_t i = 0; i < out->name.len; i++)
         if ((unsigned char) out->name.at[i] < ' ') {
             *why = "it holds a control character";
-            return false;
+            return 0;
         }
     if (out->name.len == 0 && scope != WR_SCOPE_ALL) {
         *why = "it is empty";
-        return false;
+        return 0;
     }
     if (scope == WR_SCOPE_URL)
         return purge_url(policy, out->name, arena, out, why);

@@ -35,11 +35,19 @@ struct wr_purge {
  * the arena. */
 void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get, struct wr_arena *arena,
                  struct wr_purge *out);
-/* Reads the name that an operator has given for this scope ("https://Host/path", "host/path"...). *out
- * borrows from the arena and from name. If the name is wrong, returns false and says why in *why, a constant.
- */
-bool wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name,
-                   struct wr_arena *arena, struct wr_purge *out, const char **why) WR_MUST_USE;
+/* The most purges that one URL takes: one for each route that may serve it. */
+#define WR_MAX_URL_PURGES 8
+/* Gives the purges of all that is stored for the URL of a GET, whichever routes have served it. host: as
+ * wr_policy_host() returns it. Returns how many there are; 0: no route that may serve it caches. If more
+ * routes may than there is room for, the last purge is that of all URLs that begin so. */
+size_t wr_purges_of_url(const struct wr_policy *policy, struct wr_slice host, const struct wr_head *get,
+                        struct wr_arena *arena, struct wr_purge out[WR_MAX_URL_PURGES]);
+/* Reads the name that an operator has given for this scope ("https://Host/path", "host/path"...). What is
+ * to be purged borrows from the arena and from name; only a URL may take several purges. If the name is
+ * wrong, returns 0 and says why in *why, a constant. */
+size_t wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name,
+                     struct wr_arena *arena, struct wr_purge out[WR_MAX_URL_PURGES],
+                     const char **why) WR_MUST_USE;
 /* Does a key's text begin with this prefix? without_host: the key was made without a host. */
 bool wr_prefix_covers(struct wr_slice prefix, struct wr_slice key_text, bool without_host) WR_MUST_USE;
 /* Returns a key's text from its URL on, without what may stand before it ("POST "). */

@@ -99,17 +99,15 @@ static void purge_target(struct wr_txn *t, struct wr_slice path, struct wr_slice
     get.method_text = WR_SLICE("GET");
     get.path = path;
     get.query = query;
-    const struct wr_route *route = wr_policy_route(t->worker_policy->policy, t->host,
-                                                   wr_policy_path(get.path, &t->arena), get.method_text);
-    if (route == NULL || !route->cache.enabled)
-        return;
-    struct wr_purge purge = { .name = WR_SLICE("") };
-    wr_purge_of(&route->cache, &get, &t->arena, &purge);
-    if (spared)
-        purge.primary = purge.other;
-    t->invalidation->open += wr_purge_invalidate(t->worker->shared->purges, t->worker->link,
-                                                 t->worker->redis_store, &purge, on_confirmed,
-                                                 t->invalidation);
+    struct wr_purge purges[WR_MAX_URL_PURGES];
+    size_t count = wr_purges_of_url(t->worker_policy->policy, t->host, &get, &t->arena, purges);
+    for (size_t i = 0; i < count; i++) {
+        if (spared)
+            purges[i].primary = purges[i].other;
+        t->invalidation->open += wr_purge_invalidate(t->worker->shared->purges, t->worker->link,
+                                                     t->worker->redis_store, &purges[i], on_confirmed,
+                                                     t->invalidation);
+    }
 }
 
 static void drop_named(struct wr_txn *t, const struct wr_head *response, enum wr_field_id id)

@@ -123,14 +123,22 @@ static enum wr_txn_stage purge_target(struct wr_txn *t)
         struct wr_key key = wr_key_build(&route->cache, &get, &t->arena);
         return purge_prefix(t, &key);
     }
-    struct wr_purge purge = {
-        .soft = asks_softly(t),
-        .name = wr_arena_printf(&t->arena, "http://%.*s%.*s%s%.*s", WR_SLICE_ARG(t->head.host),
-                                WR_SLICE_ARG(get.path), get.query.at ? "?" : "", WR_SLICE_ARG(get.query)),
-    };
-    wr_purge_of(&route->cache, &get, &t->arena, &purge);
-    make(t, 1);
-    start_purge(t, 0, &purge);
+    struct wr_purge purges[WR_MAX_URL_PURGES];
+    size_t count = wr_purges_of_url(t->worker_policy->policy, t->host, &get, &t->arena, purges);
+    if (count == 0) { /* nothing is stored; the nodes are told all the same */
+        purges[0] = (struct wr_purge){ .name = WR_SLICE("") };
+        wr_purge_of(&route->cache, &get, &t->arena, &purges[0]);
+        count = 1;
+    }
+    make(t, count);
+    for (size_t i = 0; i < count; i++) {
+        purges[i].soft = asks_softly(t);
+        if (purges[i].scope == WR_SCOPE_URL)
+            purges[i].name = wr_arena_printf(&t->arena, "http://%.*s%.*s%s%.*s", WR_SLICE_ARG(t->head.host),
+                                             WR_SLICE_ARG(get.path), get.query.at ? "?" : "",
+                                             WR_SLICE_ARG(get.query));
+        start_purge(t, i, &purges[i]);
+    }
     return WR_TXN_WAIT;
 }
 

@@ -178,7 +178,7 @@ enum wr_txn_stage wr_txn_read_enter(struct wr_txn *t)
         if (t->err != WR_OK) /* the body's first bytes were bad already */
             return refuse_body(t, t->err, t->why);
     }
-    return WR_TXN_ROUTE;
+    return WR_TXN_IDENTIFY;
 }
 
 enum wr_txn_stage wr_txn_read_resume(struct wr_txn *t)

@@ -20,6 +20,8 @@ struct wr_edit_source wr_txn_edit_source(struct wr_txn *t, unsigned uses)
         s.client = wr_txn_client(t);
     if (uses & WR_USES(REQUEST_ID))
         s.request_id = wr_txn_request_id(t);
+    if (uses & WR_USES(GROUP))
+        wr_regex_match(&t->route->match.regex, wr_policy_path(came->path, &t->arena), &t->arena, s.groups);
     return s;
 }
 

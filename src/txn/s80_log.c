@@ -70,7 +70,7 @@ static void write_line(struct wr_txn *t, struct wr_span total)
         .referer = value_of(t, WR_F_REFERER),
         .user_agent = value_of(t, WR_F_USER_AGENT),
         .request_id = wr_txn_request_id(t),
-        .route = t->route ? t->route->line_text : wr_slice(NULL, 0),
+        .route = t->route ? t->route->label : wr_slice(NULL, 0),
         .minor = t->head.minor,
         .status = t->head_done ? t->status : 0,
         .sent = t->sent,

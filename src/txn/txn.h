@@ -209,13 +209,13 @@ bool wr_txn_may_fetch(const struct wr_txn *t);
 enum wr_txn_stage wr_txn_fetch_apart(struct wr_txn *t, enum wr_fwd fwd);
 /* Starts a fetch for this request only; nothing of it is stored. Returns the next stage. */
 enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd);
-/* s30: the client's address as text, and the request's id. Both are made when first asked for, because a hit
+/* s20: the client's address as text, and the request's id. Both are made when first asked for, because a hit
  * without an access log needs neither. Empty before IDENTIFY. In the arena. */
 struct wr_slice wr_txn_client(struct wr_txn *t);
 struct wr_slice wr_txn_request_id(struct wr_txn *t);
-/* s30: is the peer believed in what it says of the client? May be called before IDENTIFY. */
+/* s20: is the peer believed in what it says of the client? May be called before IDENTIFY. */
 bool wr_txn_peer_trusted(const struct wr_txn *t);
-/* s30: fills in the order's X-Forwarded-For. In the arena. */
+/* s20: fills in the order's X-Forwarded-For. In the arena. */
 void wr_txn_forwarded(struct wr_txn *t, struct wr_flight_order *order);
 /* s50: the order for a flight. It borrows from the transaction. */
 struct wr_flight_order wr_txn_order(struct wr_txn *t);

@@ -71,8 +71,8 @@ static void the_smallest_policy_has_all_defaults(void **state)
 
     const struct wr_cache_policy *cache = &p->routes[0].cache;
     assert_int_equal(p->routes[0].line, 3);
-    assert_int_equal(p->routes[0].match.path_kind, WR_MATCH_ANY);
-    assert_null(p->routes[0].match.methods);
+    assert_int_equal(p->routes[0].match.path_count, 0);
+    assert_int_equal(p->routes[0].match.method_count, 0);
     assert_true(cache->enabled);
     assert_false(cache->has_ttl || cache->override || cache->has_grace || cache->has_stale_if_error);
     assert_true(cache->jitter == 0 && cache->early_refresh == 0);
@@ -139,9 +139,9 @@ static void a_policy_of_a_shop_is_understood(void **state)
 
     assert_int_equal(p->route_count, 3);
     const struct wr_route *files = &p->routes[0], *api = &p->routes[1], *rest = &p->routes[2];
-    is_text(files->match.host, "shop.example.com");
-    assert_int_equal(files->match.path_kind, WR_MATCH_PREFIX);
-    is_text(files->match.path, "/static/");
+    is_text(files->match.hosts[0], "shop.example.com");
+    assert_int_equal(files->match.paths[0].kind, WR_MATCH_PREFIX);
+    is_text(files->match.paths[0].text, "/static/");
     assert_ptr_equal(files->origin, shop);
     assert_true(files->cache.has_ttl && files->cache.override && files->cache.has_grace);
     assert_int_equal(files->cache.ttl.us, INT64_C(3600000000));
@@ -242,8 +242,8 @@ static void every_other_option_is_read(void **state)
     is_text(l->parts[2].name, "q");
     assert_true(l->algorithm == WR_GCRA && l->burst == 5 && l->observe);
     const struct wr_match *match = &p->routes[0].match;
-    is_text(match->host, "*.example.com");
-    assert_int_equal(match->path_kind, WR_MATCH_EXACT);
+    is_text(match->hosts[0], "*.example.com");
+    assert_int_equal(match->paths[0].kind, WR_MATCH_EXACT);
     is_text(match->methods[0], "PURGE");
     const struct wr_cache_policy *cache = &p->routes[0].cache;
     assert_true(cache->early_refresh == 0.5 && cache->methods_post && cache->ignore_client &&

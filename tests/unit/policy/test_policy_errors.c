@@ -325,7 +325,17 @@ static void routes_match_what_can_be_matched(void **state)
 #define MATCH(match) LISTEN ORIGINS "routes: [{ origin: a, match: { " match " } }]\n"
     static const struct error_case cases[] = {
         { MATCH("path: static/*"), "p:3:38: path: a path begins with / (did you mean \"/static/*\"?)\n" },
-        { MATCH("path: /a*b"), "p:3:38: path: a * stands at the end of a path only: /static/*\n" },
+        { MATCH("path: [/a, b]"), "p:3:43: path: a path begins with / (did you mean \"/b\"?)\n" },
+        { MATCH("path_regex: \"^(a\""), "p:3:44: path_regex: \"^(a\" is not a regular expression: missing "
+                                        "closing parenthesis, at character 4\n" },
+        { MATCH("header: { \"a b\": on }"), "p:3:42: header: \"a b\" is not a name that HTTP allows\n" },
+        { MATCH("cookie: { a: [] }"),
+          "p:3:45: cookie: an empty list would match nothing: leave it out to match any\n" },
+        { MATCH("not: {}"), "p:3:37: not: it is empty, and so would exclude every request\n" },
+        { MATCH("scheme: htps"),
+          "p:3:40: scheme: \"htps\" is not any, http or https (did you mean \"https\"?)\n" },
+        { LISTEN ORIGINS "routes: [{ match: { path_regex: \"^/(a)\" }, redirect: { to: \"/{2}\" } }]\n",
+          "p:3:10: {2} stands for a group of path_regex, which has 1\n" },
         { MATCH("path: /a?b=c"),
           "p:3:38: path: a path stands without query and fragment (did you mean \"/a\"?)\n" },
         { MATCH("host: a.example:80"),

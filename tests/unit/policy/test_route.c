@@ -7,26 +7,30 @@
 #include "base/rand.h"
 #include "files.h"
 
-static bool host_matches(struct wr_slice want, struct wr_slice host)
+static bool host_matches(const struct wr_match *m, struct wr_slice host)
 {
-    if (want.at == NULL)
-        return true;
-    if (!wr_slice_starts(want, WR_SLICE("*.")))
-        return wr_slice_eq(want, host);
-    struct wr_slice end = wr_slice(want.at + 1, want.len - 1); /* ".example.com" */
-    return host.len > end.len && wr_slice_eq(end, wr_slice(host.at + host.len - end.len, end.len));
+    for (size_t i = 0; i < m->host_count; i++) {
+        struct wr_slice want = m->hosts[i];
+        if (wr_slice_eq(want, host))
+            return true;
+        struct wr_slice end = wr_slice(want.at + 1, want.len - 1); /* ".example.com" */
+        if (want.at[0] == '*' && host.len > end.len &&
+            wr_slice_eq(end, wr_slice(host.at + host.len - end.len, end.len)))
+            return true;
+    }
+    return m->host_count == 0;
 }
 
 static bool path_matches(const struct wr_match *m, struct wr_slice path)
 {
-    switch (m->path_kind) {
-    case WR_MATCH_EXACT:
-        return wr_slice_eq(m->path, path);
-    case WR_MATCH_PREFIX:
-        return wr_slice_starts(path, m->path);
-    default:
-        return true;
+    for (size_t i = 0; i < m->path_count; i++) {
+        struct wr_slice text = m->paths[i].text;
+        if (m->paths[i].kind == WR_MATCH_EXACT    ? wr_slice_eq(text, path)
+            : m->paths[i].kind == WR_MATCH_PREFIX ? wr_slice_starts(path, text)
+                                                  : wr_slice_matches(path, text, NULL))
+            return true;
     }
+    return m->path_count == 0;
 }
 
 static bool method_matches(const struct wr_match *m, struct wr_slice method)
@@ -44,7 +48,7 @@ static const struct wr_route *walk(const struct wr_policy *p, struct wr_slice ho
 {
     for (size_t i = 0; i < p->route_count; i++) {
         const struct wr_match *m = &p->routes[i].match;
-        if (host_matches(m->host, host) && path_matches(m, path) && method_matches(m, method))
+        if (host_matches(m, host) && path_matches(m, path) && method_matches(m, method))
             return &p->routes[i];
     }
     return NULL;
@@ -74,15 +78,24 @@ static void random_route(struct wr_buf *out)
                                          "host: \"*.x.org\",",
                                          "host: \"*.a.x.org\",",
                                          "host: \"*.org\",",
-                                         "host: b.x.org," };
+                                         "host: b.x.org,",
+                                         "host: [x.org, \"*.a.x.org\"]," };
     static const char *const methods[] = {
         "", "", "", "method: GET,", "method: [GET, POST],", "method: [PUT, GET],"
     };
     wr_buf_printf(out, "  - { origin: a, match: { %s %s ", ONE_OF(hosts), ONE_OF(methods));
     if (wr_rand_below(8) > 0) {
-        wr_buf_add_str(out, "path: \"");
-        random_path(out);
-        wr_buf_add_str(out, wr_rand_below(2) ? "*\"" : "\"");
+        wr_buf_add_str(out, "path: [");
+        for (size_t i = 1 + wr_rand_below(5) / 4; i > 0; i--) {
+            wr_buf_add_char(out, '"');
+            random_path(out);
+            if (wr_rand_below(6) == 0) {
+                wr_buf_add_char(out, '*');
+                random_path(out);
+            }
+            wr_buf_add_str(out, wr_rand_below(2) ? "*\"," : "\",");
+        }
+        wr_buf_add_char(out, ']');
     }
     wr_buf_add_str(out, " } }\n");
 }
@@ -213,6 +226,103 @@ static void a_star_stands_for_what_follows(void **state)
     wr_policy_unref(p);
 }
 
+/* The index, and each route's conditions by themselves, agree about requests with fields. */
+static void conditions_are_checked(void **state)
+{
+    (void) state;
+    static const char text[] = LISTEN ORIGINS
+        "routes:\n"
+        "  - { origin: a, match: { path_regex: \"^/u/([0-9]+)$\" } }\n"
+        "  - { origin: a, match: { path_regex: \"^(a+)+$|/(a+)+$\" } }\n"
+        "  - { origin: a, match: { path: /*/edit, not: { path: /x/* } } }\n"
+        "  - { origin: a, match: { path: /p/*, header: { X-Beta: \"1*\", X-Old: off } } }\n"
+        "  - { origin: a, match: { path: /p/*, query: { v: [a, b], w: on } } }\n"
+        "  - { origin: a, match: { path: /p/*, cookie: { s: on } } }\n"
+        "  - { origin: a, match: { path: /p/*, scheme: https } }\n"
+        "  - { origin: a, match: { path: /p/*, client: [10.0.0.0/8], not: { client: [10.1.0.0/16] } } }\n"
+        "  - { origin: a, match: { path: /p/* } }\n";
+    static const struct {
+        const char *path, *query, *name, *value;
+        unsigned char client; /* 10.CLIENT.0.1; 0: 192.0.2.1 */
+        bool secure, broken;
+        int route;
+    } cases[] = {
+        { "/u/17", NULL, "A", "", 0, false, false, 0 },
+        { "/u/17a", NULL, "A", "", 0, false, false, -1 },
+        { "/u/17\n", NULL, "A", "", 0, false, false, -1 },
+        { "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", NULL, "A", "", 0, false, true, -1 },
+        { "/b/c/edit", NULL, "A", "", 0, false, false, 2 },
+        { "/x/c/edit", NULL, "A", "", 0, false, false, -1 },
+        { "/p/1", NULL, "X-Beta", "12", 0, false, false, 3 },
+        { "/p/1", NULL, "X-Beta", "2", 0, false, false, 8 },
+        { "/p/1", NULL, "X-Old", "", 0, false, false, 8 },
+        { "/p/1", "w&v=%62", "A", "", 0, false, false, 4 },
+        { "/p/1", "w&v=c", "A", "", 0, false, false, 8 },
+        { "/p/1", "v=a", "A", "", 0, false, false, 8 },
+        { "/p/1", NULL, "Cookie", "t=1; s=2", 0, false, false, 5 },
+        { "/p/1", NULL, "A", "", 0, true, false, 6 },
+        { "/p/1", NULL, "A", "", 2, false, false, 7 },
+        { "/p/1", NULL, "A", "", 1, false, false, 8 },
+    };
+    struct wr_policy *p = right(text);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct wr_arena arena = { 0 };
+        unsigned char client[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, cases[i].client, 0, 1 };
+        if (cases[i].client == 0)
+            memcpy(client + 12, "\xc0\x00\x02\x01", 4);
+        struct wr_field field = { .name = wr_slice_str(cases[i].name),
+                                  .value = wr_slice_str(cases[i].value) };
+        field.id = (uint16_t) wr_field_id_of(field.name);
+        struct wr_head head = {
+            .fields = &field, .field_count = 1, .known = UINT64_MAX, .secure = cases[i].secure
+        };
+        head.path = wr_slice_str(cases[i].path);
+        head.query = wr_slice_str(cases[i].query);
+        struct wr_route_ask asked = { .host = WR_SLICE("h"),
+                                      .path = head.path,
+                                      .method = WR_SLICE("GET"),
+                                      .head = &head,
+                                      .client = client,
+                                      .arena = &arena };
+        const struct wr_route *route = wr_policy_route_of(p, &asked);
+        assert_int_equal(asked.broken, cases[i].broken);
+        if (!cases[i].broken && (route ? (int) route->index : -1) != cases[i].route)
+            fail_msg("case %zu: route %d", i, route ? (int) route->index : -1);
+        for (size_t r = 0; !cases[i].broken && r < p->route_count; r++) {
+            bool fails = wr_match_fails(&p->routes[r].match, &asked) != NULL;
+            assert_true(route == NULL || r > route->index || fails == (r < route->index));
+        }
+        wr_arena_fini(&arena);
+    }
+    wr_policy_unref(p);
+}
+
+/* A purge knows the URL only: it goes through all routes that may have served it. */
+static void routes_of_a_url_come_one_after_the_other(void **state)
+{
+    (void) state;
+    struct wr_policy *p = right(LISTEN ORIGINS "routes:\n"
+                                               "  - { origin: a, match: { path: /p, cookie: { s: on } } }\n"
+                                               "  - { origin: a, match: { path: /q } }\n"
+                                               "  - { origin: a, match: { scheme: https } }\n"
+                                               "  - { origin: a, match: {} }\n"
+                                               "  - { origin: a, match: { header: { A: on } } }\n");
+    struct wr_arena arena = { 0 };
+    struct wr_route_ask asked = {
+        .host = WR_SLICE("h"), .path = WR_SLICE("/p"), .method = WR_SLICE("GET"), .arena = &arena
+    };
+    static const size_t want[] = { 0, 2, 3 };
+    for (size_t i = 0; i < 3; i++) {
+        const struct wr_route *route = wr_policy_route_of(p, &asked);
+        assert_non_null(route);
+        assert_int_equal(route->index, want[i]);
+        assert_int_equal(route->match.beyond_url, i < 2);
+        asked.from = route->index + 1;
+    }
+    wr_arena_fini(&arena);
+    wr_policy_unref(p);
+}
+
 static void blocks_hold_their_addresses(void **state)
 {
     (void) state;
@@ -293,6 +403,8 @@ int main(void)
         cmocka_unit_test(paths_are_compared_by_what_they_mean),
         cmocka_unit_test(a_pattern_means_what_a_path_does),
         cmocka_unit_test(a_star_stands_for_what_follows),
+        cmocka_unit_test(conditions_are_checked),
+        cmocka_unit_test(routes_of_a_url_come_one_after_the_other),
         cmocka_unit_test(blocks_hold_their_addresses),
         cmocka_unit_test(clients_own_a_64_at_least),
         cmocka_unit_test(hosts_stand_without_port_in_lower_case),

@@ -6,8 +6,6 @@
 #include "http/target.h"
 #include "txn/txn.h"
 
-#define MOST_PASSES 5 /* a request that has been here so often is refused (508) */
-
 static bool trusted(const struct wr_txn *t, const unsigned char addr[16])
 {
     const struct wr_policy *p = t->worker_policy->policy;
@@ -181,37 +179,14 @@ void wr_txn_identify(struct wr_txn *t)
     t->identified = true;
 }
 
-/* Who leads a request round to this proxy has it pass a few times, on other routes; beyond that it is a loop.
- */
-static bool goes_round(const struct wr_txn *t)
-{
-    struct wr_slice own = t->worker->shared->via[1]; /* "1.1 name" */
-    wr_slice_cut(&own, ' ');
-    return wr_head_via_count(&t->head, own) >= MOST_PASSES;
-}
-
 enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
 {
     wr_txn_identify(t);
-    if (t->head.method == WR_METHOD_PURGE)
-        return wr_txn_purge(t);
-    uint64_t left;
-    if (wr_head_max_forwards(&t->head, &left) && left == 0)
-        return t->head.method == WR_METHOD_OPTIONS
-                   ? wr_txn_refuse(t, WR_ERR_MAX_FORWARDS, NULL)
-                   : wr_txn_refuse(t, WR_ERR_NOT_IMPLEMENTED,
-                                   "Max-Forwards ends a TRACE here, and this proxy echoes none");
-    if (goes_round(t))
-        return wr_txn_refuse(t, WR_ERR_LOOP, NULL);
-    if (t->route == NULL)
-        return wr_txn_refuse(t, WR_ERR_NO_ROUTE, NULL);
-    if (!wr_policy_lets_in(t->route, t->client_addr))
-        return wr_txn_refuse(t, WR_ERR_FORBIDDEN, "the route does not admit this address (allow, deny)");
-    return t->route->request.any ? WR_TXN_EDIT : WR_TXN_LIMIT;
+    return WR_TXN_ROUTE;
 }
 
-/* Only PURGE waits in this stage. */
 enum wr_txn_stage wr_txn_identify_resume(struct wr_txn *t)
 {
-    return wr_txn_purged(t);
+    (void) t;
+    return WR_TXN_WAIT;
 }
