@@ -139,7 +139,7 @@ def test_a_connection_the_origin_closes_is_not_reused(proxy, origin):
 def test_a_connection_with_an_unread_body_is_not_reused(proxy, origin):
     origin.on("/refused", Answer(413, body=b"no", read_body=False)).on("/ok", body=b"ok")
     with proxy.connect() as connection:
-        connection.send_head("POST", "/refused", {"Content-Length": 100_000})
+        connection.send_head("POST", "/refused", {"Content-Length": 100_000}).send(b"x" * 70_000)     # more than client.buffer_body
         assert connection.read("POST").status == 413
     assert proxy.ask("/ok").body == b"ok"
     assert origin.broken == []
