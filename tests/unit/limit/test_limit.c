@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* limit: one question for several limits, through a real link to a real Redis that dies, hangs and refuses.
  */
-#include "redis_server.h"
+#include "redis/server.h"
+
+#include <signal.h>
 
 #include "limit/limit.h"
 #include "limit/local.h"
 #include "stats/stats.h"
 
-static struct redis_server server;
+static struct test_redis server;
 static struct wr_loop loop;
 
 /* One worker's limiter and what it stands on. */
@@ -57,8 +59,8 @@ static struct wr_timer ticker; /* so that TURN_UNTIL looks again */
 static struct bench bench_new(const char *on_failure, const char *timeout)
 {
     char lines[256];
-    snprintf(lines, sizeof lines, "redis: { url: \"unix://%s\", on_failure: %s, timeout: %s }\n",
-             server.socket, on_failure, timeout);
+    snprintf(lines, sizeof lines, "redis: { url: \"unix://%s\", on_failure: %s, timeout: %s }\n", server.sock,
+             on_failure, timeout);
     struct bench b = { .policy = policy_of(lines), .local = wr_local_limits_new(1000) };
     b.link = wr_link_new(&loop, b.policy, "weir:test:0");
     b.limiter = wr_limiter_new(&loop, b.policy, b.link, b.local);
@@ -117,7 +119,7 @@ static void ask_and_wait(struct bench *b, struct limit_asker *a, const char *who
 static int start(void **state)
 {
     (void) state;
-    redis_server_start(&server);
+    server_start(&server);
     assert_int_equal(wr_loop_init(&loop, 0), 0);
     wr_timer_init(&ticker, &loop, tick);
     tick(&ticker);
@@ -129,7 +131,7 @@ static int stop(void **state)
     (void) state;
     wr_timer_fini(&ticker);
     wr_loop_fini(&loop);
-    redis_server_remove(&server);
+    server_stop(&server);
     return 0;
 }
 
@@ -174,12 +176,10 @@ static void three_nodes_share_one_quota(void **state)
     for (int n = 0; n < 4; n++)
         assert_int_equal(admitted[n], 50);
     assert_int_equal(wr_local_limits_count(nodes[0].local), 0);
-    redisContext *redis = redisConnectUnix(server.socket);
     assert_int_equal(
-        redis_int(redis, "EXISTS weir:v1:limit:fixed:{198.51.100.1} weir:v1:limit:sliding:{198.51.100.1} "
-                         "weir:v1:limit:bucket:{198.51.100.1} weir:v1:limit:gcra:{198.51.100.1}"),
+        server_int(&server, "EXISTS weir:v1:limit:fixed:{198.51.100.1} weir:v1:limit:sliding:{198.51.100.1} "
+                            "weir:v1:limit:bucket:{198.51.100.1} weir:v1:limit:gcra:{198.51.100.1}"),
         4);
-    redisFree(redis);
     for (int i = 0; i < 3; i++)
         bench_free(&nodes[i]);
 }
@@ -224,19 +224,17 @@ static void whatever_befalls_redis_this_node_counts_its_share(void **state)
 {
     (void) state;
     struct bench b = bench_new("local", "50ms");
-    redisContext *redis = redisConnectUnix(server.socket);
     struct limit_asker a;
     wr_local_limits_nodes(b.local, 5);
 
-    redis_int(redis, "CONFIG SET maxmemory 1");
+    server_do(&server, "CONFIG SET maxmemory 1");
     int admitted = 0;
     for (int i = 0; i < 20; i++) {
         ask_and_wait(&b, &a, "oom", only_gcra);
         admitted += a.ask.verdicts[0].allowed;
     }
     assert_int_equal(admitted, 10); /* 50 over 5 nodes */
-    redis_int(redis, "CONFIG SET maxmemory 0");
-    redisFree(redis);
+    server_do(&server, "CONFIG SET maxmemory 0");
     TURN_UNTIL(wr_link_ready(b.link));
 
     kill(server.pid, SIGSTOP);
@@ -253,13 +251,13 @@ static void whatever_befalls_redis_this_node_counts_its_share(void **state)
 
     uint64_t local = wr_stats_sum(WR_STAT_limit_local);
     assert_int_equal(put(&b, &a, "cut", all_four), WR_LIMIT_LATER); /* dies with four answers owed */
-    redis_server_kill(&server);
+    server_kill(&server);
     TURN_UNTIL(a.answers > 0);
     TURN_UNTIL(!wr_link_ready(b.link));
     assert_int_equal(put(&b, &a, "cut", all_four), WR_LIMIT_NOW);
     assert_true(wr_stats_sum(WR_STAT_limit_local) >= local + 4);
 
-    redis_server_start(&server);
+    server_start(&server);
     TURN_UNTIL(wr_link_ready(b.link));
     ask_and_wait(&b, &a, "cut", only_gcra); /* sharing resumes */
     assert_int_equal(a.ask.verdicts[0].remaining, 49);
@@ -271,7 +269,7 @@ static void open_admits_and_closed_refuses(void **state)
     (void) state;
     struct bench open = bench_new("open", "1s"), closed = bench_new("closed", "1s");
     struct limit_asker a;
-    redis_server_kill(&server);
+    server_kill(&server);
     TURN_UNTIL(!wr_link_ready(open.link) && !wr_link_ready(closed.link));
     for (int i = 0; i < 60; i++) {
         assert_int_equal(put(&open, &a, "c", all_four), WR_LIMIT_NOW);
@@ -282,7 +280,7 @@ static void open_admits_and_closed_refuses(void **state)
     assert_int_equal(put(&closed, &a, "c", only_quiet),
                      WR_LIMIT_NOW); /* one that only observes closes nothing */
     assert_true(!a.ask.closed && a.ask.verdicts[0].allowed);
-    redis_server_start(&server);
+    server_start(&server);
     TURN_UNTIL(wr_link_ready(closed.link));
     ask_and_wait(&closed, &a, "c", only_gcra);
     assert_true(!a.ask.closed && a.ask.verdicts[0].allowed);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The limit scripts in a real Redis: the same table as the arithmetic, random sequences against it, and
  * what else they must stand: lost times to live, foreign keys, Redis's own clock. */
-#include "redis_server.h"
+#include "redis/server.h"
 
 #include "base/rand.h"
 #include "cases.h"
@@ -23,8 +23,7 @@ static const char fake_clock[] =
     "    return real.call(name, unpack(args))\n"
     "end }, { __index = real })\n";
 
-static struct redis_server server;
-static redisContext *redis;
+static struct test_redis server;
 static char real_sha[41], fake_sha[41];
 
 static const char *name_of(enum wr_algorithm algorithm)
@@ -37,7 +36,7 @@ static void load(struct wr_slice prefix, struct wr_slice text, char sha[41])
     struct wr_buf whole = { 0 };
     wr_buf_add_slice(&whole, prefix);
     wr_buf_add_slice(&whole, text);
-    redisReply *r = redisCommand(redis, "SCRIPT LOAD %b", whole.at, whole.len);
+    redisReply *r = redisCommand(server.control, "SCRIPT LOAD %b", whole.at, whole.len);
     assert_non_null(r);
     if (r->type != REDIS_REPLY_STRING)
         fail_msg("SCRIPT LOAD: %s", r->str);
@@ -49,9 +48,7 @@ static void load(struct wr_slice prefix, struct wr_slice text, char sha[41])
 static int start(void **state)
 {
     (void) state;
-    redis_server_start(&server);
-    redis = redisConnectUnix(server.socket);
-    assert_true(redis != NULL && redis->err == 0);
+    server_start(&server);
     load(wr_slice(NULL, 0), wr_script_text(WR_SCRIPT_LIMIT), real_sha);
     load(wr_slice_str(fake_clock), wr_script_text(WR_SCRIPT_LIMIT), fake_sha);
     return 0;
@@ -60,8 +57,7 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void) state;
-    redisFree(redis);
-    redis_server_remove(&server);
+    server_stop(&server);
     return 0;
 }
 
@@ -87,7 +83,7 @@ static void ask_all(size_t count, const struct wr_limit_rule *rules, const bool 
     if (now)
         ADD("%lld", (long long) now);
 #undef ADD
-    redisReply *r = redisCommandArgv(redis, argc, argv, NULL);
+    redisReply *r = redisCommandArgv(server.control, argc, argv, NULL);
     assert_non_null(r);
     if (r->type == REDIS_REPLY_ERROR)
         fail_msg("%s", r->str);
@@ -109,13 +105,13 @@ static struct wr_limit_decision ask(const struct wr_limit_rule *rule, int64_t no
 
 static void forget(void)
 {
-    redis_int(redis, "FLUSHALL");
+    server_do(&server, "FLUSHALL");
 }
 
 /* The key lives exactly as long as it says anything: until the quota is whole again. */
 static void ttl_is(int64_t reset_us)
 {
-    redisReply *r = redisCommand(redis, "GET " KEY ":ttl");
+    redisReply *r = redisCommand(server.control, "GET " KEY ":ttl");
     assert_true(r != NULL && r->type == REDIS_REPLY_STRING);
     assert_int_equal(atoll(r->str), (reset_us + 999) / 1000);
     freeReplyObject(r);
@@ -255,9 +251,9 @@ static void on_rediss_own_clock_fifty_of_150(void **state)
     for (int a = 0; a < WR_ALGORITHM_COUNT; a++) {
         forget();
         assert_int_equal(admitted_of_150(&fifty[a]), 50);
-        long long ttl = redis_int(redis, "PTTL " KEY);
+        long long ttl = server_int(&server, "PTTL " KEY);
         assert_true(ttl > 0 && ttl <= fifty[a].window_us / 1000);
-        assert_int_equal(redis_int(redis, "DBSIZE"), 1);
+        assert_int_equal(server_int(&server, "DBSIZE"), 1);
     }
 }
 
@@ -267,13 +263,13 @@ static void a_lost_ttl_heals(void **state)
     for (int a = 0; a < WR_ALGORITHM_COUNT; a++) {
         forget();
         ask(&fifty[a], 0, 25);
-        assert_int_equal(redis_int(redis, "PERSIST " KEY), 1);
+        assert_int_equal(server_int(&server, "PERSIST " KEY), 1);
         assert_true(ask(&fifty[a], 0, 1).allowed); /* by one that is admitted */
-        assert_true(redis_int(redis, "PTTL " KEY) > 0);
+        assert_true(server_int(&server, "PTTL " KEY) > 0);
         ask(&fifty[a], 0, 24);
-        assert_int_equal(redis_int(redis, "PERSIST " KEY), 1);
+        assert_int_equal(server_int(&server, "PERSIST " KEY), 1);
         assert_false(ask(&fifty[a], 0, 25).allowed); /* by one that is refused */
-        long long ttl = redis_int(redis, "PTTL " KEY);
+        long long ttl = server_int(&server, "PTTL " KEY);
         assert_true(ttl > 0 && ttl <= fifty[a].window_us / 1000);
     }
 }
@@ -290,9 +286,9 @@ static void whatever_stands_at_the_key_a_limit_starts_anew(void **state)
     for (int a = 0; a < WR_ALGORITHM_COUNT; a++)
         for (size_t i = 0; i < sizeof intruders / sizeof intruders[0]; i++) {
             forget();
-            redis_int(redis, intruders[i]);
+            server_do(&server, intruders[i]);
             assert_int_equal(admitted_of_150(&fifty[a]), 50);
-            assert_true(redis_int(redis, "PTTL " KEY) > 0);
+            assert_true(server_int(&server, "PTTL " KEY) > 0);
         }
     /* a change of algorithm finds the other one's state */
     for (int a = 0; a < WR_ALGORITHM_COUNT; a++)
@@ -319,7 +315,7 @@ static void huge_numbers_at_the_key_lock_nobody_out(void **state)
     for (size_t i = 0; i < 4; i++) {
         struct wr_limit_rule rule = fifty[algorithm_of[i]];
         forget();
-        redis_int(redis, intruders[i][0]);
+        server_do(&server, intruders[i][0]);
         struct wr_limit_decision d = ask(&rule, START, 50);
         assert_false(d.allowed);
         assert_true(d.reset_us <= rule.window_us && d.retry_after_us <= rule.window_us);
@@ -336,7 +332,7 @@ static void a_sliding_window_never_holds_more_than_its_quota(void **state)
         now += (int64_t) wr_rand_below(2 * 60 * WR_US_PER_S / 50);
         ask(&fifty[WR_SLIDING_WINDOW], now, 1);
         if (i % 20 == 0)
-            assert_true(redis_int(redis, "ZCARD " KEY) <= 50);
+            assert_true(server_int(&server, "ZCARD " KEY) <= 50);
     }
 }
 
@@ -348,7 +344,7 @@ static void a_key_goes_when_it_says_nothing_more(void **state)
         rule.window_us = 20000;
         forget();
         assert_true(ask(&rule, 0, 50).allowed);
-        while (redis_int(redis, "EXISTS " KEY) > 0)
+        while (server_int(&server, "EXISTS " KEY) > 0)
             ;
         assert_true(ask(&rule, 0, 50).allowed);
     }

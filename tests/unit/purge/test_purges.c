@@ -325,10 +325,7 @@ static bool knows_all(struct node *n)
 static int redis_begin(void **state)
 {
     (void) state;
-    server = (struct test_redis){ 0 };
-    server_start(&server);
-    policy_for(&policy, server.sock);
-    assert_int_equal(wr_loop_init(&loop, 0), 0);
+    server_set_up(&server, &policy, &loop, 0);
     node_begin(&a, "a");
     node_begin(&b, "b");
     turn_until(&loop, knows_all(&a) && knows_all(&b));
@@ -340,9 +337,7 @@ static int redis_end(void **state)
     (void) state;
     node_end(&a);
     node_end(&b);
-    turn(&loop);
-    wr_loop_fini(&loop);
-    server_stop(&server);
+    server_tear_down(&server, &policy, &loop);
     return 0;
 }
 

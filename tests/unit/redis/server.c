@@ -172,6 +172,22 @@ void turn(struct wr_loop *loop)
     wr_loop_tick(loop);
 }
 
+void server_set_up(struct test_redis *s, struct wr_policy *p, struct wr_loop *loop, unsigned loop_index)
+{
+    *s = (struct test_redis){ 0 };
+    server_start(s);
+    policy_for(p, s->sock);
+    assert_int_equal(wr_loop_init(loop, loop_index), 0);
+}
+
+void server_tear_down(struct test_redis *s, struct wr_policy *p, struct wr_loop *loop)
+{
+    turn(loop);
+    wr_loop_fini(loop);
+    server_stop(s);
+    assert_int_equal(p->refs, 1);
+}
+
 void turn_for(struct wr_loop *loop, struct wr_span span)
 {
     struct wr_mono start = wr_time_monotonic();

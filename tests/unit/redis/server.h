@@ -39,6 +39,11 @@ long long server_info(struct test_redis *s, const char *field);
 /* A policy for this server: timeout 50 ms, max_staleness 200 ms. Static parts: one at a time per struct. */
 void policy_for(struct wr_policy *p, const char *sock);
 
+/* What most tests begin with: starts a server, and makes a policy for it and a loop with this index. */
+void server_set_up(struct test_redis *s, struct wr_policy *p, struct wr_loop *loop, unsigned loop_index);
+/* Ends all three. Nothing may hold the policy any more. */
+void server_tear_down(struct test_redis *s, struct wr_policy *p, struct wr_loop *loop);
+
 /* Turns the loop until the condition holds; fails the test after MAX_WAIT. */
 #define turn_until(loop, cond)                                                        \
     do {                                                                              \

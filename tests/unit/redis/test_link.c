@@ -77,10 +77,7 @@ static void connect_link(void)
 static int set_up(void **state)
 {
     (void) state;
-    server = (struct test_redis){ 0 };
-    server_start(&server);
-    policy_for(&policy, server.sock);
-    assert_int_equal(wr_loop_init(&loop, 0), 0);
+    server_set_up(&server, &policy, &loop, 0);
     return 0;
 }
 
@@ -89,10 +86,7 @@ static int tear_down(void **state)
     (void) state;
     wr_link_free(link_);
     link_ = NULL;
-    turn(&loop);
-    wr_loop_fini(&loop);
-    server_stop(&server);
-    assert_int_equal(policy.refs, 1);
+    server_tear_down(&server, &policy, &loop);
     return 0;
 }
 

@@ -19,10 +19,7 @@ static void on_count(void *ctx, unsigned nodes)
 static int set_up(void **state)
 {
     (void) state;
-    server = (struct test_redis){ 0 };
-    server_start(&server);
-    policy_for(&policy, server.sock);
-    assert_int_equal(wr_loop_init(&loop, WR_LOOP_MAIN), 0);
+    server_set_up(&server, &policy, &loop, WR_LOOP_MAIN);
     link_ = wr_link_new(&loop, &policy, "weir:edge:main");
     return 0;
 }
@@ -31,10 +28,7 @@ static int tear_down(void **state)
 {
     (void) state;
     wr_link_free(link_);
-    turn(&loop);
-    wr_loop_fini(&loop);
-    server_stop(&server);
-    assert_int_equal(policy.refs, 1);
+    server_tear_down(&server, &policy, &loop);
     return 0;
 }
 

@@ -54,10 +54,7 @@ static bool trusts_old_copy(struct wr_mono checked)
 static int set_up(void **state)
 {
     (void) state;
-    server = (struct test_redis){ 0 };
-    server_start(&server);
-    policy_for(&policy, server.sock);
-    assert_int_equal(wr_loop_init(&loop, WR_LOOP_MAIN), 0);
+    server_set_up(&server, &policy, &loop, WR_LOOP_MAIN);
     change_count = all_count = 0;
     return 0;
 }
@@ -67,10 +64,7 @@ static int tear_down(void **state)
     (void) state;
     wr_subscriber_free(subscriber);
     subscriber = NULL;
-    turn(&loop);
-    wr_loop_fini(&loop);
-    server_stop(&server);
-    assert_int_equal(policy.refs, 1);
+    server_tear_down(&server, &policy, &loop);
     return 0;
 }
 

@@ -21,15 +21,12 @@ static struct wr_redis_store *redis_store;
 static int set_up(void **state)
 {
     (void) state;
-    server = (struct test_redis){ 0 };
-    server_start(&server);
-    policy_for(&policy, server.sock);
+    server_set_up(&server, &policy, &loop, 0);
     policy.redis.timeout = WR_SPAN_S(5);
     policy.redis.chunk = 100000;
     policy.redis.max_object = 10 << 20;
     policy.memory = true;
     policy.memory_max_object = 2 << 20;
-    assert_int_equal(wr_loop_init(&loop, 0), 0);
     link_ = wr_link_new(&loop, &policy, "weir:edge:0");
     redis_store = wr_redis_store_new(&loop, &policy, link_);
     turn_until(&loop, wr_link_ready(link_));
@@ -41,10 +38,7 @@ static int tear_down(void **state)
     (void) state;
     wr_redis_store_free(redis_store);
     wr_link_free(link_);
-    turn(&loop);
-    wr_loop_fini(&loop);
-    server_stop(&server);
-    assert_int_equal(policy.refs, 1);
+    server_tear_down(&server, &policy, &loop);
     return 0;
 }
 
