@@ -231,20 +231,6 @@ static void on_deadline(struct wr_timer *timer)
 
 /* --- replies --- */
 
-static void count_latency(struct wr_span took)
-{
-    static const struct {
-        int64_t us;
-        enum wr_stat stat;
-    } buckets[] = {
-        { 1000, WR_STAT_redis_1ms },     { 5000, WR_STAT_redis_5ms },   { 25000, WR_STAT_redis_25ms },
-        { 100000, WR_STAT_redis_100ms }, { 1000000, WR_STAT_redis_1s }, { INT64_MAX, WR_STAT_redis_answers },
-    };
-    for (size_t i = 0; i < sizeof buckets / sizeof buckets[0]; i++)
-        if (took.us <= buckets[i].us)
-            wr_stats_add(buckets[i].stat, 1);
-}
-
 static void say_eval(struct wr_link *link, enum wr_script script, bool by_sha, size_t tail_argc,
                      struct wr_slice tail)
 {
@@ -320,7 +306,7 @@ static void on_link_reply(struct wr_pipe *pipe, const struct wr_reply *reply)
         return;
     }
     struct wr_link_request *w = request_shift(link);
-    count_latency(wr_time_since(link->loop->mono, w->sent));
+    wr_stats_observe(WR_STAT_redis_1ms, wr_time_since(link->loop->mono, w->sent));
     if (wr_reply_kind(reply) == WR_REPLY_ERROR)
         WR_COUNT(redis_errors);
     request_answered(link, w, reply);
