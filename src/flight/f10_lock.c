@@ -17,17 +17,6 @@
 
 #define POLL_MS 200
 
-enum then { LOOK, CONTEND, LEARN, FETCH, PASS };
-
-static const struct {
-    struct wr_slice word;
-    enum then then;
-} outcomes[] = {
-#define X(id, word, then) [WR_OUTCOME_##id] = { WR_SLICE_INIT(word), then },
-#include "flight/outcomes.def"
-#undef X
-};
-
 static struct wr_slice token(const struct wr_flight *f)
 {
     return wr_slice(f->token, WR_LOCK_TOKEN);
@@ -111,15 +100,6 @@ static void on_learnt(struct wr_flight *f)
         wait_on(f);
 }
 
-/* Returns COUNT for a word that this version of weir doesn't know. */
-static enum wr_outcome outcome_of(const char *word)
-{
-    enum wr_outcome o = 0;
-    while (o < WR_OUTCOME_COUNT && !wr_slice_eq(outcomes[o].word, wr_slice_str(word)))
-        o++;
-    return o;
-}
-
 static void on_heard(struct wr_flight *f, enum wr_outcome outcome)
 {
     wr_subscription_close(&f->subscription);
@@ -129,21 +109,21 @@ static void on_heard(struct wr_flight *f, enum wr_outcome outcome)
         wr_flight_wake(f, WR_FLIGHT_LOCK, WR_FLIGHT_DONE);
         return;
     }
-    switch (outcome < WR_OUTCOME_COUNT ? outcomes[outcome].then : LOOK) {
-    case LOOK:
+    switch (wr_outcome_then(outcome)) {
+    case WR_THEN_LOOK:
         look_again(f);
         break;
-    case CONTEND:
+    case WR_THEN_CONTEND:
         wait_on(f);
         break;
-    case LEARN:
+    case WR_THEN_LEARN:
         wr_flight_read_cancel(f); /* it began before the purge; the node that gets the lock looks again */
         wr_flight_learn_purges(f, on_learnt);
         break;
-    case FETCH:
+    case WR_THEN_FETCH:
         fetch_without(f);
         break;
-    case PASS:
+    case WR_THEN_PASS:
         wr_flight_tell_not_shareable(f, 0);
         wr_flight_wake(f, WR_FLIGHT_LOCK, WR_FLIGHT_DONE);
         break;
@@ -156,7 +136,7 @@ static void on_subscription(struct wr_subscription *subscription)
     char word[WR_SUBSCRIPTION_TEXT + 1];
     switch (wr_subscription_state(subscription, word)) {
     case WR_SUBSCRIPTION_HEARD:
-        on_heard(f, outcome_of(word));
+        on_heard(f, wr_outcome_of(wr_slice_str(word)));
         break;
     case WR_SUBSCRIPTION_LISTENING:
         look_again(f);
@@ -291,7 +271,8 @@ enum wr_flight_stage wr_flight_lock(struct wr_flight *f)
 
 void wr_flight_publish(struct wr_flight *f, enum wr_outcome outcome)
 {
-    const struct wr_slice argv[] = { WR_SLICE("PUBLISH"), wr_buf_slice(&f->channel), outcomes[outcome].word };
+    const struct wr_slice argv[] = { WR_SLICE("PUBLISH"), wr_buf_slice(&f->channel),
+                                     wr_outcome_word(outcome) };
     wr_link_tell(f->worker_policy->worker->link, 3, argv);
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "flight/flight.h"
+#include "flight/outcome.h"
 #include "purge/journal.h"
 
 #define WR_FLIGHT_MAGIC 0x666c7479u
@@ -16,14 +17,6 @@ enum wr_flight_stage {
 #undef X
     WR_FLIGHT_WAIT, /* a stage returns this when it has started something that will wake it */
     WR_FLIGHT_DONE, /* the flight ends */
-};
-
-/* How a fetch ended, or that it is arriving: the node that fetches tells this to the others. */
-enum wr_outcome {
-#define X(id, word, then) WR_OUTCOME_##id,
-#include "flight/outcomes.def"
-#undef X
-    WR_OUTCOME_COUNT
 };
 
 /* How a flight relates to other requests. The mode is set when the flight begins. It changes in two places

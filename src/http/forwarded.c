@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Finds a parameter in an element of a Forwarded field. Trust is the caller's business. */
+/* Reads Forwarded and X-Forwarded-For: a parameter of an element, and the client behind trusted proxies.
+ * Writes X-Forwarded-For. */
 #include "http/forwarded.h"
+
+#include "address/ip.h"
 
 struct wr_slice wr_forwarded_param(struct wr_slice element, struct wr_slice name)
 {
@@ -11,4 +14,67 @@ struct wr_slice wr_forwarded_param(struct wr_slice element, struct wr_slice name
         return wr_slice_unquote(value);
     }
     return wr_slice(NULL, 0);
+}
+
+/* Cuts off the last element of the list and returns it. */
+static struct wr_slice cut_last(struct wr_slice *list)
+{
+    size_t at = list->len;
+    while (at > 0 && list->at[at - 1] != ',')
+        at--;
+    struct wr_slice element = wr_slice(list->at + at, list->len - at);
+    list->len = at > 0 ? at - 1 : 0;
+    return element;
+}
+
+struct wr_slice wr_forwarded_nearest(struct wr_slice list, struct wr_slice name)
+{
+    return wr_forwarded_param(wr_slice_trim(cut_last(&list)), name);
+}
+
+/* Reads an address with or without a port; IPv6 also in brackets. */
+static bool read_address(struct wr_slice s, unsigned char out[16])
+{
+    s = wr_slice_trim(s);
+    if (s.len > 0 && s.at[0] == '[') {
+        const char *end = memchr(s.at, ']', s.len);
+        if (end == NULL)
+            return false;
+        s = wr_slice(s.at + 1, (size_t) (end - s.at) - 1);
+    } else {
+        const char *colon = s.len ? memchr(s.at, ':', s.len) : NULL;
+        if (colon && memchr(colon + 1, ':', s.len - (size_t) (colon + 1 - s.at)) == NULL)
+            s.len = (size_t) (colon - s.at); /* 192.0.2.1:4711 */
+    }
+    return wr_address_read(s, out);
+}
+
+void wr_forwarded_client(struct wr_slice list, enum wr_forwarded_list kind, const struct wr_cidr *trusted,
+                         size_t trusted_count, unsigned char addr[16])
+{
+    while (list.len > 0) {
+        struct wr_slice element = cut_last(&list);
+        unsigned char next[16];
+        if (wr_slice_trim(element).len == 0) /* an empty element means nothing (RFC 9110 5.6.1.2) */
+            continue;
+        if (kind == WR_LIST_FORWARDED)
+            element = wr_forwarded_param(element, WR_SLICE("for"));
+        if (element.at == NULL || !read_address(element, next))
+            return;
+        memcpy(addr, next, 16);
+        if (!wr_cidr_has(trusted, trusted_count, next))
+            return;
+    }
+}
+
+struct wr_slice wr_forwarded_for(struct wr_slice list, struct wr_slice client, struct wr_slice peer,
+                                 struct wr_arena *arena)
+{
+    while (list.len > 0 && (list.at[list.len - 1] == ',' || list.at[list.len - 1] == ' '))
+        list.len--; /* empty elements at the end */
+    if (list.len == 0)
+        list = client;
+    if (list.len == 0 || peer.len == 0)
+        return list.len ? list : peer;
+    return wr_arena_printf(arena, "%.*s, %.*s", WR_SLICE_ARG(list), WR_SLICE_ARG(peer));
 }

@@ -255,7 +255,7 @@ void wr_txn_write_head(struct wr_txn *t)
     bool complete = o->meta.length != UINT64_MAX;
     t->answer.status = o->meta.status;
     t->answer.part_count = 0;
-    if (!t->alone)
+    if (t->fetch != WR_FETCH_ALONE)
         wr_build_answer(o, &t->head, complete, &t->answer);
     if (t->answer.part_count > 1 && !wr_flow_kept(o->flow)) /* its parts can't be read in any order */
         t->answer = (struct wr_answer){ .status = o->meta.status };

@@ -8,7 +8,7 @@
  * condition that its strong entity tag is still the one that was sent (RFC 9110 13.1.5, 14.2). If the origin
  * sends the whole content instead, with the same tag, it is read from where the first flow ended. */
 #include "http/conditional.h"
-#include "http/range.h"
+#include "txn/rest_request.h"
 #include "txn/txn.h"
 
 static bool is_strong(struct wr_slice etag)
@@ -16,51 +16,11 @@ static bool is_strong(struct wr_slice etag)
     return etag.at && wr_etag_equal_strong(etag, etag);
 }
 
-static bool is_condition(const struct wr_field *f)
-{
-    switch (f->id) {
-    case WR_F_RANGE:
-    case WR_F_IF_RANGE:
-    case WR_F_IF_MATCH:
-    case WR_F_IF_NONE_MATCH:
-    case WR_F_IF_MODIFIED_SINCE:
-    case WR_F_IF_UNMODIFIED_SINCE:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void add_field(struct wr_head *h, enum wr_field_id id, struct wr_slice name, struct wr_slice value)
-{
-    h->fields[h->field_count++] = (struct wr_field){ .name = name, .value = value, .id = (uint16_t) id };
-    h->known |= UINT64_C(1) << (id % 64);
-}
-
-/* Makes the request for the rest: the client's request without conditions, with Range and If-Range. */
-static struct wr_head ask_of(struct wr_txn *t)
-{
-    struct wr_head ask = t->head;
-    ask.fields = wr_arena_alloc(&t->arena, (t->head.field_count + 2) * sizeof *ask.fields);
-    ask.field_count = 0;
-    for (size_t i = 0; i < t->head.field_count; i++)
-        if (!is_condition(&t->head.fields[i]))
-            ask.fields[ask.field_count++] = t->head.fields[i];
-    uint64_t from = t->reader.at, until = t->reader.until;
-    struct wr_slice range = until == UINT64_MAX
-                                ? wr_arena_printf(&t->arena, "bytes=%llu-", (unsigned long long) from)
-                                : wr_arena_printf(&t->arena, "bytes=%llu-%llu", (unsigned long long) from,
-                                                  (unsigned long long) until - 1);
-    add_field(&ask, WR_F_RANGE, WR_SLICE("Range"), range);
-    add_field(&ask, WR_F_IF_RANGE, WR_SLICE("If-Range"), t->object->etag);
-    return ask;
-}
-
 static bool ask_origin(struct wr_txn *t)
 {
     if (t->head.method != WR_METHOD_GET || t->object->meta.status != 200 || !is_strong(t->object->etag))
         return false;
-    struct wr_head ask = ask_of(t);
+    struct wr_head ask = wr_rest_request(&t->head, t->reader.at, t->reader.until, t->object->etag, &t->arena);
     struct wr_flight_order order = wr_txn_order(t);
     order.request = &ask;
     order.stale = NULL;
@@ -147,32 +107,14 @@ static enum wr_flow_state read_on_in(struct wr_txn *t, struct wr_object *o, uint
     return WR_FLOW_WHOLE;
 }
 
-/* Finds the offset in the object's flow where the rest begins. Returns false if it is another content, or
- * another part of it. */
-static bool find_rest(struct wr_txn *t, const struct wr_object *o, uint64_t *at)
-{
-    struct wr_head head;
-    wr_build_head(o, &t->arena, &head);
-    const struct wr_field *etag = wr_head_get(&head, WR_F_ETAG),
-                          *range = wr_head_get(&head, WR_F_CONTENT_RANGE);
-    struct wr_content_range part;
-    *at = t->reader.at;
-    if (etag == NULL || !wr_etag_equal_strong(etag->value, t->object->etag))
-        return false;
-    if (o->meta.status == 200)
-        return true;
-    *at = 0;
-    return o->meta.status == 206 && range && wr_content_range_parse(range->value, &part) && part.satisfied &&
-           part.range.first == t->reader.at;
-}
-
 static enum wr_flow_state take_from_origin(struct wr_txn *t, void (*wake)(struct wr_flow_reader *))
 {
     struct wr_flight_result fetched;
     uint64_t at;
     enum wr_flow_state result = WR_FLOW_ARRIVING;
     wr_waiter_result(&t->waiter, &fetched);
-    if (fetched.verdict == WR_VERDICT_OBJECT && find_rest(t, fetched.object, &at))
+    if (fetched.verdict == WR_VERDICT_OBJECT &&
+        wr_rest_begins(fetched.object, t->object->etag, t->reader.at, &t->arena, &at))
         result = read_on_in(t, fetched.object, at, wake);
     else if (fetched.verdict != WR_VERDICT_NONE)
         result = WR_FLOW_BROKEN;

@@ -12,56 +12,10 @@ static bool trusted(const struct wr_txn *t, const unsigned char addr[16])
     return wr_cidr_has(p->trusted, p->trusted_count, addr);
 }
 
-static bool parse_addr(struct wr_slice s, unsigned char out[16])
-{
-    s = wr_slice_trim(s);
-    if (s.len > 0 && s.at[0] == '[') {
-        const char *end = memchr(s.at, ']', s.len);
-        if (end == NULL)
-            return false;
-        s = wr_slice(s.at + 1, (size_t) (end - s.at) - 1);
-    } else {
-        const char *colon = s.len ? memchr(s.at, ':', s.len) : NULL;
-        if (colon && memchr(colon + 1, ':', s.len - (size_t) (colon + 1 - s.at)) == NULL)
-            s.len = (size_t) (colon - s.at); /* 192.0.2.1:4711 */
-    }
-    return wr_address_read(s, out);
-}
-
 /* The first element of a list: what the client told the first proxy. */
 static struct wr_slice first_of(struct wr_slice list)
 {
     return wr_slice_trim(wr_slice_cut(&list, ','));
-}
-
-/* Cuts off the last element of the list and returns it. */
-static struct wr_slice cut_last(struct wr_slice *list)
-{
-    size_t at = list->len;
-    while (at > 0 && list->at[at - 1] != ',')
-        at--;
-    struct wr_slice element = wr_slice(list->at + at, list->len - at);
-    list->len = at > 0 ? at - 1 : 0;
-    return element;
-}
-
-/* Walks the list from its end as long as the addresses are trusted proxies. */
-static void walk_back(struct wr_txn *t, struct wr_slice list, bool is_forwarded)
-{
-    while (list.len > 0) {
-        struct wr_slice element = cut_last(&list);
-        unsigned char addr[16];
-        if (wr_slice_trim(element).len == 0) /* an empty element means nothing (RFC 9110 5.6.1.2) */
-            continue;
-        if (is_forwarded)
-            element = wr_forwarded_param(element, WR_SLICE("for"));
-        if (element.at == NULL || !parse_addr(element, addr))
-            return; /* "unknown", an obfuscated name or nonsense: the last known address is the best there is
-                     */
-        memcpy(t->client_addr, addr, 16);
-        if (!trusted(t, addr))
-            return;
-    }
 }
 
 /* The address as text. "unix:" for a peer on a Unix socket, which has no address. */
@@ -92,8 +46,7 @@ static struct wr_slice forwarded_value(struct wr_txn *t, enum wr_field_id id, st
     const struct wr_field *f = wr_head_get(&t->head, id);
     if (f)
         return f->value;
-    struct wr_slice list = wr_head_joined(&t->head, WR_F_FORWARDED, &t->arena);
-    struct wr_slice said = wr_forwarded_param(wr_slice_trim(cut_last(&list)), param);
+    struct wr_slice said = wr_forwarded_nearest(wr_head_joined(&t->head, WR_F_FORWARDED, &t->arena), param);
     return said.len > 0 ? said : otherwise;
 }
 
@@ -117,14 +70,9 @@ static struct wr_slice forwarded_for(struct wr_txn *t)
     const struct wr_conn_peer *peer = &t->conn->peer;
     struct wr_slice list = t->trusted_peer ? wr_head_joined(&t->head, WR_F_X_FORWARDED_FOR, &t->arena)
                                            : wr_slice(NULL, 0);
-    while (list.len > 0 && (list.at[list.len - 1] == ',' || list.at[list.len - 1] == ' '))
-        list.len--; /* empty elements at the end */
-    if (list.len == 0 && memcmp(t->client_addr, peer->addr, 16) != 0)
-        list = wr_txn_client(t);
-    if (peer->local)
-        return list;
-    struct wr_slice last = address_text(t, peer->addr);
-    return list.len ? wr_arena_printf(&t->arena, "%.*s, %.*s", WR_SLICE_ARG(list), WR_SLICE_ARG(last)) : last;
+    bool same = memcmp(t->client_addr, peer->addr, 16) == 0;
+    return wr_forwarded_for(list, same ? wr_slice(NULL, 0) : wr_txn_client(t),
+                            peer->local ? wr_slice(NULL, 0) : address_text(t, peer->addr), &t->arena);
 }
 
 void wr_txn_forwarded(struct wr_txn *t, struct wr_flight_order *order)
@@ -170,10 +118,11 @@ void wr_txn_identify(struct wr_txn *t)
     t->head.secure = peer->secure;
     if (t->trusted_peer) {
         struct wr_slice list = wr_head_joined(&t->head, WR_F_X_FORWARDED_FOR, &t->arena);
-        bool is_forwarded = list.at == NULL;
-        if (is_forwarded)
+        enum wr_forwarded_list kind = list.at ? WR_LIST_X_FORWARDED_FOR : WR_LIST_FORWARDED;
+        const struct wr_policy *policy = t->worker_policy->policy;
+        if (kind == WR_LIST_FORWARDED)
             list = wr_head_joined(&t->head, WR_F_FORWARDED, &t->arena);
-        walk_back(t, list, is_forwarded);
+        wr_forwarded_client(list, kind, policy->trusted, policy->trusted_count, t->client_addr);
         learn_site(t);
     }
     t->identified = true;

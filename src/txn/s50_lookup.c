@@ -47,7 +47,7 @@ enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd)
     if (t->rules.only_if_cached && t->route->cache.enabled)
         return wr_txn_refuse(t, WR_ERR_ONLY_IF_CACHED, NULL);
     t->fwd = fwd;
-    t->alone = true;
+    t->fetch = WR_FETCH_ALONE;
     if (t->limit == WR_LIMIT_PENDING || wr_txn_awaits_body(t))
         return WR_TXN_FOLLOW; /* it starts the flight once the limit has admitted the request and enough of
                                  the body has come */
@@ -67,7 +67,6 @@ bool wr_txn_may_fetch(const struct wr_txn *t)
 static enum wr_txn_stage embark(struct wr_txn *t, enum wr_fwd fwd, bool look_first, bool solo)
 {
     t->fwd = fwd;
-    t->alone = false;
     struct wr_flight_order order = wr_txn_order(t);
     order.look_first = look_first;
     order.copy = look_first ? t->copy : NULL;
@@ -98,7 +97,7 @@ static enum wr_txn_stage fetch_apart(struct wr_txn *t, enum wr_fwd fwd, bool loo
 {
     if (!wr_txn_may_fetch(t) || t->rules.no_store || !asks_for_all(&t->head))
         return wr_txn_fetch_alone(t, fwd);
-    t->apart = true;
+    t->fetch = WR_FETCH_APART;
     return embark(t, fwd, look_first, true);
 }
 
@@ -121,6 +120,7 @@ static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_firs
         t->detail = "PASS_MARKER";
         return fetch_apart(t, fwd, look_first && pass == WR_PASS_BESIDE);
     }
+    t->fetch = WR_FETCH_SHARED;
     return embark(t, fwd, look_first, !look_first && t->stale && !wr_rules_collapses(t->stale));
 }
 

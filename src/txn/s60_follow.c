@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* FOLLOW: waits aboard a flight until the flight has something to deliver. It decides whether this request
  * may have the flight's response, or must look up again or fetch for itself. */
-#include "stats/stats.h"
+#include "txn/share.h"
 #include "txn/txn.h"
 
 static enum wr_txn_stage look_up_again(struct wr_txn *t)
@@ -26,50 +26,19 @@ static enum wr_txn_stage learn_marker(struct wr_txn *t, struct wr_object *marker
     return look_up_again(t);
 }
 
-/* May one response serve all requests that were waiting for it, even if it is already stale for later ones
- * (RFC 9111 4)? A response that has come since the request was made is as good as validated for it, also if
- * another node fetched it and it comes out of Redis. A response that was fresh when it was sent and is still
- * coming from the origin serves every request that asks for nothing newer, however slow the content is. */
-static bool shares(const struct wr_txn *t, const struct wr_flight_result *fetched)
+static struct wr_asker asker(const struct wr_txn *t)
 {
-    const struct wr_object *o = fetched->object;
-    bool arriving = !fetched->from_store && wr_flow_state(o->flow) == WR_FLOW_ARRIVING;
-    return wr_rules_came_since(o, WR_CAME_RECEIVED, t->started) ||
-           (arriving && wr_rules_shares_arriving(&t->rules, o));
-}
-
-/* May this request have a response that was fetched for another one? It may if it could have it from the
- * store, or if it takes part in the fetch. */
-static bool suits(const struct wr_txn *t, const struct wr_flight_result *fetched)
-{
-    const struct wr_cache_policy *policy = &t->route->cache;
-    const struct wr_object *o = fetched->object;
-    struct wr_wall now = t->worker->loop.now;
-    if (fetched->leader)
-        return true;
-    if (fetched->stale)
-        return fetched->fwd_status ? wr_rules_stale_if_error(policy, &t->rules, o, now)
-                                   : wr_rules_stale_if_unreachable(policy, &t->rules, o, now);
-    switch (wr_rules_reuse(policy, &t->rules, o, now, 1.0)) {
-    case WR_REUSE_NOT: /* it isn't for requests like this one: with a cookie or a password */
-        return false;
-    case WR_REUSE_VALIDATE:
-        return shares(t, fetched);
-    default:
-        return true;
-    }
+    return (struct wr_asker){ &t->route->cache, &t->rules, t->started, t->worker->loop.now };
 }
 
 /* Takes a response that came out of Redis. Either it was stored before this request was made, or another node
  * fetched it while this request waited, and so this request takes part in that fetch. */
 static enum wr_txn_stage take_stored(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
+    const struct wr_asker a = asker(t);
     struct wr_object *object = wr_object_ref(fetched->object);
-    bool waited_for = wr_rules_reuse(&t->route->cache, &t->rules, object, t->worker->loop.now, 1.0) ==
-                          WR_REUSE_VALIDATE &&
-                      shares(t, fetched);
     wr_waiter_leave(&t->waiter);
-    if (!waited_for)
+    if (!wr_share_was_waited_for(&a, fetched))
         return wr_txn_consider(t, object,
                                object != t->copy); /* Redis didn't answer, so it is the copy in memory */
     wr_txn_answer_with(t, object, WR_RESULT_COLLAPSED_REDIS);
@@ -86,13 +55,14 @@ static bool is_purged(struct wr_txn *t, const struct wr_flight_result *fetched)
 
 static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_flight_result *fetched)
 {
+    const struct wr_asker a = asker(t);
     if (is_purged(t, fetched))
         return look_up_again(t);
     if (!variant_fits(t, fetched))
         return learn_marker(t, fetched->marker);
     if (fetched->from_store)
         return take_stored(t, fetched);
-    if (!suits(t, fetched)) {
+    if (!wr_share_suits(&a, fetched)) {
         wr_waiter_leave(&t->waiter);
         t->detail = "NOT_SHAREABLE";
         if (!wr_rules_is_for(&t->route->cache, &t->rules, fetched->object))
@@ -108,34 +78,20 @@ static enum wr_txn_stage take_object(struct wr_txn *t, struct wr_flight_result *
     return WR_TXN_DELIVER;
 }
 
-/* Corrects the reason why the request was forwarded: nothing was found in memory, but Redis held a response.
- */
-static void learn_fwd(struct wr_txn *t, const struct wr_flight_result *fetched)
-{
-    if (fetched->held && (t->fwd == WR_FWD_URI_MISS || t->fwd == WR_FWD_VARY_MISS))
-        t->fwd = fetched->held_fresh ? WR_FWD_REQUEST : WR_FWD_STALE;
-}
-
 /* Is what is stored good enough for this request, although not for the flight? Then it needn't wait for the
  * origin. */
-static bool found_will_do(struct wr_txn *t, const struct wr_object *found)
+static bool found_will_do(const struct wr_txn *t, const struct wr_object *found)
 {
-    if (found == NULL || t->alone)
-        return false;
-    switch (wr_rules_reuse(&t->route->cache, &t->rules, found, t->worker->loop.now, 1.0)) {
-    case WR_REUSE_VALIDATE:
-    case WR_REUSE_NOT:
-        return false;
-    default:
-        return true;
-    }
+    const struct wr_asker a = asker(t);
+    return t->fetch != WR_FETCH_ALONE && wr_share_found_will_do(&a, found);
 }
 
 /* Must what is stored be validated for each request by itself? Then the flight's response is of no use here.
  */
 static bool found_is_for_each(const struct wr_txn *t, const struct wr_flight_result *fetched)
 {
-    return fetched->found && !fetched->leader && !t->alone && !wr_rules_collapses(fetched->found);
+    return fetched->found && !fetched->leader && t->fetch != WR_FETCH_ALONE &&
+           !wr_rules_collapses(fetched->found);
 }
 
 /* Keeps what is stored for this request's own fetch: to serve it if the origin fails, or to compare it with
@@ -148,14 +104,14 @@ static void keep_found(struct wr_txn *t, const struct wr_flight_result *fetched)
 
 static enum wr_txn_stage hear(struct wr_txn *t, struct wr_flight_result *fetched)
 {
-    learn_fwd(t, fetched);
+    t->fwd = wr_share_fwd(t->fwd, fetched);
     switch (fetched->verdict) {
     case WR_VERDICT_NONE:
         if (found_will_do(t, fetched->found) || found_is_for_each(t, fetched)) {
             wr_waiter_leave(&t->waiter);
             return wr_txn_consider(t, wr_object_ref(fetched->found), true);
         }
-        if (t->alone || !fetched->looked || wr_txn_may_fetch(t))
+        if (t->fetch == WR_FETCH_ALONE || !fetched->looked || wr_txn_may_fetch(t))
             return WR_TXN_WAIT;
         wr_waiter_leave(&t->waiter); /* Redis has nothing that will do either */
         keep_found(t, fetched);
@@ -204,7 +160,7 @@ static void take_result(struct wr_txn *t, struct wr_flight_result *fetched)
 
 enum wr_txn_stage wr_txn_follow_enter(struct wr_txn *t)
 {
-    if (t->alone)
+    if (t->fetch == WR_FETCH_ALONE)
         return WR_TXN_WAIT;
     struct wr_flight_result fetched;
     enum wr_txn_stage next = WR_TXN_WAIT;

@@ -275,7 +275,7 @@ static enum wr_txn_stage begin_answer(struct wr_txn *t)
 
 enum wr_txn_stage wr_txn_deliver_enter(struct wr_txn *t)
 {
-    if (t->err == WR_OK && t->alone && wr_txn_invalidate(t))
+    if (t->err == WR_OK && t->fetch == WR_FETCH_ALONE && wr_txn_invalidate(t))
         return WR_TXN_WAIT;
     return begin_answer(t);
 }

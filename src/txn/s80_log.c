@@ -12,7 +12,7 @@ static bool may_cache(const struct wr_txn *t)
  * stored. */
 static bool passed(const struct wr_txn *t)
 {
-    return !may_cache(t) || t->alone || (t->apart && !t->stored);
+    return !may_cache(t) || t->fetch == WR_FETCH_ALONE || (t->fetch == WR_FETCH_APART && !t->stored);
 }
 
 static const char *cache_word(const struct wr_txn *t)

@@ -26,6 +26,14 @@ enum wr_txn_stage {
 /* NONE: no limit was asked. PENDING: Redis has yet to decide. PASSED, REFUSED: the decision. */
 enum wr_limit_state { WR_LIMIT_NONE, WR_LIMIT_PENDING, WR_LIMIT_PASSED, WR_LIMIT_REFUSED };
 
+/* Whom the transaction's last fetch was for. */
+enum wr_txn_fetch {
+    WR_FETCH_SHARED, /* for all requests of the same object; or nothing was fetched */
+    WR_FETCH_APART,  /* it waited for no other fetch, because of a pass marker or because the response was for
+                        another client; its response may be stored */
+    WR_FETCH_ALONE,  /* for this request only; nothing of it is stored */
+};
+
 /* Fields that are reset together: t->field is t->group.field. */
 #define WR_GROUP(group, ...) \
     union {                  \
@@ -91,9 +99,7 @@ struct wr_txn {
     struct wr_object *copy; /* found in memory; Redis has to confirm it */
     struct wr_waiter waiter;
     unsigned again; /* how often it has been looked up again */
-    bool alone;     /* its flight serves this request only */
-    bool apart; /* it waits for no other fetch: there is a pass marker, or the response was for another client
-                 */
+    enum wr_txn_fetch fetch;
     enum wr_fwd fwd;        /* why it was forwarded */
     const char *detail;     /* Cache-Status: detail, or NULL */
     struct wr_slice server; /* the server that answered or failed */
