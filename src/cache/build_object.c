@@ -8,6 +8,7 @@
 #include "http/conditional.h"
 #include "http/date.h"
 #include "http/directives.h"
+#include "http/chars.h"
 #include "http/serialise.h"
 #include "http/tags.h"
 
@@ -16,9 +17,8 @@
 
 /* Which fields of a response are for the first client only. */
 struct reserved {
-    struct wr_response_directives of[3];
-    size_t count;
-    bool shared_client; /* fields that change a client's state are for everybody */
+    uint8_t named[WR_MAX_FIELDS / 8]; /* a bit per field: a directive names it */
+    bool shared_client;               /* fields that change a client's state are for everybody */
 };
 
 static unsigned flags_of(const struct wr_field *f)
@@ -26,29 +26,52 @@ static unsigned flags_of(const struct wr_field *f)
     return f->id == WR_F_OTHER ? 0 : wr_field_flags((enum wr_field_id) f->id);
 }
 
-/* Collects the directives of all fields, targeted or not: a field that any of them names is reserved, because
+static void reserve_named(const struct wr_head *response, const struct wr_sorted_fields *sorted,
+                          struct wr_slice names, struct reserved *r)
+{
+    struct wr_list list = wr_list(names);
+    struct wr_slice name;
+    size_t count;
+    while (wr_list_next(&list, &name)) {
+        struct wr_field *const *alike = wr_sorted_find(sorted, name, &count);
+        for (size_t i = 0; i < count; i++) {
+            size_t at = (size_t) (alike[i] - response->fields);
+            r->named[at / 8] |= (uint8_t) (1u << at % 8);
+        }
+    }
+}
+
+/* Reads the directives of all fields, targeted or not: a field that any of them names is reserved, because
  * sharing less than is allowed is never wrong. */
 static void find_reserved(const struct wr_head *response, const struct wr_meta *meta, struct reserved *r)
 {
     static const enum wr_field_id targeted[] = { WR_F_WEIR_CACHE_CONTROL, WR_F_CDN_CACHE_CONTROL };
-    r->count = 0;
-    wr_directives_of_response(response, &r->of[r->count++]);
+    struct wr_response_directives of[3];
+    struct wr_sorted_fields sorted;
+    size_t count = 0, named = 0;
+    wr_directives_of_response(response, &of[count++]);
     for (size_t i = 0; i < 2; i++)
-        if (wr_directives_of_targeted(response, targeted[i], &r->of[r->count]))
-            r->count++;
-    r->shared_client = meta->flags & WR_OF_SET_COOKIE;
+        if (wr_directives_of_targeted(response, targeted[i], &of[count]))
+            count++;
+    *r = (struct reserved){ .shared_client = meta->flags & WR_OF_SET_COOKIE };
+    for (size_t i = 0; i < count; i++)
+        named += of[i].private_fields.len + of[i].no_cache_fields.len;
+    if (named == 0)
+        return;
+    wr_head_sort(response, &sorted);
+    for (size_t i = 0; i < count; i++) {
+        reserve_named(response, &sorted, of[i].private_fields, r);
+        reserve_named(response, &sorted, of[i].no_cache_fields, r);
+    }
 }
 
-static bool is_reserved(const struct reserved *r, const struct wr_field *f)
+static bool is_reserved(const struct reserved *r, const struct wr_head *response, const struct wr_field *f)
 {
     unsigned flags = flags_of(f);
+    size_t at = (size_t) (f - response->fields);
     if ((flags & WR_FF_EXCHANGE) || ((flags & WR_FF_CLIENT) && !r->shared_client))
         return true;
-    for (size_t i = 0; i < r->count; i++)
-        if (wr_directive_names(r->of[i].private_fields, f->name) ||
-            wr_directive_names(r->of[i].no_cache_fields, f->name))
-            return true;
-    return false;
+    return r->named[at / 8] >> at % 8 & 1;
 }
 
 /* --- tags --- */
@@ -101,7 +124,7 @@ static bool keeps_client_field(const struct wr_head *response, const struct rese
 {
     for (size_t i = 0; i < response->field_count; i++) {
         const struct wr_field *f = &response->fields[i];
-        if ((flags_of(f) & WR_FF_CLIENT) && wr_field_is_stored(f) && !is_reserved(r, f))
+        if ((flags_of(f) & WR_FF_CLIENT) && wr_field_is_stored(f) && !is_reserved(r, response, f))
             return true;
     }
     return false;
@@ -120,7 +143,7 @@ static void write_head(struct wr_buf *kept, struct wr_buf *first_only, const str
     for (size_t i = 0; i < response->field_count; i++) {
         const struct wr_field *f = &response->fields[i];
         if (wr_field_is_stored(f))
-            wr_head_write_field(is_reserved(&reserved, f) ? first_only : kept, f->name, f->value);
+            wr_head_write_field(is_reserved(&reserved, response, f) ? first_only : kept, f->name, f->value);
     }
     write_added(kept, response, meta, via);
 }

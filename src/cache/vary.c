@@ -31,11 +31,12 @@ static struct wr_slice lower(struct wr_slice s, struct wr_arena *arena)
 
 bool wr_vary_any(const struct wr_head *response)
 {
-    struct wr_slice rest, item;
+    struct wr_list list;
+    struct wr_slice item;
     const struct wr_field *f = NULL;
     size_t count = 0;
     while ((f = wr_head_next(response, WR_F_VARY, f)) != NULL)
-        for (rest = f->value; wr_list_next(&rest, &item);)
+        for (list = wr_list(f->value); wr_list_next(&list, &item);)
             if (wr_slice_eq(item, WR_SLICE("*")) || !wr_chars_all(item, WR_CHAR_TOKEN) ||
                 ++count > MAX_ITEMS || wr_onward_differs(wr_field_id_of(item)))
                 return true;
@@ -44,13 +45,14 @@ bool wr_vary_any(const struct wr_head *response)
 
 struct wr_slice wr_vary_names(const struct wr_head *response, struct wr_arena *arena)
 {
-    struct wr_slice names[MAX_ITEMS], rest, item;
+    struct wr_list list;
+    struct wr_slice names[MAX_ITEMS], item;
     size_t count = 0, len = 0;
     const struct wr_field *f = NULL;
     if (wr_vary_any(response))
         return WR_SLICE("*");
     while ((f = wr_head_next(response, WR_F_VARY, f)) != NULL)
-        for (rest = f->value; wr_list_next(&rest, &item);) {
+        for (list = wr_list(f->value); wr_list_next(&list, &item);) {
             names[count++] = lower(item, arena);
             len += item.len + 1;
         }
@@ -178,9 +180,10 @@ static int by_text(const void *a, const void *b)
  * variant of its own. Returns the number of items. */
 static size_t choices_of(struct wr_slice value, struct wr_arena *arena, struct choice *out)
 {
+    struct wr_list list = wr_list(value);
     struct wr_slice item;
     size_t count = 0;
-    while (count < MAX_ITEMS && wr_list_next(&value, &item))
+    while (count < MAX_ITEMS && wr_list_next(&list, &item))
         count += choice_of(item, arena, &out[count]);
     qsort(out, count, sizeof *out, by_text);
     return count;
@@ -300,9 +303,10 @@ static void write_languages(struct wr_text *out, const struct choice *choices, s
 /* Writes any other value, without white space around the commas outside of quoted strings. */
 static void write_plain(struct wr_text *out, struct wr_slice value)
 {
+    struct wr_list list = wr_list(value);
     struct wr_slice item;
     bool first = true;
-    while (wr_list_next(&value, &item)) {
+    while (wr_list_next(&list, &item)) {
         if (!first)
             wr_text_char(out, ',');
         wr_text_add(out, item);
@@ -347,7 +351,8 @@ bool wr_vary_tells_coding(const struct wr_cache_policy *policy, const struct wr_
                           const struct wr_head *response, struct wr_arena *arena)
 {
     const struct wr_field *f = wr_head_get(response, WR_F_CONTENT_ENCODING);
-    struct wr_slice names = wr_vary_names(response, arena), rest, coding;
+    struct wr_slice names = wr_vary_names(response, arena), coding;
+    struct wr_list list;
     struct wr_text form = { .arena = arena };
     struct choice choices[MAX_ITEMS];
     if (f == NULL || !wr_vary_covers(names, WR_SLICE("accept-encoding")))
@@ -357,7 +362,7 @@ bool wr_vary_tells_coding(const struct wr_cache_policy *policy, const struct wr_
     size_t count = value.len > 1 ? choices_of(wr_slice(value.at + 1, value.len - 1), arena, choices) : 0;
     unsigned set = accepted(choices, count);
     for (; f; f = wr_head_next(response, WR_F_CONTENT_ENCODING, f))
-        for (rest = f->value; wr_list_next(&rest, &coding);)
+        for (list = wr_list(f->value); wr_list_next(&list, &coding);)
             if (!wr_slice_eq_nocase(coding, WR_SLICE("identity")) && !(set & CODING_ANY) &&
                 !(set & coding_of(coding)))
                 return false;

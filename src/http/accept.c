@@ -51,8 +51,9 @@ int wr_accept_quality(const struct wr_head *h, struct wr_slice type, struct wr_s
     const struct wr_field *f = wr_head_get(h, WR_F_ACCEPT);
     int best = 0, quality = f ? 0 : 1000;
     for (; f; f = wr_head_next(h, WR_F_ACCEPT, f)) {
-        struct wr_slice rest = f->value, item;
-        while (wr_list_next(&rest, &item)) {
+        struct wr_list list = wr_list(f->value);
+        struct wr_slice item;
+        while (wr_list_next(&list, &item)) {
             struct wr_slice parameters = item, range = wr_slice_trim(wr_slice_cut(&parameters, ';'));
             int close = specificity(range, type, subtype), q = quality_of(parameters);
             if (close > best && q >= 0) {

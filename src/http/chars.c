@@ -36,17 +36,30 @@ size_t wr_quoted_span(struct wr_slice s)
     return 0;
 }
 
-bool wr_list_next(struct wr_slice *rest, struct wr_slice *item)
+/* Returns the length of the element at the front, up to its comma. If a quoted string doesn't end, none that
+ * begins later does: its closing quote would have ended this one too. So the end is looked for only once. */
+static size_t element_span(struct wr_list *list)
 {
-    while (rest->len > 0) {
-        size_t i = 0;
-        while (i < rest->len && rest->at[i] != ',') {
-            size_t quoted = wr_quoted_span(wr_slice(rest->at + i, rest->len - i));
-            i += quoted ? quoted : 1;
+    struct wr_slice s = list->rest;
+    size_t i = 0;
+    while (i < s.len && s.at[i] != ',') {
+        size_t quoted = 0;
+        if (s.at[i] == '"' && !list->unended) {
+            quoted = wr_quoted_span(wr_slice(s.at + i, s.len - i));
+            list->unended = quoted == 0;
         }
-        *item = wr_slice_trim(wr_slice(rest->at, i));
-        size_t eaten = i < rest->len ? i + 1 : i;
-        *rest = wr_slice(rest->at + eaten, rest->len - eaten);
+        i += quoted ? quoted : 1;
+    }
+    return i;
+}
+
+bool wr_list_next(struct wr_list *list, struct wr_slice *item)
+{
+    while (list->rest.len > 0) {
+        const char *at = list->rest.at;
+        size_t len = element_span(list), eaten = len < list->rest.len ? len + 1 : len;
+        *item = wr_slice_trim(wr_slice(at, len));
+        list->rest = wr_slice(at + eaten, list->rest.len - eaten);
         if (item->len > 0)
             return true;
     }

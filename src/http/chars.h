@@ -40,10 +40,22 @@ static inline bool wr_chars_all(struct wr_slice s, enum wr_char_class class)
     return s.len > 0 && wr_char_span(s, class) == s.len;
 }
 
-/* Takes the next element of a #list (RFC 9110 5.6.1), trimmed. Skips empty elements; a comma inside a
- * quoted string does not separate. *rest is the field's value at first. Returns false if there are no
- * more. */
-bool wr_list_next(struct wr_slice *rest, struct wr_slice *item);
+/* A #list (RFC 9110 5.6.1) that is being read. */
+struct wr_list {
+    struct wr_slice rest;
+    bool unended; /* a quoted string was met that doesn't end: from there on, a quote is a character like others
+                   */
+};
+
+/* Begins to read a field's value. Its bytes are borrowed. */
+static inline struct wr_list wr_list(struct wr_slice value)
+{
+    return (struct wr_list){ .rest = value };
+}
+
+/* Takes the next element, trimmed. Skips empty elements; a comma inside a quoted string does not separate.
+ * Returns false if there are no more. All elements together cost time in proportion to the value's length. */
+bool wr_list_next(struct wr_list *list, struct wr_slice *item);
 /* Returns the length of the quoted string at the front, with both quotes, or 0 if there is none or it does
  * not end. */
 size_t wr_quoted_span(struct wr_slice s);

@@ -163,8 +163,9 @@ static void read_cache_control(const struct wr_head *h, const struct rule *rules
 {
     const struct wr_field *f = NULL;
     while ((f = wr_head_next(h, WR_F_CACHE_CONTROL, f))) {
-        struct wr_slice rest = f->value, item;
-        while (wr_list_next(&rest, &item)) {
+        struct wr_list list = wr_list(f->value);
+        struct wr_slice item;
+        while (wr_list_next(&list, &item)) {
             struct directive d = split_directive(item);
             const struct rule *rule = find_rule(rules, count, d.name);
             if (rule)
@@ -177,8 +178,9 @@ static bool pragma_says_no_cache(const struct wr_head *h)
 {
     const struct wr_field *f = NULL;
     while ((f = wr_head_next(h, WR_F_PRAGMA, f))) {
-        struct wr_slice rest = f->value, item;
-        while (wr_list_next(&rest, &item))
+        struct wr_list list = wr_list(f->value);
+        struct wr_slice item;
+        while (wr_list_next(&list, &item))
             if (wr_slice_eq_nocase(item, WR_SLICE("no-cache")))
                 return true;
     }
@@ -248,13 +250,4 @@ bool wr_directives_of_targeted(const struct wr_head *h, enum wr_field_id id,
                                struct wr_response_directives *out)
 {
     return wr_directives_of_targeted_named(h, wr_field_name(id), out);
-}
-
-bool wr_directive_names(struct wr_slice fields, struct wr_slice name)
-{
-    struct wr_slice item;
-    while (wr_list_next(&fields, &item))
-        if (wr_slice_eq_nocase(item, name))
-            return true;
-    return false;
 }

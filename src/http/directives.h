@@ -41,8 +41,6 @@ bool wr_directives_of_targeted(const struct wr_head *h, enum wr_field_id id,
 /* The same for a targeted field with any name. */
 bool wr_directives_of_targeted_named(const struct wr_head *h, struct wr_slice name,
                                      struct wr_response_directives *out) WR_MUST_USE;
-/* Is `name` one of the field names in `fields` (no_cache_fields, private_fields)? */
-bool wr_directive_names(struct wr_slice fields, struct wr_slice name);
 /* Reads delta-seconds (RFC 9111 1.2.2; Age has the same form): digits only, at most WR_DELTA_MAX. Returns
  * false for anything else. */
 bool wr_delta_parse(struct wr_slice s, int64_t *out) WR_MUST_USE;

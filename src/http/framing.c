@@ -12,8 +12,9 @@ static bool ends_in_chunked(struct wr_slice codings)
 {
     unsigned others = 0;
     bool chunked = false;
+    struct wr_list list = wr_list(codings);
     struct wr_slice coding;
-    while (wr_list_next(&codings, &coding)) {
+    while (wr_list_next(&list, &coding)) {
         struct wr_slice name = wr_slice_trim(wr_slice_cut(&coding, ';'));
         if (chunked || !wr_chars_all(name, WR_CHAR_TOKEN) || wr_slice_eq_nocase(name, WR_SLICE("identity")))
             return false;
@@ -99,24 +100,29 @@ const char *wr_framing_of_response(struct wr_head *h, enum wr_method method)
     return NULL;
 }
 
-static void hide_nominated(struct wr_head *h, struct wr_slice name)
+static void hide_nominated(const struct wr_sorted_fields *sorted, struct wr_slice name)
 {
+    size_t count;
     if (wr_field_id_of(name) != WR_F_OTHER)
         return; /* hop-by-hop fields are hidden by their flag; all other known ones are end-to-end */
-    for (size_t i = 0; i < h->field_count; i++)
-        if (h->fields[i].id == WR_F_OTHER && wr_field_name_alike(h->fields[i].name, name))
-            h->fields[i].hidden = 1;
+    struct wr_field *const *alike = wr_sorted_find(sorted, name, &count);
+    for (size_t i = 0; i < count; i++)
+        if (alike[i]->id == WR_F_OTHER)
+            alike[i]->hidden = 1;
 }
 
-#define MAX_OPTIONS 64 /* each may cost a search of all fields */
+#define MAX_OPTIONS 64
 
 static const char *read_connection(struct wr_head *h, bool *close, bool *keep)
 {
+    struct wr_sorted_fields sorted;
     unsigned options = 0;
+    sorted.count = 0; /* not sorted yet: most requests name no field here */
     for (const struct wr_field *f = wr_head_get(h, WR_F_CONNECTION); f;
          f = wr_head_next(h, WR_F_CONNECTION, f)) {
-        struct wr_slice rest = f->value, option;
-        while (wr_list_next(&rest, &option)) {
+        struct wr_list list = wr_list(f->value);
+        struct wr_slice option;
+        while (wr_list_next(&list, &option)) {
             if (!wr_chars_all(option, WR_CHAR_TOKEN))
                 return "Connection is not a list of names";
             if (++options > MAX_OPTIONS)
@@ -127,8 +133,11 @@ static const char *read_connection(struct wr_head *h, bool *close, bool *keep)
                 *keep = true;
             else if (wr_slice_eq_nocase(option, WR_SLICE("upgrade")))
                 h->upgrade = true;
-            else
-                hide_nominated(h, option);
+            else {
+                if (sorted.count == 0)
+                    wr_head_sort(h, &sorted);
+                hide_nominated(&sorted, option);
+            }
         }
     }
     return NULL;
@@ -137,8 +146,9 @@ static const char *read_connection(struct wr_head *h, bool *close, bool *keep)
 static bool wants_trailers(const struct wr_head *h)
 {
     for (const struct wr_field *f = wr_head_get(h, WR_F_TE); f; f = wr_head_next(h, WR_F_TE, f)) {
-        struct wr_slice rest = f->value, item;
-        while (wr_list_next(&rest, &item))
+        struct wr_list list = wr_list(f->value);
+        struct wr_slice item;
+        while (wr_list_next(&list, &item))
             if (wr_slice_eq_nocase(item, WR_SLICE("trailers")))
                 return true;
     }

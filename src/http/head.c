@@ -4,6 +4,7 @@
 #include "http/head.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #define NAME_ROOM 40 /* room for the longest name of fields.def */
 
@@ -159,6 +160,48 @@ const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice na
         if (f->id == WR_F_OTHER && wr_slice_eq_nocase(f->name, name))
             return f;
     return NULL;
+}
+
+static int order_of_names(struct wr_slice a, struct wr_slice b)
+{
+    for (size_t i = 0; i < a.len && i < b.len; i++) {
+        int order = as_variable(a.at[i]) - as_variable(b.at[i]);
+        if (order)
+            return order;
+    }
+    return (a.len > b.len) - (a.len < b.len);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct wr_field *const *x = a, *const *y = b;
+    return order_of_names((*x)->name, (*y)->name);
+}
+
+void wr_head_sort(const struct wr_head *h, struct wr_sorted_fields *out)
+{
+    out->count = h->field_count;
+    for (size_t i = 0; i < h->field_count; i++)
+        out->of[i] = &h->fields[i];
+    if (out->count > 1)
+        qsort(out->of, out->count, sizeof *out->of, by_name);
+}
+
+struct wr_field *const *wr_sorted_find(const struct wr_sorted_fields *sorted, struct wr_slice name,
+                                       size_t *count)
+{
+    size_t low = 0, high = sorted->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (order_of_names(sorted->of[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (high = low; high < sorted->count && wr_field_name_alike(sorted->of[high]->name, name);)
+        high++;
+    *count = high - low;
+    return sorted->of + low;
 }
 
 bool wr_head_max_forwards(const struct wr_head *h, uint64_t *left)

@@ -93,6 +93,12 @@ struct wr_head {
     struct wr_slice reason;
 };
 
+/* The fields of a head in the order of their names, for a caller that looks up many names in it. Borrowed. */
+struct wr_sorted_fields {
+    struct wr_field *of[WR_MAX_FIELDS];
+    size_t count;
+};
+
 /* Returns the host that the client named, as the origin is told. */
 static inline struct wr_slice wr_head_site(const struct wr_head *h)
 {
@@ -116,6 +122,12 @@ static inline const struct wr_field *wr_head_get(const struct wr_head *h, enum w
 {
     return h->known >> (id % 64) & 1 ? wr_head_next(h, id, NULL) : NULL;
 }
+/* Sorts the fields by name. Afterwards wr_sorted_find() gives all fields with a name that is alike (see
+ * wr_field_name_alike()); *count is their number. Both together cost little more than reading the names once,
+ * however many are looked up. */
+void wr_head_sort(const struct wr_head *h, struct wr_sorted_fields *out);
+struct wr_field *const *wr_sorted_find(const struct wr_sorted_fields *sorted, struct wr_slice name,
+                                       size_t *count);
 /* The same by name, also for fields without an id. */
 const struct wr_field *wr_head_named(const struct wr_head *h, struct wr_slice name,
                                      const struct wr_field *after);

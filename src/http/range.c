@@ -82,11 +82,12 @@ enum wr_range_result wr_range_parse(struct wr_slice value, uint64_t length,
                                     struct wr_range ranges[WR_MAX_RANGES], size_t *count)
 {
     struct wr_slice rest = value, unit = wr_slice_cut(&rest, '='), item;
+    struct wr_list list;
     size_t parts = 0;
     *count = 0;
     if (rest.at == NULL || !wr_slice_eq_nocase(unit, WR_SLICE("bytes")))
         return WR_RANGE_IGNORE;
-    while (wr_list_next(&rest, &item)) {
+    for (list = wr_list(rest); wr_list_next(&list, &item);) {
         struct wr_range r;
         enum range_part part = read_part(item, length, &r);
         if (part == PART_MALFORMED || ++parts > WR_MAX_RANGES)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 struct piece {
+    uint64_t at; /* offset of its first byte in the flow */
     size_t len, cap;
     char octets[];
 };
@@ -104,7 +105,7 @@ static struct piece *new_piece(struct wr_flow *f)
 {
     if (f->inline_room > 0) {
         struct piece *first = (struct piece *) (void *) f->inline_piece;
-        *first = (struct piece){ .cap = f->inline_room };
+        *first = (struct piece){ .at = f->length, .cap = f->inline_room };
         f->inline_room = 0;
         return first;
     }
@@ -116,6 +117,7 @@ static struct piece *new_piece(struct wr_flow *f)
         cap = 1024; /* more than was announced; the caller notices that */
     struct piece *p = malloc(sizeof *p + cap);
     WR_CHECK(p != NULL);
+    p->at = f->length;
     p->len = 0;
     p->cap = cap;
     return p;
@@ -461,22 +463,35 @@ bool wr_flow_reader_open(struct wr_flow_reader *r, struct wr_flow *f, struct wr_
     return wr_flow_reader_open_part(r, f, loop, at, UINT64_MAX, wake);
 }
 
+/* Returns the index of the piece that holds the byte at `at`, or the number of pieces. Searches by halves: a
+ * reader of a long body would otherwise pass all that it has read at each write. */
+static size_t piece_at(const struct wr_flow *f, uint64_t at)
+{
+    size_t low = 0, high = f->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct piece *p = f->pieces[middle];
+        if (p->at + p->len <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static int peek(const struct wr_flow *f, uint64_t at, struct iovec *iov, int max, uint64_t limit)
 {
-    uint64_t offset = f->start;
     int n = 0;
-    for (size_t i = 0; i < f->count && n < max && limit > 0; i++) {
+    for (size_t i = piece_at(f, at); i < f->count && n < max && limit > 0; i++) {
         struct piece *p = f->pieces[i];
-        if (at < offset + p->len) {
-            size_t skip = (size_t) (at - offset);
-            size_t len = p->len - skip;
-            if (len > limit)
-                len = (size_t) limit;
-            iov[n++] = (struct iovec){ p->octets + skip, len };
-            limit -= len;
-            at += len;
-        }
-        offset += p->len;
+        size_t skip = (size_t) (at - p->at), len = p->len - skip;
+        if (len > limit)
+            len = (size_t) limit;
+        if (len == 0) /* the last piece, still empty */
+            break;
+        iov[n++] = (struct iovec){ p->octets + skip, len };
+        limit -= len;
+        at += len;
     }
     return n;
 }

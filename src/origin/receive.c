@@ -175,7 +175,8 @@ static void keep_partial(struct wr_receiving *in, struct wr_slice rest)
         wr_buf_add_slice(&in->partial, rest);
         return;
     }
-    memmove(in->partial.at, rest.at, rest.len);
+    if (rest.at != in->partial.at) /* a head that comes byte by byte isn't moved each time */
+        memmove(in->partial.at, rest.at, rest.len);
     in->partial.len = rest.len;
 }
 

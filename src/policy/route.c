@@ -41,6 +41,7 @@ struct paths {
 struct wr_route_index {
     struct wr_name_table hosts; /* struct paths */
     struct wr_name_table wild;  /* struct paths, by what stands after "*." */
+    size_t wild_longest;        /* of the names in `wild`, in bytes */
     struct paths any;
 };
 
@@ -174,6 +175,8 @@ static struct paths *host_paths(struct wr_route_index *index, struct wr_slice ho
     bool wild = wr_slice_starts(host, WR_SLICE("*."));
     struct wr_slice name = wild ? wr_slice(host.at + 2, host.len - 2) : host;
     void **at = wr_name_table_at(wild ? &index->wild : &index->hosts, name, arena);
+    if (wild && name.len > index->wild_longest)
+        index->wild_longest = name.len;
     if (*at == NULL)
         *at = wr_arena_zalloc(arena, sizeof(struct paths));
     return *at;
@@ -262,17 +265,26 @@ static void find_in_paths(const struct paths *paths, struct wr_route_ask *asked,
     }
 }
 
+/* Tries what stands after each dot of the host. Dots further from the end than the longest name are passed
+ * over: a host may have thousands of labels, and each try reads all that follows. */
+static void find_in_wild(const struct wr_route_index *index, struct wr_route_ask *asked, size_t *best)
+{
+    struct wr_slice host = asked->host;
+    size_t first = host.len > index->wild_longest ? host.len - index->wild_longest - 1 : 0;
+    for (size_t i = first > 1 ? first : 1; index->wild.count && i + 1 < host.len; i++) {
+        if (host.at[i] == '.')
+            find_in_paths(wr_name_table_get(&index->wild, wr_slice(host.at + i + 1, host.len - i - 1)), asked,
+                          best);
+    }
+}
+
 const struct wr_route *wr_route_index_find(const struct wr_route_index *index, const struct wr_route *routes,
                                            struct wr_route_ask *asked)
 {
     struct wr_slice host = asked->host;
     size_t best = NONE;
     find_in_paths(wr_name_table_get(&index->hosts, host), asked, &best);
-    for (size_t i = 1; index->wild.count && i + 1 < host.len; i++) {
-        if (host.at[i] == '.')
-            find_in_paths(wr_name_table_get(&index->wild, wr_slice(host.at + i + 1, host.len - i - 1)), asked,
-                          &best);
-    }
+    find_in_wild(index, asked, &best);
     find_in_paths(&index->any, asked, &best);
     return best == NONE ? NULL : &routes[best];
 }

@@ -37,7 +37,6 @@ static void try_directives(const struct wr_head *h)
     check_delta(q.max_age), check_delta(q.max_stale), check_delta(q.min_fresh);
     wr_directives_of_response(h, &r);
     check_delta(r.max_age), check_delta(r.s_maxage), check_delta(r.stale_if_error);
-    wr_directive_names(r.private_fields, WR_SLICE("x"));
     bool counts = wr_directives_of_targeted(h, WR_F_CDN_CACHE_CONTROL, &r);
     WR_CHECK(counts || (r.max_age == WR_DELTA_NONE && !r.no_store));
     check_delta(r.max_age), check_delta(r.stale_while_revalidate);

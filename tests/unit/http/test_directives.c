@@ -78,10 +78,8 @@ static void flags_and_field_names(void **state)
     wr_directives_of_response(head_of(&room, "Cache-Control: no-cache=\"Set-Cookie, x-y\", private=Foo\r\n"),
                               &d);
     assert_true(!d.no_cache && !d.is_private);
-    assert_true(wr_directive_names(d.no_cache_fields, WR_SLICE("set-cookie")));
-    assert_true(wr_directive_names(d.no_cache_fields, WR_SLICE("X-Y")));
-    assert_false(wr_directive_names(d.no_cache_fields, WR_SLICE("cookie")));
-    assert_true(wr_directive_names(d.private_fields, WR_SLICE("foo")));
+    assert_true(wr_slice_eq(d.no_cache_fields, WR_SLICE("Set-Cookie, x-y")));
+    assert_true(wr_slice_eq(d.private_fields, WR_SLICE("Foo")));
     static const char *whole[] = {
         "Cache-Control: no-cache, private\r\n", "Cache-Control: no-cache=\"\", private=\r\n",
         "Cache-Control: no-cache=\"a\", no-cache, private, private=\"b\"\r\n",
@@ -189,8 +187,8 @@ static void targeted_fields_are_strict(void **state)
                                       "My-Cache: max-age=5, private=\"a\", no-cache, no-cache=\"b\"\r\n");
     assert_true(wr_directives_of_targeted_named(h, WR_SLICE("my-cache"), &d));
     assert_true(d.max_age == 5 && !d.is_private && !d.no_cache);
-    assert_true(wr_directive_names(d.private_fields, WR_SLICE("A")) &&
-                wr_directive_names(d.no_cache_fields, WR_SLICE("b")));
+    assert_true(wr_slice_eq(d.private_fields, WR_SLICE("a")) &&
+                wr_slice_eq(d.no_cache_fields, WR_SLICE("b")));
 }
 
 int main(void)
