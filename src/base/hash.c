@@ -4,6 +4,15 @@
 
 #include <endian.h>
 
+#include "base/rand.h"
+
+uint64_t wr_hash_salt[2];
+
+__attribute__((constructor)) static void draw_salt(void)
+{
+    wr_rand_secret(wr_hash_salt, sizeof wr_hash_salt);
+}
+
 struct sip {
     uint64_t v0, v1, v2, v3;
 };

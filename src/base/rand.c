@@ -7,7 +7,7 @@
 static _Thread_local uint64_t state[4];
 static _Thread_local bool seeded;
 
-static void kernel_random(void *at, size_t len)
+void wr_rand_secret(void *at, size_t len)
 {
     WR_CHECK(getrandom(at, len, 0) == (ssize_t) len);
 }
@@ -20,7 +20,7 @@ static inline uint64_t rotl(uint64_t x, int n)
 uint64_t wr_rand_u64(void)
 {
     if (!seeded) {
-        kernel_random(state, sizeof state);
+        wr_rand_secret(state, sizeof state);
         state[0] |= 1; /* never all zero */
         seeded = true;
     }
@@ -48,7 +48,7 @@ void wr_rand_token(char *out, size_t bytes)
 {
     unsigned char raw[32];
     WR_CHECK(bytes <= sizeof raw);
-    kernel_random(raw, bytes);
+    wr_rand_secret(raw, bytes);
     for (size_t i = 0; i < bytes; i++) {
         out[2 * i] = WR_HEX_DIGITS[raw[i] >> 4];
         out[2 * i + 1] = WR_HEX_DIGITS[raw[i] & 15];

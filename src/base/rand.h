@@ -11,3 +11,6 @@ uint64_t wr_rand_below(uint64_t bound); /* uniform enough on [0, bound), bound >
 /* Takes that many random bytes from the kernel (at most 32), and writes them as hexadecimal digits, two for
  * each, and a NUL. */
 void wr_rand_token(char *out, size_t bytes);
+/* Fills `at` with bytes of the kernel. Unlike those above they tell nothing of others that were drawn. len <=
+ * 256. */
+void wr_rand_secret(void *at, size_t len);

@@ -55,7 +55,7 @@ struct wr_flight {
     /* the table's fields, under the lock of the flight's shard */
     bool listed;
     bool closed; /* atomic: nobody joins it any more, but purges reach it */
-    TAILQ_ENTRY(wr_flight) table_entry, shard_entry;
+    TAILQ_ENTRY(wr_flight) table_entry, url_entry, shard_entry;
     bool opened;       /* it was SOLO, and its response is to be stored */
     bool listed_too;   /* listed under `too` as well; under the lock of the shard of `too` */
     struct wr_key too; /* the key of its response, if that differs from order.key; in the arena */

@@ -14,8 +14,9 @@ struct wr_flights {
     struct flight_shard {
         _Alignas(64) pthread_mutex_t lock;
         struct chain chains[CHAINS];
-        struct chain too[CHAINS]; /* by the key of their response, linked by too_entry */
-        struct chain all;         /* all flights of this shard, for purges */
+        struct chain too[CHAINS];  /* by the key of their response, linked by too_entry */
+        struct chain urls[CHAINS]; /* by their URL's primary key, linked by url_entry: for purges of one URL */
+        struct chain all;          /* all flights of this shard, for other purges */
     } shards[SHARDS];
 };
 
@@ -29,6 +30,7 @@ struct wr_flights *wr_flights_new(void)
         for (int j = 0; j < CHAINS; j++) {
             TAILQ_INIT(&t->shards[i].chains[j]);
             TAILQ_INIT(&t->shards[i].too[j]);
+            TAILQ_INIT(&t->shards[i].urls[j]);
         }
     }
     return t;
@@ -44,27 +46,34 @@ void wr_flights_free(struct wr_flights *t)
     free(t);
 }
 
-static struct flight_shard *flight_shard_of(struct wr_flights *t, struct wr_hash h)
+/* The URL's primary key chooses the shard, so all variants of a URL are in one shard. */
+static struct flight_shard *flight_shard_of(struct wr_flights *t, struct wr_hash primary)
 {
-    return &t->shards[h.lo % SHARDS];
+    return &t->shards[(wr_hash_place(primary) >> 32) % SHARDS];
+}
+
+static size_t chain_index(struct wr_hash h)
+{
+    return wr_hash_place(h) % CHAINS;
 }
 
 static struct chain *chain_of(struct flight_shard *s, struct wr_hash h)
 {
-    return &s->chains[(h.lo / SHARDS) % CHAINS];
+    return &s->chains[chain_index(h)];
 }
 
 /* Takes the flight out of its shard, whose lock is held. The table's reference passes to the caller. */
 static void take_off(struct flight_shard *s, struct wr_flight *f)
 {
     TAILQ_REMOVE(chain_of(s, f->order.key.hash), f, table_entry);
+    TAILQ_REMOVE(&s->urls[chain_index(f->order.primary.hash)], f, url_entry);
     TAILQ_REMOVE(&s->all, f, shard_entry);
     __atomic_store_n(&f->listed, false, __ATOMIC_RELEASE);
 }
 
 static struct chain *too_of(struct flight_shard *s, struct wr_hash h)
 {
-    return &s->too[(h.lo / SHARDS) % CHAINS];
+    return &s->too[chain_index(h)];
 }
 
 static bool same_key(const struct wr_key *a, const struct wr_key *b)
@@ -103,7 +112,7 @@ static struct wr_flight *find_flight(struct flight_shard *s, const struct wr_key
     struct wr_flight *f = find_own(s, key);
     if (f)
         return f;
-    TAILQ_FOREACH(f, too_of(s, key->hash), too_entry) /* `listed` is under the lock of another shard */
+    TAILQ_FOREACH(f, too_of(s, key->hash), too_entry)
         if (__atomic_load_n(&f->listed, __ATOMIC_ACQUIRE) && !is_closed(f) && same_key(&f->too, key))
             return f;
     return NULL;
@@ -112,7 +121,7 @@ static struct wr_flight *find_flight(struct flight_shard *s, const struct wr_key
 struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_order *order,
                                   struct wr_waiter *a, bool admitted)
 {
-    struct flight_shard *s = flight_shard_of(t, order->key.hash);
+    struct flight_shard *s = flight_shard_of(t, order->primary.hash);
     uint64_t epoch = wr_purges_epoch(order->worker_policy->worker->shared->purges);
     pthread_mutex_lock(&s->lock);
     struct wr_flight *f = find_flight(s, &order->key), *old = NULL;
@@ -146,11 +155,12 @@ struct wr_flight *wr_flights_join(struct wr_flights *t, const struct wr_flight_o
 
 bool wr_flights_list(struct wr_flights *t, struct wr_flight *f)
 {
-    struct flight_shard *s = flight_shard_of(t, f->order.key.hash);
+    struct flight_shard *s = flight_shard_of(t, f->order.primary.hash);
     pthread_mutex_lock(&s->lock);
     bool first = f->mode == WR_MODE_SOLO || find_own(s, &f->order.key) == NULL;
     if (first) {
         TAILQ_INSERT_TAIL(chain_of(s, f->order.key.hash), f, table_entry);
+        TAILQ_INSERT_TAIL(&s->urls[chain_index(f->order.primary.hash)], f, url_entry);
         TAILQ_INSERT_TAIL(&s->all, f, shard_entry);
         __atomic_store_n(&f->listed, true, __ATOMIC_RELEASE);
         __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
@@ -172,7 +182,7 @@ static bool is_storing(struct wr_flight *f)
 
 bool wr_flights_open(struct wr_flights *t, struct wr_flight *f)
 {
-    struct flight_shard *s = flight_shard_of(t, f->order.key.hash);
+    struct flight_shard *s = flight_shard_of(t, f->order.primary.hash);
     pthread_mutex_lock(&s->lock);
     struct wr_flight *other = find_flight(s, &f->order.key);
     bool first = other == NULL || !is_storing(other);
@@ -186,7 +196,7 @@ bool wr_flights_open(struct wr_flights *t, struct wr_flight *f)
 
 void wr_flights_close(struct wr_flights *t, struct wr_flight *f)
 {
-    struct flight_shard *s = flight_shard_of(t, f->order.key.hash);
+    struct flight_shard *s = flight_shard_of(t, f->order.primary.hash);
     pthread_mutex_lock(&s->lock);
     set_closed(f, true);
     pthread_mutex_unlock(&s->lock);
@@ -194,7 +204,7 @@ void wr_flights_close(struct wr_flights *t, struct wr_flight *f)
 
 void wr_flights_list_too(struct wr_flights *t, struct wr_flight *f, const struct wr_key *key)
 {
-    struct flight_shard *s = flight_shard_of(t, key->hash);
+    struct flight_shard *s = flight_shard_of(t, f->order.primary.hash);
     if (wr_flight_is_alone(f) || f->mode == WR_MODE_SOLO || f->listed_too || same_key(key, &f->order.key))
         return;
     pthread_mutex_lock(&s->lock);
@@ -211,7 +221,7 @@ static void unlist_too(struct wr_flights *t, struct wr_flight *f)
 {
     if (!f->listed_too) /* only the flight's own loop writes it */
         return;
-    struct flight_shard *s = flight_shard_of(t, f->too.hash);
+    struct flight_shard *s = flight_shard_of(t, f->order.primary.hash);
     pthread_mutex_lock(&s->lock);
     TAILQ_REMOVE(too_of(s, f->too.hash), f, too_entry);
     f->listed_too = false;
@@ -223,7 +233,7 @@ void wr_flights_reopen(struct wr_flights *t, struct wr_flight *f)
 {
     if (wr_flight_is_alone(f))
         return;
-    struct flight_shard *s = flight_shard_of(t, f->order.key.hash);
+    struct flight_shard *s = flight_shard_of(t, f->order.primary.hash);
     pthread_mutex_lock(&s->lock);
     if (is_closed(f) && f->listed && find_own(s, &f->order.key) == NULL)
         set_closed(f, false);
@@ -235,7 +245,7 @@ void wr_flights_unlist(struct wr_flights *t, struct wr_flight *f)
     if (wr_flight_is_alone(f)) /* it was never listed */
         return;
     unlist_too(t, f);
-    struct flight_shard *s = flight_shard_of(t, f->order.key.hash);
+    struct flight_shard *s = flight_shard_of(t, f->order.primary.hash);
     pthread_mutex_lock(&s->lock);
     bool was = f->listed;
     if (was) {
@@ -270,9 +280,27 @@ static void spoil(struct wr_flight *f)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* Goes through all shards: there are no more flights than fetches under way. */
+/* A purge of one URL looks at the flights of one chain. */
+static void spoil_url(struct wr_flights *t, struct wr_hash primary, const struct wr_purge *purge)
+{
+    struct flight_shard *s = flight_shard_of(t, primary);
+    struct wr_flight *f;
+    pthread_mutex_lock(&s->lock);
+    TAILQ_FOREACH(f, &s->urls[chain_index(primary)], url_entry)
+        if (!is_closed(f) && is_meant(f, purge))
+            spoil(f);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* A purge of more than one URL goes through all shards: there are no more flights than fetches under way. */
 void wr_flights_spoil(struct wr_flights *t, const struct wr_purge *purge)
 {
+    if (purge->scope == WR_SCOPE_URL) {
+        spoil_url(t, purge->primary, purge);
+        if (!wr_hash_eq(purge->primary, purge->other))
+            spoil_url(t, purge->other, purge);
+        return;
+    }
     for (int i = 0; i < SHARDS; i++) {
         struct wr_flight *f;
         pthread_mutex_lock(&t->shards[i].lock);

@@ -10,7 +10,7 @@
 /* Returns the slot that holds this tag, or the free slot for it. */
 static uint32_t *find_slot(const struct wr_tags *tags, struct wr_slice tag)
 {
-    size_t count = 2 * tags->room, at = wr_hash_of(tag).lo % count;
+    size_t count = 2 * tags->room, at = wr_hash_place(wr_hash_of(tag)) % count;
     while (tags->slots[at] && !wr_slice_eq(tags->of[tags->slots[at] - 1], tag))
         at = (at + 1) % count;
     return &tags->slots[at];

@@ -43,8 +43,7 @@ struct limit_shard {
 
 struct wr_local_limits {
     struct limit_shard shards[SHARDS];
-    uint64_t salt[2]; /* the hash's key is public: only the salt keeps a client from choosing its bucket */
-    unsigned nodes;   /* atomic */
+    unsigned nodes; /* atomic */
 };
 
 struct wr_local_limits *wr_local_limits_new(size_t max_entries)
@@ -52,8 +51,6 @@ struct wr_local_limits *wr_local_limits_new(size_t max_entries)
     struct wr_local_limits *l = aligned_alloc(_Alignof(struct wr_local_limits), sizeof *l);
     WR_CHECK(l != NULL);
     memset(l, 0, sizeof *l);
-    l->salt[0] = wr_rand_u64() | 1;
-    l->salt[1] = wr_rand_u64() | 1;
     l->nodes = 1;
     size_t per_shard = (max_entries + SHARDS - 1) / SHARDS;
     WR_CHECK(per_shard < NONE / 2);
@@ -120,14 +117,9 @@ static struct wr_hash id_of(const struct wr_limit_policy *limit, struct wr_slice
     return wr_hash_of(wr_slice((const char *) &parts, sizeof parts));
 }
 
-static uint64_t salted(const struct wr_local_limits *l, struct wr_hash id)
+static uint32_t *bucket_of(struct limit_shard *s, struct wr_hash id)
 {
-    return id.lo * l->salt[0] + id.hi * l->salt[1];
-}
-
-static uint32_t *bucket_of(const struct wr_local_limits *l, struct limit_shard *s, struct wr_hash id)
-{
-    return &s->buckets[(salted(l, id) >> 24) & s->bucket_mask];
+    return &s->buckets[wr_hash_place(id) & s->bucket_mask];
 }
 
 static uint64_t log_slots(const struct limit_entry *e)
@@ -135,10 +127,10 @@ static uint64_t log_slots(const struct limit_entry *e)
     return e->rule.algorithm == WR_SLIDING_WINDOW ? e->state.log.cap : 0;
 }
 
-static void drop_entry(const struct wr_local_limits *l, struct limit_shard *s, uint32_t index)
+static void drop_entry(struct limit_shard *s, uint32_t index)
 {
     struct limit_entry *e = &s->entries[index];
-    uint32_t *link = bucket_of(l, s, e->id);
+    uint32_t *link = bucket_of(s, e->id);
     while (*link != index)
         link = &s->entries[*link].next;
     *link = e->next;
@@ -150,13 +142,13 @@ static void drop_entry(const struct wr_local_limits *l, struct limit_shard *s, u
     s->count--;
 }
 
-static void sweep(const struct wr_local_limits *l, struct limit_shard *s)
+static void sweep(struct limit_shard *s)
 {
     for (int i = 0; i < SWEPT_PER_ASK && s->count > 0; i++) {
         s->hand = s->hand + 1 < s->fresh ? s->hand + 1 : 0;
         int64_t whole_at = s->entries[s->hand].whole_at_us;
         if (whole_at != 0 && whole_at <= s->now_us)
-            drop_entry(l, s, s->hand);
+            drop_entry(s, s->hand);
     }
 }
 
@@ -178,7 +170,7 @@ static uint32_t draw(const struct limit_shard *s)
 }
 
 /* Drops the entry of least value among a few that aren't pinned. Returns false if all are pinned. */
-static bool evict(const struct wr_local_limits *l, struct limit_shard *s)
+static bool evict(struct limit_shard *s)
 {
     uint32_t victim = draw(s);
     if (victim == NONE)
@@ -190,28 +182,28 @@ static bool evict(const struct wr_local_limits *l, struct limit_shard *s)
     }
     if (s->entries[victim].whole_at_us > s->now_us)
         WR_COUNT(limit_evicted);
-    drop_entry(l, s, victim);
+    drop_entry(s, victim);
     return true;
 }
 
-static uint32_t find_entry(const struct wr_local_limits *l, struct limit_shard *s, struct wr_hash id)
+static uint32_t find_entry(struct limit_shard *s, struct wr_hash id)
 {
-    uint32_t index = *bucket_of(l, s, id);
+    uint32_t index = *bucket_of(s, id);
     while (index != NONE && !wr_hash_eq(s->entries[index].id, id))
         index = s->entries[index].next;
     return index;
 }
 
-static uint32_t add_entry(const struct wr_local_limits *l, struct limit_shard *s, struct wr_hash id)
+static uint32_t add_entry(struct limit_shard *s, struct wr_hash id)
 {
     if (s->free == NONE && s->fresh == s->cap)
-        WR_CHECK(evict(l, s)); /* a shard has more entries than one request can pin */
+        WR_CHECK(evict(s)); /* a shard has more entries than one request can pin */
     uint32_t index = s->free;
     if (index != NONE)
         s->free = s->entries[index].next;
     else
         index = s->fresh++;
-    uint32_t *bucket = bucket_of(l, s, id);
+    uint32_t *bucket = bucket_of(s, id);
     s->entries[index] = (struct limit_entry){ .id = id, .next = *bucket };
     *bucket = index;
     s->count++;
@@ -224,9 +216,9 @@ struct pinned_entry {
     struct limit_entry *entry;
 };
 
-static size_t shard_index(const struct wr_local_limits *l, struct wr_hash id)
+static size_t shard_index(struct wr_hash id)
 {
-    return salted(l, id) >> (64 - SHARD_BITS);
+    return wr_hash_place(id) >> (64 - SHARD_BITS);
 }
 
 /* Locks all shards of a set, in the same order on all threads. */
@@ -245,13 +237,13 @@ static void unlock_all(struct wr_local_limits *l, uint32_t shards)
 static struct pinned_entry pin(struct wr_local_limits *l, const struct wr_limit_policy *limit,
                                struct wr_hash id, struct wr_mono now)
 {
-    struct limit_shard *s = &l->shards[shard_index(l, id)];
+    struct limit_shard *s = &l->shards[shard_index(id)];
     if (now.us > s->now_us)
         s->now_us = now.us;
-    sweep(l, s);
-    uint32_t index = find_entry(l, s, id);
+    sweep(s);
+    uint32_t index = find_entry(s, id);
     if (index == NONE)
-        index = add_entry(l, s, id);
+        index = add_entry(s, id);
     struct limit_entry *e = &s->entries[index];
     e->rule = wr_limit_rule_of(limit, __atomic_load_n(&l->nodes, __ATOMIC_RELAXED));
     e->pinned = true;
@@ -280,7 +272,7 @@ void wr_local_limits_decide(struct wr_local_limits *l, size_t count,
     bool refused = false;
     for (size_t i = 0; i < count; i++) {
         ids[i] = id_of(limits[i], identities[i]);
-        shards |= UINT32_C(1) << shard_index(l, ids[i]);
+        shards |= UINT32_C(1) << shard_index(ids[i]);
     }
     lock_all(l, shards);
     for (size_t i = 0; i < count; i++)
@@ -292,7 +284,7 @@ void wr_local_limits_decide(struct wr_local_limits *l, size_t count,
     for (size_t i = 0; i < count && !refused; i++)
         out[i] = decide(parts[i], true);
     for (size_t i = 0; i < count; i++)
-        while (parts[i].shard->log_slots > parts[i].shard->max_log_slots && evict(l, parts[i].shard))
+        while (parts[i].shard->log_slots > parts[i].shard->max_log_slots && evict(parts[i].shard))
             ;
     for (size_t i = 0; i < count; i++)
         parts[i].entry->pinned = false;

@@ -147,7 +147,7 @@ static size_t names_of(const struct wr_purge *purge, struct wr_hash out[2])
 
 static struct wr_purge_shard *purge_shard_of(struct wr_purges *p, struct wr_hash h)
 {
-    return &p->shards[h.lo % WR_PURGE_SHARDS];
+    return &p->shards[(wr_hash_place(h) >> 32) % WR_PURGE_SHARDS];
 }
 
 static bool is_free(const struct wr_purge_name *n)
@@ -157,7 +157,7 @@ static bool is_free(const struct wr_purge_name *n)
 
 static size_t home_of(const struct wr_purge_shard *s, struct wr_hash h)
 {
-    return (size_t) h.hi & (s->room - 1);
+    return (size_t) wr_hash_place(h) & (s->room - 1);
 }
 
 /* Returns the place of this name, or the free one where it would be. room must be over 0. */

@@ -52,7 +52,7 @@ bool wr_subscriber_hears(const struct wr_subscriber *subscriber)
 
 static size_t mark_of(struct wr_slice key)
 {
-    return wr_hash_of(key).lo % WR_SUBSCRIBER_MARKS;
+    return wr_hash_place(wr_hash_of(key)) % WR_SUBSCRIBER_MARKS;
 }
 
 bool wr_subscriber_changed_since(const struct wr_subscriber *subscriber, struct wr_slice key,

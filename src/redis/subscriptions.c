@@ -11,7 +11,7 @@
 
 static struct wr_channel_list *bucket_of(struct wr_subscriber *h, struct wr_slice name)
 {
-    return &h->bucket[wr_hash_of(name).lo % WR_CHANNEL_BUCKETS];
+    return &h->bucket[wr_hash_place(wr_hash_of(name)) % WR_CHANNEL_BUCKETS];
 }
 
 static struct wr_slice name_of(const struct wr_channel *c)

@@ -35,7 +35,7 @@ struct wr_hot *wr_hot_new(void)
 
 static struct slot *hot_slot_of(struct wr_hot *n, struct wr_hash hash)
 {
-    return &n->slots[hash.lo % SLOTS];
+    return &n->slots[wr_hash_place(hash) % SLOTS];
 }
 
 static void empty(struct slot *s)

@@ -67,7 +67,13 @@ uint64_t wr_memory_most(const struct wr_memory *m, size_t head)
 
 static struct memory_shard *memory_shard_of(struct wr_memory *m, struct wr_hash hash)
 {
-    return &m->shards[hash.hi % SHARDS];
+    return &m->shards[(wr_hash_place(hash) >> 32) % SHARDS];
+}
+
+/* Under the shard's lock. */
+static struct wr_memory_entry *find_stored(const struct memory_shard *s, struct wr_hash hash)
+{
+    return wr_memory_table_find(&s->table, hash, wr_hash_place(hash));
 }
 
 /* --- accounting: what malloc really took --- */
@@ -196,7 +202,7 @@ void wr_memory_ahead(struct wr_memory *m, struct wr_hash hash)
 {
     struct memory_shard *s = memory_shard_of(m, hash);
     pthread_mutex_lock(&s->lock);
-    wr_memory_table_ahead(&s->table, hash.lo);
+    wr_memory_table_ahead(&s->table, wr_hash_place(hash));
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -205,7 +211,7 @@ struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct
     struct memory_shard *s = memory_shard_of(m, hash);
     struct wr_object *found = NULL;
     pthread_mutex_lock(&s->lock);
-    struct wr_memory_entry *e = wr_memory_table_find(&s->table, hash);
+    struct wr_memory_entry *e = find_stored(s, hash);
     if (e && wr_slice_eq(e->object->key, key)) {
         if (!e->visited) /* written only if it changes, so that the cache line stays shared by all cores */
             e->visited = true;
@@ -219,7 +225,7 @@ struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash)
 {
     struct memory_shard *s = memory_shard_of(m, hash);
     pthread_mutex_lock(&s->lock);
-    struct wr_memory_entry *e = wr_memory_table_find(&s->table, hash);
+    struct wr_memory_entry *e = find_stored(s, hash);
     struct wr_object *found = e ? wr_object_ref(e->object) : NULL;
     pthread_mutex_unlock(&s->lock);
     return found;
@@ -247,7 +253,7 @@ static size_t bytes_of(struct wr_memory *m, struct wr_hash hash)
 {
     struct memory_shard *s = memory_shard_of(m, hash);
     pthread_mutex_lock(&s->lock);
-    struct wr_memory_entry *e = wr_memory_table_find(&s->table, hash);
+    struct wr_memory_entry *e = find_stored(s, hash);
     size_t bytes = e ? e->bytes : 0;
     pthread_mutex_unlock(&s->lock);
     return bytes;
@@ -260,7 +266,7 @@ static bool spared(struct wr_memory *m, struct wr_hash hash)
     struct memory_shard *s = memory_shard_of(m, hash);
     struct wr_memory_entry *dead = NULL;
     pthread_mutex_lock(&s->lock);
-    struct wr_memory_entry *e = wr_memory_table_find(&s->table, hash);
+    struct wr_memory_entry *e = find_stored(s, hash);
     bool used = e && e->visited;
     if (used)
         e->visited = false;
@@ -279,7 +285,7 @@ static bool list(struct wr_memory *m, const struct wr_object *marker, const stru
     struct memory_shard *s = memory_shard_of(m, marker->hash);
     bool over = false;
     pthread_mutex_lock(&s->lock);
-    struct wr_memory_entry *e = wr_memory_table_find(&s->table, marker->hash);
+    struct wr_memory_entry *e = find_stored(s, marker->hash);
     if (e && is_marker(e) && wr_slice_eq(wr_vary_lineage(e->object), wr_vary_lineage(marker))) {
         size_t before = variants_bytes(e);
         wr_variants_add(&e->variants, newest->hash, newest->bytes);
@@ -318,7 +324,7 @@ static struct wr_memory_entry *entry_of(struct wr_object *object, struct wr_mono
     struct wr_memory_entry *e = calloc(1, sizeof *e);
     WR_CHECK(e != NULL);
     e->object = object;
-    e->hash_lo = object->hash.lo;
+    e->place = wr_hash_place(object->hash);
     e->flow = object->flow;
     e->expires = expires;
     e->bytes = entry_bytes(e);
@@ -335,7 +341,7 @@ static enum wr_memory_put put_object(struct wr_memory *m, struct wr_object *obje
     struct memory_shard *s = memory_shard_of(m, object->hash);
     struct wr_memory_entry *dead = NULL;
     pthread_mutex_lock(&s->lock);
-    struct wr_memory_entry *old = wr_memory_table_find(&s->table, object->hash);
+    struct wr_memory_entry *old = find_stored(s, object->hash);
     if (old && (only_new || wr_instant_holds(old->object->began, object->began, present))) {
         pthread_mutex_unlock(&s->lock);
         wr_object_unref(object);
@@ -370,7 +376,7 @@ static bool drop_hash(struct wr_memory *m, struct wr_hash hash, const struct wr_
     struct memory_shard *s = memory_shard_of(m, hash);
     struct wr_memory_entry *dead = NULL;
     pthread_mutex_lock(&s->lock);
-    struct wr_memory_entry *e = wr_memory_table_find(&s->table, hash);
+    struct wr_memory_entry *e = find_stored(s, hash);
     if (e && (only == NULL || e->object == only))
         take_out_entry(m, s, e, &dead);
     pthread_mutex_unlock(&s->lock);
@@ -394,7 +400,7 @@ bool wr_memory_swap(struct wr_memory *m, const struct wr_object *old, struct wr_
     struct memory_shard *s = memory_shard_of(m, object->hash);
     struct wr_object *given_up = NULL;
     pthread_mutex_lock(&s->lock);
-    struct wr_memory_entry *e = wr_memory_table_find(&s->table, object->hash);
+    struct wr_memory_entry *e = find_stored(s, object->hash);
     if (e && e->object == old) { /* the new object has the same size */
         given_up = e->object;
         __atomic_store_n(&given_up->stored, false, __ATOMIC_RELEASE);

@@ -9,14 +9,14 @@
 #define AHEAD_OBJECT 512 /* bytes loaded ahead of an object with its texts */
 #define AHEAD_FLOW 1280  /* bytes loaded ahead of a flow and the beginning of its content */
 
-/* Returns the bucket of a hash. hash.hi chooses the shard and hash.lo the bucket, so the two choices are
- * independent. */
-static size_t index_of(const struct wr_memory_table *t, uint64_t hash_lo)
+/* Returns the bucket of a place. Its high bits choose the shard and its low bits the bucket, so the two choices
+ * are independent. */
+static size_t index_of(const struct wr_memory_table *t, uint64_t place)
 {
     /* a power of two, larger than the number of buckets */
     size_t span = (size_t) 1 << (64 - __builtin_clzll(t->buckets | 1));
-    size_t i = hash_lo & (span - 1);
-    return i < t->buckets ? i : hash_lo & (span / 2 - 1);
+    size_t i = place & (span - 1);
+    return i < t->buckets ? i : place & (span / 2 - 1);
 }
 
 static struct wr_memory_entry **slot(const struct wr_memory_table *t, size_t index)
@@ -70,19 +70,20 @@ __attribute__((always_inline)) static inline void fetch_ahead(const struct wr_me
         __builtin_prefetch(flow + at);
 }
 
-void wr_memory_table_ahead(const struct wr_memory_table *t, uint64_t hash_lo)
+void wr_memory_table_ahead(const struct wr_memory_table *t, uint64_t place)
 {
-    const struct wr_memory_entry *e = *slot(t, index_of(t, hash_lo));
-    while (e && e->hash_lo != hash_lo)
+    const struct wr_memory_entry *e = *slot(t, index_of(t, place));
+    while (e && e->place != place)
         e = e->chain;
     if (e)
         fetch_ahead(e);
 }
 
-struct wr_memory_entry *wr_memory_table_find(const struct wr_memory_table *t, struct wr_hash hash)
+struct wr_memory_entry *wr_memory_table_find(const struct wr_memory_table *t, struct wr_hash hash,
+                                             uint64_t place)
 {
-    struct wr_memory_entry *e = *slot(t, index_of(t, hash.lo));
-    while (e && !(e->hash_lo == hash.lo && wr_hash_eq(e->object->hash, hash)))
+    struct wr_memory_entry *e = *slot(t, index_of(t, place));
+    while (e && !(e->place == place && wr_hash_eq(e->object->hash, hash)))
         e = e->chain;
     return e;
 }
@@ -98,7 +99,7 @@ static void split_bucket(struct wr_memory_table *t)
     struct wr_memory_entry **at = slot(t, elder), **to = slot(t, fresh);
     while (*at) {
         struct wr_memory_entry *e = *at;
-        if (index_of(t, e->hash_lo) == fresh) {
+        if (index_of(t, e->place) == fresh) {
             *at = e->chain;
             e->chain = *to;
             *to = e;
@@ -114,7 +115,7 @@ void wr_memory_table_add(struct wr_memory_table *t, struct wr_memory_entry *e)
         split_bucket(t);
         split_bucket(t);
     }
-    struct wr_memory_entry **at = slot(t, index_of(t, e->hash_lo));
+    struct wr_memory_entry **at = slot(t, index_of(t, e->place));
     e->chain = *at;
     *at = e;
     t->entries++;
@@ -122,7 +123,7 @@ void wr_memory_table_add(struct wr_memory_table *t, struct wr_memory_entry *e)
 
 void wr_memory_table_remove(struct wr_memory_table *t, struct wr_memory_entry *e)
 {
-    struct wr_memory_entry **at = slot(t, index_of(t, e->hash_lo));
+    struct wr_memory_entry **at = slot(t, index_of(t, e->place));
     while (*at != e) {
         WR_CHECK(*at != NULL);
         at = &(*at)->chain;

@@ -15,8 +15,8 @@
 /* One stored object. */
 struct wr_memory_entry {
     struct wr_memory_entry *chain; /* the next entry in its bucket */
-    uint64_t hash_lo; /* of object->hash, so that most other entries are passed over without reading their
-                         objects */
+    uint64_t place; /* of object->hash, so that most other entries are passed over without reading their
+                       objects */
     struct wr_object *object; /* a counted reference */
     union {
         const void *flow; /* object->flow: it can be loaded ahead before the object itself has been read */
@@ -44,9 +44,10 @@ struct wr_memory_table {
 void wr_memory_table_init(struct wr_memory_table *t);
 void wr_memory_table_fini(struct wr_memory_table *t);
 /* See wr_memory_ahead(). */
-void wr_memory_table_ahead(const struct wr_memory_table *t, uint64_t hash_lo);
-/* Returns the entry of the object with this hash, or NULL. Borrowed. */
-struct wr_memory_entry *wr_memory_table_find(const struct wr_memory_table *t, struct wr_hash hash);
+void wr_memory_table_ahead(const struct wr_memory_table *t, uint64_t place);
+/* Returns the entry of the object with this hash, or NULL. place: wr_hash_place() of the hash. Borrowed. */
+struct wr_memory_entry *wr_memory_table_find(const struct wr_memory_table *t, struct wr_hash hash,
+                                             uint64_t place);
 /* Adds an entry. None with the same hash may be in the table. */
 void wr_memory_table_add(struct wr_memory_table *t, struct wr_memory_entry *e);
 /* Takes out an entry, which must be in the table. */

@@ -47,14 +47,14 @@ bool wr_pass_is_due(enum wr_storing storing, int status, const struct wr_object 
 /* Returns the key's row and takes its lock. */
 static struct marker *row_of(struct wr_passes *p, struct wr_hash key)
 {
-    size_t i = key.lo % ROWS;
+    size_t i = wr_hash_place(key) % ROWS;
     pthread_mutex_lock(&p->locks[i % LOCKS]);
     return p->rows[i];
 }
 
 static void give_back(struct wr_passes *p, struct wr_hash key)
 {
-    pthread_mutex_unlock(&p->locks[key.lo % ROWS % LOCKS]);
+    pthread_mutex_unlock(&p->locks[wr_hash_place(key) % ROWS % LOCKS]);
 }
 
 static struct marker *find_marker(struct marker *row, struct wr_hash key)
