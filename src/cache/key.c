@@ -180,15 +180,26 @@ static void write_header_line(struct wr_text *out, struct wr_slice name)
         wr_text_char(out, wr_lower(name.at[i]));
 }
 
-static int by_field_name(const void *a, const void *b)
+/* Writes those of the fields of[0..count), whose names are alike and match a pattern, each name once. Their
+ * values are looked for among these fields only, not in the whole head. */
+static void write_alike(struct wr_text *out, const struct wr_cache_policy *policy,
+                        const struct wr_head *request, struct wr_field *const *of, size_t count,
+                        struct wr_arena *arena)
 {
-    const struct wr_slice *x = a, *y = b;
-    for (size_t i = 0; i < x->len && i < y->len; i++) {
-        int order = wr_lower(x->at[i]) - wr_lower(y->at[i]);
-        if (order)
-            return order;
+    struct wr_head part = *request;
+    struct wr_slice last = { NULL, 0 };
+    part.fields = wr_arena_alloc(arena, count * sizeof *part.fields);
+    part.field_count = count;
+    for (size_t i = 0; i < count; i++)
+        part.fields[i] = *of[i];
+    for (size_t i = 0; i < count; i++) {
+        struct wr_slice name = of[i]->name;
+        if (wr_onward(request, of[i], true) != WR_ONWARD_SENT || (last.at && wr_slice_eq_nocase(name, last)))
+            continue;
+        write_header_line(out, name);
+        wr_vary_value(out, policy, &part, name, arena);
+        last = name;
     }
-    return (x->len > y->len) - (x->len < y->len);
 }
 
 /* Writes the fields that match a pattern, each with its name. They are sorted, so that the client can't
@@ -197,18 +208,14 @@ static void write_matching_headers(struct wr_text *out, const struct wr_cache_po
                                    const struct wr_head *request, struct wr_slice pattern,
                                    struct wr_arena *arena)
 {
-    struct wr_slice *names = wr_arena_alloc(arena, (request->field_count + 1) * sizeof *names);
-    const struct wr_field *f = NULL;
-    size_t count = 0;
-    while ((f = wr_onward_matching(request, pattern, true, f)) != NULL)
-        names[count++] = f->name;
-    if (count > 0)
-        qsort(names, count, sizeof *names, by_field_name);
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0 && wr_slice_eq_nocase(names[i], names[i - 1]))
-            continue;
-        write_header_line(out, names[i]);
-        wr_vary_value(out, policy, request, names[i], arena);
+    struct wr_sorted_fields sorted;
+    wr_head_sort(request, &sorted);
+    for (size_t i = 0, end; i < sorted.count; i = end) {
+        struct wr_slice name = sorted.of[i]->name;
+        for (end = i + 1; end < sorted.count && wr_field_name_alike(sorted.of[end]->name, name);)
+            end++;
+        if (wr_field_name_matches(name, pattern))
+            write_alike(out, policy, request, sorted.of + i, end - i, arena);
     }
 }
 

@@ -14,9 +14,10 @@ struct wr_flights {
     struct flight_shard {
         _Alignas(64) pthread_mutex_t lock;
         struct chain chains[CHAINS];
-        struct chain too[CHAINS];  /* by the key of their response, linked by too_entry */
-        struct chain urls[CHAINS]; /* by their URL's primary key, linked by url_entry: for purges of one URL */
-        struct chain all;          /* all flights of this shard, for other purges */
+        struct chain too[CHAINS]; /* by the key of their response, linked by too_entry */
+        struct chain
+            urls[CHAINS]; /* by their URL's primary key, linked by url_entry: for purges of one URL */
+        struct chain all; /* all flights of this shard, for other purges */
     } shards[SHARDS];
 };
 

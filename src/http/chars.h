@@ -43,7 +43,8 @@ static inline bool wr_chars_all(struct wr_slice s, enum wr_char_class class)
 /* A #list (RFC 9110 5.6.1) that is being read. */
 struct wr_list {
     struct wr_slice rest;
-    bool unended; /* a quoted string was met that doesn't end: from there on, a quote is a character like others
+    bool unended; /* a quoted string was met that doesn't end: from there on, a quote is a character like
+                   * others
                    */
 };
 

@@ -172,10 +172,15 @@ static int order_of_names(struct wr_slice a, struct wr_slice b)
     return (a.len > b.len) - (a.len < b.len);
 }
 
+/* Names that are alike stand together; among them those that differ only in case; among these in the order of
+ * the head. */
 static int by_name(const void *a, const void *b)
 {
     const struct wr_field *const *x = a, *const *y = b;
-    return order_of_names((*x)->name, (*y)->name);
+    int order = order_of_names((*x)->name, (*y)->name);
+    for (size_t i = 0; order == 0 && i < (*x)->name.len; i++)
+        order = wr_lower((*x)->name.at[i]) - wr_lower((*y)->name.at[i]);
+    return order ? order : (*x > *y) - (*x < *y);
 }
 
 void wr_head_sort(const struct wr_head *h, struct wr_sorted_fields *out)

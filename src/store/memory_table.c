@@ -9,8 +9,8 @@
 #define AHEAD_OBJECT 512 /* bytes loaded ahead of an object with its texts */
 #define AHEAD_FLOW 1280  /* bytes loaded ahead of a flow and the beginning of its content */
 
-/* Returns the bucket of a place. Its high bits choose the shard and its low bits the bucket, so the two choices
- * are independent. */
+/* Returns the bucket of a place. Its high bits choose the shard and its low bits the bucket, so the two
+ * choices are independent. */
 static size_t index_of(const struct wr_memory_table *t, uint64_t place)
 {
     /* a power of two, larger than the number of buckets */
