@@ -37,8 +37,8 @@ def test_nobody_gets_what_was_made_for_another():
 
 @pytest.mark.slow
 def test_the_origin_is_never_asked_more_than_it_must_be():
-    # Fresh seeds are for tests/random/steadiness.py: in a few worlds whose answers name different fields (995074 is one) weir
-    # sometimes fetches a page again while it is fresh.
+    # Fresh seeds are for tests/random/steadiness.py: a 304 whose Vary names more fields than the stored response had isn't stored yet, so
+    # in a few worlds (995074 is one) a page that a client's reload has validated is fetched again.
     played, faults = world.play(steadiness.Steadiness, [3, 4], 10)
     assert not faults, "\n".join(faults)
     assert all(w.asked > 50 and w.origin.fetches for w in played), "too little was asked to show anything"
