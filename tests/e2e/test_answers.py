@@ -53,7 +53,11 @@ def test_one_request_follows_another_behind_a_redirect(node):
     weir = node(own(redirect={"to": "/new"}))
     with weir.connect() as connection:
         for method in ("GET", "HEAD", "POST", "GET"):
-            answer = connection.ask("/", method, body=b"x" * 2000 if method == "POST" else None)
+            if method == "POST":        # in one write: an answer that comes before the body ends the connection
+                connection.send(b"POST / HTTP/1.1\r\nHost: test.example\r\nContent-Length: 2000\r\n\r\n" + b"x" * 2000)
+                answer = connection.read(method)
+            else:
+                answer = connection.ask("/", method)
             assert (answer.status, answer.fields["Location"]) == (302, "/new")
     assert weir.ask("/", version="HTTP/1.0").status == 302
 
