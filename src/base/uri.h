@@ -4,6 +4,15 @@
 
 #include "base/bytes.h"
 
+/* Writes a byte as "%XX", in upper case (RFC 3986 2.1). Returns to + 3. */
+static inline char *wr_percent_write(char *to, unsigned char byte)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    *to++ = '%';
+    *to++ = digits[byte >> 4];
+    *to++ = digits[byte & 15];
+    return to;
+}
 /* Returns the byte that the "%XX" at the front of s stands for, or -1 if there is none. */
 static inline int wr_percent_octet(struct wr_slice s)
 {

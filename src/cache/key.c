@@ -39,7 +39,6 @@ static bool unreserved(char c)
  * bytes written. */
 static size_t normalise(char *to, struct wr_slice s)
 {
-    static const char digits[] = "0123456789ABCDEF";
     size_t n = 0;
     for (size_t i = 0; i < s.len; i++) {
         int octet = wr_percent_octet(wr_slice(s.at + i, s.len - i));
@@ -50,9 +49,7 @@ static size_t normalise(char *to, struct wr_slice s)
         if (unreserved((char) octet)) {
             to[n++] = (char) octet;
         } else {
-            to[n++] = '%';
-            to[n++] = digits[octet >> 4];
-            to[n++] = digits[octet & 15];
+            n = (size_t) (wr_percent_write(to + n, (unsigned char) octet) - to);
         }
         i += 2;
     }

@@ -5,6 +5,7 @@
  * (wr_head.keyed). So nobody gets a page that an edit made for somebody else. */
 #pragma once
 
+#include "cache/text.h"
 #include "policy/policy.h"
 
 /* What templates are filled from. */
@@ -25,6 +26,8 @@ enum wr_edit_place {
     WR_EDIT_PARAMETER, /* a query parameter's value: all percent-encoded that means something there */
 };
 
+/* Appends the text, percent-encoded except for what fits(). */
+void wr_edit_encode(struct wr_text *out, struct wr_slice s, bool (*fits)(char));
 /* Fills a template. Returns at == NULL if the text must not stand in that place: it would hold CR, LF, NUL or
  * another control character. The text lies in the arena. */
 struct wr_slice wr_edit_fill(const struct wr_template *t, const struct wr_edit_source *s,

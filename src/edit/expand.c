@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Fills templates. What a client sent is made harmless for the place where it goes. */
 #include "base/uri.h"
-#include "cache/text.h"
 #include "edit/edit.h"
 #include "http/date.h"
 #include "http/chars.h"
@@ -26,18 +25,15 @@ static bool fits_path(char c)
     return unreserved(c) || c == '/';
 }
 
-static void add_encoded(struct wr_text *out, struct wr_slice s, bool (*fits)(char))
+void wr_edit_encode(struct wr_text *out, struct wr_slice s, bool (*fits)(char))
 {
-    static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char) s.at[i];
-        if (fits(s.at[i])) {
+        char code[3];
+        if (fits(s.at[i]))
             wr_text_char(out, s.at[i]);
-            continue;
-        }
-        wr_text_char(out, '%');
-        wr_text_char(out, digits[c >> 4]);
-        wr_text_char(out, digits[c & 15]);
+        else
+            wr_text_add(out,
+                        wr_slice(code, (size_t) (wr_percent_write(code, (unsigned char) s.at[i]) - code)));
     }
 }
 
@@ -112,11 +108,11 @@ struct wr_slice wr_edit_fill(const struct wr_template *t, const struct wr_edit_s
         if (place == WR_EDIT_FIELD || (place == WR_EDIT_URL && p->kind == WR_TEMPLATE_TEXT))
             wr_text_add(&out, value);
         else
-            add_encoded(&out, value,
-                        place == WR_EDIT_PARAMETER     ? unreserved
-                        : is_url(p)                    ? fits_url
-                        : p->kind == WR_TEMPLATE_GROUP ? fits_path
-                                                       : unreserved);
+            wr_edit_encode(&out, value,
+                           place == WR_EDIT_PARAMETER     ? unreserved
+                           : is_url(p)                    ? fits_url
+                           : p->kind == WR_TEMPLATE_GROUP ? fits_path
+                                                          : unreserved);
     }
     struct wr_slice text = wr_slice_trim(wr_text_slice(&out));
     bool clean = text.len == 0 || wr_chars_all(text, WR_CHAR_FIELD);

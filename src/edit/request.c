@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Edits of the request to the origin. */
 #include "base/uri.h"
-#include "cache/text.h"
 #include "edit/edit.h"
 #include "http/target.h"
 
@@ -82,16 +81,15 @@ static bool cut_path(struct wr_slice *path, struct wr_slice front)
     return true;
 }
 
+static bool fits_decoded(char c)
+{
+    return c > ' ' && c < 0x7f && strchr("%?#\"<>\\^`{|}", c) == NULL;
+}
+
 static struct wr_slice encoded_path(struct wr_slice path, struct wr_arena *arena)
 {
     struct wr_text out = { .arena = arena };
-    for (size_t i = 0; i < path.len; i++) {
-        unsigned char c = (unsigned char) path.at[i];
-        if (c > ' ' && c < 0x7f && strchr("%?#\"<>\\^`{|}", c) == NULL)
-            wr_text_char(&out, path.at[i]);
-        else
-            wr_text_add(&out, wr_arena_printf(arena, "%%%02X", c));
-    }
+    wr_edit_encode(&out, path, fits_decoded);
     return wr_text_slice(&out);
 }
 

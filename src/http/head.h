@@ -25,6 +25,7 @@ enum wr_field_flag {
     WR_FF_NO_UPDATE = 4, /* describes the stored content: a 304 neither replaces nor adds it (RFC 9111 3.2) */
     WR_FF_CLIENT = 8,    /* changes the state of one client, such as Set-Cookie: not meant for others */
     WR_FF_EXCHANGE = 16, /* belongs to one client's authentication: never sent to another client */
+    WR_FF_CONDITION = 32, /* asks for a part or on a condition (RFC 9110 13.1, 14.2): a cache answers it */
 };
 
 struct wr_field {

@@ -37,14 +37,9 @@ static enum wr_onward way(enum wr_field_id id, struct wr_slice name, bool truste
     case WR_F_X_FORWARDED_HOST:
     case WR_F_X_REQUEST_ID:
         return WR_ONWARD_OURS;
-    case WR_F_IF_MATCH:
-    case WR_F_IF_NONE_MATCH:
-    case WR_F_IF_MODIFIED_SINCE:
-    case WR_F_IF_UNMODIFIED_SINCE:
-    case WR_F_IF_RANGE:
-    case WR_F_RANGE:
-        return whole ? WR_ONWARD_OURS : WR_ONWARD_SENT;
     default:
+        if (whole && wr_field_flags(id) & WR_FF_CONDITION)
+            return WR_ONWARD_OURS;
         return !trusted && tells_who_asks(id, name) ? WR_ONWARD_DROPPED : WR_ONWARD_SENT;
     }
 }

@@ -31,10 +31,9 @@ static void read_host(struct wr_policy_reader *r, const struct wr_option *o, con
     } else if (name.len == 0 || memchr(name.at, '/', name.len) || memchr(name.at, ' ', name.len)) {
         wr_policy_reader_error(r, o, node, "\"%.*s\" is not a host", WR_SLICE_ARG(text));
     } else {
-        struct wr_slice host = wr_arena_copy(r->arena, text);
-        for (size_t i = 0; i < host.len; i++)
-            ((char *) (uintptr_t) host.at)[i] = wr_lower(host.at[i]);
-        match->hosts[match->host_count++] = host;
+        char *host = wr_arena_alloc(r->arena, text.len);
+        wr_lower_copy(host, text);
+        match->hosts[match->host_count++] = wr_slice(host, text.len);
     }
 }
 

@@ -52,15 +52,8 @@ static const char *refusal_of_request(enum wr_field_id id)
     case WR_F_X_FORWARDED_HOST:
     case WR_F_X_REQUEST_ID:
         return "is written by weir itself";
-    case WR_F_RANGE:
-    case WR_F_IF_RANGE:
-    case WR_F_IF_MATCH:
-    case WR_F_IF_NONE_MATCH:
-    case WR_F_IF_MODIFIED_SINCE:
-    case WR_F_IF_UNMODIFIED_SINCE:
-        return "is answered by the cache, which sends its own";
     default:
-        return NULL;
+        return wr_field_flags(id) & WR_FF_CONDITION ? "is answered by the cache, which sends its own" : NULL;
     }
 }
 

@@ -6,21 +6,6 @@
 #include "http/conditional.h"
 #include "http/range.h"
 
-static bool is_condition(const struct wr_field *f)
-{
-    switch (f->id) {
-    case WR_F_RANGE:
-    case WR_F_IF_RANGE:
-    case WR_F_IF_MATCH:
-    case WR_F_IF_NONE_MATCH:
-    case WR_F_IF_MODIFIED_SINCE:
-    case WR_F_IF_UNMODIFIED_SINCE:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static void add_field(struct wr_head *h, enum wr_field_id id, struct wr_slice name, struct wr_slice value)
 {
     h->fields[h->field_count++] = (struct wr_field){ .name = name, .value = value, .id = (uint16_t) id };
@@ -34,7 +19,7 @@ struct wr_head wr_rest_request(const struct wr_head *request, uint64_t from, uin
     ask.fields = wr_arena_alloc(arena, (request->field_count + 2) * sizeof *ask.fields);
     ask.field_count = 0;
     for (size_t i = 0; i < request->field_count; i++)
-        if (!is_condition(&request->fields[i]))
+        if ((wr_field_flags((enum wr_field_id) request->fields[i].id) & WR_FF_CONDITION) == 0)
             ask.fields[ask.field_count++] = request->fields[i];
     struct wr_slice range = until == UINT64_MAX
                                 ? wr_arena_printf(arena, "bytes=%llu-", (unsigned long long) from)

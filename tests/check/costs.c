@@ -166,6 +166,18 @@ static void framing(struct wr_slice s)
     wr_buf_fini(&text);
 }
 
+/* Writes a response with a field that lists `count` long names, and with as many fields of other names. */
+static void write_names(struct wr_buf *text, const char *before, const char *after, size_t count)
+{
+    wr_buf_printf(text, "HTTP/1.1 200 OK\r\n%s", before);
+    for (size_t i = 0; i < count; i++)
+        wr_buf_printf(text, ",%0200zu", 2 * i);
+    wr_buf_printf(text, "%s\r\n", after);
+    for (size_t i = 0; i < count; i++)
+        wr_buf_printf(text, "%0200zu: a\r\n", 2 * i + 1);
+    wr_buf_add_str(text, "\r\n");
+}
+
 /* Names that are all alike but for their last characters, in fields and in the list that nominates them. */
 static void nominated(struct wr_slice s)
 {
@@ -173,14 +185,7 @@ static void nominated(struct wr_slice s)
     struct wr_field fields[WR_MAX_FIELDS];
     struct wr_parse p = { 0 };
     struct wr_head h;
-    size_t count = s.len * 60 / LONG;
-    wr_buf_add_str(&text, "HTTP/1.1 200 OK\r\nConnection: close");
-    for (size_t i = 0; i < count; i++)
-        wr_buf_printf(&text, ",%0200zu", 2 * i);
-    wr_buf_add_str(&text, "\r\n");
-    for (size_t i = 0; i < count; i++)
-        wr_buf_printf(&text, "%0200zu: a\r\n", 2 * i + 1);
-    wr_buf_add_str(&text, "\r\n");
+    write_names(&text, "Connection: close", "", s.len * 60 / LONG);
     (void) !wr_parse_response(&p, text.at, text.len, 1u << 20, WR_METHOD_GET, fields, &h);
     wr_buf_fini(&text);
 }
@@ -194,14 +199,7 @@ static void reserved(struct wr_slice s)
     struct wr_head h;
     struct wr_meta meta = { .status = 200 };
     const struct wr_key key = { .text = WR_SLICE("a/b"), .host = WR_SLICE("a") };
-    size_t count = s.len * 100 / LONG;
-    wr_buf_add_str(&text, "HTTP/1.1 200 OK\r\nCache-Control: private=\"a");
-    for (size_t i = 0; i < count; i++)
-        wr_buf_printf(&text, ",%0200zu", 2 * i);
-    wr_buf_add_str(&text, "\"\r\n");
-    for (size_t i = 0; i < count; i++)
-        wr_buf_printf(&text, "%0200zu: a\r\n", 2 * i + 1);
-    wr_buf_add_str(&text, "\r\n");
+    write_names(&text, "Cache-Control: private=\"a", "\"", s.len * 100 / LONG);
     if (wr_parse_response(&p, text.at, text.len, 1u << 20, WR_METHOD_GET, fields, &h) == WR_PARSE_DONE)
         wr_object_unref(wr_build_object(&key, wr_slice(NULL, 0), &meta, &h, WR_SLICE("1.1 edge"), NULL));
     wr_buf_fini(&text);
