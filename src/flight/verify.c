@@ -29,60 +29,66 @@ static void compare(struct wr_flight *f, struct wr_object *object, struct wr_mon
     end_verifying(f, NULL);
 }
 
-static void on_caught_up(struct wr_journal_read *read, enum wr_journal_answer answer)
+/* Reads the next page of the journal. Returns false if the link to Redis is down. */
+static bool read_journal(struct wr_flight *f)
 {
-    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, catch_up);
+    struct wr_worker *worker = f->worker_policy->worker;
+    return wr_journal_read(&f->catch_up, worker->shared->purges, worker->link,
+                           f->worker_policy->policy->redis.timeout) == WR_OK;
+}
+
+/* The journal was read after the object was, so what has been heard of meanwhile happened after the object
+ * was read: as good as after this request. */
+static void caught_up(struct wr_flight *f, enum wr_journal_answer answer)
+{
     struct wr_object *object = f->verifying;
-    struct wr_mono as_of;
-    f->redis_late |= read->late;
     f->unanswered = answer == WR_JOURNAL_FAILED;
-    if (answer == WR_JOURNAL_READ &&
-        wr_purges_known(f->worker_policy->worker->shared->purges, f->loop->mono, &as_of)) {
-        compare(f, object, as_of);
+    if (answer == WR_JOURNAL_READ) {
+        compare(f, object, f->catch_up.sent);
         return;
     }
     wr_object_unref(object);
     end_verifying(f, NULL);
 }
 
+static void on_journal_read(struct wr_journal_read *read, enum wr_journal_answer answer)
+{
+    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, catch_up);
+    if (answer == WR_JOURNAL_MORE && read_journal(f))
+        return;
+    f->redis_late |= read->late;
+    if (f->verifying)
+        caught_up(f, answer);
+    else
+        f->learnt(f); /* if nothing could be read, the flight goes on as if it had not asked */
+}
+
 void wr_flight_verify(struct wr_flight *f, struct wr_object *object,
                       void (*known)(struct wr_flight *f, struct wr_object *object))
 {
-    struct wr_worker *worker = f->worker_policy->worker;
     struct wr_mono as_of;
     f->verified = known;
     if (object == NULL) {
         known(f, NULL);
         return;
     }
-    if (wr_purges_known(worker->shared->purges, f->loop->mono, &as_of)) {
+    if (wr_purges_known(f->worker_policy->worker->shared->purges, f->loop->mono, &as_of)) {
         compare(f, object, as_of);
         return;
     }
     f->verifying = object;
-    f->catch_up.done = on_caught_up;
-    if (wr_journal_read(&f->catch_up, worker->shared->purges, worker->link,
-                        f->worker_policy->policy->redis.timeout) == WR_OK)
+    f->catch_up.done = on_journal_read;
+    if (read_journal(f))
         return;
     wr_object_unref(object);
     end_verifying(f, NULL);
 }
 
-static void on_learnt(struct wr_journal_read *read, enum wr_journal_answer answer)
-{
-    struct wr_flight *f = WR_CONTAINER(read, struct wr_flight, catch_up);
-    (void) answer; /* if nothing could be read, the flight goes on as if it had not asked */
-    f->redis_late |= read->late;
-    f->learnt(f);
-}
-
 void wr_flight_learn_purges(struct wr_flight *f, void (*learnt)(struct wr_flight *f))
 {
-    struct wr_worker *worker = f->worker_policy->worker;
     f->learnt = learnt;
-    f->catch_up.done = on_learnt;
-    if (wr_journal_read(&f->catch_up, worker->shared->purges, worker->link,
-                        f->worker_policy->policy->redis.timeout) != WR_OK)
+    f->catch_up.done = on_journal_read;
+    if (!read_journal(f))
         learnt(f);
 }
 

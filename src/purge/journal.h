@@ -31,11 +31,11 @@ enum wr_journal_answer {
 struct wr_journal_read {
     /* The table already holds what was read. */
     void (*done)(struct wr_journal_read *read, enum wr_journal_answer answer);
-    bool late; /* with FAILED: no answer came in time */
+    bool late;           /* with FAILED: no answer came in time */
+    struct wr_mono sent; /* with READ: the table holds all that the journal held then */
     /* private from here on */
     struct wr_purges *purges;
     struct wr_call call;
-    struct wr_mono sent;
 };
 /* Starts it; set done first. patience: the timeout. Returns an error if the call is refused: then done is
  * never called. */

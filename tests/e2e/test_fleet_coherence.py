@@ -2,7 +2,9 @@
 """Memory as a coherent cache of what Redis holds: what changes in Redis, by whatever hand, changes on every node; and within the bound that
 the manual states while the one subscribed connection is cut, stalled or slow."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -122,11 +124,34 @@ def test_after_a_reconnect_redis_confirms_what_is_in_memory(site, redis, size):
             assert node.ask(page).digest() == Pattern(size).digest()
         commands = [c for c in monitor.take() if len(c.words) > 1 and ":cache:" in c.words[1]]
         contents = [c for c in commands if c.words[0] == "GET" or "body" in c.words and c.words[0] == "HMGET"]
-        assert not contents
+        assert not contents, commands
         assert len([c for c in commands if c.words[0] == "HGET" and c.words[2] == "meta"]) >= len(pages) - 1
         for page in pages[1:]:
             until(lambda: from_memory(node, page), "it in memory, confirmed")
     assert [site.origin.calls(page) for page in pages] == [2] + [1] * 9
+
+
+def test_what_is_heard_while_the_journal_is_read_costs_nothing(fleet, origin, redis, relays, elsewhere):
+    """A response read from Redis was read before the journal was: a purge that is heard of later can't concern it. The node neither
+    takes the lock nor reads the response twice."""
+    relay = relays(redis.address)
+    relay.all_but(SUBSCRIBER)
+    [fetcher], [reader] = fleet(1), fleet(1, redis={"url": relay.url, "timeout": "5s"})
+    for path in ("/first", "/page"):
+        origin.on(path, body=b"x")
+        until(lambda: from_memory(fetcher, path), path)
+    until(lambda: from_memory(reader, "/first"), "/first in the other node's memory")
+    key = key_of(redis)
+    with Monitor(redis) as monitor:
+        relay.delay(0.1)
+        answer = elsewhere(reader.ask, "/page")
+        while not answer.done():
+            redis.call("PEXPIRE", "weir:v1:purges", 1000000)
+            time.sleep(0.01)
+        commands = [c.words for c in monitor.take()]
+    assert cache_status.hit(answer.result(), reader.name)
+    assert len([words for words in commands if words[0] == "HMGET" and words[1] == key]) == 1
+    assert not [words for words in commands if ":lock:" in " ".join(words)]
 
 
 def test_a_late_connection_keeps_memory_useful_and_bounded(site):
@@ -169,8 +194,6 @@ def test_a_purge_that_nobody_heard_of_holds_when_it_has_returned(site, fault, wo
 
 def test_a_node_that_was_cut_off_follows_the_journal(site):
     """A fetch under way on it when it was cut off is not stored, for the journal says that its URL was purged."""
-    import threading
-    from concurrent.futures import ThreadPoolExecutor
     gate = threading.Event()
     site.origin.on("/slow", Answer(body=b"old", gate=gate), Answer(body=b"new"))
     with ThreadPoolExecutor(1) as elsewhere:

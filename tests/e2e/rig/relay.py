@@ -40,7 +40,7 @@ class Relay:
         self._links, self._lock, self._stopping = set(), threading.Lock(), False
         self._open = {FORTH: threading.Event(), BACK: threading.Event()}
         self._dropping = {FORTH: False, BACK: False}
-        self._only = b""
+        self._concerns = lambda said: True
         self.heal()
         self._refusing = False
         self._listener = socket.create_server(self.address, backlog=256)
@@ -51,7 +51,11 @@ class Relay:
 
     def only(self, marker):
         """From now on stall, drop, delay and cut concern only connections whose first bytes contain `marker`."""
-        self._only = marker
+        self._concerns = lambda said: marker in said
+
+    def all_but(self, marker):
+        """The same, for connections whose first bytes don't contain `marker`."""
+        self._concerns = lambda said: marker not in said
 
     def delay(self, seconds):
         """Everything arrives later by so many seconds, in both directions. Nothing is lost."""
@@ -72,7 +76,7 @@ class Relay:
     def cut(self):
         """Closes every relayed connection. New ones are accepted."""
         with self._lock:
-            links = {link for link in self._links if self._only in link.said}
+            links = {link for link in self._links if self._concerns(link.said)}
             self._links -= links
         for link in links:
             link.close()
@@ -94,7 +98,7 @@ class Relay:
 
     def stop(self):
         self._stopping = True
-        self._only = b""
+        self._concerns = lambda said: True
         self.heal()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -131,7 +135,7 @@ class Relay:
             while data := source.recv(64 * 1024):
                 if direction == FORTH and len(link.said) < 4096:
                     link.said += data
-                concerned = self._only in link.said
+                concerned = self._concerns(link.said)
                 if concerned:
                     self._open[direction].wait()
                 if concerned and self._dropping[direction]:
