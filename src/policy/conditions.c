@@ -4,13 +4,16 @@
 #include "policy/reader.h"
 #include "policy/route.h"
 
-/* Returns the number of items. Notes an error if there are none: nothing would match. */
-static size_t items_of(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node)
+/* Returns room for the items of a list, zeroed and in the policy's arena. Notes an error if there are none:
+ * nothing would match. any: what the route matches without the list. */
+static void *make_room(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                       size_t size, const char *any)
 {
     size_t count = wr_tree_node_items(node);
     if (count == 0)
-        wr_policy_reader_error(r, o, node, "an empty list would match nothing: leave it out to match any");
-    return count;
+        wr_policy_reader_error(r, o, node, "an empty list would match nothing: leave it out to match %s",
+                               any);
+    return wr_arena_zalloc(r->arena, (count + 1) * size);
 }
 
 /* --- host --- */
@@ -41,15 +44,12 @@ void wr_read_match_hosts(struct wr_policy_reader *r, const struct wr_option *o,
                          const struct wr_tree_node *node, void *at)
 {
     struct wr_match *match = at;
+    const struct wr_tree_node *item;
     if (wr_tree_node_is(node, "*"))
         return;
-    size_t count = items_of(r, o, node);
-    match->hosts = wr_arena_zalloc(r->arena, (count + 1) * sizeof *match->hosts);
-    for (size_t i = 0; i < count; i++) {
-        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
-        if (item)
-            read_host(r, o, item, match);
-    }
+    match->hosts = make_room(r, o, node, sizeof *match->hosts, "any");
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;)
+        read_host(r, o, item, match);
 }
 
 /* --- path --- */
@@ -82,15 +82,12 @@ void wr_read_match_paths(struct wr_policy_reader *r, const struct wr_option *o,
                          const struct wr_tree_node *node, void *at)
 {
     struct wr_match *match = at;
+    const struct wr_tree_node *item;
     if (wr_tree_node_is(node, "*"))
         return;
-    size_t count = items_of(r, o, node);
-    match->paths = wr_arena_zalloc(r->arena, (count + 1) * sizeof *match->paths);
-    for (size_t i = 0; i < count; i++) {
-        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
-        if (item)
-            read_path(r, o, item, match);
-    }
+    match->paths = make_room(r, o, node, sizeof *match->paths, "any");
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;)
+        read_path(r, o, item, match);
 }
 
 void wr_read_path_regex(struct wr_policy_reader *r, const struct wr_option *o,
@@ -121,16 +118,10 @@ void wr_read_match_methods(struct wr_policy_reader *r, const struct wr_option *o
                            const struct wr_tree_node *node, void *at)
 {
     struct wr_match *match = at;
-    size_t count = wr_tree_node_items(node);
-    match->methods = wr_arena_zalloc(r->arena, (count + 1) * sizeof *match->methods);
-    if (count == 0)
-        wr_policy_reader_error(r, o, node,
-                               "an empty list would match nothing: leave it out to match any method");
-    for (size_t i = 0; i < count; i++) {
-        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
+    const struct wr_tree_node *item;
+    match->methods = make_room(r, o, node, sizeof *match->methods, "any method");
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
         char upper[32];
-        if (item == NULL)
-            continue;
         if (memchr(item->text.at, '*', item->text.len))
             wr_policy_reader_error(r, o, item,
                                    "a method is written in full: leave the list out to match any method");
@@ -154,13 +145,10 @@ static void read_value(struct wr_policy_reader *r, const struct wr_option *o, co
     value->absent = on == 0;
     if (on >= 0)
         return;
-    size_t count = items_of(r, o, node);
-    value->patterns = wr_arena_zalloc(r->arena, (count + 1) * sizeof *value->patterns);
-    for (size_t i = 0; i < count; i++) {
-        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
-        if (item)
-            value->patterns[value->count++] = wr_arena_copy(r->arena, item->text);
-    }
+    const struct wr_tree_node *item;
+    value->patterns = make_room(r, o, node, sizeof *value->patterns, "any");
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;)
+        value->patterns[value->count++] = wr_arena_copy(r->arena, item->text);
 }
 
 static void read_values(struct wr_policy_reader *r, const struct wr_option *o,

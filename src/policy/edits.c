@@ -149,22 +149,20 @@ static void read_writes(struct wr_policy_reader *r, const struct wr_option *o,
         if (wr_tree_node_items(value) == 0)
             wr_policy_reader_error(r, o, value, "an empty list writes nothing: write remove: [%.*s]",
                                    WR_SLICE_ARG(key->text));
-        for (size_t j = 0; j < wr_tree_node_items(value); j++) {
-            const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(value, j));
-            if (item)
-                write_field(r, o, edits, key->text, item);
-        }
+        const struct wr_tree_node *item;
+        for (size_t j = 0; (item = wr_policy_reader_next(r, o, value, &j)) != NULL;)
+            write_field(r, o, edits, key->text, item);
     }
 }
 
 static void read_drops(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                        struct wr_field_edits *edits, bool of_request)
 {
-    for (size_t i = 0; i < wr_tree_node_items(node); i++) {
-        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
-        if (item && of_request && wr_field_id_of(item->text) == WR_F_HOST)
+    const struct wr_tree_node *item;
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
+        if (of_request && wr_field_id_of(item->text) == WR_F_HOST)
             wr_policy_reader_error(r, o, item, "a request needs its Host (RFC 9112 3.2)");
-        else if (item && check_name(r, o, item, of_request, true))
+        else if (check_name(r, o, item, of_request, true))
             drop(r, edits, item->text);
     }
 }

@@ -95,13 +95,13 @@ struct wr_cidr *wr_policy_reader_blocks(struct wr_policy_reader *r, const struct
 {
     size_t items = wr_tree_node_items(node);
     struct wr_cidr *blocks = wr_arena_zalloc(r->arena, (items ? items : 1) * sizeof *blocks);
+    const struct wr_tree_node *item;
     *count = 0;
-    for (size_t i = 0; i < items; i++) {
-        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
-        const char *reason = item ? wr_cidr_parse(item->text, &blocks[*count]) : NULL;
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
+        const char *reason = wr_cidr_parse(item->text, &blocks[*count]);
         if (reason)
             note_block(r, o, item, reason);
-        else if (item)
+        else
             ++*count;
     }
     return blocks;

@@ -56,10 +56,10 @@ void wr_read_identity(struct wr_policy_reader *r, const struct wr_option *o, con
     limit->parts = wr_arena_zalloc(r->arena, (count + 1) * sizeof *limit->parts);
     if (count == 0)
         wr_policy_reader_error(r, o, node, "at least one part is needed, such as client");
-    for (size_t i = 0; i < count; i++) {
+    const struct wr_tree_node *item;
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
         struct wr_identity_part *part = &limit->parts[limit->part_count];
-        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
-        int kind = item ? read_part(r, o, item, &wr_words_identity, &part->name) : -1;
+        int kind = read_part(r, o, item, &wr_words_identity, &part->name);
         if (kind < 0)
             continue;
         part->kind = (enum wr_identity_kind) kind;
@@ -81,10 +81,10 @@ void wr_read_bypasses(struct wr_policy_reader *r, const struct wr_option *o, con
     struct wr_cache_policy *cache = at;
     size_t count = wr_tree_node_items(node);
     cache->bypasses = wr_arena_zalloc(r->arena, (count + 1) * sizeof *cache->bypasses);
-    for (size_t i = 0; i < count; i++) {
+    const struct wr_tree_node *item;
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
         struct wr_bypass *bypass = &cache->bypasses[cache->bypass_count];
-        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
-        int kind = item ? read_part(r, o, item, &wr_words_bypass, &bypass->name) : -1;
+        int kind = read_part(r, o, item, &wr_words_bypass, &bypass->name);
         if (kind < 0 || (kind == WR_BYPASS_QUERY && !wr_policy_reader_parameter(r, o, item, bypass->name)))
             continue;
         bypass->kind = (enum wr_bypass_kind) kind;

@@ -27,6 +27,15 @@ const struct wr_tree_node *wr_policy_reader_scalar(struct wr_policy_reader *r, c
     return NULL;
 }
 
+const struct wr_tree_node *wr_policy_reader_next(struct wr_policy_reader *r, const struct wr_option *o,
+                                                 const struct wr_tree_node *list, size_t *i)
+{
+    const struct wr_tree_node *item = NULL;
+    while (item == NULL && *i < wr_tree_node_items(list))
+        item = wr_policy_reader_scalar(r, o, wr_tree_node_item(list, (*i)++));
+    return item;
+}
+
 int wr_policy_reader_choice(struct wr_policy_reader *r, const struct wr_option *o,
                             const struct wr_tree_node *node, struct wr_slice text,
                             const struct wr_words *words)

@@ -29,6 +29,10 @@ void wr_policy_reader_error(struct wr_policy_reader *r, const struct wr_option *
 /* Returns the item as a scalar that isn't null; NULL: an error was noted. */
 const struct wr_tree_node *wr_policy_reader_scalar(struct wr_policy_reader *r, const struct wr_option *o,
                                                    const struct wr_tree_node *item);
+/* Returns the next item of a list that is a scalar, or NULL after the last. A single value counts as a list
+ * of one. An error is noted for each item that is passed over. *i: 0 before the first call. */
+const struct wr_tree_node *wr_policy_reader_next(struct wr_policy_reader *r, const struct wr_option *o,
+                                                 const struct wr_tree_node *list, size_t *i);
 /* Returns the enum's value of the word that the text is. Returns -1 if it is none; an error with a
  * suggestion was then noted at the node. */
 int wr_policy_reader_choice(struct wr_policy_reader *r, const struct wr_option *o,

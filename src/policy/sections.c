@@ -264,9 +264,9 @@ void wr_read_limit_names(struct wr_policy_reader *r, const struct wr_option *o,
     if (count > WR_MAX_ROUTE_LIMITS)
         wr_policy_reader_error(r, o, node, "%zu limits are too many for one route: at most %d", count,
                                WR_MAX_ROUTE_LIMITS);
-    for (size_t i = 0; i < count; i++) {
-        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
-        const struct wr_limit_policy *limit = item ? refer(r, o, item, &r->limits, "limits") : NULL;
+    const struct wr_tree_node *item;
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
+        const struct wr_limit_policy *limit = refer(r, o, item, &r->limits, "limits");
         bool twice = false;
         for (size_t j = 0; j < route->limit_count; j++)
             twice = twice || route->limits[j] == limit;

@@ -64,10 +64,9 @@ void wr_read_tokens(struct wr_policy_reader *r, const struct wr_option *o, const
 {
     size_t count = wr_tree_node_items(node), used = 0;
     char **names = wr_arena_zalloc(r->arena, (count + 1) * sizeof *names);
-    for (size_t i = 0; i < count; i++) {
-        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
-        if (item)
-            wr_read_token(r, o, item, &names[used]);
+    const struct wr_tree_node *item;
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
+        wr_read_token(r, o, item, &names[used]);
         used += names[used] != NULL;
     }
     *(char ***) at = names;
@@ -93,11 +92,10 @@ void wr_read_patterns(struct wr_policy_reader *r, const struct wr_option *o, con
 {
     size_t count = wr_tree_node_items(node), used = 0;
     char **patterns = wr_arena_zalloc(r->arena, (count + 1) * sizeof *patterns);
-    for (size_t i = 0; i < count; i++) {
-        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
-        if (item && wr_policy_reader_parameter(r, o, item, item->text))
+    const struct wr_tree_node *item;
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;)
+        if (wr_policy_reader_parameter(r, o, item, item->text))
             patterns[used++] = wr_policy_reader_copy(r, item->text);
-    }
     *(char ***) at = patterns;
 }
 
