@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A fuzz target: built with clang's -fsanitize=fuzzer alone, or with replay.c for the kept inputs. */
+/* A fuzz target. It is linked with clang's -fsanitize=fuzzer, or with replay.c, which runs it over the kept
+ * inputs. */
 #pragma once
 
 #include <stddef.h>

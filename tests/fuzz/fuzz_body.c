@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Chunked bodies: whole and byte by byte they must give the same content and end at the same place. */
+/* Chunked bodies. Read whole and read byte by byte, a body must give the same content and end at the same
+ * place. */
 #include "fuzz.h"
 
 #include "http/body.h"
@@ -41,7 +42,7 @@ static void try(bool origin, const char *at, size_t size)
     WR_CHECK(a.status == b.status && a.eaten == b.eaten);
     WR_CHECK(wr_slice_eq(wr_buf_slice(&a.content), wr_buf_slice(&b.content)));
     WR_CHECK(wr_slice_eq(wr_buf_slice(&a.trailers), wr_buf_slice(&b.trailers)));
-    if (a.status == WR_BODY_END) /* what the reader took for trailers is a well-formed section */
+    if (a.status == WR_BODY_END) /* the reader accepts only well-formed trailers */
         WR_CHECK(wr_parse_trailers(wr_buf_slice(&a.trailers), fields, &count) || count == WR_MAX_FIELDS);
     wr_buf_fini(&a.content);
     wr_buf_fini(&a.trailers);

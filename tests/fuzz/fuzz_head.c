@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Heads: whole and in two pieces they must read the same, and what was understood must read back the same
- * after it has been written: otherwise the next server could understand something else than we did. */
+/* Heads. Parsed whole and in pieces, a head must give the same result. When weir has written it, it must
+ * parse to the same head again: otherwise the next server could understand another request than weir did. */
 #include "fuzz.h"
 
 #include "http/parse.h"
@@ -17,7 +17,7 @@ static enum wr_parse_status parse(bool response, struct wr_parse *p, const char 
                     : wr_parse_request(p, at, len, &limits, fields, head);
 }
 
-/* step: how much comes at a time. */
+/* Parses the head as it grows by `step` bytes, and compares the result with that of the whole. */
 static void check_pieces(bool response, const char *at, size_t len, size_t step, enum wr_parse_status whole,
                          const struct wr_parse *want)
 {

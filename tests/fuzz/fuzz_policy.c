@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A policy file: whatever it holds, reading it ends with a policy that can be asked, or with errors. */
+/* Policy files. Reading any bytes must give either a policy that finds routes, or errors. */
 #include "fuzz.h"
 
 #include "policy/policy.h"

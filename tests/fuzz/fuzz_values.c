@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Field values: the input stands in every field that something reads, and what is read must stay within its
- * bounds. */
+/* Field values. The input becomes the value of each field that a parser reads. Each parser must keep its
+ * results within their bounds. */
 #include "fuzz.h"
 
 #include "http/accept.h"
@@ -93,7 +93,8 @@ static void try_ranges(struct wr_slice value)
         WR_CHECK(c.range.first <= c.range.last && (!c.length_known || c.range.last < c.length));
 }
 
-/* Every beginning of a PROXY header is one, and what stands behind it doesn't matter. */
+/* Parses a PROXY header. If it is accepted, its parse doesn't depend on the bytes after it, and without its
+ * last byte it is incomplete. */
 static void try_proxy(struct wr_slice in)
 {
     struct wr_proxy header, again;

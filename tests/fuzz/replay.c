@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Runs a fuzz target without a fuzzer: over each kept input, each beginning of it, and each input with one
- * byte replaced by those that parsers stumble over. Files or folders may be named; by default the target's
+/* Runs a fuzz target without a fuzzer: over each kept input, over each prefix of it, and over copies in which
+ * one byte is replaced by one that is special to parsers. Arguments: files or folders. Default: the target's
  * own folder. */
 #include <dirent.h>
 #include <errno.h>
@@ -11,11 +11,11 @@
 #include "fuzz.h"
 
 #define INPUT_ROOM 65536
-#define MAX_VARIED 1500 /* larger inputs are only run as they are */
+#define MAX_VARIED 1500 /* larger inputs are run unchanged only */
 
 static size_t inputs;
 
-/* In memory of its own size, so that a sanitizer sees a byte too far. */
+/* Runs the target on a copy of exact size, so that a sanitizer reports a read beyond the end. */
 static void run(const uint8_t *data, size_t size)
 {
     uint8_t *copy = malloc(size ? size : 1);

@@ -44,7 +44,7 @@ static enum wr_reuse reused(const struct wr_cache_policy *policy, struct wr_aren
 
 enum rules_outcome { FRESH, STALE, NOT_STORED };
 
-/* What becomes of a response 3 seconds after it came. */
+/* What a response can be used for 3 seconds after it came. */
 struct line {
     int status;
     const char *response;
@@ -119,7 +119,7 @@ static void ages_are_read_as_5_1_and_4_2_3_say(void **state)
         { 200, "Via: 1.1 cache\nDate: {-7200}\n" E "Cache-Control: max-age=3600", STALE }, /* apparent age */
         { 200, "Age: 1\nDate: {-7200}\n" E "Cache-Control: max-age=3600", STALE },
         { 200, "Date: {-7200}\n" E "Cache-Control: max-age=3600",
-          FRESH }, /* no cache has kept it, so the origin's clock is wrong */
+          FRESH }, /* it came through no cache, so the origin's clock is wrong */
         { 200, "Date: {-7200}\n" E "Expires: {-3600}", FRESH },
         { 200, "Date: {+7200}\n" E "Cache-Control: max-age=3600", FRESH },
         { 200, "Date: foo\n" E "Cache-Control: max-age=3600", FRESH },
@@ -133,7 +133,7 @@ static void ages_are_read_as_5_1_and_4_2_3_say(void **state)
     wr_object_unref(o);
     o = stored(&plain, &arena, 200, "", "Date: {-50}\nCache-Control: max-age=100\nAge: 30", 5);
     assert_int_equal(wr_span_s(wr_object_age(o, after(3))), 53);
-    /* A clock that was set back, or another node's: the age doesn't shrink. */
+    /* If the clock was set back, or belongs to another node, the age doesn't become smaller. */
     assert_int_equal(wr_span_s(wr_object_age(o, after(-9))), 50);
     wr_object_unref(o);
     wr_arena_fini(&arena);
@@ -220,7 +220,8 @@ static void stores_what_3_lets_it_store(void **state)
         { 200, D "Cache-Control: max-age=3600\nVary: Foo, *", NOT_STORED },
         { 200, D "Cache-Control: max-age=3600\nVary: \nVary: *", NOT_STORED },
         { 200, D "Cache-Control: max-age=3600\nVary: Foo", FRESH },
-        { 200, D "Cache-Control: max-age=3600\nSet-Cookie: a=b", FRESH }, /* the origin says so: 7.3 */
+        { 200, D "Cache-Control: max-age=3600\nSet-Cookie: a=b",
+          FRESH }, /* RFC 9111 7.3: the origin states a lifetime */
         { 200, D "Expires: {+100}\nSet-Cookie: a=b", FRESH },
         { 200, D OLD "Set-Cookie: a=b", NOT_STORED },
         { 200, D "Set-Cookie: a=b", NOT_STORED },
@@ -435,7 +436,8 @@ static void requests_have_their_say(void **state)
     wr_arena_fini(&arena);
 }
 
-/* A response that was asked for at 0 and came at 5, for requests that were made at the given time. */
+/* The response was requested at 0 and came at 5. `made`: when another request was made. `requested`,
+ * `received`: whether it may share a response that was requested, or received, after that time. */
 static void a_response_serves_those_who_waited_for_it(void **state)
 {
     (void) state;
@@ -617,7 +619,7 @@ static void grace_comes_from_the_policy_where_the_origin_is_silent(void **state)
     o = stored(&policy, &arena, 200, "", D "Cache-Control: max-age=2, must-revalidate", 0);
     assert_int_equal(reused(&policy, &arena, o, "", 3), WR_REUSE_VALIDATE);
     wr_object_unref(o);
-    o = stored(&policy, &arena, 200, "", D E, 0); /* nobody says that it is fresh for any time */
+    o = stored(&policy, &arena, 200, "", D E, 0); /* neither the origin nor the policy states a lifetime */
     assert_int_equal(reused(&policy, &arena, o, "", 1), WR_REUSE_VALIDATE);
     assert_true(o->meta.swr.us < 0 && o->meta.sie.us < 0);
     wr_object_unref(o);
@@ -670,8 +672,8 @@ static void early_refresh_is_close_to_the_end_only(void **state)
     wr_arena_fini(&arena);
 }
 
-/* A response without a lifetime, or with 0, isn't used without validation, whatever the client asks and the
- * policy prolongs. */
+/* A response without a lifetime, or with 0, isn't used without validation, even if the client sends max-stale
+ * or the policy sets grace. */
 static void nothing_lives_that_has_no_life(void **state)
 {
     (void) state;
@@ -721,8 +723,8 @@ static void nothing_lives_that_has_no_life(void **state)
     wr_arena_fini(&arena);
 }
 
-/* With a cookie that counts, nothing is stored or used that is fresh only by the policy or a guess. What the
- * origin states holds for all. */
+/* If a request has a cookie that counts, a response that is fresh only by the policy or a guess is neither
+ * stored nor used for it. A lifetime that the origin states applies to all requests. */
 static void a_cookie_takes_no_part_in_guesses(void **state)
 {
     (void) state;
@@ -801,7 +803,7 @@ static void stored_cookies_need_a_policy_that_stores_them(void **state)
     assert_null(memmem(o->head.at, o->head.len, "Set-Cookie", 10));
     assert_true(wr_slice_eq(o->first_only, WR_SLICE("Set-Cookie: a=b\r\n")));
     wr_object_unref(o);
-    /* Its lifetime would be the policy's. */
+    /* The response would be fresh only by the policy. */
     assert_null(stored(&storing, &arena, 200, "", D "Set-Cookie: a=b", 0));
     wr_arena_fini(&arena);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Stands in for all that a flight talks to: each question is kept until the test answers it or the flight
- * cancels it. */
+/* Replaces what a flight calls. Each question is kept until the test answers it or the flight cancels it. */
 #include "outside.h"
 
 struct outside outside;
@@ -308,7 +307,7 @@ bool wr_exchange_silent(struct wr_exchange *x)
     return true;
 }
 
-/* Refuses, as there is only one server. */
+/* Refuses the second exchange: there is only one server. */
 enum wr_err wr_exchange_start_beside(struct wr_exchange *x, struct wr_origins *origins,
                                      const struct wr_exchange *first, bool same)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* All that a flight talks to, in the test's hands: the link, the channel, the Redis store and the origin.
- * Each question is kept here until the test answers it or the flight cancels it. Link this file instead of
- * the real ones: then the linker takes none of their members from the archive. */
+/* Replaces what a flight calls: the link, the channel, the Redis store and the origin. Each question is kept
+ * here until the test answers it or the flight cancels it. A test links this file before libweir.a, so the
+ * linker doesn't take the real ones from the archive. */
 #pragma once
 
 #include "flight/flight_priv.h"
@@ -17,14 +17,14 @@ struct outside {
     enum wr_subscription_state subscription_state;
     const char *word; /* the message that the subscription has heard */
     struct wr_exchange *exchange;
-    struct wr_flow *body; /* of the exchange's response; borrowed */
+    struct wr_flow *body; /* content of the exchange's response; borrowed */
     size_t exchanges;
     struct {
         void (*written)(void *ctx, enum wr_err err);
         void *ctx;
     } puts[OUTSIDE_MOST];
     size_t put_count;
-    size_t commands; /* commands that nothing waits for */
+    size_t commands; /* commands whose replies no stage waits for */
 };
 extern struct outside outside;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* flight/location: a field that names the origin's own server is put right, and all others stay. */
+/* flight/location: a field that names the origin's own server is rewritten, and all others stay. */
 #include "test.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* flight/outcome: words that nodes of several versions tell each other, so none may change its meaning. */
+/* flight/outcome: nodes of several versions send these words to each other, so no word may change its
+ * meaning. */
 #include "test.h"
 
 #include "flight/outcome.h"

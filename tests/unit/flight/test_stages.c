@@ -62,7 +62,7 @@ static struct world {
     struct wr_head request;
     struct wr_request_rules rules;
     struct wr_flight_order order;
-    struct wr_flight *flight; /* a reference, so that the test can look at it */
+    struct wr_flight *flight; /* the test's reference, so that it can look at the flight */
     struct wr_waiter waiters[2];
     unsigned verdicts[2];
     bool left, joined, purged;
@@ -432,7 +432,8 @@ static size_t all_runs(size_t length, bool look, bool verified, bool rare)
 
 /* --- the tests --- */
 
-/* ASan makes each run forty times as slow: it gets the orders that are one event shorter, and fewer seeds. */
+/* A run takes forty times as long under ASan. So the tests try lists of choices that are one shorter, and
+ * fewer seeds. */
 #if !WR_RECYCLES
 #define SHORTER 1
 #define SEEDS 1000
@@ -502,7 +503,7 @@ static int begin(void **state)
     assert_string_equal(errors.at, "");
     wr_buf_fini(&errors);
     w.shared.flights =
-        wr_flights_new(); /* empty after each run; to make them anew would take most of its time */
+        wr_flights_new(); /* empty after each run; creating them for each run would take most of its time */
     w.shared.local = wr_local_limits_new(1);
     return 0;
 }
@@ -523,7 +524,7 @@ static int end(void **state)
 int main(void)
 {
 #ifdef __SANITIZE_THREAD__
-    return SKIPPED; /* there is one thread, and forty thousand runs take TSan an hour */
+    return SKIPPED; /* there is only one thread, and the runs would take an hour under TSan */
 #endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_late_answer_is_counted_and_nothing_happens),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A response head out of header lines, for tests of what reads fields. */
+/* Makes a response head from header lines, for tests of functions that read fields. */
 #pragma once
 
 #include "test.h"

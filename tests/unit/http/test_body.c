@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http/body: each body gives the same whole, byte by byte, and cut in two anywhere. */
+/* http/body: each body gives the same result when it is read whole, byte by byte, and in two pieces cut at
+ * any byte. */
 #include "test.h"
 
 #include <stdlib.h>
@@ -103,7 +104,7 @@ static const struct body_case cases[] = {
     CASE("5;a\nhello", WR_BODY_ERROR, "", "", 0),
     CASE("5;a\rb\r\nhello", WR_BODY_ERROR, "", "", 0),
     CASE("5;a\0b\r\nhello", WR_BODY_ERROR, "", "", 0),
-    CASE("5;a=\"\r\n\"\r\n", WR_BODY_ERROR, "", "", 0), /* for some the line would end behind the quotes */
+    CASE("5;a=\"\r\n\"\r\n", WR_BODY_ERROR, "", "", 0), /* to some parsers the line ends after the quotes */
     CASE("5;a=\"b\\\"\r\nhello", WR_BODY_ERROR, "", "", 0),
     CASE("5;a=\"b\\\";\";c\r\nhello\r\n", WR_BODY_MORE, "hello", "", 0),
     CASE("5;a=\"\tb\";\"\r\nhello\r\n", WR_BODY_ERROR, "", "", 0),
@@ -201,7 +202,7 @@ static void other_framings_count_or_wait(void **state)
     assert_true(wr_body_reader_closed(&r) && wr_body_reader_run(&r) == SIZE_MAX);
 }
 
-/* Feeds `times` copies of text; the status at the end. */
+/* Feeds `times` copies of text. Returns the status at the end. */
 static enum wr_body_status repeat(struct wr_body_reader *r, struct wr_slice text, size_t times)
 {
     enum wr_body_status status = WR_BODY_MORE;
@@ -241,7 +242,7 @@ static void what_is_not_content_is_bounded(void **state)
         wr_body_reader_fini(&r);
         free(content);
     }
-    /* a small extension on each of very many chunks is what signing clients send */
+    /* clients that sign chunks send a small extension with each of very many chunks */
     char *chunk = malloc(1200);
     memset(chunk, 'x', 1200);
     static const char size[] = "400;chunk-signature=0123456789abcdef0123456789abcdef0123456789abcdef\r\n";

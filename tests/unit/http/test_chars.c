@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http/chars: the table against the grammar written out, and lists. */
+/* http/chars: the table of classes is compared with the grammars of the RFCs; lists of values. */
 #include "test.h"
 
 #include "http/chars.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http/conditional and http/accept: what a client says it has and would rather read. */
+/* http/conditional and http/accept: conditions of requests, and media types that a client prefers. */
 #include "head_of.h"
 
 #include "http/accept.h"
@@ -111,7 +111,8 @@ static void if_range(void **state)
     struct wr_date later = { modified.us + 60 * WR_US_PER_S }, soon = { modified.us + 59 * WR_US_PER_S };
     static const struct {
         const char *lines;
-        enum wr_condition old, young; /* the stored Date a minute after Last-Modified, or less */
+        enum wr_condition old,
+            young; /* Date of the stored response is a minute after Last-Modified, or less */
     } cases[] = {
         { "X: y\r\n", N, N },
         { "If-Range: \"a\"\r\n", T, T },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http/date: the three forms, everything that is nearly one of them, and the calendar. */
+/* http/date: the three forms, texts that are almost one of them, and the calendar. */
 #include "test.h"
 
 #include <time.h>

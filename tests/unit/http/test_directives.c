@@ -43,7 +43,7 @@ static void lifetimes(void **state)
         { "Cache-Control: max-age= 3600\r\n", 0, NONE },
         { "Cache-Control: max-age=\"3600\r\n", 0, NONE },
         { "Cache-Control: s-maxage=1e3, max-age=60\r\n", 60, 0 },
-        /* inside another directive's value it is nothing */
+        /* within another directive's value it doesn't count */
         { "Cache-Control: extension=\"max-age=3600\", max-age=1\r\n", 1, NONE },
         { "Cache-Control: max-age=1, extension=\"max-age=3600\"\r\n", 1, NONE },
         { "Cache-Control: extension=\"a, max-age=3600, \\\", s-maxage=7\"\r\n", NONE, NONE },
@@ -144,12 +144,12 @@ static void targeted_fields_are_strict(void **state)
         { CDN "no-store=?0, no-store=?1, no-store=?0\r\n", true, NONE, false },
         { CDN "foobar\r\n", true, NONE, false },
         { CDN "x=(1 2;a \"b\");c, max-age=7\r\n", true, 7, false },
-        /* wrong types: the directive is ignored */
+        /* a value of the wrong type: the directive is ignored */
         { CDN "max-age=\"3600\", no-store=1\r\n", true, NONE, false },
         { CDN "max-age=3600.0\r\n", true, NONE, false },
         { CDN "max-age\r\n", true, NONE, false },
         { CDN "max-age=token, a=:YQ==:, b=@12, c=%\"f%c3%bc\"\r\n", true, NONE, false },
-        /* mistakes: the field is ignored */
+        /* a syntax error: the field is ignored */
         { CDN "MaX-aGe=3600\r\n", false, NONE, false },
         { CDN "max-age=3600\r\n" CDN "\r\n", false, NONE, false },
         { CDN "\r\n" CDN "max-age=3600\r\n", false, NONE, false },

@@ -8,7 +8,7 @@
 static void parameters_of_an_element(void **state)
 {
     static const struct {
-        const char *element, *name, *want; /* want NULL: there is none */
+        const char *element, *name, *want; /* want NULL: no client is found */
     } cases[] = {
         { "for=192.0.2.1;proto=https", "for", "192.0.2.1" },
         { " For = \"[2001:db8::1]:80\" ; host=a", "for", "[2001:db8::1]:80" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http/onward: what of a request goes to the origin. */
+/* http/onward: which fields of a request go to the origin. */
 #include "test.h"
 
 #include <stdio.h>
@@ -27,8 +27,9 @@ static const struct wr_head *request_of(struct request *r, const char *lines, bo
     return &r->head;
 }
 
-/* Of whom it goes on as it came: strangers, strangers whose odd names are kept, trusted peers; in a request
- * for the whole, or only in one that is forwarded by itself. */
+/* From whom the field is passed on unchanged: from strangers, from strangers whose odd names are kept, from
+ * trusted peers. ALONE: only in a request that is forwarded by itself, not in one by which weir requests the
+ * whole response. */
 enum { NOBODY = 0, STRANGER = 1, KEPT = 2, TRUSTED = 4, ALL = 7, ALONE = 8 };
 
 static void each_field(void **state)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http/parse: heads that must be refused, whole and byte by byte, and what is understood of the good ones.
- */
+/* http/parse: heads that must be refused, whole and byte by byte, and what well-formed heads parse to. */
 #include "test.h"
 
 #include <stdio.h>
@@ -21,7 +20,8 @@ struct parse_input {
     }
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Parses `in`, once whole and once byte by byte in memory of just that size, and checks that both agree. */
+/* Parses `in` once whole, and once byte by byte in memory of exact size. Checks that both results are equal.
+ */
 static enum wr_parse_status parse(struct parse_input in, bool response, enum wr_method method,
                                   struct wr_parse *p, struct wr_field *fields, struct wr_head *head)
 {
@@ -66,7 +66,7 @@ static const struct {
     struct parse_input in;
     enum wr_err err;
 } bad_lines[] = {
-    /* no version, or one that isn't ours */
+    /* no version, or an unknown one */
     { IN("GET /c\r\n" H "\r\n"), WR_ERR_BAD_REQUEST },
     { IN("GET /c\tHTTP/1.1\r\n" H "\r\n"), WR_ERR_BAD_REQUEST },
     { IN("GET /c \r\n" H "\r\n"), WR_ERR_BAD_REQUEST },
@@ -137,7 +137,7 @@ static void bad_request_lines_are_refused(void **state)
         expect_refused("request line", bad_lines[i].in, false, bad_lines[i].err);
 }
 
-/* Fields that make any head malformed: tried in a request and in a response. */
+/* Fields that make any head malformed. Each is tested in a request and in a response. */
 static const struct parse_input bad_fields[] = {
     IN("X-Foo : 1\r\n"),
     IN("X-Foo\t: 1\r\n"),
@@ -167,7 +167,7 @@ static const struct parse_input bad_fields[] = {
     IN("X: a\r\n\rX"),
     IN("X: a\r\n\r\rY"),
     IN("\rX: a\r\n"),
-    /* controls, first in the value and later */
+    /* control characters, at the beginning of the value and later */
     IN("X: \0a\r\n"),
     IN("X:\001a\r\n"),
     IN("X: a\0b\r\n"),
@@ -216,7 +216,7 @@ static const struct parse_input bad_fields[] = {
     IN("Connection: a b\r\n"),
 };
 
-/* Those of them that end lines in LF alone: an origin may. */
+/* Fields whose lines end in LF alone. An origin may send these. */
 static const struct parse_input bad_of_clients[] = {
     IN("X: a\n"), IN("X: x\nTransfer-Encoding: chunked\r\n"), IN("X: a\n\r\n"), IN("X: a\r\n\n"), IN("X:\n"),
 };
@@ -606,7 +606,7 @@ static void limits_hold(void **state)
         if (over)
             assert_int_equal(p.err, WR_ERR_TARGET_TOO_LONG);
     }
-    /* a line without end; a head without end; a head that just fits */
+    /* an endless line; an endless head; a head of exactly the limit */
     memset(room, 'x', 20000);
     memcpy(room, "GET /", 5);
     p = (struct wr_parse){ 0 };
@@ -677,7 +677,7 @@ static void every_field_name_finds_its_id(void **state)
         for (size_t i = 0; i < name.len; i++)
             upper[i] = name.at[i] >= 'a' && name.at[i] <= 'z' ? (char) (name.at[i] - 32) : name.at[i];
         assert_int_equal(wr_field_id_of(wr_slice(upper, name.len)), id);
-        for (size_t i = 0; i < name.len; i++) { /* no other byte folds into a letter, digit or '-' */
+        for (size_t i = 0; i < name.len; i++) { /* no other byte is folded to a letter, a digit or '-' */
             char kept = upper[i];
             upper[i] = (char) (kept == '-' ? 0x0d : kept ^ 0x40);
             assert_int_equal(wr_field_id_of(wr_slice(upper, name.len)), WR_F_OTHER);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http/range: RFC 9110 14's examples, and requests that are made to hurt. */
+/* http/range: the examples of RFC 9110 14, and hostile requests. */
 #include "test.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http/serialise: whatever came in, one form goes out, and it reads back as the same. */
+/* http/serialise: a head is written in one form only, and that form parses to the same head. */
 #include "test.h"
 
 #include "http/parse.h"

@@ -25,7 +25,7 @@ static void tags_are_collected_once(void **state)
     wr_arena_fini(&arena);
 }
 
-/* As many as a head has room for. */
+/* As many tags as fit into a head. */
 static void thousands_of_tags_are_no_trouble(void **state)
 {
     (void) state;

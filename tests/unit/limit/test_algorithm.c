@@ -27,7 +27,7 @@ static void every_case_of_the_table(void **unused)
     }
 }
 
-/* When requests come: bunches in one instant, gaps around the rate's interval, now and then a long pause. */
+/* Draws the times of requests: several at once, gaps near the rate's interval, and sometimes a long pause. */
 static int64_t next_gap(const struct wr_limit_rule *rule)
 {
     uint64_t interval = (uint64_t) (rule->window_us / rule->count) + 1;
@@ -45,7 +45,7 @@ static int64_t next_gap(const struct wr_limit_rule *rule)
 
 #define ASKED 3000
 
-/* Admitted instants of ASKED requests of cost 1. */
+/* Sends ASKED requests of cost 1, and records the times of those that were admitted. */
 static size_t admit(const struct wr_limit_rule *rule, int64_t *admitted)
 {
     struct wr_limit_tally state = { 0 };
@@ -75,7 +75,7 @@ static struct wr_limit_rule random_rule(enum wr_algorithm algorithm)
     return wr_limit_rule_of(&policy, 1);
 }
 
-/* No half-open span of one window holds more than `most`. */
+/* Checks that in no half-open span of one window more than `most` requests were admitted. */
 static void no_window_holds_more(const struct wr_limit_rule *rule, const int64_t *admitted, size_t n,
                                  int64_t most)
 {
@@ -98,8 +98,8 @@ static void no_window_admits_more_than_promised(void **unused)
     }
 }
 
-/* token_bucket and gcra: from any admitted one to any later, no more than burst + what flowed back meanwhile.
- */
+/* For token_bucket and gcra: checks that between any two admitted requests no more were admitted than burst
+ * and what came back meanwhile. */
 static void no_span_admits_more_than_burst_and_rate(void **unused)
 {
     (void) unused;
@@ -158,7 +158,8 @@ static void retry_after_is_exact(void **unused)
     }
 }
 
-/* A million steps at a rate that doesn't divide: after exactly k windows exactly k * count were admitted. */
+/* The rate's interval isn't a whole number of microseconds. Over many windows admissions are lost only by
+ * rounding, and none is added. */
 static void nothing_drifts(void **unused)
 {
     (void) unused;
@@ -171,12 +172,12 @@ static void nothing_drifts(void **unused)
             admitted += d.allowed;
             now += d.allowed ? 1 : d.retry_after_us;
         }
-        /* With a burst of 1 each admission loses less than the microsecond it is rounded up to. */
+        /* With a burst of 1 an admission loses less than a microsecond, by rounding up. */
         assert_true(admitted <= windows * rule.count);
         assert_true(admitted >=
                     windows * rule.count - windows * rule.count * rule.count / rule.window_us - 1);
 
-        rule.burst = 7; /* with room for the rounding nothing is lost at all */
+        rule.burst = 7; /* a larger burst loses nothing */
         state = (struct wr_limit_tally){ 0 };
         for (admitted = 0, now = START; now < end; now += 50000)
             admitted += decide(&rule, &state, now, 1).allowed;
@@ -197,7 +198,7 @@ static void a_wild_clock_harms_nobody(void **unused)
             int64_t now = START + (int64_t) wr_rand_below(INT64_C(1) << (10 + wr_rand_below(35)));
             struct wr_limit_decision d = decide(&rule, &state, now, 1 + (int64_t) wr_rand_below(4));
             assert_true(d.remaining >= 0 && d.remaining <= rule.burst);
-            /* nobody waits longer than from an empty quota */
+            /* no wait is longer than after an empty quota */
             struct wr_limit_tally empty = { 0 };
             struct wr_limit_decision worst = decide(&rule, &empty, now, rule.burst);
             wr_limit_tally_fini(&rule, &empty);

@@ -43,7 +43,7 @@ static void is(struct wr_slice got, const char *want)
         fail_msg("got %.*s, want %s", WR_SLICE_ARG(got), want);
 }
 
-/* The identity of exactly this value. */
+/* Makes the identity of a request from this value. */
 static void is_hash_of(struct wr_slice got, const char *value)
 {
     char want[WR_HASH_HEX + 2] = "#";
@@ -73,7 +73,7 @@ static void fields_cookies_and_parameters(void **state)
                "q");
     is(identity(&cookie_part, request("/", "Cookie: SID=xyz; sid\r\n")), "~,192.0.2.7");
     struct wr_identity_part pattern = { WR_IDENTITY_COOKIE,
-                                        WR_SLICE_INIT("wp_*") }; /* the first that it matches */
+                                        WR_SLICE_INIT("wp_*") }; /* the first cookie that matches */
     is_hash_of(identity(&pattern, request("/", "Cookie: a=b; wp_1=x; wp_2=y\r\n")), "x");
     is_hash_of(identity(&query_part, request("/p?a=1&key=v&key=w", "")), "v");
     is_hash_of(identity(&query_part, request("/p?%6Bey=%76+%zz%", "")), "v %zz%");
@@ -85,7 +85,7 @@ static void what_is_lacking_is_made_up_for_by_the_address(void **state)
     (void) state;
     is(identity(&header_part, request("/", "")), "~,192.0.2.7");
     is(identity(&header_part, request("/", "X-Api-Key:\r\n")), "~,192.0.2.7");
-    /* nobody is another's address by saying so */
+    /* a value that looks like an address is another identity than the address */
     struct wr_slice liar = identity(&header_part, request("/", "X-Api-Key: ~,192.0.2.7\r\n"));
     is_hash_of(liar, "~,192.0.2.7");
 
@@ -101,7 +101,7 @@ static void what_is_lacking_is_made_up_for_by_the_address(void **state)
     is(wr_limit_identity(&limit, request("/", ""), CLIENT, &arena), "192.0.2.7");
 }
 
-/* A key's name stays one word with one hash tag, whatever clients send. */
+/* Whatever clients send, a key in Redis has no spaces and one hash tag. */
 static void no_value_breaks_out_of_the_hash_tag(void **state)
 {
     (void) state;

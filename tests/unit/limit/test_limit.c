@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* limit: one question for several limits, through a real link to a real Redis that dies, hangs and refuses.
- */
+/* limit: one question for several limits, with a real link and a real redis-server that is killed, hangs and
+ * refuses. */
 #include "redis/server.h"
 
 #include <signal.h>
@@ -12,7 +12,7 @@
 static struct test_redis server;
 static struct wr_loop loop;
 
-/* One worker's limiter and what it stands on. */
+/* One worker's limiter, and what it needs. */
 struct bench {
     struct wr_policy *policy;
     struct wr_link *link;
@@ -43,8 +43,8 @@ static struct wr_policy *policy_of(const char *redis_lines)
     return p;
 }
 
-/* Turns the loop until it is so. A hang is the test runner's business: nothing here depends on how long it
- * takes. */
+/* Runs the loop until the condition holds. It has no time limit of its own: the test runner ends a test that
+ * hangs. */
 #define TURN_UNTIL(condition) \
     while (!(condition))      \
     event_base_loop(loop.base, EVLOOP_ONCE)
@@ -54,7 +54,7 @@ static void tick(struct wr_timer *timer)
     wr_timer_set(timer, WR_SPAN_MS(2));
 }
 
-static struct wr_timer ticker; /* so that TURN_UNTIL looks again */
+static struct wr_timer ticker; /* makes TURN_UNTIL check its condition again */
 
 static struct bench bench_new(const char *on_failure, const char *timeout)
 {
@@ -108,7 +108,7 @@ static const char *const gcra_and_quiet[] = { "gcra", "quiet", NULL };
 static void ask_and_wait(struct bench *b, struct limit_asker *a, const char *who, const char *const *names)
 {
     if (put(b, a, who, names) == WR_LIMIT_LATER) {
-        assert_int_equal(a->answers, 0); /* never before the ask returned */
+        assert_int_equal(a->answers, 0); /* the callback isn't called before the ask has returned */
         TURN_UNTIL(a->answers > 0);
         assert_int_equal(a->answers, 1);
     } else {
@@ -149,13 +149,13 @@ static void without_redis_the_answer_is_there_at_once(void **state)
     }
     assert_true(a.ask.verdicts[1].quota == 50 && a.ask.verdicts[1].window.us == 3600 * WR_US_PER_S);
     assert_true(a.ask.verdicts[1].retry_after.us > 0 && a.ask.verdicts[1].remaining == 0);
-    wr_limit_cancel(&a.ask);                                        /* harmless on one that is answered */
-    assert_int_equal(put(&b, &a, "c", &all_four[4]), WR_LIMIT_NOW); /* no limit: nothing to say */
+    wr_limit_cancel(&a.ask);                                        /* has no effect after the answer */
+    assert_int_equal(put(&b, &a, "c", &all_four[4]), WR_LIMIT_NOW); /* without limits there is no question */
     assert_int_equal(wr_limit_refused_by(&a.ask), -1);
     bench_free(&b);
 }
 
-/* 150 asks at a limit of 50 from three nodes' limiters, all under way at once. */
+/* Three nodes' limiters ask 150 times at once. The limit is 50. */
 static void three_nodes_share_one_quota(void **state)
 {
     (void) state;
@@ -207,9 +207,9 @@ static void the_cancelled_hear_nothing(void **state)
     assert_int_equal(put(&b, &gone, "gone", all_four), WR_LIMIT_LATER);
     wr_limit_cancel(&gone.ask);
     wr_limit_cancel(&gone.ask);
-    ask_and_wait(&b, &next, "next", all_four); /* its replies stand behind those of the cancelled */
+    ask_and_wait(&b, &next, "next", all_four); /* its replies come after those of the cancelled ask */
     assert_int_equal(gone.answers, 0);
-    /* a limiter that is let go of still answers */
+    /* a limiter whose last reference is dropped still answers */
     assert_int_equal(put(&b, &next, "next", all_four), WR_LIMIT_LATER);
     wr_limiter_free(b.limiter);
     b.limiter = NULL;
@@ -218,8 +218,8 @@ static void the_cancelled_hear_nothing(void **state)
     bench_free(&b);
 }
 
-/* A Redis that is out of memory says so; one that hangs says nothing; one that is dead is away: the process's
- * own counters each time. */
+/* In three cases the process counts by itself: Redis answers that it is out of memory, Redis hangs, Redis is
+ * dead. */
 static void whatever_befalls_redis_this_node_counts_its_share(void **state)
 {
     (void) state;
@@ -250,7 +250,8 @@ static void whatever_befalls_redis_this_node_counts_its_share(void **state)
     TURN_UNTIL(a.answers > 0);
 
     uint64_t local = wr_stats_sum(WR_STAT_limit_local);
-    assert_int_equal(put(&b, &a, "cut", all_four), WR_LIMIT_LATER); /* dies with four answers owed */
+    assert_int_equal(put(&b, &a, "cut", all_four),
+                     WR_LIMIT_LATER); /* Redis dies while four answers are open */
     server_kill(&server);
     TURN_UNTIL(a.answers > 0);
     TURN_UNTIL(!wr_link_ready(b.link));
@@ -278,7 +279,7 @@ static void open_admits_and_closed_refuses(void **state)
     assert_int_equal(put(&closed, &a, "c", gcra_and_quiet), WR_LIMIT_NOW);
     assert_true(a.ask.closed && !a.ask.verdicts[0].allowed && a.ask.verdicts[1].allowed);
     assert_int_equal(put(&closed, &a, "c", only_quiet),
-                     WR_LIMIT_NOW); /* one that only observes closes nothing */
+                     WR_LIMIT_NOW); /* a limit that only observes refuses nothing */
     assert_true(!a.ask.closed && a.ask.verdicts[0].allowed);
     server_start(&server);
     TURN_UNTIL(wr_link_ready(closed.link));

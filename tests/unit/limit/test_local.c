@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* limit/local: the table forgets the right ones, keeps its bounds, and counts exactly from many threads. */
+/* limit/local: which quotas the table evicts, how large it gets, and exact counts with many threads. */
 #include "test.h"
 
 #include <pthread.h>
@@ -76,8 +76,8 @@ static void several_limits_count_together_or_not_at_all(void **state)
     }
 }
 
-/* Every shard full, every request with as many limits as there may be, most of them in the same few shards:
- * nothing that is being decided goes. */
+/* All shards are full, and each request has as many limits as possible, mostly in the same few shards. Quotas
+ * of the request being decided aren't evicted. */
 static void many_limits_in_a_full_table(void **state)
 {
     (void) state;
@@ -112,7 +112,7 @@ static void nodes_share_a_limit(void **state)
         for (int i = 0; i < 200; i++)
             admitted += ask(l, &limit, "c", START).allowed;
         assert_int_equal(admitted, 25);
-        wr_local_limits_nodes(l, 0); /* alone again: the rest of the whole is there at once */
+        wr_local_limits_nodes(l, 0); /* the node is alone again, so it has the whole quota at once */
         for (int i = 0; i < 200; i++)
             admitted += ask(l, &limit, "c", START).allowed;
         assert_in_range(admitted, a == WR_GCRA ? 25 : 100, 100);
@@ -138,7 +138,7 @@ static void the_idle_are_forgotten(void **state)
             snprintf(who, sizeof who, "new %d", i);
             ask(l, &limit, who, now);
         }
-        assert_true(wr_local_limits_count(l) < 22000); /* two looked at for each that came */
+        assert_true(wr_local_limits_count(l) < 22000); /* each new quota makes the table check two old ones */
     }
     wr_local_limits_free(l);
 }
@@ -176,8 +176,8 @@ static void a_flood_of_newcomers_does_not_free_the_refused(void **state)
     wr_local_limits_free(l);
 }
 
-/* A shard's logs get the room of one longest log: of 40 long ones in 32 shards some must give way, though
- * there are entries enough for all. */
+/* The logs of a shard have room for one log of the greatest length. With 40 long logs in 32 shards some are
+ * evicted, though there are entries for all. */
 static void logs_stay_within_their_memory(void **state)
 {
     (void) state;
@@ -212,12 +212,12 @@ static void *one_of_the_crowd(void *arg)
     char who[16];
     wr_stats_join();
     for (int i = 0; i < ROUNDS; i++) {
-        /* Each thread's idea of the time lags by up to 50 us behind the latest. */
+        /* A thread's time may be up to 50 us behind the latest. */
         int64_t now = __atomic_add_fetch(&c->clock, 1, __ATOMIC_RELAXED) - (int64_t) wr_rand_below(50);
         if (ask(c->l, &c->limit, "crowd", now).allowed)
             __atomic_add_fetch(&c->admitted, 1, __ATOMIC_RELAXED);
         snprintf(who, sizeof who, "%d",
-                 (int) wr_rand_below(500)); /* others come, go and are evicted meanwhile */
+                 (int) wr_rand_below(500)); /* other quotas come and are evicted meanwhile */
         ask(c->l, &c->limit, who, now);
         if (i % 1000 == 0)
             wr_local_limits_nodes(c->l, 1);
@@ -238,9 +238,9 @@ static void threads_together_get_one_quota(void **state)
             assert_int_equal(pthread_create(&threads[i], NULL, one_of_the_crowd, &c), 0);
         for (int i = 0; i < THREADS; i++)
             pthread_join(threads[i], NULL);
-        /* THREADS * ROUNDS microseconds passed, 100 in 10000 of them, and one burst */
+        /* THREADS * ROUNDS microseconds have passed; the rate is 100 in 10000 of them, with one burst */
         int most = THREADS * ROUNDS / 100 + 100;
-        if (roomy) /* else it may have been forgotten on the way */
+        if (roomy) /* otherwise the quota may have been evicted meanwhile */
             assert_in_range(c.admitted, most - 120, most);
         else
             assert_in_range(wr_local_limits_count(c.l), 1, 256);

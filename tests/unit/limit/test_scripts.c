@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The limit scripts in a real Redis: the same table as the arithmetic, random sequences against it, and
- * what else they must stand: lost times to live, foreign keys, Redis's own clock. */
+/* The limit scripts in a real redis-server: the table of cases of limit/algorithm, random sequences compared
+ * with it, keys without a time to live, keys of another type, and Redis's own clock. */
 #include "redis/server.h"
 
 #include "base/rand.h"
@@ -10,8 +10,9 @@
 #define START INT64_C(1700000000000000)
 #define KEY "weir:v1:limit:test:{client}"
 
-/* Goes before a script: TIME is what the last argument says, and a time to live is kept aside and made
- * long, because fake hours pass here in real milliseconds. */
+/* Stands before a script and changes three commands. TIME returns the last argument. SET and PEXPIRE record
+ * the time to live in another key and set a long one, because an hour of the test's clock takes milliseconds.
+ */
 static const char fake_clock[] =
     "local real, fake = redis, table.remove(ARGV)\n"
     "local function ttl(key, ms) real.call('SET', key .. ':ttl', ms) return '600000' end\n"
@@ -61,7 +62,7 @@ static int stop(void **state)
     return 0;
 }
 
-/* The limits of one request, each with a key of its own: KEY, KEY2... now: 0 is Redis's own clock. */
+/* Asks the limits of one request, each with its own key: KEY, KEY2... now: 0 means Redis's own clock. */
 static void ask_all(size_t count, const struct wr_limit_rule *rules, const bool *observe, int64_t now,
                     int64_t cost, struct wr_limit_decision *out)
 {
@@ -108,7 +109,7 @@ static void forget(void)
     server_do(&server, "FLUSHALL");
 }
 
-/* The key lives exactly as long as it says anything: until the quota is whole again. */
+/* The key expires when the quota is full again. */
 static void ttl_is(int64_t reset_us)
 {
     redisReply *r = redisCommand(server.control, "GET " KEY ":ttl");
@@ -146,7 +147,8 @@ static struct wr_limit_rule random_rule(enum wr_algorithm algorithm)
     return wr_limit_rule_of(&policy, 1);
 }
 
-/* Redis and this process, step by step, whatever the numbers and wherever the clock goes. */
+/* Random steps with any numbers, and a clock that jumps: the script and limit/algorithm decide the same at
+ * each step. */
 static void random_sequences_agree(void **state)
 {
     (void) state;
@@ -264,11 +266,11 @@ static void a_lost_ttl_heals(void **state)
         forget();
         ask(&fifty[a], 0, 25);
         assert_int_equal(server_int(&server, "PERSIST " KEY), 1);
-        assert_true(ask(&fifty[a], 0, 1).allowed); /* by one that is admitted */
+        assert_true(ask(&fifty[a], 0, 1).allowed); /* by a request that is admitted */
         assert_true(server_int(&server, "PTTL " KEY) > 0);
         ask(&fifty[a], 0, 24);
         assert_int_equal(server_int(&server, "PERSIST " KEY), 1);
-        assert_false(ask(&fifty[a], 0, 25).allowed); /* by one that is refused */
+        assert_false(ask(&fifty[a], 0, 25).allowed); /* by a request that is refused */
         long long ttl = server_int(&server, "PTTL " KEY);
         assert_true(ttl > 0 && ttl <= fifty[a].window_us / 1000);
     }
@@ -290,7 +292,7 @@ static void whatever_stands_at_the_key_a_limit_starts_anew(void **state)
             assert_int_equal(admitted_of_150(&fifty[a]), 50);
             assert_true(server_int(&server, "PTTL " KEY) > 0);
         }
-    /* a change of algorithm finds the other one's state */
+    /* after a change of algorithm the key holds the state of the other one */
     for (int a = 0; a < WR_ALGORITHM_COUNT; a++)
         for (int b = 0; b < WR_ALGORITHM_COUNT; b++) {
             if (a == b)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The access log's threads: nothing lost, nothing torn, nobody waits. */
+/* The access log's threads: no line is lost or torn, and no worker waits for the writer. */
 #include "config.h"
 
 #include "test.h"
@@ -67,7 +67,8 @@ static void write_line(struct wr_access *a, const char *who, unsigned n)
     wr_access_write(a, &line);
 }
 
-/* Calls with the target of each line of the file; gives their count. Every line must be whole. */
+/* Calls `seen` with the target of each line of the file. Returns the number of lines. Every line must be
+ * whole. */
 static unsigned read_lines(const char *name, void (*seen)(const char *who, unsigned n, void *arg), void *arg)
 {
     char line[1024], who[32];
@@ -119,7 +120,7 @@ static void seen_in_order(const char *who, unsigned n, void *arg)
     w->next++;
 }
 
-/* A thread's lines come in its order; all that it gathered and did not flush is written at the end. */
+/* The lines of a thread keep their order. Lines that it gathered but didn't flush are written at the end. */
 static void lines_of_all_threads_are_written(void **state)
 {
     struct writer w[WRITERS];
@@ -133,7 +134,8 @@ static void lines_of_all_threads_are_written(void **state)
     for (int i = 0; i < WRITERS; i++)
         pthread_join(w[i].thread, NULL);
     uint64_t dropped = wr_access_free(a);
-    if (dropped == 0) /* a machine so busy that the writer fell 4 MB behind is possible, and counted */
+    if (dropped ==
+        0) /* on a very busy machine the writer may be 4 MB behind; then lines are dropped and counted */
         assert_int_equal(read_lines(file, seen_in_order, w), WRITERS * LINES);
     else
         assert_int_equal(read_lines(file, seen_nothing, NULL) + dropped, WRITERS * LINES);
@@ -147,7 +149,8 @@ static off_t size_of(const char *name)
     return stat(name, &st) == 0 ? st.st_size : -1;
 }
 
-/* The writer has its own time: waits until it has come so far. The test's runner ends it if it never does. */
+/* Waits until the writer has written so much. It has no time limit of its own: the test runner ends a test
+ * that hangs. */
 static void wait_for_lines(const char *name)
 {
     while (size_of(name) <= 0)
@@ -162,7 +165,7 @@ static void flushed_lines_appear_while_it_runs(void **state)
     assert_int_equal(size_of(file), 0);
     wr_access_flush(a);
     wait_for_lines(file);
-    wr_access_flush(a); /* nothing gathered: nothing happens */
+    wr_access_flush(a); /* has no effect, because nothing is gathered */
     wr_access_free(a);
     assert_int_equal(read_lines(file, seen_nothing, NULL), 1);
 }
@@ -229,7 +232,7 @@ static void full_disk_drops_and_counts(void **state)
     wr_access_free(a);
 }
 
-/* A reader of the pipe who sleeps: who logs doesn't wait, what is held is bounded, the end comes. */
+/* Nobody reads the pipe. Threads that log don't wait, the memory is bounded, and closing the log ends. */
 static void nobody_waits_for_a_stuck_reader(void **state)
 {
     char pipe_name[64];

@@ -148,7 +148,8 @@ static void json_strings(void **state)
     (void) state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct wr_buf out = { 0 };
-        char *exact = malloc(cases[i].in.len); /* so that a sanitizer sees who looks behind the end */
+        char *exact = malloc(
+            cases[i].in.len); /* of exact size, so that a sanitizer reports a read beyond the end */
         memcpy(exact, cases[i].in.at, cases[i].in.len);
         wr_json_string(&out, wr_slice(exact, cases[i].in.len));
         wr_buf_add_char(&out, '\0');

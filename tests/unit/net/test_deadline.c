@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Deadlines: what makes a peer late, and what doesn't. The clock is the test's own. */
+/* Deadlines: when a peer is late. The test sets the clock. */
 #include "test.h"
 
 #include <stdlib.h>

@@ -34,7 +34,7 @@ static int remove_directory(void **state)
     return rmdir(directory);
 }
 
-/* A free port now; whoever is quicker makes the test ask again. */
+/* Returns a port that is free now. If another process takes it first, the test asks for another one. */
 static uint16_t free_port(void)
 {
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -192,8 +192,8 @@ static int try_tcp(uint16_t port)
     return refused < 0 ? errno : 0;
 }
 
-/* Connections in the queue are accepted; those that come after the last worker has left are refused by the
- * kernel. */
+/* Connections in the queue are accepted. After the last worker has stopped listening, the kernel refuses
+ * connections. */
 static void who_leaves_empties_the_queue_and_closes(void **state)
 {
     enum { COUNT = 32 };
@@ -215,7 +215,7 @@ static void who_leaves_empties_the_queue_and_closes(void **state)
     wr_listener_close(l);
 }
 
-/* SO_REUSEPORT would let a second daemon take half of the connections in silence. */
+/* With SO_REUSEPORT alone a second daemon would take half of the connections, without an error. */
 static void second_bind_is_refused(void **state)
 {
     uint16_t port;
@@ -225,7 +225,7 @@ static void second_bind_is_refused(void **state)
     refused(&same, "in use");
     refused(&same, same.address.text);
     wr_listener_close(l);
-    l = opened(&same, 2); /* and is free again at once */
+    l = opened(&same, 2); /* the port is free again at once */
     wr_listener_close(l);
 }
 
@@ -252,7 +252,7 @@ static void unix_socket_is_shared_and_removed(void **state)
     assert_true(last.local);
     close(fd);
     refused(&listen, "in use");
-    assert_int_equal(stat(socket_path, &st), 0); /* the refused one removed nothing */
+    assert_int_equal(stat(socket_path, &st), 0); /* the listener that was refused has removed nothing */
     stop_sides(2);
     wr_listener_close(l);
     assert_int_equal(stat(socket_path, &st), -1);
@@ -274,7 +274,7 @@ static void the_last_to_leave_removes_a_unix_socket(void **state)
     wr_accept_leave(&sides[1].accept, l, 1);
     assert_int_equal(access(socket_path, F_OK), -1);
     struct wr_listener *next = opened(&listen, 2);
-    wr_listener_close(l); /* the path is another's now */
+    wr_listener_close(l); /* the path belongs to another socket now */
     assert_int_equal(access(socket_path, F_OK), 0);
     wr_listener_close(next);
     close(client);

@@ -149,7 +149,7 @@ static void wake_again(struct wr_note *n)
         wr_note_post(n);
 }
 
-/* A note that posts itself must not keep others, nor timers, from their turn. */
+/* A note that posts itself must not delay other notes or timers for ever. */
 static void self_posting_note_starves_nobody(void **state)
 {
     (void) state;
@@ -180,7 +180,8 @@ static void wake_for_ever(struct wr_note *n)
     wr_note_post(n);
 }
 
-/* Nor sockets: two notes that wake each other may move much in each turn. */
+/* Two notes that post each other must not delay sockets for ever: each of them may move much data in a turn.
+ */
 static void self_posting_note_lets_sockets_be_polled(void **state)
 {
     (void) state;
@@ -227,7 +228,7 @@ static void post_both(struct wr_timer *t)
     f->fired += f->woken == 0;
 }
 
-/* A loop's own posts stand in a list of their own. */
+/* What a loop's own thread posts stands in a list of its own. */
 static void own_posts_wake_once_later_and_may_be_finished(void **state)
 {
     (void) state;
@@ -302,7 +303,7 @@ static void hear_and_post(struct wr_note *note)
         wr_note_post(note);
 }
 
-/* A thread that finds the note posted relies on the other thread's wake-up. */
+/* A thread that finds the note already posted doesn't wake the loop: the thread that posted it does. */
 static void posts_of_the_owner_hide_none_of_another_thread(void **state)
 {
     (void) state;

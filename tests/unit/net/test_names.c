@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Names, asked of a small DNS server that speaks UDP on loopback. */
+/* Names are resolved by a small DNS server of the test, with UDP on loopback. */
 #include "test.h"
 
 #include <arpa/inet.h>
@@ -86,7 +86,7 @@ static size_t put_addresses(unsigned char *packet, size_t len, const char *name,
     return len;
 }
 
-/* The answer into packet, over the question; 0: none. */
+/* Writes the answer over the question in `packet`. Returns its length; 0: there is no answer. */
 static size_t answer(unsigned char *packet, size_t len)
 {
     static const char *const known[] = { "v4.test", "both.test", "six.test", "slow6.test", "moving.test" };
@@ -300,7 +300,7 @@ static void one_family_does_not_wait_for_the_other_for_long(void **state)
     run();
     assert_int_equal(a.err, WR_OK);
     assert_int_equal(a.found.count, 1);
-    end(); /* with the other question still under way */
+    end(); /* while the other question is still open */
 }
 
 static void a_name_is_asked_again_when_its_time_is_over(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The PROXY protocol's header: tables of good and bad ones, each also cut off at every byte. */
+/* The header of the PROXY protocol: tables of good and bad headers, each also cut off at every byte. */
 #include "test.h"
 
 #include <arpa/inet.h>
@@ -31,8 +31,8 @@ static void address_is(const struct parsed *p, const char *text, uint16_t port)
     assert_int_equal(p->header.port, port);
 }
 
-/* Bytes of a client behind the header stay unread, and no beginning of it is taken for the whole or for
- * something bad. */
+/* The client's bytes after the header stay unread. A prefix of the header is neither complete nor an error.
+ */
 static struct parsed whole(struct wr_slice header, enum wr_proxy_who who)
 {
     struct wr_buf more = { 0 };
@@ -51,7 +51,7 @@ static struct parsed whole(struct wr_slice header, enum wr_proxy_who who)
     return p;
 }
 
-/* addr: the client that it names; NULL: one that isn't known. */
+/* addr: the client that the header names; NULL: it names none. */
 static void whole_header(struct wr_slice header, const char *addr, uint16_t port)
 {
     struct parsed p = whole(header, addr ? WR_PROXY_CLIENT : WR_PROXY_UNKNOWN);
@@ -137,7 +137,7 @@ static void binary_headers(void **state)
     whole_header(WR_SLICE(SIGNATURE "\x21\x31\x00\xd8" UNIX_ADDRESSES), NULL, 0);
 }
 
-/* Nothing of it but its length counts (2.2). */
+/* Only its length counts (2.2 of the protocol). */
 static void headers_of_the_balancer_itself(void **state)
 {
     (void) state;
@@ -204,7 +204,7 @@ static void bad_binary_headers(void **state)
         WR_SLICE(SIGNATURE "\x21\x11\x00\x16" V4 "\x20\x00\x07\x01\0\0\0\0\x21\x00"), /* and cut off inside */
         WR_SLICE(SIGNATURE "\x21\x11\x00\x17" V4 "\x20\x00\x08\x01\0\0\0\0\x21\x00\x01"),
         WR_SLICE(SIGNATURE "\x21\x11\x00\x1c" V4 SSL("\x01")
-                     SSL("\x00")), /* two that contradict each other */
+                     SSL("\x00")), /* two TLVs that contradict each other */
         WR_SLICE("\r\n\r\n\0\r\nQUIX\n\x21\x11\x00\x0c" V4),
     };
     (void) state;
@@ -212,7 +212,7 @@ static void bad_binary_headers(void **state)
         assert_int_equal(parse(bad[i]).status, WR_PROXY_BAD);
 }
 
-/* Whatever stands in it: an answer, and no byte beyond is read (each parse has a copy of exact size). */
+/* Any bytes give a result, and no byte beyond the end is read: each parse gets a copy of exact size. */
 static void any_bytes(void **state)
 {
     uint64_t seed = 1;
@@ -236,7 +236,7 @@ static void any_bytes(void **state)
     }
 }
 
-/* A wrong byte anywhere in the signature is seen at that byte. */
+/* A wrong byte in the signature is refused as soon as it comes. */
 static void signature_is_checked_byte_by_byte(void **state)
 {
     (void) state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* policy: what valid files are read as. */
+/* policy: what valid files are parsed to. */
 #include "config.h"
 
 #include "test.h"
@@ -279,12 +279,12 @@ static void uncommented_the_sample_is_right_too(void **state)
     struct wr_buf bare = { 0 };
     struct wr_slice rest = wr_slice_str(text);
     size_t uncommented = 0;
-    bool in_tls = false;  /* which needs another URL, and files */
-    bool instead = false; /* a section that stands in place of origin, or needs files */
+    bool in_tls = false;  /* needs another URL, and files */
+    bool instead = false; /* sections that replace origin, or need files */
     while (rest.len) {
         struct wr_slice line = wr_slice_cut(&rest, '\n');
         if (wr_slice_starts(line, WR_SLICE("# Applications by name")))
-            break; /* what stands there is for several routes */
+            break; /* its rows belong to several routes */
         bool option = line.len > 2 && line.at[0] == '#' && !(line.at[1] == ' ' && line.at[2] != ' ');
         bool needs_file = option && strstr(line.at, "password_file") != NULL &&
                           strstr(line.at, "password_file") < rest.at;
@@ -313,7 +313,7 @@ static void uncommented_the_sample_is_right_too(void **state)
     free(text);
 }
 
-/* Between .nf and .fi behind EXAMPLES; troff writes a dash as \-. */
+/* Reads each example between .nf and .fi after EXAMPLES. troff writes a dash as \-. */
 static void the_examples_of_the_manual_are_right(void **state)
 {
     (void) state;
@@ -394,7 +394,7 @@ static void urls_of_redis_are_taken_apart(void **state)
     }
 }
 
-/* Beside the policy, and in systemd's folder of credentials. */
+/* Files of passwords are looked for beside the policy, and in systemd's directory of credentials. */
 static void the_password_may_stand_in_a_file(void **state)
 {
     (void) state;

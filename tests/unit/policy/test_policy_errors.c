@@ -494,7 +494,7 @@ static void distances_count_edits(void **state)
     }
 }
 
-/* Whatever stands in a file, reading it ends with a policy or with errors. */
+/* Any file gives either a policy or errors. */
 static void cut_off_and_damaged_policies_do_no_harm(void **state)
 {
     (void) state;

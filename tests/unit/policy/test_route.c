@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* policy: the index finds the same first route as a walk over the list; address blocks. */
+/* policy: the index finds the route that a walk over the list finds; address blocks. */
 #include "test.h"
 
 #include <arpa/inet.h>
@@ -61,7 +61,7 @@ static const char *one_of(const char *const *words, size_t count)
 
 #define ONE_OF(words) one_of(words, sizeof(words) / sizeof(words)[0])
 
-/* Few letters, so that prefixes nest and collide. */
+/* Draws texts of few letters, so that many are prefixes of others. */
 static void random_path(struct wr_buf *out)
 {
     wr_buf_add_char(out, '/');
@@ -226,7 +226,7 @@ static void a_star_stands_for_what_follows(void **state)
     wr_policy_unref(p);
 }
 
-/* The index, and each route's conditions by themselves, agree about requests with fields. */
+/* For requests with fields, the index finds the first route whose conditions all hold. */
 static void conditions_are_checked(void **state)
 {
     (void) state;
@@ -297,7 +297,7 @@ static void conditions_are_checked(void **state)
     wr_policy_unref(p);
 }
 
-/* A purge knows the URL only: it goes through all routes that may have served it. */
+/* A purge knows the URL only, so it covers all routes that may have served it. */
 static void routes_of_a_url_come_one_after_the_other(void **state)
 {
     (void) state;

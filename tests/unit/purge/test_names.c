@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* purge/names: which responses a purge means. */
+/* purge/names: which responses a purge concerns. */
 #include "test.h"
 
 #include "purge/names.h"

@@ -178,8 +178,8 @@ static void prefixes_that_are_longer_than_is_looked_at(void **state)
     wr_buf_fini(&name);
 }
 
-/* Beyond the latest purges, replaced ones are dropped. However many there are, what was purged stays purged.
- */
+/* Of the purges before the latest ones, those that a later purge of the same name replaced are dropped.
+ * However many purges there are, all that was purged stays purged. */
 static void more_than_is_remembered(void **state)
 {
     (void) state;
@@ -196,7 +196,8 @@ static void more_than_is_remembered(void **state)
     is_and_ends(response("/p", "t7\n"), WR_PURGE_CURRENT);
 }
 
-/* As if the oldest entries were too old: what was fetched before them can't be proven unpurged. */
+/* A much later purge makes the process drop the older entry. Nothing proves any more that a response fetched
+ * before that entry wasn't purged. */
 static void what_is_older_than_the_oldest_purge_is_unproven(void **state)
 {
     (void) state;
@@ -388,7 +389,7 @@ static void what_one_says_the_other_hears(void **state)
     is_and_ends(response("/other", "t\n"), WR_PURGE_CURRENT);
     assert_int_equal(server_int(&server, "XLEN weir:v1:purges"), 2);
     assert_true(server_int(&server, "PTTL weir:v1:purges") > 86400000);
-    turn_until(&loop, server_int(&server, "DBSIZE") == 3); /* and the nodes' own entries */
+    turn_until(&loop, server_int(&server, "DBSIZE") == 3); /* the keys of the nodes' entries */
 }
 
 static void count_answer(void *ctx, enum wr_err err, struct wr_instant at)
@@ -398,8 +399,8 @@ static void count_answer(void *ctx, enum wr_err err, struct wr_instant at)
     ++*(int *) ctx;
 }
 
-/* Node a purges by tag: "n0", "n1" and so on, or "n0" again and again. It says no more at once than a busy
- * Redis answers in time. */
+/* Node a purges tags: "n0", "n1" and so on, or always "n0". It sends few purges at once, so that a busy Redis
+ * answers in time. */
 static void say_many(int count, bool numbered)
 {
     int answers = 0;
@@ -422,7 +423,7 @@ static void who_starts_reads_it_backwards(void **state)
     purges = a.purges;
     struct wr_object *old = response("/old", "n7\n"), *other = response("/o", "none\n");
     say_many(2 * WR_JOURNAL_PAGE + 10, true);
-    /* Those that were late are written twice. */
+    /* Purges whose confirmation was late are written twice. */
     turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") >= 2 * WR_JOURNAL_PAGE + 10);
     struct node c;
     node_begin(&c, "c");
@@ -469,7 +470,7 @@ static void on_again(struct wr_call *call, enum wr_err err, const struct wr_repl
     g->over = true;
 }
 
-/* Makes one call of a node that knows all since 5-0 and writes these purges of that journal again. */
+/* Makes the call of a node that knows all purges since 5-0 and writes these purges again. */
 static struct again say_again(const char *journal, bool rewriting, bool done, int first, int last)
 {
     struct again g = { .call = { .done = on_again } };
@@ -498,8 +499,8 @@ static struct again say_again(const char *journal, bool rewriting, bool done, in
     return g;
 }
 
-/* One node writes in two calls, another one between them. The node that began the journal still says that it
- * is whole. */
+/* One node writes in two calls, and another node writes in between. The node that began the journal still
+ * says that the journal is complete. */
 static void two_say_a_lost_journal_again(void **state)
 {
     (void) state;
@@ -513,7 +514,7 @@ static void two_say_a_lost_journal_again(void **state)
     assert_int_equal(server_int(&server, "XLEN two"), 4);
 }
 
-/* A replica that lagged has taken over: it lacks the latest purge, and has received one of its own since. */
+/* A replica that lagged has taken over. It lacks the latest purge, and has received another purge since. */
 static void a_lost_end_is_said_again(void **state)
 {
     (void) state;
@@ -533,7 +534,8 @@ static void a_lost_end_is_said_again(void **state)
     node_end(&c);
 }
 
-/* Another server, whose clock is behind: what is purged there is later than all that was fetched before. */
+/* Another server takes over whose clock is behind. A purge there still gets a later instant than all earlier
+ * fetches. */
 static void a_clock_that_goes_back(void **state)
 {
     (void) state;
@@ -565,8 +567,8 @@ static void on_begun(struct wr_call *call, enum wr_err err, const struct wr_repl
     assert_true(wr_instant_parse(wr_reply_slice(wr_reply_at(reply, 1)), &begun->last));
 }
 
-/* The journal was lost with a server whose clock was ahead. It begins at an instant that is later than any
- * fetch, so what is purged from then on counts. */
+/* The journal was lost with a server whose clock was ahead. The new one begins at an instant that is later
+ * than any fetch, so all further purges count. */
 static void a_journal_that_is_lost_with_a_clock_ahead(void **state)
 {
     (void) state;
@@ -602,11 +604,11 @@ static void what_is_purged_while_redis_is_away_is_said_later(void **state)
     server_start(&server);
     turn_until(&loop, server_int(&server, "XLEN weir:v1:purges") == 1);
     turn_until(&loop, knows_all(&b) && purged(&b, WR_SCOPE_TAG, "away", (struct wr_instant){ 2 }));
-    assert_false(s.over); /* the one that asked may be gone by now */
+    assert_false(s.over); /* the receiver that asked may have ended meanwhile */
     wr_object_unref(o);
 }
 
-/* The key of the journal isn't a stream any more, by somebody's mistake. */
+/* Somebody has written another type of value under the journal's key. */
 static void what_stands_in_its_place_is_swept_away(void **state)
 {
     (void) state;

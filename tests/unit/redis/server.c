@@ -28,7 +28,7 @@ void server_spawn(struct test_redis *s)
     s->pid = fork();
     assert_true(s->pid >= 0);
     if (s->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* not longer than a test that crashes */
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* the server ends with the test, also if the test crashes */
         execvp(argv[0], (char *const *) (void *) argv);
         _exit(127);
     }

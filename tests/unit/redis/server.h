@@ -12,7 +12,7 @@
 #include "net/loop.h"
 #include "policy/policy.h"
 
-#define MAX_WAIT WR_SPAN_S(20) /* nothing takes so long: after it the test has failed */
+#define MAX_WAIT WR_SPAN_S(20) /* the test fails if it waits longer */
 
 struct test_redis {
     char dir[64], sock[80];
@@ -22,24 +22,25 @@ struct test_redis {
     redisContext *control; /* an ordinary blocking connection */
 };
 
-/* Starts and waits until it answers. Zeroed, or with args and password filled in. */
+/* Starts the server and waits until it answers. s: zeroed, but args and password may be set. */
 void server_start(struct test_redis *s);
 /* Starts without waiting. */
 void server_spawn(struct test_redis *s);
 void server_control(struct test_redis *s);
-void server_kill(struct test_redis *s); /* -9 and reaped; the directory stays, for a restart */
-void server_stop(struct test_redis *s); /* and the directory goes */
-/* A command over the control connection; the reply must not be an error. */
+void server_kill(struct test_redis *s); /* sends SIGKILL and reaps; keeps the directory, for a restart */
+void server_stop(struct test_redis *s); /* stops the server and removes the directory */
+/* Sends a command over the control connection. The reply must not be an error. */
 redisReply *server_ask(struct test_redis *s, const char *fmt, ...);
 long long server_int(struct test_redis *s, const char *fmt, ...);
 void server_do(struct test_redis *s, const char *fmt, ...);
 /* Returns the number after "field:" in INFO. */
 long long server_info(struct test_redis *s, const char *field);
 
-/* A policy for this server: timeout 50 ms, max_staleness 200 ms. Static parts: one at a time per struct. */
+/* Makes a policy for this server: timeout 50 ms, max_staleness 200 ms. Its parts are static, so a struct has
+ * one policy at a time. */
 void policy_for(struct wr_policy *p, const char *sock);
 
-/* What most tests begin with: starts a server, and makes a policy for it and a loop with this index. */
+/* Most tests begin with this: it starts a server, and makes a policy for it and a loop with this index. */
 void server_set_up(struct test_redis *s, struct wr_policy *p, struct wr_loop *loop, unsigned loop_index);
 /* Ends all three. Nothing may hold the policy any more. */
 void server_tear_down(struct test_redis *s, struct wr_policy *p, struct wr_loop *loop);

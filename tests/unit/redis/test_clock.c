@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Redis's clock as estimated here: never later than it was. */
+/* The estimate of Redis's clock is never later than Redis's clock. */
 #include "test.h"
 
 #include "redis/clock.h"
@@ -18,7 +18,7 @@ static void unknown_until_learned(void **state)
     assert_int_equal(wr_clock_at(&c, at(1000)).us, 0);
 }
 
-/* Redis's clock is 1000000 ahead; the question takes so long to get there and back. */
+/* Redis's clock is 1000000 ahead. The arguments are how long the question and the reply travel. */
 static void tell(struct wr_clock *c, int64_t sent, int64_t there, int64_t back)
 {
     wr_clock_learn(c, at(sent), at(sent + there + back), (struct wr_redis_time){ sent + there + 1000000 });
@@ -47,7 +47,7 @@ static void a_better_answer_stands_for_a_while(void **state)
     assert_int_equal(wr_clock_at(&c, zero).us, 1000000 - 5);
 }
 
-/* The clock was set back by 300: what was known would be later than it was. */
+/* Redis's clock was set back by 300, so an estimate from before would be too late. */
 static void a_clock_set_back_is_noticed(void **state)
 {
     (void) state;

@@ -339,7 +339,7 @@ static void a_forgotten_script_is_sent_again_unseen(void **state)
     assert_int_equal(wr_link_script(link_, &a.call, WR_SPAN_S(5), WR_SCRIPT_UNLOCK, 1, ARGV(str("lock")), 1,
                                     ARGV(str("mine"))),
                      WR_OK);
-    wr_call_cancel(&a.call); /* given up before Redis said NOSCRIPT: not tried again */
+    wr_call_cancel(&a.call); /* the call ended before Redis replied NOSCRIPT, so it isn't repeated */
     struct asked after;
     ask_and_wait(&after, 2, ARGV(str("EXISTS"), str("lock")));
     assert_true(after.number == 1 && a.ended == 0);
@@ -381,7 +381,7 @@ static void user_password_and_database_are_used(void **state)
     log_capture_begin();
     link_ = wr_link_new(&loop, &policy, "weir:edge:0");
     turn_until(&loop, log_captured("refuses user or password") == 1);
-    turn_for(&loop, WR_SPAN_MS(400)); /* refused again and again, said once */
+    turn_for(&loop, WR_SPAN_MS(400)); /* refused many times, logged once */
     assert_int_equal(log_captured("refuses user or password"), 1);
     assert_false(wr_link_ready(link_));
     server_do(&server, "ACL SETUSER app >wrong");
@@ -486,7 +486,7 @@ static void addresses_and_names_are_dialled(void **state)
     assert_false(wr_link_ready(link_));
 }
 
-/* No real Redis does this: a peer that greets well and then says what nobody asked for. */
+/* A peer that greets correctly and then sends replies that nobody asked for. No real Redis does this. */
 static void wrong_peer_says(const char *nonsense)
 {
     char path[96];
@@ -506,7 +506,7 @@ static void wrong_peer_says(const char *nonsense)
     turn_until(&loop, wr_link_ready(link_));
     struct asked a;
     assert_int_equal(ask(&a, WR_SPAN_S(15), 1, ARGV(str("PING"))), WR_OK);
-    /* TIME, the SCRIPT LOADs and our PING are owed. */
+    /* The replies to TIME, to each SCRIPT LOAD and to the test's PING are open. */
     for (int i = 0; i < WR_SCRIPT_COUNT + 2; i++)
         assert_true(write(peer, "$-1\r\n", 5) == 5);
     assert_int_equal(write(peer, nonsense, strlen(nonsense)), strlen(nonsense));
@@ -550,7 +550,7 @@ static void every_accepted_call_ends_exactly_once_whatever_happens(void **state)
             fate[i - 20] = 'c';
         }
         if (i == 299)
-            turn_for(&loop, WR_SPAN_MS(50)); /* some are answered before the first misfortune */
+            turn_for(&loop, WR_SPAN_MS(50)); /* some are answered before the first failure */
         if (i % 600 == 300)
             server_do(&server, "CLIENT KILL TYPE normal SKIPME yes");
         if (i % 800 == 700)

@@ -52,7 +52,7 @@ static void nodes_count_each_other_while_they_live(void **state)
     turn_until(&loop, server_int(&server, "EXISTS weir:v1:nodes weir:v1:node:a") == 0);
 }
 
-/* Who is silent stays where a purge looks, also when Redis has lost the set; who leaves does not. */
+/* A silent node stays in nodes:away, even if Redis has lost that set. A node that stops leaves it. */
 static void those_that_serve_away_are_kept_while_silent(void **state)
 {
     (void) state;
@@ -64,7 +64,8 @@ static void those_that_serve_away_are_kept_while_silent(void **state)
     struct wr_node *a = wr_node_new(&loop, &policy, link_, "a",
                                     &(struct wr_node_listener){ on_count, NULL, NULL, &sees });
     turn_until(&loop, sees == 1);
-    assert_int_equal(server_int(&server, "ZCARD weir:v1:nodes:away"), 2); /* not told yet that it serves */
+    assert_int_equal(server_int(&server, "ZCARD weir:v1:nodes:away"),
+                     2); /* the node hasn't entered itself yet */
     wr_node_set_serves_away(a, true);
     turn_until(&loop, server_int(&server, "ZCOUNT weir:v1:nodes:away %lld +inf", now - 1000) == 1);
     assert_int_equal(server_int(&server, "ZCARD weir:v1:nodes:away"), 2);

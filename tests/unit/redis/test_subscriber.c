@@ -43,7 +43,7 @@ static struct wr_mono ago(int64_t ms)
     return wr_time_add(wr_time_monotonic(), WR_SPAN_MS(-ms));
 }
 
-/* A copy that was read right after changes began to flow, a while (more than max_staleness) later. */
+/* Is a copy trusted that was read right after invalidations began to flow, more than max_staleness ago? */
 static bool trusts_old_copy(struct wr_mono checked)
 {
     struct wr_mono now = wr_time_add(wr_time_monotonic(), WR_SPAN_MS(0));
@@ -73,7 +73,7 @@ static void begin(void)
     subscriber = wr_subscriber_new(&loop, &policy, "weir:edge:subscriber", on_change, &loop);
 }
 
-/* Until changes flow: then everything that was in memory has been dropped once. */
+/* Waits until invalidations flow. */
 static void begin_and_flow(void)
 {
     begin();
@@ -146,11 +146,11 @@ static void memory_is_trusted_while_changes_flow_and_no_longer(void **state)
     turn_for(&loop, WR_SPAN_MS(500));
     turn_until(&loop, trusts_old_copy(checked));
 
-    kill(server.pid, SIGSTOP); /* connected, and nothing comes */
+    kill(server.pid, SIGSTOP); /* the connection is open, but nothing comes */
     turn_until(&loop, !trusts_old_copy(checked));
     assert_true(wr_subscriber_trusts(subscriber, ago(100), wr_time_monotonic()));
     kill(server.pid, SIGCONT);
-    turn_until(&loop, trusts_old_copy(checked)); /* nothing was missed: it was only late */
+    turn_until(&loop, trusts_old_copy(checked)); /* no message was lost, it was only late */
     assert_int_equal(all_count, 1);
 }
 
@@ -362,7 +362,7 @@ struct worker {
 
 static void next_round(struct worker *w);
 
-/* Looks again once it listens: here, that is when the message is sent. */
+/* Called when the subscription listens. Here the message is sent then. */
 static void on_worker_subscription(struct wr_subscription *subscription)
 {
     struct worker *w = WR_CONTAINER(subscription, struct worker, subscription);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The counters: summed over threads, and as Prometheus text, JSON and columns. */
+/* The counters are summed over threads, and written as Prometheus text, JSON and columns. */
 #include "config.h"
 
 #include "test.h"
@@ -52,7 +52,7 @@ static size_t occurrences(const char *text, const char *what)
     return n;
 }
 
-/* The number behind "name " or "name{labels} " at the start of a line. */
+/* Returns the number after "name " or "name{labels} " at the start of a line. */
 static double value_of(const char *text, const char *sample)
 {
     char start[160];
@@ -83,7 +83,7 @@ static void durations_fill_the_buckets(void **state)
     free(text);
 }
 
-/* Every row is there, and its HELP and TYPE once and before it. */
+/* Every metric is written, and its HELP and TYPE once, before it. */
 static void exposition_is_complete(void **state)
 {
     char *text = text_of(wr_stats_metrics), line[400];
@@ -112,7 +112,7 @@ static void exposition_is_complete(void **state)
     free(text);
 }
 
-/* Names of metrics as the convention has them: counters end in _total, nothing else does. */
+/* Names follow Prometheus's convention: counters end in _total, and nothing else does. */
 static void names_follow_the_convention(void **state)
 {
     (void) state;

@@ -97,7 +97,7 @@ static void what_the_store_drops_is_gone(void **state)
     assert_true(wr_memory_drop(memory, o->hash));
     assert_false(has(o, NOW));
     wr_hot_sweep(hot);
-    assert_int_equal(o->refs, 2); /* ours, and the one that was drawn */
+    assert_int_equal(o->refs, 2); /* the test's reference, and the one that was drawn */
     wr_hot_give(hot, in_use);
     assert_int_equal(o->refs, 1);
     wr_object_unref(o);
@@ -187,7 +187,8 @@ static void workers_dont_meet(void **state)
     __atomic_store_n(&ended, true, __ATOMIC_RELAXED);
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    assert_int_equal(last->refs, 2); /* ours and the store's: the others have given theirs back */
+    assert_int_equal(last->refs,
+                     2); /* the test's and the store's references: all others have been given back */
     wr_object_unref(last);
 }
 

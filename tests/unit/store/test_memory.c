@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* store/memory: what it keeps, what it counts, and what it evicts first. */
+/* store/memory: what the store keeps, what it counts, and what it evicts first. */
 #include "test.h"
 
 #include <malloc.h>
@@ -74,7 +74,7 @@ static void finds_what_was_put_and_nothing_else(void **state)
     keep(m, second);
     assert_int_equal(wr_memory_count(m), 1);
     assert_false(wr_memory_drop_if(m, first));           /* it has been replaced */
-    assert_int_equal(wr_flow_length(first->flow), 1000); /* and still exists for its holder */
+    assert_int_equal(wr_flow_length(first->flow), 1000); /* the object still exists for its holder */
     assert_true(wr_memory_drop_if(m, second));
     wr_object_unref(first);
     wr_object_unref(second);
@@ -91,7 +91,7 @@ static struct wr_object *fetched(const char *key, uint64_t began)
     return o;
 }
 
-/* Whichever lands first, and in whatever order their fetches began. */
+/* The later fetch stays, whichever of the two lands first. */
 static void an_older_fetch_never_replaces_a_newer_one(void **state)
 {
     (void) state;
@@ -203,7 +203,7 @@ static void variants_that_nobody_uses_give_way(void **state)
     assert_true(put(m, "else", 100, FAR));
     keep(m, vary);
     put_variants(m, vary, 0, MOST);
-    for (unsigned n = MOST; n < 3 * MOST; n++) { /* a flood of values that are never asked for again */
+    for (unsigned n = MOST; n < 3 * MOST; n++) { /* many values that are never requested again */
         use(m, 3);
         use(m, 17);
         put_variants(m, vary, n, n + 1);
@@ -223,7 +223,7 @@ static void variants_that_nobody_uses_give_way(void **state)
 
     keep(m, other); /* another marker: nothing leads to the old variants any more */
     assert_int_equal(wr_memory_count(m), 2);
-    /* A variant of the old marker comes too late: it is of no use, but is counted correctly. */
+    /* A variant of the old marker lands late. It can't be found, but it is counted correctly. */
     put_variants(m, vary, 0, 1);
     put_variants(m, other, 1, 4);
     assert_true(wr_memory_drop(m, other->hash));
@@ -290,7 +290,7 @@ static void stays_within_its_size(void **state)
         snprintf(key, sizeof key, "k%d", i);
         assert_true(put(m, key, i % 100 == 0 ? 300000 : 700, FAR));
         assert_true(wr_memory_bytes(m) <= 4 << 20);
-        assert_true(has(m, key)); /* what has just been put is there */
+        assert_true(has(m, key)); /* the object that was just put is stored */
     }
     assert_true(wr_memory_bytes(m) > 3 << 20);
     wr_memory_free(m);
@@ -315,7 +315,8 @@ static void counts_what_the_process_grows_by(void **state)
     for (size_t k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
         struct wr_memory *m = wr_memory_new(256 << 20, 1 << 20);
         size_t count = (40 << 20) / (lengths[k] + 600);
-        malloc_trim(0); /* otherwise memory that earlier tests freed would be used again and not be seen */
+        malloc_trim(0); /* otherwise memory that earlier tests freed would be used again, and the growth
+                           wouldn't be seen */
         long before = resident();
         uint64_t counted = wr_memory_bytes(m);
         char key[64];

@@ -63,7 +63,8 @@ static void it_concerns_those_who_ask_alike(void **state)
     assert_int_equal(wr_passes_find(p, key, &with_password, NULL, at(1)), WR_PASS_BARE);
     wr_passes_leave(p, key, &plain, NULL, at(2), WR_SPAN_S(10)); /* a marker for all requests */
     assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(3)), WR_PASS_BARE);
-    wr_passes_leave(p, key, &with_password, NULL, at(4), WR_SPAN_S(10)); /* is renewed as one for all */
+    wr_passes_leave(p, key, &with_password, NULL, at(4),
+                    WR_SPAN_S(10)); /* a marker for all stays one for all when it is renewed */
     assert_int_equal(wr_passes_find(p, key, &plain, NULL, at(13)), WR_PASS_BARE);
     wr_passes_free(p);
 }
@@ -73,7 +74,8 @@ static void the_oldest_gives_way(void **state)
     (void) state;
     struct wr_passes *p = wr_passes_new();
     struct wr_hash keys[6], key = { .lo = 1 };
-    for (size_t found = 0; found < 6; key.hi++) /* all in one row: in a table of any size up to this one */
+    for (size_t found = 0; found < 6;
+         key.hi++) /* all in one row of the table, whatever its size up to this one */
         if (found == 0 || wr_hash_place(key) % 65536 == wr_hash_place(keys[0]) % 65536)
             keys[found++] = key;
     for (size_t i = 0; i < 6; i++)

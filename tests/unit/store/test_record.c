@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* store/record: what is read is what was written, or nothing. */
+/* store/record: a record is read as it was written, or not at all. */
 #include "test.h"
 
 #include <stdlib.h>
@@ -143,8 +143,8 @@ static void no_broken_record_is_believed(void **state)
     wr_object_unref(o);
 }
 
-/* Records that are damaged but have the right checksum: nothing outside the given bytes may be touched, and
- * what is accepted must be consistent. Meant for the sanitizers. */
+/* Records that are damaged but have a correct checksum. The reader must not touch other bytes (the sanitizers
+ * check that), and what it accepts must be consistent. */
 static void lies_with_the_right_sum_do_no_harm(void **state)
 {
     (void) state;

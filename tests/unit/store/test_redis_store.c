@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* store/redis_store against a real redis-server: a look-up gives a whole object or nothing, whatever stands
- * in Redis. */
+/* store/redis_store with a real redis-server: whatever Redis holds, a look-up gives a whole object or
+ * nothing. */
 #include "redis/server.h"
 
 #include <signal.h>
@@ -275,7 +275,7 @@ static void a_missing_or_broken_piece_is_never_served(void **state)
     struct wr_object *o = get();
     uint64_t got;
     assert_non_null(o);
-    /* Cut off before the damaged piece, and never completed. */
+    /* The content ends before the damaged piece, with an error. */
     assert_int_equal(read_all(o, &got), WR_FLOW_BROKEN);
     assert_int_equal(got, 100000);
     wr_object_unref(o);
@@ -429,7 +429,7 @@ static void on_alive(void *ctx)
     ((struct arriving *) ctx)->alive++;
 }
 
-/* Lets the content arrive up to so many bytes. */
+/* Appends content to the flow, up to this many bytes. */
 static void arrived(struct arriving *a, size_t until)
 {
     struct wr_flow *flow = a->object->flow;
@@ -449,7 +449,7 @@ static long long pieces(void)
     return count;
 }
 
-/* Begins with this token, while the fetch lock has the holder's. */
+/* Begins an arrival with this token, while the fetch lock holds the token `holder`. */
 static void begin(struct arriving *a, uint64_t version, const char *token, const char *holder)
 {
     struct wr_object *whole = object(0, version);
@@ -517,7 +517,7 @@ static void what_arrives_is_read_before_it_is_whole(void **state)
     assert_int_equal(got, LENGTH);
     wr_object_unref(l.object);
     end_arriving(&a);
-    expect_whole(LENGTH); /* ending the arrival leaves what was put */
+    expect_whole(LENGTH); /* the end of the arrival doesn't remove the response that was put */
     assert_int_equal(server_int(&server, "HEXISTS %s arriving", name), 0);
     assert_true(server_int(&server, "PTTL %s", name) > 50000);
 }
@@ -540,7 +540,7 @@ static void the_put_writes_only_the_pieces_that_are_missing(void **state)
     expect_whole(LENGTH);
 }
 
-/* Expects that the flow breaks after so many bytes. */
+/* Expects that the flow breaks after this many bytes. */
 static void expect_broken(struct wr_object *o, uint64_t length)
 {
     uint64_t got;
@@ -614,7 +614,7 @@ static void another_storing_is_never_mixed_in(void **state)
     wr_object_unref(o);
     expect_whole(LENGTH);
     end_arriving(&a);
-    expect_whole(LENGTH); /* it leaves alone what isn't its own */
+    expect_whole(LENGTH); /* the node doesn't remove another node's response */
     turn_until(&loop, pieces() == 3);
 }
 
@@ -632,7 +632,7 @@ static void who_reads_what_is_purged_gets_all_of_it(void **state)
             arrived(&a, LENGTH);
         wr_redis_store_arrival_let_go(a.arrival);
         a.arrival = NULL;
-        expect_miss(); /* but nobody new finds it */
+        expect_miss(); /* new readers don't find it */
         int alive = a.alive;
         if (!whole_by_then)
             arrived(&a, LENGTH);
@@ -735,7 +735,7 @@ static uint64_t octets_read(void)
     return sum;
 }
 
-/* Waits until all have ended, and expects that they have ended so. */
+/* Waits until all readers have ended, and expects this end. */
 static void end_reading(enum wr_flow_state how)
 {
     for (int i = 0; i < MANY; i++) {
@@ -747,7 +747,7 @@ static void end_reading(enum wr_flow_state how)
 
 struct asked_while_reading {
     struct wr_redis_store_check check;
-    uint64_t read; /* octets that had been read when the answer came; 0: it hasn't come */
+    uint64_t read; /* bytes that had been read when the answer came; 0: it hasn't come */
 };
 
 static void on_answer(struct wr_redis_store_check *check, bool same)
@@ -803,7 +803,7 @@ static void it_becomes_visible_only_where_it_may(void **state)
     expect_miss();
     assert_int_equal(a.alive, 0);
     end_arriving(&a);
-    begin_visibly(&a, 15); /* what a dead node has left is replaced */
+    begin_visibly(&a, 15); /* the response that a dead node has left is replaced */
     struct arriving b;
     begin(&b, 16, "another", "another");
     turn_until(&loop, b.alive);
@@ -874,7 +874,7 @@ static void redis_may_die(void **state)
     assert_int_equal(l.ended, 1);
 }
 
-/* A node that was stopped for longer than its lock lasted puts its response too late. */
+/* A node was stopped for longer than its lock lived, and then puts its response. */
 static void what_was_fetched_before_does_not_replace_what_was_fetched_later(void **state)
 {
     (void) state;

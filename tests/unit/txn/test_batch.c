@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* txn/batch: first all members look at what has arrived, then the parked go on, then what is staged is sent,
- * in order. */
+/* txn/batch: first all members read what has arrived, then parked transactions go on, then staged answers are
+ * sent, in order. */
 #include "test.h"
 
 #include <event2/event.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* txn/rest_request: how the rest of a content is asked for, and where it begins in what comes. */
+/* txn/rest_request: the request for the rest of a content, and where the rest begins in the response. */
 #include "test.h"
 
 #include "cache/heads.h"
@@ -24,7 +24,7 @@ static void the_clients_conditions_give_way_to_ours(void **state)
     assert_true(wr_slice_eq(value_of(&ask, WR_F_RANGE), WR_SLICE("bytes=100-")));
     assert_true(wr_slice_eq(value_of(&ask, WR_F_IF_RANGE), WR_SLICE("\"e\"")));
     assert_true(wr_slice_eq(value_of(&ask, WR_F_COOKIE), WR_SLICE("a=b")));
-    assert_int_equal(ask.field_count, 5);     /* Host, Accept, Cookie and our two */
+    assert_int_equal(ask.field_count, 5);     /* Host, Accept, Cookie, and the two that weir adds */
     assert_int_equal(request.field_count, 9); /* the client's request stays as it is */
     ask = wr_rest_request(&request, 100, 200, WR_SLICE("\"e\""), &arena);
     assert_true(wr_slice_eq(value_of(&ask, WR_F_RANGE), WR_SLICE("bytes=100-199")));

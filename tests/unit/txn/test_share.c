@@ -32,7 +32,7 @@ static struct wr_object *response(double lifetime, unsigned flags, bool arriving
 
 struct share_case {
     const char *asked; /* fields of the request */
-    double made, now;  /* seconds: when the request was made, and when the flight's result is taken */
+    double made, now;  /* seconds: when the request was made, and when it gets the flight's result */
     double lifetime;   /* of the response */
     unsigned flags;    /* enum wr_object_flag */
     bool arriving;     /* its content is still coming */
@@ -66,14 +66,14 @@ static void check(const struct share_case *c)
 static void a_fetch_is_shared_by_those_who_waited(void **state)
 {
     static const struct share_case cases[] = {
-        { "", 1, 6, 60, .suits = true },                     /* it could have it from the store */
+        { "", 1, 6, 60, .suits = true }, /* the request could have the response from the store */
         { "", 1, 20, 6, .suits = true, .waited_for = true }, /* stale by now, but it came meanwhile */
-        { "", 6, 20, 6, .suits = false },                    /* it was there before the request */
+        { "", 6, 20, 6, .suits = false },                    /* the response came before the request */
         { "", 1, 20, 0, .suits = false },                    /* each request validates it for itself */
         { "", 1, 20, 60, .flags = WR_OF_NO_CACHE },
         { "Cache-Control: no-cache", 1, 6, 60, .suits = true, .waited_for = true },
         { "Cache-Control: no-cache", 6, 6, 60, .suits = false },
-        /* still arriving: for those who ask for nothing newer */
+        /* still arriving: it serves requests that don't ask for a newer one */
         { "", 6, 20, 6, .arriving = true, .suits = true, .waited_for = true },
         { "", 6, 20, 6, .arriving = true, .from_store = true },
         { "Cache-Control: max-age=1", 6, 20, 6, .arriving = true },
@@ -93,7 +93,8 @@ static void a_stale_response_for_a_failed_fetch_is_judged_for_each(void **state)
 {
     static const struct share_case cases[] = {
         { "", 6, 20, 6, .stale = true, .suits = true },
-        { "", 6, 20, 6, .stale = true, .fwd_status = 503 }, /* nobody allows stale-if-error */
+        { "", 6, 20, 6, .stale = true,
+          .fwd_status = 503 }, /* neither the origin nor the policy allows stale-if-error */
         { "Cache-Control: no-cache", 6, 20, 6, .stale = true },
         { "", 6, 20, 6, .stale = true, .flags = WR_OF_MUST_REVALIDATE },
     };
