@@ -34,9 +34,11 @@ bool wr_build_confirms(const struct wr_head *not_modified, const struct wr_objec
  * that the 200 doesn't have agrees with anything. */
 bool wr_build_describes(const struct wr_head *head, const struct wr_object *stored);
 /* Makes a new object: the stored response as updated by a 304 (RFC 9111 3.2, 4.3.4). It shares the flow of
- * `stored`. The fields that describe the content stay as they are stored. Set-Cookie and the like of the 304
- * go into first_only, unless meta has SET_COOKIE. The caller owns the one reference. */
-struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta,
+ * `stored`. key, vary_values: what the request chooses now, as the 304 may name other fields in Vary. The
+ * fields that describe the content stay as they are stored. Set-Cookie and the like of the 304 go into
+ * first_only, unless meta has SET_COOKIE. The caller owns the one reference. */
+struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_key *key,
+                                   struct wr_slice vary_values, const struct wr_meta *meta,
                                    const struct wr_head *not_modified, struct wr_slice via);
 /* Are both stored heads the same, apart from Date? */
 bool wr_build_same(const struct wr_object *a, const struct wr_object *b);

@@ -346,17 +346,19 @@ bool wr_build_describes(const struct wr_head *head, const struct wr_object *stor
            (f == NULL || (wr_slice_u64(f->value, INT64_MAX, &length) && length == stored->meta.length));
 }
 
-struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_meta *meta,
+struct wr_object *wr_build_updated(const struct wr_object *stored, const struct wr_key *key,
+                                   struct wr_slice vary_values, const struct wr_meta *meta,
                                    const struct wr_head *not_modified, struct wr_slice via)
 {
     struct wr_arena arena = { 0 };
     struct wr_head merged;
     merge(stored, not_modified, meta->flags & WR_OF_SET_COOKIE ? CLIENT_ALL : CLIENT_NEW, &arena, &merged);
     struct wr_object like = {
-        .key = stored->key,
-        .host = stored->host,
+        .key = key->text,
+        .host = key->host,
+        .hash = key->hash,
         .meta = *meta,
-        .vary_values = stored->vary_values,
+        .vary_values = vary_values,
         .began = stored->began,
     };
     like.meta.length = stored->meta.length;

@@ -220,6 +220,13 @@ static void end_passes(struct wr_flight *f)
     wr_passes_end(passes, f->built->hash);
 }
 
+/* The response is to be stored under `key`: lets requests for it find the flight, here and on other nodes. */
+static void take_place(struct wr_flight *f, const struct wr_key *key)
+{
+    wr_flights_list_too(f->worker_policy->worker->shared->flights, f, key);
+    wr_flight_lead_to(f, key);
+}
+
 static void store(struct wr_flight *f, const struct wr_head *head, struct wr_meta *meta)
 {
     struct wr_slice values;
@@ -232,8 +239,7 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     wr_flow_unref(flow);
     f->built->began = wr_flight_instant(f);
     end_passes(f);
-    wr_flights_list_too(f->worker_policy->worker->shared->flights, f, &key);
-    wr_flight_lead_to(f, &key);
+    take_place(f, &key);
     wr_flight_arrive(f);
     bool purged = wr_flight_is_purged(f);
     struct wr_flight_result result = result_of(f, WR_VERDICT_OBJECT, f->built, head->status);
@@ -247,14 +253,6 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
 
 /* --- 304: the stored response is fresh again --- */
 
-/* Does the updated response vary on the fields that its key was made of? */
-static bool same_choice(struct wr_flight *f, const struct wr_object *stored, const struct wr_head *updated)
-{
-    struct wr_slice names = wr_vary_names(updated, &f->arena);
-    bool variant = stored->vary_values.at && f->order.marker;
-    return variant ? wr_vary_covers(wr_vary_marked(f->order.marker), names) : names.at == NULL;
-}
-
 static void validated(struct wr_flight *f, const struct wr_head *not_modified)
 {
     struct wr_object *stale = f->order.stale;
@@ -265,11 +263,11 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     enum wr_storing storing = wr_rules_store(&f->order.route->cache, &f->request, &f->rules, &merged,
                                              f->exchange->sent, f->exchange->answered, wr_rand_unit(), &meta,
                                              &detail);
-    if (!same_choice(f, stale, &merged))
-        storing = WR_STORE_NOT_NOW;
     meta.length = stale->meta.length;
     meta.version = wr_rand_u64();
-    f->built = wr_build_updated(stale, &meta, not_modified,
+    struct wr_slice values = stale->vary_values;
+    struct wr_key key = storing == WR_STORE ? choose_key(f, &merged, &meta, &values) : f->order.key;
+    f->built = wr_build_updated(stale, &key, values, &meta, not_modified,
                                 f->worker_policy->worker->shared->via[not_modified->minor]);
     if (storing == WR_STORE && !wr_rules_collapses(f->built) && f->built->meta.flags == stale->meta.flags &&
         wr_build_same(f->built, stale))
@@ -279,6 +277,8 @@ static void validated(struct wr_flight *f, const struct wr_head *not_modified)
     f->storing = storing;
     if (storing != WR_STORE)
         wr_flight_leave_pass_marker(f, &merged);
+    else
+        take_place(f, &key);
     if (wr_rules_collapses(f->built) && storing == WR_STORE)
         end_passes(f);
     struct wr_flight_result result = result_of(

@@ -147,12 +147,28 @@ static enum wr_flight_stage store(struct wr_flight *f, bool softly)
     return WR_FLIGHT_DONE;
 }
 
+static void on_more(struct wr_flow_reader *keeper)
+{
+    struct wr_flight *f = WR_CONTAINER(keeper, struct wr_flight, keeper);
+    if (wr_flow_state(keeper->flow) != WR_FLOW_ARRIVING)
+        wr_flight_wake(f, WR_FLIGHT_LAND, WR_FLIGHT_LAND);
+}
+
+/* A 304 has confirmed a large object that is still coming out of Redis: LAND goes on when all has come. */
+static enum wr_flight_stage wait_for_all(struct wr_flight *f)
+{
+    return wr_flow_reader_open(&f->keeper, f->built->flow, f->loop, 0, on_more) ? WR_FLIGHT_WAIT
+                                                                                : WR_FLIGHT_DONE;
+}
+
 enum wr_flight_stage wr_flight_land(struct wr_flight *f)
 {
     if (f->storing != WR_STORE)
         return WR_FLIGHT_DONE;
+    if (wr_flow_state(f->built->flow) == WR_FLOW_ARRIVING && wr_flow_kept(f->built->flow))
+        return wait_for_all(f);
     if (wr_flow_state(f->built->flow) != WR_FLOW_WHOLE)
-        return WR_FLIGHT_DONE; /* a 304 confirmed a large object that is still coming out of Redis */
+        return WR_FLIGHT_DONE;
     if (!wr_flow_kept(f->built->flow)) {
         if (!wr_flight_is_alone(f) && (f->order.stale == NULL || f->order.stale->flow != f->built->flow))
             wr_flight_mark_too_large(f);

@@ -79,7 +79,7 @@ struct wr_flight {
     bool redis_late; /* Redis didn't answer in time: this flight asks it nothing else that its waiters wait
                         for */
 
-    struct wr_flow_reader keeper; /* KEEP */
+    struct wr_flow_reader keeper; /* LAND, KEEP: waits for what comes out of Redis in pieces */
 
     struct wr_journal_read catch_up; /* LOOK, LOCK: reads the journal, to know what has been purged */
     struct wr_object *verifying;     /* LOOK, LOCK: an object read from Redis that may have been purged */

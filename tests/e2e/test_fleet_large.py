@@ -121,3 +121,16 @@ def test_a_304_for_what_memory_does_not_take_leaves_it_stored(fleet, origin, red
     until(lambda: not redis.keys("weir:v1:lock:*"), "the refresh over")
     assert nodes[1].ask("/large").digest() == Pattern(LENGTH).digest()
     assert stored(redis) and cache_status.hit(nodes[1].ask("/large"), "edge-2")
+
+
+def test_a_304_makes_what_comes_out_of_redis_in_pieces_fresh_again(fleet, origin, redis):
+    """The node that asked has it in Redis only. Once all pieces have come, the updated response is stored: no later request asks."""
+    nodes = fleet(2, redis={"max_object": "64MB"}, memory={"size": "64MB", "max_object": "32MB"})
+    origin.on("/large", Answer(body=Pattern(LENGTH), fields={"ETag": '"v"', "Cache-Control": "no-cache"}),
+              Answer(status=304, fields={"ETag": '"v"', "Cache-Control": "max-age=1000"}))
+    nodes[0].ask("/large")
+    until(lambda: stored(redis), "the object in Redis")
+    assert nodes[1].ask("/large").digest() == Pattern(LENGTH).digest()
+    until(lambda: cache_status.hit(nodes[1].ask("/large"), "edge-2"), "a hit")
+    assert nodes[1].ask("/large").digest() == Pattern(LENGTH).digest()
+    assert origin.calls("/large") == 2

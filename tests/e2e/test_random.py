@@ -37,9 +37,7 @@ def test_nobody_gets_what_was_made_for_another():
 
 @pytest.mark.slow
 def test_the_origin_is_never_asked_more_than_it_must_be():
-    # Fresh seeds are for tests/random/steadiness.py: a 304 whose Vary names more fields than the stored response had isn't stored yet, so
-    # in a few worlds (995074 is one) a page that a client's reload has validated is fetched again.
-    played, faults = world.play(steadiness.Steadiness, [3, 4], 10)
+    played, faults = world.play(steadiness.Steadiness, [3, 4, SEEDS[-1]], 7)
     assert not faults, "\n".join(faults)
     assert all(w.asked > 50 and w.origin.fetches for w in played), "too little was asked to show anything"
 
@@ -144,6 +142,13 @@ def fetch(asked, began, done, kind=SHARED, lifetime=60.0, **more):
 def test_what_may_be_asked(fetches, fault):
     found = may_ask.excess(fetches, silent_after=0.5)
     assert (fault in found[0][1]) if fault else not found, found
+
+
+@pytest.mark.rig
+@pytest.mark.parametrize("fetches, count", [
+    ([fetch(0, 0, 1), fetch(5, 5, 6)], 0), ([fetch(0, 0, 1), fetch(5, 5, 6), fetch(9, 9, 10)], 1), ([fetch(0, 0, 1), fetch(2.5, 2.5, 3)], 1)])
+def test_a_further_field_may_cost_one_fetch_of_what_was_stored(fetches, count):
+    assert len(may_ask.excess(fetches, 0.5, elsewhere=[fetch(4, 4, 4.5, wide=True)])) == count
 
 
 def judged(gets=(), fetches=(), mishaps=(), changes=(), **page):

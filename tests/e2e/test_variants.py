@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from rig import cache_status, policy, rfc
-from rig.answer import Answer
+from rig.answer import Answer, holds
 from rig.wait import until
 
 FRESH = {"Cache-Control": "max-age=100"}
@@ -93,6 +93,36 @@ def test_a_coding_that_only_one_of_them_takes_is_not_for_the_others(nodes, origi
         assert nodes[0].ask("/", fields={"Accept-Encoding": "deflate, gzip"}).body in (b"deflate", b"gzip")
         assert nodes[-1].ask("/", fields={"Accept-Encoding": "gzip"}).body == b"gzip"
     assert origin.calls() <= 3
+
+
+NARROW, WIDE = "X-Lang", "X-Lang, X-More"
+
+
+@pytest.mark.parametrize("told", [
+    [(None, "a"), (NARROW, "a")], [(NARROW, "a"), (WIDE, "a")], [(WIDE, "a"), (NARROW, "a")], [(NARROW, "a"), (WIDE, "b"), (NARROW, "a")],
+    [(NARROW, "a"), (None, "a"), (WIDE, "b")], [(WIDE, "a"), (NARROW, "b"), (NARROW, "a"), (WIDE, "a")],
+], ids=lambda told: " ".join(f"{names}:{value}" for names, value in told))
+def test_a_304_that_names_other_fields_is_stored_where_they_lead(nodes, origin, told):
+    """The response as the 304 updates it answers the next request of the same values, and no other."""
+    now = {}
+
+    def answer(request):
+        vary = {"Vary": now["names"]} if now["names"] else {}
+        fields = {"Cache-Control": "max-age=1000", "ETag": '"same"', "X-Turn": str(now["turn"]), **vary}
+        return Answer(304 if holds(request, '"same"') else 200, fields, b"" if holds(request, '"same"') else b"x")
+
+    origin.on("/", answer)
+    for turn, (names, value) in enumerate(told):
+        now.update(names=names, turn=turn)
+        fields = {"X-Lang": "de", "X-More": value}
+        nodes[0].ask("/", fields={**fields, **({"Cache-Control": "no-cache"} if turn else {})})
+        calls = origin.calls()
+        for node in nodes:
+            until(lambda: node.ask("/", fields=fields).fields["X-Turn"] == str(turn), "the update")
+            assert cache_status.hit(node.ask("/", fields=fields), node.name)
+        assert origin.calls() == calls
+    if WIDE in dict(told):
+        assert not cache_status.hit(nodes[0].ask("/", fields={"X-Lang": "de", "X-More": "other"}), nodes[0].name)
 
 
 @pytest.mark.parametrize("seed", range(3))

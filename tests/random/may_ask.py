@@ -10,6 +10,8 @@ A page here is one key with one combination of the fields that its answers vary 
   themselves; and if the last answer said that it is for one client only, all may ask, until an answer comes that can be shared. Such an
   answer names no fields, so it may have been for the same resource with other values of the fields that its usual answers vary on.
 - If nothing is heard of a fetch, one more may be sent as a hedge.
+- The first answer of a resource that names a further field in Vary may cost one fetch of each page: what came before is stored by the
+  fields that were named until then.
 """
 
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ class Fetch:
     answered: float = float("inf")      # when its answer began to leave: from then on the proxy may know it
     done: float = float("inf")          # when its answer had left, or a little later
     broken: bool = False        # it ended without an answer
+    wide: bool = False          # its Vary names a field that not all answers of the resource name
 
     def covers(self, at, patience=0.0):
         """Is its answer certainly there at that time, and good (or stale for less than `patience` seconds)?"""
@@ -42,11 +45,12 @@ def excess(fetches, silent_after, elsewhere=()):
     """Returns what was asked too often: [(fetch, why)]. fetches: all fetches of one page, in the order in which they began. elsewhere: those
     of the same resource with other fields."""
     found, others = [], [f for f in elsewhere if f.kind == OWN]
+    widened = min((f.answered for f in [*fetches, *elsewhere] if f.wide), default=float("inf"))
     for n, fetch in enumerate(fetches):
         if fetch.reload:
             continue
         before = [f for f in fetches[:n] if not (f.reload and f.kind != SHARED)]
-        if any(f.covers(fetch.asked) for f in before):
+        if any(f.covers(fetch.asked) and not f.answered <= widened < fetch.began + SLACK for f in before):
             found.append((fetch, "a fresh answer was there"))
             continue
         beside = [f for f in before if f.answered > fetch.began and not f.reload]

@@ -85,12 +85,13 @@ class MoodyOrigin(Origin):
         seen.append(fetch)
         draw = self._rng.random(), self._rng.random()
         name = self._rng.choice(page.odd) if page.odd and draw[0] < page.chance and len(seen) > 1 else None
-        answer = self._odd(name, fetch, draw[1]) if name else self._usual(page, request, draw[1])
+        answer = self._odd(name, fetch, draw[1]) if name else self._usual(page, request, fetch, draw[1])
         answer.fetch = fetch
         return answer
 
-    def _usual(self, page, request, draw):
+    def _usual(self, page, request, fetch, draw):
         fields = page.usual(self._rng)
+        fetch.wide = any("X-More" in value for name, value in fields if name == "Vary")
         if page.etag and holds(request, '"same"'):
             return Answer(304, fields, delay=page.making * draw)
         return Answer(200, fields, b"the page", delay=page.making * (0.5 + draw / 2))

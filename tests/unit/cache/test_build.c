@@ -132,16 +132,17 @@ static void set_cookie_of_a_304_is_for_whom_it_answers(void **state)
     wr_build_merged_head(shared, &update, &arena, &merged); /* it is judged without such fields */
     assert_null(wr_head_get(&merged, WR_F_SET_COOKIE));
 
-    struct wr_object *o = wr_build_updated(shared, &meta, &update, WR_SLICE("")); /* set_cookie: store */
+    struct wr_object *o = wr_build_updated(shared, &key, wr_slice(NULL, 0), &meta, &update,
+                                           WR_SLICE("")); /* set_cookie: store */
     assert_true(head_has(o, "Set-Cookie: b=2") && !head_has(o, "a=1"));
     wr_object_unref(o);
     meta.flags = 0; /* the origin no longer declares it fresh, so nobody gets the stored field */
-    o = wr_build_updated(shared, &meta, &update, WR_SLICE(""));
+    o = wr_build_updated(shared, &key, wr_slice(NULL, 0), &meta, &update, WR_SLICE(""));
     assert_false(head_has(o, "Set-Cookie"));
     assert_true(wr_slice_eq(o->first_only, WR_SLICE("Set-Cookie: b=2\r\n")));
     wr_object_unref(o);
     response_of(&arena, 304, "ETag: \"v\"", &update);
-    o = wr_build_updated(shared, &meta, &update, WR_SLICE(""));
+    o = wr_build_updated(shared, &key, wr_slice(NULL, 0), &meta, &update, WR_SLICE(""));
     assert_false(head_has(o, "Set-Cookie") || o->first_only.len);
     wr_object_unref(o);
     wr_object_unref(shared);
@@ -212,7 +213,8 @@ static void a_304_updates_what_it_may(void **state)
     assert_int_equal(wr_span_s(meta.lifetime), 3600);
     assert_int_equal(wr_span_s(meta.initial_age), 1);
 
-    struct wr_object *updated = wr_build_updated(o, &meta, &update, WR_SLICE("1.1 edge"));
+    struct wr_object *updated = wr_build_updated(o, &key, wr_slice(NULL, 0), &meta, &update,
+                                                 WR_SLICE("1.1 edge"));
     static const char *want[] = { "\nX-A: 3\r\n",
                                   "\nX-B: 1\r\n",
                                   "\nX-C: 1\r\n",
