@@ -252,3 +252,21 @@ def test_a_client_that_sends_on_gets_its_early_answer(limited):
             time.sleep(0.05)
         assert node.admin.metric("weir_connections") == 1
         assert client.read("POST").status == 413
+
+
+@pytest.mark.parametrize("rate, at_once, ends", [("1MB/s", 2_000, True), ("1B/s", 30_000, False)], ids=["too slow", "fast enough"])
+def test_a_reader_below_the_least_rate_loses_its_connection(weirs, origin, rate, at_once, ends):
+    """It reads all the time, so no pause is too long; only the rate may be too low."""
+    node = weirs({"workers": 1, "client": {"send_timeout": "2s", "min_rate": rate}, "origins": {"app": policy.origin(origin)},
+                  "routes": [policy.route()]})
+    origin.on("/big", Answer(200, (), BIG, keep=False))
+    with socket.socket() as client:
+        client.settimeout(20)
+        client.connect(node.address)
+        client.sendall(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 200"
+        deadline = time.monotonic() + (30 if ends else 5)
+        while time.monotonic() < deadline and node.admin.metric("weir_connections") == 1:
+            assert client.recv(at_once)
+            time.sleep(0.02)
+        assert node.admin.metric("weir_connections") == (0 if ends else 1)
