@@ -10,6 +10,13 @@ static void on_alive(void *ctx)
     wr_flight_publish(ctx, WR_OUTCOME_ARRIVING);
 }
 
+/* Redis takes no more of it. It may have been fetched for Redis only. */
+static void on_lost(void *ctx)
+{
+    struct wr_flight *f = ctx;
+    wr_note_post(&f->nudge);
+}
+
 /* Could other nodes use this response while it arrives, and does its content come from the origin now? */
 static bool is_waited_for(const struct wr_flight *f)
 {
@@ -30,5 +37,5 @@ void wr_flight_arrive(struct wr_flight *f)
     const struct wr_redis_store_lock lock = { wr_buf_slice(&f->lock_key), wr_slice(f->token, WR_LOCK_TOKEN),
                                               f->worker_policy->policy->redis.lock_ttl };
     f->arrival = wr_redis_store_arrive(worker->redis_store, f->built, &lock, wr_flight_keep_time(f, f->built),
-                                       on_alive, f);
+                                       on_alive, on_lost, f);
 }

@@ -106,6 +106,8 @@ static struct wr_flow *flow_for(struct wr_flight *f, const struct wr_head *head,
         return wr_flow_of(wr_slice("", 0));
     uint64_t expected = head->framing == WR_FRAMING_LENGTH ? head->content_length : UINT64_MAX;
     struct wr_flow *flow = wr_flow_new(expected, keep, keep ? wr_flight_max_object(f) : 0);
+    if (keep)
+        wr_flow_on_outgrown(flow, &f->nudge); /* the flight may have been wanted for the store only */
     wr_exchange_into(f->exchange, flow);
     return flow;
 }
@@ -243,12 +245,18 @@ static void store(struct wr_flight *f, const struct wr_head *head, struct wr_met
     wr_flight_arrive(f);
     bool purged = wr_flight_is_purged(f);
     struct wr_flight_result result = result_of(f, WR_VERDICT_OBJECT, f->built, head->status);
-    result.stored = store_agrees(f);
+    const bool kept = wr_flow_kept(f->built->flow) || wr_redis_store_arrival_streams(f->arrival);
+    result.stored = kept && store_agrees(f);
     if (f->order.marker)
         result.marker = wr_object_ref(f->order.marker);
     wr_flight_tell(f, result);
     if (purged || wr_flight_is_purged(f)) /* by one of its tags, which were not known before */
         wr_flight_unlock(f, WR_OUTCOME_PURGED);
+    if (!kept) {
+        WR_COUNT(memory_streamed);
+        if (!wr_flight_is_wanted(f))
+            end_early(f);
+    }
 }
 
 /* --- 304: the stored response is fresh again --- */

@@ -10,7 +10,7 @@
 static struct wr_object *final_object(struct wr_flight *f)
 {
     struct wr_object like = wr_object_facts(f->built);
-    struct wr_flow *tight = wr_flow_compact(like.flow);
+    struct wr_flow *tight = wr_flow_kept(like.flow) ? wr_flow_compact(like.flow) : wr_flow_ref(like.flow);
     like.meta.length = wr_flow_length(like.flow);
     like.first_only = wr_slice(NULL, 0);
     struct wr_object *final = wr_object_new(&like, tight);
@@ -161,6 +161,19 @@ static enum wr_flight_stage wait_for_all(struct wr_flight *f)
                                                                                 : WR_FLIGHT_DONE;
 }
 
+/* The content wasn't kept. It was too large for the stores, and the next one will be, too. Or memory was
+ * scarce: then each node fetches it for itself, and the next one may be stored. */
+static void pass_by_stores(struct wr_flight *f)
+{
+    if (wr_flow_length(f->built->flow) <= wr_flight_max_object(f)) {
+        wr_flight_unlock(f, WR_OUTCOME_UNSTORED);
+        return;
+    }
+    if (!wr_flight_is_alone(f) && (f->order.stale == NULL || f->order.stale->flow != f->built->flow))
+        wr_flight_mark_too_large(f);
+    wr_flight_unlock(f, WR_OUTCOME_PRIVATE);
+}
+
 enum wr_flight_stage wr_flight_land(struct wr_flight *f)
 {
     if (f->storing != WR_STORE)
@@ -169,10 +182,8 @@ enum wr_flight_stage wr_flight_land(struct wr_flight *f)
         return wait_for_all(f);
     if (wr_flow_state(f->built->flow) != WR_FLOW_WHOLE)
         return WR_FLIGHT_DONE;
-    if (!wr_flow_kept(f->built->flow)) {
-        if (!wr_flight_is_alone(f) && (f->order.stale == NULL || f->order.stale->flow != f->built->flow))
-            wr_flight_mark_too_large(f);
-        wr_flight_unlock(f, WR_OUTCOME_PRIVATE);
+    if (!wr_flow_kept(f->built->flow) && !wr_redis_store_arrival_streams(f->arrival)) {
+        pass_by_stores(f);
         return WR_FLIGHT_DONE;
     }
     if (f->unconfirmed)

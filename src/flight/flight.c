@@ -53,9 +53,7 @@ static bool draining(const struct wr_worker *worker)
     return __atomic_load_n(&worker->shared->draining, __ATOMIC_RELAXED);
 }
 
-/* Does anybody want what is still to come: a waiter, or a store? A process that stops waits for no store,
- * except for what is whole already. */
-static bool wanted(struct wr_flight *f)
+bool wr_flight_is_wanted(struct wr_flight *f)
 {
     if (wr_flight_has_waiter(f))
         return true;
@@ -63,7 +61,8 @@ static bool wanted(struct wr_flight *f)
         return f->stage == WR_FLIGHT_LAND;
     if (wr_flight_is_alone(f) || f->stage == WR_FLIGHT_GATE)
         return false;
-    return f->built == NULL || (f->storing == WR_STORE && wr_flow_kept(f->built->flow));
+    return f->built == NULL || (f->storing == WR_STORE &&
+                                (wr_flow_kept(f->built->flow) || wr_redis_store_arrival_streams(f->arrival)));
 }
 
 static void on_nudge(struct wr_note *note)
@@ -74,7 +73,7 @@ static void on_nudge(struct wr_note *note)
         wr_flight_unlock(f, WR_OUTCOME_PURGED); /* other nodes may not have it, so they needn't wait */
     if (f->stage == WR_FLIGHT_GATE && wr_flight_has_admitted(f))
         wr_flight_wake(f, WR_FLIGHT_GATE, WR_FLIGHT_GATE);
-    else if (!wanted(f))
+    else if (!wr_flight_is_wanted(f))
         end_flight(f);
 }
 
@@ -276,7 +275,8 @@ static bool refreshed_already(const struct wr_flight_order *order)
 void wr_flight_background(const struct wr_flight_order *order)
 {
     struct wr_flights *table = order->worker_policy->worker->shared->flights;
-    if (draining(order->worker_policy->worker) || wr_flights_join(table, order, NULL, false))
+    if (draining(order->worker_policy->worker) || wr_budget_state() == WR_BUDGET_SPENT ||
+        wr_flights_join(table, order, NULL, false))
         return;
     struct wr_flight *f = flight_new(order, WR_MODE_BACKGROUND);
     f->result.found = order->stale ? wr_object_ref(order->stale) : NULL; /* nobody else uses it yet */
@@ -294,7 +294,7 @@ void wr_flights_drain(struct wr_worker *worker)
     struct wr_flight *f, *next;
     for (f = TAILQ_FIRST(&worker->flight_pool->list); f; f = next) {
         next = TAILQ_NEXT(f, worker_entry);
-        if (!wanted(f))
+        if (!wr_flight_is_wanted(f))
             end_flight(f);
     }
 }

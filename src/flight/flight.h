@@ -104,7 +104,8 @@ void wr_flight_solo(struct wr_waiter *a, const struct wr_flight_order *order, bo
 /* Starts a flight for this request only. It sends the request as it came, and no other request learns of it.
  * Thread: the waiter's worker. */
 void wr_flight_alone(struct wr_waiter *a, const struct wr_flight_order *order);
-/* Starts a background refresh, unless a flight of that key is under way. Thread: the order's worker. */
+/* Starts a background refresh, unless a flight of that key is under way or there is no memory for one
+ * (net/budget.h). Thread: the order's worker. */
 void wr_flight_background(const struct wr_flight_order *order);
 /* The limit has admitted the request. redis_late: it was decided without Redis, which didn't answer in time;
  * then the flight doesn't wait for Redis either. Harmless when not aboard. Thread: the waiter's worker. */

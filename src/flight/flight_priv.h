@@ -195,6 +195,9 @@ void wr_flight_tell_found(struct wr_flight *f, struct wr_object *object);
  * their limits. */
 bool wr_flight_has_admitted(struct wr_flight *f);
 bool wr_flight_has_waiter(struct wr_flight *f);
+/* Does anybody want what is still to come: a waiter, or a store? A windowed response can only be stored in
+ * Redis, as it arrives. */
+bool wr_flight_is_wanted(struct wr_flight *f);
 size_t wr_flight_waiter_count(struct wr_flight *f);
 bool wr_flight_has_leader(struct wr_flight *f);
 /* Makes the flow of the flight's response keep its beginning for a waiter that is aboard, until that waiter

@@ -20,6 +20,7 @@
 #include "main/load.h"
 #include "main/systemd.h"
 #include "main/workers.h"
+#include "net/budget.h"
 #include "purge/feed.h"
 #include "purge/purger.h"
 #include "redis/evictions.h"
@@ -189,6 +190,7 @@ static bool reload(struct server *s, struct wr_buf *errors)
         wr_policy_hold(new, s->first);
         if (s->shared.memory)
             wr_memory_resize(s->shared.memory, new->memory_size, new->memory_max_object);
+        wr_budget_set(new->memory_in_flight);
         wr_log_level(new->log_level);
         wr_backends_watch(s->shared.backends, &s->loop, new);
         wr_workers_adopt(s->workers, new);
@@ -382,6 +384,9 @@ static void admin_status(void *ctx, void (*add)(void *arg, const char *name, con
         snprintf(text, sizeof text, "%llu", (unsigned long long) wr_memory_count(s->shared.memory));
         add(arg, "memory_objects", text);
     }
+    snprintf(text, sizeof text, "%llu of %llu", (unsigned long long) wr_budget_used(),
+             (unsigned long long) wr_budget_most());
+    add(arg, "memory_in_flight", text);
 }
 
 /* --- how it starts --- */
@@ -525,6 +530,7 @@ static void fill_shared(struct server *s)
     wr_purges_on_heard(s->shared.purges, wr_flights_heard, &s->shared);
     s->shared.local = wr_local_limits_new(LOCAL_LIMITS);
     s->shared.backends = wr_backends_new();
+    wr_budget_set(p->memory_in_flight);
 }
 
 /* --- how it ends: in reverse --- */

@@ -9,6 +9,7 @@
 
 #include "flight/flight.h"
 #include "log/log.h"
+#include "net/budget.h"
 #include "stats/stats.h"
 #include "txn/batch.h"
 #include "txn/txn.h"
@@ -133,6 +134,7 @@ static void *work(void *arg)
     wr_loop_run(&m->worker.loop);
     if (m->worker.shared->access)
         wr_access_flush(m->worker.shared->access);
+    wr_budget_settle();
     if (__atomic_sub_fetch(&m->workers->running, 1, __ATOMIC_ACQ_REL) == 0)
         wr_note_post(&m->workers->ended);
     return NULL;

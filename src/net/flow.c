@@ -11,6 +11,8 @@ struct piece {
     char octets[];
 };
 
+#define SCARCE_PIECE (16 * 1024) /* bytes of a piece while the memory in flight is scarce */
+
 #define HURRY_AFTER WR_SPAN_S(1) /* a reader is too slow if others have waited for it so long ... */
 #define HURRY_SHARE 10           /* ... and for this share (1/n) of the time */
 #define HURRY_LOOK WR_SPAN_MS(100)
@@ -34,6 +36,10 @@ struct wr_flow {
     struct piece *one[1]; /* most flows have one piece */
     /* readers of a WHOLE flow use only the members above: one cache line */
     size_t room, bytes;
+    size_t reserved;         /* charged from the beginning for a body that is kept whole */
+    struct wr_charge charge; /* what counts as memory in flight: nothing while a store counts it */
+    unsigned stores;         /* stores that count this flow as theirs */
+    struct wr_note *outgrown;
     uint64_t expected, most;
     size_t inline_room; /* bytes after the struct that will become the first piece */
     pthread_mutex_t lock;
@@ -46,7 +52,28 @@ struct wr_flow {
     _Alignas(struct piece) char inline_piece[];
 };
 
-struct wr_flow *wr_flow_new(uint64_t expected, bool keep, uint64_t most)
+/* Called after each change of what the flow holds. Under the lock, or before others know the flow. */
+static void recharge(struct wr_flow *f)
+{
+    size_t held = f->bytes > f->reserved ? f->bytes : f->reserved;
+    wr_charge_set(&f->charge, f->stores > 0 ? 0 : held);
+}
+
+/* May a body of known length be kept whole? What lies in the flow's own allocation costs nothing more. One
+ * piece is kept as long as there is memory, because a small page that isn't stored is asked for again. */
+static bool reserve(struct wr_flow *f)
+{
+    if (f->expected == UINT64_MAX || f->expected <= INLINE_MOST)
+        return true;
+    if (f->expected <= WR_FLOW_PIECE)
+        return wr_budget_state() != WR_BUDGET_SPENT;
+    if (f->expected > SIZE_MAX / 2 || !wr_charge_reserve(&f->charge, f->bytes + (size_t) f->expected))
+        return false;
+    f->reserved = f->charge.bytes;
+    return true;
+}
+
+static struct wr_flow *flow_new(uint64_t expected)
 {
     size_t inline_room = expected <= INLINE_MOST ? (size_t) expected : 0;
     struct wr_flow *f = malloc(sizeof *f + (inline_room ? sizeof(struct piece) + inline_room : 0));
@@ -54,20 +81,30 @@ struct wr_flow *wr_flow_new(uint64_t expected, bool keep, uint64_t most)
     memset(f, 0, sizeof *f);
     f->refs = 1;
     f->inline_room = inline_room;
-    f->keep = keep;
     f->expected = expected;
-    f->most = most;
+    f->most = UINT64_MAX;
     f->pieces = f->one;
     f->room = 1;
     f->bytes = sizeof *f;
     TAILQ_INIT(&f->readers);
     WR_CHECK(pthread_mutex_init(&f->lock, NULL) == 0);
+    recharge(f);
     return f;
 }
 
+struct wr_flow *wr_flow_new(uint64_t expected, bool keep, uint64_t most)
+{
+    struct wr_flow *f = flow_new(expected);
+    f->most = most;
+    f->keep = keep && reserve(f);
+    return f;
+}
+
+/* The bytes are in memory already, so they are kept whatever the budget says. */
 struct wr_flow *wr_flow_of(struct wr_slice octets)
 {
-    struct wr_flow *f = wr_flow_new(octets.len, true, UINT64_MAX);
+    struct wr_flow *f = flow_new(octets.len);
+    f->keep = true;
     wr_flow_append(f, octets);
     wr_flow_end(f, WR_OK, wr_slice(NULL, 0));
     return f;
@@ -92,6 +129,8 @@ void wr_flow_unref(struct wr_flow *f)
     WR_CHECK(TAILQ_EMPTY(&f->readers));
     for (size_t i = 0; i < f->count; i++)
         free_piece(f, f->pieces[i]);
+    WR_CHECK(f->stores == 0);
+    wr_charge_set(&f->charge, 0);
     if (f->pieces != f->one)
         free(f->pieces);
     wr_buf_fini(&f->trailers);
@@ -101,6 +140,16 @@ void wr_flow_unref(struct wr_flow *f)
 
 /* --- under the lock --- */
 
+/* From now on the flow is windowed. */
+static void stop_keeping(struct wr_flow *f)
+{
+    f->keep = false;
+    f->reserved = 0;
+    recharge(f);
+    if (f->outgrown)
+        wr_note_post(f->outgrown);
+}
+
 static struct piece *new_piece(struct wr_flow *f)
 {
     if (f->inline_room > 0) {
@@ -109,8 +158,9 @@ static struct piece *new_piece(struct wr_flow *f)
         f->inline_room = 0;
         return first;
     }
-    uint64_t left = f->expected == UINT64_MAX ? WR_FLOW_PIECE : f->expected - f->length;
-    size_t cap = left < WR_FLOW_PIECE ? (size_t) left : WR_FLOW_PIECE;
+    const size_t most = f->keep || wr_budget_state() == WR_BUDGET_EASY ? WR_FLOW_PIECE : SCARCE_PIECE;
+    uint64_t left = f->expected == UINT64_MAX ? most : f->expected - f->length;
+    size_t cap = left < most ? (size_t) left : most;
     if (f->expected == UINT64_MAX && f->length == 0)
         cap = 8 * 1024; /* most bodies of unknown length are small */
     if (cap == 0)
@@ -123,8 +173,17 @@ static struct piece *new_piece(struct wr_flow *f)
     return p;
 }
 
+/* A body of unknown length has grown while the memory in flight is scarce: it isn't kept any more. */
+static bool grows_too_large(const struct wr_flow *f)
+{
+    return f->keep && f->reserved == 0 && f->expected == UINT64_MAX && f->length >= WR_FLOW_PIECE &&
+           wr_budget_state() != WR_BUDGET_EASY;
+}
+
 static struct piece *add_piece(struct wr_flow *f)
 {
+    if (grows_too_large(f))
+        stop_keeping(f);
     struct piece *p = new_piece(f);
     if (f->count == f->room) {
         size_t room = f->room * 2;
@@ -141,6 +200,7 @@ static struct piece *add_piece(struct wr_flow *f)
     }
     f->pieces[f->count++] = p;
     f->bytes += sizeof *p + p->cap;
+    recharge(f);
     return p;
 }
 
@@ -170,15 +230,33 @@ static void drop_passed(struct wr_flow *f)
     if (n > 0) {
         memmove(f->pieces, f->pieces + n, (f->count - n) * sizeof *f->pieces);
         f->count -= n;
+        recharge(f);
     }
+}
+
+/* Returns the bytes that fit into memory which the flow has already. If it has none: one piece, so that each
+ * body goes on as it is read, however little memory there is. */
+static size_t room_held(const struct wr_flow *f)
+{
+    const struct piece *last = f->count ? f->pieces[f->count - 1] : NULL;
+    return last ? last->cap - last->len : SCARCE_PIECE;
+}
+
+/* How many bytes may a windowed flow hold now? */
+static uint64_t window_now(enum wr_budget_state state)
+{
+    return state == WR_BUDGET_EASY ? WR_FLOW_WINDOW : state == WR_BUDGET_TIGHT ? WR_FLOW_PIECE : SCARCE_PIECE;
 }
 
 static size_t room_now(const struct wr_flow *f)
 {
     if (f->keep)
         return SIZE_MAX;
-    uint64_t held = f->length - f->start;
-    return held >= WR_FLOW_WINDOW ? 0 : (size_t) (WR_FLOW_WINDOW - held);
+    const enum wr_budget_state state = wr_budget_state();
+    if (state == WR_BUDGET_SPENT)
+        return room_held(f);
+    uint64_t held = f->length - f->start, window = window_now(state);
+    return held >= window ? 0 : (size_t) (window - held);
 }
 
 static void wake_readers(struct wr_flow *f)
@@ -207,8 +285,8 @@ static void filled(struct wr_flow *f, struct piece *last, size_t len)
     WR_CHECK(f->state == WR_FLOW_ARRIVING && last->cap - last->len >= len);
     last->len += len;
     f->length += len;
-    if (f->length > f->most)
-        f->keep = false;
+    if (f->keep && f->length > f->most)
+        stop_keeping(f);
 }
 
 /* --- producer --- */
@@ -217,6 +295,23 @@ void wr_flow_producer(struct wr_flow *f, struct wr_note *note)
 {
     pthread_mutex_lock(&f->lock);
     f->producer = note;
+    pthread_mutex_unlock(&f->lock);
+}
+
+void wr_flow_stop_keeping(struct wr_flow *f)
+{
+    pthread_mutex_lock(&f->lock);
+    if (f->keep && f->state == WR_FLOW_ARRIVING) {
+        stop_keeping(f);
+        drop_passed(f);
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+void wr_flow_on_outgrown(struct wr_flow *f, struct wr_note *note)
+{
+    pthread_mutex_lock(&f->lock);
+    f->outgrown = note;
     pthread_mutex_unlock(&f->lock);
 }
 
@@ -241,6 +336,7 @@ static void skip(struct wr_flow *f, uint64_t at)
     }
     f->count = 0;
     f->start = f->length = at;
+    recharge(f);
 }
 
 static enum wr_flow_wish wish_of_readers(struct wr_flow *f, uint64_t grain)
@@ -320,7 +416,10 @@ void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers)
     WR_CHECK(f->state == WR_FLOW_ARRIVING);
     f->err = err;
     wr_buf_add_slice(&f->trailers, trailers);
-    f->producer = NULL;
+    f->bytes += f->trailers.cap;
+    f->reserved = 0;
+    recharge(f);
+    f->producer = f->outgrown = NULL;
     f->held = err == WR_OK && f->start == 0 && f->length <= WR_FLOW_WINDOW;
     __atomic_store_n(&f->state, err == WR_OK ? WR_FLOW_WHOLE : WR_FLOW_BROKEN, __ATOMIC_RELEASE);
     wake_readers(f);
@@ -347,9 +446,10 @@ static bool holds_others_up(const struct wr_flow *f)
  * left behind closes on its own loop; the bytes that it is sending stay until then. */
 static void count_waiting(struct wr_flow *f, struct wr_span more, struct wr_span most)
 {
+    const uint64_t lag = window_now(wr_budget_state()) / 2;
     struct wr_flow_reader *r;
     TAILQ_FOREACH(r, &f->readers, entry) {
-        if (r->behind || r->at + WR_FLOW_WINDOW / 2 > f->length)
+        if (r->behind || r->at + lag > f->length)
             continue;
         r->held_up.us += more.us;
         if (r->held_up.us <= most.us)
@@ -586,13 +686,23 @@ size_t wr_flow_bytes(const struct wr_flow *f)
     return f->bytes;
 }
 
+void wr_flow_stored(struct wr_flow *f, bool stored)
+{
+    pthread_mutex_lock(&f->lock);
+    WR_CHECK(stored || f->stores > 0);
+    f->stores += stored ? 1 : -1u;
+    recharge(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
 struct wr_flow *wr_flow_compact(struct wr_flow *f)
 {
     WR_CHECK(settled(f));
     size_t slack = f->count ? f->pieces[f->count - 1]->cap - f->pieces[f->count - 1]->len : 0;
     if (slack <= 256 || slack * 8 <= f->length || f->length > 4 * WR_FLOW_PIECE)
         return wr_flow_ref(f);
-    struct wr_flow *tight = wr_flow_new(f->length, true, UINT64_MAX);
+    struct wr_flow *tight = flow_new(f->length);
+    tight->keep = true;
     for (size_t i = 0; i < f->count; i++)
         wr_flow_append(tight, wr_slice(f->pieces[i]->octets, f->pieces[i]->len));
     wr_flow_end(tight, WR_OK, wr_buf_slice(&f->trailers));

@@ -8,12 +8,17 @@
  * see wr_flow_hurry(). A flow carries responses to clients and requests to origins alike; it knows nothing
  * of HTTP.
  *
+ * What a flow holds is memory in flight (net/budget.h), until a store counts it. A body that is to be kept is
+ * charged with its whole length from the beginning. Over half of the budget a body larger than a piece isn't
+ * kept, and windows are smaller. Over all of it a flow takes new memory only when it holds none.
+ *
  * Once WHOLE, a kept flow never changes again and is read without its lock. */
 #pragma once
 
 #include <sys/uio.h>
 
 #include "base/err.h"
+#include "net/budget.h"
 #include "net/loop.h"
 
 #define WR_FLOW_WINDOW (256 * 1024)
@@ -43,8 +48,9 @@ struct wr_flow_reader {
 };
 
 /* Makes a flow. expected: the length if known, else UINT64_MAX; it lets a small body lie in one piece of
- * the right size. keep: hold everything. most: a kept flow that grows beyond this becomes windowed by
- * itself. Returns the producer's reference. Thread: any. */
+ * the right size. keep: hold everything, if the budget of memory in flight allows it; wr_flow_kept() says
+ * whether it does. most: a kept flow that grows beyond this becomes windowed by itself, as does one of
+ * unknown length when memory becomes scarce. Returns the producer's reference. Thread: any. */
 struct wr_flow *wr_flow_new(uint64_t expected, bool keep, uint64_t most);
 /* Returns a WHOLE flow with a copy of these bytes. */
 struct wr_flow *wr_flow_of(struct wr_slice octets);
@@ -55,6 +61,10 @@ void wr_flow_unref(struct wr_flow *f);
 /* Sets the producer's note (NULL: none). It is posted when a windowed flow that was full has room again, or
  * when its last reader has left. */
 void wr_flow_producer(struct wr_flow *f, struct wr_note *note);
+/* Makes a kept flow windowed while it is arriving. Thread: any. */
+void wr_flow_stop_keeping(struct wr_flow *f);
+/* Sets a note that is posted when a kept flow becomes windowed; it is forgotten when the flow ends. */
+void wr_flow_on_outgrown(struct wr_flow *f, struct wr_note *note);
 /* Returns how many bytes the producer should append now; 0: wait for the note. A kept flow always has
  * room. */
 size_t wr_flow_room(struct wr_flow *f);
@@ -110,6 +120,9 @@ enum wr_err wr_flow_err(const struct wr_flow *f);          /* once BROKEN */
 uint64_t wr_flow_length(const struct wr_flow *f);          /* bytes so far; final once WHOLE */
 struct wr_slice wr_flow_trailers(const struct wr_flow *f); /* once WHOLE */
 size_t wr_flow_bytes(const struct wr_flow *f);             /* memory it holds, for accounting */
+/* A store counts the WHOLE flow as its own from now on, or does so no more. While any store does, the flow is
+ * no memory in flight. Thread: any; takes the flow's lock. */
+void wr_flow_stored(struct wr_flow *f, bool stored);
 /* For a WHOLE kept flow: returns it with one more reference, or a copy without slack if much of its memory
  * is unused. */
 struct wr_flow *wr_flow_compact(struct wr_flow *f);

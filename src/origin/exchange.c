@@ -488,6 +488,7 @@ static void end_run(struct wr_exchange_run *run, enum wr_err err)
     wr_flow_unref(in->flow);
     wr_body_reader_fini(&in->body);
     wr_buf_fini(&in->partial);
+    wr_charge_set(&in->charge, 0);
     *in = (struct wr_receiving){ 0 };
     wr_buf_clear(&run->tried);
     run->last = WR_OK;

@@ -105,7 +105,8 @@ struct wr_sending {
 /* The receiving half of a run. */
 struct wr_receiving {
     struct wr_parse parse;
-    struct wr_buf partial; /* what has come of a head that isn't whole yet */
+    struct wr_buf partial;   /* what has come of a head that isn't whole yet */
+    struct wr_charge charge; /* `partial` as memory in flight */
     unsigned interims;
     bool begun;  /* a byte of an answer has come, so the request is never sent again */
     bool keep;   /* the head allows the connection to be used again */

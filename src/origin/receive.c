@@ -165,6 +165,7 @@ static void begin_body(struct wr_exchange_run *run, const struct wr_head *head, 
     if (eat(run, rest, false))
         return;
     wr_buf_fini(&in->partial);
+    wr_charge_set(&in->charge, 0);
     wr_run_wait(run);
 }
 
@@ -173,6 +174,7 @@ static void keep_partial(struct wr_receiving *in, struct wr_slice rest)
 {
     if (in->partial.len == 0) {
         wr_buf_add_slice(&in->partial, rest);
+        wr_charge_set(&in->charge, in->partial.cap);
         return;
     }
     if (rest.at != in->partial.at) /* a head that comes byte by byte isn't moved each time */
@@ -249,6 +251,7 @@ static void read_head(struct wr_exchange_run *run)
         return;
     }
     wr_buf_add(&in->partial, scratch, (size_t) got);
+    wr_charge_set(&in->charge, in->partial.cap);
     take_heads(run, wr_buf_slice(&in->partial));
 }
 

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Checks options that contradict each other, and fills in defaults that depend on other options. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "policy/reader.h"
+
+#define IN_FLIGHT \
+    (UINT64_C(256) << 20) /* the default of memory.in_flight, on a machine that is large enough */
 
 static bool can_store(const struct wr_policy *p)
 {
@@ -92,11 +97,45 @@ static char *host_name(struct wr_policy_reader *r)
     return wr_policy_reader_copy(r, WR_SLICE("weir"));
 }
 
+/* Returns the bound on the memory of this process's control group (cgroups(7), version 2), or UINT64_MAX. */
+static uint64_t group_memory(void)
+{
+    char group[256] = "", file[320];
+    uint64_t most = UINT64_MAX;
+    FILE *f = fopen("/proc/self/cgroup", "re");
+    bool found = f && fscanf(f, "0::%255[^\n]", group) == 1;
+    if (f)
+        fclose(f);
+    snprintf(file, sizeof file, "/sys/fs/cgroup%s/memory.max", group);
+    f = found ? fopen(file, "re") : NULL;
+    if (f && fscanf(f, "%" SCNu64, &most) != 1)
+        most = UINT64_MAX; /* "max" */
+    if (f)
+        fclose(f);
+    return most;
+}
+
+static uint64_t quarter_of_machine(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    uint64_t machine = pages > 0 && size > 0 ? (uint64_t) pages * (uint64_t) size : UINT64_MAX;
+    uint64_t group = group_memory();
+    return (group < machine ? group : machine) / 4;
+}
+
+static void default_in_flight(struct wr_policy *p)
+{
+    uint64_t quarter = quarter_of_machine();
+    if (p->memory_in_flight == 0)
+        p->memory_in_flight = quarter < IN_FLIGHT ? quarter : IN_FLIGHT;
+}
+
 void wr_policy_reader_finish(struct wr_policy_reader *r, const struct wr_tree_node *root)
 {
     struct wr_policy *p = r->policy;
     if (p->server_name == NULL)
         p->server_name = host_name(r);
+    default_in_flight(p);
     check_listeners(r, root);
     check_store(r, root);
     check_pieces(r, wr_tree_node_get(root, "redis"));

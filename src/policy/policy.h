@@ -386,6 +386,7 @@ struct wr_policy {
     struct wr_policy_redis redis;
     bool memory;
     uint64_t memory_size, memory_max_object;
+    uint64_t memory_in_flight;
     /* client: */
     struct wr_span header_timeout, idle_timeout, send_timeout, body_timeout, drain_timeout;
     struct wr_span request_timeout; /* from the head to the last byte of the answer; 0: no limit */

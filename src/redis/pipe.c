@@ -86,6 +86,12 @@ static void drop_event(struct event **event)
     *event = NULL;
 }
 
+static void set_unwritten(struct wr_pipe *p, size_t octets)
+{
+    p->unwritten = octets;
+    wr_charge_set(&p->charge, octets);
+}
+
 static void hang_up(struct wr_pipe *p)
 {
     drop_event(&p->on_readable);
@@ -96,7 +102,7 @@ static void hang_up(struct wr_pipe *p)
     if (p->ctx)
         redisFree(p->ctx);
     p->ctx = NULL;
-    p->unwritten = 0;
+    set_unwritten(p, 0);
     p->held_back = false;
     p->state = WR_PIPE_DOWN;
 }
@@ -146,7 +152,7 @@ static void flush(struct wr_pipe *p)
     if (redisBufferWrite(p->ctx, &done) != REDIS_OK)
         lose(p);
     else if (done)
-        p->unwritten = 0;
+        set_unwritten(p, 0);
     else if (p->tls && wr_tls_wants_read(p->tls))
         p->held_back = true;
     else
@@ -170,7 +176,7 @@ void wr_pipe_say_raw(struct wr_pipe *p, struct wr_slice bytes)
     WR_CHECK(redisAppendFormattedCommand(p->ctx, bytes.at, bytes.len) == REDIS_OK);
     if (p->unwritten == 0)
         event_active(p->on_flush, EV_WRITE, 0);
-    p->unwritten += bytes.len;
+    set_unwritten(p, p->unwritten + bytes.len);
 }
 
 void wr_pipe_say(struct wr_pipe *p, size_t argc, const struct wr_slice *argv)

@@ -12,6 +12,7 @@
  * The process must ignore SIGPIPE: hiredis writes with write(). */
 #pragma once
 
+#include "net/budget.h"
 #include "net/names.h"
 #include "policy/policy.h"
 #include "redis/reply.h"
@@ -54,7 +55,8 @@ struct wr_pipe {
     struct wr_timer timer; /* DOWN: dial; DIALLING, GREETING: give up */
     unsigned failures;     /* in a row: the backoff's exponent */
     struct wr_mono opened_at;
-    size_t unwritten; /* bytes said since the output buffer was last empty */
+    size_t unwritten;        /* bytes said since the output buffer was last empty */
+    struct wr_charge charge; /* those bytes as memory in flight */
     unsigned greetings_left;
     bool has_been_open;
     unsigned logged; /* bits by enum wr_pipe_trouble: said in this outage */

@@ -96,12 +96,20 @@ static size_t entry_bytes(struct wr_memory_entry *e)
     return bytes;
 }
 
+/* The store counts the content while it holds the object; otherwise it is memory in flight. */
+static void count_flow(struct wr_flow *flow, bool stored)
+{
+    if (flow)
+        wr_flow_stored(flow, stored);
+}
+
 /* --- under a shard's lock --- */
 
 static void link_in(struct wr_memory *m, struct memory_shard *s, struct wr_memory_entry *e)
 {
     size_t before = s->table.bytes;
     __atomic_store_n(&e->object->stored, true, __ATOMIC_RELEASE);
+    count_flow(e->object->flow, true);
     wr_memory_table_add(&s->table, e);
     TAILQ_INSERT_HEAD(&s->queue, e, queue);
     __atomic_add_fetch(&m->bytes, e->bytes + (s->table.bytes - before), __ATOMIC_RELAXED);
@@ -121,6 +129,7 @@ static void take_out_entry(struct wr_memory *m, struct memory_shard *s, struct w
     if (s->hand == e)
         s->hand = newer(e);
     __atomic_store_n(&e->object->stored, false, __ATOMIC_RELEASE);
+    count_flow(e->object->flow, false);
     wr_memory_table_remove(&s->table, e);
     TAILQ_REMOVE(&s->queue, e, queue);
     __atomic_sub_fetch(&m->bytes, e->bytes, __ATOMIC_RELAXED);
@@ -406,6 +415,8 @@ bool wr_memory_swap(struct wr_memory *m, const struct wr_object *old, struct wr_
         __atomic_store_n(&given_up->stored, false, __ATOMIC_RELEASE);
         e->object = wr_object_ref(object);
         __atomic_store_n(&object->stored, true, __ATOMIC_RELEASE);
+        count_flow(object->flow, true);
+        count_flow(old->flow, false);
         e->flow = object->flow;
     }
     pthread_mutex_unlock(&s->lock);

@@ -80,16 +80,21 @@ struct wr_redis_store_lock {
     struct wr_slice key, token;
     struct wr_span ttl; /* the time to live of the arriving response, which is renewed as the lock is */
 };
-/* Begins to write a response that is arriving. object: as it will be put later, but its flow is kept and
+/* Begins to write a response that is arriving. object: as it will be put later, but its flow is
  * still arriving; meta.length is known. Copies or counts all it needs. alive(ctx) is called again and again
  * as long as others can read the response; never before this function returns, and not after the arrival has
- * been freed. keep: the time to live of the whole response. Returns NULL if the response isn't large enough
+ * been freed. lost(ctx) is called when the arrival has given up by itself; the caller still owns it. While
+ * memory in flight is scarce, the arrival makes the flow windowed. keep: the time to live of the whole
+ * response. Returns NULL if the response isn't large enough
  * to lie in pieces, is over redis.max_object, or Redis is away. If anything fails later, only the sharing is
  * lost. The caller owns the arrival. */
 struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, struct wr_object *object,
                                                      const struct wr_redis_store_lock *lock,
                                                      struct wr_span keep, void (*alive)(void *ctx),
-                                                     void *ctx);
+                                                     void (*lost)(void *ctx), void *ctx);
+/* Is the response's flow windowed, and is the arrival one of its readers? Then what is in Redis needn't stay
+ * in memory, and only the arrival can store the response. NULL: false. */
+bool wr_redis_store_arrival_streams(const struct wr_redis_store_arrival *a);
 /* The response has been purged: nobody finds it any more, but its present readers get all of it. Takes over
  * the arrival: alive() isn't called any more, and the store writes the rest. NULL is fine. */
 void wr_redis_store_arrival_let_go(struct wr_redis_store_arrival *a);

@@ -21,15 +21,21 @@ struct wr_redis_store_arrival {
     struct wr_buf name, sums_name, token;
     struct wr_span ttl, keep;
     void (*alive)(void *ctx); /* NULL: no other node finds the response any more */
+    void (*lost)(void *ctx);
     void *ctx;
+    void (*finished)(void *heir, bool whole); /* a put waits until all pieces are written; or NULL */
+    void *heir;
     struct wr_call call;
     struct wr_redis_store_turn turn; /* to write the next piece */
     struct wr_timer beat;
     struct wr_flow_reader reader;
     uint64_t chunk;
-    size_t chunk_count, next; /* next: the piece to be written next */
+    size_t chunk_count;
+    size_t begun, next; /* pieces sent to Redis, and pieces that Redis has confirmed */
     uint32_t *sums;
-    char *piece;      /* room in which a piece is put together */
+    char *piece; /* room in which a piece is put together; NULL: Redis hasn't agreed yet */
+    size_t filled;
+    struct wr_charge charge;
     bool handed_over; /* the put of the whole response owns the pieces */
     bool let_go;      /* the store owns the arrival */
     bool stopped;     /* as far as the arrival decides it, nothing of the response is in Redis any more */
@@ -64,14 +70,22 @@ static void arrival_free(struct wr_redis_store_arrival *a)
     wr_buf_fini(&a->token);
     free(a->sums);
     free(a->piece);
+    wr_charge_set(&a->charge, 0);
     wr_loop_defer_free(a->redis_store->loop, &a->deferred, free_arrival); /* its reader may be on the stack */
+}
+
+static void tell_heir(struct wr_redis_store_arrival *a, bool whole)
+{
+    void (*finished)(void *heir, bool whole) = a->finished;
+    a->finished = NULL;
+    if (finished)
+        finished(a->heir, whole);
 }
 
 /* Takes the response back, so that readers on other nodes don't wait for pieces that will not come. */
 static void give_up_arrival(struct wr_redis_store_arrival *a)
 {
     const struct wr_object *o = a->object;
-    size_t begun = a->next + wr_call_pending(&a->call);
     if (a->stopped)
         return;
     a->stopped = true;
@@ -80,18 +94,21 @@ static void give_up_arrival(struct wr_redis_store_arrival *a)
     wr_timer_clear(&a->beat);
     wr_flow_reader_close(&a->reader);
     tell_keep(a, ENDED, a->handed_over ? AS_IT_IS : ENDED);
-    begun = begun < a->chunk_count ? begun : a->chunk_count;
-    if (begun > 0 && !a->handed_over)
+    if (a->begun > 0 && !a->handed_over)
         (void) wr_redis_store_ask_pieces(a->redis_store, NULL, WR_SLICE("UNLINK"), o->host, o->hash,
-                                         o->meta.version, begun);
+                                         o->meta.version, a->begun);
+    tell_heir(a, false);
 }
 
 /* Called from inside. Frees the arrival if it has been let go, because then nobody else does. */
 static void stop_arrival(struct wr_redis_store_arrival *a)
 {
+    bool awaited = a->finished != NULL; /* the put has ended with it, and maybe its owner */
     give_up_arrival(a);
     if (a->let_go)
         arrival_free(a);
+    else if (!awaited)
+        a->lost(a->ctx);
 }
 
 static void live_on(struct wr_redis_store_arrival *a)
@@ -121,6 +138,13 @@ static enum granted granted(enum wr_err err, const struct wr_reply *reply)
                                                                     : REFUSED;
 }
 
+/* While memory is scarce, the flow frees what is in Redis and has been read. */
+static void spare_memory(struct wr_redis_store_arrival *a)
+{
+    if (a->reader.flow && wr_budget_state() != WR_BUDGET_EASY)
+        wr_flow_stop_keeping(a->object->flow);
+}
+
 static void on_piece_written(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_redis_store_arrival *a = WR_CONTAINER(call, struct wr_redis_store_arrival, call);
@@ -136,7 +160,33 @@ static void on_piece_written(struct wr_call *call, enum wr_err err, const struct
         break;
     }
     a->next++;
+    spare_memory(a);
     write_next(a);
+}
+
+static size_t length_of_piece(const struct wr_redis_store_arrival *a)
+{
+    uint64_t left = a->object->meta.length - a->chunk * a->begun;
+    return (size_t) (left < a->chunk ? left : a->chunk);
+}
+
+/* Takes what has come of the next piece out of the flow. Returns the flow's state at that moment. */
+static enum wr_flow_state gather(struct wr_redis_store_arrival *a, size_t len)
+{
+    enum wr_flow_state state = WR_FLOW_ARRIVING;
+    while (a->filled < len) {
+        struct iovec iov[16];
+        size_t before = a->filled;
+        int n = wr_flow_reader_peek(&a->reader, iov, 16, len - a->filled, &state);
+        for (int i = 0; i < n; i++) {
+            memcpy(a->piece + a->filled, iov[i].iov_base, iov[i].iov_len);
+            a->filled += iov[i].iov_len;
+        }
+        if (n == 0)
+            break;
+        wr_flow_reader_advance(&a->reader, a->filled - before);
+    }
+    return state;
 }
 
 static enum wr_err write_piece(struct wr_redis_store_arrival *a, struct wr_slice piece)
@@ -144,9 +194,11 @@ static enum wr_err write_piece(struct wr_redis_store_arrival *a, struct wr_slice
     const struct wr_object *o = a->object;
     struct wr_buf name = { 0 }, sum = { 0 };
     char ttl[24];
-    a->sums[a->next] = wr_crc32c(0, piece);
-    wr_record_add_sum(&sum, a->sums[a->next]);
-    wr_keys_chunk(&name, &a->redis_store->policy->redis, o->host, o->hash, o->meta.version, a->next);
+    a->sums[a->begun] = wr_crc32c(0, piece);
+    wr_record_add_sum(&sum, a->sums[a->begun]);
+    wr_keys_chunk(&name, &a->redis_store->policy->redis, o->host, o->hash, o->meta.version, a->begun);
+    a->begun++;
+    a->filled = 0;
     const struct wr_slice keys[] = { wr_buf_slice(&a->sums_name), wr_buf_slice(&name),
                                      wr_buf_slice(&a->name) };
     const struct wr_slice args[] = {
@@ -169,26 +221,31 @@ static void conclude(struct wr_redis_store_arrival *a)
     arrival_free(a);
 }
 
+/* Fills the next piece while the one before it is on its way; then sends it. */
 static void write_next(struct wr_redis_store_arrival *a)
 {
-    if (a->handed_over || wr_call_pending(&a->call))
+    if (a->piece == NULL || a->handed_over || a->stopped)
         return;
     if (a->next == a->chunk_count) {
         if (a->let_go)
             conclude(a);
+        else
+            tell_heir(a, true);
         return;
     }
-    uint64_t left = a->object->meta.length - a->reader.at;
-    size_t len = (size_t) (left < a->chunk ? left : a->chunk);
-    struct wr_flow *flow = a->object->flow;
-    if (wr_flow_length(flow) - a->reader.at < len) {
-        if (wr_flow_state(flow) != WR_FLOW_ARRIVING)
+    if (a->begun == a->chunk_count)
+        return;
+    size_t len = length_of_piece(a);
+    enum wr_flow_state state = gather(a, len);
+    if (a->filled < len) {
+        if (state != WR_FLOW_ARRIVING)
             stop_arrival(a);
-    } else if (!wr_redis_store_turn_take(a->redis_store, &a->turn)) {
-        return; /* on_arrival_turn() goes on */
-    } else if (write_piece(a, wr_redis_store_read_piece(&a->reader, a->piece, len)) != WR_OK) {
-        stop_arrival(a);
+        return;
     }
+    if (wr_call_pending(&a->call) || !wr_redis_store_turn_take(a->redis_store, &a->turn))
+        return; /* on_piece_written() or on_arrival_turn() goes on */
+    if (write_piece(a, wr_slice(a->piece, len)) != WR_OK)
+        stop_arrival(a);
 }
 
 static void on_arrival_turn(struct wr_redis_store_turn *turn)
@@ -206,15 +263,13 @@ static void on_piece_ready(struct wr_flow_reader *reader)
 static void on_put(struct wr_call *call, enum wr_err err, const struct wr_reply *reply)
 {
     struct wr_redis_store_arrival *a = WR_CONTAINER(call, struct wr_redis_store_arrival, call);
-    bool open = granted(err, reply) == GRANTED &&
-                (a->handed_over ||
-                 wr_flow_reader_open(&a->reader, a->object->flow, a->redis_store->loop, 0, on_piece_ready));
-    if (!open) {
+    if (granted(err, reply) != GRANTED) {
         stop_arrival(a);
         return;
     }
     a->piece = malloc((size_t) a->chunk);
     WR_CHECK(a->piece != NULL);
+    wr_charge_set(&a->charge, (size_t) a->chunk);
     live_on(a);
     write_next(a);
 }
@@ -238,7 +293,8 @@ static enum wr_err put_arriving(struct wr_redis_store_arrival *a, struct wr_slic
 
 struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, struct wr_object *object,
                                                      const struct wr_redis_store_lock *lock,
-                                                     struct wr_span keep, void (*alive)(void *ctx), void *ctx)
+                                                     struct wr_span keep, void (*alive)(void *ctx),
+                                                     void (*lost)(void *ctx), void *ctx)
 {
     uint64_t length = object->meta.length, chunk = wr_redis_store_chunk(s);
     size_t count = length <= s->policy->redis.max_object ? wr_redis_store_chunk_count(length, chunk) : 0;
@@ -251,6 +307,7 @@ struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, s
                                           .ttl = lock->ttl,
                                           .keep = keep,
                                           .alive = alive,
+                                          .lost = lost,
                                           .ctx = ctx,
                                           .turn = { .come = on_arrival_turn },
                                           .chunk = chunk,
@@ -261,10 +318,26 @@ struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, s
     wr_keys_cache(&a->name, &s->policy->redis, object->host, object->hash);
     wr_keys_sums(&a->sums_name, &s->policy->redis, object->host, object->hash, object->meta.version);
     wr_timer_init(&a->beat, s->loop, on_beat);
-    if (put_arriving(a, lock->key) == WR_OK)
+    if (wr_flow_reader_open(&a->reader, object->flow, s->loop, 0, on_piece_ready) &&
+        put_arriving(a, lock->key) == WR_OK)
         return a;
     arrival_free(a);
     return NULL;
+}
+
+bool wr_redis_store_arrival_streams(const struct wr_redis_store_arrival *a)
+{
+    return a && !a->stopped && a->reader.flow && !wr_flow_kept(a->object->flow);
+}
+
+bool wr_redis_store_arrival_finish(struct wr_redis_store_arrival *a, void (*finished)(void *heir, bool whole),
+                                   void *heir)
+{
+    if (a->next == a->chunk_count)
+        return true;
+    a->finished = finished;
+    a->heir = heir;
+    return false;
 }
 
 bool wr_redis_store_arrival_hand_over(struct wr_redis_store_arrival *a, const struct wr_object *object,

@@ -71,6 +71,11 @@ struct wr_slice wr_redis_store_read_piece(struct wr_flow_reader *reader, char *i
 enum wr_err wr_redis_store_ask_pieces(struct wr_redis_store *s, struct wr_call *call, struct wr_slice verb,
                                       struct wr_slice host, struct wr_hash hash, uint64_t version,
                                       size_t count);
+/* Has the arrival written all pieces of a response that isn't kept, so that nobody else could write them? If
+ * not, returns false, and finished() is called once later: with false if they will not be written. finished
+ * NULL: nobody waits any more. */
+bool wr_redis_store_arrival_finish(struct wr_redis_store_arrival *a, void (*finished)(void *heir, bool whole),
+                                   void *heir);
 /* Hands the pieces written so far over to the put of the whole response: *written of them, and their
  * checksums in sums. length, chunk: as the put will write `object`. From here on the pieces don't belong to
  * the arrival any more. Returns false if the put has to write all pieces; so for a NULL. */

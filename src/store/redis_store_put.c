@@ -26,7 +26,9 @@ struct wr_redis_store_job {
     uint32_t *sums;
     struct wr_redis_store_arrival *arrived; /* has handed over its pieces; or NULL */
     struct wr_redis_store_turn turn;        /* to write the next piece */
+    bool waits;                             /* until `arrived` has written the pieces */
     char *piece;                            /* room in which a piece is put together */
+    struct wr_charge charge;
 };
 
 static void end_job(struct wr_redis_store_job *j, enum wr_err err)
@@ -36,11 +38,14 @@ static void end_job(struct wr_redis_store_job *j, enum wr_err err)
     wr_flow_reader_close(&j->reader);
     TAILQ_REMOVE(&j->redis_store->jobs, j, entry);
     wr_redis_store_turn_end(j->redis_store, &j->turn);
+    if (j->waits)
+        (void) wr_redis_store_arrival_finish(j->arrived, NULL, NULL);
     if (j->ended)
         j->ended(j->ctx, err);
     wr_object_unref(j->object);
     free(j->sums);
     free(j->piece);
+    wr_charge_set(&j->charge, 0);
     free(j);
 }
 
@@ -99,7 +104,7 @@ static void on_put(struct wr_call *call, enum wr_err err, const struct wr_reply 
 /* Writes the HASH, which makes the response visible. */
 static enum wr_err write_hash(struct wr_redis_store_job *j)
 {
-    struct wr_slice body = wr_slice(j->piece, j->chunk_count ? 0 : (size_t) j->length);
+    struct wr_slice body = j->chunk_count ? wr_slice("", 0) : wr_slice(j->piece, (size_t) j->length);
     struct wr_redis_store *s = j->redis_store;
     const struct wr_object *o = j->object;
     struct wr_buf name = { 0 }, meta = { 0 };
@@ -182,14 +187,44 @@ static void on_wake(struct wr_flow_reader *reader)
     (void) reader; /* a whole flow doesn't change */
 }
 
-static bool fits_redis_store(const struct wr_redis_store *s, const struct wr_object *o, struct wr_span keep)
+static bool fits_redis_store(const struct wr_redis_store *s, const struct wr_object *o, struct wr_span keep,
+                             const struct wr_redis_store_arrival *arrived)
 {
     if (wr_span_ms(keep) <= 0 || o->head.len > WR_REDIS_STORE_VALUE_MOST)
         return false;
     if (o->flow == NULL)
         return true;
-    return wr_flow_state(o->flow) == WR_FLOW_WHOLE && wr_flow_kept(o->flow) &&
+    return wr_flow_state(o->flow) == WR_FLOW_WHOLE &&
+           (wr_flow_kept(o->flow) || wr_redis_store_arrival_streams(arrived)) &&
            wr_flow_length(o->flow) <= s->policy->redis.max_object;
+}
+
+/* Takes over what the arrival has written. */
+static bool inherit(struct wr_redis_store_job *j, struct wr_redis_store_arrival *arrived)
+{
+    if (!wr_redis_store_arrival_hand_over(arrived, j->object, j->length, j->chunk, j->sums, &j->next))
+        return false;
+    j->arrived = arrived;
+    return true;
+}
+
+static void on_arrival_finished(void *heir, bool whole)
+{
+    struct wr_redis_store_job *j = heir;
+    j->waits = false;
+    enum wr_err err = whole && inherit(j, j->arrived) ? write_next(j) : WR_ERR_REDIS_ERROR;
+    if (err != WR_OK)
+        end_job(j, err);
+}
+
+/* Stores a response that isn't kept in memory: the arrival alone has had all of it. */
+static enum wr_err wait_for_arrival(struct wr_redis_store_job *j, struct wr_redis_store_arrival *arrived)
+{
+    j->arrived = arrived;
+    j->waits = !wr_redis_store_arrival_finish(arrived, on_arrival_finished, j);
+    if (j->waits)
+        return WR_OK;
+    return inherit(j, arrived) ? write_next(j) : WR_ERR_REDIS_ERROR;
 }
 
 static enum wr_err start_write(struct wr_redis_store_job *j, struct wr_redis_store_arrival *arrived)
@@ -200,10 +235,14 @@ static enum wr_err start_write(struct wr_redis_store_job *j, struct wr_redis_sto
     j->length = o->flow ? wr_flow_length(o->flow) : 0;
     j->chunk_count = wr_redis_store_chunk_count(j->length, j->chunk);
     j->sums = calloc(j->chunk_count + 1, sizeof *j->sums);
-    j->piece = malloc((size_t) (j->length < j->chunk ? j->length : j->chunk) + 1);
-    WR_CHECK(j->sums != NULL && j->piece != NULL);
-    if (wr_redis_store_arrival_hand_over(arrived, o, j->length, j->chunk, j->sums, &j->next))
-        j->arrived = arrived;
+    WR_CHECK(j->sums != NULL);
+    if (o->flow && !wr_flow_kept(o->flow))
+        return wait_for_arrival(j, arrived);
+    size_t room = (size_t) (j->length < j->chunk ? j->length : j->chunk) + 1;
+    j->piece = malloc(room);
+    WR_CHECK(j->piece != NULL);
+    wr_charge_set(&j->charge, room);
+    (void) inherit(j, arrived);
     if (o->flow)
         WR_CHECK(wr_flow_reader_open(&j->reader, o->flow, j->redis_store->loop, j->chunk * j->next, on_wake));
     return write_next(j);
@@ -217,7 +256,7 @@ void wr_redis_store_put(struct wr_redis_store *s, struct wr_object *object, stru
     j->keep = keep;
     j->object = wr_object_ref(object);
     enum wr_err err = WR_ERR_CANCELLED;
-    if (fits_redis_store(s, object, keep))
+    if (fits_redis_store(s, object, keep, arrived))
         err = wr_link_ready(s->link) ? start_write(j, arrived) : WR_ERR_REDIS_AWAY;
     if (err != WR_OK)
         end_soon(j, err);

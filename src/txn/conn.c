@@ -12,6 +12,7 @@
 #include "stats/stats.h"
 #include "txn/txn.h"
 
+#define PAGE 4096
 #define LINGER_S 30       /* seconds; for a body that is still coming after its answer ... */
 #define LINGER_PAUSE_S 5  /* ... as long as it comes. These are nginx's lingering_time and _timeout */
 #define LINGER_WHOLE_S 2  /* after a whole request: until the client closes, too */
@@ -37,9 +38,23 @@ static void take_buffer(struct wr_conn *c)
     c->base = c->from = c->to = c->scanned = 0;
 }
 
+/* A buffer takes memory page by page, as it fills for the first time. */
+static void charge_buffer(struct wr_conn *c)
+{
+    size_t pages = (c->to + PAGE - 1) / PAGE * PAGE;
+    if (pages > c->buffer_charge.bytes)
+        wr_charge_set(&c->buffer_charge, pages);
+}
+
+static void charge_pending(struct wr_conn *c)
+{
+    wr_charge_set(&c->pending_charge, c->pending.cap);
+}
+
 static void give_buffer(struct wr_conn *c)
 {
     struct wr_worker *w = c->worker;
+    wr_charge_set(&c->buffer_charge, 0);
     if (c->buffer == NULL)
         return;
     if (!WR_RECYCLES || w->conns->spare_buffer_count == SPARE_BUFFERS) {
@@ -140,6 +155,7 @@ void wr_conn_kill(struct wr_conn *c)
     if (c->txn)
         wr_txn_abort(c->txn);
     wr_buf_fini(&c->pending);
+    charge_pending(c);
     TAILQ_REMOVE(&w->conns->list, c, entry);
     w->conn_count--;
     __atomic_sub_fetch(&w->shared->connections, 1, __ATOMIC_RELAXED);
@@ -343,6 +359,7 @@ static bool read_once(struct wr_conn *c)
         return false;
     }
     c->to += (size_t) n;
+    charge_buffer(c);
     /* The socket is empty now, and the kernel reports what comes later. Only a FIN or a reset that came
      * before has been reported already. A reset would show when sending (libevent doesn't tell of it), but a
      * connection that waits for more of a body has to read on. */
@@ -388,6 +405,7 @@ static void send_pending(struct wr_conn *c)
         return;
     }
     wr_buf_fini(&c->pending);
+    charge_pending(c);
     wr_socket_written(&c->socket);
 }
 
@@ -407,6 +425,7 @@ static void put_staged(struct wr_conn *c, struct wr_slice octets)
     if (sent == octets.len)
         return;
     wr_buf_add(&c->pending, octets.at + sent, octets.len - sent);
+    charge_pending(c);
     wait_for_room(c);
     if (c->txn == NULL) { /* no request is looked at before the client has read what is its own */
         c->partial = false;
@@ -450,6 +469,7 @@ void wr_conn_send_interim(struct wr_conn *c, struct wr_slice octets)
 {
     send_staged(c);
     wr_buf_add_slice(&c->pending, octets);
+    charge_pending(c);
     if (c->socket.fd >= 0)
         wr_conn_yield(c);
 }

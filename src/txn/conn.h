@@ -7,6 +7,7 @@
 #pragma once
 
 #include "http/body.h"
+#include "net/budget.h"
 #include "net/proxy.h"
 #include "net/socket.h"
 #include "txn/batch.h"
@@ -41,6 +42,8 @@ struct wr_conns {
     unsigned spare_txn_count;
     char *spare_buffers; /* memory kept for the next buffers, linked through their first bytes */
     unsigned spare_buffer_count;
+    TAILQ_HEAD(, wr_txn) memory_waiters; /* the one that waits longest first: memory_wait.c */
+    struct wr_timer memory_timer;        /* set while any waits */
 };
 
 struct wr_conn {
@@ -61,6 +64,7 @@ struct wr_conn {
     TAILQ_ENTRY(wr_conn) entry;
     struct wr_batch_member member;
     struct wr_conn_peer peer;
+    struct wr_charge buffer_charge, pending_charge; /* what `buffer` and `pending` hold in flight */
     struct wr_buf pending; /* small answers and 1xx that the socket hasn't taken yet; they are sent first */
     struct wr_deferred_free deferred;
 };

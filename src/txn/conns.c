@@ -12,6 +12,8 @@ struct wr_conns *wr_conns_new(struct wr_worker *worker)
     WR_CHECK(c != NULL);
     TAILQ_INIT(&c->list);
     c->batch = wr_batch_new(worker);
+    TAILQ_INIT(&c->memory_waiters);
+    wr_timer_init(&c->memory_timer, &worker->loop, wr_txn_on_memory_timer);
     return c;
 }
 

@@ -58,7 +58,7 @@ bool wr_txn_awaits_body(const struct wr_txn *t)
 {
     uint64_t most = t->worker_policy->policy->buffer_body;
     return t->body_open && t->head.framing == WR_FRAMING_LENGTH && !t->head.expect_continue &&
-           t->received < most;
+           t->received < most && wr_flow_room(t->upload) > 0; /* it may be full while memory is scarce */
 }
 
 /* The part of the body that the origin waits for has come. */

@@ -47,6 +47,8 @@ enum wr_txn_stage wr_txn_fetch_alone(struct wr_txn *t, enum wr_fwd fwd)
     if (t->rules.only_if_cached && t->route->cache.enabled)
         return wr_txn_refuse(t, WR_ERR_ONLY_IF_CACHED, NULL);
     t->fwd = fwd;
+    if (wr_txn_wait_for_memory(t))
+        return WR_TXN_WAIT;
     t->fetch = WR_FETCH_ALONE;
     if (t->limit == WR_LIMIT_PENDING || wr_txn_awaits_body(t))
         return WR_TXN_FOLLOW; /* it starts the flight once the limit has admitted the request and enough of
@@ -114,6 +116,9 @@ static enum wr_txn_stage board(struct wr_txn *t, enum wr_fwd fwd, bool look_firs
     if (t->rules.no_store &&
         wr_head_get(&t->head, WR_F_RANGE)) /* nothing is stored, so no more is fetched than the range */
         return wr_txn_fetch_alone(t, fwd);
+    t->fwd = fwd;
+    if (wr_txn_wait_for_memory(t))
+        return WR_TXN_WAIT;
     enum wr_pass pass = wr_passes_find(t->worker->shared->passes, t->key.hash, &t->rules, t->stale,
                                        t->worker->loop.now);
     if (pass != WR_PASS_NONE && may_fetch) {
@@ -308,18 +313,29 @@ static struct wr_key key_of_get(struct wr_txn *t)
     return wr_key_build(&t->route->cache, &get, &t->arena);
 }
 
+/* Goes to the origin without a look: the request isn't for the cache, or has a body. */
+static bool passes_by(const struct wr_txn *t)
+{
+    return t->rules.ask == WR_ASK_PASS || t->upload;
+}
+
+static enum wr_txn_stage pass_by(struct wr_txn *t)
+{
+    bool get = t->head.method == WR_METHOD_GET || t->head.method == WR_METHOD_HEAD;
+    return wr_txn_fetch_alone(t, get ? WR_FWD_BYPASS : WR_FWD_METHOD);
+}
+
 enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
 {
     wr_rules_request(&t->route->cache, &t->head, &t->rules);
-    if (t->rules.ask == WR_ASK_PASS || t->upload) {
+    if (passes_by(t)) {
         wr_txn_edit_target(t);
-        bool get = t->head.method == WR_METHOD_GET || t->head.method == WR_METHOD_HEAD;
         if (t->rules.post_for_get) /* not if a GET would be sent with another query */
             t->rules.post_for_get = wr_slice_eq(
                 wr_key_query_sent(&t->route->cache.key, t->head.query, &t->arena), t->head.query);
         if (t->rules.post_for_get)
             t->primary = t->key = key_of_get(t);
-        return wr_txn_fetch_alone(t, get ? WR_FWD_BYPASS : WR_FWD_METHOD);
+        return pass_by(t);
     }
     t->head.query = wr_key_query_sent(&t->route->cache.key, t->head.query, &t->arena);
     wr_txn_edit_target(t);
@@ -334,13 +350,50 @@ enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
     return wr_txn_look_up(t);
 }
 
-/* Either the others of the batch have made their keys, or a hit has waited for its limit. */
+/* There was no memory for a fetch. A stale response is served instead where it would be if the origin could
+ * not be reached. */
+static enum wr_txn_stage do_without_fetch(struct wr_txn *t)
+{
+    struct wr_object *stale = t->stale;
+    t->memory_wait = WR_MEMORY_UNASKED;
+    if (stale == NULL ||
+        !wr_rules_stale_if_unreachable(&t->route->cache, &t->rules, stale, t->worker->loop.now) ||
+        wr_purges_check(t->worker->shared->purges, stale) > WR_PURGE_SOFT)
+        return wr_txn_refuse(t, WR_ERR_OVERLOADED, "all memory for requests in flight is used");
+    WR_COUNT(stale_if_error);
+    return use(t, wr_object_ref(stale), true, false);
+}
+
+/* The request has waited for memory. Meanwhile the response may have been stored, so it is looked up again.
+ */
+static enum wr_txn_stage go_on_after_wait(struct wr_txn *t)
+{
+    if (t->err != WR_OK)
+        return wr_txn_refuse(t, t->err, t->why);
+    if (t->limit == WR_LIMIT_REFUSED) {
+        wr_txn_leave_memory_wait(t);
+        return wr_txn_refuse_limited(t);
+    }
+    switch (t->memory_wait) {
+    case WR_MEMORY_GRANTED:
+        return passes_by(t) ? pass_by(t) : wr_txn_look_up(t);
+    case WR_MEMORY_REFUSED:
+        return do_without_fetch(t);
+    default:
+        return WR_TXN_WAIT;
+    }
+}
+
+/* The others of the batch have made their keys, or the request has waited for memory, or a hit for its limit.
+ */
 enum wr_txn_stage wr_txn_lookup_resume(struct wr_txn *t)
 {
     if (t->parked) {
         t->parked = false;
         return wr_txn_look_up(t);
     }
+    if (t->memory_wait != WR_MEMORY_UNASKED)
+        return go_on_after_wait(t);
     if (t->err != WR_OK)
         return wr_txn_refuse(t, t->err, t->why);
     if (t->limit == WR_LIMIT_PENDING)

@@ -61,6 +61,7 @@ static void disarm(struct wr_txn *t)
         wr_batch_forget(t->worker->conns->batch, &t->parking);
     if (t->limit == WR_LIMIT_PENDING)
         wr_limit_cancel(&t->ask);
+    wr_txn_leave_memory_wait(t);
     wr_waiter_leave(&t->waiter);
     wr_txn_purge_cancel(t);
     wr_txn_leave_invalidation(t);
@@ -284,6 +285,7 @@ void wr_txn_answer_with(struct wr_txn *t, struct wr_object *object, enum wr_resu
 
 enum wr_txn_stage wr_txn_refuse(struct wr_txn *t, enum wr_err err, const char *why)
 {
+    wr_txn_leave_memory_wait(t);
     wr_waiter_leave(&t->waiter);
     wr_txn_answer_with(t, NULL, WR_RESULT_NONE);
     t->err = err;

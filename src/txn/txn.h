@@ -34,6 +34,10 @@ enum wr_txn_fetch {
     WR_FETCH_ALONE,  /* for this request only; nothing of it is stored */
 };
 
+/* UNASKED: it needs no memory, or there was enough. WAITS: in the worker's queue. GRANTED, REFUSED: how that
+ * ended. */
+enum wr_memory_wait { WR_MEMORY_UNASKED, WR_MEMORY_WAITS, WR_MEMORY_GRANTED, WR_MEMORY_REFUSED };
+
 /* Fields that are reset together: t->field is t->group.field. */
 #define WR_GROUP(group, ...) \
     union {                  \
@@ -91,6 +95,9 @@ struct wr_txn {
 
     /* LOOKUP, FOLLOW */
     struct wr_request_rules rules;
+    enum wr_memory_wait memory_wait;
+    struct wr_mono memory_since; /* since when it waits for memory */
+    TAILQ_ENTRY(wr_txn) memory_entry;
     struct wr_batch_parking parking;
     bool parked; /* it waits until the others of the batch have made their keys */
     struct wr_key primary, key;
@@ -223,6 +230,14 @@ struct wr_slice wr_txn_request_id(struct wr_txn *t);
 bool wr_txn_peer_trusted(const struct wr_txn *t);
 /* s20: fills in the order's X-Forwarded-For. In the arena. */
 void wr_txn_forwarded(struct wr_txn *t, struct wr_flight_order *order);
+/* memory_wait.c: called before a fetch begins. Returns true if the request has to wait because there is no
+ * memory for it: then it is woken when there is, or when it is refused (t->memory_wait). False after LOOKUP:
+ * what has begun goes on. */
+bool wr_txn_wait_for_memory(struct wr_txn *t) WR_MUST_USE;
+/* memory_wait.c: stops waiting. Harmless when it doesn't wait. */
+void wr_txn_leave_memory_wait(struct wr_txn *t);
+/* memory_wait.c: lets those go on that have waited and may. */
+void wr_txn_on_memory_timer(struct wr_timer *timer);
 /* s50: the order for a flight. It borrows from the transaction. */
 struct wr_flight_order wr_txn_order(struct wr_txn *t);
 /* s50: the waiter's notify(). */

@@ -236,15 +236,23 @@ void wr_redis_store_drop(struct wr_redis_store *s, struct wr_slice host, struct 
 
 struct wr_redis_store_arrival *wr_redis_store_arrive(struct wr_redis_store *s, struct wr_object *object,
                                                      const struct wr_redis_store_lock *lock,
-                                                     struct wr_span keep, void (*alive)(void *ctx), void *ctx)
+                                                     struct wr_span keep, void (*alive)(void *ctx),
+                                                     void (*lost)(void *ctx), void *ctx)
 {
     (void) s;
     (void) object;
     (void) lock;
     (void) keep;
     (void) alive;
+    (void) lost;
     (void) ctx;
     return NULL;
+}
+
+bool wr_redis_store_arrival_streams(const struct wr_redis_store_arrival *a)
+{
+    (void) a;
+    return false;
 }
 
 void wr_redis_store_arrival_free(struct wr_redis_store_arrival *a)

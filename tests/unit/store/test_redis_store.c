@@ -421,12 +421,17 @@ static void looks_can_be_cancelled(void **state)
 struct arriving {
     struct wr_object *object; /* its flow isn't filled yet */
     struct wr_redis_store_arrival *arrival;
-    int alive;
+    int alive, lost;
 };
 
 static void on_alive(void *ctx)
 {
     ((struct arriving *) ctx)->alive++;
+}
+
+static void on_lost(void *ctx)
+{
+    ((struct arriving *) ctx)->lost++;
 }
 
 /* Appends content to the flow, up to this many bytes. */
@@ -462,7 +467,7 @@ static void begin(struct arriving *a, uint64_t version, const char *token, const
     wr_object_unref(whole);
     name_cache();
     server_do(&server, "SET lock %s", holder);
-    a->arrival = wr_redis_store_arrive(redis_store, a->object, &lock, KEEP, on_alive, a);
+    a->arrival = wr_redis_store_arrive(redis_store, a->object, &lock, KEEP, on_alive, on_lost, a);
     assert_non_null(a->arrival);
     assert_int_equal(a->alive, 0);
 }
@@ -538,6 +543,74 @@ static void the_put_writes_only_the_pieces_that_are_missing(void **state)
     freeReplyObject(stats);
     end_arriving(&a);
     expect_whole(LENGTH);
+}
+
+/* Lets the content arrive as an origin's response does: no faster than it is read. */
+static size_t arrived_as_read(struct arriving *a)
+{
+    struct wr_flow *flow = a->object->flow;
+    size_t most = 0;
+    while (wr_flow_length(flow) < LENGTH) {
+        turn_until(&loop, wr_flow_room(flow) > 0);
+        arrived(a, (size_t) wr_flow_length(flow) + 1);
+        most = wr_flow_bytes(flow) > most ? wr_flow_bytes(flow) : most;
+    }
+    return most;
+}
+
+static void what_there_is_no_memory_for_is_stored_as_it_arrives(void **state)
+{
+    (void) state;
+    struct arriving a;
+    struct wr_charge others = { 0 };
+    wr_budget_set(2 * LENGTH);
+    wr_charge_set(&others, 2 * LENGTH);
+    begin(&a, 8, "ours", "ours");
+    assert_false(wr_flow_kept(a.object->flow));
+    assert_true(wr_redis_store_arrival_streams(a.arrival));
+    assert_true(arrived_as_read(&a) < 100000);
+    assert_int_equal(put_arrived(&a), WR_OK);
+    assert_int_equal(pieces(), 3);
+    end_arriving(&a);
+    wr_charge_set(&others, 0);
+    wr_budget_set(UINT64_MAX);
+    expect_whole(LENGTH);
+    assert_int_equal(server_int(&server, "HEXISTS %s arriving", name), 0);
+}
+
+static void memory_that_becomes_scarce_frees_what_is_in_redis(void **state)
+{
+    (void) state;
+    struct arriving a;
+    struct wr_charge others = { 0 };
+    wr_budget_set(4 * LENGTH);
+    begin_visibly(&a, 8);
+    assert_true(wr_flow_kept(a.object->flow));
+    wr_charge_set(&others, 3 * LENGTH);
+    arrived(&a, 100000);
+    turn_until(&loop, !wr_flow_kept(a.object->flow));
+    (void) arrived_as_read(&a);
+    assert_int_equal(put_arrived(&a), WR_OK);
+    end_arriving(&a);
+    wr_charge_set(&others, 0);
+    wr_budget_set(UINT64_MAX);
+    expect_whole(LENGTH);
+}
+
+/* Redis refuses, so nobody stores it: the owner hears of it, and the flow goes on for its readers. */
+static void who_cannot_be_stored_hears_it(void **state)
+{
+    (void) state;
+    struct arriving a;
+    wr_budget_set(LENGTH);
+    begin(&a, 8, "ours", "theirs");
+    turn_until(&loop, a.lost);
+    assert_false(wr_redis_store_arrival_streams(a.arrival));
+    arrived(&a, LENGTH);
+    assert_int_equal(put_arrived(&a), WR_ERR_CANCELLED);
+    end_arriving(&a);
+    wr_budget_set(UINT64_MAX);
+    expect_miss();
 }
 
 /* Expects that the flow breaks after this many bytes. */
@@ -929,6 +1002,9 @@ int main(void)
         T(redis_may_die),
         T(what_arrives_is_read_before_it_is_whole),
         T(the_put_writes_only_the_pieces_that_are_missing),
+        T(what_there_is_no_memory_for_is_stored_as_it_arrives),
+        T(memory_that_becomes_scarce_frees_what_is_in_redis),
+        T(who_cannot_be_stored_hears_it),
         T(who_reads_what_does_not_come_is_cut_off),
         T(a_damaged_piece_of_it_is_not_believed),
         T(another_storing_is_never_mixed_in),
