@@ -44,30 +44,30 @@ class Fetch:
 def excess(fetches, silent_after, elsewhere=()):
     """Returns what was asked too often: [(fetch, why)]. fetches: all fetches of one page, in the order in which they began. elsewhere: those
     of the same resource with other fields."""
-    found, others = [], [f for f in elsewhere if f.kind == OWN]
+    found, others = [], [f for f in [*elsewhere, *fetches] if f.kind == OWN]
     widened = min((f.answered for f in [*fetches, *elsewhere] if f.wide), default=float("inf"))
     for n, fetch in enumerate(fetches):
         if fetch.reload:
             continue
         before = [f for f in fetches[:n] if not (f.reload and f.kind != SHARED)]
-        if any(f.covers(fetch.asked) and not f.answered <= widened < fetch.began + SLACK for f in before):
+        found_by_name = [f for f in before if not f.answered <= widened < fetch.began + SLACK]
+        if any(f.covers(fetch.asked) for f in found_by_name):
             found.append((fetch, "a fresh answer was there"))
             continue
         beside = [f for f in before if f.answered > fetch.began and not f.reload]
         allowed = 1 + any(fetch.began - f.began > silent_after for f in beside)
-        if len(beside) < allowed or _excused(fetch, before, others):
+        if len(beside) < allowed:
             continue
-        found.append((fetch, f"{len(beside)} others were under way"))
+        if any(f.covers(fetch.asked, f.grace) for f in found_by_name) or not _excused(fetch, before, others):
+            found.append((fetch, f"{len(beside)} others were under way"))
     return found
 
 
 def _excused(fetch, before, others):
-    """May this fetch be made although others are under way?"""
-    if any(f.covers(fetch.asked, f.grace) for f in before):
-        return False            # there was nothing to wait for
+    """May this fetch be made although others are under way, where nothing is stored? others: all answers that were for one client only."""
     ended = [f for f in before if f.answered <= fetch.began]
     if any(f.asked <= fetch.began and f.done + SLACK >= fetch.asked and (f.kind != SHARED or f.broken) for f in ended):
         return True             # it waited in vain
-    own = max((f.done for f in [*ended, *others] if f.kind == OWN and not f.broken and f.answered <= fetch.began), default=None)
+    own = max((f.done for f in others if not f.broken and f.answered <= fetch.began), default=None)
     return own is not None and not any(own < f.began and f.done + SLACK < fetch.asked and f.kind == SHARED and not f.broken
                                        for f in ended)
