@@ -157,8 +157,8 @@ class Judge:
             return []
         seen = as_sent_on(got.asked)
         if what != "content" and made.proves:       # its fields are laid over those of a stored answer
-            whys = [self._unstorable(old, Response(old.fields, old.status), policy) or self._unasked(old, got, seen, policy, made) or
-                    self._unrevived(old, made, got, seen, policy)
+            whys = [self._unstorable(old, Response(old.fields, old.status), policy) or self._unasked(old, got, seen, policy) or
+                    self._unrevived_since(old, made, got, seen, policy)
                     for old in (self.history.made[n] for n in made.proves)]
         else:
             why = self._unstorable(made, Response(made.fields, made.status), policy) or self._unasked(made, got, seen, policy)
@@ -167,7 +167,7 @@ class Judge:
                 whys += [self._unrevived(made, proof, got, seen, policy) for proof in self.history.proofs(number)]
         return [] if None in whys else [f"{what} of {number}, made for {made.request}: {'; '.join(sorted(set(whys)))}"]
 
-    def _unasked(self, made, got, seen, policy, proof=None):
+    def _unasked(self, made, got, seen, policy):
         """Returns why no stored response at all may answer this request."""
         if made.target.partition("?")[0] != got.target.partition("?")[0]:
             return f"another target, {made.target}"
@@ -180,7 +180,7 @@ class Judge:
         asks = directives(got.asked.get("Cache-Control"))
         reloads = "no-cache" in asks or (not asks and "no-cache" in (got.asked.get("Pragma") or ""))
         if reloads and not policy.ignores_client and made.done < got.started:
-            if not any(p.done >= got.started for p in ([proof] if proof else self.history.proofs(made.number))):
+            if not any(p.done >= got.started for p in self.history.proofs(made.number)):
                 return "the client asked for validation"
         return None
 
@@ -226,7 +226,7 @@ class Judge:
             return None, "the policy's time isn't for requests with cookies"
         if by_policy is not None:
             return by_policy, None
-        if policy.heuristic and made.status in HEURISTIC and "Last-Modified" in response.fields:
+        if policy.heuristic and "Last-Modified" in response.fields and (made.status in HEURISTIC or "public" in response.says):
             return 86400.0, None
         return None, "no lifetime"
 
@@ -276,6 +276,12 @@ class Judge:
             if why is None:
                 break
         return why
+
+    def _unrevived_since(self, made, update, got, seen, policy):
+        """The same for what `made` became by `update`, which a still later answer may have confirmed."""
+        later = [p for p in self.history.proofs(made.number) if p is not update and p.sent >= update.sent]
+        whys = [self._unrevived(made, proof, got, seen, policy) for proof in [update, *later]]
+        return None if None in whys else whys[0]
 
     def _updated(self, made, proof):
         """Returns what an answer may have become by a later one, which may not have been the first. One earlier answer is taken into
