@@ -17,20 +17,17 @@ static void on_lost(void *ctx)
     wr_note_post(&f->nudge);
 }
 
-/* Could other nodes use this response while it arrives, and does its content come from the origin now? */
-static bool is_waited_for(const struct wr_flight *f)
+bool wr_flight_may_arrive(const struct wr_object *built, const struct wr_object *stale)
 {
-    const struct wr_object *o = f->built;
-    return f->lock_state == WR_LOCK_HELD && f->storing == WR_STORE && f->arrival == NULL &&
-           o->meta.length != UINT64_MAX && wr_rules_collapses(o) &&
-           wr_flow_state(o->flow) == WR_FLOW_ARRIVING &&
-           (f->order.stale == NULL || f->order.stale->flow != o->flow);
+    return built->meta.length != UINT64_MAX && wr_rules_collapses(built) &&
+           wr_flow_state(built->flow) == WR_FLOW_ARRIVING && (stale == NULL || stale->flow != built->flow);
 }
 
 void wr_flight_arrive(struct wr_flight *f)
 {
     struct wr_worker *worker = f->worker_policy->worker;
-    if (!is_waited_for(f))
+    if (f->lock_state != WR_LOCK_HELD || f->storing != WR_STORE || f->arrival != NULL ||
+        !wr_flight_may_arrive(f->built, f->order.stale))
         return;
     if (wr_flight_is_purged(f) || __atomic_load_n(&f->spoiled, __ATOMIC_ACQUIRE))
         return;

@@ -273,6 +273,10 @@ static inline bool wr_flight_is_purged(struct wr_flight *f)
 }
 
 /* --- arrive.c --- */
+/* Could other nodes use this response while it arrives? Its length must be known, it must be allowed to serve
+ * requests that came before it, and its content must be coming from the origin: after a 304 it is that of the
+ * stale response, which may be NULL. Pure. Thread: any. */
+bool wr_flight_may_arrive(const struct wr_object *built, const struct wr_object *stale);
 /* Called when the head has come. If the content is large, other nodes may read it from Redis while it
  * arrives. */
 void wr_flight_arrive(struct wr_flight *f);

@@ -27,17 +27,14 @@ static struct wr_object *vary_of(struct wr_flight *f, struct wr_slice names)
     return NULL;
 }
 
-/* Chooses the key of the pass marker: the variant that the response's Vary selects. Returns false if what is
- * stored names other fields than this Vary: then no pass marker is left. */
+/* Finds the key of the pass marker. Returns false if none is to be left. */
 static bool choose_key(struct wr_flight *f, const struct wr_head *head, struct wr_hash *key)
 {
     struct wr_slice names = wr_vary_names(head, &f->arena), values;
+    enum wr_pass_place place = wr_pass_place(names, f->order.marker, f->order.stale);
     *key = f->order.key.hash;
-    if (names.at == NULL || wr_slice_eq(names, WR_SLICE("*")) ||
-        (f->order.marker && wr_vary_covers(wr_vary_marked(f->order.marker), names)))
-        return true;
-    if (f->order.marker || f->order.stale)
-        return false;
+    if (place != WR_PASS_VARIANT)
+        return place == WR_PASS_HERE;
     struct wr_object *marker = vary_of(f, names);
     if (marker)
         *key = wr_key_variant(&f->order.route->cache, &f->order.primary, marker, &f->request, &f->arena,

@@ -44,6 +44,16 @@ bool wr_pass_is_due(enum wr_storing storing, int status, const struct wr_object 
     return storing == WR_STORE_NOT && status < 400 && !fresh;
 }
 
+enum wr_pass_place wr_pass_place(struct wr_slice names, const struct wr_object *vary,
+                                 const struct wr_object *held)
+{
+    if (names.at == NULL || wr_slice_eq(names, WR_SLICE("*")))
+        return WR_PASS_HERE;
+    if (vary)
+        return wr_vary_covers(wr_vary_marked(vary), names) ? WR_PASS_HERE : WR_PASS_NOWHERE;
+    return held ? WR_PASS_NOWHERE : WR_PASS_VARIANT;
+}
+
 /* Returns the key's row and takes its lock. */
 static struct marker *row_of(struct wr_passes *p, struct wr_hash key)
 {

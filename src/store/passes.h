@@ -15,6 +15,7 @@
  * the oldest marker gives way. Thread: any. */
 #pragma once
 
+#include "cache/key.h"
 #include "cache/rules.h"
 
 struct wr_passes;
@@ -26,6 +27,16 @@ void wr_passes_free(struct wr_passes *p);
 /* Should an answer of this status, judged as `storing`, leave a marker? held: what is stored, or NULL. now:
  * wall clock. */
 bool wr_pass_is_due(enum wr_storing storing, int status, const struct wr_object *held, struct wr_wall now);
+/* Under which key does an answer leave its marker? */
+enum wr_pass_place {
+    WR_PASS_HERE,    /* under the key of the request */
+    WR_PASS_VARIANT, /* under the variant that the answer's Vary selects; a VARY marker has to lead there */
+    WR_PASS_NOWHERE, /* what is stored names other fields than the answer: it leaves none */
+};
+/* names: those of the answer's Vary (wr_vary_names()). vary, held: the VARY marker and the response that the
+ * request has found in the stores, or NULL. */
+enum wr_pass_place wr_pass_place(struct wr_slice names, const struct wr_object *vary,
+                                 const struct wr_object *held);
 /* Leaves a marker under the key's hash for `ttl` from now, or renews the one under which the request has
  * passed. held: what is stored there, or NULL. A ttl of 0 leaves none. */
 void wr_passes_leave(struct wr_passes *p, struct wr_hash key, const struct wr_request_rules *asked,
@@ -33,10 +44,8 @@ void wr_passes_leave(struct wr_passes *p, struct wr_hash key, const struct wr_re
 /* Is there a marker that concerns a request? */
 enum wr_pass {
     WR_PASS_NONE,   /* no */
-    WR_PASS_BESIDE, /* yes; when it was left, something was stored that may be validated, or serve if the
-                       origin fails */
-    /* yes; nothing was stored */
-    WR_PASS_BARE,
+    WR_PASS_BARE,   /* yes; nothing was stored when it was left */
+    WR_PASS_BESIDE, /* yes; something was stored that may be validated, or serve if the origin fails */
 };
 /* Looks for a marker that concerns this request. held: as above. */
 enum wr_pass wr_passes_find(struct wr_passes *p, struct wr_hash key, const struct wr_request_rules *asked,

@@ -29,6 +29,38 @@ static void it_is_due_for_what_forbids_sharing(void **state)
     assert_false(wr_pass_is_due(WR_STORE_NOT, 503, NULL, at(0)));
 }
 
+#define LINEAGE "0123456789abcdef\n" /* stands before the names of a VARY marker */
+
+static void it_stands_where_the_answers_vary_leads(void **state)
+{
+    static const struct {
+        const char *names;  /* of the answer's Vary; NULL: it has none */
+        const char *marked; /* the text of the VARY marker; NULL: there is no marker */
+        bool held;
+        enum wr_pass_place place;
+    } cases[] = {
+        { NULL, NULL, false, WR_PASS_HERE },
+        { NULL, NULL, true, WR_PASS_HERE },
+        { NULL, LINEAGE "accept", false, WR_PASS_HERE },
+        { "*", NULL, true, WR_PASS_HERE },
+        { "*", LINEAGE "accept", false, WR_PASS_HERE },
+        { "accept", LINEAGE "accept", false, WR_PASS_HERE },
+        { "accept", LINEAGE "accept,foo", true, WR_PASS_HERE },
+        { "accept", NULL, false, WR_PASS_VARIANT },
+        { "accept", NULL, true, WR_PASS_NOWHERE }, /* the stored response has no variants */
+        { "accept,foo", LINEAGE "accept", false, WR_PASS_NOWHERE },
+        { "accept,foo", LINEAGE "accept", true, WR_PASS_NOWHERE },
+    };
+    (void) state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct wr_object held = held_since(0, 1);
+        struct wr_object marker = { .head = wr_slice_str(cases[i].marked) };
+        assert_int_equal(wr_pass_place(wr_slice_str(cases[i].names), cases[i].marked ? &marker : NULL,
+                                       cases[i].held ? &held : NULL),
+                         cases[i].place);
+    }
+}
+
 static void it_lasts_and_is_renewed(void **state)
 {
     (void) state;
@@ -90,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_due_for_what_forbids_sharing),
+        cmocka_unit_test(it_stands_where_the_answers_vary_leads),
         cmocka_unit_test(it_lasts_and_is_renewed),
         cmocka_unit_test(it_concerns_those_who_ask_alike),
         cmocka_unit_test(the_oldest_gives_way),
