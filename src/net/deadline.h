@@ -39,8 +39,8 @@ void wr_deadline_stop(struct wr_deadline *d);
  * for wr_deadline_wait(). */
 bool wr_deadline_is_over(struct wr_deadline *d, uint64_t moved);
 /* Bytes have moved. */
-static inline void wr_deadline_moved(struct wr_deadline *d, size_t octets)
+static inline void wr_deadline_moved(struct wr_deadline *d, size_t bytes)
 {
-    d->moved += octets;
+    d->moved += bytes;
     d->last = d->timer.loop->mono;
 }

@@ -32,11 +32,11 @@ struct wr_flow *wr_flow_new(uint64_t expected, bool keep, uint64_t most)
 }
 
 /* The bytes are in memory already, so they are kept whatever the budget says. */
-struct wr_flow *wr_flow_of(struct wr_slice octets)
+struct wr_flow *wr_flow_of(struct wr_slice bytes)
 {
-    struct wr_flow *f = flow_new(octets.len);
+    struct wr_flow *f = flow_new(bytes.len);
     f->keep = true;
-    wr_flow_append(f, octets);
+    wr_flow_append(f, bytes);
     wr_flow_end(f, WR_OK, wr_slice(NULL, 0));
     return f;
 }
@@ -179,7 +179,7 @@ char *wr_flow_reserve(struct wr_flow *f, size_t *len)
 {
     pthread_mutex_lock(&f->lock);
     struct wr_flow_piece *last = wr_flow_piece_with_room(f);
-    char *at = last->octets + last->len;
+    char *at = last->bytes + last->len;
     *len = last->cap - last->len;
     pthread_mutex_unlock(&f->lock);
     return at;
@@ -196,17 +196,17 @@ void wr_flow_commit(struct wr_flow *f, size_t len)
     pthread_mutex_unlock(&f->lock);
 }
 
-void wr_flow_append(struct wr_flow *f, struct wr_slice octets)
+void wr_flow_append(struct wr_flow *f, struct wr_slice bytes)
 {
-    if (octets.len == 0)
+    if (bytes.len == 0)
         return;
     pthread_mutex_lock(&f->lock);
-    while (octets.len > 0) {
+    while (bytes.len > 0) {
         struct wr_flow_piece *last = wr_flow_piece_with_room(f);
-        size_t len = last->cap - last->len < octets.len ? last->cap - last->len : octets.len;
-        memcpy(last->octets + last->len, octets.at, len);
+        size_t len = last->cap - last->len < bytes.len ? last->cap - last->len : bytes.len;
+        memcpy(last->bytes + last->len, bytes.at, len);
         filled(f, last, len);
-        octets = wr_slice(octets.at + len, octets.len - len);
+        bytes = wr_slice(bytes.at + len, bytes.len - len);
     }
     wr_flow_wake_readers(f);
     pthread_mutex_unlock(&f->lock);
@@ -296,7 +296,7 @@ struct wr_flow *wr_flow_compact(struct wr_flow *f)
     struct wr_flow *tight = flow_new(f->length);
     tight->keep = true;
     for (size_t i = 0; i < f->count; i++)
-        wr_flow_append(tight, wr_slice(f->pieces[i]->octets, f->pieces[i]->len));
+        wr_flow_append(tight, wr_slice(f->pieces[i]->bytes, f->pieces[i]->len));
     wr_flow_end(tight, WR_OK, wr_buf_slice(&f->trailers));
     return tight;
 }

@@ -53,7 +53,7 @@ struct wr_flow_reader {
  * unknown length when memory becomes scarce. Returns the producer's reference. Thread: any. */
 struct wr_flow *wr_flow_new(uint64_t expected, bool keep, uint64_t most);
 /* Returns a WHOLE flow with a copy of these bytes. */
-struct wr_flow *wr_flow_of(struct wr_slice octets);
+struct wr_flow *wr_flow_of(struct wr_slice bytes);
 struct wr_flow *wr_flow_ref(struct wr_flow *f);
 void wr_flow_unref(struct wr_flow *f);
 
@@ -72,7 +72,7 @@ size_t wr_flow_room(struct wr_flow *f);
  * copy. */
 char *wr_flow_reserve(struct wr_flow *f, size_t *len);
 void wr_flow_commit(struct wr_flow *f, size_t len);
-void wr_flow_append(struct wr_flow *f, struct wr_slice octets);
+void wr_flow_append(struct wr_flow *f, struct wr_slice bytes);
 /* Ends the flow. err: WR_OK for WHOLE, else BROKEN. trailers: field lines "Name: value\r\n"..., or empty;
  * copied. */
 void wr_flow_end(struct wr_flow *f, enum wr_err err, struct wr_slice trailers);
@@ -109,7 +109,7 @@ bool wr_flow_reader_open_part(struct wr_flow_reader *r, struct wr_flow *f, struc
  * wr_flow_reader_advance() or close. */
 int wr_flow_reader_peek(struct wr_flow_reader *r, struct iovec *iov, int max, uint64_t limit,
                         enum wr_flow_state *state);
-void wr_flow_reader_advance(struct wr_flow_reader *r, uint64_t octets);
+void wr_flow_reader_advance(struct wr_flow_reader *r, uint64_t bytes);
 /* Closes the reader. Harmless on a zeroed or closed reader. */
 void wr_flow_reader_close(struct wr_flow_reader *r);
 

@@ -200,7 +200,7 @@ int wr_flow_peek(const struct wr_flow *f, uint64_t at, struct iovec *iov, int ma
             len = (size_t) limit;
         if (len == 0) /* the last piece, still empty */
             break;
-        iov[n++] = (struct iovec){ p->octets + skip, len };
+        iov[n++] = (struct iovec){ p->bytes + skip, len };
         limit -= len;
         at += len;
     }

@@ -12,7 +12,7 @@
 struct wr_flow_piece {
     uint64_t at; /* offset of its first byte in the flow */
     size_t len, cap;
-    char octets[];
+    char bytes[];
 };
 
 struct wr_flow {
@@ -25,7 +25,7 @@ struct wr_flow {
     bool starved; /* the producer has seen no room, or a reader nothing to read: wake it */
     enum wr_err err;
     uint64_t start;                /* offset of pieces[0]: everything before it has been freed */
-    uint64_t length;               /* offset after the last octet */
+    uint64_t length;               /* offset after the last byte */
     struct wr_flow_piece **pieces; /* every piece but the last is full unless trimmed by end */
     size_t count;
     struct wr_flow_piece *one[1]; /* most flows have one piece */

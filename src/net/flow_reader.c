@@ -89,15 +89,15 @@ int wr_flow_reader_peek(struct wr_flow_reader *r, struct iovec *iov, int max, ui
     return n;
 }
 
-void wr_flow_reader_advance(struct wr_flow_reader *r, uint64_t octets)
+void wr_flow_reader_advance(struct wr_flow_reader *r, uint64_t bytes)
 {
     struct wr_flow *f = r->flow;
     if (!r->listed) {
-        r->at += octets;
+        r->at += bytes;
         return;
     }
     pthread_mutex_lock(&f->lock);
-    r->at += octets;
+    r->at += bytes;
     WR_CHECK(r->at <= f->length);
     wr_flow_drop_passed(f);
     wr_flow_wake_producer(f);

@@ -213,8 +213,8 @@ void wr_socket_yield(struct wr_socket *s)
 
 bool wr_socket_pending(struct wr_socket *s)
 {
-    char octet;
-    bool pending = recv(s->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+    char byte;
+    bool pending = recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
     if (!pending)
         s->filled = false;
     return pending;

@@ -86,10 +86,10 @@ static void drop_event(struct event **event)
     *event = NULL;
 }
 
-static void set_unwritten(struct wr_pipe *p, size_t octets)
+static void set_unwritten(struct wr_pipe *p, size_t bytes)
 {
-    p->unwritten = octets;
-    wr_charge_set(&p->charge, octets);
+    p->unwritten = bytes;
+    wr_charge_set(&p->charge, bytes);
 }
 
 static void hang_up(struct wr_pipe *p)

@@ -12,7 +12,7 @@
 #define MB (1024u * 1024)
 #define BUDGET (8 * MB)
 
-static char octets[MB];
+static char content[MB];
 
 static int set_budget(void **state)
 {
@@ -131,13 +131,13 @@ static void a_body_of_unknown_length_is_kept_while_there_is_memory(void **state)
     struct wr_charge others = { 0 };
     (void) state;
     struct wr_flow *f = wr_flow_new(UINT64_MAX, true, UINT64_MAX);
-    wr_flow_append(f, wr_slice(octets, MB));
+    wr_flow_append(f, wr_slice(content, MB));
     assert_true(wr_flow_kept(f));
     wr_charge_set(&others, BUDGET / 2 + 1);
-    wr_flow_append(f, wr_slice(octets, MB));
+    wr_flow_append(f, wr_slice(content, MB));
     assert_false(wr_flow_kept(f));
     struct wr_flow *page = wr_flow_new(UINT64_MAX, true, UINT64_MAX);
-    wr_flow_append(page, wr_slice(octets, WR_FLOW_PIECE / 2)); /* small ones are still stored */
+    wr_flow_append(page, wr_slice(content, WR_FLOW_PIECE / 2)); /* small ones are still stored */
     assert_true(wr_flow_kept(page));
     wr_charge_set(&others, 0);
     wr_flow_unref(page);
@@ -147,7 +147,7 @@ static void a_body_of_unknown_length_is_kept_while_there_is_memory(void **state)
 static void what_a_store_counts_is_not_in_flight(void **state)
 {
     (void) state;
-    struct wr_flow *f = wr_flow_of(wr_slice(octets, MB));
+    struct wr_flow *f = wr_flow_of(wr_slice(content, MB));
     assert_true(wr_budget_used() >= MB);
     wr_flow_stored(f, true);
     assert_int_equal(wr_budget_used(), 0);
@@ -218,7 +218,7 @@ static void the_owner_hears_that_a_flow_is_kept_no_more(void **state)
     wr_note_init(&note, &loop, on_outgrown);
     struct wr_flow *f = wr_flow_new(2 * MB, true, UINT64_MAX);
     wr_flow_on_outgrown(f, &note);
-    wr_flow_append(f, wr_slice(octets, MB));
+    wr_flow_append(f, wr_slice(content, MB));
     wr_flow_stop_keeping(f);
     wr_flow_stop_keeping(f);
     assert_true(wr_budget_used() < 2 * MB); /* what is still to come isn't reserved any more */

@@ -42,12 +42,12 @@ static void expect(struct wr_pace pace)
     wr_deadline_wait(&f->deadline, &pace, f->deadline.moved);
 }
 
-/* So much later, `octets` have moved. Is the peer late? */
-static bool late_after(int ms, size_t octets)
+/* So much later, `bytes` have moved. Is the peer late? */
+static bool late_after(int ms, size_t bytes)
 {
     f->loop.mono = wr_time_add(f->loop.mono, WR_SPAN_MS(ms));
-    if (octets)
-        wr_deadline_moved(&f->deadline, octets);
+    if (bytes)
+        wr_deadline_moved(&f->deadline, bytes);
     return wr_deadline_is_over(&f->deadline, f->deadline.moved);
 }
 

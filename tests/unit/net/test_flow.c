@@ -12,8 +12,8 @@
 
 #define READERS 3
 
-/* The octet at an offset: what arrives at the wrong place is seen. */
-static char octet_at(uint64_t offset)
+/* The byte at an offset: what arrives at the wrong place is seen. */
+static char byte_at(uint64_t offset)
 {
     return (char) ((offset * 2654435761u) >> 13);
 }
@@ -27,7 +27,7 @@ struct consumer {
     struct wr_flow *flow; /* to be opened by the thread */
     uint64_t from;
     uint64_t leave_after; /* closes in the middle, without waiting for the end; UINT64_MAX: stays */
-    uint64_t right;       /* octets that were right */
+    uint64_t right;       /* bytes that were right */
     bool wrong, refused;
     enum wr_flow_state end;
     unsigned *opened;       /* atomic: how many have opened theirs */
@@ -46,7 +46,7 @@ static void check(struct consumer *c, const struct iovec *iov, int count)
     uint64_t at = c->reader.at;
     for (int i = 0; i < count; i++)
         for (size_t k = 0; k < iov[i].iov_len; k++, at++)
-            if (((const char *) iov[i].iov_base)[k] != octet_at(at))
+            if (((const char *) iov[i].iov_base)[k] != byte_at(at))
                 c->wrong = true;
     c->right += at - c->reader.at;
 }
@@ -121,7 +121,7 @@ static void produce(struct producer *p)
         if (len > p->length - p->at)
             len = (size_t) (p->length - p->at);
         for (size_t i = 0; i < len; i++)
-            at[i] = octet_at(p->at + i);
+            at[i] = byte_at(p->at + i);
         wr_flow_commit(p->flow, len);
         p->at += len;
     }
@@ -329,7 +329,7 @@ static void compact_copy_is_tight_and_equal(void **state)
     struct wr_flow *f = wr_flow_new(UINT64_MAX, true, UINT64_MAX);
     (void) state;
     for (uint64_t i = 0; i < 1000; i++) {
-        char c = octet_at(i);
+        char c = byte_at(i);
         wr_flow_append(f, wr_slice(&c, 1));
     }
     wr_flow_end(f, WR_OK, WR_SLICE("A: b\r\n"));
@@ -358,7 +358,7 @@ static void on_room_note(struct wr_note *note)
     room_notes++;
 }
 
-/* Pieces of 100 octets: those that all readers begin behind are left out, and so are those behind the last
+/* Pieces of 100 bytes: those that all readers begin behind are left out, and so are those behind the last
  * one's end. */
 static void a_producer_can_ask_what_is_wanted(void **state)
 {
@@ -385,11 +385,11 @@ static void a_producer_can_ask_what_is_wanted(void **state)
     assert_false(wr_flow_reader_open(&behind, f, &loop, 399, no_wake));
     for (int i = 0; i < 2; i++) {
         for (int k = 0; k < 100; k++)
-            piece[k] = octet_at(400 + (uint64_t) i * 100 + (uint64_t) k);
+            piece[k] = byte_at(400 + (uint64_t) i * 100 + (uint64_t) k);
         wr_flow_append(f, wr_slice(piece, sizeof piece));
     }
     assert_int_equal(wr_flow_reader_peek(&ahead, iov, 4, 1, &flow_state), 1);
-    assert_int_equal(*(char *) iov[0].iov_base, octet_at(450));
+    assert_int_equal(*(char *) iov[0].iov_base, byte_at(450));
     assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_WAIT); /* up to 570, which is there */
     wr_flow_reader_close(&ahead);
     wr_flow_reader_advance(&further, 40);
@@ -417,7 +417,7 @@ static enum wr_flow_state state_of(struct wr_flow_reader *r)
 static void who_holds_others_up_is_left_behind(void **state)
 {
     (void) state;
-    static char octets[WR_FLOW_WINDOW];
+    static char bytes[WR_FLOW_WINDOW];
     struct wr_loop loop;
     struct wr_note note;
     struct wr_flow_reader fast, slow;
@@ -428,7 +428,7 @@ static void who_holds_others_up_is_left_behind(void **state)
     wr_flow_producer(f, &note);
     room_notes = 0;
     assert_true(wr_flow_reader_open(&slow, f, &loop, 0, no_wake));
-    wr_flow_append(f, wr_slice(octets, sizeof octets));
+    wr_flow_append(f, wr_slice(bytes, sizeof bytes));
     assert_int_equal(wr_flow_room(f), 0);
     assert_int_equal(wr_flow_hurry(f, at).us, 0);
     assert_int_equal(wr_flow_hurry(f, wr_time_add(at, WR_SPAN_S(600))).us, 0);
@@ -438,7 +438,7 @@ static void who_holds_others_up_is_left_behind(void **state)
     at = wr_time_add(at, WR_SPAN_S(600));
     assert_true(wr_flow_hurry(f, at).us > 0); /* there are two, and neither waits yet */
     at = wr_time_add(at, WR_SPAN_S(5));
-    wr_flow_reader_advance(&fast, sizeof octets);
+    wr_flow_reader_advance(&fast, sizeof bytes);
     assert_true(wr_flow_hurry(f, at).us > 0);
     at = wr_time_add(at, WR_SPAN_S(61)); /* a tenth of 666 s and a second are more */
     wr_flow_hurry(f, at);
@@ -461,7 +461,7 @@ static void who_holds_others_up_is_left_behind(void **state)
 static void who_is_about_to_begin_finds_the_front(void **state)
 {
     (void) state;
-    static char octets[WR_FLOW_WINDOW];
+    static char bytes[WR_FLOW_WINDOW];
     struct wr_loop loop;
     struct wr_flow_reader first, second;
     assert_int_equal(wr_loop_init(&loop, 0), 0);
@@ -470,13 +470,13 @@ static void who_is_about_to_begin_finds_the_front(void **state)
     wr_flow_hold(f);
     assert_true(wr_flow_reader_open(&first, f, &loop, 0, no_wake));
     wr_flow_let_go(f);
-    wr_flow_append(f, wr_slice(octets, sizeof octets));
-    wr_flow_reader_advance(&first, sizeof octets);
+    wr_flow_append(f, wr_slice(bytes, sizeof bytes));
+    wr_flow_reader_advance(&first, sizeof bytes);
     assert_int_equal(wr_flow_room(f), 0);
     assert_true(wr_flow_reader_open(&second, f, &loop, 0, no_wake));
     wr_flow_let_go(f);
     assert_int_equal(wr_flow_room(f), 0);
-    wr_flow_reader_advance(&second, sizeof octets);
+    wr_flow_reader_advance(&second, sizeof bytes);
     assert_true(wr_flow_room(f) > 0);
     wr_flow_end(f, WR_OK, wr_slice(NULL, 0));
     wr_flow_reader_close(&first);

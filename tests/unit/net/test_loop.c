@@ -164,7 +164,7 @@ static void self_posting_note_starves_nobody(void **state)
     wr_note_fini(&f->note);
 }
 
-static void on_octet(evutil_socket_t fd, short what, void *arg)
+static void on_byte(evutil_socket_t fd, short what, void *arg)
 {
     (void) fd;
     (void) what;
@@ -174,9 +174,9 @@ static void on_octet(evutil_socket_t fd, short what, void *arg)
 
 static void wake_for_ever(struct wr_note *n)
 {
-    char octet = 'x';
+    char byte = 'x';
     if (f->woken++ == 10)
-        assert_int_equal(write(f->fired, &octet, 1), 1);
+        assert_int_equal(write(f->fired, &byte, 1), 1);
     wr_note_post(n);
 }
 
@@ -188,7 +188,7 @@ static void self_posting_note_lets_sockets_be_polled(void **state)
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     f->fired = ends[1];
-    struct event *readable = event_new(f->loop.base, ends[0], EV_READ, on_octet, NULL);
+    struct event *readable = event_new(f->loop.base, ends[0], EV_READ, on_byte, NULL);
     assert_int_equal(event_add(readable, NULL), 0);
     wr_note_init(&f->note, &f->loop, wake_for_ever);
     wr_note_post(&f->note);

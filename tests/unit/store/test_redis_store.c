@@ -800,7 +800,7 @@ static void begin_reading(void)
         turn_until(&loop, looks[i].object);
 }
 
-static uint64_t octets_read(void)
+static uint64_t bytes_read(void)
 {
     uint64_t sum = 0;
     for (int i = 0; i < MANY; i++)
@@ -827,7 +827,7 @@ static void on_answer(struct wr_redis_store_check *check, bool same)
 {
     struct asked_while_reading *a = (struct asked_while_reading *) check;
     assert_true(same);
-    a->read = octets_read();
+    a->read = bytes_read();
 }
 
 static void who_asks_does_not_stand_behind_the_pieces_that_all_read(void **state)
@@ -835,7 +835,7 @@ static void who_asks_does_not_stand_behind_the_pieces_that_all_read(void **state
     (void) state;
     struct asked_while_reading a = { .check.done = on_answer };
     begin_reading();
-    uint64_t before = octets_read();
+    uint64_t before = bytes_read();
     assert_true(before < (uint64_t) MANY * READ_LENGTH / 2);
     assert_int_equal(wr_redis_store_compare(redis_store, &a.check, looks[0].object), WR_OK);
     turn_until(&loop, a.read);
