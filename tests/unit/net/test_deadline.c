@@ -42,7 +42,7 @@ static void expect(struct wr_pace pace)
     wr_deadline_wait(&f->deadline, &pace, f->deadline.moved);
 }
 
-/* So much later, `bytes` have moved. Is the peer late? */
+/* Lets the time pass, then moves the bytes. Returns whether the peer is late. */
 static bool late_after(int ms, size_t bytes)
 {
     f->loop.mono = wr_time_add(f->loop.mono, WR_SPAN_MS(ms));

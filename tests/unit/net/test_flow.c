@@ -12,7 +12,7 @@
 
 #define READERS 3
 
-/* The byte at an offset: what arrives at the wrong place is seen. */
+/* Returns the byte at an offset. It depends on the offset, so a byte at a wrong place is noticed. */
 static char byte_at(uint64_t offset)
 {
     return (char) ((offset * 2654435761u) >> 13);
@@ -24,14 +24,14 @@ struct consumer {
     struct wr_loop loop;
     struct wr_flow_reader reader;
     pthread_t thread;
-    struct wr_flow *flow; /* to be opened by the thread */
+    struct wr_flow *flow; /* the thread opens it */
     uint64_t from;
-    uint64_t leave_after; /* closes in the middle, without waiting for the end; UINT64_MAX: stays */
-    uint64_t right;       /* bytes that were right */
+    uint64_t leave_after; /* closes after this many bytes; UINT64_MAX: reads to the end */
+    uint64_t right;       /* how many bytes were as expected */
     bool wrong, refused;
     enum wr_flow_state end;
-    unsigned *opened;       /* atomic: how many have opened theirs */
-    const unsigned *pauses; /* atomic: begins to read only once the producer has paused; NULL: at once */
+    unsigned *opened;       /* atomic: how many readers have opened the flow */
+    const unsigned *pauses; /* atomic: the reader begins when the producer has paused; NULL: at once */
 };
 
 static void stop_reading(struct consumer *c, enum wr_flow_state end)
@@ -79,7 +79,7 @@ static void *run_consumer(void *arg)
     while (c->pauses != NULL && __atomic_load_n(c->pauses, __ATOMIC_ACQUIRE) == 0)
         sched_yield();
     if (!c->refused) {
-        wr_note_post(&c->reader.note); /* look once without being asked */
+        wr_note_post(&c->reader.note); /* wakes the reader once, to begin */
         wr_loop_run(&c->loop);
     }
     wr_loop_fini(&c->loop);
@@ -141,7 +141,7 @@ static void on_room(struct wr_note *note)
 
 static void run_producer(struct producer *p, struct wr_flow *f, uint64_t length, enum wr_err end)
 {
-    p->flow = f; /* the rest is zero, and a reader may already look at pauses */
+    p->flow = f; /* the other fields are zero; a reader may already read `pauses` */
     p->length = length;
     p->end = end;
     assert_int_equal(wr_loop_init(&p->loop, 1), 0);
@@ -167,8 +167,8 @@ static void join_all(struct consumer *c, size_t count)
 
 /* --- the cases --- */
 
-/* Many times the window goes through; all readers get all of it, and no more than the window is held at a
- * time: one reader doesn't begin until the producer has had to pause. */
+/* The body is many times as large as the window. All readers get all of it, and the flow never holds more
+ * than the window. One reader doesn't begin until the producer has had to pause. */
 static void windowed_flow_is_bounded_and_whole(void **state)
 {
     const uint64_t length = 8 * 1024 * 1024 + 12345;
@@ -215,8 +215,8 @@ static void readers_that_leave_hold_nothing_up(void **state)
     wr_flow_unref(f);
 }
 
-/* All leave: the producer is woken and told that there is room, so that it can look whether anybody still
- * wants it. */
+/* When all readers have left, the producer is woken and told that there is room. So it can check whether
+ * anybody still reads. */
 static void producer_learns_that_all_have_left(void **state)
 {
     struct wr_flow *f = wr_flow_new(UINT64_MAX, false, 0);
@@ -232,7 +232,7 @@ static void producer_learns_that_all_have_left(void **state)
     wr_flow_unref(f);
 }
 
-/* A kept flow: readers come while it arrives, and after; each reads from where it wants. */
+/* A kept flow has readers that open it while it arrives and after it is whole, each at any offset. */
 static void kept_flow_can_be_read_from_anywhere(void **state)
 {
     const uint64_t length = 3 * 1024 * 1024 + 7;
@@ -257,7 +257,7 @@ static void kept_flow_can_be_read_from_anywhere(void **state)
     wr_flow_unref(f);
 }
 
-/* A broken flow gives its bytes and then the error, to present readers and to later ones. */
+/* A broken flow gives its bytes and then the error, to readers that are open and to later ones. */
 static void broken_flow_tells_everybody(void **state)
 {
     struct wr_flow *f = wr_flow_new(UINT64_MAX, true, UINT64_MAX);
@@ -281,8 +281,7 @@ static void broken_flow_tells_everybody(void **state)
     wr_flow_unref(f);
 }
 
-/* A kept flow that outgrows what may be stored goes on as a windowed one, and the beginning is gone for
- * latecomers. */
+/* A kept flow that outgrows the stores goes on as a windowed one. Later readers can't read its beginning. */
 static void too_large_to_keep_becomes_windowed(void **state)
 {
     const uint64_t length = 4 * 1024 * 1024;
@@ -358,8 +357,8 @@ static void on_room_note(struct wr_note *note)
     room_notes++;
 }
 
-/* Pieces of 100 bytes: those that all readers begin behind are left out, and so are those behind the last
- * one's end. */
+/* Pieces of 100 bytes. The producer leaves out the pieces that end before all readers' positions, and those
+ * after the last reader's end. */
 static void a_producer_can_ask_what_is_wanted(void **state)
 {
     (void) state;
@@ -390,7 +389,7 @@ static void a_producer_can_ask_what_is_wanted(void **state)
     }
     assert_int_equal(wr_flow_reader_peek(&ahead, iov, 4, 1, &flow_state), 1);
     assert_int_equal(*(char *) iov[0].iov_base, byte_at(450));
-    assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_WAIT); /* up to 570, which is there */
+    assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_WAIT); /* up to 570, and these bytes are there */
     wr_flow_reader_close(&ahead);
     wr_flow_reader_advance(&further, 40);
     assert_int_equal(wr_flow_wish(f, 100, &from), WR_FLOW_NOTHING);
@@ -412,8 +411,8 @@ static enum wr_flow_state state_of(struct wr_flow_reader *r)
     return state;
 }
 
-/* Others wait a second for a slow one, and a tenth of the time besides; whoever reads alone is waited for as
- * long as it takes. */
+/* The other readers wait a second for a slow reader, and a tenth of the time besides. A reader that is alone
+ * isn't left behind. */
 static void who_holds_others_up_is_left_behind(void **state)
 {
     (void) state;
@@ -434,20 +433,20 @@ static void who_holds_others_up_is_left_behind(void **state)
     assert_int_equal(wr_flow_hurry(f, wr_time_add(at, WR_SPAN_S(600))).us, 0);
     assert_true(wr_flow_reader_open(&fast, f, &loop, 0, no_wake));
     event_base_loop(loop.base, EVLOOP_NONBLOCK);
-    assert_int_equal(room_notes, 1); /* for the producer to look who waits for whom */
+    assert_int_equal(room_notes, 1); /* so that the producer checks which reader makes others wait */
     at = wr_time_add(at, WR_SPAN_S(600));
-    assert_true(wr_flow_hurry(f, at).us > 0); /* there are two, and neither waits yet */
+    assert_true(wr_flow_hurry(f, at).us > 0); /* there are two readers, and neither waits yet */
     at = wr_time_add(at, WR_SPAN_S(5));
     wr_flow_reader_advance(&fast, sizeof bytes);
     assert_true(wr_flow_hurry(f, at).us > 0);
-    at = wr_time_add(at, WR_SPAN_S(61)); /* a tenth of 666 s and a second are more */
+    at = wr_time_add(at, WR_SPAN_S(61)); /* that is less than a second and a tenth of 666 s */
     wr_flow_hurry(f, at);
     assert_int_equal(state_of(&slow), WR_FLOW_ARRIVING);
     at = wr_time_add(at, WR_SPAN_S(10));
     wr_flow_hurry(f, at);
     assert_int_equal(state_of(&slow), WR_FLOW_BEHIND);
     assert_int_equal(state_of(&fast), WR_FLOW_ARRIVING);
-    assert_int_equal(wr_flow_room(f), 0); /* what it is sending stays until it has closed */
+    assert_int_equal(wr_flow_room(f), 0); /* the bytes that the reader is sending stay until it closes */
     wr_flow_reader_close(&slow);
     assert_true(wr_flow_room(f) > 0);
     wr_flow_end(f, WR_OK, wr_slice(NULL, 0));
@@ -457,7 +456,7 @@ static void who_holds_others_up_is_left_behind(void **state)
     wr_loop_fini(&loop);
 }
 
-/* A reader that holds a flow finds its front, however far others have read by then. */
+/* A reader that holds a flow can begin at its front, however far the other readers have read. */
 static void who_is_about_to_begin_finds_the_front(void **state)
 {
     (void) state;
@@ -465,7 +464,7 @@ static void who_is_about_to_begin_finds_the_front(void **state)
     struct wr_loop loop;
     struct wr_flow_reader first, second;
     assert_int_equal(wr_loop_init(&loop, 0), 0);
-    struct wr_flow *f = wr_flow_new(UINT64_MAX, true, 1024); /* it outgrows what is kept */
+    struct wr_flow *f = wr_flow_new(UINT64_MAX, true, 1024); /* it outgrows the size that is kept */
     wr_flow_hold(f);
     wr_flow_hold(f);
     assert_true(wr_flow_reader_open(&first, f, &loop, 0, no_wake));
