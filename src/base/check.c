@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Whoever reads stderr may have stopped; the process ends all the same. */
+/* The process ends even if nobody reads stderr. */
 static bool stderr_takes(void)
 {
     struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };

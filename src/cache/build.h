@@ -55,7 +55,7 @@ struct wr_part {
     uint64_t from, length;
 };
 #define WR_MAX_PARTS 16
-/* What to send for a request from a stored response, after preconditions and ranges (RFC 9110 13.2, 14). */
+/* The answer to a request from a stored response, after preconditions and ranges (RFC 9110 13.2, 14). */
 struct wr_answer {
     int status; /* the stored status, or 304, 206 or 416; never 412: only the origin evaluates If-Match and
                    If-Unmodified-Since (RFC 9111 4.3.2) */

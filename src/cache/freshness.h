@@ -24,7 +24,7 @@ struct wr_span wr_initial_age(const struct wr_head *response, struct wr_wall req
 struct wr_span wr_clock_error(const struct wr_head *response, struct wr_wall request_time,
                               struct wr_wall response_time);
 
-/* Who gave the lifetime of a response. */
+/* Where the lifetime of a response comes from. */
 enum wr_lifetime_source {
     WR_LIFETIME_NONE,      /* nobody: the response can't be reused without validation */
     WR_LIFETIME_ORIGIN,    /* the origin: s-maxage, max-age or Expires */

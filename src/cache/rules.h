@@ -8,7 +8,7 @@
 #include "cache/key.h"
 #include "cache/object.h"
 
-/* What the cache may do with a request. */
+/* How the cache may be used for a request. */
 enum wr_ask {
     WR_ASK_LOOKUP, /* look up, and store what is fetched */
     WR_ASK_PASS,   /* neither look up nor store: by the method, the policy or a bypass condition */

@@ -8,7 +8,7 @@
 #include "cache/text.h"
 #include "policy/policy.h"
 
-/* What templates are filled from. */
+/* The values that fill the placeholders of templates. */
 struct wr_edit_source {
     const struct wr_head *request; /* as the client sent it */
     const struct wr_route *route;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Fills templates. What a client sent is made harmless for the place where it goes. */
+/* Fills templates. A client's values are encoded as the place where they go requires. */
 #include "base/uri.h"
 #include "edit/edit.h"
 #include "http/date.h"
@@ -19,7 +19,7 @@ static bool fits_url(char c)
     return unreserved(c) || (c != '\0' && strchr("/?:@!$&'()*+,;=%[]", c) != NULL);
 }
 
-/* What a group has matched is a piece of a decoded path. */
+/* A group has matched a piece of a decoded path. */
 static bool fits_path(char c)
 {
     return unreserved(c) || c == '/';

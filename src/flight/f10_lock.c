@@ -276,9 +276,9 @@ void wr_flight_publish(struct wr_flight *f, enum wr_outcome outcome)
     wr_link_tell(f->worker_policy->worker->link, 3, argv);
 }
 
-/* The commands leave in this order on one link. So whoever finds the marker finds the variant's lock taken,
- * and whoever finds the old lock free finds the marker. If another node already fetches the variant, it keeps
- * the lock: then all that is done here to the lock does nothing. */
+/* The commands leave in this order on one link. So a node that finds the marker finds the variant's lock
+ * taken, and a node that finds the old lock free finds the marker. If another node already fetches the
+ * variant, it keeps the lock, and our commands don't change it. */
 void wr_flight_lead_to(struct wr_flight *f, const struct wr_key *key)
 {
     bool moves = f->lock_state == WR_LOCK_HELD && !wr_hash_eq(key->hash, f->order.key.hash);

@@ -34,7 +34,7 @@ struct wr_flight_order {
     bool body_chunked;    /* the length of `body` isn't known */
 };
 
-/* What a flight says to a waiter. */
+/* A flight's answer to a waiter. */
 enum wr_verdict {
     WR_VERDICT_NONE,    /* nothing yet */
     WR_VERDICT_OBJECT,  /* the response is `object`; its flow may still be arriving */

@@ -127,7 +127,7 @@ struct wr_flight {
     struct wr_buf head; /* ASK: the request as it is sent */
 };
 
-/* What a worker's flights share. Thread: the worker's. */
+/* Shared by the flights of a worker. Thread: the worker's. */
 struct wr_flight_pool {
     TAILQ_HEAD(, wr_flight) list; /* worker->flight_count flights */
     struct wr_flight *spares;     /* memory kept for the next flights */

@@ -14,7 +14,7 @@ enum wr_outcome {
     WR_OUTCOME_COUNT
 };
 
-/* What a node that waits does when it hears the word. */
+/* The next step of a waiting node that hears the word. */
 enum wr_then {
     WR_THEN_LOOK,    /* reads the object from Redis */
     WR_THEN_CONTEND, /* tries to get the lock; the node that gets it fetches next */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a worker's flights share: the list of them, and the memory that ended flights leave to the next ones.
- */
+/* Holds the list of a worker's flights, and the memory that ended flights leave to the next ones. */
 #include <stddef.h>
 #include <stdlib.h>
 

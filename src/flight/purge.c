@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a purge does to fetches under way, and what the answer to an unsafe method purges. */
+/* Applies a purge to fetches under way, and purges after the answer to an unsafe method. */
 #include <stdlib.h>
 
 #include "flight/flight_priv.h"

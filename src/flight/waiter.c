@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a flight tells its waiters, and what waiters do: board, be admitted, read the result and leave. The
- * lock of the flight protects all of it, as waiters may be on any worker. */
+/* Notifies the waiters of a flight, and implements their calls: they board, are admitted, read the result and
+ * leave. The lock of the flight protects all of it, because waiters may be on any worker. */
 #include "flight/flight_priv.h"
 
 /* --- the result --- */

@@ -17,7 +17,7 @@
 
 #include "base/check.h"
 
-/* What one holder holds, in bytes. All zero is valid: it holds nothing. */
+/* The bytes that one holder holds. All zero is valid: it holds nothing. */
 struct wr_charge {
     size_t bytes;
 };

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A deadline: how long one direction of a connection waits for its peer.
  *
- * A wait begins once and goes on until it is stopped. What moves meanwhile is only counted. A timer is set
- * when the wait begins; when it fires, the deadline compares what has moved with what the peer is allowed,
- * and either sets the timer again or finds the peer late. So a sign of life costs two stores, and nothing is
- * set, moved or cleared for it. Embedded in its owner, a socket (socket.h). Thread: the loop's owner. */
+ * A wait begins once and goes on until it is stopped. Bytes that move meanwhile are only counted. A timer is
+ * set when the wait begins. When it fires, the deadline compares the count with the least that the peer must
+ * move, and either sets the timer again or finds the peer late. So each arrival of bytes costs two stores in
+ * memory, and no timer is touched for it. Embedded in its owner, a socket (socket.h). Thread: the loop's
+ * owner. */
 #pragma once
 
 #include "net/loop.h"
 
-/* What a peer is allowed while it is waited for. 0: no bound of that kind. */
+/* How slow a peer may be while weir waits for it. 0: no bound of that kind. */
 struct wr_pace {
     struct wr_span whole; /* from the beginning of the wait to its end */
     struct wr_span pause; /* without a byte */

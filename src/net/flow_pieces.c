@@ -15,8 +15,8 @@ void wr_flow_recharge(struct wr_flow *f)
     wr_charge_set(&f->charge, f->stores > 0 ? 0 : held);
 }
 
-/* What lies in the flow's own allocation costs nothing more. One piece is kept as long as there is memory,
- * because a small page that isn't stored is asked for again. */
+/* Bytes in the flow's own allocation cost nothing more. One piece is kept as long as there is memory: a small
+ * page that isn't stored would be requested again. */
 bool wr_flow_may_be_kept(struct wr_flow *f)
 {
     if (f->expected == UINT64_MAX || f->expected <= WR_FLOW_INLINE_MOST)

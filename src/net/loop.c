@@ -116,8 +116,9 @@ static void on_wake_fd(evutil_socket_t fd, short what, void *arg)
         ask_turn(loop);
 }
 
-/* Runs after the callback that asked for it has returned to libevent. What it gives rise to waits until the
- * sockets have been polled: a reader and its producer that wake each other must not keep others waiting. */
+/* Runs after the callback that asked for it has returned to libevent. The callbacks that it wakes run after
+ * the sockets have been polled: a reader and its producer that wake each other must not keep others waiting.
+ */
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
     struct wr_loop *loop = arg;

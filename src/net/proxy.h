@@ -7,7 +7,7 @@
 
 enum wr_proxy_status { WR_PROXY_MORE, WR_PROXY_DONE, WR_PROXY_BAD };
 
-/* Who sends the bytes after the header. */
+/* The sender of the bytes after the header. */
 enum wr_proxy_who {
     WR_PROXY_CLIENT,   /* the client that the header names */
     WR_PROXY_UNKNOWN,  /* a client without a known address (UNKNOWN, UNSPEC, Unix sockets) */

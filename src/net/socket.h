@@ -26,7 +26,7 @@ struct wr_socket;
 
 enum wr_way { WR_READING, WR_WRITING };
 
-/* What the owner of a socket is told. Each call is a callback from libevent or from a timer. */
+/* The notifications of a socket to its owner. Each is a callback from libevent or from a timer. */
 struct wr_socket_calls {
     void (*readable)(struct wr_socket *s); /* the owner calls wr_loop_tick() before it needs the time */
     void (*writable)(struct wr_socket *s); /* likewise */

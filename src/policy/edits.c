@@ -271,7 +271,7 @@ static unsigned beyond_key(const struct wr_key_policy *key)
     return kinds;
 }
 
-/* What each request would have to itself stays out of the key. Such a target could never be shared. */
+/* Values that differ for each request stay out of the key. No response could be shared under them. */
 static void check_shared(struct wr_policy_reader *r, const struct wr_option *o,
                          const struct wr_tree_node *node, unsigned uses)
 {

@@ -288,7 +288,7 @@ struct wr_admission {
     bool only; /* allow is given */
 };
 
-/* Who answers the requests of a route. */
+/* The source of the answers of a route. */
 enum wr_route_answer { WR_ANSWER_ORIGIN, WR_ANSWER_REDIRECT, WR_ANSWER_RESPOND };
 
 enum wr_match_path_kind { WR_MATCH_EXACT, WR_MATCH_PREFIX, WR_MATCH_GLOB };

@@ -191,7 +191,7 @@ static struct wr_slice literal_front(struct wr_slice text, const char *special)
     return wr_slice(text.at, len);
 }
 
-/* Only "^/plain/text" has such a beginning. What may be repeated or left out doesn't belong to it. */
+/* Only "^/plain/text" has such a beginning. A character that may be repeated or left out isn't part of it. */
 static struct wr_slice regex_front(struct wr_slice text)
 {
     if (text.len == 0 || text.at[0] != '^' || memchr(text.at, '|', text.len) ||

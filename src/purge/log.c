@@ -108,7 +108,7 @@ bool wr_purge_log_add(struct wr_purges *p, const struct wr_purge *purge, struct 
     return n != NULL;
 }
 
-/* Drops the oldest note. What was fetched before that purge can't be proven any more. */
+/* Drops the oldest entry. From now on a response that was fetched before that purge is unproven. */
 static void give_up_oldest(struct wr_purges *p, struct wr_purge_note *n)
 {
     const struct wr_purge purge = purge_of(n);

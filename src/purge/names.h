@@ -19,7 +19,7 @@ const char *wr_scope_name(enum wr_scope scope);
 /* Finds the scope of that name. Returns false if there is none. */
 bool wr_scope_of(struct wr_slice name, enum wr_scope *out) WR_MUST_USE;
 
-/* What is to be purged. All texts are borrowed. */
+/* A purge. All texts are borrowed. */
 struct wr_purge {
     enum wr_scope scope;
     struct wr_slice name; /* URL: the URL; otherwise see enum wr_scope */

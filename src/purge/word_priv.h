@@ -6,7 +6,7 @@
 #include "purge/word.h"
 #include "redis/link.h"
 
-/* What this node knows of the other nodes. */
+/* This node's knowledge of the other nodes. */
 struct wr_fleet {
     struct wr_loop *loop;
     struct wr_policy *policy; /* borrowed, as link and node are */

@@ -32,8 +32,8 @@ struct wr_call {
 /* Connects in the background and stays connected, with jittered backoff. Names are resolved without
  * blocking. name: shown by CLIENT LIST. Keeps a reference to the policy. The caller owns the link. */
 struct wr_link *wr_link_new(struct wr_loop *loop, struct wr_policy *policy, const char *name);
-/* What has been told is still written, as far as that needs no waiting. Every accepted call still open ends
- * with REDIS_AWAY. */
+/* Commands that wr_link_tell() has accepted are still written, as far as that needs no waiting. Every call
+ * that is still open ends with REDIS_AWAY. */
 void wr_link_free(struct wr_link *link);
 /* Would a call made now be accepted: connected, breaker closed, queue not full? */
 bool wr_link_ready(const struct wr_link *link);

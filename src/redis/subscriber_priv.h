@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What subscriber.c (the connection) and subscriptions.c (channels and their listeners) share. */
+/* Shared by subscriber.c (the connection) and subscriptions.c (channels and their listeners). */
 #pragma once
 
 #include <stdatomic.h>

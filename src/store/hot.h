@@ -26,5 +26,5 @@ struct wr_object *wr_hot_get(struct wr_hot *n, struct wr_hash hash, struct wr_sl
 void wr_hot_found(struct wr_hot *n, struct wr_object *object, struct wr_mono now);
 /* Takes back a reference to an object, whether wr_hot_get() gave it or somebody else. NULL: does nothing. */
 void wr_hot_give(struct wr_hot *n, struct wr_object *object);
-/* Gives up what the memory store no longer holds. Call it now and then, from a timer. */
+/* Drops the references to objects that the memory store no longer holds. Call it from a timer. */
 void wr_hot_sweep(struct wr_hot *n);

@@ -27,7 +27,7 @@ void wr_memory_ahead(struct wr_memory *m, struct wr_hash hash);
 struct wr_object *wr_memory_get(struct wr_memory *m, struct wr_hash hash, struct wr_slice key);
 /* The same without comparing the text, and without counting as a use for the eviction. */
 struct wr_object *wr_memory_peek(struct wr_memory *m, struct wr_hash hash);
-/* What became of a put. */
+/* The result of a put. */
 enum wr_memory_put {
     WR_MEMORY_PUT,   /* it is stored; the store has taken a reference of its own */
     WR_MEMORY_NOT,   /* it is not stored: its content is larger than the store takes */

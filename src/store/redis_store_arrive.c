@@ -9,7 +9,7 @@
 
 #define BEAT WR_SPAN_MS(250) /* how long a node that comes later waits for a sign of life */
 
-/* What tell_keep() can do besides giving a new time to live. */
+/* Further actions of tell_keep(), besides giving a new time to live. */
 #define ENDED WR_SPAN_MS(0)
 #define AS_IT_IS WR_SPAN_MS(-1)
 

@@ -14,7 +14,7 @@ enum wr_result {
     WR_RESULT_COUNT
 };
 
-/* What follows from a result, as bits of one number. */
+/* The consequences of a result, as bits of one number. */
 enum wr_result_fact {
     WR_RF_HIT = 1,        /* counts as a hit: a stored response is the answer */
     WR_RF_FOUND = 2,      /* Cache-Status: hit. The origin wasn't asked */

@@ -5,8 +5,8 @@
 
 #define MOST_PASSES 5 /* a request that has been here so often is refused (508) */
 
-/* Who leads a request round to this proxy has it pass a few times, on other routes; beyond that it is a loop.
- */
+/* A request may pass this proxy a few times, over several routes. If it comes more often, a route leads to
+ * weir itself. */
 static bool goes_round(const struct wr_txn *t)
 {
     struct wr_slice own = t->worker->shared->via[1]; /* "1.1 name" */

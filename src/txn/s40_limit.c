@@ -19,7 +19,7 @@ static void on_done(struct wr_limit_ask *ask)
     wr_txn_wake(t);
 }
 
-/* What comes once the limits have admitted the request, or while they are asked. */
+/* The next stage when the limits have admitted the request, or while they are asked. */
 static enum wr_txn_stage next_stage(struct wr_txn *t)
 {
     if (!t->route->by_itself)

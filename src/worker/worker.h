@@ -24,7 +24,7 @@ struct wr_purger;
 struct wr_conns;
 struct wr_flight_pool;
 
-/* What all threads of the process share. */
+/* Shared by all threads of the process. */
 struct wr_shared {
     struct wr_memory *memory; /* the memory store; NULL: memory: off */
     struct wr_purges *purges; /* what has been purged */
