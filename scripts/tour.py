@@ -33,6 +33,7 @@ listen:
   - address: 127.0.0.1:{port}
 admin:
   address: unix:{directory}/{name}.sock
+drain: {{ delay: 0s }}
 log:
   access: off
 {redis}origins:

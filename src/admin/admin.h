@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The admin listener: serves the endpoints of endpoints.def, which weirctl asks as well. It uses libevent's
+/* The admin listeners: serve the endpoints of endpoints.def, which weirctl asks as well. It uses libevent's
  * evhttp on the main loop, because no client request passes here: a convenient server is worth more than a
  * fast one. It knows nothing of caches and workers; the daemon gives it struct wr_admin_host. Thread: main.
  *
@@ -10,8 +10,12 @@
 #include "net/loop.h"
 #include "policy/policy.h"
 #include "purge/word.h"
+#include "worker/life.h"
 
 struct wr_admin;
+
+/* Each answer has this field with weir's version as its value: so a client knows weir from other servers. */
+#define WR_ADMIN_FIELD "Weir-Admin"
 
 /* One entry of the journal of purges. Valid during the call only. */
 struct wr_admin_purged {
@@ -20,22 +24,34 @@ struct wr_admin_purged {
     bool soft;
 };
 
-/* What the daemon offers to the admin listener. Each function is called on the main loop. */
+/* When the policy was read last, and whether that was taken. */
+struct wr_admin_reload {
+    bool ok;
+    struct wr_wall at;
+};
+
+/* What the daemon offers to the admin listeners. Each function is called on the main loop. who: who asks, as
+ * it stands in logs: "admin: uid 0", "admin: 192.0.2.1", "admin: token NAME from 192.0.2.1". */
 struct wr_admin_host {
     void *ctx;
     /* Purges here and in the fleet. what: "url", "tag", "prefix", "host" or "all"; name: of that. Calls
      * done() once it has ended, on the main loop, never before this returns and perhaps after
      * wr_admin_free(); the result is borrowed. false: the name can't be read, *why (static text); done is
      * not called. */
-    bool (*purge)(void *ctx, const char *what, struct wr_slice name, bool soft,
+    bool (*purge)(void *ctx, const char *who, const char *what, struct wr_slice name, bool soft,
                   void (*done)(void *arg, const struct wr_purge_result *result), void *arg, const char **why);
     /* The latest purges of the fleet, newest first, then done(), under the same rules. */
     void (*purges)(void *ctx, void (*each)(void *arg, const struct wr_admin_purged *purge),
                    void (*done)(void *arg, enum wr_err err), void *arg);
-    /* Reloads the policy. Returns false and the errors if the new one is refused. */
-    bool (*reload)(void *ctx, struct wr_buf *errors);
-    void (*drain)(void *ctx); /* stops accepting, finishes what is under way, ends the process */
-    bool (*ready)(void *ctx); /* is the node serving, and not draining? */
+    /* Reloads the policy. Returns false and the errors if the new one is refused; true and in *pending what
+     * waits for a restart, as words separated by ", ". */
+    bool (*reload)(void *ctx, const char *who, struct wr_buf *errors, struct wr_buf *pending);
+    struct wr_admin_reload (*reloaded)(void *ctx); /* how the last reload ended */
+    /* Begins to drain. Appends what the process does now. */
+    void (*drain)(void *ctx, const char *who, struct wr_buf *now);
+    /* Ends that while the node still accepts. Returns false if it can't be undone. Appends likewise. */
+    bool (*undrain)(void *ctx, const char *who, struct wr_buf *now);
+    enum wr_life (*life)(void *ctx);
     /* Gives the facts for /status to add(): the name and the value of each. A value of digits only is a
      * number in JSON. /readyz shows the fact "redis" too. */
     void (*status)(void *ctx, void (*add)(void *arg, const char *name, const char *value), void *arg);
@@ -45,7 +61,8 @@ struct wr_admin_host {
     const struct wr_access *access; /* NULL: access: off */
 };
 
-/* Listens at the policy's `admin` address, which must be set. Returns NULL and *why if it can't. */
+/* Listens at the policy's `admin` addresses. Returns NULL and *why if it can't; but if the policy doesn't
+ * name the address, only warns. The policy must outlive the listeners. */
 struct wr_admin *wr_admin_new(struct wr_loop *main_loop, const struct wr_policy *policy,
                               const struct wr_admin_host *host, struct wr_buf *why);
 /* Closes the listener and all its connections. NULL is harmless. Thread: start, after the main loop has

@@ -12,14 +12,31 @@
 
 struct wr_admin_purge;
 
+/* One of the listeners. */
+struct wr_admin_listener {
+    struct wr_admin *admin;
+    const struct wr_admin_policy *policy;
+    struct wr_listen listen;
+    struct wr_listener *socket;
+    struct evhttp *http;
+};
+
 struct wr_admin {
     struct wr_loop *loop;
     struct wr_admin_host host;
-    struct wr_listener *listener;
-    struct evhttp *http;
+    const char *server_name;
+    struct wr_admin_listener *listeners;
+    size_t listener_count;
     struct wr_wall started;             /* wall clock */
     LIST_HEAD(, wr_admin_purge) purges; /* requests whose answers are still to come */
+    char who[128]; /* who asks, while an endpoint's function runs: "admin: uid 0", "admin: 192.0.2.1" */
 };
+
+/* --- who may what (rights.c) --- */
+
+/* May this client use an endpoint that needs this right? If so, writes a->who. If not, it has answered. */
+bool wr_admin_may(const struct wr_admin_listener *l, struct evhttp_request *req,
+                  enum wr_right right) WR_MUST_USE;
 
 /* --- answers (answer.c) --- */
 
@@ -32,13 +49,14 @@ void wr_admin_text(struct evhttp_request *req, int status, const char *text);
  * which may have several lines. */
 void wr_admin_problem(struct evhttp_request *req, int status, struct wr_slice detail);
 /* Says that something was done: {"KEY":"value"}, or a line with both. */
-void wr_admin_done(struct evhttp_request *req, int status, const char *key, const char *value);
+void wr_admin_done(struct evhttp_request *req, int status, const char *key, struct wr_slice value);
 /* Does the client's Accept prefer JSON? */
 bool wr_admin_wants_json(struct evhttp_request *req);
 
 /* --- one function for each endpoint --- */
 
-#define X(path, methods, name, manual) void wr_admin_##name(struct wr_admin *a, struct evhttp_request *req);
+#define X(path, methods, right, name, manual) \
+    void wr_admin_##name(struct wr_admin *a, struct evhttp_request *req);
 #include "admin/endpoints.def"
 #undef X
 /* Forgets the answers that purges still owe: their clients get none. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How the admin listener answers: as text or as JSON, with the fields that every answer has. */
+#include "config.h"
+
 #include <event2/buffer.h>
 
 #include "admin/admin_priv.h"
@@ -21,6 +23,7 @@ void wr_admin_answer(struct evhttp_request *req, int status, const char *type, s
     evhttp_add_header(fields, "Content-Length", length);
     evhttp_add_header(fields, "Cache-Control", "no-store");
     evhttp_add_header(fields, "X-Content-Type-Options", "nosniff");
+    evhttp_add_header(fields, WR_ADMIN_FIELD, PACKAGE_VERSION);
     if (evhttp_request_get_command(req) != EVHTTP_REQ_HEAD)
         WR_CHECK(evbuffer_add(out, body->at, body->len) == 0);
     wr_buf_fini(body);
@@ -40,12 +43,16 @@ static const char *title_of(int status)
     switch (status) {
     case 400:
         return "Bad Request";
+    case 401:
+        return "Unauthorized";
     case 403:
         return "Forbidden";
     case 404:
         return "Not Found";
     case 405:
         return "Method Not Allowed";
+    case 409:
+        return "Conflict";
     case 422:
         return "Unprocessable Content";
     case 503:
@@ -73,16 +80,16 @@ void wr_admin_problem(struct evhttp_request *req, int status, struct wr_slice de
     wr_admin_answer(req, status, "application/problem+json", &body);
 }
 
-void wr_admin_done(struct evhttp_request *req, int status, const char *key, const char *value)
+void wr_admin_done(struct evhttp_request *req, int status, const char *key, struct wr_slice value)
 {
     struct wr_buf body = { 0 };
     if (!wr_admin_wants_json(req)) {
-        wr_buf_printf(&body, "%s: %s\n", key, value);
+        wr_buf_printf(&body, "%s: %.*s\n", key, WR_SLICE_ARG(value));
         wr_admin_answer(req, status, "text/plain; charset=utf-8", &body);
         return;
     }
     wr_buf_printf(&body, "{\"%s\":", key);
-    wr_json_string(&body, wr_slice_str(value));
+    wr_json_string(&body, value);
     wr_buf_add_str(&body, "}\n");
     wr_admin_answer(req, status, "application/json", &body);
 }

@@ -45,8 +45,9 @@ static void add_if_redis(void *arg, const char *name, const char *value)
 void wr_admin_readyz(struct wr_admin *a, struct evhttp_request *req)
 {
     struct wr_buf body = { 0 };
-    bool ready = a->host.ready(a->host.ctx);
-    wr_buf_add_str(&body, ready ? "ready\n" : "draining\n");
+    enum wr_life life = a->host.life(a->host.ctx);
+    bool ready = life == WR_LIFE_SERVING;
+    wr_buf_printf(&body, "%s\n", ready ? "ready" : wr_words_text(&wr_words_life, life));
     a->host.status(a->host.ctx, add_if_redis, &body);
     if (ready)
         wr_admin_answer(req, 200, text_type, &body);
@@ -66,8 +67,13 @@ void wr_admin_metrics(struct wr_admin *a, struct evhttp_request *req)
                     "Lines of the access log that could not be written", dropped);
     wr_stats_metric(&body, "counter", "weir_log_dropped_total", "",
                     "Lines of the error log that could not be written", (double) wr_log_dropped());
-    wr_stats_metric(&body, "gauge", "weir_draining", "", "1 while finishing open requests",
-                    a->host.ready(a->host.ctx) ? 0 : 1);
+    wr_stats_metric(&body, "gauge", "weir_draining", "", "1 while draining or finishing",
+                    a->host.life(a->host.ctx) > WR_LIFE_SERVING ? 1 : 0);
+    const struct wr_admin_reload reloaded = a->host.reloaded(a->host.ctx);
+    wr_stats_metric(&body, "gauge", "weir_config_last_reload_successful", "",
+                    "1 if the policy was good when it was read last", reloaded.ok ? 1 : 0);
+    wr_stats_metric(&body, "gauge", "weir_config_last_reload_timestamp_seconds", "",
+                    "When the policy was read last", (double) wr_time_s(reloaded.at));
     wr_process_metrics(&body, a->started);
     wr_stats_metric(&body, "gauge", "weir_build_info", "version=\"" PACKAGE_VERSION "\"",
                     "Always 1; the version is a label", 1);

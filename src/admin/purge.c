@@ -163,7 +163,8 @@ static void start(struct wr_admin *a, struct evhttp_request *req, const struct w
 {
     const char *why = NULL;
     struct wr_admin_purge *p = wait_for(a, req);
-    if (!a->host.purge(a->host.ctx, what->name, wr_buf_slice(&what->value), soft, on_purge_done, p, &why)) {
+    if (!a->host.purge(a->host.ctx, a->who, what->name, wr_buf_slice(&what->value), soft, on_purge_done, p,
+                       &why)) {
         end_wait(p);
         refuse(req, what->name, why);
     }

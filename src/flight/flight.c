@@ -48,16 +48,16 @@ static struct wr_key kept_key(struct wr_flight *f, struct wr_key k)
     return (struct wr_key){ kept(f, k.text), k.hash, kept(f, k.host) };
 }
 
-static bool draining(const struct wr_worker *worker)
+static bool finishing(const struct wr_worker *worker)
 {
-    return __atomic_load_n(&worker->shared->draining, __ATOMIC_RELAXED);
+    return wr_shared_life(worker->shared) == WR_LIFE_FINISHING;
 }
 
 bool wr_flight_is_wanted(struct wr_flight *f)
 {
     if (wr_flight_has_waiter(f))
         return true;
-    if (draining(f->worker_policy->worker))
+    if (finishing(f->worker_policy->worker))
         return f->stage == WR_FLIGHT_LAND;
     if (wr_flight_is_alone(f) || f->stage == WR_FLIGHT_GATE)
         return false;
@@ -275,7 +275,7 @@ static bool refreshed_already(const struct wr_flight_order *order)
 void wr_flight_background(const struct wr_flight_order *order)
 {
     struct wr_flights *table = order->worker_policy->worker->shared->flights;
-    if (draining(order->worker_policy->worker) || wr_budget_state() == WR_BUDGET_SPENT ||
+    if (finishing(order->worker_policy->worker) || wr_budget_state() == WR_BUDGET_SPENT ||
         wr_flights_join(table, order, NULL, false))
         return;
     struct wr_flight *f = flight_new(order, WR_MODE_BACKGROUND);

@@ -118,3 +118,11 @@ void wr_log(enum wr_log_priority priority, const char *fmt, ...)
     if (well)
         say_dropped();
 }
+
+void wr_log_lines(enum wr_log_priority priority, struct wr_slice text)
+{
+    struct wr_slice rest = text, line;
+    while ((line = wr_slice_cut(&rest, '\n')).at)
+        if (line.len)
+            wr_log(priority, "%.*s", WR_SLICE_ARG(line));
+}

@@ -24,6 +24,9 @@ bool wr_log_on(enum wr_log_priority priority);
  * off. */
 void wr_log(enum wr_log_priority priority, const char *fmt, ...) WR_PRINTF(2, 3);
 
+/* Writes each line of a text that isn't empty. */
+void wr_log_lines(enum wr_log_priority priority, struct wr_slice text);
+
 /* Starts the writer thread, and ends it. wr_log_stop() waits at most 2 s for stderr to take the remaining
  * lines. Thread: main, while no other thread runs. */
 void wr_log_start(void);

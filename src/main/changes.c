@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Compares two policies and warns of differences that wait for a restart. See wr_policy_hold(). */
+/* Compares two policies: which differences wait for a restart? See wr_policy_hold(). */
 #include "main/changes.h"
 
 #include <string.h>
-
-#include "log/log.h"
 
 static bool same_text(const char *a, const char *b)
 {
@@ -28,24 +26,55 @@ static bool redis_differs(const struct wr_policy_redis *a, const struct wr_polic
            a->max_staleness.us != b->max_staleness.us;
 }
 
-void wr_changes_tell(const struct wr_policy *first, const struct wr_policy *new)
+static bool listens_differ(const struct wr_policy *a, const struct wr_policy *b)
 {
-    bool listen = first->listen_count != new->listen_count;
-    for (size_t i = 0; !listen && i < new->listen_count; i++)
-        listen = strcmp(first->listens[i].address.text, new->listens[i].address.text) != 0 ||
-                 first->listens[i].proxy_protocol != new->listens[i].proxy_protocol;
-    if (listen)
-        wr_warn("reload: a change of listen takes effect at the next restart");
-    if (first->workers != new->workers)
-        wr_warn("reload: a change of workers takes effect at the next restart");
-    if (first->memory != new->memory)
-        wr_warn("reload: switching memory on or off takes effect at the next restart");
-    if (redis_differs(&first->redis, &new->redis))
-        wr_warn("reload: a change of redis takes effect at the next restart");
-    if (!same_text(first->server_name, new->server_name))
-        wr_warn("reload: a change of server_name takes effect at the next restart");
-    if (first->has_admin != new->has_admin || !same_text(first->admin.text, new->admin.text))
-        wr_warn("reload: a change of admin takes effect at the next restart");
-    if (first->access_format != new->access_format || !same_text(first->access_file, new->access_file))
-        wr_warn("reload: a change of log.access takes effect at the next restart");
+    bool differ = a->listen_count != b->listen_count;
+    for (size_t i = 0; !differ && i < a->listen_count; i++)
+        differ = !same_text(a->listens[i].address.text, b->listens[i].address.text) ||
+                 a->listens[i].proxy_protocol != b->listens[i].proxy_protocol ||
+                 !same_text(a->listens[i].health, b->listens[i].health);
+    return differ;
+}
+
+static bool names_differ(char **a, char **b)
+{
+    for (; a && b && *a && *b; a++, b++)
+        if (strcmp(*a, *b) != 0)
+            return true;
+    return (a && *a) || (b && *b);
+}
+
+static bool admin_differs(const struct wr_admin_policy *a, const struct wr_admin_policy *b)
+{
+    return !same_text(a->address.text, b->address.text) || a->allow != b->allow ||
+           !same_text(a->token, b->token) || !same_text(a->token_name, b->token_name) ||
+           a->from_count != b->from_count ||
+           (a->from_count && memcmp(a->from, b->from, a->from_count * sizeof *a->from) != 0) ||
+           names_differ(a->hosts, b->hosts);
+}
+
+static bool admins_differ(const struct wr_policy *a, const struct wr_policy *b)
+{
+    bool differ = a->admin_count != b->admin_count;
+    for (size_t i = 0; !differ && i < a->admin_count; i++)
+        differ = admin_differs(&a->admins[i], &b->admins[i]);
+    return differ;
+}
+
+static void add(struct wr_buf *out, bool differs, const char *option)
+{
+    if (differs)
+        wr_buf_printf(out, "%s%s", out->len ? ", " : "", option);
+}
+
+void wr_changes_pending(const struct wr_policy *runs, const struct wr_policy *new, struct wr_buf *out)
+{
+    add(out, !same_text(runs->server_name, new->server_name), "server_name");
+    add(out, runs->workers != new->workers, "workers");
+    add(out, listens_differ(runs, new), "listen");
+    add(out, admins_differ(runs, new), "admin");
+    add(out, runs->access_format != new->access_format || !same_text(runs->access_file, new->access_file),
+        "log.access");
+    add(out, redis_differs(&runs->redis, &new->redis), "redis");
+    add(out, runs->memory != new->memory, "memory");
 }

@@ -11,49 +11,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "admin/admin.h"
 #include "base/rand.h"
 #include "cache/cache_status.h"
 #include "flight/flight.h"
 #include "log/log.h"
-#include "main/changes.h"
-#include "main/load.h"
+#include "main/server_priv.h"
 #include "main/systemd.h"
-#include "main/workers.h"
 #include "net/budget.h"
-#include "purge/feed.h"
-#include "purge/purger.h"
-#include "redis/evictions.h"
+#include "net/passed.h"
 #include "redis/keys.h"
-#include "redis/node.h"
 #include "stats/stats.h"
 #include "store/passes.h"
 
-#define PURGES_SHOWN 100    /* by /purges, at most */
 #define LOCAL_LIMITS 262144 /* quotas that are remembered in this process */
-
-struct server {
-    struct wr_loop loop; /* the main loop */
-    struct wr_policy *policy;
-    struct wr_policy *first; /* the policy it started with, for what takes effect at a restart only */
-    struct wr_shared shared;
-    struct wr_workers *workers;
-    struct wr_listener **listeners;
-    size_t listener_count;
-    struct wr_admin *admin;
-    struct wr_link *link; /* the main loop's own, for heartbeats, purges and checks; NULL: no Redis */
-    struct wr_redis_store *redis_store;
-    struct wr_node *node;
-    struct wr_feed *feed;
-    struct wr_evictions *evictions;
-    char node_name[128], link_name[128]; /* its names among the nodes, and in Redis's list of clients */
-    struct wr_buf purges_key;            /* the key of the journal */
-    LIST_HEAD(, purge) purges;           /* purges that the admin listener waits for */
-    struct event *signals[4];
-    struct wr_timer tick, drain, opening;
-    struct wr_mono started;
-    bool ready, stopping;
-};
 
 /* --- what changed in Redis --- */
 
@@ -126,13 +96,6 @@ static void on_change(void *ctx, enum wr_subscriber_event event, struct wr_slice
     wr_feed_heard(s->feed, true);
 }
 
-/* Whether other nodes' purges are to name this node while it is silent. */
-static void tell_serves_away(struct server *s)
-{
-    if (s->node)
-        wr_node_set_serves_away(s->node, s->policy->memory && s->policy->redis.away == WR_REDIS_AWAY_SERVE);
-}
-
 static void on_nodes(void *ctx, unsigned nodes)
 {
     struct server *s = ctx;
@@ -151,7 +114,7 @@ static void on_forgotten(void *ctx)
     wr_purger_disturbed(s->shared.purger);
 }
 
-/* --- stopping --- */
+/* --- its end --- */
 
 static void workers_gone(void *ctx)
 {
@@ -159,58 +122,7 @@ static void workers_gone(void *ctx)
     wr_loop_stop(&s->loop);
 }
 
-static void stop_server(struct server *s)
-{
-    if (s->stopping)
-        return;
-    s->stopping = true;
-    wr_info("stopping: finishing open requests");
-    wr_systemd_notify("STOPPING=1\nSTATUS=finishing open requests");
-    __atomic_store_n(&s->shared.draining, true, __ATOMIC_RELAXED);
-    wr_timer_set(&s->drain, s->policy->drain_timeout);
-    wr_workers_drain(s->workers);
-}
-
-static void on_drain_over(struct wr_timer *timer)
-{
-    struct server *s = WR_CONTAINER(timer, struct server, drain);
-    wr_warn("drain_timeout is over: closing the remaining connections");
-    wr_workers_cut(s->workers);
-}
-
-/* --- reloading --- */
-
-static bool reload(struct server *s, struct wr_buf *errors)
-{
-    struct wr_mono now = wr_time_monotonic();
-    wr_systemd_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long) now.us);
-    struct wr_policy *new = wr_load(s->policy->file, errors);
-    if (new) {
-        wr_changes_tell(s->first, new);
-        wr_policy_hold(new, s->first);
-        if (s->shared.memory)
-            wr_memory_resize(s->shared.memory, new->memory_size, new->memory_max_object);
-        wr_budget_set(new->memory_in_flight);
-        wr_log_level(new->log_level);
-        wr_backends_watch(s->shared.backends, &s->loop, new);
-        wr_workers_adopt(s->workers, new);
-        wr_policy_unref(s->policy);
-        s->policy = new;
-        tell_serves_away(s);
-        WR_COUNT(reloads);
-        wr_info("reloaded %s", new->file);
-    } else {
-        WR_COUNT(reloads_refused);
-        struct wr_slice rest = wr_buf_slice(errors), line;
-        while ((line = wr_slice_cut(&rest, '\n')).at)
-            if (line.len)
-                wr_error("%.*s", WR_SLICE_ARG(line));
-        wr_error("reload refused: the policy in force stays");
-    }
-    wr_systemd_notify("READY=1\nSTATUS=%s",
-                      new ? "serving" : "serving; the last reload was refused: its mistakes are in the log");
-    return new != NULL;
-}
+/* --- signals --- */
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
@@ -219,13 +131,13 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     wr_loop_tick(&s->loop);
     if (number == SIGHUP) {
         struct wr_buf errors = { 0 };
-        reload(s, &errors);
+        wr_server_reload(s, "HUP", &errors);
         wr_buf_fini(&errors);
     } else if (number == SIGUSR1) {
         if (s->shared.access)
             wr_access_reopen(s->shared.access);
     } else {
-        stop_server(s);
+        wr_drain_ask(&s->drain, number == SIGINT ? WR_DRAIN_BY_INT : WR_DRAIN_BY_TERM, s->policy);
     }
 }
 
@@ -243,168 +155,34 @@ static void on_main_tick(struct wr_timer *timer)
         wr_systemd_notify("WATCHDOG=1");
 }
 
-/* --- what the admin listener asks for --- */
-
-/* What is asked for by one name; several purges, where several routes may have served a URL. */
-struct purge {
-    void (*done)(void *arg, const struct wr_purge_result *result);
-    void *arg;
-    size_t count, open;
-    struct wr_purge_result worst; /* of the purge that fewest nodes have heard of */
-    struct one_purge {
-        struct wr_purge_wait wait;
-        struct purge *all;
-    } each[WR_MAX_URL_PURGES];
-    LIST_ENTRY(purge) entry;
-};
-
-static bool is_worse(const struct wr_purge_result *a, const struct wr_purge_result *b)
-{
-    return b->err == WR_OK && (a->err != WR_OK || a->confirmed < b->confirmed);
-}
-
-static void on_purge_waited(struct wr_purge_wait *wait)
-{
-    struct purge *p = WR_CONTAINER(wait, struct one_purge, wait)->all;
-    if (p->open-- == p->count || is_worse(&wait->result, &p->worst))
-        p->worst = wait->result;
-    if (p->open > 0) {
-        p->worst.silent = NULL; /* it is freed when this returns */
-        return;
-    }
-    LIST_REMOVE(p, entry);
-    p->done(p->arg, &p->worst);
-    free(p);
-}
-
-static bool admin_purge(void *ctx, const char *what, struct wr_slice name, bool soft,
-                        void (*done)(void *, const struct wr_purge_result *), void *arg, const char **why)
-{
-    struct server *s = ctx;
-    struct wr_arena arena = { 0 };
-    struct wr_purge purges[WR_MAX_URL_PURGES] = { { .soft = soft } };
-    enum wr_scope scope;
-    size_t count = wr_scope_of(wr_slice_str(what), &scope)
-                       ? wr_purge_read(s->policy, scope, name, &arena, purges, why)
-                       : 0;
-    if (count > 0) {
-        struct purge *p = calloc(1, sizeof *p);
-        WR_CHECK(p != NULL);
-        p->done = done;
-        p->arg = arg;
-        p->count = p->open = count;
-        LIST_INSERT_HEAD(&s->purges, p, entry);
-        for (size_t i = 0; i < count; i++) {
-            purges[i].soft = soft;
-            p->each[i].all = p;
-            p->each[i].wait.done = on_purge_waited;
-            wr_purger_purge(s->shared.purger, &purges[i], "admin", &s->loop, &p->each[i].wait);
-        }
-    }
-    wr_arena_fini(&arena);
-    return count > 0;
-}
-
-static void end_purges(struct server *s)
-{
-    struct purge *p;
-    while ((p = LIST_FIRST(&s->purges)) != NULL) {
-        LIST_REMOVE(p, entry);
-        for (size_t i = 0; i < p->count; i++)
-            wr_purge_wait_cancel(&p->each[i].wait);
-        p->done(p->arg, &(struct wr_purge_result){ .err = WR_ERR_CANCELLED });
-        free(p);
-    }
-}
-
-struct listing {
-    void (*each)(void *arg, const struct wr_admin_purged *purge);
-    void (*done)(void *arg, enum wr_err err);
-    void *arg;
-};
-
-static void on_purge_entry(void *ctx, const struct wr_purge_entry *e)
-{
-    const struct listing *l = ctx;
-    const struct wr_admin_purged purged = { e->at, e->node, e->who, e->what, e->name, e->soft };
-    l->each(l->arg, &purged);
-}
-
-static void on_purges_listed(void *ctx, enum wr_err err)
-{
-    struct listing *l = ctx;
-    l->done(l->arg, err);
-    free(l);
-}
-
-static void admin_purges(void *ctx, void (*each)(void *, const struct wr_admin_purged *),
-                         void (*done)(void *, enum wr_err), void *arg)
-{
-    struct server *s = ctx;
-    struct listing *l = malloc(sizeof *l);
-    WR_CHECK(l != NULL);
-    *l = (struct listing){ each, done, arg };
-    wr_purger_list(s->shared.purger, PURGES_SHOWN, on_purge_entry, on_purges_listed, l);
-}
-
-static bool admin_reload(void *ctx, struct wr_buf *errors)
-{
-    return reload(ctx, errors);
-}
-
-static void admin_drain(void *ctx)
-{
-    stop_server(ctx);
-}
-
-static bool admin_ready(void *ctx)
-{
-    const struct server *s = ctx;
-    return s->ready && !s->stopping;
-}
-
-static void admin_status(void *ctx, void (*add)(void *arg, const char *name, const char *value), void *arg)
-{
-    struct server *s = ctx;
-    char text[128];
-    add(arg, "server_name", s->policy->server_name);
-    add(arg, "version", PACKAGE_VERSION);
-    snprintf(text, sizeof text, "%ld", (long) getpid());
-    add(arg, "pid", text);
-    snprintf(text, sizeof text, "%lld", (long long) wr_span_s(wr_time_since(s->loop.mono, s->started)));
-    add(arg, "uptime_seconds", text);
-    snprintf(text, sizeof text, "%u", s->policy->workers);
-    add(arg, "workers", text);
-    add(arg, "policy", s->policy->file);
-    add(arg, "state", s->stopping ? "draining" : "serving");
-    add(arg, "redis", s->link == NULL ? "none" : wr_link_ready(s->link) ? "up" : "away");
-    if (s->shared.memory) {
-        snprintf(text, sizeof text, "%llu", (unsigned long long) wr_memory_bytes(s->shared.memory));
-        add(arg, "memory_bytes", text);
-        snprintf(text, sizeof text, "%llu", (unsigned long long) wr_memory_count(s->shared.memory));
-        add(arg, "memory_objects", text);
-    }
-    snprintf(text, sizeof text, "%llu of %llu", (unsigned long long) wr_budget_used(),
-             (unsigned long long) wr_budget_most());
-    add(arg, "memory_in_flight", text);
-}
-
 /* --- how it starts --- */
 
+/* Opens one listener. Returns false after it has logged why it can't. */
+static bool open_listener(struct server *s, const struct wr_listen *listen)
+{
+    struct wr_buf why = { 0 };
+    struct wr_listener *l = wr_listener_open(listen, s->policy->workers, &why);
+    if (l == NULL)
+        wr_error("%.*s", WR_SLICE_ARG(wr_buf_slice(&why)));
+    wr_buf_fini(&why);
+    s->listeners = realloc(s->listeners, (s->listener_count + 1) * sizeof *s->listeners);
+    WR_CHECK(s->listeners != NULL);
+    if (l)
+        s->listeners[s->listener_count++] = l;
+    return l != NULL;
+}
+
+/* systemd may pass several sockets under one name. All of them are served. */
 static bool open_listeners(struct server *s)
 {
     const struct wr_policy *p = s->policy;
-    struct wr_buf why = { 0 };
-    s->listeners = calloc(p->listen_count, sizeof *s->listeners);
-    WR_CHECK(s->listeners != NULL);
-    for (; s->listener_count < p->listen_count; s->listener_count++) {
-        struct wr_listener *l = wr_listener_open(&p->listens[s->listener_count], p->workers, &why);
-        if (l == NULL) {
-            wr_error("%.*s", WR_SLICE_ARG(wr_buf_slice(&why)));
-            wr_buf_fini(&why);
+    for (size_t i = 0; i < p->listen_count; i++) {
+        const struct wr_listen *listen = &p->listens[i];
+        if (!open_listener(s, listen))
             return false;
-        }
-        s->listeners[s->listener_count] = l;
+        while (listen->address.kind == WR_ADDRESS_SYSTEMD && wr_passed_left(listen->address.host) > 0)
+            if (!open_listener(s, listen))
+                return false;
     }
     return true;
 }
@@ -431,7 +209,7 @@ static void open_redis(struct server *s)
     s->redis_store = wr_redis_store_new(&s->loop, s->policy, s->link);
     s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name,
                           &(struct wr_node_listener){ on_nodes, on_node, on_forgotten, s });
-    tell_serves_away(s);
+    wr_server_tell_serves_away(s);
     snprintf(name, sizeof name, "weir:%s:subscriber", s->link_name);
     s->shared.subscriber = wr_subscriber_new(&s->loop, s->policy, name, on_change, s);
     wr_purges_share(s->shared.purges, &s->policy->redis, s->shared.subscriber, s->node_name);
@@ -448,24 +226,30 @@ static void open_purger(struct server *s)
 
 static bool open_admin(struct server *s)
 {
-    if (!s->policy->has_admin)
-        return true;
-    const struct wr_admin_host host = { s,
-                                        admin_purge,
-                                        admin_purges,
-                                        admin_reload,
-                                        admin_drain,
-                                        admin_ready,
-                                        admin_status,
-                                        wr_workers_loops(s->workers),
-                                        s->policy->workers,
-                                        s->shared.access };
+    struct wr_admin_host host;
     struct wr_buf why = { 0 };
+    wr_server_admin_host(s, &host);
     s->admin = wr_admin_new(&s->loop, s->policy, &host, &why);
     if (s->admin == NULL)
         wr_error("%.*s", WR_SLICE_ARG(wr_buf_slice(&why)));
     wr_buf_fini(&why);
     return s->admin != NULL;
+}
+
+/* Warns of what the policy allows though it is dangerous, and of sockets of systemd's that no listener takes:
+ * connections to them would wait in vain. */
+static void warn_of_dangers(const struct server *s)
+{
+    struct wr_buf warnings = { 0 }, left = { 0 };
+    wr_policy_warnings(s->policy, &warnings);
+    wr_log_lines(WR_LOG_P_WARN, wr_buf_slice(&warnings));
+    wr_passed_list_left(&left);
+    if (left.len)
+        wr_warn("systemd has passed sockets that no listener takes: %.*s. A listener takes them by address: "
+                "systemd:NAME",
+                WR_SLICE_ARG(wr_buf_slice(&left)));
+    wr_buf_fini(&warnings);
+    wr_buf_fini(&left);
 }
 
 static void watch_signals(struct server *s)
@@ -500,11 +284,11 @@ static void say_ready(struct server *s)
 static void on_opening(struct wr_timer *timer)
 {
     struct server *s = WR_CONTAINER(timer, struct server, opening);
-    if (s->stopping)
+    if (wr_shared_life(&s->shared) != WR_LIFE_STARTING)
         return;
     bool counted = s->link == NULL || !wr_link_ready(s->link) || wr_node_counted(s->node);
     if (counted && wr_workers_serving(s->workers)) {
-        s->ready = true;
+        __atomic_store_n(&s->shared.life, WR_LIFE_SERVING, __ATOMIC_RELAXED);
         say_ready(s);
     } else {
         wr_timer_set(&s->opening, WR_SPAN_MS(5));
@@ -539,7 +323,7 @@ static void close_all(struct server *s)
 {
     if (s->admin)
         wr_admin_free(s->admin);
-    end_purges(s);
+    wr_server_end_purges(s);
     if (s->workers)
         wr_workers_free(s->workers);
     if (s->shared.subscriber)
@@ -569,13 +353,14 @@ static void close_all(struct server *s)
             event_free(s->signals[i]);
     wr_timer_fini(&s->tick);
     wr_timer_fini(&s->opening);
-    wr_timer_fini(&s->drain);
+    wr_drain_fini(&s->drain);
     if (s->shared.access)
         wr_access_free(s->shared.access);
     wr_loop_fini(&s->loop);
     for (int minor = 0; minor < 2; minor++)
         free((char *) (uintptr_t) s->shared.via[minor].at);
     free((char *) (uintptr_t) s->shared.name.at);
+    wr_buf_fini(&s->pending);
     wr_policy_unref(s->policy);
     wr_policy_unref(s->first);
 }
@@ -594,12 +379,13 @@ int wr_server_run(struct wr_policy *policy)
         return 1;
     }
     s.started = s.loop.mono;
+    s.reloaded = (struct wr_admin_reload){ .ok = true, .at = s.loop.now };
     name_node(&s);
     fill_shared(&s);
     watch_signals(&s);
     wr_timer_init(&s.tick, &s.loop, on_main_tick);
     wr_timer_init(&s.opening, &s.loop, on_opening);
-    wr_timer_init(&s.drain, &s.loop, on_drain_over);
+    wr_drain_init(&s.drain, &s.loop, &s.shared);
     bool ok = open_access(&s) && open_listeners(&s);
     if (ok) {
         open_redis(&s);
@@ -607,9 +393,11 @@ int wr_server_run(struct wr_policy *policy)
         wr_backends_watch(s.shared.backends, &s.loop, policy);
         s.workers = wr_workers_new(&s.shared, policy, s.link_name, s.listeners, s.listener_count, &s.loop,
                                    workers_gone, &s);
+        s.drain.workers = s.workers;
         ok = open_admin(&s);
     }
     if (ok) {
+        warn_of_dangers(&s);
         wr_workers_start(s.workers);
         wr_timer_set(&s.tick, WR_SPAN_S(1));
         wr_timer_set(&s.opening, WR_SPAN_MS(0));

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -47,4 +48,15 @@ void wr_systemd_notify(const char *fmt, ...)
                              at_len);
     (void) ignored;
     close(fd);
+}
+
+bool wr_systemd_reads_stderr(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM"); /* device:inode (systemd.exec(5)) */
+    struct stat st;
+    char here[64];
+    if (stream == NULL || fstat(STDERR_FILENO, &st) < 0)
+        return false;
+    snprintf(here, sizeof here, "%llu:%llu", (unsigned long long) st.st_dev, (unsigned long long) st.st_ino);
+    return strcmp(stream, here) == 0;
 }

@@ -8,3 +8,5 @@
 /* Sends lines of "NAME=value", such as "READY=1\nSTATUS=serving"; 1 KB at most. If the message can't be sent,
  * the daemon goes on without. Thread: any. */
 void wr_systemd_notify(const char *fmt, ...) WR_PRINTF(1, 2);
+/* Is stderr the journal's? Then a line may begin with its priority. Thread: start. */
+bool wr_systemd_reads_stderr(void);

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "log/log.h"
 #include "main/explain.h"
 #include "main/load.h"
 #include "main/server.h"
+#include "main/systemd.h"
 
 #define DEFAULT_POLICY "/etc/weir/weir.yaml"
 
@@ -28,12 +30,20 @@ static int weir_usage(FILE *out)
     return out == stderr ? 2 : 0;
 }
 
+/* Writes lines for a person, or into the journal with their priority. */
+static void tell(enum wr_log_priority priority, const struct wr_buf *lines)
+{
+    if (wr_systemd_reads_stderr())
+        wr_log_lines(priority, wr_buf_slice(lines));
+    else if (lines->len)
+        fwrite(lines->at, 1, lines->len, stderr);
+}
+
 static struct wr_policy *load(const char *file)
 {
     struct wr_buf errors = { 0 };
     struct wr_policy *policy = wr_load(file, &errors);
-    if (errors.len)
-        fwrite(errors.at, 1, errors.len, stderr);
+    tell(WR_LOG_P_ERROR, &errors);
     wr_buf_fini(&errors);
     return policy;
 }
@@ -41,8 +51,12 @@ static struct wr_policy *load(const char *file)
 static int check(const char *file)
 {
     struct wr_policy *policy = load(file);
+    struct wr_buf warnings = { 0 };
     if (policy == NULL)
         return 1;
+    wr_policy_warnings(policy, &warnings);
+    tell(WR_LOG_P_WARN, &warnings);
+    wr_buf_fini(&warnings);
     printf("%s: the policy is good: routes: %zu, origins: %zu, limits: %zu\n", file, policy->route_count,
            policy->origin_count, policy->limit_count);
     wr_policy_unref(policy);

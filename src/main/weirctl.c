@@ -3,16 +3,20 @@
  * answer. */
 #include "config.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "main/weirctl_priv.h"
+#include "policy/policy.h"
+#include "policy/policy_error.h"
 
-#define DEFAULT_SOCKET "/run/weir/admin.sock"
+#define TOKEN_ROOM 4096
 
 /* options without a short form */
-enum { PURGE_TAG = 256, PURGE_PREFIX, PURGE_HOST, PURGE_ALL, PURGE_SOFT };
+enum { PURGE_TAG = 256, PURGE_PREFIX, PURGE_HOST, PURGE_ALL, PURGE_SOFT, TOKEN_FILE };
 
 /* Prints the answer, to stdout if all is well, else to stderr; with --json always to stdout. Returns the exit
  * status. */
@@ -24,8 +28,6 @@ static int show(const struct wr_asking *a, struct wr_asked *r)
         fputs("weirctl: ", stderr);
     fwrite(r->body.at, 1, r->body.len, to);
     wr_buf_fini(&r->text);
-    if (fflush(to) != 0)
-        return WR_EXIT_REFUSED;
     return well ? 0 : WR_EXIT_REFUSED;
 }
 
@@ -100,6 +102,12 @@ static int do_drain(const struct wr_asking *a, const char *argument)
     return post(a, "/drain", WR_SLICE(""));
 }
 
+static int do_undrain(const struct wr_asking *a, const char *argument)
+{
+    (void) argument;
+    return post(a, "/undrain", WR_SLICE(""));
+}
+
 /* --- the command line --- */
 
 static const struct command {
@@ -113,15 +121,16 @@ static const struct command {
     { "purge", "URL", "purge a URL on every node, or what the options below say", do_purge, true },
     { "purges", NULL, "the latest purges of the fleet: when, what, by whom", do_purges, false },
     { "reload", NULL, "read the policy again", do_reload, false },
-    { "drain", NULL, "accept no more connections, finish open requests, exit", do_drain, false },
+    { "drain", NULL, "be not ready but serve on, then finish open requests and exit", do_drain, false },
+    { "undrain", NULL, "be ready again, while the node still accepts", do_undrain, false },
 };
 
 static void weirctl_usage(FILE *to)
 {
-    fputs("usage: weirctl [-s SOCKET|http://HOST:PORT] [--json] COMMAND\n\n", to);
+    fputs("usage: weirctl [-s SOCKET|HOST:PORT] [--token-file FILE] [--json] COMMAND\n\n", to);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         const struct command *c = &commands[i];
-        fprintf(to, "  %-7s%-6s%s\n", c->name, c->argument ? c->argument : "", c->help);
+        fprintf(to, "  %-8s%-5s%s\n", c->name, c->argument ? c->argument : "", c->help);
     }
     fputs("\npurge takes instead of a URL:\n"
           "      --tag T            all responses with this tag or group\n"
@@ -130,10 +139,13 @@ static void weirctl_usage(FILE *to)
           "      --all              everything\n"
           "      --soft             with any of these: make responses stale instead of removing them\n",
           to);
-    fputs("\n  -s, --socket  the address of weir's admin listener; default: " DEFAULT_SOCKET "\n"
-          "      --json    print JSON\n"
-          "  -h, --help    print this help\n"
-          "  -V, --version print the version\n",
+    fputs("\n  -s, --socket     the address of weir's admin listener; default: WEIR_SOCKET in the "
+          "environment,\n"
+          "                   or " WR_ADMIN_SOCKET "\n"
+          "      --token-file file with the listener's token; default: WEIR_TOKEN_FILE in the environment\n"
+          "      --json       print JSON\n"
+          "  -h, --help       print this help\n"
+          "  -V, --version    print the version\n",
           to);
 }
 
@@ -145,12 +157,37 @@ static const struct command *command_of(const char *name)
     return NULL;
 }
 
+static void complain_of_command(const char *name)
+{
+    struct wr_arena arena = { 0 };
+    struct wr_guess guess = wr_guess_for(wr_slice_str(name));
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        wr_guess_offer(&guess, wr_slice_str(commands[i].name));
+    wr_ctl_complain("there is no command \"%s\"%s; --help lists all", name, wr_guess_text(&guess, &arena));
+    wr_arena_fini(&arena);
+}
+
+/* Reads the first line of the file into token. Returns false after it has said why it can't. */
+static bool read_token(const char *file, char token[static TOKEN_ROOM])
+{
+    FILE *f = fopen(file, "re");
+    bool got = f && fgets(token, TOKEN_ROOM, f) != NULL;
+    if (!got)
+        wr_ctl_complain("can't read %s: %s", file, f && !ferror(f) ? "it is empty" : strerror(errno));
+    if (f)
+        fclose(f);
+    token[got ? strcspn(token, "\r\n") : 0] = '\0';
+    return got;
+}
+
 static int run(const struct wr_asking *a, int words, char **word)
 {
     const struct command *c = words > 0 ? command_of(word[0]) : NULL;
+    if (c == NULL && words > 0) {
+        complain_of_command(word[0]);
+        return WR_EXIT_USAGE;
+    }
     if (c == NULL) {
-        if (words > 0)
-            wr_ctl_complain("there is no command %s", word[0]);
         weirctl_usage(stderr);
         return WR_EXIT_USAGE;
     }
@@ -166,20 +203,33 @@ static int run(const struct wr_asking *a, int words, char **word)
     return c->run(a, words > 1 ? word[1] : NULL);
 }
 
+static const char *socket_path(const char *where)
+{
+    return strncmp(where, "unix:", 5) == 0 ? where + 5 : where;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "socket", required_argument, NULL, 's' },      { "json", no_argument, NULL, 'j' },
-        { "tag", required_argument, NULL, PURGE_TAG },   { "prefix", required_argument, NULL, PURGE_PREFIX },
-        { "host", required_argument, NULL, PURGE_HOST }, { "all", no_argument, NULL, PURGE_ALL },
-        { "soft", no_argument, NULL, PURGE_SOFT },       { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },           { NULL, 0, NULL, 0 },
+        { "socket", required_argument, NULL, 's' },
+        { "json", no_argument, NULL, 'j' },
+        { "tag", required_argument, NULL, PURGE_TAG },
+        { "prefix", required_argument, NULL, PURGE_PREFIX },
+        { "host", required_argument, NULL, PURGE_HOST },
+        { "all", no_argument, NULL, PURGE_ALL },
+        { "soft", no_argument, NULL, PURGE_SOFT },
+        { "token-file", required_argument, NULL, TOKEN_FILE },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { NULL, 0, NULL, 0 },
     };
-    struct wr_asking a = { .where = DEFAULT_SOCKET };
+    const char *where = getenv("WEIR_SOCKET"), *token_file = getenv("WEIR_TOKEN_FILE");
+    char token[TOKEN_ROOM] = "";
+    struct wr_asking a = { .where = socket_path(where && *where ? where : WR_ADMIN_SOCKET) };
     for (int c, at = 0; (c = getopt_long(argc, argv, "s:hV", options, &at)) != -1;) {
         switch (c) {
         case 's':
-            a.where = strncmp(optarg, "unix:", 5) == 0 ? optarg + 5 : optarg;
+            a.where = socket_path(optarg);
             break;
         case 'j':
             a.json = true;
@@ -195,15 +245,21 @@ int main(int argc, char **argv)
         case PURGE_SOFT:
             a.soft = true;
             break;
+        case TOKEN_FILE:
+            token_file = optarg;
+            break;
         case 'h':
             weirctl_usage(stdout);
-            return 0;
+            return wr_ctl_end_output(0);
         case 'V':
             puts("weirctl " PACKAGE_VERSION);
-            return 0;
+            return wr_ctl_end_output(0);
         default:
             return WR_EXIT_USAGE;
         }
     }
-    return run(&a, argc - optind, argv + optind);
+    if (token_file && *token_file && !read_token(token_file, token))
+        return WR_EXIT_REFUSED;
+    a.token = *token ? token : NULL;
+    return wr_ctl_end_output(run(&a, argc - optind, argv + optind));
 }

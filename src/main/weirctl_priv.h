@@ -11,7 +11,8 @@
 
 /* Whom to ask, and what the command line says. */
 struct wr_asking {
-    const char *where; /* the path of a socket, or http://host:port */
+    const char *where; /* the path of a socket, host:port or http://host:port */
+    const char *token; /* for Authorization; NULL: none */
     bool json;
     /* `purge` without a URL: the parameter and its value */
     const char *what, *name;
@@ -28,9 +29,13 @@ struct wr_asked {
 
 /* Writes what is wrong to stderr. Returns -1. */
 int wr_ctl_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Sends one request, with `body` as a form unless body.at is NULL. Returns false if there is no answer; then
- * it has said why. The caller frees r->text. */
+/* Sends one request, with `body` as a form unless body.at is NULL. Before a POST it makes sure that weir is
+ * what listens there: a purge must not be posted to an application. Returns false if there is no answer of
+ * weir's; then it has said why. The caller frees r->text. */
 bool wr_ctl_ask(const struct wr_asking *a, const char *method, const char *target, struct wr_slice body,
                 struct wr_asked *r);
+/* Prints what stdout still holds. Returns the status, or WR_EXIT_REFUSED after it has said that stdout can't
+ * take it (a full disk). */
+int wr_ctl_end_output(int status);
 /* weirctl_top.c: shows each second how the counters grow, until Ctrl-C. Returns the exit status. */
 int wr_ctl_top(const struct wr_asking *a, const char *argument);

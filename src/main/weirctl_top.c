@@ -105,7 +105,7 @@ int wr_ctl_top(const struct wr_asking *asked, const char *argument)
 {
     static struct sample samples[2]; /* too large for the stack */
     const struct sigaction on_signal = { .sa_handler = on_interrupt };
-    const struct wr_asking a = { .where = asked->where };
+    const struct wr_asking a = { .where = asked->where, .token = asked->token };
     (void) argument;
     if (asked->json) {
         wr_ctl_complain("top has no --json: use stats --json");
@@ -124,6 +124,8 @@ int wr_ctl_top(const struct wr_asking *asked, const char *argument)
             return WR_EXIT_REFUSED;
         double seconds = (double) wr_time_since(samples[now].at, samples[!now].at).us / (double) WR_US_PER_S;
         draw(&a, &samples[now], seconds);
+        if (ferror(stdout))
+            return WR_EXIT_REFUSED;
     }
     putchar('\n');
     return 0;

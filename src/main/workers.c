@@ -17,6 +17,14 @@
 #define OPEN_POLL_MS 5
 #define OPEN_ANYWAY_MS 500 /* accepts then, even if Redis hasn't answered */
 
+/* How the workers end. */
+struct orders {
+    bool drain;   /* end when nothing is left ... */
+    bool accepts; /* ... and accept until then */
+    bool stays;   /* don't end: the process stays */
+    bool cut;     /* end all that is left */
+};
+
 struct member {
     struct wr_worker worker; /* the first field, so that on_worker_idle() finds the member */
     struct wr_workers *workers;
@@ -29,8 +37,9 @@ struct member {
     unsigned open_tries;
     pthread_mutex_t lock;
     struct wr_policy *adopt; /* under lock: a reference to the next policy, or NULL */
-    bool drain, cut;         /* under lock */
-    bool draining;
+    struct orders given;     /* under lock */
+    bool draining, stays;
+    bool leaving, left; /* it stops accepting; it has */
 };
 
 struct wr_workers {
@@ -55,7 +64,7 @@ static void on_accepted(struct wr_accept *a, const struct wr_accepted *conn)
     memcpy(peer.addr, conn->addr, sizeof peer.addr);
     const struct wr_policy *p = w->worker_policy->policy;
     bool from_balancer = conn->local || wr_cidr_has(p->trusted, p->trusted_count, conn->addr);
-    wr_conn_new(w, conn->fd, &peer, conn->proxy_protocol && from_balancer);
+    wr_conn_new(w, conn->fd, conn->listen, &peer, conn->listen->proxy_protocol && from_balancer);
 }
 
 /* Starts accepting. It waits for Redis, but not for long, so that the first requests share with the fleet
@@ -95,33 +104,54 @@ static void adopt(struct member *m, struct wr_policy *policy)
     wr_worker_policy_unref(old);
 }
 
+/* Stops accepting for good. */
+static void leave(struct member *m)
+{
+    if (m->left)
+        return;
+    m->leaving = true;
+    for (size_t i = 0; i < m->workers->listener_count; i++)
+        wr_accept_leave(&m->accepts[i], m->workers->listeners[i], m->worker.loop.index);
+    m->leaving = false;
+    m->left = true;
+}
+
 static void on_orders(struct wr_note *note)
 {
     struct member *m = WR_CONTAINER(note, struct member, orders);
     pthread_mutex_lock(&m->lock);
     struct wr_policy *policy = m->adopt;
-    bool drain = m->drain && !m->draining, cut = m->cut;
+    const struct orders given = m->given;
     m->adopt = NULL;
     pthread_mutex_unlock(&m->lock);
     if (policy)
         adopt(m, policy);
-    if (drain) {
-        m->draining = true;
-        for (size_t i = 0; i < m->workers->listener_count; i++)
-            wr_accept_leave(&m->accepts[i], m->workers->listeners[i], m->worker.loop.index);
+    if (!given.drain)
+        return;
+    bool begins = !m->draining;
+    m->draining = true;
+    m->stays = given.stays;
+    if (!given.accepts || given.cut)
+        leave(m);
+    if (begins) {
         wr_flights_drain(&m->worker);
         wr_conns_drain(&m->worker);
     }
-    if (cut) {
+    if (given.cut) {
         wr_conns_cut(&m->worker);
         wr_flights_cut(&m->worker);
     }
+    wr_worker_check_idle(&m->worker);
 }
 
+/* Nothing is left to do. What waited in the queues of the listeners meanwhile is still served. */
 static void on_worker_idle(struct wr_worker *worker)
 {
     struct member *m = (struct member *) worker;
-    if (m->draining)
+    if (!m->draining || m->stays || m->leaving)
+        return;
+    leave(m);
+    if (worker->conn_count == 0 && worker->flight_count == 0)
         wr_loop_stop(&worker->loop);
 }
 
@@ -223,26 +253,25 @@ void wr_workers_adopt(struct wr_workers *workers, struct wr_policy *policy)
     }
 }
 
-static void order(struct wr_workers *workers, bool cut)
+static void order(struct wr_workers *workers, struct orders given)
 {
     for (unsigned i = 0; i < workers->count; i++) {
         struct member *m = &workers->members[i];
         pthread_mutex_lock(&m->lock);
-        m->drain = true;
-        m->cut = cut;
+        m->given = given;
         pthread_mutex_unlock(&m->lock);
         wr_note_post(&m->orders);
     }
 }
 
-void wr_workers_drain(struct wr_workers *workers)
+void wr_workers_drain(struct wr_workers *workers, bool accepts, bool stays)
 {
-    order(workers, false);
+    order(workers, (struct orders){ .drain = true, .accepts = accepts, .stays = stays });
 }
 
-void wr_workers_cut(struct wr_workers *workers)
+void wr_workers_cut(struct wr_workers *workers, bool stays)
 {
-    order(workers, true);
+    order(workers, (struct orders){ .drain = true, .stays = stays, .cut = true });
 }
 
 bool wr_workers_serving(const struct wr_workers *workers)

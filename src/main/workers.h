@@ -17,10 +17,11 @@ struct wr_workers *wr_workers_new(struct wr_shared *shared, struct wr_policy *po
 void wr_workers_start(struct wr_workers *workers);
 /* All workers serve this policy from their next request on. Each takes a reference. */
 void wr_workers_adopt(struct wr_workers *workers, struct wr_policy *policy);
-/* Stops accepting. Each worker ends when its last connection and flight have. */
-void wr_workers_drain(struct wr_workers *workers);
-/* Ends all connections and flights at once. */
-void wr_workers_cut(struct wr_workers *workers);
+/* Each worker ends when its last connection and flight have. accepts: it goes on accepting until then,
+ * instead of stopping now. stays: it doesn't end, until this is called again without it. */
+void wr_workers_drain(struct wr_workers *workers, bool accepts, bool stays);
+/* Stops accepting, and ends all connections and flights at once. stays: as above. */
+void wr_workers_cut(struct wr_workers *workers, bool stays);
 /* Does every worker accept connections by now? Thread: any. */
 bool wr_workers_serving(const struct wr_workers *workers);
 /* Has every worker's loop turned within the last `within`? Thread: any. */

@@ -13,36 +13,18 @@
 #include "address/ip.h"
 #include "log/log.h"
 #include "net/names.h"
+#include "net/passed.h"
 
 #define BACKLOG 4096
 #define ACCEPTS_PER_TURN 64
-#define FIRST_PASSED_FD 3
 
 struct wr_listener {
-    const char *text;
-    bool proxy_protocol;
+    const struct wr_listen *listen;
     char *unix_path; /* removed when the listener is closed */
     unsigned users;  /* workers that haven't left; atomic */
     unsigned count;  /* number of fds: one per worker, or one */
     int fds[];       /* if there are several, each belongs to its worker while workers run */
 };
-
-int wr_systemd_socket(const char *name)
-{
-    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
-    if (pid == NULL || fds == NULL || atol(pid) != (long) getpid())
-        return -1;
-    uint64_t index, count = (uint64_t) atol(fds);
-    if (wr_slice_u64(wr_slice_str(name), 1024, &index))
-        return index < count ? FIRST_PASSED_FD + (int) index : -1;
-    struct wr_slice rest = wr_slice_str(names ? names : "");
-    for (uint64_t i = 0; i < count; i++) {
-        struct wr_slice one = wr_slice_cut(&rest, ':');
-        if (one.at && wr_slice_eq(one, wr_slice_str(name)))
-            return FIRST_PASSED_FD + (int) i;
-    }
-    return -1;
-}
 
 static int bind_and_listen(const struct sockaddr *at, socklen_t len, bool shared_port)
 {
@@ -119,15 +101,14 @@ struct wr_listener *wr_listener_open(const struct wr_listen *listen, unsigned wo
     WR_CHECK(l != NULL);
     l->count = count;
     l->users = workers;
-    l->text = a->text;
-    l->proxy_protocol = listen->proxy_protocol;
+    l->listen = listen;
     for (unsigned i = 0; i < count; i++)
         l->fds[i] = -1;
     errno = ENOENT;
     if (a->kind == WR_ADDRESS_UNIX)
         l->fds[0] = open_unix(l, a->host);
     else if (a->kind == WR_ADDRESS_SYSTEMD)
-        l->fds[0] = wr_systemd_socket(a->host);
+        l->fds[0] = wr_passed_take(a->host);
     else
         open_tcp(l, a);
     if (l->fds[count - 1] >= 0) {
@@ -191,7 +172,8 @@ static void describe(const struct sockaddr_storage *from, struct wr_accepted *co
 /* Pauses when there are no descriptors or no memory left: accepting again at once would only spin. */
 static void pause_accepting(struct wr_accept *a)
 {
-    wr_warn("cannot accept on %s: %s; trying again in 100 ms", a->listener->text, strerror(errno));
+    wr_warn("cannot accept on %s: %s; trying again in 100 ms", a->listener->listen->address.text,
+            strerror(errno));
     event_del(a->event);
     wr_timer_set(&a->pause, WR_SPAN_MS(100));
 }
@@ -201,7 +183,7 @@ static bool accept_one(struct wr_accept *a)
 {
     struct sockaddr_storage from = { 0 };
     socklen_t len = sizeof from;
-    struct wr_accepted conn = { .proxy_protocol = a->listener->proxy_protocol };
+    struct wr_accepted conn = { .listen = a->listener->listen };
     conn.fd = accept4(a->fd, (struct sockaddr *) &from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (conn.fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)

@@ -8,8 +8,9 @@
 
 struct wr_listener;
 
-/* Binds and listens. A Unix socket is for owner and group (mode 0660). Returns NULL and one line with the
- * reason in *why on failure. The caller owns the listener. Thread: start. */
+/* Binds and listens, or takes a socket of systemd's. `listen` must outlive the listener. A Unix socket is for
+ * owner and group (mode 0660). Returns NULL and one line with the reason in *why on failure. The caller owns
+ * the listener. Thread: start. */
 struct wr_listener *wr_listener_open(const struct wr_listen *listen, unsigned workers, struct wr_buf *why);
 /* Closes the sockets that are still open, removes a Unix socket's file and frees the listener. Thread:
  * start. */
@@ -23,7 +24,7 @@ struct wr_accepted {
     unsigned char addr[16]; /* IPv4 mapped; zero for a Unix socket */
     uint16_t port;
     bool local; /* came over a Unix socket */
-    bool proxy_protocol;
+    const struct wr_listen *listen;
 };
 
 /* One worker's part of a listener. Embedded. Thread: the loop's owner. */
@@ -44,7 +45,3 @@ void wr_accept_stop(struct wr_accept *a);
  * A socket of systemd's stays open there, for the next process. Each worker calls this once, whether it
  * accepts yet or not (then a->event is NULL). */
 void wr_accept_leave(struct wr_accept *a, struct wr_listener *l, unsigned index);
-
-/* Returns the socket that systemd passed under this name (LISTEN_FDS, LISTEN_FDNAMES; sd_listen_fds(3)), or
- * -1. A name of digits is the socket's number, from 0. Thread: start. */
-int wr_systemd_socket(const char *name);

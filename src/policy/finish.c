@@ -69,6 +69,35 @@ static struct wr_place place_of_address(const struct wr_tree_node *item)
     return address ? address->place : item->place;
 }
 
+/* Is it the address of one of the first `count` admin listeners? */
+static bool is_admin_address(const struct wr_policy *p, size_t count, const struct wr_address *address)
+{
+    for (size_t i = 0; i < count; i++)
+        if (same_address(&p->admins[i].address, address))
+            return true;
+    return false;
+}
+
+static void check_admins(struct wr_policy_reader *r, const struct wr_tree_node *root)
+{
+    struct wr_policy *p = r->policy;
+    const struct wr_tree_node *admin = wr_tree_node_get(root, "admin");
+    for (size_t i = 0; i < p->admin_count; i++) {
+        const struct wr_tree_node *item = wr_tree_node_item(admin, i);
+        if (is_admin_address(p, i, &p->admins[i].address))
+            wr_policy_error(r->errors, place_of_address(item),
+                            "address: \"%s\" is already the address of another listener",
+                            p->admins[i].address.text);
+    }
+    if (admin)
+        return;
+    p->admin_count = 1;
+    p->admins = wr_arena_zalloc(r->arena, sizeof *p->admins);
+    p->admins->allow = WR_RIGHTS_ALL;
+    const char *reason = wr_address_parse(WR_SLICE(WR_ADMIN_DEFAULT), r->arena, &p->admins->address);
+    WR_CHECK(reason == NULL);
+}
+
 static void check_listeners(struct wr_policy_reader *r, const struct wr_tree_node *root)
 {
     const struct wr_policy *p = r->policy;
@@ -76,7 +105,7 @@ static void check_listeners(struct wr_policy_reader *r, const struct wr_tree_nod
     for (size_t i = 0; i < p->listen_count; i++) {
         const struct wr_listen *one = &p->listens[i];
         const struct wr_tree_node *item = wr_tree_node_item(listen, i);
-        bool twice = p->has_admin && same_address(&one->address, &p->admin);
+        bool twice = is_admin_address(p, p->admin_count, &one->address);
         for (size_t j = 0; j < i; j++)
             twice = twice || same_address(&one->address, &p->listens[j].address);
         if (twice)
@@ -87,6 +116,15 @@ static void check_listeners(struct wr_policy_reader *r, const struct wr_tree_nod
                 r->errors, wr_tree_node_get(item, "proxy_protocol")->place,
                 "proxy_protocol: trusted_proxies is missing: weir believes a PROXY header only from these");
     }
+}
+
+/* An option and its other name can't both be given. */
+static void check_alias(struct wr_policy_reader *r, const struct wr_tree_node *root)
+{
+    const struct wr_tree_node *alias = wr_tree_node_get(root, "drain_timeout");
+    if (alias && wr_tree_node_get(wr_tree_node_get(root, "drain"), "timeout"))
+        wr_policy_error(r->errors, alias->place,
+                        "drain_timeout: drain.timeout stands here too, which is the same: remove this one");
 }
 
 static char *host_name(struct wr_policy_reader *r)
@@ -137,6 +175,8 @@ void wr_policy_reader_finish(struct wr_policy_reader *r, const struct wr_tree_no
         p->server_name = host_name(r);
     default_in_flight(p);
     check_listeners(r, root);
+    check_admins(r, root);
+    check_alias(r, root);
     check_store(r, root);
     check_pieces(r, wr_tree_node_get(root, "redis"));
     check_within(r, wr_tree_node_get(root, "client"), "max_target", &p->max_target, "max_head", p->max_head);

@@ -14,6 +14,18 @@ static const struct wr_word client_abort[] = {
 };
 const struct wr_words wr_words_client_abort = WR_WORDS(client_abort);
 
+static const struct wr_word drain_order[] = {
+#define DRAIN_ORDER(ID, word, about) [WR_DRAIN_ORDER_##ID] = { #word, about },
+#include "policy/words.def"
+};
+const struct wr_words wr_words_drain_order = WR_WORDS(drain_order);
+
+static const struct wr_word rights[] = {
+#define RIGHT(ID, word, about) [WR_RIGHT_##ID] = { #word, about },
+#include "policy/words.def"
+};
+const struct wr_words wr_words_admin_rights = WR_WORDS(rights);
+
 static const struct wr_word on_failure[] = {
 #define ON_FAILURE(ID, word, about) [WR_ON_FAILURE_##ID] = { #word, about },
 #include "policy/words.def"

@@ -121,6 +121,16 @@ void wr_read_purgers(struct wr_policy_reader *r, const struct wr_option *o, cons
     p->purgers = wr_policy_reader_blocks(r, o, node, &p->purger_count);
 }
 
+void wr_read_admin_from(struct wr_policy_reader *r, const struct wr_option *o,
+                        const struct wr_tree_node *node, void *at)
+{
+    struct wr_admin_policy *admin = at;
+    admin->from = wr_policy_reader_blocks(r, o, node, &admin->from_count);
+    if (wr_tree_node_items(node) == 0)
+        wr_policy_reader_error(r, o, node,
+                               "an empty list lets nobody connect: leave the key out for everybody");
+}
+
 /* Decodes percent-encoding into the policy's arena. Returns NULL if it is malformed or would contain a
  * NUL. */
 static char *decode_percent(struct wr_policy_reader *r, struct wr_slice s)
@@ -235,31 +245,55 @@ void wr_read_file(struct wr_policy_reader *r, const struct wr_option *o, const s
     *(char **) at = path;
 }
 
-void wr_read_password_file(struct wr_policy_reader *r, const struct wr_option *o,
-                           const struct wr_tree_node *node, void *at)
+/* Returns the first line of the file, or NULL after an error was noted. kind: what it should be. */
+static char *read_secret(struct wr_policy_reader *r, const struct wr_option *o,
+                         const struct wr_tree_node *node, const char *kind)
 {
-    struct wr_policy_redis *redis = at;
     char text[4096];
     const char *path = wr_policy_reader_locate(r, node->text).at;
-    if (redis->password) {
-        wr_policy_reader_error(r, o, node, "the URL holds a password already: remove one of the two");
-        return;
-    }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text);
     if (got < 0)
         wr_policy_reader_error(r, o, node, "can't read %s: %s", path, strerror(errno));
     else if (got == (ssize_t) sizeof text)
-        wr_policy_reader_error(r, o, node, "%s is too long for a password", path);
+        wr_policy_reader_error(r, o, node, "%s is too long for a %s", path, kind);
     if (fd >= 0)
         close(fd);
     if (got < 0 || got == (ssize_t) sizeof text)
-        return;
+        return NULL;
     size_t len = 0;
     while (len < (size_t) got && text[len] != '\n' && text[len] != '\r' && text[len] != '\0')
         len++;
-    if (len == 0)
+    if (len == 0) {
         wr_policy_reader_error(r, o, node, "the first line of %s is empty", path);
-    else
-        redis->password = wr_policy_reader_copy(r, wr_slice(text, len));
+        return NULL;
+    }
+    return wr_policy_reader_copy(r, wr_slice(text, len));
+}
+
+void wr_read_password_file(struct wr_policy_reader *r, const struct wr_option *o,
+                           const struct wr_tree_node *node, void *at)
+{
+    struct wr_policy_redis *redis = at;
+    if (redis->password) {
+        wr_policy_reader_error(r, o, node, "the URL holds a password already: remove one of the two");
+        return;
+    }
+    redis->password = read_secret(r, o, node, "password");
+}
+
+#define SHORTEST_TOKEN 16 /* characters; less can be guessed */
+
+void wr_read_token_file(struct wr_policy_reader *r, const struct wr_option *o,
+                        const struct wr_tree_node *node, void *at)
+{
+    struct wr_admin_policy *admin = at;
+    const char *slash = strrchr(node->text.at, '/');
+    admin->token = read_secret(r, o, node, "token");
+    admin->token_name = wr_policy_reader_copy(r, wr_slice_str(slash ? slash + 1 : node->text.at));
+    if (admin->token && strlen(admin->token) < SHORTEST_TOKEN)
+        wr_policy_reader_error(r, o, node, "the token has less than %d characters and could be guessed",
+                               SHORTEST_TOKEN);
+    if (admin->token && admin->token[strcspn(admin->token, " \t")])
+        wr_policy_reader_error(r, o, node, "the token holds a space, which can't be sent");
 }

@@ -29,6 +29,8 @@ enum wr_shape {
 enum wr_option_flag {
     WR_OPTION_SAMPLED = 1,  /* shown in the sample file without a '#' */
     WR_OPTION_REQUIRED = 2, /* required wherever its section is written */
+    WR_OPTION_ALIAS = 4, /* another name of an option: not in the sample. Its row comes after that option's,
+                          * and its fallback is in words, so the default of that option stays */
 };
 
 struct wr_policy_reader;

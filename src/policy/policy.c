@@ -95,8 +95,8 @@ void wr_policy_hold(struct wr_policy *p, struct wr_policy *first)
     p->workers = first->workers;
     p->listens = first->listens;
     p->listen_count = first->listen_count;
-    p->has_admin = first->has_admin;
-    p->admin = first->admin;
+    p->admins = first->admins;
+    p->admin_count = first->admin_count;
     p->access_format = first->access_format;
     p->access_file = first->access_file;
     p->memory = first->memory;

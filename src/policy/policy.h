@@ -18,13 +18,36 @@
 #include "policy/template.h"
 
 /* The words of the enums below (words.def, algorithms.def). */
-extern const struct wr_words wr_words_odd_names, wr_words_client_abort, wr_words_on_failure,
-    wr_words_redis_away, wr_words_balance, wr_words_algorithm, wr_words_limit_mode, wr_words_identity,
-    wr_words_cached_method, wr_words_bypass, wr_words_cookies, wr_words_set_cookie, wr_words_scheme;
+extern const struct wr_words wr_words_odd_names, wr_words_client_abort, wr_words_drain_order,
+    wr_words_admin_rights, wr_words_on_failure, wr_words_redis_away, wr_words_balance, wr_words_algorithm,
+    wr_words_limit_mode, wr_words_identity, wr_words_cached_method, wr_words_bypass, wr_words_cookies,
+    wr_words_set_cookie, wr_words_scheme;
 
 struct wr_listen {
     struct wr_address address;
     bool proxy_protocol;
+    char *health; /* the path that asks whether the node is ready; NULL: none */
+};
+
+/* What may be done over an admin listener. */
+enum wr_right {
+#define RIGHT(ID, word, about) WR_RIGHT_##ID,
+#include "policy/words.def"
+    WR_RIGHT_COUNT
+};
+#define WR_RIGHTS_ALL ((1u << WR_RIGHT_COUNT) - 1)
+
+#define WR_ADMIN_SOCKET "/run/weir/admin.sock" /* opened if the policy says nothing, and asked by weirctl */
+#define WR_ADMIN_DEFAULT "unix:" WR_ADMIN_SOCKET
+
+struct wr_admin_policy {
+    struct wr_address address;
+    unsigned allow; /* a bit for each enum wr_right: 1 << right */
+    struct wr_cidr *from;
+    size_t from_count;        /* 0: everybody */
+    char *token, *token_name; /* the secret, and the name of its file; NULL: none is needed */
+    char **hosts;             /* names that Host may have, NULL-ended; NULL: none */
+    int line;                 /* in the file; 0: not written there */
 };
 
 enum wr_odd_names {
@@ -34,6 +57,11 @@ enum wr_odd_names {
 
 enum wr_client_abort {
 #define CLIENT_ABORT(ID, word, about) WR_CLIENT_ABORT_##ID,
+#include "policy/words.def"
+};
+
+enum wr_drain_order {
+#define DRAIN_ORDER(ID, word, about) WR_DRAIN_ORDER_##ID,
 #include "policy/words.def"
 };
 
@@ -374,8 +402,8 @@ struct wr_policy {
     unsigned workers; /* never 0 */
     struct wr_listen *listens;
     size_t listen_count;
-    bool has_admin;
-    struct wr_address admin;
+    struct wr_admin_policy *admins;
+    size_t admin_count;
     enum wr_log_priority log_level;
     enum wr_access_format access_format;
     char *access_file; /* NULL: stderr */
@@ -388,15 +416,17 @@ struct wr_policy {
     uint64_t memory_size, memory_max_object;
     uint64_t memory_in_flight;
     /* client: */
-    struct wr_span header_timeout, idle_timeout, send_timeout, body_timeout, drain_timeout;
+    struct wr_span header_timeout, idle_timeout, send_timeout, body_timeout;
     struct wr_span request_timeout; /* from the head to the last byte of the answer; 0: no limit */
     uint64_t min_rate;              /* bytes per second, of heads, bodies and readers; 0: no limit */
     struct wr_span min_rate_grace;  /* over which min_rate is measured */
     uint64_t buffer_body;           /* so much of a body is read before the origin is asked */
     enum wr_client_abort abort;
-    uint64_t max_head, max_target, max_body; /* max_body 0: no limit */
-    enum wr_odd_names odd_names;             /* of request fields from strangers */
-    unsigned max_connections;                /* over all workers; beyond it 503 */
+    uint64_t max_head, max_target, max_body;   /* max_body 0: no limit */
+    enum wr_odd_names odd_names;               /* of request fields from strangers */
+    unsigned max_connections;                  /* over all workers; beyond it 503 */
+    struct wr_span drain_delay, drain_timeout; /* serving though unready; then finishing */
+    enum wr_drain_order drain_order;
     struct wr_origin_policy *origins;
     size_t origin_count;
     struct wr_limit_policy *limits;
@@ -416,6 +446,8 @@ struct wr_policy *wr_policy_load(const char *file, struct wr_buf *errors) WR_MUS
 /* The same from bytes. `name` stands for the file in messages; a relative redis.password_file is looked for
  * beside it. Thread: any, but a password_file is read from disk. */
 struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *errors) WR_MUST_USE;
+/* Appends what is allowed but dangerous, a line each: "file:line: text". Thread: any. */
+void wr_policy_warnings(const struct wr_policy *p, struct wr_buf *out);
 /* Thread: any. */
 struct wr_policy *wr_policy_ref(struct wr_policy *p);
 void wr_policy_unref(struct wr_policy *p);

@@ -41,13 +41,6 @@ void wr_read_query(struct wr_policy_reader *r, const struct wr_option *o, const 
                         "strip: keep or drop is missing beside it, to say which parameters are left out");
 }
 
-void wr_read_admin(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                   void *at)
-{
-    ((struct wr_policy *) at)->has_admin = node != NULL;
-    wr_read_map(r, o, node, at);
-}
-
 void wr_read_redis(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                    void *at)
 {
@@ -123,6 +116,22 @@ void wr_read_listens(struct wr_policy_reader *r, const struct wr_option *o, cons
     p->listens = room_for(r, o, node, p->listen_count, sizeof *p->listens);
     for (size_t i = 0; i < p->listen_count; i++)
         read_addressed(r, o, wr_tree_node_item(node, i), &p->listens[i]);
+}
+
+void wr_read_admins(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                    void *at)
+{
+    struct wr_policy *p = at;
+    if (node->kind == WR_NODE_SCALAR && wr_policy_reader_switch(node) == 0)
+        return;
+    p->admin_count = wr_tree_node_items(node);
+    p->admins = room_for(r, o, node, p->admin_count, sizeof *p->admins);
+    for (size_t i = 0; i < p->admin_count; i++) {
+        const struct wr_tree_node *item = wr_tree_node_item(node, i);
+        p->admins[i].allow = WR_RIGHTS_ALL;
+        p->admins[i].line = item->place.line;
+        read_addressed(r, o, item, &p->admins[i]);
+    }
 }
 
 void wr_read_servers(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,

@@ -119,6 +119,22 @@ void wr_read_cookies(struct wr_policy_reader *r, const struct wr_option *o, cons
     wr_read_tokens(r, o, node, &cache->cookie_names);
 }
 
+void wr_read_admin_rights(struct wr_policy_reader *r, const struct wr_option *o,
+                          const struct wr_tree_node *node, void *at)
+{
+    unsigned rights = 0;
+    for (size_t i = 0; i < wr_tree_node_items(node); i++) {
+        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
+        int right = item ? wr_policy_reader_choice(r, o, item, item->text, o->kind->words) : -1;
+        if (right >= 0)
+            rights |= 1u << right;
+    }
+    if (wr_tree_node_items(node) == 0)
+        wr_policy_reader_error(r, o, node,
+                               "at least one right is needed: without any the listener is no use");
+    *(unsigned *) at = rights;
+}
+
 void wr_read_log_to(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                     void *at)
 {

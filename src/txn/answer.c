@@ -33,10 +33,10 @@ static void write_limits(struct wr_txn *t)
 
 void wr_txn_write_common(struct wr_txn *t)
 {
-    bool draining = __atomic_load_n(&t->worker->shared->draining, __ATOMIC_RELAXED);
+    bool finishing = wr_shared_life(t->worker->shared) == WR_LIFE_FINISHING;
     /* The rest of a body that comes after its answer must not be read as a request: so LOG closes the
      * connection, and this field says it (RFC 9112 9.6). */
-    t->close = t->close || draining || t->body_open;
+    t->close = t->close || finishing || t->body_open;
     write_limits(t);
     write_connection(t);
 }

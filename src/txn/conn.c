@@ -15,8 +15,8 @@
 #define PAGE 4096
 #define LINGER_S 30       /* seconds; for a body that is still coming after its answer ... */
 #define LINGER_PAUSE_S 5  /* ... as long as it comes. These are nginx's lingering_time and _timeout */
-#define LINGER_WHOLE_S 2  /* after a whole request: until the client closes, too */
-#define FIRST_WORDS_S 1   /* seconds; while draining, for a connection that has asked nothing yet */
+#define LINGER_WHOLE_S 2  /* after a whole request, and while finishing: until the client closes, too */
+#define FIRST_WORDS_S 1   /* seconds; while finishing, for the whole head of a new connection's request */
 #define READS_PER_TURN 16 /* then other connections of the loop get their turn */
 #define SPARE_BUFFERS 256 /* per worker: more free buffers than that are freed */
 
@@ -86,6 +86,17 @@ static const struct wr_policy *policy_of(const struct wr_conn *c)
     return c->worker->worker_policy->policy;
 }
 
+static bool finishing(const struct wr_conn *c)
+{
+    return wr_shared_life(c->worker->shared) == WR_LIFE_FINISHING;
+}
+
+/* Returns how long a head may take. A process that ends doesn't wait for one that somebody may never send. */
+static struct wr_span head_patience(const struct wr_conn *c)
+{
+    return finishing(c) ? WR_SPAN_S(FIRST_WORDS_S) : policy_of(c)->header_timeout;
+}
+
 void wr_conn_expect(struct wr_conn *c, const struct wr_pace *pace)
 {
     if (!c->eof)
@@ -111,7 +122,7 @@ static void expect_head(struct wr_conn *c)
     const struct wr_policy *p = policy_of(c);
     wr_conn_expect_nothing(c, true);
     wr_conn_expect(
-        c, &(struct wr_pace){ .whole = p->header_timeout, .rate = p->min_rate, .over = p->min_rate_grace });
+        c, &(struct wr_pace){ .whole = head_patience(c), .rate = p->min_rate, .over = p->min_rate_grace });
 }
 
 /* The socket has not taken all. */
@@ -176,7 +187,7 @@ static void linger(struct wr_conn *c, bool unread)
     take_buffer(c);
     c->base = c->from = c->to = 0;
     struct wr_pace pace = { .whole = WR_SPAN_S(LINGER_WHOLE_S) };
-    if (unread)
+    if (unread && !finishing(c))
         pace = (struct wr_pace){ .whole = WR_SPAN_S(LINGER_S), .pause = WR_SPAN_S(LINGER_PAUSE_S) };
     wr_conn_expect_nothing(c, true);
     wr_conn_expect(c, &pace);
@@ -189,7 +200,7 @@ static void become_idle(struct wr_conn *c)
     if (c->to == c->from) {
         give_buffer(c);
         c->partial = false;
-        expect_within(c, c->requests ? policy_of(c)->idle_timeout : policy_of(c)->header_timeout);
+        expect_within(c, c->requests ? policy_of(c)->idle_timeout : head_patience(c));
     } else if (!c->partial) {
         c->partial = true;
         expect_head(c);
@@ -231,11 +242,6 @@ static bool proxy_done(struct wr_conn *c)
     return true;
 }
 
-static bool draining(const struct wr_conn *c)
-{
-    return __atomic_load_n(&c->worker->shared->draining, __ATOMIC_RELAXED);
-}
-
 /* Starts the requests that are whole in the buffer, one after another. A transaction that ends within its
  * first turn comes back through wr_conn_next() and leaves the rest to this loop. While answers wait for the
  * socket, nothing is started: new answers must not overtake them, and a client that doesn't read gets nothing
@@ -249,7 +255,7 @@ static void look_for_heads(struct wr_conn *c)
            wr_txn_start(c))
         ;
     c->looking = false;
-    if (c->eof || draining(c))
+    if (c->eof || finishing(c))
         send_staged(c);
     if (c->socket.fd < 0 || c->state != WR_CONN_HEAD)
         return;
@@ -259,7 +265,7 @@ static void look_for_heads(struct wr_conn *c)
         wr_conn_kill(c); /* it has sent nothing more, or an incomplete head */
         return;
     }
-    if (draining(c) && c->to == c->from && c->requests > 0) {
+    if (finishing(c) && c->to == c->from && c->requests > 0) {
         linger(c, false);
         return;
     }
@@ -444,7 +450,7 @@ static bool on_send(struct wr_batch_member *m, struct wr_slice octets)
  * waits too, and nothing more is read from a client that takes nothing. */
 static bool may_stage(const struct wr_conn *c)
 {
-    return c->pending.len == 0 && !c->txn->close && !draining(c);
+    return c->pending.len == 0 && !c->txn->close && !finishing(c);
 }
 
 ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
@@ -530,12 +536,14 @@ static void on_late(struct wr_socket *s, enum wr_way way)
 
 static const struct wr_socket_calls calls = { on_readable, on_writable, on_late };
 
-void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_conn_peer *peer, bool wants_proxy)
+void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_listen *listen,
+                 const struct wr_conn_peer *peer, bool wants_proxy)
 {
     struct wr_conn *c = calloc(1, sizeof *c);
     WR_CHECK(c != NULL);
     c->magic = WR_CONN_MAGIC;
     c->worker = worker;
+    c->listen = listen;
     c->peer = *peer;
     c->wants_proxy = wants_proxy;
     c->member.look = on_look;
@@ -555,14 +563,15 @@ void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_conn_peer *pe
         wr_txn_start_refusal(c, WR_ERR_OVERLOADED, "too many connections");
         return;
     }
-    expect_within(c, policy_of(c)->header_timeout);
+    expect_within(c, head_patience(c));
 }
 
-/* Has a request arrived that isn't read yet? To close the socket now would reset it. */
+/* Has something arrived that hasn't been looked at yet? It may be the rest of a request, and to close the
+ * socket now would reset it. */
 static bool has_input(const struct wr_conn *c)
 {
     char octet;
-    return c->to > c->from || recv(c->socket.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    return c->member.queued || recv(c->socket.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void wr_conns_drain(struct wr_worker *worker)
@@ -570,11 +579,14 @@ void wr_conns_drain(struct wr_worker *worker)
     struct wr_conn *c, *next;
     for (c = TAILQ_FIRST(&worker->conns->list); c; c = next) {
         next = TAILQ_NEXT(c, entry);
-        if (c->state != WR_CONN_HEAD || c->pending.len > 0 || has_input(c))
+        if (c->state == WR_CONN_LINGER)
+            expect_within(c, WR_SPAN_S(LINGER_WHOLE_S));
+        if (c->state != WR_CONN_HEAD || c->pending.len > 0)
             continue;
-        if (c->requests > 0)
+        bool idle = c->requests > 0, half = c->to > c->from;
+        if ((idle || half) && !has_input(c))
             wr_conn_kill(c);
-        else /* it is new, and its request may be on its way */
+        else /* its request may be on its way */
             expect_within(c, WR_SPAN_S(FIRST_WORDS_S));
     }
     wr_worker_check_idle(worker);

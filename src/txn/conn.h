@@ -51,14 +51,15 @@ struct wr_conn {
     enum wr_conn_state state;
     struct wr_socket socket;
     struct wr_worker *worker;
-    bool eof;         /* the end of what the client sends has been read */
-    bool partial;     /* the buffer holds part of a head, and header_timeout runs */
-    bool wants_proxy; /* a PROXY header must come first */
-    bool looking;     /* the requests in the buffer are being started one after another */
-    char *buffer;     /* NULL when idle */
-    size_t base;      /* a running transaction's head lies before this offset and must not move */
-    size_t from, to;  /* offsets of the bytes that have been read and not used */
-    size_t scanned;   /* how many bytes have been searched for the end of a head */
+    const struct wr_listen *listen; /* where it was accepted */
+    bool eof;                       /* the end of what the client sends has been read */
+    bool partial;                   /* the buffer holds part of a head, and header_timeout runs */
+    bool wants_proxy;               /* a PROXY header must come first */
+    bool looking;                   /* the requests in the buffer are being started one after another */
+    char *buffer;                   /* NULL when idle */
+    size_t base;     /* a running transaction's head lies before this offset and must not move */
+    size_t from, to; /* offsets of the bytes that have been read and not used */
+    size_t scanned;  /* how many bytes have been searched for the end of a head */
     struct wr_txn *txn;
     uint64_t requests;
     TAILQ_ENTRY(wr_conn) entry;
@@ -74,17 +75,19 @@ struct wr_conns *wr_conns_new(struct wr_worker *worker);
 /* Frees it once all connections and the worker's loop have ended. Thread: start. */
 void wr_conns_free(struct wr_conns *c);
 
-/* Starts a connection; takes over the socket `fd`. The connection frees itself when it ends. wants_proxy: a
- * PROXY header must come first. Thread: the worker's. */
-void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_conn_peer *peer, bool wants_proxy);
+/* Starts a connection; takes over the socket `fd`. `listen` outlives it. The connection frees itself when it
+ * ends. wants_proxy: a PROXY header must come first. Thread: the worker's. */
+void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_listen *listen,
+                 const struct wr_conn_peer *peer, bool wants_proxy);
 /* The transaction has ended. keep: the connection may carry another request; else it is closed. unread: the
  * rest of the request may still be coming, and is read for a while so that the client gets its answer. */
 void wr_conn_next(struct wr_conn *c, bool keep, bool unread);
 /* Closes the connection at once, and ends its transaction. Frees nothing before the end of the loop's turn.
  */
 void wr_conn_kill(struct wr_conn *c);
-/* Draining: closes idle connections (those that have asked nothing yet, after a second). The others are
- * closed after their answer. */
+/* The process finishes: closes connections that are idle or have sent half a head; those that have sent
+ * nothing yet have a second, and those that have had their last answer two. The others are closed after their
+ * answer. */
 void wr_conns_drain(struct wr_worker *worker);
 /* Closes all connections at once. */
 void wr_conns_cut(struct wr_worker *worker);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* IDENTIFY: finds out the client's address. It is the peer's, or, if the peer is a trusted proxy, the
- * rightmost address in X-Forwarded-For or Forwarded that isn't a trusted proxy's. */
+ * rightmost address in X-Forwarded-For or Forwarded that isn't a trusted proxy's. Also answers the checks of
+ * load balancers, which no route concerns. */
 #include "base/rand.h"
 #include "http/forwarded.h"
 #include "http/target.h"
@@ -128,9 +129,21 @@ void wr_txn_identify(struct wr_txn *t)
     t->identified = true;
 }
 
+/* Is it the check of a load balancer (listen[].health)? */
+static bool asks_health(const struct wr_txn *t)
+{
+    const char *path = t->conn->listen->health;
+    enum wr_method method = t->head.method;
+    return path && (method == WR_METHOD_GET || method == WR_METHOD_HEAD || method == WR_METHOD_OPTIONS) &&
+           wr_slice_eq(t->head.path, wr_slice_str(path));
+}
+
 enum wr_txn_stage wr_txn_identify_enter(struct wr_txn *t)
 {
     wr_txn_identify(t);
+    if (asks_health(t))
+        return wr_txn_refuse(
+            t, wr_shared_life(t->worker->shared) == WR_LIFE_SERVING ? WR_ERR_READY : WR_ERR_NOT_READY, NULL);
     return WR_TXN_ROUTE;
 }
 

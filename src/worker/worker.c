@@ -5,6 +5,13 @@
 
 #include <stdlib.h>
 
+static const struct wr_word lives[] = {
+#define X(ID, word) [WR_LIFE_##ID] = { .text = #word },
+#include "worker/life.def"
+#undef X
+};
+const struct wr_words wr_words_life = WR_WORDS(lives);
+
 struct wr_worker_policy *wr_worker_policy_new(struct wr_worker *worker, struct wr_policy *policy)
 {
     struct wr_worker_policy *t = calloc(1, sizeof *t);

@@ -17,6 +17,7 @@
 #include "store/hot.h"
 #include "store/memory.h"
 #include "store/redis_store.h"
+#include "worker/life.h"
 
 struct wr_flights;
 struct wr_passes;
@@ -37,10 +38,16 @@ struct wr_shared {
     struct wr_access *access;         /* NULL: access: off */
     struct wr_slice name;             /* server_name, as it stands in Cache-Status */
     struct wr_slice
-        via[2];    /* "1.0 <server_name>", "1.1 <server_name>": by the version received (RFC 9110 7.6.3) */
-    bool draining; /* atomic: the process stops once its requests have ended */
+        via[2]; /* "1.0 <server_name>", "1.1 <server_name>": by the version received (RFC 9110 7.6.3) */
+    enum wr_life life;    /* atomic; see wr_shared_life() */
     unsigned connections; /* atomic: open client connections */
 };
+
+/* Thread: any. */
+static inline enum wr_life wr_shared_life(const struct wr_shared *shared)
+{
+    return __atomic_load_n(&shared->life, __ATOMIC_RELAXED);
+}
 
 struct wr_worker_policy {
     unsigned refs; /* used by this worker only, so not atomic */

@@ -76,7 +76,7 @@ static void sample_section(struct wr_buf *out, enum wr_section section, int inde
 {
     for (size_t i = 0; i < wr_option_count; i++) {
         const struct wr_option *o = &wr_options[i];
-        if (o->section != section || o->kind->shape == WR_SHAPE_REFUSED)
+        if (o->section != section || o->kind->shape == WR_SHAPE_REFUSED || (o->flags & WR_OPTION_ALIAS))
             continue;
         sample_option(out, o, indent, live, dash);
         dash = false;

@@ -69,6 +69,7 @@ class Weir:
         own = {"server_name": self.name, "workers": 2,
                "listen": [{"address": "%s:%d" % self.address}],
                "admin": {"address": f"unix:{self.admin.socket}"},
+               "drain": {"delay": "0s"},            # no balancer has to notice that a test ends
                "log": {"level": "info", "access": {"format": "combined", "to": "stderr"}}}
         self.file.write_text(text if text is not None else policy.text(policy.merge(own, settings or {})))
 

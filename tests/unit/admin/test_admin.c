@@ -17,7 +17,7 @@
 #include "admin/admin.h"
 
 static char directory[] = "/tmp/weir-admin-XXXXXX";
-static char path[64];
+static char path[64], server_name[] = "edge-1";
 
 /* --- the daemon, as the listener sees it --- */
 
@@ -29,6 +29,8 @@ static struct daemon {
     pthread_t thread;
     struct wr_policy policy;
     struct wr_admin *admin;
+    struct wr_admin_policy admins[1];
+    const char *pending;             /* what a reload leaves for a restart */
     bool draining, bad_policy, late; /* set before a request is sent */
     char purged[256];
     unsigned drains;
@@ -45,10 +47,11 @@ static const struct wr_purge_result *purge_result(void)
     return &result;
 }
 
-static bool purge(void *ctx, const char *what, struct wr_slice name, bool soft,
+static bool purge(void *ctx, const char *who, const char *what, struct wr_slice name, bool soft,
                   void (*done)(void *, const struct wr_purge_result *), void *arg, const char **why)
 {
     (void) ctx;
+    (void) who;
     if (strcmp(what, "url") == 0 && !wr_slice_starts(name, WR_SLICE("http://"))) {
         *why = "no URL at all";
         return false;
@@ -88,25 +91,45 @@ static void purges(void *ctx, void (*each)(void *, const struct wr_admin_purged 
     done(arg, d.purge_err);
 }
 
-static bool reload(void *ctx, struct wr_buf *errors)
+static bool reload(void *ctx, const char *who, struct wr_buf *errors, struct wr_buf *pending)
 {
     (void) ctx;
+    assert_true(strncmp(who, "admin: uid ", 11) == 0);
+    wr_buf_add_str(pending, d.pending);
     if (d.bad_policy)
         wr_buf_add_str(errors, "weir.yaml:1:1: \"quoted\" is wrong\nweir.yaml:2:1: too\n");
     return !d.bad_policy;
 }
 
-static void drain(void *ctx)
+static struct wr_admin_reload reloaded(void *ctx)
 {
     (void) ctx;
-    d.drains++;
-    d.draining = true;
+    return (struct wr_admin_reload){ .ok = !d.bad_policy, .at = { INT64_C(1700000000123456) } };
 }
 
-static bool ready(void *ctx)
+static void drain(void *ctx, const char *who, struct wr_buf *now)
 {
     (void) ctx;
-    return !d.draining;
+    (void) who;
+    d.drains++;
+    d.draining = true;
+    wr_buf_add_str(now, "draining: \"quoted\"");
+}
+
+static bool undrain(void *ctx, const char *who, struct wr_buf *now)
+{
+    (void) ctx;
+    (void) who;
+    bool was = d.draining;
+    d.draining = false;
+    wr_buf_add_str(now, "serving");
+    return was;
+}
+
+static enum wr_life life(void *ctx)
+{
+    (void) ctx;
+    return d.draining ? WR_LIFE_DRAINING : WR_LIFE_SERVING;
 }
 
 static void status(void *ctx, void (*add)(void *arg, const char *name, const char *value), void *arg)
@@ -150,17 +173,20 @@ static int start(void **state)
 {
     struct wr_buf why = { 0 };
     (void) state;
-    d = (struct daemon){ .workers = { &d.worker }, .worker.index = 3 };
-    d.policy.has_admin = true;
-    d.policy.admin = (struct wr_address){ .kind = WR_ADDRESS_UNIX, .text = path, .host = path };
+    d = (struct daemon){ .workers = { &d.worker }, .worker.index = 3, .pending = "" };
+    d.admins[0] = (struct wr_admin_policy){
+        .address = { .kind = WR_ADDRESS_UNIX, .text = path, .host = path }, .allow = WR_RIGHTS_ALL, .line = 1
+    };
+    d.policy.server_name = server_name;
+    d.policy.admins = d.admins;
+    d.policy.admin_count = 1;
     if (wr_loop_init(&d.loop, WR_LOOP_MAIN) < 0)
         return -1;
     wr_note_init(&d.stop, &d.loop, on_stop);
     wr_note_init(&d.finish, &d.loop, on_finish);
     worker_beats(WR_SPAN_S(0));
-    const struct wr_admin_host host = {
-        NULL, purge, purges, reload, drain, ready, status, d.workers, 1, NULL
-    };
+    const struct wr_admin_host host = { NULL,    purge, purges, reload,    reloaded, drain,
+                                        undrain, life,  status, d.workers, 1,        NULL };
     d.admin = wr_admin_new(&d.loop, &d.policy, &host, &why);
     wr_buf_fini(&why);
     return d.admin && pthread_create(&d.thread, NULL, turn, NULL) == 0 ? 0 : -1;
@@ -285,6 +311,11 @@ static void readiness_tells_of_redis_and_draining(void **state)
     has(body_of(reply), "draining\nredis away");
     status_is(ask("GET /healthz HTTP/1.1\r\n", ""), 200);
     has(ask("GET /metrics HTTP/1.1\r\n", ""), "\nweir_draining 1\n");
+    status_is(ask("POST /undrain HTTP/1.1\r\n", ""), 200);
+    status_is(ask("GET /readyz HTTP/1.1\r\n", ""), 200);
+    reply = ask("POST /undrain HTTP/1.1\r\n", "");
+    status_is(reply, 409);
+    has(body_of(reply), "the node is serving");
 }
 
 static void metrics_are_for_prometheus(void **state)
@@ -572,9 +603,8 @@ static void socket_is_not_for_everybody(void **state)
 
 static void address_in_use_is_reported(void **state)
 {
-    const struct wr_admin_host host = {
-        NULL, purge, purges, reload, drain, ready, status, d.workers, 1, NULL
-    };
+    const struct wr_admin_host host = { NULL,    purge, purges, reload,    reloaded, drain,
+                                        undrain, life,  status, d.workers, 1,        NULL };
     struct wr_loop loop;
     struct wr_buf why = { 0 };
     (void) state;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "net/listener.h"
+#include "net/passed.h"
 
 static char directory[] = "/tmp/weir-listener-XXXXXX";
 static char socket_path[64];
@@ -340,22 +341,41 @@ static void passed_sockets_are_found_by_name_and_number(void **state)
 {
     (void) state;
     say_passed(getpid(), "3", "http:admin:http");
-    assert_int_equal(wr_systemd_socket("http"), 3);
-    assert_int_equal(wr_systemd_socket("admin"), 4);
-    assert_int_equal(wr_systemd_socket("2"), 5);
-    assert_int_equal(wr_systemd_socket("3"), -1);
-    assert_int_equal(wr_systemd_socket("htt"), -1);
-    assert_int_equal(wr_systemd_socket(""), -1);
+    assert_int_equal(wr_passed_find("http", 0), 3);
+    assert_int_equal(wr_passed_find("http", 1), 5);
+    assert_int_equal(wr_passed_find("http", 2), -1);
+    assert_int_equal(wr_passed_find("admin", 0), 4);
+    assert_int_equal(wr_passed_find("2", 0), 5);
+    assert_int_equal(wr_passed_find("3", 0), -1);
+    assert_int_equal(wr_passed_find("htt", 0), -1);
+    assert_int_equal(wr_passed_find("", 0), -1);
     say_passed(getpid(), "1", NULL);
-    assert_int_equal(wr_systemd_socket("0"), 3);
-    assert_int_equal(wr_systemd_socket("http"), -1);
+    assert_int_equal(wr_passed_find("0", 0), 3);
+    assert_int_equal(wr_passed_find("http", 0), -1);
     say_passed(getpid() + 1, "1", "http"); /* another process's */
-    assert_int_equal(wr_systemd_socket("http"), -1);
+    assert_int_equal(wr_passed_find("http", 0), -1);
     unsetenv("LISTEN_PID");
-    assert_int_equal(wr_systemd_socket("0"), -1);
+    assert_int_equal(wr_passed_find("0", 0), -1);
     struct wr_listen listen = { .address = {
                                     .kind = WR_ADDRESS_SYSTEMD, .text = "systemd:http", .host = "http" } };
     refused(&listen, "systemd passed no socket");
+}
+
+static void passed_sockets_that_nobody_takes_are_listed(void **state)
+{
+    struct wr_buf left = { 0 };
+    (void) state;
+    say_passed(getpid(), "4", "http:admin:http:spare");
+    assert_int_equal(wr_passed_left("http"), 2);
+    assert_int_equal(wr_passed_take("http"), 3);
+    assert_int_equal(wr_passed_take("http"), 5);
+    assert_int_equal(wr_passed_take("http"), -1);
+    assert_int_equal(wr_passed_left("http"), 0);
+    assert_int_equal(wr_passed_take("admin"), 4);
+    wr_passed_list_left(&left);
+    assert_true(wr_slice_starts(wr_buf_slice(&left), WR_SLICE("spare (")));
+    wr_buf_fini(&left);
+    unsetenv("LISTEN_PID");
 }
 
 int main(void)
@@ -370,6 +390,7 @@ int main(void)
         cmocka_unit_test(file_that_is_no_socket_stays),
         cmocka_unit_test(impossible_addresses_say_why),
         cmocka_unit_test(passed_sockets_are_found_by_name_and_number),
+        cmocka_unit_test(passed_sockets_that_nobody_takes_are_listed),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -26,7 +26,9 @@ static void the_smallest_policy_has_all_defaults(void **state)
     assert_int_equal(p->listen_count, 1);
     assert_string_equal(p->listens[0].address.text, "127.0.0.1:8080");
     assert_false(p->listens[0].proxy_protocol);
-    assert_false(p->has_admin);
+    assert_int_equal(p->admin_count, 1); /* the default, which is written nowhere */
+    assert_string_equal(p->admins[0].address.host, WR_ADMIN_SOCKET);
+    assert_int_equal(p->admins[0].line, 0);
     assert_int_equal(p->log_level, WR_LOG_P_INFO);
     assert_int_equal(p->access_format, WR_ACCESS_COMBINED);
     assert_null(p->access_file);
@@ -101,9 +103,10 @@ static void a_policy_of_a_shop_is_understood(void **state)
     assert_int_equal(p->listens[0].address.kind, WR_ADDRESS_IP);
     assert_string_equal(p->listens[0].address.host, "0.0.0.0");
     assert_int_equal(p->listens[0].address.port, 8080);
-    assert_true(p->has_admin);
-    assert_int_equal(p->admin.kind, WR_ADDRESS_UNIX);
-    assert_string_equal(p->admin.host, "/run/weir/admin.sock");
+    assert_int_equal(p->admin_count, 1);
+    assert_int_equal(p->admins[0].address.kind, WR_ADDRESS_UNIX);
+    assert_string_equal(p->admins[0].address.host, "/run/weir/admin.sock");
+    assert_int_equal(p->admins[0].allow, WR_RIGHTS_ALL);
     assert_int_equal(p->trusted_count, 1);
     assert_int_equal(p->trusted[0].bits, 104);
 
@@ -305,7 +308,7 @@ static void uncommented_the_sample_is_right_too(void **state)
     wr_buf_add_char(&bare, '\0');
     assert_true(uncommented > 50);
     p = right(bare.at);
-    assert_true(p->redis.enabled && p->has_admin);
+    assert_true(p->redis.enabled && p->admin_count == 1);
     assert_int_equal(p->limit_count, 1);
     assert_string_equal(p->routes[0].cache.target, "Weir-Cache-Control");
     wr_policy_unref(p);
