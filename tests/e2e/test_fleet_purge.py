@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Purging a fleet: by URL, tag, group, prefix, host and all; hard and soft; what has returned is never followed by older."""
 
+import os
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -217,14 +218,15 @@ def test_admin_api_and_what_it_refuses(fleet, origin):
 
 def test_the_journal_tells_who_what_and_when(fleet, origin, redis):
     one, two = fleet(2)
+    who = f"admin: uid {os.getuid()}"
     one.admin.ctl("purge", "--tag", "shoes")
     two.admin.ctl("purge", "http://test.example/a", "--soft")
     one.admin.ctl("purge", "--prefix", "test.example/static/")
     for node in (one, two):
         listed = node.admin.ctl_json("purges")
         assert [(e["what"], e["name"], e["soft"], e["who"]) for e in listed] == [
-            ("prefix", "test.example/static/", False, "admin"), ("url", "http://test.example/a", True, "admin"),
-            ("tag", "shoes", False, "admin")]
+            ("prefix", "test.example/static/", False, who), ("url", "http://test.example/a", True, who),
+            ("tag", "shoes", False, who)]
         assert [e["node"].rsplit("-", 1)[0] for e in listed] == ["edge-1", "edge-2", "edge-1"]
         assert all(re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", e["at"]) for e in listed)
         assert "shoes" in node.admin.ctl("purges")

@@ -66,7 +66,7 @@ def test_new_connections_are_refused_at_once_while_it_finishes(weirs, origin, pl
         connection.send_head("GET", "/held")
         origin.wait_calls("/held", 1)
         node.signal(signal.SIGTERM)
-        until(lambda: "stopping" in node.stderr and refuses(node.address), "the port is closed")
+        until(lambda: "finishing" in node.stderr and refuses(node.address), "the port is closed")
         until(lambda: not path.exists(), "the Unix socket is removed")
         gate.set()
         assert connection.read().body == b"x"

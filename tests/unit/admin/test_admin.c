@@ -387,7 +387,7 @@ static void wrong_requests_get_a_reason(void **state)
     (void) state;
     const char *reply = ask("GET /nothing HTTP/1.1\r\n", "");
     status_is(reply, 404);
-#define X(path, methods, name, manual) has(body_of(reply), " " path);
+#define X(path, methods, right, name, manual) has(body_of(reply), " " path);
 #include "admin/endpoints.def"
 #undef X
     reply = ask("DELETE /metrics HTTP/1.1\r\n", "");

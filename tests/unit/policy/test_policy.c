@@ -289,8 +289,7 @@ static void uncommented_the_sample_is_right_too(void **state)
         if (wr_slice_starts(line, WR_SLICE("# Applications by name")))
             break; /* its rows belong to several routes */
         bool option = line.len > 2 && line.at[0] == '#' && !(line.at[1] == ' ' && line.at[2] != ' ');
-        bool needs_file = option && strstr(line.at, "password_file") != NULL &&
-                          strstr(line.at, "password_file") < rest.at;
+        bool needs_file = option && strstr(line.at, "_file:") != NULL && strstr(line.at, "_file:") < rest.at;
         in_tls = wr_slice_starts(line, WR_SLICE("#  tls:")) ||
                  (in_tls && wr_slice_starts(line, WR_SLICE("#    ")));
         if (wr_slice_starts(line, WR_SLICE("#    redirect:")) ||
