@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -104,6 +105,46 @@ def test_half_a_head_is_not_waited_for(weirs, origin):
         node.signal(signal.SIGTERM)
         assert half.ended() and silent.ended()
         assert node.process.wait(20) == 0
+
+
+def refused_upload(node):
+    """A client whose upload is refused (413), and that sends on until weir closes. Returns the thread that sends."""
+    client = node.connect()
+    client.send_head("POST", "/up", {"Content-Length": 10 ** 9})
+
+    def send_on():
+        with client:
+            try:
+                while True:
+                    client.send(b"x" * 100)
+                    time.sleep(0.05)
+            except OSError:
+                pass
+
+    thread = threading.Thread(target=send_on)
+    thread.start()
+    return thread
+
+
+def test_a_client_that_sends_on_after_its_answer_does_not_hold_the_stop(weirs, origin):
+    """Its connection may linger for 30 s otherwise. One is answered before the stop, the other while it finishes."""
+    gate = threading.Event()
+    origin.on("/held", body=b"x", gate=gate)
+    node = weirs({**settings(origin, timeout=LONG, order="accept_until_end"), "client": {"max_body": "1KB"}})
+    with node.connect() as held:
+        held.send_head("GET", "/held")
+        origin.wait_calls("/held", 1)
+        senders = [refused_upload(node)]
+        until(lambda: node.admin.metric("weir_responses_total") == 1, "one is answered")
+        node.signal(signal.SIGTERM)
+        until(lambda: state(node) == "finishing", "finishing")
+        senders.append(refused_upload(node))
+        until(lambda: node.admin.metric("weir_responses_total") == 2, "the other one, too")
+        gate.set()
+        assert held.read().body == b"x"
+    assert node.process.wait(20) == 0
+    for sender in senders:
+        sender.join()
 
 
 def test_the_other_order_accepts_until_no_request_is_left(weirs, origin):
