@@ -255,9 +255,7 @@ def start_with_sockets(node, sockets, names):
         for number, fd in enumerate(high):
             os.dup2(fd, 3 + number)
             os.set_inheritable(3 + number, True)
-        os.environ["LISTEN_PID"] = str(os.getpid())
-
-    # LISTEN_PID must be the process's own number, which a shell knows after the fork and keeps with exec
+    # LISTEN_PID must be the process's own number. A shell knows it, and exec keeps it.
     words = ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", *daemon.command("-c", node.file)]
     with open(node.log, "ab") as log:
         node.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=node.directory,
@@ -266,7 +264,8 @@ def start_with_sockets(node, sockets, names):
                                         pass_fds=range(3, least), preexec_fn=place_them)
     for fd in moved:
         os.close(fd)
-    until(lambda: ready(node) if node.admin.socket.exists() else False, "ready", 30)
+    node.address = sockets[0].getsockname()
+    until(node.ready, "ready", 30)
 
 
 def listening():
