@@ -109,10 +109,10 @@ static bool ends(const char *s, const char *end)
     return len > end_len && strcmp(s + len - end_len, end) == 0;
 }
 
-static void add_size(struct wr_buf *out, uint64_t octets)
+static void add_size(struct wr_buf *out, uint64_t bytes)
 {
     static const char *const units[] = { "B", "KB", "MB", "GB", "TB" };
-    double size = (double) octets;
+    double size = (double) bytes;
     size_t i = 0;
     for (; size >= 1024 && i < 4; i++)
         size /= 1024;

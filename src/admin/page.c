@@ -9,14 +9,14 @@ static const char page[] =
     ;
 
 #define NONCE_MARK "@NONCE@" /* where page.html wants the number */
-#define NONCE_OCTETS 16
+#define NONCE_BYTES 16
 
 void wr_admin_page(struct wr_admin *a, struct evhttp_request *req)
 {
-    char nonce[2 * NONCE_OCTETS + 1], policy[256];
+    char nonce[2 * NONCE_BYTES + 1], policy[256];
     struct wr_buf body = { 0 };
     (void) a;
-    wr_rand_token(nonce, NONCE_OCTETS);
+    wr_rand_token(nonce, NONCE_BYTES);
     const char *rest = page;
     for (const char *mark; (mark = strstr(rest, NONCE_MARK)) != NULL; rest = mark + strlen(NONCE_MARK)) {
         wr_buf_add(&body, rest, (size_t) (mark - rest));

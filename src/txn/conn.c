@@ -73,10 +73,10 @@ struct wr_slice wr_conn_input(struct wr_conn *c)
     return wr_slice(c->buffer ? c->buffer + c->from : "", c->to - c->from);
 }
 
-void wr_conn_eat(struct wr_conn *c, size_t octets)
+void wr_conn_eat(struct wr_conn *c, size_t bytes)
 {
-    WR_CHECK(octets <= c->to - c->from);
-    c->from += octets;
+    WR_CHECK(bytes <= c->to - c->from);
+    c->from += bytes;
 }
 
 /* --- how long the client may take --- */
@@ -326,7 +326,7 @@ static void on_eof(struct wr_conn *c)
         wr_conn_kill(c);
 }
 
-static void on_octets(struct wr_conn *c)
+static void on_bytes(struct wr_conn *c)
 {
     switch (c->state) {
     case WR_CONN_HEAD:
@@ -371,7 +371,7 @@ static bool read_once(struct wr_conn *c)
      * connection that waits for more of a body has to read on. */
     if (!(c->txn && c->txn->body_open))
         wr_socket_rest(&c->socket);
-    on_octets(c);
+    on_bytes(c);
     return c->socket.fd >= 0 && !c->member.queued;
 }
 
@@ -416,11 +416,11 @@ static void send_pending(struct wr_conn *c)
 }
 
 /* Sends staged bytes. Bytes that the socket doesn't take are kept, and the next answer waits for them. */
-static void put_staged(struct wr_conn *c, struct wr_slice octets)
+static void put_staged(struct wr_conn *c, struct wr_slice bytes)
 {
     size_t sent = 0;
     if (c->pending.len == 0) {
-        const struct iovec all = { (char *) (uintptr_t) octets.at, octets.len };
+        const struct iovec all = { (char *) (uintptr_t) bytes.at, bytes.len };
         ssize_t n = put_out(c, &all, 1);
         if (n < 0) { /* a transaction may be on the stack, so the connection ends in a callback of its own */
             wr_socket_read_again(&c->socket);
@@ -428,9 +428,9 @@ static void put_staged(struct wr_conn *c, struct wr_slice octets)
         }
         sent = (size_t) n;
     }
-    if (sent == octets.len)
+    if (sent == bytes.len)
         return;
-    wr_buf_add(&c->pending, octets.at + sent, octets.len - sent);
+    wr_buf_add(&c->pending, bytes.at + sent, bytes.len - sent);
     charge_pending(c);
     wait_for_room(c);
     if (c->txn == NULL) { /* no request is looked at before the client has read what is its own */
@@ -439,10 +439,10 @@ static void put_staged(struct wr_conn *c, struct wr_slice octets)
     }
 }
 
-static bool on_send(struct wr_batch_member *m, struct wr_slice octets)
+static bool on_send(struct wr_batch_member *m, struct wr_slice bytes)
 {
     struct wr_conn *c = WR_CONTAINER(m, struct wr_conn, member);
-    put_staged(c, octets);
+    put_staged(c, bytes);
     return c->pending.len == 0;
 }
 
@@ -455,26 +455,26 @@ static bool may_stage(const struct wr_conn *c)
 
 ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count)
 {
-    size_t octets = 0;
+    size_t bytes = 0;
     for (int i = 0; i < count; i++)
-        octets += iov[i].iov_len;
-    if (may_stage(c) && wr_batch_stage(c->worker->conns->batch, &c->member, iov, count, octets))
-        return (ssize_t) octets;
+        bytes += iov[i].iov_len;
+    if (may_stage(c) && wr_batch_stage(c->worker->conns->batch, &c->member, iov, count, bytes))
+        return (ssize_t) bytes;
     send_staged(c);
     if (c->pending.len > 0) /* the kernel will report when there is room */
         return 0;
     ssize_t n = put_out(c, iov, count);
-    if (n >= 0 && (size_t) n < octets)
+    if (n >= 0 && (size_t) n < bytes)
         wait_for_room(c);
     else
         wr_socket_written(&c->socket);
     return n;
 }
 
-void wr_conn_send_interim(struct wr_conn *c, struct wr_slice octets)
+void wr_conn_send_interim(struct wr_conn *c, struct wr_slice bytes)
 {
     send_staged(c);
-    wr_buf_add_slice(&c->pending, octets);
+    wr_buf_add_slice(&c->pending, bytes);
     charge_pending(c);
     if (c->socket.fd >= 0)
         wr_conn_yield(c);
@@ -570,8 +570,8 @@ void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_listen *liste
  * socket now would reset it. */
 static bool has_input(const struct wr_conn *c)
 {
-    char octet;
-    return c->member.queued || recv(c->socket.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    char byte;
+    return c->member.queued || recv(c->socket.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void wr_conns_drain(struct wr_worker *worker)

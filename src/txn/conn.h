@@ -95,8 +95,8 @@ void wr_conns_cut(struct wr_worker *worker);
 /* --- for the transaction --- */
 /* The bytes that have been read and not used. Valid until the next read. */
 struct wr_slice wr_conn_input(struct wr_conn *c);
-/* The first `octets` bytes of the input have been used. */
-void wr_conn_eat(struct wr_conn *c, size_t octets);
+/* Takes this many bytes off the front of the input, because they have been used. */
+void wr_conn_eat(struct wr_conn *c, size_t bytes);
 /* A whole head has been read: until wr_conn_next() the connection is its transaction's. */
 void wr_conn_begin(struct wr_conn *c);
 /* More of the request's body is wanted, at this pace: wr_txn_late() is called if the client doesn't keep it.
@@ -112,4 +112,4 @@ ssize_t wr_conn_send(struct wr_conn *c, const struct iovec *iov, int count);
 /* There is more to send, but other connections go first: the transaction is woken in the next turn. */
 void wr_conn_yield(struct wr_conn *c);
 /* Sends a small interim (1xx) response, or keeps it until the socket has room. */
-void wr_conn_send_interim(struct wr_conn *c, struct wr_slice octets);
+void wr_conn_send_interim(struct wr_conn *c, struct wr_slice bytes);
