@@ -126,7 +126,7 @@ static void print_patterns(const char *what, const struct wr_slice *patterns, si
 static void print_route(struct explanation *e)
 {
     const struct wr_match *m = &e->route->match;
-    printf("route     %s:%d, number %zu of %zu%s%s\n", e->file, e->route->line, e->route->index + 1,
+    printf("route     %s:%d, number %zu of %zu%s%s\n", e->route->file, e->route->line, e->route->index + 1,
            e->policy->route_count, e->route->name ? ", " : "", e->route->name ? e->route->name : "");
     print_patterns("          host", m->hosts, m->host_count);
     printf(", path");

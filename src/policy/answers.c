@@ -56,7 +56,7 @@ void wr_read_page(struct wr_policy_reader *r, const struct wr_option *o, const s
                   void *at)
 {
     struct wr_page *page = at;
-    const char *path = wr_policy_reader_locate(r, node->text).at;
+    const char *path = wr_policy_reader_locate(r, node).at;
     struct wr_buf text = { 0 };
     ssize_t len = read_whole(path, wr_buf_reserve(&text, LARGEST_PAGE + 1));
     if (len < 0)

@@ -318,6 +318,6 @@ void wr_read_request_edits(struct wr_policy_reader *r, const struct wr_option *o
         wr_policy_reader_error(r, o, node,
                                "pass_host: off of the origin \"%s\" replaces this Host: remove it",
                                route->origin->name);
-    if (e->any && route->cache.enabled)
+    if (e->any && route->cache.enabled && !r->partial)
         key_values(r, o, node, route);
 }

@@ -21,10 +21,11 @@ static void check_store(struct wr_policy_reader *r, const struct wr_tree_node *r
     for (size_t i = 0; !can_store(p) && memory && i < p->route_count; i++) {
         if (!p->routes[i].cache.enabled)
             continue;
-        wr_policy_error(
-            r->errors, memory->place,
-            "memory: off without redis leaves no place for the responses that the route on line %d stores",
-            p->routes[i].line);
+        wr_policy_error(r->errors, memory->place,
+                        "memory: off without redis leaves no place for the responses that the route on line "
+                        "%d%s%s stores",
+                        p->routes[i].line, p->routes[i].file == p->file ? "" : " of ",
+                        p->routes[i].file == p->file ? "" : p->routes[i].file);
         return;
     }
 }

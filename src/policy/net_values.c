@@ -224,22 +224,22 @@ void wr_read_redis_url(struct wr_policy_reader *r, const struct wr_option *o, co
         wr_policy_reader_error(r, o, node, "%s", reason);
 }
 
-struct wr_slice wr_policy_reader_locate(struct wr_policy_reader *r, struct wr_slice name)
+struct wr_slice wr_policy_reader_locate(struct wr_policy_reader *r, const struct wr_tree_node *name)
 {
-    const char *credentials = getenv("CREDENTIALS_DIRECTORY"), *slash = strrchr(r->policy->file, '/');
-    if (name.at[0] == '/')
-        return name;
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY"), *from = r->errors->files[name->place.file],
+               *slash = strrchr(from, '/');
+    if (name->text.at[0] == '/')
+        return name->text;
     if (credentials && *credentials)
-        return wr_arena_printf(r->arena, "%s/%s", credentials, name.at);
-    return wr_arena_printf(r->arena, "%.*s%s", slash ? (int) (slash + 1 - r->policy->file) : 0,
-                           r->policy->file, name.at);
+        return wr_arena_printf(r->arena, "%s/%s", credentials, name->text.at);
+    return wr_arena_printf(r->arena, "%.*s%s", slash ? (int) (slash + 1 - from) : 0, from, name->text.at);
 }
 
 /* Tries to read the file now, so that an unreadable file is reported with its place in the policy. */
 void wr_read_file(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                   void *at)
 {
-    char *path = wr_policy_reader_copy(r, wr_policy_reader_locate(r, node->text));
+    char *path = wr_policy_reader_copy(r, wr_policy_reader_locate(r, node));
     if (access(path, R_OK) != 0)
         wr_policy_reader_error(r, o, node, "can't read %s: %s", path, strerror(errno));
     *(char **) at = path;
@@ -250,7 +250,7 @@ static char *read_secret(struct wr_policy_reader *r, const struct wr_option *o,
                          const struct wr_tree_node *node, const char *kind)
 {
     char text[4096];
-    const char *path = wr_policy_reader_locate(r, node->text).at;
+    const char *path = wr_policy_reader_locate(r, node).at;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text);
     if (got < 0)

@@ -55,6 +55,15 @@ const struct wr_section_info wr_sections[WR_SECTION_COUNT] = {
 #include "policy/options.def"
 };
 
+const struct wr_option *wr_option_of(enum wr_section section, struct wr_slice key)
+{
+    for (size_t i = 0; i < wr_option_count; i++) {
+        if (wr_options[i].section == section && wr_slice_eq(key, wr_slice_str(wr_options[i].key)))
+            return &wr_options[i];
+    }
+    return NULL;
+}
+
 bool wr_option_has_default(const struct wr_option *o)
 {
     return o->fallback && o->fallback[0] != '(';

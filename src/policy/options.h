@@ -20,6 +20,7 @@ enum wr_shape {
     WR_SHAPE_LIST,    /* a list of scalars; one scalar counts as a list of one */
     WR_SHAPE_MAP,     /* a section of its own */
     WR_SHAPE_SWITCH,  /* the same, or "off" */
+    WR_SHAPE_CHOICE,  /* the same, or a name */
     WR_SHAPE_ITEMS,   /* a list of sections */
     WR_SHAPE_NAMED,   /* a mapping of the operator's names to sections */
     WR_SHAPE_TABLE,   /* a mapping whose keys aren't names of the operator's */
@@ -31,6 +32,9 @@ enum wr_option_flag {
     WR_OPTION_REQUIRED = 2, /* required wherever its section is written */
     WR_OPTION_ALIAS = 4, /* another name of an option: not in the sample. Its row comes after that option's,
                           * and its fallback is in words, so the default of that option stays */
+    WR_OPTION_SINGLE = 8,   /* of a route: belongs to it alone, so it can't stand in defaults */
+    WR_OPTION_ASKS = 16,    /* of a route: says how an origin is asked */
+    WR_OPTION_ONCE = 32, /* says once what counts elsewhere: complete routes and joined files don't need it */
 };
 
 struct wr_policy_reader;
@@ -69,6 +73,8 @@ extern const struct wr_option wr_options[];
 extern const size_t wr_option_count;
 extern const struct wr_section_info wr_sections[WR_SECTION_COUNT];
 
+/* Returns the option of this key, or NULL. */
+const struct wr_option *wr_option_of(enum wr_section section, struct wr_slice key);
 /* Is the default a text that the option's reader can read? */
 bool wr_option_has_default(const struct wr_option *o);
 

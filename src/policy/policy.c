@@ -2,14 +2,12 @@
 /* Loads a policy, counts its references, and carries over what a reload can't change. */
 #include "policy/policy.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "policy/compose.h"
+#include "policy/include.h"
 #include "policy/reader.h"
 #include "policy/route.h"
-
-#define LARGEST_FILE (64 << 20)
 
 static struct wr_policy *new_policy(const char *name)
 {
@@ -34,10 +32,12 @@ struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct
 {
     struct wr_policy *p = new_policy(name);
     struct wr_arena scratch = { 0 };
-    struct wr_policy_errors found = { .file = name, .arena = &scratch };
+    struct wr_policy_errors found = { .arena = &scratch };
     struct wr_policy_reader r = { .policy = p, .arena = p->arena, .errors = &found };
-    const struct wr_tree_node *root = wr_tree_parse(text, &scratch, &found);
+    (void) wr_policy_errors_file(&found, name);
+    const struct wr_tree_node *root = wr_include_join(text, &scratch, &found);
     if (root) {
+        root = wr_compose(root, &scratch);
         wr_policy_reader_section(&r, WR_SECTION_policy, root, p);
         wr_policy_reader_finish(&r, root);
     }
@@ -56,20 +56,11 @@ struct wr_policy *wr_policy_load(const char *file, struct wr_buf *errors)
 {
     struct wr_buf text = { 0 };
     struct wr_policy *p = NULL;
-    FILE *f = fopen(file, "re");
-    size_t got = 1;
-    while (f && got > 0 && text.len <= LARGEST_FILE) {
-        got = fread(wr_buf_reserve(&text, 65536), 1, 65536, f);
-        text.len += got;
-    }
-    if (f == NULL || ferror(f))
-        wr_buf_printf(errors, "%s:1:1: can't read this file: %s\n", file, strerror(errno));
-    else if (text.len > LARGEST_FILE)
-        wr_buf_printf(errors, "%s:1:1: larger than 64MB: this is no policy\n", file);
+    const char *why = wr_include_read(file, false, &text);
+    if (why)
+        wr_buf_printf(errors, "%s:1:1: can't read this file: %s\n", file, why);
     else
         p = wr_policy_parse(wr_buf_slice(&text), file, errors);
-    if (f)
-        fclose(f);
     wr_buf_fini(&text);
     return p;
 }

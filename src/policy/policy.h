@@ -390,9 +390,11 @@ struct wr_route {
     struct wr_respond respond;
     struct wr_maintenance maintenance;
     struct wr_error_pages error_pages;
-    bool by_itself;        /* the origin is never asked: another answer, or maintenance */
-    int line;              /* in the file, for explain */
-    struct wr_slice label; /* the name, or the line: for the log and {route} */
+    bool by_itself;   /* the origin is never asked: another answer, or maintenance */
+    const char *file; /* the file in which it stands, ... */
+    int line;         /* ... and where, for explain */
+    struct wr_slice
+        label; /* the name, or the line (of an included file: its name too): for the log and {route} */
 };
 
 struct wr_policy {
@@ -439,12 +441,13 @@ struct wr_policy {
     struct wr_arena *arena; /* everything else above lies in it */
 };
 
-/* Reads and checks the file. Returns a snapshot with one reference, which the caller owns. On failure
- * returns NULL and appends every error to *errors, a line each: "file:line:column: text (did you mean
+/* Reads and checks the file and those that it includes. Returns a snapshot with one reference, which the
+ * caller owns. On failure returns NULL and appends every error to *errors, a line each: "file:line:column:
+ * text (did you mean
  * ...?)". Thread: start or main, because it reads a file. */
 struct wr_policy *wr_policy_load(const char *file, struct wr_buf *errors) WR_MUST_USE;
-/* The same from bytes. `name` stands for the file in messages; a relative redis.password_file is looked for
- * beside it. Thread: any, but a password_file is read from disk. */
+/* The same from bytes. `name` stands for the file in messages; files that it names are looked for beside it.
+ * Thread: any, but files are read from disk. */
 struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *errors) WR_MUST_USE;
 /* Appends what is allowed but dangerous, a line each: "file:line: text". Thread: any. */
 void wr_policy_warnings(const struct wr_policy *p, struct wr_buf *out);

@@ -13,6 +13,16 @@ struct wr_policy_error {
     const char *text;
 };
 
+unsigned wr_policy_errors_file(struct wr_policy_errors *m, const char *name)
+{
+    const char **more = wr_arena_alloc(m->arena, (m->file_count + 1) * sizeof *more);
+    if (m->file_count)
+        memcpy(more, m->files, m->file_count * sizeof *more);
+    more[m->file_count] = wr_arena_copy(m->arena, wr_slice_str(name)).at;
+    m->files = more;
+    return (unsigned) m->file_count++;
+}
+
 void wr_policy_error(struct wr_policy_errors *m, struct wr_place place, const char *fmt, ...)
 {
     char text[1024];
@@ -35,6 +45,8 @@ static int by_place(const void *left, const void *right)
 {
     const struct wr_policy_error *a = *(const struct wr_policy_error *const *) left;
     const struct wr_policy_error *b = *(const struct wr_policy_error *const *) right;
+    if (a->place.file != b->place.file)
+        return a->place.file < b->place.file ? -1 : 1;
     if (a->place.line != b->place.line)
         return a->place.line < b->place.line ? -1 : 1;
     if (a->place.column != b->place.column)
@@ -54,12 +66,13 @@ void wr_policy_errors_print(const struct wr_policy_errors *m, struct wr_buf *out
     qsort(all, count, sizeof *all, by_place);
     for (size_t i = 0; i < count; i++) {
         /* the same error at one place, found once for each use of an alias */
-        bool repeated = i > 0 && all[i]->place.line == all[i - 1]->place.line &&
+        bool repeated = i > 0 && all[i]->place.file == all[i - 1]->place.file &&
+                        all[i]->place.line == all[i - 1]->place.line &&
                         all[i]->place.column == all[i - 1]->place.column &&
                         strcmp(all[i]->text, all[i - 1]->text) == 0;
         if (!repeated)
-            wr_buf_printf(out, "%s:%d:%d: %s\n", m->file, all[i]->place.line, all[i]->place.column,
-                          all[i]->text);
+            wr_buf_printf(out, "%s:%d:%d: %s\n", m->files[all[i]->place.file], all[i]->place.line,
+                          all[i]->place.column, all[i]->text);
     }
     free(all);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Errors in a policy: noted where they are found, printed together in the order of the file.
+/* Errors in a policy: noted where they are found, printed together in the order of the files.
  *
  * Thread: any; each list belongs to one reading of a policy. */
 #pragma once
@@ -8,17 +8,21 @@
 
 struct wr_place {
     int line, column; /* from 1 */
+    unsigned file;    /* index in wr_policy_errors.files; 0: the policy itself */
 };
 
 struct wr_policy_error;
 
 struct wr_policy_errors {
-    const char *file;       /* the file's name in messages; borrowed */
-    struct wr_arena *arena; /* where the messages live; borrowed */
+    const char **files; /* their names: the policy's, then those of included files in the order of reading */
+    size_t file_count;
+    struct wr_arena *arena; /* where the messages and names live; borrowed */
     struct wr_policy_error *last;
     size_t count;
 };
 
+/* Adds a file; the name is copied. Returns its index for wr_place.file. */
+unsigned wr_policy_errors_file(struct wr_policy_errors *m, const char *name);
 void wr_policy_error(struct wr_policy_errors *m, struct wr_place place, const char *fmt, ...) WR_PRINTF(3, 4);
 /* Appends the errors as lines "file:line:column: text", sorted by place, each once. Control characters
  * become '?'. */

@@ -19,6 +19,8 @@ void wr_policy_reader_error(struct wr_policy_reader *r, const struct wr_option *
 const struct wr_tree_node *wr_policy_reader_scalar(struct wr_policy_reader *r, const struct wr_option *o,
                                                    const struct wr_tree_node *item)
 {
+    if (item->broken)
+        return NULL;
     if (item->kind == WR_NODE_SCALAR && !wr_tree_node_is_null(item))
         return item;
     wr_policy_reader_error(r, o, item,
@@ -120,6 +122,9 @@ static bool check_shape(struct wr_policy_reader *r, const struct wr_option *o,
     case WR_SHAPE_SWITCH:
         wanted = map || wr_policy_reader_switch(node) >= 0 ? NULL : "off or a mapping (key: value)";
         break;
+    case WR_SHAPE_CHOICE:
+        wanted = scalar || map ? NULL : "off, a name or a mapping (key: value)";
+        break;
     case WR_SHAPE_ITEMS:
     case WR_SHAPE_REFUSED:
         break; /* the item's own reader checks its shape */
@@ -131,15 +136,6 @@ static bool check_shape(struct wr_policy_reader *r, const struct wr_option *o,
     else
         wr_policy_reader_error(r, o, node, "%s belongs here, not %s", wanted, kind_of(node));
     return false;
-}
-
-static const struct wr_option *option_of(enum wr_section section, struct wr_slice key)
-{
-    for (size_t i = 0; i < wr_option_count; i++) {
-        if (wr_options[i].section == section && wr_slice_eq(key, wr_slice_str(wr_options[i].key)))
-            return &wr_options[i];
-    }
-    return NULL;
 }
 
 /* Notes an unknown key and suggests a similar one of this section, or the section that has this key. */
@@ -177,7 +173,7 @@ static void check_keys(struct wr_policy_reader *r, enum wr_section section, cons
         if (first)
             wr_policy_error(r->errors, key->place, "the key \"%.*s\" stands here twice: first on line %d",
                             WR_SLICE_ARG(key->text), first->place.line);
-        else if (option_of(section, key->text) == NULL)
+        else if (wr_option_of(section, key->text) == NULL)
             note_unknown(r, section, key);
         if (first == NULL)
             *at = (void *) key;
@@ -186,7 +182,8 @@ static void check_keys(struct wr_policy_reader *r, enum wr_section section, cons
 
 static void read_default(struct wr_policy_reader *r, const struct wr_option *o, void *at)
 {
-    if (o->kind->shape == WR_SHAPE_MAP || o->kind->shape == WR_SHAPE_SWITCH) {
+    if (o->kind->sub != WR_SECTION_NONE && o->kind->shape != WR_SHAPE_ITEMS &&
+        o->kind->shape != WR_SHAPE_NAMED) {
         o->kind->read(r, o, NULL, at);
     } else if (wr_option_has_default(o)) {
         size_t before = r->errors->count;
@@ -202,11 +199,11 @@ static void read_option(struct wr_policy_reader *r, const struct wr_option *o, c
     const struct wr_tree_node *node = wr_tree_node_get(map, o->key);
     read_default(r, o, at);
     if (node == NULL) {
-        if (map && (o->flags & WR_OPTION_REQUIRED))
+        if (map && (o->flags & WR_OPTION_REQUIRED) && !r->partial)
             wr_policy_error(r->errors, map->place, "%s is missing here", o->key);
     } else if (wr_tree_node_is_null(node)) {
         wr_policy_reader_error(r, o, node, "a value is missing");
-    } else if (check_shape(r, o, node)) {
+    } else if (!node->broken && check_shape(r, o, node)) {
         o->kind->read(r, o, node, at);
     }
 }

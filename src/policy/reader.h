@@ -14,7 +14,8 @@ struct wr_policy_reader {
     struct wr_policy *policy;
     struct wr_arena *arena; /* the policy's */
     struct wr_policy_errors *errors;
-    struct wr_name_table origins, limits, routes; /* by name, as far as read */
+    struct wr_name_table origins, limits, caches, headers, routes; /* by name, as far as read */
+    bool partial; /* what is read is part of routes: what it lacks may stand in the rest of them */
 };
 
 /* Fills in the defaults of a section, then what the mapping says. map: NULL leaves it at the defaults. */
@@ -50,8 +51,8 @@ bool wr_policy_reader_template(struct wr_policy_reader *r, const struct wr_optio
                                const struct wr_tree_node *node, enum wr_char_class chars,
                                struct wr_template *out);
 /* Returns the path of a file that the policy names: absolute, or in systemd's directory of credentials, or
- * beside the policy. */
-struct wr_slice wr_policy_reader_locate(struct wr_policy_reader *r, struct wr_slice name);
+ * beside the file that names it. */
+struct wr_slice wr_policy_reader_locate(struct wr_policy_reader *r, const struct wr_tree_node *name);
 /* Reads a list of address blocks into the policy's arena. */
 struct wr_cidr *wr_policy_reader_blocks(struct wr_policy_reader *r, const struct wr_option *o,
                                         const struct wr_tree_node *node, size_t *count);

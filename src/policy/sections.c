@@ -36,7 +36,7 @@ void wr_read_query(struct wr_policy_reader *r, const struct wr_option *o, const 
 {
     struct wr_key_policy *key = at;
     key->no_query = !read_switched(r, o, node, at);
-    if (key->strip_query && !key->query_keep && !key->query_drop)
+    if (key->strip_query && !key->query_keep && !key->query_drop && !r->partial)
         wr_policy_error(r->errors, wr_tree_node_get(node, "strip")->place,
                         "strip: keep or drop is missing beside it, to say which parameters are left out");
 }
@@ -61,15 +61,38 @@ void wr_read_redis_tls(struct wr_policy_reader *r, const struct wr_option *o, co
         wr_policy_reader_error(r, o, node, "certificate and key need each other");
 }
 
+/* Returns what a name refers to. Returns NULL if an error was noted. */
+static void *refer(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                   const struct wr_name_table *names, const char *section)
+{
+    void *found = wr_name_table_get(names, node->text);
+    if (found)
+        return found;
+    struct wr_guess guess = wr_guess_for(node->text);
+    for (size_t i = 0; i < names->size; i++) {
+        if (names->slots[i].value)
+            wr_guess_offer(&guess, names->slots[i].name);
+    }
+    wr_policy_reader_error(r, o, node, "there is no \"%.*s\" in %s%s", WR_SLICE_ARG(node->text), section,
+                           wr_guess_text(&guess, r->errors->arena));
+    return NULL;
+}
+
 void wr_read_cache(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                    void *at)
 {
     struct wr_cache_policy *cache = at;
+    if (node && node->kind == WR_NODE_SCALAR && wr_policy_reader_switch(node) < 0) {
+        const struct wr_cache_policy *named = refer(r, o, node, &r->caches, "caches");
+        if (named)
+            *cache = *named;
+        return;
+    }
     cache->enabled = read_switched(r, o, node, at);
     cache->has_ttl = wr_tree_node_get(node, "ttl") != NULL;
     cache->has_grace = wr_tree_node_get(node, "grace") != NULL;
     cache->has_stale_if_error = wr_tree_node_get(node, "stale_if_error") != NULL;
-    if (cache->override && !cache->has_ttl)
+    if (cache->override && !cache->has_ttl && !r->partial)
         wr_policy_error(r->errors, wr_tree_node_get(node, "override")->place,
                         "override: ttl is missing beside it, to replace what the origin says");
 }
@@ -216,6 +239,90 @@ void wr_read_limits(struct wr_policy_reader *r, const struct wr_option *o, const
     }
 }
 
+/* What routes have in common is complete in each of them already (policy/compose.h). It is read here too, so
+ * that a mistake is found even where no route uses it. */
+void wr_read_caches(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                    void *at)
+{
+    (void) at;
+    r->partial = true;
+    for (size_t i = 0; i < node->count; i++) {
+        const struct wr_tree_node *key = node->entries[i].key;
+        struct wr_cache_policy *cache = wr_arena_zalloc(r->arena, sizeof *cache);
+        (void) new_name(r, key, &r->caches, cache);
+        if (wr_policy_reader_switch(key) >= 0)
+            wr_policy_error(r->errors, key->place,
+                            "a cache can't be called %.*s: as a value that is a switch",
+                            WR_SLICE_ARG(key->text));
+        wr_policy_reader_section(r, o->kind->sub, node->entries[i].value, cache);
+    }
+    r->partial = false;
+}
+
+void wr_read_headers(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                     void *at)
+{
+    (void) at;
+    for (size_t i = 0; i < node->count; i++) {
+        struct wr_field_edits *edits = wr_arena_zalloc(r->arena, sizeof *edits);
+        (void) new_name(r, node->entries[i].key, &r->headers, edits);
+        wr_policy_reader_section(r, o->kind->sub, node->entries[i].value, edits);
+    }
+}
+
+void wr_read_defaults(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                      void *at)
+{
+    struct wr_route *route = wr_arena_zalloc(r->arena, sizeof *route);
+    (void) at;
+    for (size_t i = 0; node && i < node->count; i++) {
+        const struct wr_tree_node *key = node->entries[i].key;
+        const struct wr_option *one = wr_option_of(o->kind->sub, key->text);
+        if (one && (one->flags & WR_OPTION_SINGLE))
+            wr_policy_error(r->errors, key->place, "%s can't stand in defaults: it belongs to each route",
+                            one->key);
+    }
+    r->partial = true;
+    wr_policy_reader_section(r, o->kind->sub, node, route);
+    r->partial = false;
+}
+
+void wr_read_header_names(struct wr_policy_reader *r, const struct wr_option *o,
+                          const struct wr_tree_node *node, void *at)
+{
+    (void) at;
+    for (size_t i = 0; i < wr_tree_node_items(node); i++) {
+        const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
+        if (item)
+            (void) refer(r, o, item, &r->headers, "headers");
+    }
+}
+
+/* The files themselves are read before (policy/include.h). */
+void wr_read_include(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                     void *at)
+{
+    (void) at;
+    for (size_t i = 0; i < wr_tree_node_items(node); i++)
+        (void) wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
+}
+
+/* Notes where the route stands, and gives it a label for as long as it has no name. */
+static void set_place(struct wr_policy_reader *r, const struct wr_tree_node *item, struct wr_route *route)
+{
+    const char *own = r->policy->file, *slash = strrchr(own, '/');
+    size_t folder = slash ? (size_t) (slash + 1 - own) : 0;
+    route->line = item->place.line;
+    route->file = own;
+    if (item->place.file == 0) {
+        route->label = wr_arena_printf(r->arena, "%d", route->line);
+        return;
+    }
+    route->file = wr_policy_reader_copy(r, wr_slice_str(r->errors->files[item->place.file]));
+    bool beside = strncmp(route->file, own, folder) == 0;
+    route->label = wr_arena_printf(r->arena, "%s:%d", route->file + (beside ? folder : 0), route->line);
+}
+
 void wr_read_routes(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                     void *at)
 {
@@ -225,8 +332,7 @@ void wr_read_routes(struct wr_policy_reader *r, const struct wr_option *o, const
     for (size_t i = 0; i < p->route_count; i++) {
         const struct wr_tree_node *item = wr_tree_node_item(node, i);
         p->routes[i].index = i;
-        p->routes[i].line = item->place.line;
-        p->routes[i].label = wr_arena_printf(r->arena, "%d", item->place.line);
+        set_place(r, item, &p->routes[i]);
         wr_policy_reader_section(r, o->kind->sub, item, &p->routes[i]);
         wr_policy_reader_answer(r, item, &p->routes[i]);
     }
@@ -239,23 +345,6 @@ void wr_read_route_name(struct wr_policy_reader *r, const struct wr_option *o,
     (void) o;
     route->name = new_name(r, node, &r->routes, route);
     route->label = wr_slice_str(route->name);
-}
-
-/* Returns what a name refers to. Returns NULL if an error was noted. */
-static void *refer(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                   const struct wr_name_table *names, const char *section)
-{
-    void *found = wr_name_table_get(names, node->text);
-    if (found)
-        return found;
-    struct wr_guess guess = wr_guess_for(node->text);
-    for (size_t i = 0; i < names->size; i++) {
-        if (names->slots[i].value)
-            wr_guess_offer(&guess, names->slots[i].name);
-    }
-    wr_policy_reader_error(r, o, node, "there is no \"%.*s\" in %s%s", WR_SLICE_ARG(node->text), section,
-                           wr_guess_text(&guess, r->errors->arena));
-    return NULL;
 }
 
 void wr_read_origin_name(struct wr_policy_reader *r, const struct wr_option *o,

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <yaml.h>
 
+#include "policy/environment.h"
+
 #define DEEPEST 32 /* the deepest option lies at 6 */
 
 struct anchor {
@@ -16,14 +18,16 @@ struct anchor {
 struct builder {
     yaml_parser_t parser;
     struct wr_slice text;
+    unsigned file; /* wr_place.file */
     struct wr_arena *arena;
     struct wr_policy_errors *errors;
     struct anchor *anchors;
+    bool at_key; /* what comes next is the key of a mapping */
 };
 
-static struct wr_place place_of_mark(yaml_mark_t mark)
+static struct wr_place place_of_mark(const struct builder *b, yaml_mark_t mark)
 {
-    return (struct wr_place){ (int) mark.line + 1, (int) mark.column + 1 };
+    return (struct wr_place){ (int) mark.line + 1, (int) mark.column + 1, b->file };
 }
 
 /* Is the character at the mark a tab? Tabs where YAML wants spaces are the most common error. */
@@ -38,13 +42,14 @@ static bool is_tab(struct wr_slice text, yaml_mark_t mark)
 }
 
 /* Finds the line and column of an offset: libyaml's reader reports offsets in bytes only. */
-static struct wr_place place_at(struct wr_slice text, size_t offset)
+static struct wr_place place_at(const struct builder *b, size_t offset)
 {
-    struct wr_place place = { 1, 1 };
+    struct wr_slice text = b->text;
+    struct wr_place place = { 1, 1, b->file };
     for (size_t i = 0; i < offset && i < text.len; i++) {
         place.column++;
         if (text.at[i] == '\n')
-            place = (struct wr_place){ place.line + 1, 1 };
+            place = (struct wr_place){ place.line + 1, 1, b->file };
     }
     return place;
 }
@@ -54,14 +59,14 @@ static void note_syntax(struct builder *b)
     const yaml_parser_t *p = &b->parser;
     const char *problem = p->problem ? p->problem : "not YAML";
     if (p->error == YAML_READER_ERROR)
-        wr_policy_error(b->errors, place_at(b->text, p->problem_offset), "not UTF-8 text: %s", problem);
+        wr_policy_error(b->errors, place_at(b, p->problem_offset), "not UTF-8 text: %s", problem);
     else if (p->error == YAML_SCANNER_ERROR && is_tab(b->text, p->problem_mark))
-        wr_policy_error(b->errors, place_of_mark(p->problem_mark), "a tab cannot indent YAML: use spaces");
+        wr_policy_error(b->errors, place_of_mark(b, p->problem_mark), "a tab cannot indent YAML: use spaces");
     else if (p->context)
-        wr_policy_error(b->errors, place_of_mark(p->problem_mark), "%s, %s that began on line %d", problem,
+        wr_policy_error(b->errors, place_of_mark(b, p->problem_mark), "%s, %s that began on line %d", problem,
                         p->context, (int) p->context_mark.line + 1);
     else
-        wr_policy_error(b->errors, place_of_mark(p->problem_mark), "%s", problem);
+        wr_policy_error(b->errors, place_of_mark(b, p->problem_mark), "%s", problem);
 }
 
 static bool next_event(struct builder *b, yaml_event_t *event)
@@ -96,22 +101,9 @@ static const struct wr_tree_node *find_anchor(struct builder *b, const yaml_even
     if (a && a->node)
         return a->node;
     wr_policy_error(
-        b->errors, place_of_mark(event->start_mark),
+        b->errors, place_of_mark(b, event->start_mark),
         a ? "the alias *%s stands within its own anchor" : "there is no anchor &%s before this alias", name);
     return NULL;
-}
-
-static void add_entry(struct builder *b, struct wr_tree_node *node, const struct wr_tree_node *key,
-                      const struct wr_tree_node *value)
-{
-    if ((node->count & (node->count - 1)) == 0) { /* full at each power of two */
-        struct wr_tree_entry *wider = wr_arena_alloc(b->arena,
-                                                     (node->count ? 2 * node->count : 1) * sizeof *wider);
-        if (node->count)
-            memcpy(wider, node->entries, node->count * sizeof *wider);
-        node->entries = wider;
-    }
-    node->entries[node->count++] = (struct wr_tree_entry){ key, value };
 }
 
 static const struct wr_tree_node *build(struct builder *b, const yaml_event_t *event, int depth);
@@ -137,6 +129,7 @@ static bool build_entries(struct builder *b, struct wr_tree_node *node, yaml_eve
         if (!next_event(b, &event))
             return false;
         bool ended = event.type == end;
+        b->at_key = node->kind == WR_NODE_MAP && key == NULL;
         const struct wr_tree_node *one = ended ? NULL : build(b, &event, depth + 1);
         yaml_event_delete(&event);
         if (ended)
@@ -144,13 +137,13 @@ static bool build_entries(struct builder *b, struct wr_tree_node *node, yaml_eve
         if (one == NULL)
             return false;
         if (node->kind == WR_NODE_LIST) {
-            add_entry(b, node, NULL, one);
+            wr_tree_node_add(node, NULL, one, b->arena);
         } else if (key == NULL) {
             if (!check_key(b, one))
                 return false;
             key = one;
         } else {
-            add_entry(b, node, key, one);
+            wr_tree_node_add(node, key, one, b->arena);
             key = NULL;
         }
     }
@@ -161,12 +154,12 @@ static const struct wr_tree_node *build_nested(struct builder *b, const yaml_eve
     bool list = event->type == YAML_SEQUENCE_START_EVENT;
     const yaml_char_t *anchor = list ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
     if (depth >= DEEPEST) {
-        wr_policy_error(b->errors, place_of_mark(event->start_mark), "nested too deeply");
+        wr_policy_error(b->errors, place_of_mark(b, event->start_mark), "nested too deeply");
         return NULL;
     }
     struct wr_tree_node *node = wr_arena_zalloc(b->arena, sizeof *node);
     node->kind = list ? WR_NODE_LIST : WR_NODE_MAP;
-    node->place = place_of_mark(event->start_mark);
+    node->place = place_of_mark(b, event->start_mark);
     name_anchor(b, anchor, NULL);
     if (!build_entries(b, node, list ? YAML_SEQUENCE_END_EVENT : YAML_MAPPING_END_EVENT, depth))
         return NULL;
@@ -188,11 +181,23 @@ static const char *tag_of(const yaml_event_t *event)
     }
 }
 
+/* What variables hold is text and never YAML: so a value made of them is as good as quoted. */
+static void fill_variables(struct builder *b, struct wr_tree_node *node)
+{
+    struct wr_slice text = node->text;
+    const char *wrong = wr_environment_fill(text, b->arena, &node->text);
+    if (wrong) {
+        wr_policy_error(b->errors, node->place, "%s", wrong);
+        node->broken = true;
+    }
+    node->quoted = node->quoted || (node->text.at != text.at && node->text.len > 0);
+}
+
 static const struct wr_tree_node *build_scalar(struct builder *b, const yaml_event_t *event)
 {
     struct wr_tree_node *node = wr_arena_zalloc(b->arena, sizeof *node);
     node->kind = WR_NODE_SCALAR;
-    node->place = place_of_mark(event->start_mark);
+    node->place = place_of_mark(b, event->start_mark);
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     node->text = wr_arena_copy(b->arena,
                                wr_slice((char *) event->data.scalar.value, event->data.scalar.length));
@@ -200,6 +205,8 @@ static const struct wr_tree_node *build_scalar(struct builder *b, const yaml_eve
         wr_policy_error(b->errors, node->place, "a value must not hold a NUL character");
         return NULL;
     }
+    if (!b->at_key)
+        fill_variables(b, node);
     name_anchor(b, event->data.scalar.anchor, node);
     return node;
 }
@@ -208,7 +215,7 @@ static const struct wr_tree_node *build(struct builder *b, const yaml_event_t *e
 {
     const char *tag = tag_of(event);
     if (tag) {
-        wr_policy_error(b->errors, place_of_mark(event->start_mark),
+        wr_policy_error(b->errors, place_of_mark(b, event->start_mark),
                         "YAML tags (%s) have no meaning in a policy", tag);
         return NULL;
     }
@@ -235,7 +242,7 @@ static bool build_stream(struct builder *b, const struct wr_tree_node **root)
         yaml_event_type_t type = event.type;
         bool good = true;
         if (type == YAML_DOCUMENT_START_EVENT && *root) {
-            wr_policy_error(b->errors, place_of_mark(event.start_mark),
+            wr_policy_error(b->errors, place_of_mark(b, event.start_mark),
                             "a second YAML document starts here: a policy is a single document");
             good = false;
         } else if (type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT ||
@@ -251,21 +258,32 @@ static bool build_stream(struct builder *b, const struct wr_tree_node **root)
     }
 }
 
-const struct wr_tree_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena,
-                                         struct wr_policy_errors *errors)
+bool wr_tree_parse(struct wr_slice text, unsigned file, struct wr_arena *arena,
+                   struct wr_policy_errors *errors, const struct wr_tree_node **root)
 {
     if (wr_slice_starts(text, WR_SLICE("\xef\xbb\xbf"))) /* a byte order mark, which YAML allows in front */
         text = wr_slice(text.at + 3, text.len - 3);
-    struct builder b = { .text = text, .arena = arena, .errors = errors };
-    const struct wr_tree_node *root = NULL;
+    struct builder b = { .text = text, .file = file, .arena = arena, .errors = errors };
+    *root = NULL;
     WR_CHECK(yaml_parser_initialize(&b.parser));
     yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&b.parser, (const unsigned char *) (text.at ? text.at : ""), text.len);
-    bool good = build_stream(&b, &root);
+    bool good = build_stream(&b, root);
     yaml_parser_delete(&b.parser);
-    if (good && root == NULL)
-        wr_policy_error(errors, (struct wr_place){ 1, 1 }, "the policy is empty");
-    return good ? root : NULL;
+    return good;
+}
+
+void wr_tree_node_add(struct wr_tree_node *node, const struct wr_tree_node *key,
+                      const struct wr_tree_node *value, struct wr_arena *arena)
+{
+    if ((node->count & (node->count - 1)) == 0) { /* full at each power of two */
+        struct wr_tree_entry *wider = wr_arena_alloc(arena,
+                                                     (node->count ? 2 * node->count : 1) * sizeof *wider);
+        if (node->count)
+            memcpy(wider, node->entries, node->count * sizeof *wider);
+        node->entries = wider;
+    }
+    node->entries[node->count++] = (struct wr_tree_entry){ key, value };
 }
 
 const struct wr_tree_node *wr_tree_node_get(const struct wr_tree_node *map, const char *key)

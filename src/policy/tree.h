@@ -20,14 +20,20 @@ struct wr_tree_node {
     enum wr_node_kind kind;
     struct wr_place place;
     struct wr_slice text;          /* SCALAR; NUL-ended */
-    bool quoted;                   /* SCALAR: in quotes or a block, so never a null */
+    bool quoted;                   /* SCALAR: in quotes, a block or a variable, so never a null */
+    bool broken;                   /* SCALAR: its text is wrong, and an error was noted */
     struct wr_tree_entry *entries; /* LIST, MAP: in the order of the file */
     size_t count;
 };
 
-/* Parses text. Returns NULL if an error was noted: there is no tree of half a document. */
-const struct wr_tree_node *wr_tree_parse(struct wr_slice text, struct wr_arena *arena,
-                                         struct wr_policy_errors *errors);
+/* Parses text. file: for the places of its nodes. *root: NULL if the text holds no document. Returns false if
+ * it is no YAML; an error was noted then. Values are filled from the environment (policy/environment.h), keys
+ * aren't. */
+bool wr_tree_parse(struct wr_slice text, unsigned file, struct wr_arena *arena,
+                   struct wr_policy_errors *errors, const struct wr_tree_node **root);
+/* Appends an entry to a list (key NULL) or mapping under construction, in the arena. */
+void wr_tree_node_add(struct wr_tree_node *node, const struct wr_tree_node *key,
+                      const struct wr_tree_node *value, struct wr_arena *arena);
 /* Returns the value of a key (the first one if it is repeated), or NULL. `map` may be NULL. */
 const struct wr_tree_node *wr_tree_node_get(const struct wr_tree_node *map, const char *key);
 /* Is the node a scalar with this text? node may be NULL. */

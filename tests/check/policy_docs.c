@@ -49,7 +49,8 @@ static void sample_option(struct wr_buf *out, const struct wr_option *o, int ind
 {
     enum wr_shape shape = o->kind->shape;
     const char *value = o->example ? o->example : o->fallback ? o->fallback : "";
-    bool below = o->kind->sub != WR_SECTION_NONE;
+    bool again = o->flags & WR_OPTION_ONCE; /* its section is shown where it belongs */
+    bool below = o->kind->sub != WR_SECTION_NONE && !again;
     live = live && (o->flags & WR_OPTION_SAMPLED);
     bool apart = below && indent == 0;
     if (apart)
@@ -61,7 +62,7 @@ static void sample_option(struct wr_buf *out, const struct wr_option *o, int ind
     sample_help(out, o, out->len - begin);
     wr_buf_add_char(out, '\n');
     indent += 2;
-    if (shape == WR_SHAPE_NAMED) {
+    if (shape == WR_SHAPE_NAMED && below) {
         wr_buf_printf(out, "%s%*s%s:\n", live ? "" : "#", indent, "", o->example);
         indent += 2;
     }
