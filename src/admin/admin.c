@@ -58,9 +58,12 @@ static void refuse_unknown(struct evhttp_request *req)
     wr_buf_fini(&all);
 }
 
+static bool stuck; /* it cannot accept, and has said so. Thread: main */
+
 static void on_request(struct evhttp_request *req, void *arg)
 {
     const struct wr_admin_listener *l = arg;
+    stuck = false;
     wr_loop_tick(l->admin->loop);
     const struct endpoint *e = endpoint_of(evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req)));
     if (e == NULL) {
@@ -88,7 +91,9 @@ static void on_accept_failed(struct evconnlistener *listener, void *arg)
 {
     const struct timeval pause = { 0, 100000 };
     (void) arg;
-    wr_warn("cannot accept on the admin listener: %s; trying again in 100 ms", strerror(errno));
+    if (!stuck)
+        wr_warn("cannot accept on the admin listener: %s; trying every 100 ms", strerror(errno));
+    stuck = true;
     evconnlistener_disable(listener);
     event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, on_pause_over, listener, &pause);
 }

@@ -2,6 +2,7 @@
 /* Reloads the policy, and tells everybody how that went: the log, systemd, /status and /metrics. */
 #include "log/log.h"
 #include "main/changes.h"
+#include "main/descriptors.h"
 #include "main/load.h"
 #include "main/server_priv.h"
 #include "main/systemd.h"
@@ -22,6 +23,7 @@ static void adopt(struct server *s, struct wr_policy *new)
     if (s->shared.memory)
         wr_memory_resize(s->shared.memory, new->memory_size, new->memory_max_object);
     wr_budget_set(new->memory_in_flight);
+    wr_descriptors_compare(new, s->shared.clients_most);
     wr_log_level(new->log_level);
     wr_backends_watch(s->shared.backends, &s->loop, new);
     wr_workers_adopt(s->workers, new);

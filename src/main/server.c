@@ -15,6 +15,7 @@
 #include "cache/cache_status.h"
 #include "flight/flight.h"
 #include "log/log.h"
+#include "main/descriptors.h"
 #include "main/server_priv.h"
 #include "main/systemd.h"
 #include "net/budget.h"
@@ -315,6 +316,8 @@ static void fill_shared(struct server *s)
     s->shared.local = wr_local_limits_new(LOCAL_LIMITS);
     s->shared.backends = wr_backends_new();
     wr_budget_set(p->memory_in_flight);
+    s->shared.clients_most = wr_descriptors_divide(p);
+    wr_descriptors_compare(p, s->shared.clients_most);
 }
 
 /* --- how it ends: in reverse --- */

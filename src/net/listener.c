@@ -14,6 +14,7 @@
 #include "log/log.h"
 #include "net/names.h"
 #include "net/passed.h"
+#include "stats/stats.h"
 
 #define BACKLOG 4096
 #define ACCEPTS_PER_TURN 64
@@ -169,11 +170,33 @@ static void describe(const struct sockaddr_storage *from, struct wr_accepted *co
     }
 }
 
+static unsigned stuck_count; /* parts of listeners that are stuck, in all threads; atomic */
+
+/* What is missing is missing for the whole process, so one line is logged for all listeners. */
+static void become_stuck(struct wr_accept *a)
+{
+    const char *why = strerror(errno);
+    if (a->stuck)
+        return;
+    a->stuck = true;
+    if (__atomic_add_fetch(&stuck_count, 1, __ATOMIC_RELAXED) == 1)
+        wr_warn("cannot accept on %s: %s; trying every 100 ms", a->listener->listen->address.text, why);
+}
+
+static void come_unstuck(struct wr_accept *a)
+{
+    if (!a->stuck)
+        return;
+    a->stuck = false;
+    if (__atomic_sub_fetch(&stuck_count, 1, __ATOMIC_RELAXED) == 0)
+        wr_info("accepting connections again");
+}
+
 /* Pauses when there are no descriptors or no memory left: accepting again at once would only spin. */
 static void pause_accepting(struct wr_accept *a)
 {
-    wr_warn("cannot accept on %s: %s; trying again in 100 ms", a->listener->listen->address.text,
-            strerror(errno));
+    become_stuck(a);
+    WR_COUNT(accept_failures);
     event_del(a->event);
     wr_timer_set(&a->pause, WR_SPAN_MS(100));
 }
@@ -188,6 +211,8 @@ static bool accept_one(struct wr_accept *a)
     if (conn.fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
             pause_accepting(a);
+        else if (errno == EAGAIN)
+            come_unstuck(a);
         return false; /* EAGAIN, or a connection that has been closed already */
     }
     describe(&from, &conn);
@@ -230,6 +255,7 @@ void wr_accept_stop(struct wr_accept *a)
         return;
     event_free(a->event);
     a->event = NULL;
+    come_unstuck(a);
     wr_timer_fini(&a->pause);
 }
 

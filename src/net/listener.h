@@ -34,6 +34,7 @@ struct wr_accept {
     struct wr_loop *loop;
     struct event *event;
     struct wr_timer pause; /* out of descriptors: try again later */
+    bool stuck;            /* it has paused, and hasn't emptied its queue since */
     int fd;
 };
 void wr_accept_start(struct wr_accept *a, struct wr_listener *l, struct wr_loop *loop,

@@ -4,6 +4,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -105,12 +106,23 @@ void wr_socket_adopt(struct wr_socket *s, struct wr_loop *loop, int fd, const st
     WR_CHECK(event_add(&s->event, NULL) == 0);
 }
 
+static int left_from = INT_MAX; /* set before there are other threads */
+
+void wr_socket_leave(int first)
+{
+    left_from = first;
+}
+
 enum wr_err wr_socket_connect(struct wr_socket *s, struct wr_loop *loop, const struct wr_sockaddr *to,
                               const struct wr_socket_calls *calls, bool *connected)
 {
     begin(s, loop, socket(to->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), calls);
     if (s->fd < 0)
         return errno == EAFNOSUPPORT ? WR_ERR_CLOSED : WR_ERR_OVERLOADED;
+    if (s->fd >= left_from) {
+        wr_socket_close(s);
+        return WR_ERR_OVERLOADED;
+    }
     int on = 1;
     if (to->at.ss_family != AF_UNIX) /* a head and its body leave in one write: there is nothing to wait
                                       * for */

@@ -49,9 +49,13 @@ struct wr_socket {
 void wr_socket_adopt(struct wr_socket *s, struct wr_loop *loop, int fd, const struct wr_socket_calls *calls);
 /* Starts to connect. OK: *connected, or the socket becomes writable when wr_socket_outcome() is known: wait
  * for that by wr_socket_write(). CLOSED: refused or unreachable at once; the socket is closed. OVERLOADED:
- * the process has no descriptor left. */
+ * the process has no descriptor left, but those that wr_socket_leave() has set aside. */
 enum wr_err wr_socket_connect(struct wr_socket *s, struct wr_loop *loop, const struct wr_sockaddr *to,
                               const struct wr_socket_calls *calls, bool *connected) WR_MUST_USE;
+/* Leaves the descriptors from `first` on for others: wr_socket_connect() is OVERLOADED instead of using them.
+ * The kernel gives the lowest number that is free (POSIX), so a high one says that few are left. Thread:
+ * start. */
+void wr_socket_leave(int first);
 /* Returns the outcome of wr_socket_connect(), OK or CLOSED, once the socket is writable. */
 enum wr_err wr_socket_outcome(const struct wr_socket *s) WR_MUST_USE;
 /* Reads as readv(2). */

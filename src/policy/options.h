@@ -30,10 +30,10 @@ enum wr_shape {
 enum wr_option_flag {
     WR_OPTION_SAMPLED = 1,  /* shown in the sample file without a '#' */
     WR_OPTION_REQUIRED = 2, /* required wherever its section is written */
-    WR_OPTION_ALIAS = 4, /* another name of an option: not in the sample. Its row comes after that option's,
-                          * and its fallback is in words, so the default of that option stays */
-    WR_OPTION_SINGLE = 8,   /* of a route: belongs to it alone, so it can't stand in defaults */
-    WR_OPTION_ASKS = 16,    /* of a route: says how an origin is asked */
+    WR_OPTION_ALIAS = 4,  /* another name of an option: not in the sample. Its row comes after that option's,
+                           * and its fallback is in words, so the default of that option stays */
+    WR_OPTION_SINGLE = 8, /* of a route: belongs to it alone, so it can't stand in defaults */
+    WR_OPTION_ASKS = 16,  /* of a route: says how an origin is asked */
     WR_OPTION_ONCE = 32, /* says once what counts elsewhere: complete routes and joined files don't need it */
 };
 

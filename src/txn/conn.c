@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "stats/stats.h"
 #include "txn/txn.h"
@@ -169,7 +170,7 @@ void wr_conn_kill(struct wr_conn *c)
     charge_pending(c);
     TAILQ_REMOVE(&w->conns->list, c, entry);
     w->conn_count--;
-    __atomic_sub_fetch(&w->shared->connections, 1, __ATOMIC_RELAXED);
+    wr_conns_leave(w);
     WR_GAUGE_DOWN(connections_open);
     wr_loop_defer_free(&w->loop, &c->deferred, free_conn);
     wr_worker_check_idle(w);
@@ -539,6 +540,12 @@ static const struct wr_socket_calls calls = { on_readable, on_writable, on_late 
 void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_listen *listen,
                  const struct wr_conn_peer *peer, bool wants_proxy)
 {
+    const enum wr_conns_room room = wr_conns_enter(worker);
+    WR_COUNT(connections);
+    if (room == WR_CONNS_CROWDED) {
+        close(fd);
+        return;
+    }
     struct wr_conn *c = calloc(1, sizeof *c);
     WR_CHECK(c != NULL);
     c->magic = WR_CONN_MAGIC;
@@ -554,11 +561,9 @@ void wr_conn_new(struct wr_worker *worker, int fd, const struct wr_listen *liste
     wr_socket_adopt(&c->socket, &worker->loop, fd, &calls);
     TAILQ_INSERT_TAIL(&worker->conns->list, c, entry);
     worker->conn_count++;
-    WR_COUNT(connections);
     WR_GAUGE_UP(connections_open);
-    unsigned open = __atomic_add_fetch(&worker->shared->connections, 1, __ATOMIC_RELAXED);
     wr_socket_read(&c->socket, true);
-    if (policy_of(c)->max_connections && open > policy_of(c)->max_connections) {
+    if (room == WR_CONNS_FULL) {
         c->state = WR_CONN_BUSY;
         wr_txn_start_refusal(c, WR_ERR_OVERLOADED, "too many connections");
         return;

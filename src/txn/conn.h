@@ -15,6 +15,7 @@
 
 #define WR_CONN_BUFFER (64 * 1024) /* bytes; a request's head must fit into it */
 #define WR_CONN_MAGIC 0x636f6e6eu
+#define WR_CONNS_REFUSED 64 /* connections beyond the bound that are open to be told so, at most */
 
 struct wr_txn;
 
@@ -32,6 +33,13 @@ struct wr_conn_peer {
     uint16_t port;
     enum wr_proxy_who who; /* whom the PROXY header names; CLIENT if there is no such header */
     bool secure;           /* the PROXY header says that the client used TLS */
+};
+
+/* Is there room for another client, over all workers? */
+enum wr_conns_room {
+    WR_CONNS_ROOM,
+    WR_CONNS_FULL,    /* it is told that there isn't (503) */
+    WR_CONNS_CROWDED, /* so many are being told that this one is closed at once; it isn't counted */
 };
 
 /* What a worker's connections and transactions share. Thread: the worker's. */
@@ -74,6 +82,11 @@ struct wr_conn {
 struct wr_conns *wr_conns_new(struct wr_worker *worker);
 /* Frees it once all connections and the worker's loop have ended. Thread: start. */
 void wr_conns_free(struct wr_conns *c);
+
+/* Counts one more client of the process. Returns whether there is room for it; see enum wr_conns_room. */
+enum wr_conns_room wr_conns_enter(struct wr_worker *worker) WR_MUST_USE;
+/* The client has gone. */
+void wr_conns_leave(struct wr_worker *worker);
 
 /* Starts a connection; takes over the socket `fd`. `listen` outlives it. The connection frees itself when it
  * ends. wants_proxy: a PROXY header must come first. Thread: the worker's. */

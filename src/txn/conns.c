@@ -17,6 +17,26 @@ struct wr_conns *wr_conns_new(struct wr_worker *worker)
     return c;
 }
 
+/* Each client may take as many descriptors as are set aside for it and no more (main/descriptors.h). */
+enum wr_conns_room wr_conns_enter(struct wr_worker *worker)
+{
+    const unsigned allowed = worker->worker_policy->policy->max_connections;
+    const unsigned clients = worker->shared->clients_most;
+    const unsigned most = allowed < clients ? allowed : clients;
+    const unsigned open = __atomic_add_fetch(&worker->shared->connections, 1, __ATOMIC_RELAXED);
+    if (open <= most)
+        return WR_CONNS_ROOM;
+    if (open - most <= WR_CONNS_REFUSED)
+        return WR_CONNS_FULL;
+    wr_conns_leave(worker);
+    return WR_CONNS_CROWDED;
+}
+
+void wr_conns_leave(struct wr_worker *worker)
+{
+    __atomic_sub_fetch(&worker->shared->connections, 1, __ATOMIC_RELAXED);
+}
+
 void wr_conns_free(struct wr_conns *c)
 {
     struct wr_txn *t;
