@@ -25,6 +25,7 @@ static void adopt(struct server *s, struct wr_policy *new)
     wr_budget_set(new->memory_in_flight);
     wr_descriptors_compare(new, s->shared.clients_most);
     wr_log_level(new->log_level);
+    wr_names_configure(s->names, new->dns_servers, new->dns_stale);
     wr_backends_watch(s->shared.backends, &s->loop, new);
     wr_workers_adopt(s->workers, new);
     wr_policy_unref(s->policy);

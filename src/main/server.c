@@ -206,13 +206,13 @@ static void open_redis(struct server *s)
         return;
     char name[160];
     snprintf(name, sizeof name, "weir:%s:main", s->link_name);
-    s->link = wr_link_new(&s->loop, s->policy, name);
+    s->link = wr_link_new(&s->loop, s->policy, s->names, name);
     s->redis_store = wr_redis_store_new(&s->loop, s->policy, s->link);
     s->node = wr_node_new(&s->loop, s->policy, s->link, s->node_name,
                           &(struct wr_node_listener){ on_nodes, on_node, on_forgotten, s });
     wr_server_tell_serves_away(s);
     snprintf(name, sizeof name, "weir:%s:subscriber", s->link_name);
-    s->shared.subscriber = wr_subscriber_new(&s->loop, s->policy, name, on_change, s);
+    s->shared.subscriber = wr_subscriber_new(&s->loop, s->policy, s->names, name, on_change, s);
     wr_purges_share(s->shared.purges, &s->policy->redis, s->shared.subscriber, s->node_name);
     wr_keys_purges(&s->purges_key, &s->policy->redis);
     s->feed = wr_feed_new(&s->loop, s->policy, s->shared.purges, s->link);
@@ -314,10 +314,12 @@ static void fill_shared(struct server *s)
     s->shared.flights = wr_flights_new();
     wr_purges_on_heard(s->shared.purges, wr_flights_heard, &s->shared);
     s->shared.local = wr_local_limits_new(LOCAL_LIMITS);
-    s->shared.backends = wr_backends_new();
     wr_budget_set(p->memory_in_flight);
     s->shared.clients_most = wr_descriptors_divide(p);
     wr_descriptors_compare(p, s->shared.clients_most);
+    s->names = wr_names_new(&s->loop);
+    wr_names_configure(s->names, p->dns_servers, p->dns_stale);
+    s->shared.backends = wr_backends_new(s->names);
 }
 
 /* --- how it ends: in reverse --- */
@@ -344,6 +346,7 @@ static void close_all(struct server *s)
     wr_passes_free(s->shared.passes);
     wr_buf_fini(&s->purges_key);
     wr_backends_free(s->shared.backends);
+    wr_names_free(s->names);
     wr_local_limits_free(s->shared.local);
     wr_flights_free(s->shared.flights);
     if (s->shared.memory)

@@ -5,6 +5,7 @@
 #include "admin/admin.h"
 #include "main/drain.h"
 #include "main/workers.h"
+#include "net/names.h"
 #include "purge/feed.h"
 #include "purge/purger.h"
 #include "redis/evictions.h"
@@ -15,6 +16,7 @@ struct server {
     struct wr_policy *policy;
     struct wr_policy *first; /* the policy it started with, for what takes effect at a restart only */
     struct wr_shared shared;
+    struct wr_names *names; /* addresses of host names, for the whole process */
     struct wr_workers *workers;
     struct wr_listener **listeners;
     size_t listener_count;

@@ -192,7 +192,7 @@ static void member_init(struct member *m, struct wr_workers *workers, unsigned i
     if (policy->redis.enabled) {
         char name[160];
         snprintf(name, sizeof name, "weir:%s:%u", node_name, index);
-        w->link = wr_link_new(&w->loop, policy, name);
+        w->link = wr_link_new(&w->loop, policy, wr_backends_names(shared->backends), name);
         w->redis_store = wr_redis_store_new(&w->loop, policy, w->link);
     }
     w->worker_policy = wr_worker_policy_new(w, policy);

@@ -12,8 +12,8 @@
 
 #include "address/ip.h"
 #include "log/log.h"
-#include "net/names.h"
 #include "net/passed.h"
+#include "net/sockaddr.h"
 #include "stats/stats.h"
 
 #define BACKLOG 4096

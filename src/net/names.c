@@ -1,172 +1,391 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Resolves names through hosts files and evdns. Asks for both address families at once and keeps the
- * answers for their TTL. */
+/* Keeps what is known of host names, asks for it anew in time, and wakes those who watch.
+ *
+ * The lists and what is known are under one lock, which is held for a copy and never across I/O. Everything
+ * about asking belongs to the loop. */
 #include "net/names.h"
 
-#include <arpa/inet.h>
-#include <event2/dns.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/un.h>
 
+#include "base/rand.h"
 #include "log/log.h"
+#include "net/dns_priv.h"
 
-#define MIN_TTL 1 /* seconds: a TTL of 0 would ask once per connection */
+/* Seconds. */
+#define MIN_TTL 1
 #define MAX_TTL 3600
-#define NEGATIVE_TTL 5 /* if the answer doesn't give a TTL for "no such name" */
-#define FAILURE_TTL 2  /* how long to wait after no name server has answered */
-#define SECOND_FAMILY \
-    WR_SPAN_MS(50) /* how long the answer of one family waits for the other's (RFC 8305 3) */
+#define NONE_AGAIN 5    /* a name without addresses is asked again so soon */
+#define OTHER_AGAIN 60  /* a family without addresses, while the other has some */
+#define FIRST_FAILURE 2 /* after no name server has answered; it doubles, up to ... */
+#define LONGEST_FAILURE 30
+#define KEPT WR_SPAN_S(600) /* a name that nobody watches any more */
 
-enum { ASK_A, ASK_AAAA, ASK_COUNT };
-
-/* A question to the name servers. evdns may call back once more after it has been cancelled. So it is never
- * given a pointer, but a number that is looked up among the open questions. */
-struct ask {
-    uintptr_t number; /* 0: not asked */
+/* What is known of one family's addresses of a name. */
+struct name_family {
+    struct wr_dns_question question;
     struct wr_name *name;
-    TAILQ_ENTRY(ask) entry;
+    enum { NEVER, FOUND, NONE, FAILED } last; /* the last answer */
+    struct wr_addresses *known;               /* of the last FOUND, until NONE or too old; or NULL */
+    struct wr_mono fresh_until;
+    struct wr_mono again; /* when to ask again */
+    unsigned failures;    /* in a row */
 };
 
+enum { OF_A, OF_AAAA, FAMILIES };
+
 struct wr_name {
-    char *host;
     struct wr_names *names;
-    struct ask asks[ASK_COUNT];
-    bool asking;                          /* the current round of questions isn't over */
-    bool fixed;                           /* from a hosts file: never asked */
-    enum wr_err err;                      /* of the last finished round */
-    enum wr_err failure;                  /* worst of this round: TIMEOUT beats NO_ADDRESS */
-    int ttl;                              /* of this round */
-    struct wr_addresses round[ASK_COUNT]; /* of this round */
-    struct wr_addresses known;            /* addresses of the last round that gave any; without port */
-    struct wr_mono again;                 /* monotonic: until then the known answer or failure is used */
-    struct wr_timer second;               /* the time for the other family's answer is over */
-    TAILQ_HEAD(, wr_name_query) waiting;
+    char *host;
+    /* the loop's only */
+    struct wr_timer timer;
+    bool started; /* the timer has been made */
+    struct name_family family[FAMILIES];
+    bool unanswered; /* it has been logged that no name server answers */
+    /* under the lock */
+    bool fixed; /* from a hosts file, or localhost: never asked. Only the loop changes it later */
+    enum wr_name_state state;
+    struct wr_addresses *known; /* NULL unless KNOWN */
+    struct wr_mono unwatched;   /* since when nobody watches it */
+    TAILQ_HEAD(, wr_name_watch) watches;
     TAILQ_ENTRY(wr_name) entry;
+};
+
+/* A line of a hosts file. */
+struct host_entry {
+    char *host;
+    struct wr_sockaddr at;
 };
 
 struct wr_names {
     struct wr_loop *loop;
-    struct evdns_base *dns;     /* NULL: no name server */
-    TAILQ_HEAD(, wr_name) list; /* as many names as the policy has: a list suffices */
+    struct wr_dns *dns;
+    struct wr_span stale;
+    pthread_mutex_t lock;
+    TAILQ_HEAD(, wr_name) list; /* as many names as policies have: a list suffices */
+    struct host_entry *hosts;
+    size_t host_count;
+    struct wr_note work; /* there are names that haven't been started */
 };
 
-static _Thread_local TAILQ_HEAD(ask_list, ask) asked = { NULL, NULL };
-static _Thread_local uintptr_t last_number;
-
-/* --- addresses --- */
-
-static void set_port(struct wr_sockaddr *to, uint16_t port)
+static void lock(const struct wr_names *n)
 {
-    if (to->at.ss_family == AF_INET)
-        ((struct sockaddr_in *) &to->at)->sin_port = htons(port);
-    else if (to->at.ss_family == AF_INET6)
-        ((struct sockaddr_in6 *) &to->at)->sin6_port = htons(port);
+    pthread_mutex_lock((pthread_mutex_t *) (uintptr_t) &n->lock);
 }
 
-static struct wr_sockaddr of_octets(int family, const void *octets)
+static void unlock(const struct wr_names *n)
 {
-    struct wr_sockaddr a = { .at.ss_family = (sa_family_t) family };
-    if (family == AF_INET) {
-        a.len = sizeof(struct sockaddr_in);
-        memcpy(&((struct sockaddr_in *) &a.at)->sin_addr, octets, 4);
-    } else {
-        a.len = sizeof(struct sockaddr_in6);
-        memcpy(&((struct sockaddr_in6 *) &a.at)->sin6_addr, octets, 16);
-    }
+    pthread_mutex_unlock((pthread_mutex_t *) (uintptr_t) &n->lock);
+}
+
+/* --- lists of addresses --- */
+
+static struct wr_addresses *new_list(size_t room)
+{
+    struct wr_addresses *a = malloc(sizeof *a + room * sizeof a->list[0]);
+    WR_CHECK(a != NULL);
+    a->count = 0;
     return a;
 }
 
-static void add_address(struct wr_addresses *to, struct wr_sockaddr a)
+static int compare(const void *a, const void *b)
 {
-    if (to->count < WR_MAX_ADDRESSES)
-        to->list[to->count++] = a;
+    return wr_sockaddr_compare(a, b);
 }
 
-static bool unix_path(const char *path, struct wr_sockaddr *out)
+/* Sorts the list, and leaves out what is there twice. */
+static void tidy(struct wr_addresses *a)
 {
-    struct sockaddr_un *un = (struct sockaddr_un *) &out->at;
-    size_t len = strlen(path);
-    if (len >= sizeof un->sun_path)
-        return false;
-    *out = (struct wr_sockaddr){ .at.ss_family = AF_UNIX };
-    memcpy(un->sun_path, path, len + 1);
-    out->len = (socklen_t) (offsetof(struct sockaddr_un, sun_path) + len + 1);
+    size_t kept = 0;
+    qsort(a->list, a->count, sizeof a->list[0], compare);
+    for (size_t i = 0; i < a->count; i++)
+        if (kept == 0 || wr_sockaddr_compare(&a->list[kept - 1], &a->list[i]) != 0)
+            a->list[kept++] = a->list[i];
+    a->count = kept < WR_MAX_ADDRESSES ? kept : WR_MAX_ADDRESSES;
+}
+
+static bool same_list(const struct wr_addresses *a, const struct wr_addresses *b)
+{
+    if (a == NULL || b == NULL || a->count != b->count)
+        return a == b;
+    for (size_t i = 0; i < a->count; i++)
+        if (wr_sockaddr_compare(&a->list[i], &b->list[i]) != 0)
+            return false;
     return true;
 }
 
-bool wr_address_literal(const char *host, uint16_t port, struct wr_sockaddr *out)
+/* --- what is known, under the lock --- */
+
+/* Takes the list, or NULL, as what is known of the name, and wakes those who watch if it is news. */
+static void set_known(struct wr_name *name, enum wr_name_state state, struct wr_addresses *list)
 {
-    unsigned char octets[16];
-    char bare[INET6_ADDRSTRLEN];
-    size_t len = strlen(host);
-    if (host[0] == '/')
-        return unix_path(host, out);
-    if (host[0] == '[' && len > 2 && host[len - 1] == ']' && len - 2 < sizeof bare) {
-        memcpy(bare, host + 1, len - 2);
-        bare[len - 2] = '\0';
-        host = bare;
-    }
-    if (inet_pton(AF_INET, host, octets) == 1)
-        *out = of_octets(AF_INET, octets);
-    else if (inet_pton(AF_INET6, host, octets) == 1)
-        *out = of_octets(AF_INET6, octets);
-    else
-        return false;
-    set_port(out, port);
-    return true;
+    bool news = state != name->state || !same_list(list, name->known);
+    free(name->known);
+    name->known = list;
+    name->state = state;
+    struct wr_name_watch *w;
+    if (news)
+        TAILQ_FOREACH(w, &name->watches, entry)
+            wr_note_post(&w->note);
 }
 
-static void copy_out(struct wr_addresses *out, const struct wr_name *name, uint16_t port)
+/* RFC 6761 6.3: never asked of a name server. */
+static bool is_localhost(const char *host)
 {
-    *out = name->known;
-    out->fresh_until = name->again;
-    for (size_t i = 0; i < out->count; i++)
-        set_port(&out->list[i], port);
+    static const char tail[] = ".localhost";
+    size_t len = strlen(host), cut = sizeof tail - 1;
+    return strcasecmp(host, tail + 1) == 0 || (len > cut && strcasecmp(host + len - cut, tail) == 0);
 }
 
-/* --- names --- */
+/* Gives the addresses that are known without asking, or NULL. */
+static struct wr_addresses *without_asking(const struct wr_names *n, const char *host)
+{
+    static const char *const loopback[] = { "127.0.0.1", "::1" };
+    struct wr_addresses *list = new_list(n->host_count + 2);
+    for (size_t i = 0; i < n->host_count; i++)
+        if (strcasecmp(n->hosts[i].host, host) == 0)
+            list->list[list->count++] = n->hosts[i].at;
+    for (size_t i = 0; i < 2 && list->count < 2 && is_localhost(host); i++)
+        WR_CHECK(wr_address_literal(loopback[i], 0, &list->list[list->count++]));
+    tidy(list);
+    if (list->count > 0)
+        return list;
+    free(list);
+    return NULL;
+}
 
-static struct wr_name *find_name(struct wr_names *n, const char *host)
+static void fix_if_known(struct wr_name *name)
+{
+    struct wr_addresses *list = without_asking(name->names, name->host);
+    name->fixed = list != NULL;
+    if (list)
+        set_known(name, WR_NAME_KNOWN, list);
+}
+
+static struct wr_name *find_or_add(struct wr_names *n, const char *host)
 {
     struct wr_name *name;
     TAILQ_FOREACH(name, &n->list, entry)
         if (strcasecmp(name->host, host) == 0)
             return name;
-    return NULL;
-}
-
-static void on_second_family_late(struct wr_timer *t);
-
-static struct wr_name *find_or_add(struct wr_names *n, const char *host)
-{
-    struct wr_name *name = find_name(n, host);
-    if (name)
-        return name;
     name = calloc(1, sizeof *name);
     WR_CHECK(name != NULL);
     name->host = strdup(host);
     WR_CHECK(name->host != NULL);
     name->names = n;
-    TAILQ_INIT(&name->waiting);
-    wr_timer_init(&name->second, n->loop, on_second_family_late);
+    TAILQ_INIT(&name->watches);
     TAILQ_INSERT_TAIL(&n->list, name, entry);
+    fix_if_known(name);
     return name;
 }
 
-static void fix(struct wr_names *n, const char *host, const struct wr_sockaddr *a)
+/* --- asking: the loop's part --- */
+
+/* Puts together what is known of both families. */
+static void publish(struct wr_name *name)
 {
-    struct wr_name *name = find_or_add(n, host);
-    if (!name->fixed)
-        name->known.count = 0;
-    name->fixed = true;
-    name->again = wr_time_add((struct wr_mono){ 0 }, WR_SPAN_MAX);
-    add_address(&name->known, *a);
+    const struct name_family *f = name->family;
+    struct wr_addresses *list = new_list(2 * WR_MAX_ADDRESSES);
+    bool waits = false, failed = false;
+    for (int i = 0; i < FAMILIES; i++) {
+        for (size_t k = 0; f[i].known && k < f[i].known->count; k++)
+            list->list[list->count++] = f[i].known->list[k];
+        waits = waits || f[i].last == NEVER;
+        failed = failed || f[i].last == FAILED;
+    }
+    tidy(list);
+    bool known = list->count > 0;
+    if (!known) {
+        free(list);
+        list = NULL;
+    }
+    if (name->fixed || (!known && waits)) { /* a hosts file has been read meanwhile; or there is no news */
+        free(list);
+        return;
+    }
+    lock(name->names);
+    set_known(name, known ? WR_NAME_KNOWN : failed ? WR_NAME_UNANSWERED : WR_NAME_NONE, list);
+    unlock(name->names);
 }
 
-void wr_names_hosts(struct wr_names *n, const char *file)
+/* Returns when a family is asked again. Nodes of a fleet don't ask all at once: a part is left to chance. */
+static struct wr_span pause_after(const struct name_family *f, int ttl)
+{
+    const struct name_family *other = &f->name->family[f == &f->name->family[OF_A] ? OF_AAAA : OF_A];
+    int64_t s = 0;
+    switch (f->last) {
+    case FOUND:
+        return (struct wr_span){ (int64_t) (ttl * (double) WR_US_PER_S * (0.8 + wr_rand_unit() / 10)) };
+    case NONE:
+        s = other->known ? OTHER_AGAIN : NONE_AGAIN;
+        break;
+    case FAILED:
+        s = FIRST_FAILURE << (f->failures < 5 ? f->failures - 1 : 4);
+        s = s < LONGEST_FAILURE ? s : LONGEST_FAILURE;
+        break;
+    case NEVER:
+        break;
+    }
+    return (struct wr_span){ (int64_t) ((double) (s * WR_US_PER_S) * (0.9 + wr_rand_unit() / 5)) };
+}
+
+static void log_trouble(struct wr_name *name)
+{
+    bool failed = false;
+    for (int i = 0; i < FAMILIES; i++)
+        failed = failed || name->family[i].last == FAILED;
+    if (failed == name->unanswered)
+        return;
+    name->unanswered = failed;
+    if (failed)
+        wr_warn("no name server answers for %s%s", name->host,
+                name->family[OF_A].known || name->family[OF_AAAA].known ? ": its old addresses are used"
+                                                                        : "");
+    else
+        wr_info("name servers answer for %s again", name->host);
+}
+
+static void drop(struct name_family *f)
+{
+    free(f->known);
+    f->known = NULL;
+}
+
+static void set_timer(struct wr_name *name)
+{
+    struct wr_mono soonest = { INT64_MAX };
+    for (int i = 0; i < FAMILIES; i++)
+        if (!name->family[i].question.open && wr_time_before(name->family[i].again, soonest))
+            soonest = name->family[i].again;
+    if (soonest.us == INT64_MAX)
+        return; /* the answers set it */
+    struct wr_span left = wr_time_since(soonest, name->names->loop->mono);
+    wr_timer_set(&name->timer, left.us > 0 ? left : WR_SPAN_MS(0));
+}
+
+static void on_family(struct wr_dns_question *q, enum wr_dns_result result, const struct wr_sockaddr *list,
+                      size_t count, int ttl)
+{
+    struct name_family *f = WR_CONTAINER(q, struct name_family, question);
+    struct wr_name *name = f->name;
+    struct wr_mono now = name->names->loop->mono;
+    ttl = ttl < MIN_TTL ? MIN_TTL : ttl > MAX_TTL ? MAX_TTL : ttl;
+    f->last = result == WR_DNS_FOUND ? FOUND : result == WR_DNS_NONE ? NONE : FAILED;
+    f->failures = f->last == FAILED ? f->failures + 1 : 0;
+    if (f->last == FOUND) {
+        drop(f);
+        f->known = new_list(count);
+        f->known->count = count;
+        memcpy(f->known->list, list, count * sizeof *list);
+        f->fresh_until = wr_time_add(now, WR_SPAN_S(ttl));
+    } else if (f->last == NONE || !wr_time_before(now, wr_time_add(f->fresh_until, name->names->stale))) {
+        drop(f);
+    }
+    f->again = wr_time_add(now, pause_after(f, ttl));
+    log_trouble(name);
+    publish(name);
+    set_timer(name);
+}
+
+static void ask_what_is_due(struct wr_name *name)
+{
+    struct wr_names *n = name->names;
+    for (int i = 0; i < FAMILIES; i++) {
+        struct name_family *f = &name->family[i];
+        if (!f->question.open && !wr_time_before(n->loop->mono, f->again))
+            wr_dns_ask(n->dns, &f->question, name->host);
+    }
+}
+
+static void free_name(struct wr_name *name)
+{
+    for (int i = 0; i < FAMILIES; i++)
+        drop(&name->family[i]);
+    if (name->started)
+        wr_timer_fini(&name->timer);
+    free(name->known);
+    free(name->host);
+    free(name);
+}
+
+/* Takes a name that nobody has watched for long out of the list. Returns true if it has been freed. */
+static bool forget(struct wr_name *name)
+{
+    struct wr_names *n = name->names;
+    bool open = false;
+    for (int i = 0; i < FAMILIES; i++)
+        open = open || name->family[i].question.open;
+    lock(n);
+    bool unused = !open && TAILQ_EMPTY(&name->watches) &&
+                  wr_time_since(n->loop->mono, name->unwatched).us > KEPT.us;
+    if (unused)
+        TAILQ_REMOVE(&n->list, name, entry);
+    unlock(n);
+    if (unused)
+        free_name(name);
+    return unused;
+}
+
+static void on_name_timer(struct wr_timer *t)
+{
+    struct wr_name *name = WR_CONTAINER(t, struct wr_name, timer);
+    if (forget(name) || name->fixed)
+        return;
+    ask_what_is_due(name);
+    set_timer(name);
+}
+
+static void start_name(struct wr_name *name)
+{
+    static const int family[] = { [OF_A] = AF_INET, [OF_AAAA] = AF_INET6 };
+    name->started = true;
+    for (int i = 0; i < FAMILIES; i++) {
+        name->family[i].name = name;
+        name->family[i].question.done = on_family;
+        name->family[i].question.family = family[i];
+    }
+    wr_timer_init(&name->timer, name->names->loop, on_name_timer);
+}
+
+/* Gives the first name that waits to be started, or NULL. */
+static struct wr_name *first_new(struct wr_names *n)
+{
+    struct wr_name *name;
+    lock(n);
+    TAILQ_FOREACH(name, &n->list, entry)
+        if (!name->started && !name->fixed)
+            break;
+    unlock(n);
+    return name;
+}
+
+static void on_work(struct wr_note *note)
+{
+    struct wr_names *n = WR_CONTAINER(note, struct wr_names, work);
+    struct wr_name *name;
+    while (n->dns && (name = first_new(n)) != NULL) {
+        start_name(name);
+        ask_what_is_due(name);
+        set_timer(name);
+    }
+}
+
+/* --- hosts files --- */
+
+static void add_host(struct wr_names *n, const char *host, const struct wr_sockaddr *at)
+{
+    if ((n->host_count & (n->host_count - 1)) == 0) { /* a power of two: no room is left */
+        n->hosts = realloc(n->hosts, (n->host_count ? 2 * n->host_count : 1) * sizeof *n->hosts);
+        WR_CHECK(n->hosts != NULL);
+    }
+    struct host_entry *e = &n->hosts[n->host_count++];
+    *e = (struct host_entry){ strdup(host), *at };
+    WR_CHECK(e->host != NULL);
+}
+
+static void read_hosts(struct wr_names *n, const char *file)
 {
     FILE *f = fopen(file, "re");
     char line[1024], *save;
@@ -179,261 +398,129 @@ void wr_names_hosts(struct wr_names *n, const char *file)
         if (address == NULL || address[0] == '/' || !wr_address_literal(address, 0, &a))
             continue;
         while ((host = strtok_r(NULL, " \t", &save)) != NULL)
-            fix(n, host, &a);
+            add_host(n, host, &a);
     }
     fclose(f);
 }
 
-/* RFC 6761 6.3: never asked of a name server. */
-static bool is_localhost(const char *host)
+static void clear_hosts(struct wr_names *n)
 {
-    static const char tail[] = ".localhost";
-    size_t len = strlen(host), cut = sizeof tail - 1;
-    return strcasecmp(host, tail + 1) == 0 || (len > cut && strcasecmp(host + len - cut, tail) == 0);
+    for (size_t i = 0; i < n->host_count; i++)
+        free(n->hosts[i].host);
+    free(n->hosts);
+    n->hosts = NULL;
+    n->host_count = 0;
 }
 
-static void fix_localhost(struct wr_names *n, const char *host)
+void wr_names_hosts(struct wr_names *n, const char *file)
 {
-    struct wr_sockaddr a;
-    WR_CHECK(wr_address_literal("127.0.0.1", 0, &a));
-    fix(n, host, &a);
-    WR_CHECK(wr_address_literal("::1", 0, &a));
-    fix(n, host, &a);
+    struct wr_name *name;
+    lock(n);
+    read_hosts(n, file);
+    TAILQ_FOREACH(name, &n->list, entry)
+        fix_if_known(name);
+    unlock(n);
 }
 
-/* --- asking --- */
+/* --- watching --- */
 
-static int within(int ttl, int least, int most)
+static void on_note(struct wr_note *note)
 {
-    return ttl < least ? least : ttl > most ? most : ttl;
+    struct wr_name_watch *w = WR_CONTAINER(note, struct wr_name_watch, note);
+    w->changed(w);
 }
 
-/* Answers all waiting questions. None is added meanwhile: the result is fresh, even if it is a failure. */
-static void answer_waiting(struct wr_name *name)
+void wr_names_watch(struct wr_names *n, struct wr_name_watch *w, const char *host, struct wr_loop *loop,
+                    void (*changed)(struct wr_name_watch *w))
 {
-    struct wr_name_query *q;
-    while ((q = TAILQ_FIRST(&name->waiting)) != NULL) {
-        TAILQ_REMOVE(&name->waiting, q, entry);
-        q->name = NULL;
-        struct wr_addresses found;
-        copy_out(&found, name, q->port);
-        q->done(q, found.count ? WR_OK : name->err, found.count ? &found : NULL);
-    }
+    wr_note_init(&w->note, loop, on_note);
+    w->changed = changed;
+    lock(n);
+    w->name = find_or_add(n, host);
+    TAILQ_INSERT_TAIL(&w->name->watches, w, entry);
+    bool fixed = w->name->fixed;
+    unlock(n);
+    if (!fixed)
+        wr_note_post(&n->work);
 }
 
-static void forget(struct ask *a)
+void wr_names_unwatch(struct wr_name_watch *w)
 {
-    if (a->number)
-        TAILQ_REMOVE(&asked, a, entry);
-    a->number = 0;
-}
-
-/* Ends the round: keeps what was found and answers all that wait. */
-static void end_round(struct wr_name *name)
-{
-    struct wr_addresses found = name->round[ASK_A];
-    for (size_t i = 0; i < name->round[ASK_AAAA].count; i++)
-        add_address(&found, name->round[ASK_AAAA].list[i]);
-    int ttl = name->ttl;
-    name->err = WR_OK;
-    if (found.count > 0) {
-        name->known = found;
-        ttl = within(ttl, MIN_TTL, MAX_TTL);
-    } else if (name->failure == WR_ERR_NO_ADDRESS) {
-        name->known.count = 0; /* a name server says that there are none: the old answer is no longer true */
-        name->err = WR_ERR_NO_ADDRESS;
-        ttl = within(ttl == INT32_MAX ? NEGATIVE_TTL : ttl, MIN_TTL, 60);
-    } else {
-        wr_warn("no name server answers for %s%s", name->host,
-                name->known.count ? ": its old addresses are used" : "");
-        name->err = WR_ERR_TIMEOUT;
-        ttl = FAILURE_TTL;
-    }
-    name->again = wr_time_add(name->names->loop->mono, WR_SPAN_S(ttl));
-    name->asking = false;
-    for (int i = 0; i < ASK_COUNT; i++)
-        forget(&name->asks[i]);
-    wr_timer_clear(&name->second);
-    answer_waiting(name);
-}
-
-static void on_second_family_late(struct wr_timer *t)
-{
-    end_round(WR_CONTAINER(t, struct wr_name, second));
-}
-
-static void take_answer(struct wr_name *name, int which, int result, int count, int ttl,
-                        const void *addresses)
-{
-    struct wr_addresses *to = &name->round[which];
-    const char *octets = addresses;
-    int size = which == ASK_A ? 4 : 16;
-    if (result == DNS_ERR_NONE && count > 0) {
-        for (int i = 0; i < count; i++)
-            add_address(to, of_octets(which == ASK_A ? AF_INET : AF_INET6, octets + i * size));
-        name->ttl = ttl < name->ttl ? ttl : name->ttl;
+    struct wr_name *name = w->name;
+    if (name == NULL)
         return;
-    }
-    bool none = result == DNS_ERR_NONE || result == DNS_ERR_NOTEXIST || result == DNS_ERR_NODATA;
-    if (!none)
-        name->failure = WR_ERR_TIMEOUT;
-    else if (ttl > 0 && ttl < name->ttl && name->round[!which].count == 0)
-        name->ttl = ttl;
+    struct wr_names *n = name->names;
+    lock(n);
+    TAILQ_REMOVE(&name->watches, w, entry);
+    name->unwatched = w->note.loop->mono;
+    unlock(n);
+    w->name = NULL;
+    wr_note_fini(&w->note);
 }
 
-static void on_answer(int result, char type, int count, int ttl, void *addresses, void *arg)
+enum wr_name_state wr_names_read(const struct wr_name_watch *w, uint16_t port, struct wr_addresses **out)
 {
-    struct ask *ask;
-    (void) type;
-    TAILQ_FOREACH(ask, &asked, entry)
-        if (ask->number == (uintptr_t) arg)
-            break;
-    if (ask == NULL)
-        return;
-    struct wr_name *name = ask->name;
-    int which = ask == &name->asks[ASK_A] ? ASK_A : ASK_AAAA;
-    forget(ask);
-    wr_loop_tick(name->names->loop);
-    take_answer(name, which, result, count, ttl, addresses);
-    if (name->asks[!which].number == 0)
-        end_round(name);
-    else if (name->round[which].count > 0)
-        wr_timer_set(&name->second, SECOND_FAMILY);
-}
-
-static bool ask_for(struct wr_name *name, int which)
-{
-    struct evdns_base *dns = name->names->dns;
-    struct ask *a = &name->asks[which];
-    if (asked.tqh_last == NULL)
-        TAILQ_INIT(&asked);
-    a->name = name;
-    a->number = ++last_number;
-    void *arg = (void *) a->number;
-    TAILQ_INSERT_TAIL(&asked, a, entry);
-    struct evdns_request *sent = which == ASK_A ? evdns_base_resolve_ipv4(dns, name->host, 0, on_answer, arg)
-                                                : evdns_base_resolve_ipv6(dns, name->host, 0, on_answer, arg);
-    if (sent)
-        return true;
-    forget(a);
-    return false;
-}
-
-/* Starts a round of questions. Returns false if there is no name server to ask; the name's error says so. */
-static bool start_round(struct wr_name *name)
-{
-    if (name->asking)
-        return true;
-    name->failure = WR_ERR_NO_ADDRESS;
-    name->ttl = INT32_MAX;
-    name->round[ASK_A].count = name->round[ASK_AAAA].count = 0;
-    if (name->names->dns) {
-        bool v4 = ask_for(name, ASK_A), v6 = ask_for(name, ASK_AAAA);
-        name->asking = v4 || v6;
+    const struct wr_name *name = w->name;
+    *out = NULL;
+    lock(name->names);
+    enum wr_name_state state = name->state;
+    if (name->known) {
+        size_t count = name->known->count;
+        *out = new_list(count);
+        memcpy(*out, name->known, sizeof **out + count * sizeof(*out)->list[0]);
     }
-    if (!name->asking) {
-        name->err = WR_ERR_NO_ADDRESS;
-        name->again = wr_time_add(name->names->loop->mono, WR_SPAN_S(FAILURE_TTL));
-    }
-    return name->asking;
-}
-
-bool wr_names_lookup(struct wr_names *n, struct wr_name_query *q, const char *host, uint16_t port,
-                     struct wr_addresses *out)
-{
-    out->count = 0;
-    if (wr_address_literal(host, port, &out->list[0])) {
-        out->count = 1;
-        out->fresh_until = wr_time_add((struct wr_mono){ 0 }, WR_SPAN_MAX);
-        return true;
-    }
-    struct wr_name *name = find_name(n, host);
-    if (name == NULL) {
-        name = find_or_add(n, host);
-        if (is_localhost(host))
-            fix_localhost(n, host);
-    }
-    /* A fresh answer, a name known not to exist, or a failure a moment ago, where even a stale answer is
-     * used. */
-    if (wr_time_before(n->loop->mono, name->again) || !start_round(name)) {
-        copy_out(out, name, port);
-        return true;
-    }
-    q->name = name;
-    q->port = port;
-    TAILQ_INSERT_TAIL(&name->waiting, q, entry);
-    return false;
-}
-
-void wr_names_cancel(struct wr_name_query *q)
-{
-    if (q->name == NULL)
-        return;
-    TAILQ_REMOVE(&q->name->waiting, q, entry);
-    q->name = NULL;
+    unlock(name->names);
+    for (size_t i = 0; *out && i < (*out)->count; i++)
+        wr_sockaddr_port(&(*out)->list[i], port);
+    return state;
 }
 
 /* --- life --- */
 
-/* Logs evdns's messages at debug level only: end_round() logs what matters. */
-static void on_dns_message(int warning, const char *message)
-{
-    (void) warning;
-    wr_debug("name servers: %s", message);
-}
-
-static void quieten_dns(void)
-{
-    evdns_set_log_fn(on_dns_message);
-}
-
-static struct evdns_base *new_dns(struct wr_loop *loop, const char *name_servers)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT; /* one function for the whole process */
-    WR_CHECK(pthread_once(&once, quieten_dns) == 0);
-    struct evdns_base *dns = evdns_base_new(loop->base, 0);
-    WR_CHECK(dns != NULL);
-    if (name_servers == NULL)
-        (void) evdns_base_resolv_conf_parse(dns, DNS_OPTION_SEARCH | DNS_OPTION_NAMESERVERS | DNS_OPTION_MISC,
-                                            "/etc/resolv.conf");
-    else if (evdns_base_nameserver_ip_add(dns, name_servers) != 0)
-        wr_error("not the address of a name server: %s", name_servers);
-    if (evdns_base_count_nameservers(dns) == 0) {
-        evdns_base_free(dns, 0);
-        return NULL;
-    }
-    /* Two tries of two seconds each: a connect time-out is usually shorter anyway. */
-    WR_CHECK(evdns_base_set_option(dns, "timeout:", "2") == 0);
-    WR_CHECK(evdns_base_set_option(dns, "attempts:", "2") == 0);
-    return dns;
-}
-
-struct wr_names *wr_names_new(struct wr_loop *loop, const char *name_servers)
+struct wr_names *wr_names_new(struct wr_loop *loop)
 {
     struct wr_names *n = calloc(1, sizeof *n);
-    WR_CHECK(n != NULL);
+    WR_CHECK(n != NULL && pthread_mutex_init(&n->lock, NULL) == 0);
     n->loop = loop;
     TAILQ_INIT(&n->list);
-    n->dns = new_dns(loop, name_servers);
-    wr_names_hosts(n, "/etc/hosts");
+    wr_note_init(&n->work, loop, on_work);
     return n;
+}
+
+void wr_names_configure(struct wr_names *n, const char *servers, struct wr_span stale)
+{
+    struct wr_name *name;
+    n->stale = stale;
+    wr_dns_free(n->dns);
+    n->dns = wr_dns_new(n->loop, servers);
+    lock(n);
+    clear_hosts(n);
+    unlock(n);
+    wr_names_hosts(n, "/etc/hosts");
+    lock(n);
+    TAILQ_FOREACH(name, &n->list, entry)
+        if (name->started) {
+            for (int i = 0; i < FAMILIES; i++)
+                name->family[i].again = n->loop->mono;
+            wr_timer_set(&name->timer, WR_SPAN_MS(0));
+        }
+    unlock(n);
+    wr_note_post(&n->work);
 }
 
 void wr_names_free(struct wr_names *n)
 {
     if (n == NULL)
         return;
-    if (n->dns)
-        evdns_base_free(n->dns, 0);
+    wr_dns_free(n->dns);
     struct wr_name *name;
     while ((name = TAILQ_FIRST(&n->list)) != NULL) {
-        WR_CHECK(TAILQ_EMPTY(&name->waiting));
+        WR_CHECK(TAILQ_EMPTY(&name->watches));
         TAILQ_REMOVE(&n->list, name, entry);
-        for (int i = 0; i < ASK_COUNT; i++)
-            forget(&name->asks[i]);
-        wr_timer_fini(&name->second);
-        free(name->host);
-        free(name);
+        free_name(name);
     }
+    clear_hosts(n);
+    wr_note_fini(&n->work);
+    pthread_mutex_destroy(&n->lock);
     free(n);
 }

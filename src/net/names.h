@@ -1,62 +1,67 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Resolves host names to addresses without blocking a loop, and again when their TTL ends.
+/* The addresses of host names, for the whole process. Each name is looked up by one loop, and whoever
+ * *watches* it, on any thread, is woken when its addresses change.
  *
- * Answers come from /etc/hosts first (read when this is made), then from the name servers of resolv.conf,
- * which are asked for A and AAAA through libevent's evdns. getaddrinfo() on a thread was not taken: it
- * doesn't tell the TTL, so it would be called too often or too late; it can't be cancelled; and one dead
- * name server would hold a thread per name. The price: no nsswitch modules (mDNS, LDAP), and an answer too
- * long for UDP is a failure.
+ * Answers come from /etc/hosts first, then from the name servers of resolv.conf or of the policy, which are
+ * asked for A and AAAA (dns_priv.h). What is known of a name stays true until something newer is known:
  *
- * Each name has one question under way at a time, however many wait for it. "It doesn't exist" is
- * remembered too. An answer whose TTL has ended is still used while no name server can be reached. One per
- * loop. Thread: the loop's owner. */
+ * - A name that is watched is asked again before the TTL of its addresses ends. No request waits for that.
+ * - If no name server answers, the known addresses stay for `stale` longer.
+ * - If a name server says that there are none, they go at once (RFC 8767 5).
+ * - The two families are asked and kept one by one: an A record that comes late is added to what AAAA gave
+ *   (RFC 8305 3), and one family that nobody answers for doesn't take the other's addresses away.
+ *
+ * A name that nobody watches any more is kept for some minutes, so that a reload finds it known. */
 #pragma once
 
-#include <sys/socket.h>
-
-#include "base/err.h"
 #include "net/loop.h"
+#include "net/sockaddr.h"
 
 struct wr_names;
+struct wr_name;
 
-struct wr_sockaddr {
-    struct sockaddr_storage at;
-    socklen_t len;
-};
-
-#define WR_MAX_ADDRESSES 16
+/* So many addresses of one name are used. More are ignored, with a warning. */
+#define WR_MAX_ADDRESSES 256
 
 struct wr_addresses {
-    struct wr_sockaddr list[WR_MAX_ADDRESSES]; /* IPv4 first */
     size_t count;
-    struct wr_mono fresh_until; /* monotonic: ask again from then on */
+    struct wr_sockaddr list[]; /* each once, in the order of wr_sockaddr_compare() */
 };
 
-/* A question. Embedded in the asker; zeroed except for done. */
-struct wr_name_query {
-    /* OK: *found has the addresses (borrowed until it returns). NO_ADDRESS: there is no such name, or it
-     * has no address. TIMEOUT: no name server gave a useful answer. found is NULL then. */
-    void (*done)(struct wr_name_query *q, enum wr_err err, const struct wr_addresses *found);
-    struct wr_name *name; /* NULL: not waiting */
-    uint16_t port;
-    TAILQ_ENTRY(wr_name_query) entry;
+enum wr_name_state {
+    WR_NAME_ASKED,      /* nothing is known yet */
+    WR_NAME_KNOWN,      /* there are addresses */
+    WR_NAME_NONE,       /* there is no such name, or it has no address */
+    WR_NAME_UNANSWERED, /* no name server has given a useful answer */
 };
 
-/* Makes a resolver, which reads resolv.conf and /etc/hosts. name_servers: NULL for resolv.conf, or
- * "127.0.0.1:5353" (tests). The caller owns it. */
-struct wr_names *wr_names_new(struct wr_loop *loop, const char *name_servers);
+/* Somebody who wants to know a name's addresses. Embedded in him. */
+struct wr_name_watch {
+    struct wr_note note;
+    void (*changed)(struct wr_name_watch *watch); /* the addresses or the state have changed */
+    struct wr_name *name;                         /* NULL: watches nothing */
+    TAILQ_ENTRY(wr_name_watch) entry;
+};
+
+/* Makes the names of a process. They are looked up on `loop`. Nothing is known yet, and nobody is asked
+ * before wr_names_configure(). The caller owns it. Thread: the loop's owner, here and in the next three. */
+struct wr_names *wr_names_new(struct wr_loop *loop);
+/* Reads /etc/hosts and asks all names anew. servers: the name servers, "192.0.2.53,[2001:db8::53]:5353";
+ * NULL: those of resolv.conf. stale: how long addresses stay in use after their TTL while no name server
+ * answers. What is known stays known. */
+void wr_names_configure(struct wr_names *n, const char *servers, struct wr_span stale);
 /* Adds the names of a file in the format of hosts(5). These names are never asked of a name server. A file
  * that can't be read adds nothing. */
 void wr_names_hosts(struct wr_names *n, const char *file);
-/* Frees the resolver. No question may be waiting. */
+/* Frees it. Nobody may watch a name any more. NULL is fine. */
 void wr_names_free(struct wr_names *n);
-/* Returns true and *out if a fresh answer is in memory, or `host` is a literal address; out->count is 0 if
- * the name is known to have none. Otherwise returns false, and done() is called once, never before this has
- * returned. */
-bool wr_names_lookup(struct wr_names *n, struct wr_name_query *q, const char *host, uint16_t port,
-                     struct wr_addresses *out) WR_MUST_USE;
-/* Cancels: done() will not be called. Harmless when not waiting. */
-void wr_names_cancel(struct wr_name_query *q);
-/* Reads a literal address ("127.0.0.1", "::1", "[::1]") or the path of a Unix socket ("/run/app.sock"),
- * which need no look-up. Returns false if host is neither. Thread: any. */
-bool wr_address_literal(const char *host, uint16_t port, struct wr_sockaddr *out);
+
+/* From now on w->changed is called on `loop`, never before this returns. Thread: the loop's owner, here and
+ * in the next two. */
+void wr_names_watch(struct wr_names *n, struct wr_name_watch *w, const char *host, struct wr_loop *loop,
+                    void (*changed)(struct wr_name_watch *w));
+/* Ends that. Does nothing if w watches nothing. */
+void wr_names_unwatch(struct wr_name_watch *w);
+/* Returns what is known now. KNOWN: *out has the addresses, with this port; the caller frees them with
+ * free(3). Else *out is NULL. */
+enum wr_name_state wr_names_read(const struct wr_name_watch *w, uint16_t port, struct wr_addresses **out);

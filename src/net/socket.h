@@ -20,7 +20,7 @@
 #include "base/err.h"
 #include "net/deadline.h"
 #include "net/loop.h"
-#include "net/names.h"
+#include "net/sockaddr.h"
 
 struct wr_socket;
 

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Chooses a server for a request by the policy's `balance`, among those that are well and not full. Servers
- * that have failed are chosen only if there is no better one. */
+/* Chooses a peer for a request by the policy's `balance`, among those that are well and not full. Peers that
+ * have failed are chosen only if there is no better one. Each address of a server has the server's weight, as
+ * in nginx. */
 #include <math.h>
 
 #include "origin/origin_priv.h"
 
 /* Smooth weighted round robin. Each server gains its weight; the one with the most is chosen and pays what
  * all have gained. So heavy servers come often, but not several times in a row. */
-static struct wr_origin_server *round_robin(struct wr_origin_server **fit, size_t count, uint64_t of_request)
+static struct wr_peer *round_robin(struct wr_peer **fit, size_t count, uint64_t of_request)
 {
     (void) of_request;
-    struct wr_origin_server *best = NULL;
+    struct wr_peer *best = NULL;
     int64_t total = 0;
     for (size_t i = 0; i < count; i++) {
-        fit[i]->current += fit[i]->server->weight;
-        total += fit[i]->server->weight;
+        fit[i]->current += fit[i]->server->policy->weight;
+        total += fit[i]->server->policy->weight;
         if (best == NULL || fit[i]->current > best->current)
             best = fit[i];
     }
@@ -22,20 +23,19 @@ static struct wr_origin_server *round_robin(struct wr_origin_server **fit, size_
     return best;
 }
 
-static unsigned busy(const struct wr_origin_server *p)
+static unsigned busy(const struct wr_peer *p)
 {
     return p->open - p->idle_count;
 }
 
 /* Chooses the server with the fewest connections per weight, counted on this worker. Equal ones take turns.
  */
-static struct wr_origin_server *least_connections(struct wr_origin_server **fit, size_t count,
-                                                  uint64_t of_request)
+static struct wr_peer *least_connections(struct wr_peer **fit, size_t count, uint64_t of_request)
 {
     size_t equal = 0;
     for (size_t i = 0; i < count; i++) {
-        uint64_t mine = (uint64_t) busy(fit[i]) * fit[0]->server->weight;
-        uint64_t least = (uint64_t) busy(fit[0]) * fit[i]->server->weight;
+        uint64_t mine = (uint64_t) busy(fit[i]) * fit[0]->server->policy->weight;
+        uint64_t least = (uint64_t) busy(fit[0]) * fit[i]->server->policy->weight;
         if (mine < least) {
             fit[0] = fit[i];
             equal = 1;
@@ -48,16 +48,16 @@ static struct wr_origin_server *least_connections(struct wr_origin_server **fit,
 
 /* Rendezvous hashing (Thaler and Ravishankar 1998), weighted by -w/ln(u) (Schindelhauer and Schomaker 2005).
  * When a server comes or goes, only its own share of the requests moves. */
-static struct wr_origin_server *hash(struct wr_origin_server **fit, size_t count, uint64_t of_request)
+static struct wr_peer *hash(struct wr_peer **fit, size_t count, uint64_t of_request)
 {
-    struct wr_origin_server *best = NULL;
+    struct wr_peer *best = NULL;
     double highest = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t z = of_request ^ fit[i]->seed;
         z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
         z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
         double u = ((double) ((z ^ (z >> 31)) >> 11) + 0.5) / 9007199254740992.0;
-        double score = -(double) fit[i]->server->weight / log(u);
+        double score = -(double) fit[i]->server->policy->weight / log(u);
         if (best == NULL || score > highest) {
             best = fit[i];
             highest = score;
@@ -67,10 +67,9 @@ static struct wr_origin_server *hash(struct wr_origin_server **fit, size_t count
 }
 
 /* Chooses one of fit[0..count), which it may reorder. of_request: the hash of what the request asks for. */
-typedef struct wr_origin_server *choose_fn(struct wr_origin_server **fit, size_t count, uint64_t of_request);
+typedef struct wr_peer *choose_fn(struct wr_peer **fit, size_t count, uint64_t of_request);
 
-static struct wr_origin_server *choose(struct wr_exchange_run *run, struct wr_origin_server **fit,
-                                       size_t count)
+static struct wr_peer *choose(struct wr_exchange_run *run, struct wr_peer **fit, size_t count)
 {
     static choose_fn *const by[] = {
 #define BALANCE(ID, word, about) [WR_BALANCE_##ID] = word,
@@ -79,23 +78,26 @@ static struct wr_origin_server *choose(struct wr_exchange_run *run, struct wr_or
     return count == 1 ? fit[0] : by[run->origin->policy->balance](fit, count, run->x->balance_hash);
 }
 
-static bool was_tried(const struct wr_exchange_run *run, const struct wr_origin_server *p)
+static bool was_tried(const struct wr_exchange_run *run, const struct wr_peer *p)
 {
-    return run->tried.len > 0 && run->tried.at[p->index];
+    for (size_t at = 0; at < run->tried.len; at += sizeof p->id)
+        if (memcmp(run->tried.at + at, &p->id, sizeof p->id) == 0)
+            return true;
+    return false;
 }
 
-enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_origin_server **out)
+enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out)
 {
     struct wr_origin *o = run->origin;
     struct wr_mono mono = o->origins->loop->mono;
-    struct wr_origin_server **fit = o->fit;
+    struct wr_peer **fit = o->fit;
     size_t count = 0, down = 0, full = 0;
     enum wr_health most = run->careful ? WR_HEALTH_TRIAL : WR_HEALTH_SHUNNED;
     /* Shunned servers only if there is no better one, busy or not. */
     for (enum wr_health worst = WR_HEALTH_TRIAL; worst <= most && count + full == 0; worst++) {
         down = 0;
         for (size_t i = 0; i < o->count; i++) {
-            struct wr_origin_server *p = &o->peers[i];
+            struct wr_peer *p = o->peers[i];
             enum wr_health health = wr_backend_health(p->backend, mono);
             down += health == WR_HEALTH_DOWN;
             if (health > worst || was_tried(run, p))
@@ -107,7 +109,7 @@ enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_origin_serve
         }
     }
     if (count == 0)
-        return full ? WR_PICK_FULL : down == o->count ? WR_PICK_DOWN : WR_PICK_NONE;
+        return full ? WR_PICK_FULL : down > 0 && down == o->count ? WR_PICK_DOWN : WR_PICK_NONE;
     if (out)
         *out = choose(run, fit, count);
     return WR_PICK_PEER;

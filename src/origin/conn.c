@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Opens and closes connections to servers. It passes what their sockets report on to the run that uses them.
+/* Opens and closes connections to peers. It passes what their sockets report on to the run that uses them.
  */
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 static struct wr_origin_conn *conn_of(struct wr_socket *s)
 {
     struct wr_origin_conn *w = WR_CONTAINER(s, struct wr_origin_conn, socket);
-    wr_loop_tick(w->peer->origin->origins->loop);
+    wr_loop_tick(w->peer->server->origin->origins->loop);
     return w;
 }
 
@@ -39,21 +39,19 @@ static void on_late(struct wr_socket *s, enum wr_way way)
 
 static const struct wr_socket_calls calls = { on_readable, on_writable, on_late };
 
-enum wr_err wr_origin_conn_open(struct wr_exchange_run *run, const struct wr_sockaddr *to,
-                                struct wr_span most, bool *connected)
+enum wr_err wr_origin_conn_open(struct wr_exchange_run *run, struct wr_span most, bool *connected)
 {
-    struct wr_origin_server *peer = run->peer;
+    struct wr_peer *peer = run->peer;
     wr_pool_make_room(peer);
     struct wr_origin_conn *w = calloc(1, sizeof *w);
     WR_CHECK(w != NULL);
-    enum wr_err err = wr_socket_connect(&w->socket, run->origins->loop, to, &calls, connected);
+    enum wr_err err = wr_socket_connect(&w->socket, run->origins->loop, &peer->at, &calls, connected);
     if (err != WR_OK) {
         wr_socket_close(&w->socket);
         free(w);
         return err;
     }
     w->peer = peer;
-    w->at = *to;
     w->run = run;
     run->conn = w;
     peer->open++;
@@ -71,7 +69,8 @@ static void free_origin_conn(struct wr_deferred_free *deferred)
 
 void wr_origin_conn_close(struct wr_origin_conn *w)
 {
-    struct wr_origin_server *peer = w->peer;
+    struct wr_peer *peer = w->peer;
+    struct wr_origin *origin = peer->server->origin;
     if (w->run) {
         w->run->conn = NULL;
         w->run = NULL;
@@ -82,6 +81,7 @@ void wr_origin_conn_close(struct wr_origin_conn *w)
     wr_socket_close(&w->socket);
     peer->open--;
     WR_GAUGE_DOWN(origin_connections_open);
-    wr_pool_vacancy(peer->origin);
-    wr_loop_defer_free(peer->origin->origins->loop, &w->deferred, free_origin_conn);
+    wr_peer_settle(peer);
+    wr_pool_vacancy(origin);
+    wr_loop_defer_free(origin->origins->loop, &w->deferred, free_origin_conn);
 }

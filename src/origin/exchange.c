@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The course of an exchange: trying servers and addresses, waiting, sending again, ending. Only this file
+/* The course of an exchange: trying peers, waiting, sending again, ending. Only this file
  * changes a run's stage. */
 #include <stdlib.h>
 
 #include "origin/lives_priv.h"
 
-/* --- trying servers --- */
+/* --- trying peers --- */
 
 /* Gets ready to send the request over the run's connection. It leaves together with the other requests of
  * this turn. */
@@ -42,38 +42,6 @@ void wr_run_ask(struct wr_note *note)
         wr_run_writable(run);
 }
 
-/* Connects to the next address of the present server. ORIGIN_REFUSED: none is left. */
-static enum wr_err connect_next(struct wr_exchange_run *run)
-{
-    const struct wr_addresses *all = &run->peer->addresses;
-    while (run->addresses_left > 0) {
-        /* The remaining time is divided among the remaining addresses. */
-        struct wr_span left = wr_time_since(run->connect_by, run->origins->loop->mono);
-        struct wr_span share = { left.us / (int64_t) run->addresses_left };
-        bool connected;
-        run->addresses_left--;
-        enum wr_err err = wr_origin_conn_open(run, &all->list[run->address++ % all->count], share,
-                                              &connected);
-        if (err == WR_ERR_OVERLOADED)
-            return err;
-        if (err != WR_OK)
-            continue;
-        if (connected)
-            return ask(run);
-        run->stage = WR_RUN_CONNECTING;
-        return WR_OK;
-    }
-    return WR_ERR_ORIGIN_REFUSED;
-}
-
-static enum wr_err connect_first(struct wr_exchange_run *run)
-{
-    struct wr_origin_server *peer = run->peer;
-    run->address = peer->next_address++;
-    run->addresses_left = peer->addresses.count;
-    return connect_next(run);
-}
-
 /* Returns the time after which it is known whether a server that is being tried answers. */
 static struct wr_span longest_try(const struct wr_exchange_run *run)
 {
@@ -81,50 +49,36 @@ static struct wr_span longest_try(const struct wr_exchange_run *run)
     return (struct wr_span){ p->connect_timeout.us + p->response_timeout.us };
 }
 
-static enum wr_err try_peer(struct wr_exchange_run *run, struct wr_origin_server *peer)
+/* Asks this peer. OK: the run is under way. ORIGIN_REFUSED: another peer may be tried. */
+static enum wr_err try_peer(struct wr_exchange_run *run, struct wr_peer *peer)
 {
-    struct wr_origins *o = run->origins;
-    const struct wr_address *a = &peer->server->address;
-    struct wr_addresses found;
-    run->peer = peer;
-    run->x->server = a->text;
+    bool connected;
+    wr_peer_use(run, peer);
+    run->x->server = peer->server->policy->address.text;
     run->x->why = NULL;
     if (run->x->attempts++ > 0)
         WR_COUNT(origin_retries);
-    run->x->trial = wr_backend_try(peer->backend, o->loop->mono, longest_try(run));
+    run->x->trial = wr_backend_try(peer->backend, run->origins->loop->mono, longest_try(run));
     if (!run->fresh && wr_pool_take(peer, run)) {
         WR_COUNT(origin_reused);
         return ask(run);
     }
-    run->connect_by = wr_time_add(o->loop->mono, run->origin->policy->connect_timeout);
-    if (wr_time_before(o->loop->mono, peer->addresses.fresh_until))
-        return connect_first(run);
-    if (o->names == NULL) /* no host name and no usable address: the path of a Unix socket that is too long */
-        return WR_ERR_ORIGIN_REFUSED;
-    if (!wr_names_lookup(o->names, &run->query, a->host, a->port, &found)) {
-        run->stage = WR_RUN_RESOLVING;
-        wr_timer_set(&run->deadline, run->origin->policy->connect_timeout);
-        return WR_OK;
-    }
-    if (found.count == 0) {
-        run->x->why = "the server's name has no address";
-        return WR_ERR_ORIGIN_REFUSED;
-    }
-    wr_pool_addresses(peer, &found);
-    return connect_first(run);
+    enum wr_err err = wr_origin_conn_open(run, run->origin->policy->connect_timeout, &connected);
+    if (err != WR_OK)
+        return err == WR_ERR_OVERLOADED ? err : WR_ERR_ORIGIN_REFUSED;
+    if (connected)
+        return ask(run);
+    run->stage = WR_RUN_CONNECTING;
+    return WR_OK;
 }
 
-/* This run won't use the server any more. */
-static void avoid(struct wr_exchange_run *run, const struct wr_origin_server *peer)
+/* This run won't use the peer any more. */
+static void avoid(struct wr_exchange_run *run, const struct wr_peer *peer)
 {
-    if (run->tried.len == 0) {
-        memset(wr_buf_reserve(&run->tried, run->origin->count), 0, run->origin->count);
-        run->tried.len = run->origin->count;
-    }
-    run->tried.at[peer->index] = 1;
+    wr_buf_add(&run->tried, &peer->id, sizeof peer->id);
 }
 
-/* The present server can't be reached. The process remembers that, too. */
+/* The present peer can't be reached. The process remembers that, too. */
 static void give_up_peer(struct wr_exchange_run *run, enum wr_err err)
 {
     wr_backend_unreachable(run->peer->backend, run->origins->loop->mono);
@@ -132,7 +86,7 @@ static void give_up_peer(struct wr_exchange_run *run, enum wr_err err)
     avoid(run, run->peer);
 }
 
-static enum wr_pick choose(struct wr_exchange_run *run, struct wr_origin_server **peer)
+static enum wr_pick choose(struct wr_exchange_run *run, struct wr_peer **peer)
 {
     if (run->pinned)
         return WR_PICK_NONE; /* it has already been tried */
@@ -141,21 +95,42 @@ static enum wr_pick choose(struct wr_exchange_run *run, struct wr_origin_server 
     return wr_balance_pick(run, peer);
 }
 
-/* Begins with `first`, or if it is NULL with a server that balancing chooses. OK: the run is under way. */
-static enum wr_err try_servers(struct wr_exchange_run *run, struct wr_origin_server *first)
+/* Might an address that is being asked for help a run for which there is no peer? */
+static bool may_come(const struct wr_exchange_run *run)
 {
-    for (struct wr_origin_server *peer = first;; peer = NULL) {
+    return !run->pinned && !run->careful && wr_origin_resolves(run->origin);
+}
+
+static enum wr_err wait_in(struct wr_exchange_run *run, enum wr_run_stage stage, struct wr_run_list *list)
+{
+    run->stage = stage;
+    TAILQ_INSERT_TAIL(list, run, entry);
+    wr_timer_set(&run->deadline, run->origin->policy->connect_timeout);
+    return WR_OK;
+}
+
+/* No peer is left to try. */
+static enum wr_err none_left(struct wr_exchange_run *run, enum wr_pick pick)
+{
+    if (run->last != WR_OK)
+        return run->last;
+    if (pick == WR_PICK_DOWN)
+        return WR_ERR_ORIGIN_DOWN;
+    if (run->origin->count == 0)
+        run->x->why = wr_origin_why_none(run->origin);
+    return WR_ERR_ORIGIN_REFUSED;
+}
+
+/* Begins with `first`, or if it is NULL with a peer that balancing chooses. OK: the run is under way. */
+static enum wr_err try_peers(struct wr_exchange_run *run, struct wr_peer *first)
+{
+    for (struct wr_peer *peer = first;; peer = NULL) {
         enum wr_pick pick = peer ? WR_PICK_PEER : choose(run, &peer);
-        if (pick == WR_PICK_FULL) {
-            run->stage = WR_RUN_QUEUED;
-            TAILQ_INSERT_TAIL(&run->origin->queue, run, entry);
-            wr_timer_set(&run->deadline, run->origin->policy->connect_timeout);
-            return WR_OK;
-        }
+        if (pick == WR_PICK_FULL)
+            return wait_in(run, WR_RUN_QUEUED, &run->origin->queue);
         if (pick != WR_PICK_PEER)
-            return run->last != WR_OK     ? run->last
-                   : pick == WR_PICK_DOWN ? WR_ERR_ORIGIN_DOWN
-                                          : WR_ERR_ORIGIN_REFUSED;
+            return may_come(run) ? wait_in(run, WR_RUN_RESOLVING, &run->origin->resolving)
+                                 : none_left(run, pick);
         enum wr_err err = try_peer(run, peer);
         if (err != WR_ERR_ORIGIN_REFUSED)
             return err;
@@ -163,51 +138,26 @@ static enum wr_err try_servers(struct wr_exchange_run *run, struct wr_origin_ser
     }
 }
 
-/* As try_servers(), for callbacks: ends the run on an error. */
-static void try_next_server(struct wr_exchange_run *run, struct wr_origin_server *first)
+/* As try_peers(), for callbacks: ends the run on an error. */
+static void try_next_peer(struct wr_exchange_run *run, struct wr_peer *first)
 {
-    enum wr_err err = try_servers(run, first);
+    enum wr_err err = try_peers(run, first);
     if (err != WR_OK)
         wr_run_finish(run, err);
 }
 
-static void next_server(struct wr_exchange_run *run, enum wr_err err)
+/* The connection couldn't be made. */
+static void not_connected(struct wr_exchange_run *run, enum wr_err err)
 {
+    wr_origin_conn_close(run->conn);
     give_up_peer(run, err);
-    try_next_server(run, NULL);
-}
-
-static void next_address(struct wr_exchange_run *run, enum wr_err why)
-{
-    enum wr_err err = connect_next(run);
-    if (err == WR_ERR_ORIGIN_REFUSED)
-        next_server(run, why);
-    else if (err != WR_OK)
-        wr_run_finish(run, err);
-}
-
-static void on_resolved(struct wr_name_query *q, enum wr_err err, const struct wr_addresses *found)
-{
-    struct wr_exchange_run *run = WR_CONTAINER(q, struct wr_exchange_run, query);
-    wr_timer_clear(&run->deadline);
-    if (err != WR_OK) {
-        run->x->why = wr_err_info(err)->detail;
-        next_server(run, WR_ERR_ORIGIN_REFUSED);
-        return;
-    }
-    wr_pool_addresses(run->peer, found);
-    err = connect_first(run);
-    if (err == WR_ERR_ORIGIN_REFUSED)
-        next_server(run, err);
-    else if (err != WR_OK)
-        wr_run_finish(run, err);
+    try_next_peer(run, NULL);
 }
 
 void wr_run_connected(struct wr_exchange_run *run, enum wr_err err)
 {
     if (err != WR_OK) {
-        wr_origin_conn_close(run->conn);
-        next_address(run, WR_ERR_ORIGIN_REFUSED);
+        not_connected(run, WR_ERR_ORIGIN_REFUSED);
         return;
     }
     err = ask(run);
@@ -215,11 +165,17 @@ void wr_run_connected(struct wr_exchange_run *run, enum wr_err err)
         wr_run_finish(run, err);
 }
 
-void wr_run_dequeued(struct wr_exchange_run *run)
+void wr_run_resume(struct wr_exchange_run *run)
 {
     wr_timer_clear(&run->deadline);
-    run->dequeued = true;
-    try_next_server(run, NULL);
+    run->dequeued = run->dequeued || run->stage == WR_RUN_QUEUED;
+    try_next_peer(run, NULL);
+}
+
+bool wr_run_resolved(struct wr_exchange_run *run)
+{
+    enum wr_pick pick = wr_balance_pick(run, NULL);
+    return pick == WR_PICK_PEER || pick == WR_PICK_FULL || !may_come(run);
 }
 
 /* --- while it is under way --- */
@@ -291,7 +247,7 @@ static bool may_resend(const struct wr_exchange_run *run)
            run->resends < run->origin->policy->retries && wr_send_rewindable(run);
 }
 
-/* response_timeout has passed without an answer: tries another server that is well, if there is one. */
+/* response_timeout has passed without an answer: tries another peer that is well, if there is one. */
 static void unanswered(struct wr_exchange_run *run)
 {
     wr_backend_silent(run->peer->backend, run->asked_at, run->origins->loop->mono);
@@ -305,7 +261,7 @@ static void unanswered(struct wr_exchange_run *run)
     asked(run);
     run->resends++;
     wr_origin_conn_close(run->conn);
-    try_next_server(run, NULL);
+    try_next_peer(run, NULL);
 }
 
 /* A note that was posted for an exchange which has ended since may come when the run serves another one, or
@@ -325,8 +281,8 @@ static void on_deadline(struct wr_timer *t)
         wr_run_finish(run, WR_ERR_OVERLOADED);
         break;
     case WR_RUN_RESOLVING:
-        wr_names_cancel(&run->query);
-        next_server(run, WR_ERR_ORIGIN_TIMEOUT);
+        run->x->why = wr_origin_why_none(run->origin);
+        wr_run_finish(run, WR_ERR_ORIGIN_TIMEOUT);
         break;
     case WR_RUN_BODY:
         wr_run_wait(run);
@@ -348,8 +304,7 @@ static void on_whole(struct wr_timer *t)
 void wr_run_late(struct wr_exchange_run *run, enum wr_way way)
 {
     if (run->stage == WR_RUN_CONNECTING) {
-        wr_origin_conn_close(run->conn);
-        next_address(run, WR_ERR_ORIGIN_TIMEOUT);
+        not_connected(run, WR_ERR_ORIGIN_TIMEOUT);
     } else if (run->stage == WR_RUN_ASKING) {
         unanswered(run);
     } else if (way == WR_WRITING) { /* it answers without reading the rest of the request */
@@ -381,7 +336,7 @@ void wr_run_lost(struct wr_exchange_run *run)
     run->fresh = true;
     wr_timer_clear(&run->deadline);
     wr_origin_conn_close(run->conn);
-    try_next_server(run, pooled ? run->peer : NULL);
+    try_next_peer(run, pooled ? run->peer : NULL);
 }
 
 /* --- the beginning and the end --- */
@@ -391,7 +346,6 @@ struct wr_exchange_run *wr_run_new(struct wr_origins *o)
     struct wr_exchange_run *run = calloc(1, sizeof *run);
     WR_CHECK(run != NULL);
     run->origins = o;
-    run->query.done = on_resolved;
     wr_timer_init(&run->deadline, o->loop, on_deadline);
     wr_timer_init(&run->whole, o->loop, on_whole);
     wr_note_init(&run->room, o->loop, on_room);
@@ -408,9 +362,9 @@ void wr_run_free(struct wr_exchange_run *run)
     free(run);
 }
 
-/* not: the server that another exchange is waiting for, or NULL. */
-static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct wr_origin_server *pinned,
-                         const struct wr_origin_server * not )
+/* not: the peer that another exchange is waiting for, or NULL. */
+static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct wr_peer *pinned,
+                         const struct wr_peer * not )
 {
     struct wr_exchange_run *run = wr_origins_run(origin->origins);
     WR_CHECK(x->run == NULL && x->origin == origin->policy);
@@ -421,14 +375,14 @@ static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct
     x->server = x->why = NULL;
     run->x = x;
     run->origin = origin;
-    run->pinned = pinned;
+    run->pinned = pinned != NULL;
     run->fresh = pinned != NULL;
     run->careful = x->careful;
     if (not )
         avoid(run, not );
     if (origin->policy->total_timeout.us > 0)
         wr_timer_set(&run->whole, origin->policy->total_timeout);
-    enum wr_err err = try_servers(run, pinned);
+    enum wr_err err = try_peers(run, pinned);
     if (err != WR_OK) {
         wr_origins_count(err);
         wr_exchange_cancel(x);
@@ -444,10 +398,11 @@ enum wr_err wr_exchange_start(struct wr_exchange *x, struct wr_origins *origins)
 enum wr_err wr_exchange_start_beside(struct wr_exchange *x, struct wr_origins *origins,
                                      const struct wr_exchange *first, bool same)
 {
-    struct wr_origin_server *silent = first->run->peer;
+    struct wr_peer *silent = first->run->peer;
     x->careful = true;
     enum wr_err err = start(x, &origins->list[x->origin->index], NULL, silent);
-    return err != WR_OK && same && !wr_pool_full(silent) ? start(x, silent->origin, silent, NULL) : err;
+    return err != WR_OK && same && !wr_pool_full(silent) ? start(x, silent->server->origin, silent, NULL)
+                                                         : err;
 }
 
 bool wr_exchange_silent(struct wr_exchange *x)
@@ -459,24 +414,26 @@ bool wr_exchange_silent(struct wr_exchange *x)
     return true;
 }
 
-enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_origin_server *peer)
+enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_peer *peer)
 {
-    return start(x, peer->origin, peer, NULL);
+    return start(x, peer->server->origin, peer, NULL);
 }
 
 /* Undoes what the run has begun. From now on it is spare. */
 static void end_run(struct wr_exchange_run *run, enum wr_err err)
 {
     struct wr_receiving *in = &run->in;
-    bool reusable = err == WR_OK && in->keep && !in->excess && run->out.done && !run->origins->closing;
+    bool reusable = err == WR_OK && in->keep && !in->excess && run->out.done && !run->origins->closing &&
+                    !run->peer->gone;
     if (run->stage == WR_RUN_QUEUED)
         TAILQ_REMOVE(&run->origin->queue, run, entry);
+    if (run->stage == WR_RUN_RESOLVING)
+        TAILQ_REMOVE(&run->origin->resolving, run, entry);
     asked(run);
     if (run->x->trial)
         wr_backend_untried(run->peer->backend, run->origins->loop->mono);
     wr_timer_clear(&run->deadline);
     wr_timer_clear(&run->whole);
-    wr_names_cancel(&run->query);
     wr_send_stop(run);
     run->out.reader.at = 0;
     if (run->conn && reusable)
@@ -490,6 +447,7 @@ static void end_run(struct wr_exchange_run *run, enum wr_err err)
     wr_buf_fini(&in->partial);
     wr_charge_set(&in->charge, 0);
     *in = (struct wr_receiving){ 0 };
+    wr_peer_use(run, NULL);
     wr_buf_clear(&run->tried);
     run->last = WR_OK;
     run->resends = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One exchange with an origin: a request goes out; interim responses, a head and a body come back.
  *
- * The exchange picks a server (balancing, health), takes a pooled connection or makes one, writes the head,
- * streams the request's flow, parses the answer strictly and fills the response's flow. It pauses whichever
- * side is too fast. It knows nothing of caching. It is embedded in its owner's struct, zeroed before its
- * first start. Thread: the loop's owner.
+ * The exchange picks an address of a server (balancing, health), takes a pooled connection or makes one,
+ * writes the head, streams the request's flow, parses the answer strictly and fills the response's flow. It
+ * pauses whichever side is too fast. It knows nothing of caching. It is embedded in its owner's struct,
+ * zeroed before its first start. Thread: the loop's owner.
  *
  * The callbacks:
  *
@@ -17,15 +17,15 @@
  *
  * When a request is sent again:
  *
- * - If a server can't be reached, the next one is tried, each at most once. Nothing has been sent by then, so
- *   this is allowed for any method.
+ * - If an address can't be reached, the next one is tried, each at most once. Nothing has been sent by then,
+ *   so this is allowed for any method.
  * - The request is sent a second time (`retries` times) only in two cases: a connection that had carried
  *   other requests ends without a byte of an answer, or nothing comes within response_timeout and another
  *   server is well. The request must be idempotent, and its body must still be there from the first byte.
  *
  * Errors:
  *
- * - ORIGIN_REFUSED: no server could be reached.
+ * - ORIGIN_REFUSED: no address could be reached, or none is known.
  * - ORIGIN_TIMEOUT: connecting, the head or the next piece of the body took too long (slow clients don't
  *   count).
  * - ORIGIN_CLOSED: the connection ended before the response was whole.
@@ -40,9 +40,9 @@
 #include "net/flow.h"
 #include "policy/policy.h"
 
+struct wr_names;
 struct wr_origins;  /* one per worker and policy: connection pools, balancing state */
-struct wr_backends; /* one per process: what is known of each server's health; kept by name, so that it
-                       survives reloads */
+struct wr_backends; /* one per process: what is known of each address of each server; survives reloads */
 
 struct wr_exchange {
     /* set by the owner before the start */
@@ -82,12 +82,14 @@ struct wr_exchange {
     struct wr_exchange_run *run; /* private */
 };
 
-/* Makes what the process knows of its servers; the caller owns it. Thread: the one that starts the process.
- */
-struct wr_backends *wr_backends_new(void);
+/* Makes what the process knows of its servers; the caller owns it. names: outlives it; may be NULL if no
+ * policy names a host. Thread: the one that starts the process. */
+struct wr_backends *wr_backends_new(struct wr_names *names);
 /* Frees it. No wr_origins made with it may be left. If anything is watched, the main loop must still exist.
  */
 void wr_backends_free(struct wr_backends *b);
+/* Gives the names of the process. Thread: any. */
+struct wr_names *wr_backends_names(struct wr_backends *b);
 /* From now on runs the active health checks of the policy's origins on the main loop, and stops those of
  * servers that it doesn't name. What is known of servers that it names again stays known. NULL: stops all
  * checks. Thread: main. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Keeps the health of servers from the results of requests and active checks. All of it is read and written
+/* Keeps the health of addresses from the results of requests and active checks. All of it is read and written
  * atomically, because all workers share it. */
 #include "origin/health_priv.h"
 
@@ -18,12 +18,18 @@
 #define ANSWER_GRAIN WR_SPAN_MS(100)
 #define CLOCK_MAY_ERR WR_SPAN_S(5)
 #define CLOCK_LOG_EVERY WR_SPAN_S(60) /* at most */
+#define KEPT WR_SPAN_S(600)           /* an entry that nobody uses any more */
 
 enum checked { UNCHECKED, CHECKED_UP, CHECKED_DOWN };
 
 struct wr_backend {
     char *origin, *server;
+    char *address; /* NULL: the server's text is the address */
+    char *label;   /* both, for messages */
     struct wr_backend *next;
+    unsigned refs;       /* under the lock */
+    struct wr_mono idle; /* under the lock: when the last reference was given back */
+    unsigned checkers;   /* the main thread's only */
     unsigned failures;   /* in a row; atomic, as all fields below */
     unsigned late;       /* in a row */
     unsigned ended;      /* in a row */
@@ -40,14 +46,30 @@ struct wr_backend {
 struct wr_backends {
     pthread_mutex_t lock;
     struct wr_backend *list;
-    struct wr_probes *probes; /* on the main loop; NULL: none */
+    struct wr_names *names;
+    struct wr_origins *probes; /* on the main loop; NULL: none */
 };
 
-struct wr_backends *wr_backends_new(void)
+struct wr_backends *wr_backends_new(struct wr_names *names)
 {
     struct wr_backends *b = calloc(1, sizeof *b);
     WR_CHECK(b != NULL && pthread_mutex_init(&b->lock, NULL) == 0);
+    b->names = names;
     return b;
+}
+
+struct wr_names *wr_backends_names(struct wr_backends *b)
+{
+    return b->names;
+}
+
+static void free_backend(struct wr_backend *s)
+{
+    free(s->origin);
+    free(s->server);
+    free(s->address);
+    free(s->label);
+    free(s);
 }
 
 void wr_backends_free(struct wr_backends *b)
@@ -58,9 +80,7 @@ void wr_backends_free(struct wr_backends *b)
     struct wr_backend *s;
     while ((s = b->list) != NULL) {
         b->list = s->next;
-        free(s->origin);
-        free(s->server);
-        free(s);
+        free_backend(s);
     }
     pthread_mutex_destroy(&b->lock);
     free(b);
@@ -68,34 +88,70 @@ void wr_backends_free(struct wr_backends *b)
 
 void wr_backends_watch(struct wr_backends *b, struct wr_loop *main_loop, struct wr_policy *policy)
 {
-    struct wr_probes *old = b->probes;
+    struct wr_origins *old = b->probes;
     b->probes = policy ? wr_probes_new(b, main_loop, policy) : NULL;
     wr_probes_free(old);
-    /* A server that isn't checked any more is neither up nor down. */
-    pthread_mutex_lock(&b->lock);
-    for (struct wr_backend *s = b->list; s; s = s->next)
-        if (!wr_probes_watch(b->probes, s))
-            __atomic_store_n(&s->checked, UNCHECKED, __ATOMIC_RELAXED);
-    pthread_mutex_unlock(&b->lock);
 }
 
-struct wr_backend *wr_backend_of(struct wr_backends *b, const char *origin, const char *server)
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static char *copy_text(const char *text)
+{
+    char *copy = text ? strdup(text) : NULL;
+    WR_CHECK(text == NULL || copy != NULL);
+    return copy;
+}
+
+static struct wr_backend *make_backend(const char *origin, const char *server, const char *address)
+{
+    struct wr_backend *s = calloc(1, sizeof *s);
+    struct wr_buf label = { 0 };
+    WR_CHECK(s != NULL);
+    s->origin = copy_text(origin);
+    s->server = copy_text(server);
+    s->address = copy_text(address);
+    wr_buf_printf(&label, address ? "%s at %s" : "%s", server, address);
+    wr_buf_add(&label, "", 1);
+    s->label = label.at;
+    return s;
+}
+
+struct wr_backend *wr_backend_ref(struct wr_backends *b, const char *origin, const char *server,
+                                  const char *address)
 {
     pthread_mutex_lock(&b->lock);
     struct wr_backend *s = b->list;
-    while (s && (strcmp(s->origin, origin) != 0 || strcmp(s->server, server) != 0))
+    while (s && (strcmp(s->origin, origin) != 0 || strcmp(s->server, server) != 0 ||
+                 !same_text(s->address, address)))
         s = s->next;
     if (s == NULL) {
-        s = calloc(1, sizeof *s);
-        WR_CHECK(s != NULL);
-        s->origin = strdup(origin);
-        s->server = strdup(server);
-        WR_CHECK(s->origin != NULL && s->server != NULL);
+        s = make_backend(origin, server, address);
         s->next = b->list;
         b->list = s;
     }
+    s->refs++;
     pthread_mutex_unlock(&b->lock);
     return s;
+}
+
+void wr_backend_unref(struct wr_backends *b, struct wr_backend *s, struct wr_mono mono)
+{
+    struct wr_backend **at = &b->list;
+    pthread_mutex_lock(&b->lock);
+    s->refs--;
+    s->idle = mono;
+    while ((s = *at) != NULL) { /* and frees what has been unused for long */
+        if (s->refs == 0 && wr_time_since(mono, s->idle).us > KEPT.us) {
+            *at = s->next;
+            free_backend(s);
+        } else {
+            at = &s->next;
+        }
+    }
+    pthread_mutex_unlock(&b->lock);
 }
 
 enum wr_health wr_backend_health(struct wr_backend *s, struct wr_mono mono)
@@ -137,7 +193,7 @@ void wr_backend_unreachable(struct wr_backend *s, struct wr_mono mono)
         rest = LONGEST_REST * WR_US_PER_S;
     __atomic_store_n(&s->rest_until, mono.us + rest, __ATOMIC_RELAXED);
     if (before == 0)
-        wr_warn("origin %s: server %s fails: it is not used for a while", s->origin, s->server);
+        wr_warn("origin %s: server %s fails: it is not used for a while", s->origin, s->label);
 }
 
 void wr_backend_late(struct wr_backend *s, struct wr_mono mono)
@@ -173,7 +229,7 @@ static void recover(struct wr_backend *s)
     __atomic_store_n(&s->trying, false, __ATOMIC_RELAXED);
     __atomic_store_n(&s->rest_until, 0, __ATOMIC_RELAXED);
     if (__atomic_exchange_n(&s->failures, 0, __ATOMIC_RELAXED))
-        wr_info("origin %s: server %s answers again", s->origin, s->server);
+        wr_info("origin %s: server %s answers again", s->origin, s->label);
 }
 
 void wr_backend_answered(struct wr_backend *s, struct wr_mono mono)
@@ -196,9 +252,22 @@ void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_mono
     if (wrong)
         wr_warn("origin %s: the clock of server %s is %lld seconds %s: its Date doesn't tell how old a "
                 "response is",
-                s->origin, s->server, llabs(wr_span_s(error)), error.us > 0 ? "ahead" : "behind");
+                s->origin, s->label, llabs(wr_span_s(error)), error.us > 0 ? "ahead" : "behind");
     else
-        wr_info("origin %s: the clock of server %s is right again", s->origin, s->server);
+        wr_info("origin %s: the clock of server %s is right again", s->origin, s->label);
+}
+
+void wr_backend_check_begins(struct wr_backend *s)
+{
+    s->checkers++;
+}
+
+void wr_backend_check_ends(struct wr_backend *s)
+{
+    if (--s->checkers > 0)
+        return;
+    __atomic_store_n(&s->checked, UNCHECKED, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->bad_checks, 0, __ATOMIC_RELAXED);
 }
 
 void wr_backend_checked(struct wr_backend *s, bool ok)
@@ -216,7 +285,7 @@ void wr_backend_checked(struct wr_backend *s, bool ok)
         return;
     __atomic_store_n(&s->checked, is, __ATOMIC_RELAXED);
     if (is == CHECKED_DOWN)
-        wr_warn("origin %s: server %s is down: its health checks fail", s->origin, s->server);
+        wr_warn("origin %s: server %s is down: its health checks fail", s->origin, s->label);
     else if (was == CHECKED_DOWN)
-        wr_info("origin %s: server %s is up again", s->origin, s->server);
+        wr_info("origin %s: server %s is up again", s->origin, s->label);
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the process knows of each server's health, shared by all workers. It is kept by name, so that it
- * survives reloads.
+/* What the process knows of each address of each server: its health and its counters, shared by all workers.
+ * It is kept by origin, server and address, so that it survives reloads, and an address that is missing from
+ * one answer of a name server.
  *
  * Passive: a server is shunned for a while if it can't be reached, answers nobody, is late three times in a
  * row, or ends five connections in a row without an answer. The time doubles up to half a minute. Then one
  * request tries the server while the others still avoid it. Active: the checks in probe.c say up or down.
  *
- * Entries are never removed: there are as many as servers were ever named. Thread: any. */
+ * An entry that nobody uses any more is kept for some minutes. Thread: any. */
 #pragma once
 
 #include "origin/exchange.h"
 
-/* In the order in which servers are preferred. */
+/* In the order in which addresses are preferred. */
 enum wr_health {
     WR_HEALTH_UP,
     WR_HEALTH_TRIAL,   /* its rest is over: the next request may try it */
@@ -21,9 +22,13 @@ enum wr_health {
 
 struct wr_backend;
 
-/* Returns the entry of this origin's server, made if need be. It lives as long as `b`. */
-struct wr_backend *wr_backend_of(struct wr_backends *b, const char *origin, const char *server);
-/* Returns the server's health. mono: the monotonic clock, here as in the functions below. */
+/* Returns the entry of this address, made if need be, and one reference. server: as in the policy; address:
+ * as text, or NULL where that is the same. */
+struct wr_backend *wr_backend_ref(struct wr_backends *b, const char *origin, const char *server,
+                                  const char *address);
+/* Gives a reference back. */
+void wr_backend_unref(struct wr_backends *b, struct wr_backend *s, struct wr_mono mono);
+/* Returns the address's health. mono: the monotonic clock, here as in the functions below. */
 enum wr_health wr_backend_health(struct wr_backend *s, struct wr_mono mono);
 /* Call this before a server is used. If its rest is over, only this request tries it: the others avoid it for
  * `patience` more. Returns true if it is this request that tries it. */
@@ -45,14 +50,16 @@ void wr_backend_silent(struct wr_backend *s, struct wr_mono since, struct wr_mon
 void wr_backend_answered(struct wr_backend *s, struct wr_mono mono);
 /* The server's clock is off by `error`; negative: behind. Logs it. */
 void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_mono mono);
+/* From now on the address is checked actively, by one more checker; and by one less. When nobody checks it
+ * any more, it is neither up nor down. Thread: main, here and below. */
+void wr_backend_check_begins(struct wr_backend *s);
+void wr_backend_check_ends(struct wr_backend *s);
 /* Takes the result of an active check. */
 void wr_backend_checked(struct wr_backend *s, bool ok);
 
 /* --- probe.c: the active checks of one policy --- */
 /* Starts the checks on the main loop. The caller owns them. Returns NULL if the policy has none. Thread:
- * main. */
-struct wr_probes *wr_probes_new(struct wr_backends *b, struct wr_loop *loop, struct wr_policy *policy);
-/* NULL is fine. Thread: main. */
-void wr_probes_free(struct wr_probes *p);
-/* Is this server among those that are checked? p may be NULL. Thread: main. */
-bool wr_probes_watch(const struct wr_probes *p, const struct wr_backend *s);
+ * main, here and below. */
+struct wr_origins *wr_probes_new(struct wr_backends *b, struct wr_loop *loop, struct wr_policy *policy);
+/* NULL is fine. */
+void wr_probes_free(struct wr_origins *probes);

@@ -14,3 +14,6 @@ struct wr_exchange_run *wr_origins_run(struct wr_origins *o);
 void wr_origins_spare(struct wr_exchange_run *run);
 /* Counts how an exchange ended. */
 void wr_origins_count(enum wr_err err);
+/* As wr_origins_new(). probing: for the health checks, which each of its peers gets. */
+struct wr_origins *wr_origins_make(struct wr_loop *loop, struct wr_policy *policy,
+                                   struct wr_backends *backends, bool probing);

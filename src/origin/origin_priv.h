@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the files of this room share.
  *
- *   wr_origins            one per worker and policy
- *     wr_origin           one per origin of the policy: who waits for a free place
- *       wr_origin_server           one per server: idle connections, addresses, how busy it is
- *         wr_origin_conn         one connection: idle, or lent to a run
- *   wr_exchange_run       what an exchange has while it is under way; recycled
- *   wr_backend            what the process knows of a server's health; shared by all workers
+ *   wr_origins              one per worker and policy
+ *     wr_origin             one per origin of the policy: its peers, and who waits for one of them
+ *       wr_origin_server    one per server of the policy: watches the addresses of its name
+ *       wr_peer             one per address of a server: idle connections, how busy it is. This is what is
+ *                           chosen, watched and left out
+ *         wr_origin_conn    one connection: idle, or lent to a run
+ *   wr_exchange_run         what an exchange has while it is under way; recycled
+ *   wr_backend              what the process knows of an address: health and counters, shared by all workers
  *
- * A run goes QUEUED? -> RESOLVING? -> CONNECTING? -> ASKING -> BODY?, and back when it tries again. Only
+ * A run goes RESOLVING? -> QUEUED? -> CONNECTING? -> ASKING -> BODY?, and back when it tries again. Only
  * exchange.c changes its stage. */
 #pragma once
 
@@ -26,57 +28,71 @@
 #define WR_MAX_INTERIM 32    /* interim responses to one request, at most */
 #define WR_TURN (256 * 1024) /* bytes moved for one exchange before the others have their turn */
 
-/* One connection. It belongs to its server's pool while it is idle, and to a run while it is lent. */
+/* One connection. It belongs to its peer's pool while it is idle, and to a run while it is lent. */
 struct wr_origin_conn {
     struct wr_socket socket;
-    struct wr_origin_server *peer;
+    struct wr_peer *peer;
     struct wr_exchange_run *run; /* the run that uses it; NULL: it is idle or closed */
     bool used; /* has carried a whole exchange, so the peer may close it at any moment (RFC 9112 9.5) */
-    struct wr_sockaddr at;
     struct wr_mono idle_since;
-    TAILQ_ENTRY(wr_origin_conn) entry; /* in the server's list of idle connections */
+    TAILQ_ENTRY(wr_origin_conn) entry; /* in the peer's list of idle connections */
     struct wr_deferred_free deferred;
 };
 TAILQ_HEAD(wr_origin_conn_list, wr_origin_conn);
 TAILQ_HEAD(wr_run_list, wr_exchange_run);
 
-/* One server of an origin, as one worker sees it. */
-struct wr_origin_server {
-    const struct wr_server *server;
-    struct wr_origin *origin;
-    struct wr_backend *backend;
-    size_t index; /* in its origin */
+/* One address of a server, as one worker sees it. When its name doesn't lead here any more, it is *gone*: it
+ * is not chosen again, and it is freed with its last connection and run. */
+struct wr_peer {
+    struct wr_origin_server *server;
+    struct wr_sockaddr at;
+    struct wr_backend *backend; /* counted */
+    unsigned id;                /* no other peer of its wr_origins has ever had it */
     /* Used last first: so the few that are needed stay in use, and the rest time out. */
     struct wr_origin_conn_list idle;
     unsigned idle_count;
     unsigned open; /* connections, including idle ones */
     struct wr_timer idle_timer;
-    struct wr_addresses addresses; /* count 0: not known yet */
-    struct wr_name_query refresh;  /* asks for the addresses anew while pooled connections are in use */
-    size_t next_address;           /* several addresses take turns: the one to begin with */
-    char *host;                    /* "Host: name:port\r\n", for origins that don't get the client's Host */
-    uint64_t seed;                 /* for balance: hash */
-    int64_t current;               /* for balance: round_robin */
+    uint64_t seed;          /* for balance: hash */
+    int64_t current;        /* for balance: round_robin */
+    struct wr_probe *probe; /* its health checks; NULL: none on this loop */
+    unsigned runs;          /* that have it as their peer */
+    bool gone;
+    struct wr_deferred_free deferred;
+};
+
+/* One server of an origin's policy. A literal address has one peer for ever; a name has as many as DNS says.
+ */
+struct wr_origin_server {
+    const struct wr_server *policy;
+    struct wr_origin *origin;
+    struct wr_name_watch watch; /* of its name; a literal address watches nothing */
+    enum wr_name_state state;   /* KNOWN for a literal address */
+    char *host;                 /* "Host: name:port\r\n", for origins that don't get the client's Host */
 };
 
 /* One origin of the policy, as one worker sees it. */
 struct wr_origin {
     const struct wr_origin_policy *policy;
     struct wr_origins *origins;
-    struct wr_origin_server *peers;
+    struct wr_origin_server *servers; /* as in the policy */
+    struct wr_peer **peers;           /* of all servers, without those that are gone */
     size_t count;
-    struct wr_origin_server **fit; /* balance.c's list of servers to choose from; has room for all */
-    struct wr_run_list queue;      /* runs that wait because every server has max_connections in use */
-    struct wr_note vacancy;        /* posted when a place is free while runs wait */
+    struct wr_peer **fit;         /* balance.c's list of peers to choose from; has room for all */
+    struct wr_run_list resolving; /* runs that wait because no address is known */
+    struct wr_run_list queue;     /* runs that wait because every peer has max_connections in use */
+    struct wr_note vacancy;       /* posted when a place is free while runs wait */
 };
 
 /* All origins of one policy on one worker. */
 struct wr_origins {
     struct wr_loop *loop;
     struct wr_policy *policy;
-    struct wr_names *names; /* NULL: no server of the policy has a host name */
+    struct wr_backends *backends;
+    bool probing;           /* its peers are those of the health checks */
     struct wr_origin *list; /* by the index in the policy */
     size_t count;
+    unsigned last_id; /* of a peer */
     unsigned running; /* exchanges under way */
     bool closing;     /* freed when no exchange is under way any more */
     struct wr_run_list spare;
@@ -132,32 +148,28 @@ struct wr_exchange_run {
     struct wr_exchange *x;
     struct wr_origins *origins;
     struct wr_origin *origin;
-    struct wr_origin_server *pinned; /* for active checks: this server and no other */
-    bool careful;                    /* don't use a server that has just failed */
-    struct wr_mono asked_at;         /* monotonic: when the request was sent */
-    struct wr_origin_server *peer;   /* the server of the present try */
+    bool pinned;             /* for active checks: the first peer and no other */
+    bool careful;            /* don't use a peer that has just failed */
+    struct wr_mono asked_at; /* monotonic: when the request was sent */
+    struct wr_peer *peer;    /* of the present try; NULL: none was chosen yet */
     struct wr_origin_conn *conn;
     struct wr_timer deadline; /* for what no connection is waited for: a place, a name, slow readers */
     struct wr_timer whole;    /* total_timeout */
     struct wr_note room;      /* the response's flow has room again; may come late: see on_room() */
-    struct wr_name_query query;
-    size_t address;            /* the index of the server's address with which this try began */
-    size_t addresses_left;     /* number of addresses that are left to be tried */
-    struct wr_mono connect_by; /* monotonic: when the present try ends */
     unsigned resends;
     bool fresh;          /* use no pooled connection any more */
     bool dequeued;       /* has waited in the queue: the others there come after it */
-    struct wr_buf tried; /* by the server's index; 1: could not be reached; empty: no server was tried */
-    enum wr_err last;    /* how the last server failed */
+    struct wr_buf tried; /* the ids of peers that have failed this run */
+    enum wr_err last;    /* how the last peer failed */
     struct wr_sending out;
     struct wr_receiving in;
     bool asking;                        /* in origins->asking: nothing has been sent yet */
-    TAILQ_ENTRY(wr_exchange_run) entry; /* in the list of spare, queued or asking runs */
+    TAILQ_ENTRY(wr_exchange_run) entry; /* in the list of spare, waiting or asking runs */
 };
 
 /* --- exchange.c --- */
-/* As wr_exchange_start(), but at this server, whatever its health. */
-enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_origin_server *peer) WR_MUST_USE;
+/* As wr_exchange_start(), but at this peer, whatever its health. */
+enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_peer *peer) WR_MUST_USE;
 /* Each of the next functions may end the run. Afterwards the caller must not touch the run unless the
  * connection still belongs to it. */
 /* The connection has been made, or has failed. */
@@ -166,8 +178,10 @@ void wr_run_connected(struct wr_exchange_run *run, enum wr_err err);
 void wr_run_writable(struct wr_exchange_run *run);
 /* Sends the requests of all runs that are asking. */
 void wr_run_ask(struct wr_note *note);
-/* Its turn has come: it has been taken out of the queue. */
-void wr_run_dequeued(struct wr_exchange_run *run);
+/* Its turn has come: it has been taken out of the list in which it waited. */
+void wr_run_resume(struct wr_exchange_run *run);
+/* Is there nothing to wait for any more: a peer to choose, or no address to come? For runs in `resolving`. */
+bool wr_run_resolved(struct wr_exchange_run *run);
 /* Takes the final head and calls on_head. */
 void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head);
 /* The peer closed before its answer was whole. */
@@ -199,35 +213,54 @@ void wr_receive_more(struct wr_exchange_run *run);
 void wr_receive_resume(struct wr_exchange_run *run);
 
 /* --- conn.c --- */
-/* Opens a connection for the run. OK: run->conn is set; *connected, or wr_run_connected() follows, or after
- * `most` wr_run_late(). Else the error of wr_socket_connect(). */
-enum wr_err wr_origin_conn_open(struct wr_exchange_run *run, const struct wr_sockaddr *to,
-                                struct wr_span most, bool *connected) WR_MUST_USE;
+/* Opens a connection to the run's peer. OK: run->conn is set; *connected, or wr_run_connected() follows, or
+ * after `most` wr_run_late(). Else the error of wr_socket_connect(). */
+enum wr_err wr_origin_conn_open(struct wr_exchange_run *run, struct wr_span most,
+                                bool *connected) WR_MUST_USE;
 /* Closes the connection, lent or idle. Its memory is freed at the end of the turn. */
 void wr_origin_conn_close(struct wr_origin_conn *w);
 
+/* --- peers.c --- */
+/* Sets up an origin's servers, as far as their addresses are known. */
+void wr_origin_servers_init(struct wr_origin *origin);
+/* Lets all peers go and watches no name any more. Afterwards nothing of the process is used. */
+void wr_origin_servers_leave(struct wr_origin *origin);
+/* Frees the servers. By then no peer may be in use. */
+void wr_origin_servers_fini(struct wr_origin *origin);
+/* Makes the peer that of the run, in place of the one it had. NULL: it has none. */
+void wr_peer_use(struct wr_exchange_run *run, struct wr_peer *peer);
+/* A connection to the peer has been closed. Frees the peer if it was the last use of one that is gone. */
+void wr_peer_settle(struct wr_peer *peer);
+/* Is the address of any server still being asked for? */
+bool wr_origin_resolves(const struct wr_origin *origin);
+/* Says why an origin without any peer has none; a constant. */
+const char *wr_origin_why_none(const struct wr_origin *origin);
+
+/* --- probe.c --- */
+/* Starts the health checks of a peer, if its policy has any. Freed by wr_probe_free(); NULL is fine there. */
+struct wr_probe *wr_probe_new(struct wr_peer *peer);
+void wr_probe_free(struct wr_probe *p);
+
 /* --- pool.c --- */
-/* Sets up an embedded server by the policy's entry `index`, and takes it down; by then no connection may be
- * open. */
-void wr_origin_server_init(struct wr_origin_server *peer, struct wr_origin *origin, size_t index,
-                           struct wr_backends *backends);
-void wr_origin_server_fini(struct wr_origin_server *peer);
 /* Lends the run an idle connection. Returns false if there is none. */
-bool wr_pool_take(struct wr_origin_server *peer, struct wr_exchange_run *run);
+bool wr_pool_take(struct wr_peer *peer, struct wr_exchange_run *run);
 /* Takes the run's connection back, ready for the next run. */
 void wr_pool_give(struct wr_exchange_run *run);
-/* Is there no place for one more exchange at this server? */
-bool wr_pool_full(const struct wr_origin_server *peer);
+/* Closes all idle connections. */
+void wr_pool_clear(struct wr_peer *peer);
+/* wr_peer.idle_timer has fired. */
+void wr_pool_idle(struct wr_timer *t);
+/* Is there no place for one more exchange at this peer? */
+bool wr_pool_full(const struct wr_peer *peer);
 /* Makes room for one more connection, by closing the one that has been idle longest. */
-void wr_pool_make_room(struct wr_origin_server *peer);
-/* A connection is no longer in use: a run that waits for a place may go on. */
+void wr_pool_make_room(struct wr_peer *peer);
+/* A place is free: a run that waits for one may go on. */
 void wr_pool_vacancy(struct wr_origin *origin);
-/* Sets the server's addresses. Idle connections to other addresses are closed. */
-void wr_pool_addresses(struct wr_origin_server *peer, const struct wr_addresses *found);
 
 /* --- balance.c --- */
-/* The result of choosing a server. */
+/* The result of choosing a peer. */
 enum wr_pick { WR_PICK_PEER, WR_PICK_FULL, WR_PICK_DOWN, WR_PICK_NONE };
-/* Chooses a server that the run hasn't tried. FULL: the servers that could be used are busy. DOWN: the active
- * checks of all servers fail. NONE: all have been tried. out NULL: only asks whether one could be chosen. */
-enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_origin_server **out);
+/* Chooses a peer that the run hasn't tried. FULL: the peers that could be used are busy. DOWN: the active
+ * checks of all fail. NONE: all have been tried, or there is none. out NULL: only asks whether one could be
+ * chosen. */
+enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out);

@@ -71,71 +71,56 @@ static void on_vacancy(struct wr_note *note)
             return;
         more = run != last;
         TAILQ_REMOVE(&origin->queue, run, entry);
-        wr_run_dequeued(run);
+        wr_run_resume(run);
     }
 }
 
-static void origin_init(struct wr_origin *origin, struct wr_origins *o, const struct wr_origin_policy *policy,
-                        struct wr_backends *backends)
+static void origin_init(struct wr_origin *origin, struct wr_origins *o, const struct wr_origin_policy *policy)
 {
-    *origin = (struct wr_origin){ .policy = policy, .origins = o, .count = policy->server_count };
-    origin->peers = calloc(origin->count, sizeof *origin->peers);
-    origin->fit = calloc(origin->count, sizeof *origin->fit);
-    WR_CHECK(origin->peers != NULL && origin->fit != NULL);
+    *origin = (struct wr_origin){ .policy = policy, .origins = o };
     TAILQ_INIT(&origin->queue);
+    TAILQ_INIT(&origin->resolving);
     wr_note_init(&origin->vacancy, o->loop, on_vacancy);
-    for (size_t i = 0; i < origin->count; i++)
-        wr_origin_server_init(&origin->peers[i], origin, i, backends);
-    /* Workers begin their rounds at different servers. */
-    origin->peers[o->loop->index % origin->count].current = 1;
+    wr_origin_servers_init(origin);
 }
 
 static void origin_fini(struct wr_origin *origin)
 {
-    for (size_t i = 0; i < origin->count; i++)
-        wr_origin_server_fini(&origin->peers[i]);
+    wr_origin_servers_fini(origin);
     wr_note_fini(&origin->vacancy);
-    free(origin->peers);
-    free(origin->fit);
 }
 
-static bool names_needed(const struct wr_policy *policy)
-{
-    for (size_t i = 0; i < policy->origin_count; i++)
-        for (size_t k = 0; k < policy->origins[i].server_count; k++)
-            if (policy->origins[i].servers[k].address.kind == WR_ADDRESS_NAME)
-                return true;
-    return false;
-}
-
-struct wr_origins *wr_origins_new(struct wr_loop *loop, struct wr_policy *policy,
-                                  struct wr_backends *backends)
+struct wr_origins *wr_origins_make(struct wr_loop *loop, struct wr_policy *policy,
+                                   struct wr_backends *backends, bool probing)
 {
     struct wr_origins *o = calloc(1, sizeof *o);
     WR_CHECK(o != NULL);
     o->loop = loop;
     o->policy = wr_policy_ref(policy);
+    o->backends = backends;
+    o->probing = probing;
     o->count = policy->origin_count;
     o->list = calloc(o->count ? o->count : 1, sizeof *o->list);
     WR_CHECK(o->list != NULL);
     TAILQ_INIT(&o->spare);
     TAILQ_INIT(&o->asking);
     wr_note_init(&o->ask, loop, wr_run_ask);
-    if (names_needed(policy))
-        o->names = wr_names_new(loop, NULL);
     for (size_t i = 0; i < o->count; i++)
-        origin_init(&o->list[i], o, &policy->origins[i], backends);
+        origin_init(&o->list[i], o, &policy->origins[i]);
     return o;
+}
+
+struct wr_origins *wr_origins_new(struct wr_loop *loop, struct wr_policy *policy,
+                                  struct wr_backends *backends)
+{
+    return wr_origins_make(loop, policy, backends, false);
 }
 
 static void close_idle(struct wr_origins *o)
 {
     for (size_t i = 0; i < o->count; i++)
-        for (size_t k = 0; k < o->list[i].count; k++) {
-            struct wr_origin_conn *w;
-            while ((w = TAILQ_FIRST(&o->list[i].peers[k].idle)) != NULL)
-                wr_origin_conn_close(w);
-        }
+        for (size_t k = 0; k < o->list[i].count; k++)
+            wr_pool_clear(o->list[i].peers[k]);
 }
 
 /* Runs at the end of the turn, because the function that ended the last exchange may still be on the stack.
@@ -151,7 +136,6 @@ static void free_origins(struct wr_deferred_free *deferred)
     for (size_t i = 0; i < o->count; i++)
         origin_fini(&o->list[i]);
     wr_note_fini(&o->ask);
-    wr_names_free(o->names);
     wr_policy_unref(o->policy);
     free(o->list);
     free(o);
@@ -159,7 +143,8 @@ static void free_origins(struct wr_deferred_free *deferred)
 
 static void close_down(struct wr_origins *o)
 {
-    close_idle(o);
+    for (size_t i = 0; i < o->count; i++)
+        wr_origin_servers_leave(&o->list[i]);
     wr_loop_defer_free(o->loop, &o->deferred, free_origins);
 }
 

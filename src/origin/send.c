@@ -30,7 +30,7 @@ static void split_head(struct wr_exchange_run *run)
     if (rest.len > 5 && wr_slice_eq_nocase(wr_slice(rest.at, 5), WR_SLICE("Host:")))
         (void) wr_slice_cut(&rest, '\n');
     lead[WR_LEAD_LINE] = wr_slice(head.at, line);
-    lead[WR_LEAD_HOST] = wr_slice_str(run->peer->host);
+    lead[WR_LEAD_HOST] = wr_slice_str(run->peer->server->host);
     lead[WR_LEAD_FIELDS] = rest;
 }
 

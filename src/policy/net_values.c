@@ -70,6 +70,34 @@ void wr_read_server_address(struct wr_policy_reader *r, const struct wr_option *
         wr_policy_reader_error(r, o, node, "\"%.*s\": %s", WR_SLICE_ARG(text), reason);
 }
 
+/* Is it an IP address, or one with a port? An IPv6 address with a port stands in brackets. */
+static bool is_name_server(struct wr_policy_reader *r, struct wr_slice text)
+{
+    struct wr_address address;
+    struct wr_cidr alone;
+    if (memchr(text.at, '/', text.len) == NULL && wr_cidr_parse(text, &alone) == NULL)
+        return true;
+    return wr_address_parse(text, r->arena, &address) == NULL && address.kind == WR_ADDRESS_IP;
+}
+
+void wr_read_name_servers(struct wr_policy_reader *r, const struct wr_option *o,
+                          const struct wr_tree_node *node, void *at)
+{
+    struct wr_policy *p = at;
+    struct wr_buf all = { 0 };
+    const struct wr_tree_node *item;
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
+        if (is_name_server(r, item->text))
+            wr_buf_printf(&all, all.len ? ",%.*s" : "%.*s", WR_SLICE_ARG(item->text));
+        else
+            wr_policy_reader_error(r, o, item, "\"%.*s\": a name server is an IP address, or IP address:port",
+                                   WR_SLICE_ARG(item->text));
+    }
+    if (all.len)
+        p->dns_servers = wr_policy_reader_copy(r, wr_buf_slice(&all));
+    wr_buf_fini(&all);
+}
+
 static void note_block(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *item,
                        const char *reason)
 {

@@ -413,6 +413,8 @@ struct wr_policy {
     size_t trusted_count;
     struct wr_cidr *purgers; /* purge_from: who may send PURGE */
     size_t purger_count;
+    char *dns_servers;        /* "192.0.2.53,[2001:db8::53]:5353"; NULL: those of resolv.conf */
+    struct wr_span dns_stale; /* how long addresses are used after their TTL while no name server answers */
     struct wr_policy_redis redis;
     bool memory;
     uint64_t memory_size, memory_max_object;

@@ -355,7 +355,8 @@ static void on_closed(struct wr_pipe *pipe)
     end_all_calls(WR_CONTAINER(pipe, struct wr_link, pipe));
 }
 
-struct wr_link *wr_link_new(struct wr_loop *loop, struct wr_policy *policy, const char *name)
+struct wr_link *wr_link_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_names *names,
+                            const char *name)
 {
     struct wr_link *link = calloc(1, sizeof *link);
     WR_CHECK(link != NULL);
@@ -369,7 +370,7 @@ struct wr_link *wr_link_new(struct wr_loop *loop, struct wr_policy *policy, cons
     link->pipe.opened = on_opened;
     link->pipe.reply = on_link_reply;
     link->pipe.closed = on_closed;
-    wr_pipe_init(&link->pipe, loop, &policy->redis, name);
+    wr_pipe_init(&link->pipe, loop, &policy->redis, names, name);
     return link;
 }
 

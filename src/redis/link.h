@@ -18,6 +18,7 @@
 #include "redis/reply.h"
 
 struct wr_link;
+struct wr_names;
 
 struct wr_call {
     /* err: OK with a reply (which may be Redis's own ERROR reply), TIMEOUT, or REDIS_AWAY with NULL. */
@@ -29,9 +30,11 @@ struct wr_call {
     TAILQ_ENTRY(wr_call) entry;
 };
 
-/* Connects in the background and stays connected, with jittered backoff. Names are resolved without
- * blocking. name: shown by CLIENT LIST. Keeps a reference to the policy. The caller owns the link. */
-struct wr_link *wr_link_new(struct wr_loop *loop, struct wr_policy *policy, const char *name);
+/* Connects in the background and stays connected, with jittered backoff. names: resolves the server's name
+ * without blocking, and outlives the link; may be NULL if the policy has a literal address. name: shown by
+ * CLIENT LIST. Keeps a reference to the policy. The caller owns the link. */
+struct wr_link *wr_link_new(struct wr_loop *loop, struct wr_policy *policy, struct wr_names *names,
+                            const char *name);
 /* Commands that wr_link_tell() has accepted are still written, as far as that needs no waiting. Every call
  * that is still open ends with REDIS_AWAY. */
 void wr_link_free(struct wr_link *link);

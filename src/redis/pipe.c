@@ -97,7 +97,7 @@ static void hang_up(struct wr_pipe *p)
     drop_event(&p->on_readable);
     drop_event(&p->on_writable);
     wr_timer_clear(&p->timer);
-    wr_names_cancel(&p->query);
+    p->resolving = false;
     wr_tls_end(p->tls);
     if (p->ctx)
         redisFree(p->ctx);
@@ -369,9 +369,9 @@ static void watch_connect(struct wr_pipe *p, redisContext *ctx)
 
 /* Connects to an address in digits, because hiredis resolves names with getaddrinfo(), which blocks. If a
  * name has several addresses, each failure tries the next. */
-static void connect_to(struct wr_pipe *p, const struct wr_addresses *found)
+static void connect_to(struct wr_pipe *p, const struct wr_sockaddr *address)
 {
-    const struct sockaddr *to = (const struct sockaddr *) &found->list[p->failures % found->count].at;
+    const struct sockaddr *to = (const struct sockaddr *) &address->at;
     char digits[INET6_ADDRSTRLEN];
     const void *bytes = &((const struct sockaddr_in *) to)->sin_addr;
     if (to->sa_family == AF_INET6)
@@ -380,29 +380,42 @@ static void connect_to(struct wr_pipe *p, const struct wr_addresses *found)
     watch_connect(p, redisConnectNonBlock(digits, p->policy->address.port));
 }
 
-static void on_name(struct wr_name_query *query, enum wr_err err, const struct wr_addresses *found)
+/* Connects to the server's name, as soon as an address of it is known. */
+static void connect_by_name(struct wr_pipe *p)
 {
-    struct wr_pipe *p = WR_CONTAINER(query, struct wr_pipe, query);
-    if (err == WR_OK && found->count > 0)
-        connect_to(p, found);
-    else
+    struct wr_addresses *found;
+    enum wr_name_state state = wr_names_read(&p->watch, p->policy->address.port, &found);
+    p->resolving = state == WR_NAME_ASKED;
+    if (state == WR_NAME_KNOWN)
+        connect_to(p, &found->list[p->failures % found->count]);
+    else if (state == WR_NAME_NONE)
         wr_pipe_cut(p, WR_PIPE_UNREACHABLE, WR_SLICE("its name has no address"));
+    else if (state == WR_NAME_UNANSWERED)
+        wr_pipe_cut(p, WR_PIPE_UNREACHABLE, WR_SLICE("no name server answers for its name"));
+    free(found);
+}
+
+static void on_name_changed(struct wr_name_watch *w)
+{
+    struct wr_pipe *p = WR_CONTAINER(w, struct wr_pipe, watch);
+    if (p->resolving)
+        connect_by_name(p);
 }
 
 static void dial(struct wr_pipe *p)
 {
     const struct wr_address *address = &p->policy->address;
-    struct wr_addresses found = { .count = 1 };
+    struct wr_sockaddr literal;
     p->state = WR_PIPE_DIALLING;
     wr_timer_set(&p->timer, GREETING_TIME);
     if (p->policy->tls && p->tls == NULL)
         wr_pipe_cut(p, WR_PIPE_TLS, WR_SLICE("the files of redis.tls could not be read"));
     else if (address->kind == WR_ADDRESS_UNIX)
         watch_connect(p, redisConnectUnixNonBlock(address->host));
-    else if (wr_address_literal(address->host, address->port, &found.list[0]))
-        connect_to(p, &found);
-    else if (wr_names_lookup(p->names, &p->query, address->host, address->port, &found))
-        on_name(&p->query, WR_OK, &found);
+    else if (wr_address_literal(address->host, address->port, &literal))
+        connect_to(p, &literal);
+    else
+        connect_by_name(p);
 }
 
 static void on_pipe_timer(struct wr_timer *timer)
@@ -418,7 +431,7 @@ static void on_pipe_timer(struct wr_timer *timer)
 }
 
 void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy,
-                  const char *name)
+                  struct wr_names *names, const char *name)
 {
     struct wr_sockaddr literal;
     p->loop = loop;
@@ -426,14 +439,13 @@ void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_polic
     p->name = wr_slice_dup(wr_slice_str(name));
     p->on_flush = event_new(loop->base, -1, 0, on_flush, p);
     WR_CHECK(p->on_flush != NULL);
-    p->query.done = on_name;
     struct wr_buf why = { 0 };
     p->tls = policy->tls ? wr_tls_new(policy, &why) : NULL;
     if (why.len)
         wr_error("redis.tls: %.*s", WR_SLICE_ARG(wr_buf_slice(&why)));
     wr_buf_fini(&why);
     if (policy->address.kind != WR_ADDRESS_UNIX && !wr_address_literal(policy->address.host, 0, &literal))
-        p->names = wr_names_new(loop, NULL);
+        wr_names_watch(names, &p->watch, policy->address.host, loop, on_name_changed);
     wr_timer_init(&p->timer, loop, on_pipe_timer);
     wr_timer_set(&p->timer, WR_SPAN_MS(0));
 }
@@ -457,9 +469,7 @@ void wr_pipe_fini(struct wr_pipe *p)
     drop_event(&p->on_flush);
     wr_timer_fini(&p->timer);
     wr_buf_fini(&p->scratch);
-    if (p->names)
-        wr_names_free(p->names);
-    p->names = NULL;
+    wr_names_unwatch(&p->watch);
     wr_tls_free(p->tls);
     p->tls = NULL;
     free(p->name);

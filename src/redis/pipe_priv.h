@@ -48,12 +48,12 @@ struct wr_pipe {
     enum wr_pipe_state state;
     struct redisContext *ctx; /* NULL while DOWN, or while the name is looked up */
     struct event *on_readable, *on_writable, *on_flush;
-    struct wr_tls *tls;     /* NULL: plain, or its files could not be read */
-    bool held_back;         /* a write waits for something to be read (only TLS does that) */
-    struct wr_names *names; /* NULL: the policy has a literal address */
-    struct wr_name_query query;
-    struct wr_timer timer; /* DOWN: dial; DIALLING, GREETING: give up */
-    unsigned failures;     /* in a row: the backoff's exponent */
+    struct wr_tls *tls;         /* NULL: plain, or its files could not be read */
+    bool held_back;             /* a write waits for something to be read (only TLS does that) */
+    struct wr_name_watch watch; /* of the server's name; a literal address or a path watches nothing */
+    bool resolving;             /* DIALLING: waits for the name's addresses */
+    struct wr_timer timer;      /* DOWN: dial; DIALLING, GREETING: give up */
+    unsigned failures;          /* in a row: the backoff's exponent */
     struct wr_mono opened_at;
     size_t unwritten;        /* bytes said since the output buffer was last empty */
     struct wr_charge charge; /* those bytes as memory in flight */
@@ -63,9 +63,10 @@ struct wr_pipe {
     struct wr_buf scratch;
 };
 
-/* Fill the three callbacks first. Dials at once, in the background. name: copied. */
+/* Fill the three callbacks first. Dials at once, in the background. names: outlives the pipe; may be NULL if
+ * the policy has a literal address. name: copied. */
 void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy,
-                  const char *name);
+                  struct wr_names *names, const char *name);
 /* Closes without telling the owner. What was said before is written first, as far as that needs no waiting.
  */
 void wr_pipe_fini(struct wr_pipe *p);

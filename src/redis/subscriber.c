@@ -282,10 +282,9 @@ static void on_closed(struct wr_pipe *pipe)
     fall_silent(WR_CONTAINER(pipe, struct wr_subscriber, pipe));
 }
 
-struct wr_subscriber *wr_subscriber_new(struct wr_loop *main_loop, struct wr_policy *policy, const char *name,
-                                        void (*on_change)(void *ctx, enum wr_subscriber_event event,
-                                                          struct wr_slice key),
-                                        void *ctx)
+struct wr_subscriber *wr_subscriber_new(
+    struct wr_loop *main_loop, struct wr_policy *policy, struct wr_names *names, const char *name,
+    void (*on_change)(void *ctx, enum wr_subscriber_event event, struct wr_slice key), void *ctx)
 {
     struct wr_subscriber *h = calloc(1, sizeof *h);
     WR_CHECK(h != NULL);
@@ -298,7 +297,7 @@ struct wr_subscriber *wr_subscriber_new(struct wr_loop *main_loop, struct wr_pol
     h->pipe.opened = on_opened;
     h->pipe.reply = on_subscriber_reply;
     h->pipe.closed = on_closed;
-    wr_pipe_init(&h->pipe, main_loop, &policy->redis, name);
+    wr_pipe_init(&h->pipe, main_loop, &policy->redis, names, name);
     return h;
 }
 

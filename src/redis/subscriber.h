@@ -16,6 +16,7 @@
 #include "policy/policy.h"
 
 struct wr_subscriber;
+struct wr_names;
 
 enum wr_subscription_state {
     WR_SUBSCRIPTION_ASKED,     /* not subscribed yet */
@@ -45,12 +46,11 @@ enum wr_subscriber_event {
     WR_SUBSCRIBER_BACK,  /* the connection is back: changes in the meantime are unknown */
 };
 /* Makes the subscriber. on_change is called on the main loop for every key under those prefixes that
- * changed in Redis, and for events that concern all keys (key.at is NULL then). The caller owns the result.
- * Thread: main. */
-struct wr_subscriber *wr_subscriber_new(struct wr_loop *main_loop, struct wr_policy *policy, const char *name,
-                                        void (*on_change)(void *ctx, enum wr_subscriber_event event,
-                                                          struct wr_slice key),
-                                        void *ctx);
+ * changed in Redis, and for events that concern all keys (key.at is NULL then). names: as for wr_link_new().
+ * The caller owns the result. Thread: main. */
+struct wr_subscriber *wr_subscriber_new(
+    struct wr_loop *main_loop, struct wr_policy *policy, struct wr_names *names, const char *name,
+    void (*on_change)(void *ctx, enum wr_subscriber_event event, struct wr_slice key), void *ctx);
 /* Frees the subscriber. Every subscription must be closed. Thread: main, or start after the loop has
  * ended. */
 void wr_subscriber_free(struct wr_subscriber *subscriber);

@@ -12,6 +12,7 @@ import pytest
 
 from rig import daemon, policy
 from rig.daemon import Weir
+from rig.nameserver import NameServer
 from rig.origin import Origin
 from rig.redis_server import RedisServer
 from rig.relay import Relay
@@ -73,8 +74,8 @@ def origins():
     """Factory of scripted origins."""
     started = []
 
-    def start(port=None):
-        started.append(Origin(port))
+    def start(port=None, host="127.0.0.1"):
+        started.append(Origin(port, host))
         return started[-1]
 
     yield start
@@ -88,6 +89,25 @@ def origins():
 @pytest.fixture
 def origin(origins):
     return origins()
+
+
+@pytest.fixture
+def name_server(name_servers):
+    return name_servers()
+
+
+@pytest.fixture
+def name_servers():
+    """Factory of name servers."""
+    started = []
+
+    def start():
+        started.append(NameServer())
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
 
 
 @pytest.fixture

@@ -35,11 +35,12 @@ class _Gone(Exception):
 
 
 class Origin:
-    """Listens at once, on the given port or one of its own. `address` is what a policy's `servers` takes."""
+    """Listens at once, on the given port or one of its own. `address` is what a policy's `servers` takes. Other hosts are
+    those of loopback: origins on one port of several hosts are the addresses of one name."""
 
-    def __init__(self, port=None):
-        self.port = port or ports.free_port()
-        self.address = f"127.0.0.1:{self.port}"
+    def __init__(self, port=None, host="127.0.0.1"):
+        self.port, self.host = port or ports.free_port(), host
+        self.address = f"{host}:{self.port}"
         self.requests, self.connections, self.broken = [], 0, []
         self.bytes_in = 0
         self._scripts, self._lock = {}, threading.Lock()
@@ -71,7 +72,7 @@ class Origin:
     # life
 
     def _listen(self):
-        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=1024)
+        self._listener = socket.create_server((self.host, self.port), backlog=1024)
         self._start(self._accept, self._listener)
 
     def stop(self):

@@ -62,7 +62,7 @@ static struct bench bench_new(const char *on_failure, const char *timeout)
     snprintf(lines, sizeof lines, "redis: { url: \"unix://%s\", on_failure: %s, timeout: %s }\n", server.sock,
              on_failure, timeout);
     struct bench b = { .policy = policy_of(lines), .local = wr_local_limits_new(1000) };
-    b.link = wr_link_new(&loop, b.policy, "weir:test:0");
+    b.link = wr_link_new(&loop, b.policy, NULL, "weir:test:0");
     b.limiter = wr_limiter_new(&loop, b.policy, b.link, b.local);
     TURN_UNTIL(wr_link_ready(b.link));
     return b;

@@ -155,39 +155,56 @@ static int stop_dns(void **state)
     return 0;
 }
 
-/* --- asking --- */
+/* --- watching --- */
 
 static struct wr_loop loop;
 static struct wr_names *names;
 
-struct name_asker {
-    struct wr_name_query query;
-    unsigned done;
-    enum wr_err err;
-    struct wr_addresses found;
+struct watcher {
+    struct wr_name_watch watch;
+    uint16_t port;
+    unsigned changes;
+    enum wr_name_state state;
+    struct wr_addresses *found;
 };
 
-static unsigned waiting;
-
-static void on_done(struct wr_name_query *q, enum wr_err err, const struct wr_addresses *found)
+static void look(struct watcher *w)
 {
-    struct name_asker *a = WR_CONTAINER(q, struct name_asker, query);
-    a->done++;
-    a->err = err;
-    if (found)
-        a->found = *found;
-    if (--waiting == 0)
-        wr_loop_stop(&loop);
+    free(w->found);
+    w->state = wr_names_read(&w->watch, w->port, &w->found);
 }
 
-/* true: at once. */
-static bool ask(struct name_asker *a, const char *host, uint16_t port)
+static void on_changed(struct wr_name_watch *watch)
 {
-    *a = (struct name_asker){ .query.done = on_done };
+    struct watcher *w = WR_CONTAINER(watch, struct watcher, watch);
+    w->changes++;
+    look(w);
+}
+
+static void watch(struct watcher *w, const char *host, uint16_t port)
+{
+    *w = (struct watcher){ .port = port };
     wr_loop_tick(&loop);
-    bool now = wr_names_lookup(names, &a->query, host, port, &a->found);
-    waiting += !now;
-    return now;
+    wr_names_watch(names, &w->watch, host, &loop, on_changed);
+    look(w);
+}
+
+static void unwatch(struct watcher *w)
+{
+    wr_names_unwatch(&w->watch);
+    wr_names_unwatch(&w->watch);
+    free(w->found);
+}
+
+static bool (*until)(void);
+static struct watcher one, two;
+
+static void on_look(struct wr_timer *t)
+{
+    if (until())
+        wr_loop_stop(&loop);
+    else
+        wr_timer_set(t, WR_SPAN_MS(2));
 }
 
 static void on_overdue(struct wr_timer *t)
@@ -196,21 +213,25 @@ static void on_overdue(struct wr_timer *t)
     wr_loop_stop(&loop);
 }
 
-static void run(void)
+static void run(bool (*condition)(void))
 {
-    struct wr_timer t;
-    wr_timer_init(&t, &loop, on_overdue);
-    wr_timer_set(&t, WR_SPAN_S(30));
-    if (waiting)
-        wr_loop_run(&loop);
-    wr_timer_fini(&t);
-    assert_int_equal(waiting, 0);
+    struct wr_timer look_again, guard;
+    until = condition;
+    wr_timer_init(&look_again, &loop, on_look);
+    wr_timer_init(&guard, &loop, on_overdue);
+    wr_timer_set(&look_again, WR_SPAN_MS(0));
+    wr_timer_set(&guard, WR_SPAN_S(30));
+    wr_loop_run(&loop);
+    wr_timer_fini(&look_again);
+    wr_timer_fini(&guard);
+    assert_true(condition());
 }
 
-static void begin(const char *servers)
+static void begin(void)
 {
     assert_int_equal(wr_loop_init(&loop, 0), 0);
-    names = wr_names_new(&loop, servers);
+    names = wr_names_new(&loop);
+    wr_names_configure(names, dns.address, WR_SPAN_S(3600));
 }
 
 static void end(void)
@@ -219,13 +240,6 @@ static void end(void)
     wr_loop_fini(&loop);
     say_so(&dns.silent, false);
     say_so(&dns.failing, false);
-}
-
-/* Makes what is known stale, as if its TTL had ended. */
-static void pass_time(struct wr_span d)
-{
-    usleep((useconds_t) d.us);
-    wr_loop_tick(&loop);
 }
 
 static const char *text(const struct wr_sockaddr *a)
@@ -261,104 +275,128 @@ static void literals_need_no_look_up(void **state)
     assert_false(wr_address_literal(longer, 0, &a));
 }
 
-static void answers_come_once_and_stay_fresh(void **state)
+static bool all_three(void)
+{
+    return one.found && one.found->count == 3;
+}
+
+static bool known(void)
+{
+    return one.state == WR_NAME_KNOWN;
+}
+
+static void whoever_watches_shares_one_question(void **state)
 {
     (void) state;
-    struct name_asker a, b, c;
-    begin(dns.address);
+    begin();
     unsigned before = asked_a();
-    assert_false(ask(&a, "both.test", 80));
-    assert_false(ask(&b, "BOTH.test", 81)); /* one question for both */
-    assert_int_equal(a.done, 0);
-    run();
+    watch(&one, "both.test", 80);
+    watch(&two, "BOTH.test", 81);
+    assert_int_equal(one.state, WR_NAME_ASKED);
+    assert_null(one.found);
+    run(all_three);
+    look(&two);
     assert_int_equal(asked_a() - before, 1);
-    assert_int_equal(a.done, 1);
-    assert_int_equal(a.err, WR_OK);
-    assert_int_equal(a.found.count, 3);
-    assert_string_equal(text(&a.found.list[0]), "192.0.2.1/80");
-    assert_string_equal(text(&a.found.list[1]), "192.0.2.2/80");
-    assert_string_equal(text(&a.found.list[2]), "2001:db8::6/80");
-    assert_string_equal(text(&b.found.list[0]), "192.0.2.1/81");
-    assert_true(ask(&c, "both.test", 90)); /* from memory */
-    assert_int_equal(c.found.count, 3);
-    assert_string_equal(text(&c.found.list[0]), "192.0.2.1/90");
-    int64_t left = wr_span_s(wr_time_since(c.found.fresh_until, loop.mono)); /* the shorter of 300 and 60 */
-    assert_in_range(left, 50, 60);
-    assert_false(ask(&a, "six.test", 1));
-    run();
-    assert_int_equal(a.found.count, 1);
-    assert_string_equal(text(&a.found.list[0]), "2001:db8::6/1");
+    assert_in_range(one.changes, 1, 2); /* once for each family, unless both came at once */
+    assert_string_equal(text(&one.found->list[0]), "192.0.2.1/80");
+    assert_string_equal(text(&one.found->list[1]), "192.0.2.2/80");
+    assert_string_equal(text(&one.found->list[2]), "2001:db8::6/80");
+    assert_string_equal(text(&two.found->list[0]), "192.0.2.1/81");
+    unwatch(&two);
+    watch(&two, "both.test", 90); /* known at once, and still so after a reload */
+    assert_int_equal(two.state, WR_NAME_KNOWN);
+    wr_names_configure(names, dns.address, WR_SPAN_S(3600));
+    look(&two);
+    assert_int_equal(two.found->count, 3);
+    assert_string_equal(text(&two.found->list[0]), "192.0.2.1/90");
+    unwatch(&one);
+    unwatch(&two);
     end();
 }
 
-static void one_family_does_not_wait_for_the_other_for_long(void **state)
+static void one_family_does_not_wait_for_the_other(void **state)
 {
     (void) state;
-    struct name_asker a;
-    begin(dns.address);
-    assert_false(ask(&a, "slow6.test", 80));
-    run();
-    assert_int_equal(a.err, WR_OK);
-    assert_int_equal(a.found.count, 1);
+    begin();
+    watch(&one, "slow6.test", 80);
+    run(known);
+    assert_int_equal(one.found->count, 1);
+    watch(&two, "six.test", 1);
+    unwatch(&two);
+    unwatch(&one);
     end(); /* while the other question is still open */
 }
 
-static void a_name_is_asked_again_when_its_time_is_over(void **state)
+static bool is_20(void)
+{
+    return one.found && strcmp(text(&one.found->list[0]), "192.0.2.20/80") == 0;
+}
+
+static unsigned asked_before;
+
+static bool asked_twice_more(void)
+{
+    return asked_a() >= asked_before + 2;
+}
+
+static void a_name_is_asked_again_in_time(void **state)
 {
     (void) state;
-    struct name_asker a;
-    begin(dns.address);
-    assert_false(ask(&a, "moving.test", 80));
-    run();
-    assert_string_equal(text(&a.found.list[0]), "192.0.2.10/80");
+    begin();
+    watch(&one, "moving.test", 80);
+    run(known);
+    assert_string_equal(text(&one.found->list[0]), "192.0.2.10/80");
     __atomic_store_n(&dns.last, 20, __ATOMIC_RELAXED);
-    assert_true(ask(&a, "moving.test", 80));
-    assert_string_equal(text(&a.found.list[0]), "192.0.2.10/80");
-    pass_time(WR_SPAN_MS(1050));
-    assert_false(ask(&a, "moving.test", 80));
-    run();
-    assert_string_equal(text(&a.found.list[0]), "192.0.2.20/80");
-    /* the name server fails: the old answer is used, and it isn't asked each time */
+    run(is_20);
+    /* the name server fails: the old answer is kept, and it is asked again */
     say_so(&dns.failing, true);
-    pass_time(WR_SPAN_MS(1050));
-    assert_false(ask(&a, "moving.test", 80));
-    run();
-    assert_int_equal(a.err, WR_OK);
-    assert_string_equal(text(&a.found.list[0]), "192.0.2.20/80");
-    assert_true(ask(&a, "moving.test", 80));
-    assert_string_equal(text(&a.found.list[0]), "192.0.2.20/80");
+    asked_before = asked_a();
+    run(asked_twice_more);
+    assert_true(known() && is_20());
+    assert_int_equal(one.changes, 2);
+    unwatch(&one);
     end();
+}
+
+static bool none(void)
+{
+    return one.state == WR_NAME_NONE;
 }
 
 static void what_does_not_exist_is_remembered(void **state)
 {
     (void) state;
-    struct name_asker a;
-    begin(dns.address);
-    assert_false(ask(&a, "nowhere.test", 80));
-    run();
-    assert_int_equal(a.err, WR_ERR_NO_ADDRESS);
+    begin();
+    watch(&one, "nowhere.test", 80);
+    run(none);
+    assert_null(one.found);
     unsigned before = asked_a();
-    assert_true(ask(&a, "nowhere.test", 80));
-    assert_int_equal(a.found.count, 0);
+    watch(&two, "nowhere.test", 80);
+    assert_int_equal(two.state, WR_NAME_NONE);
     assert_int_equal(asked_a(), before);
+    unwatch(&one);
+    unwatch(&two);
     end();
+}
+
+static bool unanswered(void)
+{
+    return one.state == WR_NAME_UNANSWERED;
 }
 
 static void a_silent_server_is_waited_for_only_so_long(void **state)
 {
     (void) state;
-    struct name_asker a, gone;
     say_so(&dns.silent, true);
-    begin(dns.address);
-    assert_false(ask(&a, "v4.test", 80));
-    assert_false(ask(&gone, "v4.test", 80));
-    wr_names_cancel(&gone.query);
-    wr_names_cancel(&gone.query);
-    waiting--;
-    run();
-    assert_int_equal(a.err, WR_ERR_TIMEOUT);
-    assert_int_equal(gone.done, 0);
+    begin();
+    watch(&one, "v4.test", 80);
+    watch(&two, "v4.test", 80);
+    unwatch(&two);
+    asked_before = asked_a();
+    run(unanswered);
+    assert_int_equal(two.changes, 0);
+    assert_true(asked_twice_more()); /* a datagram may have been lost */
+    unwatch(&one);
     end();
 }
 
@@ -371,22 +409,24 @@ static void hosts_files_and_localhost_go_first(void **state)
     int fd = mkstemp(path);
     assert_true(fd >= 0 && write(fd, hosts, sizeof hosts - 1) == (ssize_t) sizeof hosts - 1);
     close(fd);
-    struct name_asker a;
-    begin(dns.address);
+    begin();
     wr_names_hosts(names, path);
     wr_names_hosts(names, "/nonexistent/hosts");
     unlink(path);
     unsigned before = asked_a();
-    assert_true(ask(&a, "v4.test", 80));
-    assert_string_equal(text(&a.found.list[0]), "192.0.2.77/80");
-    assert_true(ask(&a, "OTHER", 80));
-    assert_int_equal(a.found.count, 2);
-    assert_true(ask(&a, "localhost", 80));
-    assert_true(a.found.count >= 1);
-    assert_true(ask(&a, "api.localhost", 80));
-    assert_int_equal(a.found.count, 2);
-    assert_string_equal(text(&a.found.list[0]), "127.0.0.1/80");
-    assert_true(ask(&a, "192.0.2.5", 80));
+    static const struct {
+        const char *host, *first;
+        size_t count;
+    } rows[] = { { "v4.test", "192.0.2.77/80", 1 },
+                 { "OTHER", "192.0.2.77/80", 2 },
+                 { "api.localhost", "127.0.0.1/80", 2 } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        watch(&one, rows[i].host, 80);
+        assert_int_equal(one.state, WR_NAME_KNOWN);
+        assert_int_equal(one.found->count, rows[i].count);
+        assert_string_equal(text(&one.found->list[0]), rows[i].first);
+        unwatch(&one);
+    }
     assert_int_equal(asked_a(), before);
     end();
 }
@@ -395,9 +435,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(literals_need_no_look_up),
-        cmocka_unit_test(answers_come_once_and_stay_fresh),
-        cmocka_unit_test(one_family_does_not_wait_for_the_other_for_long),
-        cmocka_unit_test(a_name_is_asked_again_when_its_time_is_over),
+        cmocka_unit_test(whoever_watches_shares_one_question),
+        cmocka_unit_test(one_family_does_not_wait_for_the_other),
+        cmocka_unit_test(a_name_is_asked_again_in_time),
         cmocka_unit_test(what_does_not_exist_is_remembered),
         cmocka_unit_test(a_silent_server_is_waited_for_only_so_long),
         cmocka_unit_test(hosts_files_and_localhost_go_first),

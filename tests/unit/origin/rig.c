@@ -162,7 +162,8 @@ void rig_start(struct rig *r, const char *servers, const char *options)
         fail_msg("%.*s", (int) errors.len, errors.at);
     wr_buf_fini(&text);
     wr_buf_fini(&errors);
-    r->backends = wr_backends_new();
+    r->names = wr_names_new(&r->loop);
+    r->backends = wr_backends_new(r->names);
     r->origins = wr_origins_new(&r->loop, r->policy, r->backends);
     wr_timer_init(&r->look, &r->loop, on_look);
     wr_timer_init(&r->guard, &r->loop, on_guard);
@@ -172,6 +173,7 @@ void rig_stop(struct rig *r)
 {
     wr_origins_free(r->origins);
     wr_backends_free(r->backends);
+    wr_names_free(r->names);
     wr_timer_fini(&r->look);
     wr_timer_fini(&r->guard);
     wr_loop_fini(&r->loop);

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "net/names.h"
 #include "origin/exchange.h"
 #include "stats/stats.h"
 
@@ -61,6 +62,7 @@ struct call {
 struct rig {
     struct wr_loop loop;
     struct wr_policy *policy;
+    struct wr_names *names;
     struct wr_backends *backends;
     struct wr_origins *origins;
     unsigned waiting; /* calls that have not ended */

@@ -10,13 +10,21 @@
 
 static struct rig r;
 
-static struct wr_origin_server *pick(uint64_t hash)
+static struct wr_peer *pick(uint64_t hash)
 {
     struct wr_exchange x = { .balance_hash = hash };
     struct wr_exchange_run run = { .x = &x, .origin = &r.origins->list[0], .origins = r.origins };
-    struct wr_origin_server *peer = NULL;
+    struct wr_peer *peer = NULL;
     assert_int_equal(wr_balance_pick(&run, &peer), WR_PICK_PEER);
     return peer;
+}
+
+static size_t index_of(const struct wr_peer *p)
+{
+    size_t i = 0;
+    while (r.origins->list[0].peers[i] != p)
+        i++;
+    return i;
 }
 
 #define THREE                                                                                             \
@@ -30,10 +38,11 @@ static void round_robin_follows_the_weights(void **state)
     size_t last = 9;
     rig_start(&r, THREE, "");
     for (int i = 0; i < 600; i++) {
-        struct wr_origin_server *p = pick(0);
-        count[p->index]++;
-        in_a_row = p->index == last ? in_a_row + 1 : 1;
-        last = p->index;
+        struct wr_peer *p = pick(0);
+        size_t index = index_of(p);
+        count[index]++;
+        in_a_row = index == last ? in_a_row + 1 : 1;
+        last = index;
         assert_true(in_a_row <= 2);
     }
     assert_int_equal(count[0], 300);
@@ -46,15 +55,15 @@ static void the_least_busy_for_its_weight_comes_next(void **state)
 {
     (void) state;
     rig_start(&r, THREE, "    balance: least_connections\n");
-    struct wr_origin_server *peers = r.origins->list[0].peers;
+    struct wr_peer **peers = r.origins->list[0].peers;
     for (int i = 0; i < 60; i++)
         pick(0)->open++; /* a connection that stays busy */
-    assert_int_equal(peers[0].open, 30);
-    assert_int_equal(peers[1].open, 10);
-    assert_int_equal(peers[2].open, 20);
-    peers[1].open = 2;
-    assert_ptr_equal(pick(0), &peers[1]);
-    peers[0].open = peers[1].open = peers[2].open = 0;
+    assert_int_equal(peers[0]->open, 30);
+    assert_int_equal(peers[1]->open, 10);
+    assert_int_equal(peers[2]->open, 20);
+    peers[1]->open = 2;
+    assert_ptr_equal(pick(0), peers[1]);
+    peers[0]->open = peers[1]->open = peers[2]->open = 0;
     rig_stop(&r);
 }
 
@@ -66,13 +75,13 @@ static void a_hash_stays_with_its_server(void **state)
     unsigned count[3] = { 0 }, moved = 0;
     rig_start(&r, THREE, "    balance: hash\n");
     for (uint64_t i = 0; i < N; i++)
-        count[before[i] = pick(i * UINT64_C(0x9e3779b97f4a7c15))->index]++;
+        count[before[i] = index_of(pick(i * UINT64_C(0x9e3779b97f4a7c15)))]++;
     assert_in_range(count[0], N / 2 * 9 / 10, N / 2 * 11 / 10);
     assert_in_range(count[1], N / 6 * 9 / 10, N / 6 * 11 / 10);
     assert_in_range(count[2], N / 3 * 9 / 10, N / 3 * 11 / 10);
-    wr_backend_unreachable(r.origins->list[0].peers[1].backend, r.loop.mono);
+    wr_backend_unreachable(r.origins->list[0].peers[1]->backend, r.loop.mono);
     for (uint64_t i = 0; i < N; i++) {
-        size_t now = pick(i * UINT64_C(0x9e3779b97f4a7c15))->index;
+        size_t now = index_of(pick(i * UINT64_C(0x9e3779b97f4a7c15)));
         assert_int_not_equal(now, 1);
         moved += now != before[i];
     }
@@ -88,9 +97,10 @@ static struct wr_mono at(int64_t ms)
 static void a_failing_server_rests_longer_and_longer(void **state)
 {
     (void) state;
-    struct wr_backends *b = wr_backends_new();
-    struct wr_backend *s = wr_backend_of(b, "app", "one"), *other = wr_backend_of(b, "app", "two");
-    assert_ptr_equal(wr_backend_of(b, "app", "one"), s);
+    struct wr_backends *b = wr_backends_new(NULL);
+    struct wr_backend *s = wr_backend_ref(b, "app", "one", NULL),
+                      *other = wr_backend_ref(b, "app", "one", "192.0.2.2:1");
+    assert_ptr_equal(wr_backend_ref(b, "app", "one", NULL), s);
     assert_ptr_not_equal(other, s);
     int64_t now = 0;
     static const int rest_ms[] = { 1000, 2000, 4000, 8000, 16000, 30000, 30000 };
@@ -120,8 +130,8 @@ static void a_failing_server_rests_longer_and_longer(void **state)
 static void who_says_nothing_to_anybody_hangs(void **state)
 {
     (void) state;
-    struct wr_backends *b = wr_backends_new();
-    struct wr_backend *s = wr_backend_of(b, "app", "one");
+    struct wr_backends *b = wr_backends_new(NULL);
+    struct wr_backend *s = wr_backend_ref(b, "app", "one", NULL);
     wr_backend_answered(s, at(2000));
     wr_backend_silent(s, at(1000), at(11000)); /* another request was answered meanwhile */
     assert_int_equal(wr_backend_health(s, at(11000)), WR_HEALTH_UP);
@@ -142,8 +152,8 @@ static void who_says_nothing_to_anybody_hangs(void **state)
 static void checks_overrule(void **state)
 {
     (void) state;
-    struct wr_backends *b = wr_backends_new();
-    struct wr_backend *s = wr_backend_of(b, "app", "one");
+    struct wr_backends *b = wr_backends_new(NULL);
+    struct wr_backend *s = wr_backend_ref(b, "app", "one", NULL);
     wr_backend_checked(s, false);
     assert_int_equal(wr_backend_health(s, at(0)), WR_HEALTH_UP); /* one failure may be chance */
     wr_backend_checked(s, false);
@@ -176,7 +186,7 @@ static void serve_checks(struct scripted_server *s)
 
 static enum wr_health health_now(struct rig *rig)
 {
-    return wr_backend_health(rig->origins->list[0].peers[0].backend, rig->loop.mono);
+    return wr_backend_health(rig->origins->list[0].peers[0]->backend, rig->loop.mono);
 }
 
 static bool is_down(struct rig *rig)

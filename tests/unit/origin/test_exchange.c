@@ -500,24 +500,6 @@ static void cancel_and_start_another(struct call *c)
     call_start(&successor, c->rig, "GET /next", "");
 }
 
-static void a_server_that_has_moved_is_asked_at_its_new_address(void **state)
-{
-    (void) state;
-    one_origin(serve_three, "");
-    struct wr_origin_server *peer = &r.origins->list[0].peers[0];
-    struct wr_addresses now = peer->addresses;
-    struct call c = { 0 };
-    call_start(&c, &r, "GET /a", "");
-    rig_run(&r);
-    wr_pool_addresses(peer, &now); /* the address is still there, so the connection stays */
-    assert_int_equal(wr_stats_sum(WR_STAT_origin_connections_open), 1);
-    ((struct sockaddr_in *) &now.list[0].at)->sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
-    wr_pool_addresses(peer, &now);
-    assert_int_equal(wr_stats_sum(WR_STAT_origin_connections_open), 0);
-    call_fini(&c);
-    done();
-}
-
 static void serve_all(struct scripted_server *s)
 {
     for (int fd; (fd = server_accept(s)) >= 0;) {
@@ -602,7 +584,6 @@ int main(void)
         cmocka_unit_test(names_are_resolved),
         cmocka_unit_test(the_servers_own_name_replaces_host),
         cmocka_unit_test(unix_sockets_are_servers_too),
-        cmocka_unit_test(a_server_that_has_moved_is_asked_at_its_new_address),
         cmocka_unit_test(silence_has_an_end),
         cmocka_unit_test(the_caller_may_leave_at_any_moment),
         cmocka_unit_test(the_callers_policy_ends_before_the_exchange),

@@ -301,8 +301,8 @@ static void on_change(void *ctx, enum wr_subscriber_event event, struct wr_slice
 static void node_begin(struct node *n, const char *name)
 {
     n->name = name;
-    n->link = wr_link_new(&loop, &policy, name);
-    n->subscriber = wr_subscriber_new(&loop, &policy, name, on_change, n);
+    n->link = wr_link_new(&loop, &policy, NULL, name);
+    n->subscriber = wr_subscriber_new(&loop, &policy, NULL, name, on_change, n);
     n->purges = wr_purges_new(true);
     wr_purges_share(n->purges, &policy.redis, n->subscriber, n->name);
     n->feed = wr_feed_new(&loop, &policy, n->purges, n->link);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/rand.h"
+#include "net/names.h"
 #include "redis/link.h"
 #include "stats/stats.h"
 
@@ -18,6 +19,7 @@ static struct test_redis server;
 static struct wr_policy policy;
 static struct wr_loop loop;
 static struct wr_link *link_;
+static struct wr_names *names; /* NULL: the address is a literal one */
 
 static struct wr_slice str(const char *s)
 {
@@ -70,7 +72,7 @@ static void ask_and_wait(struct asked *a, size_t argc, const struct wr_slice *ar
 
 static void connect_link(void)
 {
-    link_ = wr_link_new(&loop, &policy, "weir:edge:0");
+    link_ = wr_link_new(&loop, &policy, names, "weir:edge:0");
     turn_until(&loop, wr_link_ready(link_));
 }
 
@@ -94,7 +96,7 @@ static void calls_are_refused_until_connected_then_answered_in_order(void **stat
 {
     (void) state;
     struct asked early, a[100];
-    link_ = wr_link_new(&loop, &policy, "weir:edge 0");
+    link_ = wr_link_new(&loop, &policy, NULL, "weir:edge 0");
     assert_int_equal(ask(&early, WR_SPAN_S(1), 1, ARGV(str("PING"))), WR_ERR_REDIS_AWAY);
     turn_until(&loop, wr_link_ready(link_));
     for (int i = 0; i < 100; i++)
@@ -379,7 +381,7 @@ static void user_password_and_database_are_used(void **state)
     policy.redis.password = (char *) "wrong";
     policy.redis.db = 3;
     log_capture_begin();
-    link_ = wr_link_new(&loop, &policy, "weir:edge:0");
+    link_ = wr_link_new(&loop, &policy, NULL, "weir:edge:0");
     turn_until(&loop, log_captured("refuses user or password") == 1);
     turn_for(&loop, WR_SPAN_MS(400)); /* refused many times, logged once */
     assert_int_equal(log_captured("refuses user or password"), 1);
@@ -399,7 +401,7 @@ static void a_missing_password_is_logged_once(void **state)
     (void) state;
     server_do(&server, "CONFIG SET requirepass secret");
     log_capture_begin();
-    link_ = wr_link_new(&loop, &policy, "weir:edge:0");
+    link_ = wr_link_new(&loop, &policy, NULL, "weir:edge:0");
     turn_for(&loop, WR_SPAN_MS(400));
     assert_int_equal(log_captured("NOAUTH"), 1);
     log_capture_end();
@@ -437,7 +439,7 @@ static void a_loading_redis_is_waited_for(void **state)
     server.args[2] = "--loading-process-events-interval-bytes";
     server.args[3] = "1024";
     log_capture_begin();
-    link_ = wr_link_new(&loop, &policy, "weir:edge:0");
+    link_ = wr_link_new(&loop, &policy, NULL, "weir:edge:0");
     server_spawn(&server);
     turn_until(&loop, wr_link_ready(link_));
     size_t logged = log_captured("is loading its data");
@@ -475,15 +477,23 @@ static void addresses_and_names_are_dialled(void **state)
 {
     (void) state;
     uint16_t port = free_port();
+    char nobody[32]; /* where no name server is */
+    snprintf(nobody, sizeof nobody, "127.0.0.1:%d", (int) free_port());
+    names = wr_names_new(&loop);
+    wr_names_configure(names, nobody, WR_SPAN_S(0));
     server_do(&server, "CONFIG SET port %d", (int) port);
     link_over_tcp(WR_ADDRESS_IP, "127.0.0.1", port);
     link_over_tcp(WR_ADDRESS_NAME, "localhost", port);
     policy.redis.address.host = (char *) "no-such-host.invalid";
     log_capture_begin();
-    link_ = wr_link_new(&loop, &policy, "weir:edge:0");
-    turn_until(&loop, log_captured("cannot be reached") == 1);
+    link_ = wr_link_new(&loop, &policy, names, "weir:edge:0");
+    turn_until(&loop, log_captured("no name server answers for its name") == 1);
     log_capture_end();
     assert_false(wr_link_ready(link_));
+    wr_link_free(link_);
+    link_ = NULL;
+    wr_names_free(names);
+    names = NULL;
 }
 
 /* A peer that greets correctly and then sends replies that nobody asked for. No real Redis does this. */
@@ -499,7 +509,7 @@ static void wrong_peer_says(const char *nonsense)
     assert_int_equal(listen(listener, 8), 0);
     struct wr_policy other;
     policy_for(&other, path);
-    link_ = wr_link_new(&loop, &other, "weir:edge:0");
+    link_ = wr_link_new(&loop, &other, NULL, "weir:edge:0");
     turn_for(&loop, WR_SPAN_MS(20));
     int peer = accept(listener, NULL, NULL);
     assert_true(write(peer, "+OK\r\n+PONG\r\n", 12) == 12);

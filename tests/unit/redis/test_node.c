@@ -20,7 +20,7 @@ static int set_up(void **state)
 {
     (void) state;
     server_set_up(&server, &policy, &loop, WR_LOOP_MAIN);
-    link_ = wr_link_new(&loop, &policy, "weir:edge:main");
+    link_ = wr_link_new(&loop, &policy, NULL, "weir:edge:main");
     return 0;
 }
 

@@ -70,7 +70,7 @@ static int tear_down(void **state)
 
 static void begin(void)
 {
-    subscriber = wr_subscriber_new(&loop, &policy, "weir:edge:subscriber", on_change, &loop);
+    subscriber = wr_subscriber_new(&loop, &policy, NULL, "weir:edge:subscriber", on_change, &loop);
 }
 
 /* Waits until invalidations flow. */

@@ -27,7 +27,7 @@ static int set_up(void **state)
     policy.redis.max_object = 10 << 20;
     policy.memory = true;
     policy.memory_max_object = 2 << 20;
-    link_ = wr_link_new(&loop, &policy, "weir:edge:0");
+    link_ = wr_link_new(&loop, &policy, NULL, "weir:edge:0");
     redis_store = wr_redis_store_new(&loop, &policy, link_);
     turn_until(&loop, wr_link_ready(link_));
     return 0;
