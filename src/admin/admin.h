@@ -30,7 +30,7 @@ struct wr_admin_reload {
     struct wr_wall at;
 };
 
-/* What the daemon offers to the admin listeners. Each function is called on the main loop. who: who asks, as
+/* The daemon's functions for the admin listeners. Each function is called on the main loop. who: who asks, as
  * it stands in logs: "admin: uid 0", "admin: 192.0.2.1", "admin: token NAME from 192.0.2.1". */
 struct wr_admin_host {
     void *ctx;

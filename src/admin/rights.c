@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who may ask what of an admin listener: addresses, rights, the token, and no pages of other sites. */
+/* Decides what a client may ask of an admin listener: addresses, rights, the token, and no pages of other
+ * sites. */
 #include <event2/bufferevent.h>
 #include <netinet/in.h>
 #include <stdio.h>

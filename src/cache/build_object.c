@@ -249,7 +249,7 @@ struct wr_object *wr_build_vary(const struct wr_key *primary, struct wr_slice na
 
 /* --- a 304 --- */
 
-/* What happens to fields that change a client's state. */
+/* The fate of fields that change a client's state. */
 enum client_fields {
     CLIENT_NONE, /* none are kept: the response is judged by what every client may get */
     CLIENT_NEW,  /* those of the 304 are kept, for the client whose request it answers */

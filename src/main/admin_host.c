@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the admin listeners ask of the daemon. */
+/* Does for the admin listeners what they are asked for. */
 #include "config.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 /* --- purges --- */
 
-/* What is asked for by one name; several purges, where several routes may have served a URL. */
+/* A purge by one name; several purges, where several routes may have served a URL. */
 struct purge {
     void (*done)(void *arg, const struct wr_purge_result *result);
     void *arg;

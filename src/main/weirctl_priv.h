@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of weirctl share: one blocking request to a running weir. Thread: start, the only one. */
+/* The inside of weirctl, for its own files: one blocking request to a running weir. Thread: start, the only
+ * one. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +10,7 @@
 #define WR_EXIT_REFUSED 1 /* weir has refused, or hasn't answered */
 #define WR_EXIT_USAGE 2
 
-/* Whom to ask, and what the command line says. */
+/* The weir to ask, and what the command line says. */
 struct wr_asking {
     const char *where; /* the path of a socket, host:port or http://host:port */
     const char *token; /* for Authorization; NULL: none */

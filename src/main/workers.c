@@ -144,7 +144,8 @@ static void on_orders(struct wr_note *note)
     wr_worker_check_idle(&m->worker);
 }
 
-/* Nothing is left to do. What waited in the queues of the listeners meanwhile is still served. */
+/* Nothing is left to do. Connections that waited in the queues of the listeners meanwhile are still served.
+ */
 static void on_worker_idle(struct wr_worker *worker)
 {
     struct member *m = (struct member *) worker;

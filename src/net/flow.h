@@ -8,9 +8,9 @@
  * see wr_flow_hurry(). A flow carries responses to clients and requests to origins alike; it knows nothing
  * of HTTP.
  *
- * What a flow holds is memory in flight (net/budget.h), until a store counts it. A body that is to be kept is
- * charged with its whole length from the beginning. Over half of the budget a body larger than a piece isn't
- * kept, and windows are smaller. Over all of it a flow takes new memory only when it holds none.
+ * The content of a flow is memory in flight (net/budget.h), until a store counts it. A body that is to be
+ * kept is charged with its whole length from the beginning. Over half of the budget a body larger than a
+ * piece isn't kept, and windows are smaller. Over all of it a flow takes new memory only when it holds none.
  *
  * Once WHOLE, a kept flow never changes again and is read without its lock. */
 #pragma once

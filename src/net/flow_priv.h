@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of a flow share: flow.c is its life and its producer, flow_pieces.c its memory,
+/* The inside of a flow, for its three files: flow.c is its life and its producer, flow_pieces.c its memory,
  * flow_reader.c its readers. All functions here are called under the flow's lock, or before others know the
  * flow. */
 #pragma once

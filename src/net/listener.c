@@ -172,7 +172,7 @@ static void describe(const struct sockaddr_storage *from, struct wr_accepted *co
 
 static unsigned stuck_count; /* parts of listeners that are stuck, in all threads; atomic */
 
-/* What is missing is missing for the whole process, so one line is logged for all listeners. */
+/* Descriptors and memory are missing for the whole process, so one line is logged for all listeners. */
 static void become_stuck(struct wr_accept *a)
 {
     const char *why = strerror(errno);

@@ -23,7 +23,7 @@
 #define LONGEST_FAILURE 30
 #define KEPT WR_SPAN_S(600) /* a name that nobody watches any more */
 
-/* What is known of one family's addresses of a name. */
+/* The addresses of one family that a name is known to have. */
 struct name_family {
     struct wr_dns_question question;
     struct wr_name *name;

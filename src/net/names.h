@@ -3,7 +3,7 @@
  * *watches* it, on any thread, is woken when its addresses change.
  *
  * Answers come from /etc/hosts first, then from the name servers of resolv.conf or of the policy, which are
- * asked for A and AAAA (dns_priv.h). What is known of a name stays true until something newer is known:
+ * asked for A and AAAA (dns_priv.h). The known addresses of a name stay in use until newer ones are known:
  *
  * - A name that is watched is asked again before the TTL of its addresses ends. No request waits for that.
  * - If no name server answers, the known addresses stay for `stale` longer.
@@ -48,7 +48,7 @@ struct wr_name_watch {
 struct wr_names *wr_names_new(struct wr_loop *loop);
 /* Reads /etc/hosts and asks all names anew. servers: the name servers, "192.0.2.53,[2001:db8::53]:5353";
  * NULL: those of resolv.conf. stale: how long addresses stay in use after their TTL while no name server
- * answers. What is known stays known. */
+ * answers. The addresses known until then stay. */
 void wr_names_configure(struct wr_names *n, const char *servers, struct wr_span stale);
 /* Adds the names of a file in the format of hosts(5). These names are never asked of a name server. A file
  * that can't be read adds nothing. */

@@ -2,15 +2,15 @@
 /* A stream socket that never blocks, and the events its owner waits for on it.
  *
  * Its event is edge-triggered and stays registered from start to end. So neither a pooled connection nor a
- * waiting one costs an epoll_ctl, and the kernel isn't asked again about what it has reported. What it
- * reported is remembered here: readable() is called as long as there may be bytes. The socket knows nothing
+ * waiting one costs an epoll_ctl, and the kernel isn't asked again about what it has reported. Its report
+ * is remembered here: readable() is called as long as there may be bytes. The socket knows nothing
  * of the protocol over it. Embedded in its owner. Thread: the loop's owner.
  *
  * Each direction has a deadline of its own (deadline.h). To wait for room is to name one: there is no other
  * way. To read without one is to take what comes; an owner that can't go on before the peer has sent
  * something says so by wr_socket_expect(). So whatever an owner waits for ends, whichever direction the peer
- * neglects. What of a write the peer's own kernel has acknowledged counts as taken, not what lies in this
- * one's buffer: that may hold megabytes, and then it tells nothing of a slow reader for long. */
+ * neglects. Of a write, the part that the peer's kernel has acknowledged counts as taken. The part in this
+ * kernel's buffer doesn't: that may be megabytes, and then it tells nothing of a slow reader for long. */
 #pragma once
 
 #include <event2/event_struct.h>

@@ -76,7 +76,7 @@ struct wr_exchange {
     bool trial; /* valid after the start, too: the server had failed, and this request shows whether it is
                    well again */
     const char *server; /* the server's text in the policy */
-    /* What was wrong, with ORIGIN_BROKEN and sometimes ORIGIN_REFUSED; a constant; else NULL. */
+    /* The reason, with ORIGIN_BROKEN and sometimes ORIGIN_REFUSED; a constant; else NULL. */
     const char *why;
 
     struct wr_exchange_run *run; /* private */
@@ -91,7 +91,7 @@ void wr_backends_free(struct wr_backends *b);
 /* Gives the names of the process. Thread: any. */
 struct wr_names *wr_backends_names(struct wr_backends *b);
 /* From now on runs the active health checks of the policy's origins on the main loop, and stops those of
- * servers that it doesn't name. What is known of servers that it names again stays known. NULL: stops all
+ * servers that it doesn't name. The state of servers that it names again is kept. NULL: stops all
  * checks. Thread: main. */
 void wr_backends_watch(struct wr_backends *b, struct wr_loop *main_loop, struct wr_policy *policy);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the process knows of each address of each server: its health and its counters, shared by all workers.
+/* The state of each address of each server: its health and its counters, shared by all workers.
  * It is kept by origin, server and address, so that it survives reloads, and an address that is missing from
  * one answer of a name server.
  *

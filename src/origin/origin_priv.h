@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of this room share.
+/* The inside of this room, for its own files.
  *
  *   wr_origins              one per worker and policy
  *     wr_origin             one per origin of the policy: its peers, and who waits for one of them
@@ -103,7 +103,7 @@ struct wr_origins {
     char scratch[WR_SCRATCH];
 };
 
-/* The sending half of a run. What is sent next over the connection: lead[at..], then bytes of the body, up to
+/* The sending half of a run. Next are sent over the connection: lead[at..], then bytes of the body, up to
  * chunk_left. */
 enum wr_lead { WR_LEAD_LINE, WR_LEAD_HOST, WR_LEAD_FIELDS, WR_LEAD_FRAME, WR_LEAD_COUNT };
 
@@ -142,7 +142,7 @@ enum wr_run_stage {
     WR_RUN_BODY
 };
 
-/* What an exchange has while it is under way. Recycled by its worker. */
+/* The state of an exchange that is under way. Recycled by its worker. */
 struct wr_exchange_run {
     enum wr_run_stage stage;
     struct wr_exchange *x;

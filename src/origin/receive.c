@@ -38,12 +38,12 @@ static void whole(struct wr_exchange_run *run)
 
 /* Takes bytes of the body. placed: they are already where the flow reserved room. Returns true if the
  * exchange has ended. */
-static bool eat(struct wr_exchange_run *run, struct wr_slice octets, bool placed)
+static bool eat(struct wr_exchange_run *run, struct wr_slice bytes, bool placed)
 {
     struct wr_receiving *in = &run->in;
     for (;;) {
         struct wr_slice content;
-        switch (wr_body_reader_eat(&in->body, &octets, &content)) {
+        switch (wr_body_reader_eat(&in->body, &bytes, &content)) {
         case WR_BODY_MORE:
             return false;
         case WR_BODY_DATA:
@@ -53,7 +53,7 @@ static bool eat(struct wr_exchange_run *run, struct wr_slice octets, bool placed
                 wr_flow_append(in->flow, content);
             break;
         case WR_BODY_END:
-            in->excess |= octets.len > 0;
+            in->excess |= bytes.len > 0;
             whole(run);
             return true;
         case WR_BODY_ERROR:
@@ -203,15 +203,15 @@ static bool interim(struct wr_exchange_run *run, const struct wr_head *head)
     return true;
 }
 
-static void take_heads(struct wr_exchange_run *run, struct wr_slice octets)
+static void take_heads(struct wr_exchange_run *run, struct wr_slice bytes)
 {
     struct wr_receiving *in = &run->in;
     struct wr_head head;
     for (;;) {
-        switch (wr_parse_response(&in->parse, octets.at, octets.len, WR_MAX_ORIGIN_HEAD, run->x->method,
+        switch (wr_parse_response(&in->parse, bytes.at, bytes.len, WR_MAX_ORIGIN_HEAD, run->x->method,
                                   run->origins->fields, &head)) {
         case WR_PARSE_MORE:
-            keep_partial(in, octets);
+            keep_partial(in, bytes);
             return;
         case WR_PARSE_ERROR:
             broken(run, in->parse.why);
@@ -219,18 +219,18 @@ static void take_heads(struct wr_exchange_run *run, struct wr_slice octets)
         case WR_PARSE_DONE:
             break;
         }
-        octets = wr_slice(octets.at + in->parse.length, octets.len - in->parse.length);
+        bytes = wr_slice(bytes.at + in->parse.length, bytes.len - in->parse.length);
         in->parse = (struct wr_parse){ 0 };
         if (head.status >= 200)
             break;
         if (!interim(run, &head))
             return;
-        if (octets.len == 0) {
+        if (bytes.len == 0) {
             wr_buf_clear(&in->partial);
             return;
         }
     }
-    begin_body(run, &head, octets);
+    begin_body(run, &head, bytes);
 }
 
 static void read_head(struct wr_exchange_run *run)

@@ -75,12 +75,12 @@ void wr_send_refused(struct wr_exchange_run *run)
 
 static void begin_chunk(struct wr_sending *out, const struct iovec *body, int pieces)
 {
-    size_t octets = 0;
+    size_t bytes = 0;
     for (int i = 0; i < pieces; i++)
-        octets += body[i].iov_len;
-    int len = snprintf(out->frame, sizeof out->frame, "%zx\r\n", octets);
+        bytes += body[i].iov_len;
+    int len = snprintf(out->frame, sizeof out->frame, "%zx\r\n", bytes);
     out->lead[WR_LEAD_FRAME] = wr_slice(out->frame, (size_t) len);
-    out->chunk_left = octets + WR_CHUNK_END.len;
+    out->chunk_left = bytes + WR_CHUNK_END.len;
 }
 
 /* Returns the bytes of content that are left of the chunk; without chunks: of the whole body. */
@@ -139,7 +139,7 @@ static size_t gather(const struct wr_exchange_run *run, struct iovec *iov, int *
                      const struct iovec *body, int pieces)
 {
     const struct wr_sending *out = &run->out;
-    size_t octets = 0, content = 0;
+    size_t bytes = 0, content = 0;
     int n = 0;
     for (int i = 0; i < WR_LEAD_COUNT; i++)
         if (out->lead[i].len > 0)
@@ -152,23 +152,23 @@ static size_t gather(const struct wr_exchange_run *run, struct iovec *iov, int *
     if (end.len > 0)
         iov[n++] = (struct iovec){ (char *) (uintptr_t) end.at, end.len };
     for (int i = 0; i < n; i++)
-        octets += iov[i].iov_len;
+        bytes += iov[i].iov_len;
     *count = n;
-    return octets;
+    return bytes;
 }
 
-static void written(struct wr_exchange_run *run, size_t octets)
+static void written(struct wr_exchange_run *run, size_t bytes)
 {
     struct wr_sending *out = &run->out;
-    for (int i = 0; i < WR_LEAD_COUNT && octets > 0; i++) {
+    for (int i = 0; i < WR_LEAD_COUNT && bytes > 0; i++) {
         struct wr_slice *lead = &out->lead[i];
-        size_t n = octets < lead->len ? octets : lead->len;
+        size_t n = bytes < lead->len ? bytes : lead->len;
         *lead = wr_slice(lead->at + n, lead->len - n);
-        octets -= n;
+        bytes -= n;
     }
-    size_t content = octets < content_left(run) ? octets : (size_t) content_left(run);
+    size_t content = bytes < content_left(run) ? bytes : (size_t) content_left(run);
     if (run->x->request_chunked)
-        out->chunk_left -= octets;
+        out->chunk_left -= bytes;
     if (content > 0)
         wr_flow_reader_advance(&out->reader, content);
 }
@@ -185,8 +185,8 @@ enum wr_err wr_send_more(struct wr_exchange_run *run)
         enum wr_err err = plan_body(run, body, &pieces, &over);
         if (err != WR_OK)
             return err;
-        size_t octets = gather(run, iov, &count, body, pieces);
-        if (octets == 0) {
+        size_t bytes = gather(run, iov, &count, body, pieces);
+        if (bytes == 0) {
             out->done = over;
             break;
         }
@@ -205,12 +205,12 @@ enum wr_err wr_send_more(struct wr_exchange_run *run)
         }
         if (n > 0)
             written(run, (size_t) n);
-        if (n < (ssize_t) octets) {
+        if (n < (ssize_t) bytes) {
             const struct wr_pace pace = { .pause = run->origin->policy->response_timeout };
             wr_socket_write(socket, &pace);
             return WR_OK;
         }
-        moved += octets;
+        moved += bytes;
         out->done = over;
     }
     wr_socket_written(socket);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is said once for many routes: `defaults`, and the named `caches` and `headers`.
+/* The parts that many routes have in common: `defaults`, and the named `caches` and `headers`.
  *
  * Routes are completed as trees, before any option is read. So a reader sees a route as if everything stood
  * in it, and errors keep the place where the wrong value stands. Thread: any. */
@@ -15,5 +15,5 @@
  * - The name of a cache stands for that cache as a whole.
  * - Edits come one after the other: what a later one sets or removes, no earlier one writes.
  *
- * What is no mapping where one belongs, and names that refer to nothing, are left for the readers. */
+ * Values that should be mappings and aren't, and names that refer to nothing, are left for the readers. */
 const struct wr_tree_node *wr_compose(const struct wr_tree_node *root, struct wr_arena *arena);

@@ -6,7 +6,7 @@
 #include "base/arena.h"
 
 /* Replaces ${NAME} by the value of the variable, and ${NAME:-default} by the default if the variable isn't
- * set or is empty. "$${" stands for "${"; a '$' before anything else is left alone. What a variable holds is
- * text: it isn't looked at again. *out: the result, NUL-ended, in the arena; the text itself if nothing is to
- * be replaced. Returns NULL, or what is wrong, in the arena. */
+ * set or is empty. "$${" stands for "${"; a '$' before anything else is left alone. The value of a variable
+ * is text: it isn't looked at again. *out: the result, NUL-ended, in the arena; the text itself if nothing is
+ * to be replaced. Returns NULL, or what is wrong, in the arena. */
 const char *wr_environment_fill(struct wr_slice text, struct wr_arena *arena, struct wr_slice *out);

@@ -29,7 +29,7 @@ struct wr_listen {
     char *health; /* the path that asks whether the node is ready; NULL: none */
 };
 
-/* What may be done over an admin listener. */
+/* The rights of an admin listener. */
 enum wr_right {
 #define RIGHT(ID, word, about) WR_RIGHT_##ID,
 #include "policy/words.def"

@@ -239,8 +239,8 @@ void wr_read_limits(struct wr_policy_reader *r, const struct wr_option *o, const
     }
 }
 
-/* What routes have in common is complete in each of them already (policy/compose.h). It is read here too, so
- * that a mistake is found even where no route uses it. */
+/* Each route has the common parts in it already (policy/compose.h). They are read here too, so that a mistake
+ * is found even where no route uses it. */
 void wr_read_caches(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                     void *at)
 {

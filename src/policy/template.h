@@ -33,7 +33,7 @@ struct wr_template {
     unsigned groups; /* the highest group that it uses */
 };
 
-/* What is wrong with a template. */
+/* The mistakes that a template can have. */
 struct wr_template_fault {
     const char *why;       /* NULL: nothing */
     struct wr_slice place; /* what stands between the braces */

@@ -181,7 +181,7 @@ static const char *tag_of(const yaml_event_t *event)
     }
 }
 
-/* What variables hold is text and never YAML: so a value made of them is as good as quoted. */
+/* The values of variables are text and never YAML: so a value made of them is as good as quoted. */
 static void fill_variables(struct builder *b, struct wr_tree_node *node)
 {
     struct wr_slice text = node->text;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a policy may say, though it is dangerous. */
+/* Warns of settings that are allowed and dangerous. */
 #include "policy/policy.h"
 
 static bool is_loopback(const struct wr_address *address)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Purges that a client's request causes: at once in this process, then in the journal. What is purged by its
- * URL is also dropped in Redis. */
+/* Purges that a client's request causes: at once in this process, then in the journal. A response that
+ * is purged by its URL is also dropped in Redis. */
 #include "purge/invalidate.h"
 
 #include "stats/stats.h"

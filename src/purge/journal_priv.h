@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What journal.c shares with those who follow and list the journal. Thread: the link's owner. */
+/* The inside of journal.c, for the files that follow and list the journal. Thread: the link's owner. */
 #pragma once
 
 #include "purge/journal.h"

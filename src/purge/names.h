@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What can be purged, and how it is named: a URL, a tag, a group, a prefix, a host, or everything. Thread:
- * any. */
+/* The things that can be purged, and their names: a URL, a tag, a group, a prefix, a host, or everything.
+ * Thread: any. */
 #pragma once
 
 #include "cache/key.h"
 
-/* What a purge's name means. The name of a GROUP (of one host, RFC 9875) is "<host> <group>"; that of a
+/* The meaning of a purge's name. The name of a GROUP (of one host, RFC 9875) is "<host> <group>"; that of a
  * PREFIX is "host/path", as a key's text begins; that of ALL is empty. */
 enum wr_scope {
 #define X(ID, word) WR_SCOPE_##ID,
@@ -42,8 +42,8 @@ void wr_purge_of(const struct wr_cache_policy *policy, const struct wr_head *get
  * routes may than there is room for, the last purge is that of all URLs that begin so. */
 size_t wr_purges_of_url(const struct wr_policy *policy, struct wr_slice host, const struct wr_head *get,
                         struct wr_arena *arena, struct wr_purge out[WR_MAX_URL_PURGES]);
-/* Reads the name that an operator has given for this scope ("https://Host/path", "host/path"...). What is
- * to be purged borrows from the arena and from name; only a URL may take several purges. If the name is
+/* Reads the name that an operator has given for this scope ("https://Host/path", "host/path"...). The
+ * purges borrow from the arena and from name; only a URL may take several purges. If the name is
  * wrong, returns 0 and says why in *why, a constant. */
 size_t wr_purge_read(const struct wr_policy *policy, enum wr_scope scope, struct wr_slice name,
                      struct wr_arena *arena, struct wr_purge out[WR_MAX_URL_PURGES],

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What has been purged, by name and instant, and the one question about it: is an object older than its
- * purges?
+/* The table of purges, by name and instant. It answers one question: is an object older than its purges?
  *
  * An object carries one instant, at which its fetch began. It belongs to names: its URL, its host, its tags
  * and groups, every prefix of its key, and everything. A purge gives one name an instant. So a purge costs

@@ -450,7 +450,7 @@ void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_polic
     wr_timer_set(&p->timer, WR_SPAN_MS(0));
 }
 
-/* What was said in this turn leaves before the end, as far as the kernel takes it at once. */
+/* Commands said in this turn leave before the end, as far as the kernel takes it at once. */
 static void write_the_last(struct wr_pipe *p)
 {
     int done;

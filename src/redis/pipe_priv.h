@@ -67,7 +67,7 @@ struct wr_pipe {
  * the policy has a literal address. name: copied. */
 void wr_pipe_init(struct wr_pipe *p, struct wr_loop *loop, const struct wr_policy_redis *policy,
                   struct wr_names *names, const char *name);
-/* Closes without telling the owner. What was said before is written first, as far as that needs no waiting.
+/* Closes without telling the owner. Commands said before are written first, as far as that needs no waiting.
  */
 void wr_pipe_fini(struct wr_pipe *p);
 /* One command, or several already in RESP; copied; leaves at the end of this turn. Only while

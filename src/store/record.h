@@ -3,9 +3,9 @@
  * HASH hold.
  *
  * The record carries a version, every length, and checksums: one over itself, key and head, and one over each
- * piece of the content. What is read is used only if all of them fit. Its instants are on Redis's clock,
- * which all nodes know, not on the wall clock of the node that wrote it. `ahead` says how far Redis's clock
- * is ahead of ours (wr_link_ahead()).
+ * piece of the content. A record that is read is used only if all of them fit. Its instants are on Redis's
+ * clock, which all nodes know, not on the wall clock of the node that wrote it. `ahead` says how far Redis's
+ * clock is ahead of ours (wr_link_ahead()).
  *
  * Pure functions. Thread: any. */
 #pragma once

@@ -4,9 +4,9 @@
  * A response is a HASH {ns}:{ks}:cache:<host>:{<hash>} with the fields key, meta, head and body
  * (weir-redis(7)). A content over `chunk` bytes lies in STRINGs ...:<version>:<n>. While such a response is
  * arriving, its HASH has a short time to live and one more field, `arriving`, with the fetch's token; and a
- * STRING ...:<version>:sums has the checksums of the pieces that have come. What is read is checked (text of
- * the key, lengths, checksums, version) before it is used; if anything is wrong it counts as a miss. Thread:
- * the link's owner. */
+ * STRING ...:<version>:sums has the checksums of the pieces that have come. A response that is read is
+ * checked (text of the key, lengths, checksums, version) before it is used; if anything is wrong it counts as
+ * a miss. Thread: the link's owner. */
 #pragma once
 
 #include "cache/object.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of the Redis store share. Thread: the link's owner, for all of it. */
+/* The inside of the Redis store, for its own files. Thread: the link's owner, for all of it. */
 #pragma once
 
 #include "redis/keys.h"

@@ -26,7 +26,7 @@ enum wr_conn_state {
                        can read the answer */
 };
 
-/* Who is at the other end: the client, or the proxy in front of it. */
+/* The other end: the client, or the proxy in front of it. */
 struct wr_conn_peer {
     unsigned char addr[16]; /* an IPv4 address is mapped (RFC 4291 2.5.5.2); zero for a Unix socket */
     bool local;             /* a Unix socket */
@@ -42,7 +42,7 @@ enum wr_conns_room {
     WR_CONNS_CROWDED, /* so many are being told that this one is closed at once; it isn't counted */
 };
 
-/* What a worker's connections and transactions share. Thread: the worker's. */
+/* The things that a worker's connections and transactions share. Thread: the worker's. */
 struct wr_conns {
     TAILQ_HEAD(, wr_conn) list; /* worker->conn_count connections */
     struct wr_batch *batch;

@@ -15,7 +15,7 @@
 
 #define MAX_GROUPS 128 /* RFC 9875 5 asks for 128 at least */
 
-/* What Redis has yet to confirm. It may outlive the transaction. */
+/* Purges that Redis has yet to confirm. They may outlive the transaction. */
 struct wr_invalidation {
     struct wr_txn *txn; /* NULL: no transaction waits any more */
     unsigned open;      /* how many confirmations are still to come */

@@ -26,7 +26,7 @@ enum wr_txn_stage {
 /* NONE: no limit was asked. PENDING: Redis has yet to decide. PASSED, REFUSED: the decision. */
 enum wr_limit_state { WR_LIMIT_NONE, WR_LIMIT_PENDING, WR_LIMIT_PASSED, WR_LIMIT_REFUSED };
 
-/* Whom the transaction's last fetch was for. */
+/* The requests that the transaction's last fetch was for. */
 enum wr_txn_fetch {
     WR_FETCH_SHARED, /* for all requests of the same object; or nothing was fetched */
     WR_FETCH_APART,  /* it waited for no other fetch, because of a pass marker or because the response was for

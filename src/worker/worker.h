@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What one worker has: its loop, its connections, its link to Redis, and the policy that it serves by now.
+/* A worker: its loop, its connections, its link to Redis, and the policy that it serves by now.
  *
  * A worker policy is one policy on one worker. A reload gives each worker a new one; transactions and flights
  * under way keep theirs. Thread: the worker's own. `struct wr_shared` is filled at the start, and its parts

@@ -83,10 +83,10 @@ def test_an_origin_that_takes_nothing_of_a_request(weirs, origin):
 # slow clients
 
 
-def drip(client, octets, pause=0.05, most=400):
-    """Sends one of `octets` after the other, until something comes back."""
-    for octet in octets[:most]:
-        client.send(octet)
+def drip(client, parts, pause=0.05, most=400):
+    """Sends one of `parts` after the other, until something comes back."""
+    for part in parts[:most]:
+        client.send(part)
         if select.select([client.sock], [], [], pause)[0]:
             return
     raise AssertionError("the client was let go on")
@@ -134,7 +134,7 @@ def test_a_body_below_the_least_rate_is_408(brisk, head):
 
 def test_a_head_below_the_least_rate_is_408(brisk):
     with brisk.connect() as client:
-        drip(client, [b"%c" % octet for octet in b"GET /up HTTP/1.1\r\nX: " + b"y" * 400])
+        drip(client, [b"%c" % byte for byte in b"GET /up HTTP/1.1\r\nX: " + b"y" * 400])
         assert client.read().status == 408
 
 

@@ -31,11 +31,11 @@ def waits_for_another(node):
     return node.admin.metric("weir_lock_waits_total")
 
 
-def ask_and_read(node, elsewhere, octets, **asked):
-    """Asks, and returns the coming answer once that many octets of its content have come: so its head has, too."""
+def ask_and_read(node, elsewhere, bytes, **asked):
+    """Asks, and returns the coming answer once that many bytes of its content have come: so its head has, too."""
     tally = Tally()
     answer = elsewhere(node.ask, "/v", sink=tally, **asked)
-    until(lambda: tally.length == octets, "the first octets")
+    until(lambda: tally.length == bytes, "the first bytes")
     return answer
 
 

@@ -55,7 +55,7 @@ REQUESTS = {
     "bare LF ends the head": b"GET / HTTP/1.1\r\nHost: a\r\n\n",
     "bare CR in a value": head(b"X: a\rb"),
     "lone CR as a value": b"GET / HTTP/1.1\r\nHost: a\r\nX:\r\r\n\r\n",
-    "CR and any octet as the end": b"GET / HTTP/1.1\r\nHost: a\r\n\rX" + SMUGGLED,
+    "CR and any byte as the end": b"GET / HTTP/1.1\r\nHost: a\r\n\rX" + SMUGGLED,
     "obs-fold": head(b"X: a", b" b"),
     "obs-fold in a length": head(b"Content-Length:", b" 3") + b"abc",
     "obs-fold in a coding": head(b"Transfer-Encoding:", b"\tchunked") + b"0\r\n\r\n",
@@ -123,9 +123,9 @@ BODIES = {
     "many leading zeros": chunked(b"0" * 1000 + b"3\r\nabc\r\n0\r\n\r\n"),
     "bare LF after the size": chunked(b"3\nabc\r\n0\r\n\r\n"),
     "bare LF after the data": chunked(b"3\r\nabc\n0\r\n\r\n"),
-    "CR and any octet after the size": chunked(b"3\rXabc\r\n0\r\n\r\n"),
+    "CR and any byte after the size": chunked(b"3\rXabc\r\n0\r\n\r\n"),
     "data longer than its size": chunked(b"3\r\nabcX\r\n0\r\n\r\n"),
-    "any two octets after the data": chunked(b"3\r\nabcXX0\r\n\r\n"),
+    "any two bytes after the data": chunked(b"3\r\nabcXX0\r\n\r\n"),
     "bare LF in an extension": chunked(b"3;a\nb\r\nabc\r\n0\r\n\r\n"),
     "bare CR in an extension": chunked(b"3;a\rb\r\nabc\r\n0\r\n\r\n"),
     "a quote in an extension that does not end": chunked(b"3;a=\"b\r\nabc\r\n0\r\n\r\n"),
@@ -135,7 +135,7 @@ BODIES = {
     "NUL in an extension": chunked(b"3;a\0b\r\nabc\r\n0\r\n\r\n"),
     "extensions without end": chunked(b"".join(b"1;" + b"x" * 60_000 + b"\r\na\r\n" for _ in range(20)) + b"0\r\n\r\n"),
     "bare LF ends the body": chunked(b"3\r\nabc\r\n0\r\n\n"),
-    "CR and any octet end the body": chunked(b"3\r\nabc\r\n0\r\n\rX" + SMUGGLED),
+    "CR and any byte end the body": chunked(b"3\r\nabc\r\n0\r\n\rX" + SMUGGLED),
     "space before a trailer's colon": chunked(b"0\r\nX : a\r\n\r\n"),
     "folded trailer": chunked(b"0\r\nX: a\r\n b\r\n\r\n"),
     "bare LF after a trailer": chunked(b"0\r\nX: a\n\r\n"),
@@ -221,18 +221,18 @@ def test_a_status_http_does_not_know_is_a_fault_of_the_server(cache, origin, sta
     assert origin.calls("/") == 2 and cache.admin.metric('weir_responses_total{class="5xx"}') == 2
 
 
-RAW = [bytes([octet]) for octet in b"|{}^\\\"<>`[]"] + ["\u00e4\u20ac".encode(), b"\xff", b"\x80"]
+RAW = [bytes([byte]) for byte in b"|{}^\\\"<>`[]"] + ["\u00e4\u20ac".encode(), b"\xff", b"\x80"]
 
 
-@pytest.mark.parametrize("octets", RAW, ids=repr)
-def test_what_browsers_send_raw_goes_on_as_it_came(cache, origin, octets):
-    target = (b"/a" + octets + b"b?q=" + octets).decode("latin-1")
+@pytest.mark.parametrize("raw", RAW, ids=repr)
+def test_what_browsers_send_raw_goes_on_as_it_came(cache, origin, raw):
+    target = (b"/a" + raw + b"b?q=" + raw).decode("latin-1")
     origin.on(target, body=b"x")
     for _ in range(2):
         answer, _ = exchange(cache.address, b"GET " + target.encode("latin-1") + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert answer.status == 200
     assert origin.calls() == 1 and origin.last().target == target
-    encoded = "".join(f"%{octet:02X}" for octet in octets)
+    encoded = "".join(f"%{byte:02X}" for byte in raw)
     cache.ask(f"/a{encoded}b?q={encoded}")     # an origin may tell them apart: another key
     assert origin.calls() == 2
     purged = cache.admin.ctl("purge", b"http://a" + target.encode("latin-1"))

@@ -44,7 +44,7 @@ static enum wr_reuse reused(const struct wr_cache_policy *policy, struct wr_aren
 
 enum rules_outcome { FRESH, STALE, NOT_STORED };
 
-/* What a response can be used for 3 seconds after it came. */
+/* The uses of a response 3 seconds after it came. */
 struct line {
     int status;
     const char *response;

@@ -101,7 +101,7 @@ static void what_is_lacking_is_made_up_for_by_the_address(void **state)
     is(wr_limit_identity(&limit, request("/", ""), CLIENT, &arena), "192.0.2.7");
 }
 
-/* Whatever clients send, a key in Redis has no spaces and one hash tag. */
+/* A key in Redis has no spaces and one hash tag, whatever clients send. */
 static void no_value_breaks_out_of_the_hash_tag(void **state)
 {
     (void) state;

@@ -228,7 +228,7 @@ static void post_both(struct wr_timer *t)
     f->fired += f->woken == 0;
 }
 
-/* What a loop's own thread posts stands in a list of its own. */
+/* Notes that a loop's own thread posts stand in a list of their own. */
 static void own_posts_wake_once_later_and_may_be_finished(void **state)
 {
     (void) state;

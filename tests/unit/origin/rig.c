@@ -69,11 +69,11 @@ static bool hear_some(struct scripted_server *s, int fd, size_t most)
     return true;
 }
 
-bool hear(struct scripted_server *s, int fd, size_t octets)
+bool hear(struct scripted_server *s, int fd, size_t bytes)
 {
     wr_buf_clear(&s->heard);
-    while (s->heard.len < octets)
-        if (!hear_some(s, fd, octets - s->heard.len))
+    while (s->heard.len < bytes)
+        if (!hear_some(s, fd, bytes - s->heard.len))
             return false;
     return true;
 }
@@ -110,13 +110,13 @@ bool say(int fd, const char *text)
     return say_all(fd, text, strlen(text));
 }
 
-bool say_octets(int fd, size_t octets)
+bool say_bytes(int fd, size_t bytes)
 {
     static const char block[65536];
-    for (; octets > sizeof block; octets -= sizeof block)
+    for (; bytes > sizeof block; bytes -= sizeof block)
         if (!say_all(fd, block, sizeof block))
             return false;
-    return say_all(fd, block, octets);
+    return say_all(fd, block, bytes);
 }
 
 void server_reach(struct scripted_server *s, int step)
@@ -211,14 +211,14 @@ void call_read(struct call *c)
     int n;
     c->lazy = false;
     while (c->reader.flow && (n = wr_flow_reader_peek(&c->reader, iov, 8, UINT64_MAX, &state)) > 0) {
-        uint64_t octets = 0;
+        uint64_t bytes = 0;
         for (int i = 0; i < n; i++) {
             if (c->body.len < 65536)
                 wr_buf_add(&c->body, iov[i].iov_base, iov[i].iov_len);
-            octets += iov[i].iov_len;
+            bytes += iov[i].iov_len;
         }
-        c->received += octets;
-        wr_flow_reader_advance(&c->reader, octets);
+        c->received += bytes;
+        wr_flow_reader_advance(&c->reader, bytes);
     }
 }
 

@@ -29,11 +29,11 @@ void server_start(struct scripted_server *s, void (*script)(struct scripted_serv
 void server_stop(struct scripted_server *s);
 /* For scripts. Each wait ends after some seconds. */
 int server_accept(struct scripted_server *s);
-bool hear_head(struct scripted_server *s, int fd);           /* into s->heard, including the empty line */
-bool hear(struct scripted_server *s, int fd, size_t octets); /* into s->heard */
+bool hear_head(struct scripted_server *s, int fd);          /* into s->heard, including the empty line */
+bool hear(struct scripted_server *s, int fd, size_t bytes); /* into s->heard */
 bool hear_until(struct scripted_server *s, int fd, const char *end);
 bool say(int fd, const char *text);
-bool say_octets(int fd, size_t octets);
+bool say_bytes(int fd, size_t bytes);
 /* One side says that it has reached a step; the other waits for it. */
 void server_reach(struct scripted_server *s, int step);
 void server_await(struct scripted_server *s, int step);

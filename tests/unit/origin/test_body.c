@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What an exchange does with heads and bodies: framing in both directions, interim responses, back-pressure,
+/* How an exchange treats heads and bodies: framing in both directions, interim responses, back-pressure,
  * early answers. */
 #include "rig.h"
 
@@ -100,7 +100,7 @@ static void answers_are_understood_or_refused(void **state)
         if (c.err != answers[k].err || c.status != answers[k].status || c.interims != answers[k].interims ||
             c.body.len != strlen(answers[k].body) ||
             (c.body.len && memcmp(c.body.at, answers[k].body, c.body.len) != 0))
-            fail_msg("answer %zu%s: error %s, status %d, %u interim, %zu octets", k,
+            fail_msg("answer %zu%s: error %s, status %d, %u interim, %zu bytes", k,
                      dribble ? " in crumbs" : "", wr_err_info(c.err)->name, c.status, c.interims, c.body.len);
         assert_true(c.err != WR_ERR_ORIGIN_BROKEN || c.x.why != NULL);
         if (c.flow) {
@@ -140,7 +140,7 @@ static bool have_both(struct rig *rig)
     return true;
 }
 
-static void a_reset_behind_the_octets_is_not_waited_for(void **state)
+static void a_reset_behind_the_bytes_is_not_waited_for(void **state)
 {
     (void) state;
     begin(say_and_reset);
@@ -201,7 +201,7 @@ static void say_large(struct scripted_server *s)
     char head[128];
     snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", LARGE);
     say(fd, head);
-    say_octets(fd, LARGE);
+    say_bytes(fd, LARGE);
     hear_head(s, fd); /* the connection is used again */
     say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
     close(fd);
@@ -216,7 +216,7 @@ static void say_large_chunked(struct scripted_server *s)
         char size[32];
         n = n < left ? n : left;
         snprintf(size, sizeof size, "%zx\r\n", n);
-        if (!say(fd, size) || !say_octets(fd, n) || !say(fd, "\r\n"))
+        if (!say(fd, size) || !say_bytes(fd, n) || !say(fd, "\r\n"))
             break;
     }
     say(fd, "0\r\n\r\n");
@@ -519,7 +519,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_understood_or_refused),
-        cmocka_unit_test(a_reset_behind_the_octets_is_not_waited_for),
+        cmocka_unit_test(a_reset_behind_the_bytes_is_not_waited_for),
         cmocka_unit_test(heads_have_an_end),
         cmocka_unit_test(a_slow_reader_holds_the_origin_back),
         cmocka_unit_test(a_request_is_sent_in_chunks_as_it_comes),

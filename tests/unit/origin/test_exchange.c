@@ -214,7 +214,7 @@ static void answer_too_much(struct scripted_server *s)
     }
 }
 
-static void octets_behind_a_response_are_nobodys(void **state)
+static void bytes_behind_a_response_are_nobodys(void **state)
 {
     (void) state;
     one_origin(answer_too_much, "");
@@ -575,7 +575,7 @@ int main(void)
         cmocka_unit_test(no_retry_without_retries),
         cmocka_unit_test(a_post_does_not_walk_into_a_closed_connection),
         cmocka_unit_test(idle_connections_time_out),
-        cmocka_unit_test(octets_behind_a_response_are_nobodys),
+        cmocka_unit_test(bytes_behind_a_response_are_nobodys),
         cmocka_unit_test(exchanges_wait_for_a_place),
         cmocka_unit_test(nobody_waits_for_a_place_for_ever),
         cmocka_unit_test(the_next_server_is_tried),

@@ -281,7 +281,7 @@ static struct test_redis server;
 static struct wr_policy policy;
 static struct wr_loop loop;
 
-/* What a node needs for purging. */
+/* The parts of a node that purging needs. */
 struct node {
     struct wr_link *link;
     struct wr_subscriber *subscriber;

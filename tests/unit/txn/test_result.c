@@ -26,8 +26,8 @@ static void what_a_store_holds(void **state)
     assert_int_equal(wr_result_of_find(true, true), WR_RESULT_STALE_REDIS);
 }
 
-/* What each result leads to. The response is fresh for 1.5 s more, and was requested because the stored one
- * was stale. */
+/* The consequences of each result. The response is fresh for 1.5 s more, and was requested because the stored
+ * one was stale. */
 static void each_result_has_one_word_one_counter_one_status(void **state)
 {
     static const struct {
