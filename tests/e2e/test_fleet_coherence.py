@@ -17,6 +17,7 @@ from rig.relay import BACK, FORTH
 from rig.wait import until
 
 SUBSCRIBER = b":subscriber"
+LATE = 0.25     # seconds; a node reads its clock once a turn, and a busy machine may hold the turn up
 SOON = 5        # seconds; a machine with other things to do takes its time, the manual speaks of an idle one
 
 
@@ -85,10 +86,10 @@ def test_memory_is_trusted_for_max_staleness_and_no_longer(site, fault):
     fault(site.relay)
     site.redis.call("DEL", site.key)
     deadline = time.monotonic() + 0.4
-    while (now := time.monotonic()) < deadline + 0.5:
+    while time.monotonic() < deadline + 2 * LATE:
         for node in site.nodes:
             asked = time.monotonic()
-            assert node.ask("/page").body != b"call 1" or asked <= deadline, f"stale {asked - deadline:.3f} s too late"
+            assert node.ask("/page").body != b"call 1" or asked <= deadline + LATE, f"stale {asked - deadline:.3f} s too late"
         time.sleep(0.01)
     site.relay.heal()
 
