@@ -143,8 +143,8 @@ static enum wr_txn_stage hear(struct wr_txn *t, struct wr_flight_result *fetched
 static bool landed(struct wr_txn *t, const struct wr_flight_result *fetched)
 {
     return fetched->verdict == WR_VERDICT_OBJECT && fetched->stored && !fetched->leader &&
-           wr_flow_state(fetched->object->flow) == WR_FLOW_WHOLE && variant_fits(t, fetched) &&
-           found_will_do(t, fetched->object);
+           wr_flow_state(fetched->object->flow) == WR_FLOW_WHOLE && !is_purged(t, fetched) &&
+           variant_fits(t, fetched) && found_will_do(t, fetched->object);
 }
 
 /* Takes the flight's result. If the flight found a stored response that has been purged since, that response
