@@ -33,14 +33,6 @@ def state(node):
     return node.admin.ctl_json("status")["state"]
 
 
-def refuses(address):
-    try:
-        socket.create_connection(address, 20).close()
-    except ConnectionError:
-        return True
-    return False
-
-
 def test_a_draining_node_is_not_ready_and_serves_as_before(weirs, origin):
     origin.on("/", body=b"x")
     node = weirs(settings(origin, delay=LONG))
@@ -87,7 +79,7 @@ def test_after_the_delay_it_finishes_what_is_open(weirs, origin):
         origin.wait_calls("/held", 1)
         node.admin.ctl("drain")
         assert idle.ended()
-        until(lambda: refuses(node.address), "no new connections")
+        until(lambda: ports.refuses(node.address), "no new connections")
         assert state(node) == "finishing" and not ready(node)
         node.admin.ctl("undrain", status=1)
         gate.set()
@@ -174,7 +166,7 @@ def test_locks_are_free_and_the_node_is_off_the_list_when_it_has_gone(fleet, red
         origin.wait_calls("/slow", 1)
         until(lambda: redis.keys("*:lock:*"), "the lock is held")
         first.signal(signal.SIGTERM)
-        until(lambda: refuses(first.address), "finishing")
+        until(lambda: ports.refuses(first.address), "finishing")
         first.signal(signal.SIGTERM)
         assert first.process.wait(20) == 0
     gate.set()

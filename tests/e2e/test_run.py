@@ -66,7 +66,7 @@ def test_new_connections_are_refused_at_once_while_it_finishes(weirs, origin, pl
         connection.send_head("GET", "/held")
         origin.wait_calls("/held", 1)
         node.signal(signal.SIGTERM)
-        until(lambda: "finishing" in node.stderr and refuses(node.address), "the port is closed")
+        until(lambda: "finishing" in node.stderr and ports.refuses(node.address), "the port is closed")
         until(lambda: not path.exists(), "the Unix socket is removed")
         gate.set()
         assert connection.read().body == b"x"
@@ -80,19 +80,11 @@ def test_who_has_just_connected_may_still_ask(proxy, origin):
         held.send_head("GET", "/held")
         origin.wait_calls("/held", 1)
         proxy.signal(signal.SIGTERM)
-        until(lambda: refuses(proxy.address), "the port is closed")
+        until(lambda: ports.refuses(proxy.address), "the port is closed")
         assert fresh.ask("/").body == b"late" and fresh.ended()
         assert silent.ended()
         gate.set()
         assert held.read().body == b"x"
-
-
-def refuses(address):
-    try:
-        socket.create_connection(address, 20).close()
-    except ConnectionError:
-        return True
-    return False
 
 
 def test_a_connection_just_made_may_still_ask(proxy, origin, ending):

@@ -61,3 +61,12 @@ def connect(address, timeout):
         sock.close()
         raise
     return sock
+
+
+def refuses(address):
+    """Is a connection to ("host", port) refused? One that is accepted is closed at once."""
+    try:
+        connect(address, 20).close()
+    except ConnectionError:
+        return True
+    return False
