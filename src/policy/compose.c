@@ -10,32 +10,12 @@ struct composer {
     const struct wr_tree_node *caches, *headers; /* NULL: none */
 };
 
-static struct wr_tree_node *new_node(struct composer *c, enum wr_node_kind kind,
-                                     const struct wr_tree_node *place)
-{
-    struct wr_tree_node *node = wr_arena_zalloc(c->arena, sizeof *node);
-    node->kind = kind;
-    node->place = place->place;
-    return node;
-}
-
 static bool is_map(const struct wr_tree_node *node)
 {
     return node && node->kind == WR_NODE_MAP;
 }
 
 /* --- edits: those of `base` first, then those of `own` --- */
-
-static const struct wr_tree_node *join_lists(struct composer *c, const struct wr_tree_node *own,
-                                             const struct wr_tree_node *base)
-{
-    const struct wr_tree_node *both[] = { base, own };
-    struct wr_tree_node *list = new_node(c, WR_NODE_LIST, own);
-    for (size_t i = 0; i < 2; i++)
-        for (size_t k = 0; k < wr_tree_node_items(both[i]); k++)
-            wr_tree_node_add(list, NULL, wr_tree_node_item(both[i], k), c->arena);
-    return list;
-}
 
 static bool same_name(enum wr_section section, struct wr_slice name, struct wr_slice pattern)
 {
@@ -65,12 +45,13 @@ static const struct wr_tree_node *join_writes(struct composer *c, enum wr_sectio
 {
     if (!is_map(base) || (own && !is_map(own)))
         return own ? own : base;
-    struct wr_tree_node *map = new_node(c, WR_NODE_MAP, own ? own : base);
+    struct wr_tree_node *map = wr_tree_node_new(WR_NODE_MAP, own ? own : base, c->arena);
     for (size_t i = 0; i < base->count; i++) {
         const struct wr_tree_node *key = base->entries[i].key, *value = base->entries[i].value;
         const struct wr_tree_node *more = wr_tree_node_get(own, key->text.at);
         if (!drops(section, edits, key->text))
-            wr_tree_node_add(map, key, more ? join_lists(c, more, value) : value, c->arena);
+            wr_tree_node_add(map, key, more ? wr_tree_node_join(value, more, more, c->arena) : value,
+                             c->arena);
     }
     for (size_t i = 0; own && i < own->count; i++)
         if (wr_tree_node_get(map, own->entries[i].key->text.at) == NULL)
@@ -81,7 +62,7 @@ static const struct wr_tree_node *join_writes(struct composer *c, enum wr_sectio
 static const struct wr_tree_node *join_edits(struct composer *c, enum wr_section section,
                                              const struct wr_tree_node *own, const struct wr_tree_node *base)
 {
-    struct wr_tree_node *map = new_node(c, WR_NODE_MAP, own);
+    struct wr_tree_node *map = wr_tree_node_new(WR_NODE_MAP, own, c->arena);
     for (size_t i = 0; i < own->count; i++)
         if (wr_tree_node_get(base, own->entries[i].key->text.at) == NULL)
             wr_tree_node_add(map, own->entries[i].key, own->entries[i].value, c->arena);
@@ -93,7 +74,7 @@ static const struct wr_tree_node *join_edits(struct composer *c, enum wr_section
         if (shape == WR_SHAPE_TABLE)
             value = join_writes(c, section, own, mine, value);
         else if (mine && shape == WR_SHAPE_LIST)
-            value = join_lists(c, mine, value);
+            value = wr_tree_node_join(value, mine, mine, c->arena);
         else if (shape == WR_SHAPE_MAP && is_map(mine) && is_map(value))
             value = join_edits(c, o->kind->sub, mine, value);
         else if (mine)
@@ -131,7 +112,7 @@ static const struct wr_tree_node *join_section(struct composer *c, enum wr_secti
                                                const struct wr_tree_node *own,
                                                const struct wr_tree_node *base)
 {
-    struct wr_tree_node *map = new_node(c, WR_NODE_MAP, own);
+    struct wr_tree_node *map = wr_tree_node_new(WR_NODE_MAP, own, c->arena);
     for (size_t i = 0; i < own->count; i++) {
         const struct wr_tree_node *key = own->entries[i].key, *value = own->entries[i].value;
         const struct wr_tree_node *other = wr_tree_node_get(base, key->text.at);
@@ -151,7 +132,7 @@ static const struct wr_tree_node *join_section(struct composer *c, enum wr_secti
 static const struct wr_tree_node *replace(struct composer *c, const struct wr_tree_node *map, const char *key,
                                           const struct wr_tree_node *value)
 {
-    struct wr_tree_node *copy = new_node(c, WR_NODE_MAP, map);
+    struct wr_tree_node *copy = wr_tree_node_new(WR_NODE_MAP, map, c->arena);
     bool there = false;
     for (size_t i = 0; i < map->count; i++) {
         bool this = wr_tree_node_is(map->entries[i].key, key);
@@ -159,7 +140,7 @@ static const struct wr_tree_node *replace(struct composer *c, const struct wr_tr
         there = there || this;
     }
     if (!there) {
-        struct wr_tree_node *name = new_node(c, WR_NODE_SCALAR, value);
+        struct wr_tree_node *name = wr_tree_node_new(WR_NODE_SCALAR, value, c->arena);
         name->text = wr_slice_str(key);
         wr_tree_node_add(copy, name, value, c->arena);
     }
@@ -200,7 +181,7 @@ static const struct wr_tree_node *defaults_for(struct composer *c, const struct 
 {
     if (wr_tree_node_get(route, "redirect") == NULL && wr_tree_node_get(route, "respond") == NULL)
         return defaults;
-    struct wr_tree_node *rest = new_node(c, WR_NODE_MAP, defaults);
+    struct wr_tree_node *rest = wr_tree_node_new(WR_NODE_MAP, defaults, c->arena);
     for (size_t i = 0; i < defaults->count; i++) {
         const struct wr_option *o = wr_option_of(WR_SECTION_route, defaults->entries[i].key->text);
         if (o == NULL || !(o->flags & WR_OPTION_ASKS))
@@ -224,7 +205,7 @@ static const struct wr_tree_node *usable_defaults(struct composer *c, const stru
 {
     if (!is_map(defaults))
         return NULL;
-    struct wr_tree_node *usable = new_node(c, WR_NODE_MAP, defaults);
+    struct wr_tree_node *usable = wr_tree_node_new(WR_NODE_MAP, defaults, c->arena);
     for (size_t i = 0; i < defaults->count; i++) {
         const struct wr_option *o = wr_option_of(WR_SECTION_route, defaults->entries[i].key->text);
         if (o && !(o->flags & WR_OPTION_SINGLE))
@@ -240,7 +221,7 @@ const struct wr_tree_node *wr_compose(const struct wr_tree_node *root, struct wr
     const struct wr_tree_node *defaults = usable_defaults(&c, wr_tree_node_get(root, "defaults"));
     if (routes == NULL || wr_tree_node_is_null(routes))
         return root;
-    struct wr_tree_node *list = new_node(&c, WR_NODE_LIST, routes);
+    struct wr_tree_node *list = wr_tree_node_new(WR_NODE_LIST, routes, c.arena);
     for (size_t i = 0; i < wr_tree_node_items(routes); i++)
         wr_tree_node_add(list, NULL, compose_route(&c, wr_tree_node_item(routes, i), defaults), arena);
     return replace(&c, root, "routes", list);

@@ -69,30 +69,10 @@ static const struct seen_file *see_file(struct joiner *j, const char *path, unsi
 
 /* --- joining --- */
 
-static struct wr_tree_node *copy_list(struct joiner *j, const struct wr_tree_node *node)
-{
-    struct wr_tree_node *list = wr_arena_zalloc(j->arena, sizeof *list);
-    list->kind = WR_NODE_LIST;
-    list->place = node->place;
-    for (size_t i = 0; i < wr_tree_node_items(node); i++)
-        wr_tree_node_add(list, NULL, wr_tree_node_item(node, i), j->arena);
-    return list;
-}
-
-static void join_lists(struct joiner *j, struct wr_tree_entry *first, const struct wr_tree_node *more)
-{
-    struct wr_tree_node *list = copy_list(j, first->value);
-    for (size_t i = 0; i < wr_tree_node_items(more); i++)
-        wr_tree_node_add(list, NULL, wr_tree_node_item(more, i), j->arena);
-    first->value = list;
-}
-
 static void join_maps(struct joiner *j, struct wr_tree_entry *first, const struct wr_tree_node *more)
 {
-    struct wr_tree_node *map = wr_arena_zalloc(j->arena, sizeof *map);
+    struct wr_tree_node *map = wr_tree_node_new(WR_NODE_MAP, first->value, j->arena);
     const struct wr_tree_node *both[] = { first->value, more };
-    map->kind = WR_NODE_MAP;
-    map->place = first->value->place;
     for (size_t i = 0; i < 2; i++)
         for (size_t k = 0; k < both[i]->count; k++)
             wr_tree_node_add(map, both[i]->entries[k].key, both[i]->entries[k].value, j->arena);
@@ -108,7 +88,7 @@ static void join_entry(struct joiner *j, struct wr_tree_entry *first, const stru
          maps = shape == WR_SHAPE_NAMED && first->value->kind == WR_NODE_MAP &&
                 more->value->kind == WR_NODE_MAP;
     if (lists)
-        join_lists(j, first, more->value);
+        first->value = wr_tree_node_join(first->value, more->value, first->value, j->arena);
     else if (maps)
         join_maps(j, first, more->value);
     else

@@ -286,6 +286,27 @@ void wr_tree_node_add(struct wr_tree_node *node, const struct wr_tree_node *key,
     node->entries[node->count++] = (struct wr_tree_entry){ key, value };
 }
 
+struct wr_tree_node *wr_tree_node_new(enum wr_node_kind kind, const struct wr_tree_node *at,
+                                      struct wr_arena *arena)
+{
+    struct wr_tree_node *node = wr_arena_zalloc(arena, sizeof *node);
+    node->kind = kind;
+    node->place = at->place;
+    return node;
+}
+
+const struct wr_tree_node *wr_tree_node_join(const struct wr_tree_node *first,
+                                             const struct wr_tree_node *second, const struct wr_tree_node *at,
+                                             struct wr_arena *arena)
+{
+    const struct wr_tree_node *both[] = { first, second };
+    struct wr_tree_node *list = wr_tree_node_new(WR_NODE_LIST, at, arena);
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < wr_tree_node_items(both[i]); k++)
+            wr_tree_node_add(list, NULL, wr_tree_node_item(both[i], k), arena);
+    return list;
+}
+
 const struct wr_tree_node *wr_tree_node_get(const struct wr_tree_node *map, const char *key)
 {
     for (size_t i = 0; map && map->kind == WR_NODE_MAP && i < map->count; i++) {

@@ -31,6 +31,13 @@ struct wr_tree_node {
  * aren't. */
 bool wr_tree_parse(struct wr_slice text, unsigned file, struct wr_arena *arena,
                    struct wr_policy_errors *errors, const struct wr_tree_node **root);
+/* Makes an empty node of this kind in the arena; errors name the place of the node `at`. */
+struct wr_tree_node *wr_tree_node_new(enum wr_node_kind kind, const struct wr_tree_node *at,
+                                      struct wr_arena *arena);
+/* Makes a list of the items of `first`, then those of `second`; errors name the place of the node `at`. */
+const struct wr_tree_node *wr_tree_node_join(const struct wr_tree_node *first,
+                                             const struct wr_tree_node *second, const struct wr_tree_node *at,
+                                             struct wr_arena *arena);
 /* Appends an entry to a list (key NULL) or mapping under construction, in the arena. */
 void wr_tree_node_add(struct wr_tree_node *node, const struct wr_tree_node *key,
                       const struct wr_tree_node *value, struct wr_arena *arena);
