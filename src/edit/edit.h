@@ -32,6 +32,9 @@ void wr_edit_encode(struct wr_text *out, struct wr_slice s, bool (*fits)(char));
  * another control character. The text lies in the arena. */
 struct wr_slice wr_edit_fill(const struct wr_template *t, const struct wr_edit_source *s,
                              enum wr_edit_place place, struct wr_arena *arena);
+/* Returns the URL to which a redirect leads (Location). In the arena. */
+struct wr_slice wr_edit_location(const struct wr_redirect *redirect, const struct wr_edit_source *s,
+                                 struct wr_arena *arena);
 
 /* These three return how many values they dropped because of such a character. */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Edits of fields, by name and as lines of a head that is being delivered. */
+/* Edits of fields, by name and as lines of a head that is being delivered; where a redirect leads. */
 #include "edit/edit.h"
 #include "http/serialise.h"
 
@@ -60,4 +60,15 @@ unsigned wr_edit_write_fields(const struct wr_field_edits *e, const struct wr_ed
             wr_head_write_field(out, e->writes[i].name, value);
     }
     return dropped;
+}
+
+/* A path that begins with two slashes would be read as a host. */
+struct wr_slice wr_edit_location(const struct wr_redirect *redirect, const struct wr_edit_source *s,
+                                 struct wr_arena *arena)
+{
+    struct wr_slice location = wr_edit_fill(&redirect->to, s, WR_EDIT_URL, arena);
+    size_t skip = 0;
+    while (skip + 1 < location.len && location.at[0] == '/' && location.at[skip + 1] == '/')
+        skip++;
+    return wr_slice(location.at + skip, location.len - skip);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "log/log.h"
-#include "main/explain.h"
+#include "main/explain_print.h"
 #include "main/load.h"
 #include "main/server.h"
 #include "main/systemd.h"
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
     bool only_check = false;
     int option;
     if (argc > 1 && strcmp(argv[1], "explain") == 0)
-        return wr_explain(argc - 1, argv + 1);
+        return wr_explain_main(argc - 1, argv + 1);
     while ((option = getopt_long(argc, argv, "c:thV", words, NULL)) != -1) {
         switch (option) {
         case 'c':

@@ -61,24 +61,14 @@ static void finish(struct wr_txn *t, const struct wr_page *page)
     t->sent = page->body.len;
 }
 
-/* A path that begins with two slashes would be read as a host. */
-static struct wr_slice to_here(struct wr_slice location)
-{
-    size_t skip = 0;
-    while (skip + 1 < location.len && location.at[0] == '/' && location.at[skip + 1] == '/')
-        skip++;
-    return wr_slice(location.at + skip, location.len - skip);
-}
-
 static void write_redirect(struct wr_txn *t, const struct wr_redirect *redirect)
 {
     static const struct wr_page none = { .body = WR_SLICE_INIT("") };
     static const unsigned personal = WR_USES(CLIENT) | WR_USES(HEADER) | WR_USES(COOKIE) | WR_USES(TIME) |
                                      WR_USES(REQUEST_ID);
     struct wr_edit_source s = wr_txn_edit_source(t, redirect->to.uses);
-    struct wr_slice location = wr_edit_fill(&redirect->to, &s, WR_EDIT_URL, &t->arena);
     begin_head(t, redirect->status);
-    wr_head_write_field(&t->out, WR_SLICE("Location"), to_here(location));
+    wr_head_write_field(&t->out, WR_SLICE("Location"), wr_edit_location(redirect, &s, &t->arena));
     if (redirect->to.uses & personal) /* a cache behind us must not give it to others */
         wr_buf_add_str(&t->out, "Cache-Control: no-store\r\n");
     finish(t, &none);

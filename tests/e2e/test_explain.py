@@ -127,3 +127,18 @@ def test_what_edits_send(explain):
     told(explain("-a", "192.0.2.1", "-H", "Cookie: a=1", "GET", "http://h/edited/x?utm_a=1&b=2"), "the origin gets /x?b=2",
          "with Host: app", "with X-Client: 192.0.2.1", "without the client's Cookie", "sent:x-client=192.0.2.1",
          "with X-A: /edited/x", "without the origin's Server", "h/edited/x?utm_a=1&b=2")
+
+
+def test_the_scheme_of_the_url_counts(place):
+    file = place / "weir.yaml"
+    file.write_text("""\
+listen: 127.0.0.1:8080
+origins: {app: {servers: [127.0.0.1:9000]}}
+routes:
+  - {name: plain, match: {scheme: http}, redirect: {to: "https://{host}{target}", status: 308}}
+  - {name: safe, match: {scheme: https}, respond: {status: 200, headers: {X-A: "{scheme}"}, body: hello}}
+""")
+    for url, pieces in [("http://h//x?y", ["plain", "answer    308, redirect to https://h//x?y"]),
+                        ("https://h/x", ["request   GET https://h/x", "safe", "not plain, line 4: scheme", "with X-A: https"])]:
+        done = daemon.run("explain", "-c", file, "GET", url)
+        told((done.returncode, done.stdout, done.stderr), *pieces)
