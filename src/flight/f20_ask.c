@@ -158,6 +158,7 @@ static void prepare(struct wr_flight *f, struct wr_exchange *x)
     x->on_head = on_head;
     x->on_end = on_end;
     x->origin = f->order.route->origin;
+    x->patience = &f->order.route->patience;
     x->edits = &f->order.route->request.fields;
     x->method = wr_flight_is_alone(f) ? f->order.request->method : WR_METHOD_GET;
     x->head = wr_buf_slice(&f->head);

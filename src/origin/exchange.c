@@ -45,8 +45,7 @@ void wr_run_ask(struct wr_note *note)
 /* Returns the time after which it is known whether a server that is being tried answers. */
 static struct wr_span longest_try(const struct wr_exchange_run *run)
 {
-    const struct wr_origin_policy *p = run->origin->policy;
-    return (struct wr_span){ p->connect_timeout.us + p->response_timeout.us };
+    return (struct wr_span){ run->origin->policy->connect_timeout.us + run->patience->response_timeout.us };
 }
 
 /* Asks this peer. OK: the run is under way. ORIGIN_REFUSED: another peer may be tried. */
@@ -180,12 +179,12 @@ bool wr_run_resolved(struct wr_exchange_run *run)
 
 /* --- while it is under way --- */
 
-/* The head has to come whole within response_timeout; of the body, a piece. */
+/* The head has to come whole within response_timeout; of the body, a piece within idle_timeout. */
 static void expect_answer(struct wr_exchange_run *run)
 {
-    struct wr_span most = run->origin->policy->response_timeout;
-    struct wr_pace pace = run->stage == WR_RUN_BODY ? (struct wr_pace){ .pause = most }
-                                                    : (struct wr_pace){ .whole = most };
+    const struct wr_patience *p = run->patience;
+    struct wr_pace pace = run->stage == WR_RUN_BODY ? (struct wr_pace){ .pause = p->idle_timeout }
+                                                    : (struct wr_pace){ .whole = p->response_timeout };
     wr_socket_expect(&run->conn->socket, &pace);
 }
 
@@ -244,7 +243,7 @@ void wr_exchange_into(struct wr_exchange *x, struct wr_flow *flow)
 static bool may_resend(const struct wr_exchange_run *run)
 {
     return run->stage == WR_RUN_ASKING && !run->in.begun && (run->x->idempotent || run->asking) &&
-           run->resends < run->origin->policy->retries && wr_send_rewindable(run);
+           run->resends < run->patience->retries && wr_send_rewindable(run);
 }
 
 /* response_timeout has passed without an answer: tries another peer that is well, if there is one. */
@@ -375,6 +374,7 @@ static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct
     x->server = x->why = NULL;
     run->x = x;
     run->origin = origin;
+    run->patience = x->patience ? x->patience : &origin->policy->patience;
     run->pinned = pinned != NULL;
     run->fresh = pinned != NULL;
     run->careful = x->careful;

@@ -54,6 +54,7 @@ struct wr_exchange {
     /* OK: the response is whole and its flow has been ended. */
     void (*on_end)(struct wr_exchange *x, enum wr_err err);
     const struct wr_origin_policy *origin;
+    const struct wr_patience *patience; /* of the request's route; NULL: that of the origin */
     enum wr_method method;
     /* The request's head, ready to be sent; borrowed until on_end. With pass_host off the server's own name
      * is written after the request line, in place of a Host field that stands there. */

@@ -148,6 +148,7 @@ struct wr_exchange_run {
     struct wr_exchange *x;
     struct wr_origins *origins;
     struct wr_origin *origin;
+    const struct wr_patience *patience;
     bool pinned;             /* for active checks: the first peer and no other */
     bool careful;            /* don't use a peer that has just failed */
     struct wr_mono asked_at; /* monotonic: when the request was sent */

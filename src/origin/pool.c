@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Keeps one peer's idle connections for later exchanges, within max_connections and idle_timeout. */
+/* Keeps one peer's idle connections for later exchanges, within max_connections and keepalive_timeout. */
 #include "origin/origin_priv.h"
 
 bool wr_pool_full(const struct wr_peer *peer)
@@ -53,7 +53,7 @@ void wr_pool_give(struct wr_exchange_run *run)
     wr_socket_expect_nothing(&w->socket);
     w->idle_since = loop->mono;
     if (TAILQ_EMPTY(&peer->idle))
-        wr_timer_set(&peer->idle_timer, peer->server->origin->policy->idle_timeout);
+        wr_timer_set(&peer->idle_timer, peer->server->origin->policy->keepalive_timeout);
     TAILQ_INSERT_HEAD(&peer->idle, w, entry);
     peer->idle_count++;
     wr_pool_vacancy(peer->server->origin);
@@ -62,7 +62,7 @@ void wr_pool_give(struct wr_exchange_run *run)
 void wr_pool_idle(struct wr_timer *t)
 {
     struct wr_peer *peer = WR_CONTAINER(t, struct wr_peer, idle_timer);
-    struct wr_span most = peer->server->origin->policy->idle_timeout;
+    struct wr_span most = peer->server->origin->policy->keepalive_timeout;
     struct wr_origin_conn *oldest;
     while ((oldest = TAILQ_LAST(&peer->idle, wr_origin_conn_list)) != NULL) {
         struct wr_span left = wr_time_since(wr_time_add(oldest->idle_since, most), t->loop->mono);

@@ -206,7 +206,7 @@ enum wr_err wr_send_more(struct wr_exchange_run *run)
         if (n > 0)
             written(run, (size_t) n);
         if (n < (ssize_t) bytes) {
-            const struct wr_pace pace = { .pause = run->origin->policy->response_timeout };
+            const struct wr_pace pace = { .pause = run->patience->idle_timeout };
             wr_socket_write(socket, &pace);
             return WR_OK;
         }

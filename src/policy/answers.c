@@ -268,12 +268,27 @@ static void check_groups(struct wr_policy_reader *r, const struct wr_tree_node *
                         route->match.regex.groups);
 }
 
+/* What the route itself doesn't say about asking is said by its origin. */
+static void inherit_patience(const struct wr_tree_node *item, struct wr_route *route)
+{
+    const struct wr_patience *of_origin = &route->origin->patience;
+    struct wr_patience *mine = &route->patience;
+    if (!wr_tree_node_get(item, "response_timeout"))
+        mine->response_timeout = of_origin->response_timeout;
+    if (!wr_tree_node_get(item, "idle_timeout"))
+        mine->idle_timeout = of_origin->idle_timeout;
+    if (!wr_tree_node_get(item, "retries"))
+        mine->retries = of_origin->retries;
+}
+
 void wr_policy_reader_answer(struct wr_policy_reader *r, const struct wr_tree_node *item,
                              struct wr_route *route)
 {
     const struct wr_tree_node *origin = wr_tree_node_get(item, "origin");
     route->by_itself = route->answer != WR_ANSWER_ORIGIN || route->maintenance.on;
     route->cache.key.match = route->match.key_line;
+    if (route->origin)
+        inherit_patience(item, route);
     check_groups(r, item, route);
     if (item->kind != WR_NODE_MAP)
         return;

@@ -102,19 +102,26 @@ struct wr_server {
     unsigned weight; /* 1..100 */
 };
 
+/* How long an answer of an origin is waited for, and how often it is asked for again. A route may have its
+ * own. */
+struct wr_patience {
+    struct wr_span response_timeout; /* until the head of the response */
+    struct wr_span idle_timeout;     /* between two pieces of the request or of the response */
+    unsigned retries;
+};
+
 struct wr_origin_policy {
     char *name;
     size_t index;
     struct wr_server *servers;
     size_t server_count;
     enum wr_balance balance;
-    struct wr_span connect_timeout,
-        response_timeout;         /* response: until the head, and between two pieces of the body */
+    struct wr_patience patience;
+    struct wr_span connect_timeout;
     struct wr_span total_timeout; /* from the choice of a server to the end of the response; 0: no limit */
-    unsigned retries;
-    unsigned max_connections;    /* per server and worker; 0: no limit */
-    struct wr_span idle_timeout; /* of a pooled connection */
-    char *health_path;           /* NULL: no active checks */
+    unsigned max_connections;     /* per server and worker; 0: no limit */
+    struct wr_span keepalive_timeout; /* of a pooled connection */
+    char *health_path;                /* NULL: no active checks */
     struct wr_span health_interval;
     bool rewrite_location; /* a URL of one of its servers in a response is rewritten (default true) */
     bool pass_host;        /* forward the client's Host (default true); else the server's own name */
@@ -379,6 +386,7 @@ struct wr_route {
     size_t index;
     struct wr_match match;
     const struct wr_origin_policy *origin; /* NULL unless `answer` is ORIGIN */
+    struct wr_patience patience;           /* what the route leaves open is that of its origin */
     const struct wr_limit_policy **limits; /* at most WR_MAX_ROUTE_LIMITS */
     size_t limit_count;
     struct wr_cache_policy cache;

@@ -135,7 +135,7 @@ def test_state_and_addresses_survive_a_reload(weirs, origins, name_server):
     assert set(said(node, ["/"] * 10)) == {b"well"}
     name_server.silent = True
     for round in range(3):
-        node.reload(settings([name_server], f"app.test:{well.port}", idle_timeout=f"{20 + round}s"))
+        node.reload(settings([name_server], f"app.test:{well.port}", keepalive_timeout=f"{20 + round}s"))
         until(lambda: node.admin.metric("weir_reloads_total") == round + 1, "reloaded")
         assert set(said(node, ["/"] * 10)) == {b"well"}
 

@@ -22,7 +22,7 @@ BIG = Pattern(64 << 20)
 @pytest.fixture
 def node(weirs, origin):
     return weirs({"workers": 1, "client": {"body_timeout": "700ms", "send_timeout": "700ms", "idle_timeout": "700ms"},
-                  "origins": {"app": policy.origin(origin, idle_timeout="100ms")}, "routes": [policy.route()]})
+                  "origins": {"app": policy.origin(origin, keepalive_timeout="100ms")}, "routes": [policy.route()]})
 
 
 def holds_nothing(node):
@@ -68,7 +68,7 @@ def test_neither_side_reads(node, origin):
 
 
 def test_an_origin_that_takes_nothing_of_a_request(weirs, origin):
-    node = weirs({"workers": 1, "origins": {"app": policy.origin(origin, response_timeout="700ms")}, "routes": [policy.route()]})
+    node = weirs({"workers": 1, "origins": {"app": policy.origin(origin, idle_timeout="700ms")}, "routes": [policy.route()]})
     origin.on("/deaf", Answer(200, (), b"late", read_body=False, delay=60, keep=False))
     with node.connect() as client:
         client.send_head("POST", "/deaf", {"Content-Length": len(BIG)})
@@ -96,7 +96,7 @@ def drip(client, parts, pause=0.05, most=400):
 def brisk(weirs, origin):
     origin.on("/up", body=b"thanks")
     return weirs({"workers": 1, "client": {"min_rate": "1KB/s", "min_rate_grace": "500ms"},
-                  "origins": {"app": policy.origin(origin, idle_timeout="100ms")}, "routes": [policy.route()]})
+                  "origins": {"app": policy.origin(origin, keepalive_timeout="100ms")}, "routes": [policy.route()]})
 
 
 def test_a_small_body_that_drips_occupies_no_origin(brisk, origin):
@@ -153,7 +153,7 @@ def test_a_dialogue_may_be_slow(brisk, origin):
 def limited(weirs, origin):
     def start(client=(), **of_origin):
         return weirs({"workers": 1, "client": dict(client),
-                      "origins": {"app": policy.origin(origin, idle_timeout="100ms", **of_origin)}, "routes": [policy.route()]})
+                      "origins": {"app": policy.origin(origin, keepalive_timeout="100ms", **of_origin)}, "routes": [policy.route()]})
     return start
 
 

@@ -114,6 +114,14 @@ def test_a_server_that_accepts_and_closes_costs_no_request(weirs, origins, balan
     assert node.said("is not used for a while")
 
 
+def test_a_route_has_its_own_retries(weirs, origins):
+    sick = [origins().on("/once", raw=b"", keep=False).on("/", raw=b"", keep=False) for _ in range(2)]
+    once = {**policy.route("/once"), "retries": 0}
+    node = weirs({"workers": 1, "origins": {"app": policy.origin(*sick)}, "routes": [once, policy.route()]})
+    assert node.ask("/once").status == node.ask("/").status == 502
+    assert [sum(server.calls(path) for server in sick) for path in ("/once", "/")] == [1, 2]
+
+
 def test_what_may_have_been_processed_is_sent_once(weirs, origins):
     both = [origins().on("/", raw=b"", keep=False) for _ in range(2)]
     node = weirs({"origins": {"app": policy.origin(*both, retries=5)}, "routes": [policy.route()]})
@@ -152,9 +160,21 @@ def test_an_origin_that_never_answers_is_504(weirs, origin):
     assert node.ask("/ok").body == b"ok"
 
 
+def test_events_may_pause_longer_than_a_head_may_take(weirs, origin):
+    """A stream of events pauses, a long poll answers late: neither is a server that hangs."""
+    patient = {**policy.route("/poll"), "response_timeout": "60s"}
+    node = weirs({"origins": {"app": policy.origin(origin, response_timeout="300ms")}, "routes": [patient, policy.route()]})
+    events = [b"data: %d\n\n" % number for number in range(3)]
+    origin.on("/events", fields={"Content-Type": "text/event-stream"}, body=events, framing="chunked", pause=0.6)
+    origin.on("/poll", body=b"news", delay=0.6).on("/hung", delay=60)
+    assert node.ask("/events").body == b"".join(events)
+    assert node.ask("/poll").body == b"news"
+    assert node.ask("/hung").status == 504
+
+
 def test_an_origin_that_stalls_in_the_body_is_cut(weirs, origin):
     gate = threading.Event()
-    node = weirs({"origins": {"app": policy.origin(origin, response_timeout="300ms")}, "routes": [policy.route()]})
+    node = weirs({"origins": {"app": policy.origin(origin, idle_timeout="300ms")}, "routes": [policy.route()]})
     origin.on("/", body=[b"begin", b"end"], framing="chunked", body_gate=gate)
     with node.connect() as connection:
         with pytest.raises(Exception, match="closed"):

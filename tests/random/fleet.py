@@ -122,7 +122,7 @@ class Fleet(world.World):
         site = INNOCENTS * NEEDS + LIMIT + 2 if self.sabotage != "harsh" else INNOCENTS
         algorithms = random.Random(self.seed).choices(ALGORITHMS, k=2)
         settings = {"workers": WORKERS, "purge_from": ["127.0.0.0/8"],
-                    "origins": {"app": {"servers": [self.origin.address], "connect_timeout": "60s", "response_timeout": "120s"}},
+                    "origins": {"app": {"servers": [self.origin.address], "connect_timeout": "60s", "response_timeout": "120s", "idle_timeout": "120s"}},
                     "limits": {"each": {"key": "header:X-Client", "algorithm": algorithms[0], "rate": f"{LIMIT}/h"},
                                "site": {"key": "header:X-Site", "algorithm": algorithms[1], "rate": f"{site}/h"}},
                     "routes": [*cache, {"match": {"path": "/limited"}, "origin": "app", "limits": ["each", "site"], "cache": "off"}]}

@@ -24,7 +24,7 @@ from rig.origin import Origin
 from rig.wire import WireError
 
 PAGES = 5
-TIMEOUT = 2.0       # origins.response_timeout, in seconds: weir gives up a hung answer then
+TIMEOUT = 2.0       # origins.response_timeout and idle_timeout, in seconds: weir gives up a hung answer then
 
 # kind of answer, status, its fields
 ODD = {"error": (ERROR, 503, []), "shed": (ERROR, 503, [("Cache-Control", "no-store")]), "limited": (ERROR, 429, []),

@@ -33,7 +33,7 @@ class World:
         from rig.daemon import Weir         # only now, when WEIR_BIN is known
         from rig.redis_server import RedisServer
         redis = RedisServer(directory / "redis") if self.with_redis else None
-        settings = {"origins": {"app": {"servers": [self.origin.address], "response_timeout": self.patience, "retries": 0}},
+        settings = {"origins": {"app": {"servers": [self.origin.address], "response_timeout": self.patience, "idle_timeout": self.patience, "retries": 0}},
                     "routes": [{"match": {"path": path}, "origin": "app", "cache": cache} for path, cache in self.routes.items()]}
         if redis:
             settings["redis"] = {"url": redis.url, "timeout": "2s"}

@@ -193,7 +193,7 @@ static void a_post_does_not_walk_into_a_closed_connection(void **state)
 static void idle_connections_time_out(void **state)
 {
     (void) state;
-    one_origin(serve_three, "    idle_timeout: 400ms\n");
+    one_origin(serve_three, "    keepalive_timeout: 400ms\n");
     struct call c = { 0 };
     call_start(&c, &r, "GET /a", "");
     rig_run(&r);
@@ -470,7 +470,7 @@ static void silence_has_an_end(void **state)
     (void) state;
     void (*const scripts[])(struct scripted_server *) = { stay_silent, stop_in_the_head, stop_in_the_body };
     for (int i = 0; i < 3; i++) {
-        one_origin(scripts[i], "    response_timeout: 300ms\n");
+        one_origin(scripts[i], i == 2 ? "    idle_timeout: 300ms\n" : "    response_timeout: 300ms\n");
         struct call c = { 0 };
         call_start(&c, &r, "GET /a", "");
         rig_run(&r);

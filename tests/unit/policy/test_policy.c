@@ -64,8 +64,9 @@ static void the_smallest_policy_has_all_defaults(void **state)
     assert_string_equal(origin->name, "a");
     assert_int_equal(origin->balance, WR_BALANCE_ROUND_ROBIN);
     assert_int_equal(origin->connect_timeout.us, 1000000);
-    assert_int_equal(origin->response_timeout.us, 30000000);
-    assert_int_equal(origin->retries, 1);
+    assert_int_equal(origin->patience.response_timeout.us, 60000000);
+    assert_int_equal(origin->patience.idle_timeout.us, 60000000);
+    assert_int_equal(origin->patience.retries, 1);
     assert_int_equal(origin->max_connections, 0);
     assert_null(origin->health_path);
     assert_true(origin->pass_host);
@@ -162,6 +163,25 @@ static void a_policy_of_a_shop_is_understood(void **state)
     wr_policy_unref(p);
 }
 
+static void a_route_may_be_more_patient_than_its_origin(void **state)
+{
+    (void) state;
+    struct wr_policy *p = right(
+        "listen: 127.0.0.1:1\n"
+        "origins: { a: { servers: b:1, response_timeout: 5s, retries: 2 } }\n"
+        "defaults: { idle_timeout: 7s }\n"
+        "routes:\n"
+        "  - { match: { path: /events/* }, origin: a, response_timeout: 1h, retries: 0 }\n"
+        "  - { match: {}, origin: a }\n");
+    assert_int_equal(p->routes[0].patience.response_timeout.us, 3600000000);
+    assert_int_equal(p->routes[0].patience.idle_timeout.us, 7000000);
+    assert_int_equal(p->routes[0].patience.retries, 0);
+    assert_int_equal(p->routes[1].patience.response_timeout.us, 5000000);
+    assert_int_equal(p->routes[1].patience.idle_timeout.us, 7000000);
+    assert_int_equal(p->routes[1].patience.retries, 2);
+    wr_policy_unref(p);
+}
+
 static void every_other_option_is_read(void **state)
 {
     (void) state;
@@ -180,7 +200,7 @@ static void every_other_option_is_read(void **state)
         "v2 }\n"
         "memory: { size: 4MB }\n"
         "origins: { a: { servers: b:1, balance: hash, retries: 0, max_connections: 9, idle_timeout: 8s, "
-        "total_timeout: 11s, pass_host: off } }\n"
+        "keepalive_timeout: 10s, total_timeout: 11s, pass_host: off } }\n"
         "limits: { l: { key: [client, \"cookie:c\", \"query:q\"], algorithm: gcra, rate: 5/h, mode: observe "
         "} }\n"
         "routes:\n"
@@ -235,9 +255,10 @@ static void every_other_option_is_read(void **state)
     assert_string_equal(p->redis.keyspace, "v2");
     assert_int_equal(p->memory_max_object, 4 << 20); /* lowered with size */
     assert_int_equal(p->origins[0].balance, WR_BALANCE_HASH);
-    assert_int_equal(p->origins[0].retries, 0);
+    assert_int_equal(p->origins[0].patience.retries, 0);
     assert_int_equal(p->origins[0].max_connections, 9);
-    assert_int_equal(p->origins[0].idle_timeout.us, 8000000);
+    assert_int_equal(p->origins[0].patience.idle_timeout.us, 8000000);
+    assert_int_equal(p->origins[0].keepalive_timeout.us, 10000000);
     assert_false(p->origins[0].pass_host);
     const struct wr_limit_policy *l = &p->limits[0];
     assert_int_equal(l->part_count, 3);
@@ -440,7 +461,7 @@ static void json_aliases_and_any_order_are_fine(void **state)
     struct wr_policy *p = right("{\"routes\":[{\"match\":{},\"origin\":\"a\",\"cache\":\"off\"}],"
                                 "\"origins\":{\"a\":{\"servers\":[\"b:1\"],\"retries\":2}},"
                                 "\"listen\":[{\"address\":\"127.0.0.1:80\",\"proxy_protocol\":false}]}");
-    assert_int_equal(p->origins[0].retries, 2);
+    assert_int_equal(p->origins[0].patience.retries, 2);
     assert_ptr_equal(p->routes[0].origin, &p->origins[0]);
     wr_policy_unref(p);
     p = right(LISTEN ORIGINS "routes:\n"
@@ -466,6 +487,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_smallest_policy_has_all_defaults),
         cmocka_unit_test(a_policy_of_a_shop_is_understood),
+        cmocka_unit_test(a_route_may_be_more_patient_than_its_origin),
         cmocka_unit_test(every_other_option_is_read),
         cmocka_unit_test(uncommented_the_sample_is_right_too),
         cmocka_unit_test(the_examples_of_the_manual_are_right),
