@@ -96,7 +96,7 @@ def test_a_wrong_clock_does_not_end_caching_and_is_told_once(weirs, origin, erro
     for number in range(3):
         node.ask(f"/?{number}")
         assert cache_status.hit(node.ask(f"/?{number}"))
-    assert node.stderr.count(f"seconds {word}: its Date") == 1
+    node.says_once(f"seconds {word}: its Date")
 
 
 def test_an_old_date_behind_another_cache_is_an_age(weirs, origin):

@@ -133,6 +133,12 @@ class Weir:
         """Waits until a line of stderr matches; returns the match."""
         return until(lambda: re.search(pattern, self.stderr, re.M), f"{self.name} saying {pattern!r}")
 
+    def says_once(self, pattern):
+        """Waits until a line of stderr matches. A message comes a moment after the answer that it is about."""
+        self.said(pattern)
+        found = re.findall(pattern, self.stderr, re.M)
+        assert len(found) == 1, found
+
     def access_lines(self):
         return [line for line in self.stderr.splitlines() if " HTTP/1." in line and '"' in line]
 
