@@ -174,6 +174,7 @@ LATER = {"sent": 54.0, "done": 54.1, "status": 200, "version": 1}
 EVICTS = [("Redis evicts", pages.Effect.FORGETS, 49.0, 55.0)]
 DE, FR = {"lang": "de", "began": 50.0, "done": 51.0}, {"lang": "fr", "began": 50.7, "done": 51.7}
 SOON = {"sent": 40.0, "done": 40.1, "status": 200, "version": 1}
+FAR = [("Redis 80 ms away", pages.Effect.FAR, 49.5, 51.0)]
 CUT_OFF = [(mishaps.CUT_OFF, pages.Effect.AWAY, 49.0, 54.0, 52.0)]
 PURGED = {"kind": "tag", "name": "t", "soft": True, "node": "edge-1", "began": 50.0, "done": 50.1, "status": 200, "told": 2, "live": 2}
 
@@ -193,6 +194,13 @@ PURGED = {"kind": "tag", "name": "t", "soft": True, "node": "edge-1", "began": 5
     (dict(fetches=[{**DE, "began": 48.0, "done": 49.0}, DE, FR, {**FR, "began": 50.9}], vary=True, mishaps=EVICTS), None),
     (dict(fetches=[FR, {**FR, "began": 50.71, "via": "edge-1"}], vary=True), "two fetches at a time"),
     (dict(fetches=[FR, {**FR, "began": 50.71, "via": "edge-1"}]), "two fetches at a time"),
+    # variants of which one node knew, and another one did not
+    (dict(fetches=[{**DE, "began": 50.5, "done": 50.75}, FR, {**FR, "began": 50.76, "via": "edge-1"}], vary=True), None),
+    (dict(fetches=[{**DE, "began": 50.5, "done": 50.75}, FR, {**FR, "began": 50.76}, {**FR, "began": 50.77}], vary=True),
+     "two fetches at a time"),
+    # a Redis that is far away
+    (dict(fetches=[{"began": 49.0, "done": 50.0}, {"began": 50.1, "done": 51.5}, {"began": 50.4, "done": 51.5}], mishaps=FAR), None),
+    (dict(fetches=[{"began": 49.0, "done": 50.0}, {"began": 50.1, "done": 51.5}, {"began": 50.4, "done": 51.5}]), "two fetches at a time"),
     # nodes that a purge could not reach
     (dict(gets=[SOON], mishaps=CUT_OFF, changes=[PURGED]), "a silent node is not named"),
     (dict(gets=[SOON], mishaps=CUT_OFF, changes=[{**PURGED, "silent": {"edge-0"}}]), None),

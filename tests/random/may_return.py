@@ -15,7 +15,8 @@ look at weir's code. In doubt, the fleet is right.
 - A page is fetched once at a time. Another fetch may begin when lock_timeout is over, when the page was purged since the one before began,
   when a node was stopped or killed (lock_ttl), when Redis was away, or when the origin failed: clients that waited for that may ask for
   themselves. As long as no node knows which field chooses a page's variants, a client that wants one waits for the fetch of another, and
-  then asks by itself.
+  then asks by itself. When some nodes know it and others don't, one of each may fetch the same variant. A fetch on another node has ended
+  once Redis has the response and has said so: that takes longer while Redis is far away.
 - No more requests are admitted than the limit allows, but each mishap may allow it once more: Redis has forgotten, or each node decides by
   itself with its share. While Redis evicts, there is no such bound. A client that keeps within all limits is admitted, whatever others do;
   while Redis is away, a node has its share only.
@@ -23,11 +24,12 @@ look at weir's code. In doubt, the fleet is right.
 
 from collections import defaultdict
 
-from mishaps import CUT_OFF
+from mishaps import CUT_OFF, DELAY
 from pages import Effect
 
 COARSE = 1.0            # Date and Age are whole seconds
 ENTERED = 3.0           # seconds within which Redis knows a node that it has forgotten, or that has just started
+TOLD = 3 * 2 * DELAY     # seconds until a waiting node has what another one fetched: the last piece, the message and the look-up
 PARTING = 0.05          # seconds; two events that lie less apart may have come in the other order
 
 
@@ -41,6 +43,7 @@ class Judge:
         self.away = [m for m in history.mishaps if m.effect == Effect.AWAY]
         self.harmed = [m for m in history.mishaps if m.effect == Effect.HARM]
         self.forgot = [m for m in history.mishaps if m.effect in (Effect.AWAY, Effect.FORGETS)]
+        self.far = [m for m in history.mishaps if m.effect == Effect.FAR]
         self.changes = {page.url: sorted((c for c in history.changes if c.concerns(page)), key=lambda c: c.done)
                         for page in history.pages}
         self.fetches, self.of_page = defaultdict(list), defaultdict(list)
@@ -174,14 +177,24 @@ class Judge:
     def _may_ask(self, before, fetch, fetches):
         patience = fetch.page.cache["lock_timeout"]
         waited_for = [f for f in self.of_page[fetch.page.url] if f.lang == fetch.lang or not self._chooses(fetch.page, f.began)]
-        if any(f.began < fetch.began - patience * 0.9 + self.lag and f.done > fetch.began - self.lag for f in waited_for):
+        told = TOLD if self._met(self.far, None, before.began, fetch.began) else 0
+        if any(f.began < fetch.began - patience * 0.9 + self.lag and f.done + told > fetch.began - self.lag for f in waited_for):
             return True             # all that have waited so long for one may begin
+        if self._half_known(before, fetch, fetches):
+            return True
         if any(f.status == 503 and f.done < fetch.began < f.done + patience + self.lag for f in fetches):
             return True
         if any(c.began < fetch.began and before.began < c.done + self.staleness + self.lag for c in self.changes[fetch.page.url]):
             return True
         return bool(self._met(self.forgot, None, before.began - self.lag, fetch.began) or
                     self._met(self.harmed, None, before.began - self.lock_ttl - self.lag, fetch.began))
+
+    def _half_known(self, before, fetch, fetches):
+        """May one node know from another variant's response which field chooses, and one not? Each of the two may fetch."""
+        others = [f for f in self.of_page[fetch.page.url] if f.lang != fetch.lang and f.status == 200 and
+                  fetch.began - fetch.page.lifetime < f.done and f.began < fetch.began]
+        under_way = [f for f in fetches if f.began < fetch.began < f.done]
+        return bool(others) and under_way == [before] and not self._chooses(fetch.page, before.began)
 
     def _chooses(self, page, at):
         """Do all nodes certainly know at this time which field chooses the variants of a page?"""

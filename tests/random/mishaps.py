@@ -16,6 +16,7 @@ NOTICED = 2.0       # seconds within which a node notices that Redis is back: we
 PATIENCE = 60.0     # seconds; only a failing fleet is waited for so long
 WORKERS = 2
 CUT_OFF = "a node cut off from Redis"
+DELAY = 0.08        # seconds by which each message to and from a Redis that is far away comes later
 
 
 class Shared:
@@ -202,9 +203,9 @@ class Mishaps:
         self._shared.redis.resume()
 
     def _late(self):
-        yield "Redis 80 ms away", self._all(), Effect.NONE
+        yield "Redis 80 ms away", self._all(), Effect.FAR
         for relay in self._shared.relays:
-            relay.delay(0.08)
+            relay.delay(DELAY)
         yield 2.0
         for relay in self._shared.relays:
             relay.delay(0)

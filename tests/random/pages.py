@@ -147,6 +147,7 @@ class Effect(enum.Enum):
     AWAY = "Redis is away for them"
     HARM = "they answer nobody"
     FORGETS = "what they share may be forgotten, but for purges"
+    FAR = "what Redis says comes later"
     NONE = "nothing"
 
 
