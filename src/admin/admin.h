@@ -8,7 +8,7 @@
 
 #include "log/access.h"
 #include "net/loop.h"
-#include "policy/policy.h"
+#include "policy/maintenance.h"
 #include "purge/word.h"
 #include "worker/life.h"
 
@@ -51,6 +51,11 @@ struct wr_admin_host {
     void (*drain)(void *ctx, const char *who, struct wr_buf *now);
     /* Ends that while the node still accepts. Returns false if it can't be undone. Appends likewise. */
     bool (*undrain)(void *ctx, const char *who, struct wr_buf *now);
+    /* Switches maintenance on or off for a route, an origin or all origins. Appends what is in maintenance
+     * now. Returns false if it can't, and appends why. */
+    bool (*maintain)(void *ctx, const char *who, enum wr_switch_scope scope, struct wr_slice name, bool on,
+                     struct wr_buf *now);
+    size_t (*maintained)(void *ctx); /* how many routes are in maintenance */
     enum wr_life (*life)(void *ctx);
     /* Gives the facts for /status to add(): the name and the value of each. A value of digits only is a
      * number in JSON. /readyz shows the fact "redis" too. */

@@ -6,6 +6,7 @@
 #include <event2/http.h>
 
 #include "admin/admin.h"
+#include "admin/input.h"
 #include "net/listener.h"
 
 #define WR_ADMIN_STALL WR_SPAN_S(10) /* a loop that hasn't turned for so long is taken to hang */
@@ -37,6 +38,13 @@ struct wr_admin {
 /* May this client use an endpoint that needs this right? If so, writes a->who. If not, it has answered. */
 bool wr_admin_may(const struct wr_admin_listener *l, struct evhttp_request *req,
                   enum wr_right right) WR_MUST_USE;
+
+/* --- what is asked (act.c) --- */
+
+/* Reads the parameters out of the query and the body of a request, as wr_admin_params() says. Returns NULL,
+ * or what is wrong (static text). The caller frees the values in either case. */
+const char *wr_admin_read(struct evhttp_request *req, struct wr_admin_param *params,
+                          size_t count) WR_MUST_USE;
 
 /* --- answers (answer.c) --- */
 

@@ -69,6 +69,9 @@ void wr_admin_metrics(struct wr_admin *a, struct evhttp_request *req)
                     "Lines of the error log that could not be written", (double) wr_log_dropped());
     wr_stats_metric(&body, "gauge", "weir_draining", "", "1 while draining or finishing",
                     a->host.life(a->host.ctx) > WR_LIFE_SERVING ? 1 : 0);
+    wr_stats_metric(&body, "gauge", "weir_maintenance_routes", "",
+                    "Routes in maintenance, by the policy or by weirctl maintenance",
+                    (double) a->host.maintained(a->host.ctx));
     const struct wr_admin_reload reloaded = a->host.reloaded(a->host.ctx);
     wr_stats_metric(&body, "gauge", "weir_config_last_reload_successful", "",
                     "1 if the policy was good when it was read last", reloaded.ok ? 1 : 0);

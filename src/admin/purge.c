@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* POST /purge and GET /purges. Their answers may come after the client's connection has ended. */
-#include <event2/buffer.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "admin/admin_priv.h"
-#include "admin/input.h"
 #include "base/json.h"
 
 struct wr_admin_purge {
@@ -112,19 +110,6 @@ static void on_purge_done(void *arg, const struct wr_purge_result *result)
                          "still have it. Try again."));
 }
 
-static struct wr_slice body_of(struct evhttp_request *req)
-{
-    struct evbuffer *in = evhttp_request_get_input_buffer(req);
-    size_t len = evbuffer_get_length(in);
-    return wr_slice((const char *) evbuffer_pullup(in, -1), len);
-}
-
-static bool has_json_body(struct evhttp_request *req)
-{
-    const char *type = evhttp_find_header(evhttp_request_get_input_headers(req), "Content-Type");
-    return type && wr_slice_eq_nocase(wr_slice(type, strcspn(type, "; \t")), WR_SLICE("application/json"));
-}
-
 enum { SOFT, ALL, SCOPES, PARAMS = SCOPES + 4 };
 
 static bool is_on(const struct wr_admin_param *param)
@@ -176,8 +161,7 @@ void wr_admin_purge(struct wr_admin *a, struct evhttp_request *req)
         [SOFT] = { .name = "soft" }, [ALL] = { .name = "all" }, { .name = "url" },
         { .name = "tag" },           { .name = "prefix" },      { .name = "host" },
     };
-    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req));
-    const char *why = wr_admin_params(wr_slice_str(query), body_of(req), has_json_body(req), params, PARAMS);
+    const char *why = wr_admin_read(req, params, PARAMS);
     const struct wr_admin_param *what = why ? NULL : chosen(params, &why);
     if (what)
         start(a, req, what, is_on(&params[SOFT]));

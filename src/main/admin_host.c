@@ -149,6 +149,23 @@ static bool admin_undrain(void *ctx, const char *who, struct wr_buf *now)
     return undone;
 }
 
+static bool admin_maintain(void *ctx, const char *who, enum wr_switch_scope scope, struct wr_slice name,
+                           bool on, struct wr_buf *now)
+{
+    struct server *s = ctx;
+    if (!wr_switches_set(&s->switches, s->policy, scope, name, on, now))
+        return false;
+    wr_switches_describe(&s->switches, s->policy, now);
+    wr_warn("maintenance: %.*s (%s)", WR_SLICE_ARG(wr_buf_slice(now)), who);
+    return true;
+}
+
+static size_t admin_maintained(void *ctx)
+{
+    const struct server *s = ctx;
+    return wr_maintained_routes(s->policy);
+}
+
 static enum wr_life admin_life(void *ctx)
 {
     const struct server *s = ctx;
@@ -172,6 +189,16 @@ static void add_reload(const struct server *s, void (*add)(void *arg, const char
     }
 }
 
+static void add_maintenance(const struct server *s,
+                            void (*add)(void *arg, const char *name, const char *value), void *arg)
+{
+    struct wr_buf text = { 0 };
+    wr_switches_describe(&s->switches, s->policy, &text);
+    wr_buf_add_char(&text, '\0');
+    add(arg, "maintenance", text.at);
+    wr_buf_fini(&text);
+}
+
 static void admin_status(void *ctx, void (*add)(void *arg, const char *name, const char *value), void *arg)
 {
     struct server *s = ctx;
@@ -187,6 +214,7 @@ static void admin_status(void *ctx, void (*add)(void *arg, const char *name, con
     add(arg, "policy", s->policy->file);
     add_reload(s, add, arg);
     add(arg, "state", wr_words_text(&wr_words_life, wr_shared_life(&s->shared)));
+    add_maintenance(s, add, arg);
     add(arg, "redis", s->link == NULL ? "none" : wr_link_ready(s->link) ? "up" : "away");
     if (s->shared.memory) {
         snprintf(text, sizeof text, "%llu", (unsigned long long) wr_memory_bytes(s->shared.memory));
@@ -209,6 +237,8 @@ void wr_server_admin_host(struct server *s, struct wr_admin_host *host)
         .reloaded = admin_reloaded,
         .drain = admin_drain,
         .undrain = admin_undrain,
+        .maintain = admin_maintain,
+        .maintained = admin_maintained,
         .life = admin_life,
         .status = admin_status,
         .loops = wr_workers_loops(s->workers),

@@ -27,6 +27,7 @@ static void adopt(struct server *s, struct wr_policy *new)
     wr_log_level(new->log_level);
     wr_names_configure(s->names, new->dns_servers, new->dns_stale);
     wr_backends_watch(s->shared.backends, &s->loop, new);
+    wr_switches_apply(&s->switches, new);
     wr_workers_adopt(s->workers, new);
     wr_policy_unref(s->policy);
     s->policy = new;
@@ -45,6 +46,12 @@ static void log_result(struct server *s, const char *who, const struct wr_buf *e
     if (s->pending.len)
         wr_warn("restart pending: a change of %.*s takes effect at the next restart",
                 WR_SLICE_ARG(wr_buf_slice(&s->pending)));
+    if (s->switches.count) {
+        struct wr_buf now = { 0 };
+        wr_switches_describe(&s->switches, s->policy, &now);
+        wr_warn("maintenance: %.*s", WR_SLICE_ARG(wr_buf_slice(&now)));
+        wr_buf_fini(&now);
+    }
     wr_policy_warnings(s->policy, &warnings);
     wr_log_lines(WR_LOG_P_WARN, wr_buf_slice(&warnings));
     wr_buf_fini(&warnings);

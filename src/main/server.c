@@ -367,6 +367,7 @@ static void close_all(struct server *s)
         free((char *) (uintptr_t) s->shared.via[minor].at);
     free((char *) (uintptr_t) s->shared.name.at);
     wr_buf_fini(&s->pending);
+    wr_switches_fini(&s->switches);
     wr_policy_unref(s->policy);
     wr_policy_unref(s->first);
 }

@@ -34,6 +34,7 @@ struct server {
     struct wr_drain drain;
     struct wr_admin_reload reloaded; /* how the last reload ended */
     struct wr_buf pending;           /* what waits for a restart: words separated by ", " */
+    struct wr_switches switches;     /* what weirctl has put into maintenance */
     struct wr_mono started;
 };
 

@@ -16,7 +16,7 @@
 #define TOKEN_ROOM 4096
 
 /* options without a short form */
-enum { PURGE_TAG = 256, PURGE_PREFIX, PURGE_HOST, PURGE_ALL, PURGE_SOFT, TOKEN_FILE };
+enum { PURGE_TAG = 256, PURGE_PREFIX, PURGE_HOST, PURGE_ALL, PURGE_SOFT, OF_ROUTE, OF_ORIGIN, TOKEN_FILE };
 
 /* Prints the answer, to stdout if all is well, else to stderr; with --json always to stdout. Returns the exit
  * status. */
@@ -96,6 +96,21 @@ static int do_reload(const struct wr_asking *a, const char *argument)
     return post(a, "/reload", WR_SLICE(""));
 }
 
+static int do_maintenance(const struct wr_asking *a, const char *state)
+{
+    struct wr_buf form = { 0 };
+    if (a->route && a->origin) {
+        wr_ctl_complain("maintenance takes one of --route and --origin");
+        return WR_EXIT_USAGE;
+    }
+    add_encoded(&form, "state", state);
+    if (a->route || a->origin)
+        add_encoded(&form, a->route ? "route" : "origin", a->route ? a->route : a->origin);
+    int status = post(a, "/maintenance", wr_buf_slice(&form));
+    wr_buf_fini(&form);
+    return status;
+}
+
 static int do_drain(const struct wr_asking *a, const char *argument)
 {
     (void) argument;
@@ -121,6 +136,8 @@ static const struct command {
     { "purge", "URL", "purge a URL on every node, or what the options below say", do_purge, true },
     { "purges", NULL, "the latest purges of the fleet: when, what, by whom", do_purges, false },
     { "reload", NULL, "read the policy again", do_reload, false },
+    { "maintenance", "on|off", "answer with 503, or serve again, what the options below say", do_maintenance,
+      false },
     { "drain", NULL, "be not ready but serve on, then finish open requests and exit", do_drain, false },
     { "undrain", NULL, "be ready again, while the node still accepts", do_undrain, false },
 };
@@ -130,7 +147,7 @@ static void weirctl_usage(FILE *to)
     fputs("usage: weirctl [-s SOCKET|HOST:PORT] [--token-file FILE] [--json] COMMAND\n\n", to);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         const struct command *c = &commands[i];
-        fprintf(to, "  %-8s%-5s%s\n", c->name, c->argument ? c->argument : "", c->help);
+        fprintf(to, "  %-12s%-8s%s\n", c->name, c->argument ? c->argument : "", c->help);
     }
     fputs("\npurge takes instead of a URL:\n"
           "      --tag T            all responses with this tag or group\n"
@@ -138,6 +155,10 @@ static void weirctl_usage(FILE *to)
           "      --host HOST        all URLs of this host\n"
           "      --all              everything\n"
           "      --soft             with any of these: make responses stale instead of removing them\n",
+          to);
+    fputs("\nmaintenance takes, for less than all origins:\n"
+          "      --route NAME       the route of this name\n"
+          "      --origin NAME      all routes that ask this origin\n",
           to);
     fputs("\n  -s, --socket     the address of weir's admin listener; default: WEIR_SOCKET in the "
           "environment,\n"
@@ -195,6 +216,10 @@ static int run(const struct wr_asking *a, int words, char **word)
         wr_ctl_complain("--tag, --prefix, --host, --all and --soft belong to purge");
         return WR_EXIT_USAGE;
     }
+    if (strcmp(c->name, "maintenance") != 0 && (a->route || a->origin)) {
+        wr_ctl_complain("--route and --origin belong to maintenance");
+        return WR_EXIT_USAGE;
+    }
     if (words != (c->argument ? 2 : 1) && !(c->optional && words == 1)) {
         wr_ctl_complain("%s %s%s", c->name, c->argument ? "needs one " : "takes no argument",
                         c->argument ? c->argument : "");
@@ -218,6 +243,8 @@ int main(int argc, char **argv)
         { "host", required_argument, NULL, PURGE_HOST },
         { "all", no_argument, NULL, PURGE_ALL },
         { "soft", no_argument, NULL, PURGE_SOFT },
+        { "route", required_argument, NULL, OF_ROUTE },
+        { "origin", required_argument, NULL, OF_ORIGIN },
         { "token-file", required_argument, NULL, TOKEN_FILE },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
@@ -244,6 +271,12 @@ int main(int argc, char **argv)
             break;
         case PURGE_SOFT:
             a.soft = true;
+            break;
+        case OF_ROUTE:
+            a.route = optarg;
+            break;
+        case OF_ORIGIN:
+            a.origin = optarg;
             break;
         case TOKEN_FILE:
             token_file = optarg;

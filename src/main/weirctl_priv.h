@@ -19,6 +19,8 @@ struct wr_asking {
     const char *what, *name;
     unsigned purges; /* how many of them were given */
     bool soft;
+    /* `maintenance`: of what; both NULL: all origins */
+    const char *route, *origin;
 };
 
 /* The answer. */

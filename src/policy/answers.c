@@ -229,7 +229,7 @@ void wr_read_maintenance(struct wr_policy_reader *r, const struct wr_option *o,
     struct wr_maintenance *m = at;
     bool plain = node && node->kind == WR_NODE_SCALAR;
     wr_policy_reader_section(r, o->kind->sub, plain ? NULL : node, m);
-    m->on = node && (!plain || wr_policy_reader_switch(node) == 1);
+    m->on = node && (plain ? wr_policy_reader_switch(node) == 1 : m->on);
 }
 
 void wr_read_allow(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,

@@ -398,7 +398,8 @@ struct wr_route {
     struct wr_respond respond;
     struct wr_maintenance maintenance;
     struct wr_error_pages error_pages;
-    bool by_itself;   /* the origin is never asked: another answer, or maintenance */
+    bool by_itself; /* the origin is never asked: another answer, or maintenance */
+    bool switched;  /* atomic: maintenance is switched on at run time (maintenance.h); all else is constant */
     const char *file; /* the file in which it stands, ... */
     int line;         /* ... and where, for explain */
     struct wr_slice
@@ -501,6 +502,16 @@ int wr_regex_match(const struct wr_regex *regex, struct wr_slice path, struct wr
  * the two functions above return them. The cost doesn't grow with the number of routes. Thread: any. */
 const struct wr_route *wr_policy_route(const struct wr_policy *p, struct wr_slice host, struct wr_slice path,
                                        struct wr_slice method);
+/* Is the route in maintenance, by the policy or by a switch? Thread: any. */
+static inline bool wr_route_maintained(const struct wr_route *route)
+{
+    return route->maintenance.on || __atomic_load_n(&route->switched, __ATOMIC_RELAXED);
+}
+/* Does the route answer without its origin at present? Thread: any. */
+static inline bool wr_route_by_itself(const struct wr_route *route)
+{
+    return route->by_itself || __atomic_load_n(&route->switched, __ATOMIC_RELAXED);
+}
 /* Does the route serve a client of this address (16 bytes)? Thread: any. */
 static inline bool wr_policy_lets_in(const struct wr_route *route, const unsigned char client[16])
 {

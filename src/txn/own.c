@@ -96,7 +96,8 @@ void wr_txn_write_own(struct wr_txn *t)
 
 enum wr_txn_stage wr_txn_answer_own(struct wr_txn *t)
 {
-    if (t->route->maintenance.on)
+    /* A switch may have changed since the route was found to answer by itself, so it alone doesn't decide. */
+    if (t->route->answer == WR_ANSWER_ORIGIN || wr_route_maintained(t->route))
         return wr_txn_refuse(t, WR_ERR_MAINTENANCE, NULL);
     wr_txn_answer_with(t, NULL, WR_RESULT_NONE);
     t->own = true;

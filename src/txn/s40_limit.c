@@ -22,7 +22,7 @@ static void on_done(struct wr_limit_ask *ask)
 /* The next stage when the limits have admitted the request, or while they are asked. */
 static enum wr_txn_stage next_stage(struct wr_txn *t)
 {
-    if (!t->route->by_itself)
+    if (!wr_route_by_itself(t->route))
         return WR_TXN_LOOKUP;
     return t->limit == WR_LIMIT_PENDING ? WR_TXN_WAIT : wr_txn_answer_own(t);
 }

@@ -137,6 +137,45 @@ def test_maintenance_tells_when_to_come_back_and_keeps_what_is_stored(node, orig
     assert origin.calls("/") == 1
 
 
+def test_maintenance_is_switched_at_run_time(node, origin, place):
+    """For a route, for an origin, for all; through a reload; told by weirctl, /status, /metrics and the log."""
+    (place / "soon.html").write_text("<p>soon")
+    origin.on("/a", fields=FRESH)
+    origin.on("/b", fields=FRESH)
+    routes = [own({"path": "/old"}, redirect={"to": "/a"}), app(name="a", match={"path": "/a"}, cache=True),
+              app(name="b", cache=True, maintenance={"active": False, "page": str(place / "soon.html"), "retry_after": "2m"})]
+    weir = node(*routes)
+
+    def statuses():
+        return [weir.ask(path).status for path in ("/old", "/a", "/b")]
+
+    def switch(*words, status=0):
+        return weir.admin.ctl("maintenance", *words, status=status)
+
+    assert statuses() == [302, 200, 200]
+    assert switch("on", "--route", "b") == "maintenance: on for route b: 1 of 3 routes\n"
+    assert statuses() == [302, 200, 503]
+    answer = weir.ask("/b", fields=BROWSER)
+    assert (answer.text, answer.fields["Retry-After"]) == ("<p>soon", "120")
+    weir.reload({"origins": {"app": policy.origin(origin)},
+                 "routes": [*routes[:2], {**routes[2], "response": {"set": {"X-New": "1"}}}]})
+    answer = until(lambda: "X-New" in (seen := weir.ask("/b")).fields and seen, "the new policy")
+    assert answer.status == 503
+    switch("on", "--route", "c", status=1)
+    switch("on")
+    assert statuses() == [302, 503, 503] and weir.ask("/a").fields["Retry-After"] == "300"
+    switch("off", "--route", "b", status=1)             # all origins are in maintenance
+    assert statuses() == [302, 503, 503]
+    assert weir.admin.ctl_json("status")["maintenance"] == "on for route b, all origins: 2 of 3 routes"
+    assert weir.admin.metric("weir_maintenance_routes") == 2
+    weir.said(r"maintenance: on for route b, all origins: 2 of 3 routes \(admin: uid \d+\)")
+    assert weir.admin.ctl_json("maintenance", "off") == {"maintenance": "off"}
+    assert statuses() == [302, 200, 200] and cache_status.hit(weir.ask("/a"))
+    assert weir.admin.ctl_json("status")["maintenance"] == "off" and origin.calls("/a") == origin.calls("/b") == 1
+    for wrong in (["perhaps"], ["on", "--route", "a", "--origin", "app"]):
+        switch(*wrong, status=1 if wrong == ["perhaps"] else 2)
+
+
 # error pages
 
 @pytest.fixture

@@ -126,6 +126,21 @@ static bool undrain(void *ctx, const char *who, struct wr_buf *now)
     return was;
 }
 
+static bool maintain(void *ctx, const char *who, enum wr_switch_scope scope, struct wr_slice name, bool on,
+                     struct wr_buf *now)
+{
+    (void) ctx;
+    (void) who;
+    wr_buf_printf(now, "%s %d \"%.*s\"", on ? "on" : "off", (int) scope, WR_SLICE_ARG(name));
+    return !wr_slice_eq(name, WR_SLICE("none"));
+}
+
+static size_t maintained(void *ctx)
+{
+    (void) ctx;
+    return 7;
+}
+
 static enum wr_life life(void *ctx)
 {
     (void) ctx;
@@ -169,6 +184,24 @@ static void worker_beats(struct wr_span ago)
     __atomic_store_n(&d.worker.beat_us, wr_time_monotonic().us - ago.us, __ATOMIC_RELAXED);
 }
 
+static struct wr_admin_host the_host(void)
+{
+    return (struct wr_admin_host){
+        .purge = purge,
+        .purges = purges,
+        .reload = reload,
+        .reloaded = reloaded,
+        .drain = drain,
+        .undrain = undrain,
+        .maintain = maintain,
+        .maintained = maintained,
+        .life = life,
+        .status = status,
+        .loops = d.workers,
+        .loop_count = 1,
+    };
+}
+
 static int start(void **state)
 {
     struct wr_buf why = { 0 };
@@ -185,8 +218,7 @@ static int start(void **state)
     wr_note_init(&d.stop, &d.loop, on_stop);
     wr_note_init(&d.finish, &d.loop, on_finish);
     worker_beats(WR_SPAN_S(0));
-    const struct wr_admin_host host = { NULL,    purge, purges, reload,    reloaded, drain,
-                                        undrain, life,  status, d.workers, 1,        NULL };
+    const struct wr_admin_host host = the_host();
     d.admin = wr_admin_new(&d.loop, &d.policy, &host, &why);
     wr_buf_fini(&why);
     return d.admin && pthread_create(&d.thread, NULL, turn, NULL) == 0 ? 0 : -1;
@@ -310,7 +342,9 @@ static void readiness_tells_of_redis_and_draining(void **state)
     status_is(reply, 503);
     has(body_of(reply), "draining\nredis away");
     status_is(ask("GET /healthz HTTP/1.1\r\n", ""), 200);
-    has(ask("GET /metrics HTTP/1.1\r\n", ""), "\nweir_draining 1\n");
+    const char *metrics = ask("GET /metrics HTTP/1.1\r\n", "");
+    has(metrics, "\nweir_draining 1\n");
+    has(metrics, "\nweir_maintenance_routes 7\n");
     status_is(ask("POST /undrain HTTP/1.1\r\n", ""), 200);
     status_is(ask("GET /readyz HTTP/1.1\r\n", ""), 200);
     reply = ask("POST /undrain HTTP/1.1\r\n", "");
@@ -603,8 +637,7 @@ static void socket_is_not_for_everybody(void **state)
 
 static void address_in_use_is_reported(void **state)
 {
-    const struct wr_admin_host host = { NULL,    purge, purges, reload,    reloaded, drain,
-                                        undrain, life,  status, d.workers, 1,        NULL };
+    const struct wr_admin_host host = the_host();
     struct wr_loop loop;
     struct wr_buf why = { 0 };
     (void) state;
