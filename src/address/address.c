@@ -100,10 +100,10 @@ const char *wr_address_parse(struct wr_slice s, struct wr_arena *arena, struct w
 {
     *out = (struct wr_address){ .text = (char *) wr_arena_copy(arena, s).at };
     if (wr_slice_starts(s, WR_SLICE("unix:")))
-        return wr_address_set_unix(wr_slice(s.at + 5, s.len - 5), arena, out);
+        return wr_address_set_unix(wr_slice_from(s, 5), arena, out);
     if (wr_slice_starts(s, WR_SLICE("systemd:"))) {
         out->kind = WR_ADDRESS_SYSTEMD;
-        out->host = (char *) wr_arena_copy(arena, wr_slice(s.at + 8, s.len - 8)).at;
+        out->host = (char *) wr_arena_copy(arena, wr_slice_from(s, 8)).at;
         return s.len > 8 ? NULL : "the name of systemd's socket is missing";
     }
     const char *colon = port_colon(s);

@@ -68,7 +68,7 @@ struct json_reader {
 static void skip_space(struct json_reader *r)
 {
     while (r->rest.len && memchr(" \t\r\n", r->rest.at[0], 4))
-        r->rest = wr_slice(r->rest.at + 1, r->rest.len - 1);
+        r->rest = wr_slice_from(r->rest, 1);
 }
 
 static bool take_char(struct json_reader *r, char c)
@@ -76,7 +76,7 @@ static bool take_char(struct json_reader *r, char c)
     skip_space(r);
     if (r->rest.len == 0 || r->rest.at[0] != c)
         return false;
-    r->rest = wr_slice(r->rest.at + 1, r->rest.len - 1);
+    r->rest = wr_slice_from(r->rest, 1);
     return true;
 }
 
@@ -88,7 +88,7 @@ static bool take_hex4(struct json_reader *r, unsigned *code)
         if (digit < 0)
             return false;
         *code = *code << 4 | (unsigned) digit;
-        r->rest = wr_slice(r->rest.at + 1, r->rest.len - 1);
+        r->rest = wr_slice_from(r->rest, 1);
     }
     return true;
 }
@@ -115,7 +115,7 @@ static bool take_escape(struct json_reader *r, struct wr_buf *out)
     if (r->rest.len == 0)
         return false;
     char c = r->rest.at[0];
-    r->rest = wr_slice(r->rest.at + 1, r->rest.len - 1);
+    r->rest = wr_slice_from(r->rest, 1);
     if (c == 'u') {
         unsigned code;
         if (!take_hex4(r, &code) || (code >= 0xd800 && code < 0xe000))
@@ -135,7 +135,7 @@ static bool take_string(struct json_reader *r, struct wr_buf *out)
         return false;
     while (r->rest.len) {
         char c = r->rest.at[0];
-        r->rest = wr_slice(r->rest.at + 1, r->rest.len - 1);
+        r->rest = wr_slice_from(r->rest, 1);
         if (c == '"')
             return true;
         if ((unsigned char) c < ' ')
@@ -153,7 +153,7 @@ static bool take_word(struct json_reader *r, struct wr_slice word)
     skip_space(r);
     if (!wr_slice_starts(r->rest, word))
         return false;
-    r->rest = wr_slice(r->rest.at + word.len, r->rest.len - word.len);
+    r->rest = wr_slice_from(r->rest, word.len);
     return true;
 }
 

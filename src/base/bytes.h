@@ -31,6 +31,13 @@ static inline struct wr_slice wr_slice(const char *at, size_t len)
     return (struct wr_slice){ at, len };
 }
 
+/* What is left of a slice without its first n bytes; n is at most s.len. s may be empty with at NULL, and
+ * adding 0 to NULL is undefined. */
+static inline struct wr_slice wr_slice_from(struct wr_slice s, size_t n)
+{
+    return (struct wr_slice){ n > 0 ? s.at + n : s.at, s.len - n };
+}
+
 /* A slice over a NUL-ended string (NULL gives the empty slice). */
 static inline struct wr_slice wr_slice_str(const char *s)
 {

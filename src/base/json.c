@@ -65,7 +65,7 @@ void wr_json_string(struct wr_buf *out, struct wr_slice s)
             at++;
         wr_buf_add(out, s.at + from, at - from);
         if (at < s.len)
-            at += json_escape(out, wr_slice(s.at + at, s.len - at));
+            at += json_escape(out, wr_slice_from(s, at));
     }
     wr_buf_add_char(out, '"');
 }

@@ -36,7 +36,7 @@ static int parse_quantity(struct wr_slice s, const struct unit *units, size_t co
     uint64_t n;
     if (!wr_slice_u64(wr_slice(s.at, digits), INT64_MAX / 8, &n))
         return -3;
-    struct wr_slice name = wr_slice(s.at + digits, s.len - digits);
+    struct wr_slice name = wr_slice_from(s, digits);
     for (size_t i = 0; i < count; i++) {
         if (!wr_slice_eq(name, units[i].name))
             continue;

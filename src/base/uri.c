@@ -9,7 +9,7 @@ static size_t decode(char *to, struct wr_slice s, char plus, bool *broken)
         *broken = false;
     for (size_t i = 0; i < s.len; i++) {
         char c = s.at[i] == '+' ? plus : s.at[i];
-        int octet = c == '%' ? wr_percent_octet(wr_slice(s.at + i, s.len - i)) : -1;
+        int octet = c == '%' ? wr_percent_octet(wr_slice_from(s, i)) : -1;
         if (broken && c == '%' && octet < 0)
             *broken = true;
         to[n++] = octet >= 0 ? (char) octet : c;

@@ -41,7 +41,7 @@ static size_t normalise(char *to, struct wr_slice s)
 {
     size_t n = 0;
     for (size_t i = 0; i < s.len; i++) {
-        int octet = wr_percent_octet(wr_slice(s.at + i, s.len - i));
+        int octet = wr_percent_octet(wr_slice_from(s, i));
         if (octet < 0) {
             to[n++] = s.at[i];
             continue;
@@ -298,7 +298,7 @@ static struct wr_slice url_of(struct wr_slice text)
 {
     struct wr_slice url = wr_slice_cut(&text, '\n');
     if (wr_slice_starts(url, post_mark))
-        url = wr_slice(url.at + post_mark.len, url.len - post_mark.len);
+        url = wr_slice_from(url, post_mark.len);
     return url;
 }
 

@@ -77,7 +77,7 @@ static inline struct wr_slice wr_vary_lineage(const struct wr_object *marker)
 static inline struct wr_slice wr_vary_marked(const struct wr_object *marker)
 {
     size_t skip = marker->head.len < 17 ? marker->head.len : 17;
-    return wr_slice(marker->head.at + skip, marker->head.len - skip);
+    return wr_slice_from(marker->head, skip);
 }
 /* Are all `names` among `marked`? Both are lists as wr_vary_names() gives them; names at NULL: none. */
 bool wr_vary_covers(struct wr_slice marked, struct wr_slice names);

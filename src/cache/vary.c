@@ -165,7 +165,7 @@ static bool choice_of(struct wr_slice item, struct wr_arena *arena, struct choic
         return true;
     rest = wr_slice_trim(rest);
     return rest.len > 2 && wr_lower(rest.at[0]) == 'q' && rest.at[1] == '=' &&
-           weight_of(wr_slice(rest.at + 2, rest.len - 2), &out->weight);
+           weight_of(wr_slice_from(rest, 2), &out->weight);
 }
 
 static int by_text(const void *a, const void *b)
@@ -359,7 +359,7 @@ bool wr_vary_tells_coding(const struct wr_cache_policy *policy, const struct wr_
         return true;
     wr_vary_value(&form, policy, request, WR_SLICE("Accept-Encoding"), arena);
     struct wr_slice value = wr_text_slice(&form);
-    size_t count = value.len > 1 ? choices_of(wr_slice(value.at + 1, value.len - 1), arena, choices) : 0;
+    size_t count = value.len > 1 ? choices_of(wr_slice_from(value, 1), arena, choices) : 0;
     unsigned set = accepted(choices, count);
     for (; f; f = wr_head_next(response, WR_F_CONTENT_ENCODING, f))
         for (list = wr_list(f->value); wr_list_next(&list, &coding);)

@@ -77,7 +77,7 @@ static bool cut_path(struct wr_slice *path, struct wr_slice front)
 {
     if (!wr_slice_starts(*path, front) || (path->len > front.len && path->at[front.len] != '/'))
         return false;
-    *path = wr_slice(path->at + front.len, path->len - front.len);
+    *path = wr_slice_from(*path, front.len);
     return true;
 }
 

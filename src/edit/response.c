@@ -70,5 +70,5 @@ struct wr_slice wr_edit_location(const struct wr_redirect *redirect, const struc
     size_t skip = 0;
     while (skip + 1 < location.len && location.at[0] == '/' && location.at[skip + 1] == '/')
         skip++;
-    return wr_slice(location.at + skip, location.len - skip);
+    return wr_slice_from(location, skip);
 }

@@ -7,7 +7,7 @@
 
 static struct wr_slice after(struct wr_slice s, size_t bytes)
 {
-    return wr_slice(s.at + bytes, s.len - bytes);
+    return wr_slice_from(s, bytes);
 }
 
 struct authority {

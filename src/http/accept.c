@@ -27,7 +27,7 @@ static int quality_of(struct wr_slice parameters)
     while ((parameter = wr_slice_cut(&parameters, ';')).at) {
         parameter = wr_slice_trim(parameter);
         if (parameter.len >= 2 && wr_lower(parameter.at[0]) == 'q' && parameter.at[1] == '=')
-            return read_quality(wr_slice(parameter.at + 2, parameter.len - 2));
+            return read_quality(wr_slice_from(parameter, 2));
         if (parameter.len > 0 && !wr_slice_starts(parameter, WR_SLICE("charset=")))
             return -1;
     }

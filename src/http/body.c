@@ -219,7 +219,7 @@ static struct wr_slice take_content(struct wr_body_reader *r, struct wr_slice *i
 {
     size_t len = in->len < most ? in->len : (size_t) most;
     struct wr_slice out = wr_slice(in->at, len);
-    *in = wr_slice(in->at + len, in->len - len);
+    *in = wr_slice_from(*in, len);
     r->total += len;
     return out;
 }

@@ -45,7 +45,7 @@ static size_t element_span(struct wr_list *list)
     while (i < s.len && s.at[i] != ',') {
         size_t quoted = 0;
         if (s.at[i] == '"' && !list->unended) {
-            quoted = wr_quoted_span(wr_slice(s.at + i, s.len - i));
+            quoted = wr_quoted_span(wr_slice_from(s, i));
             list->unended = quoted == 0;
         }
         i += quoted ? quoted : 1;

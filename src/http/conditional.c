@@ -13,7 +13,7 @@ static bool is_weak(struct wr_slice tag)
 
 static struct wr_slice opaque(struct wr_slice tag)
 {
-    return is_weak(tag) ? wr_slice(tag.at + 2, tag.len - 2) : tag;
+    return is_weak(tag) ? wr_slice_from(tag, 2) : tag;
 }
 
 bool wr_etag_valid(struct wr_slice tag)
@@ -49,7 +49,7 @@ static bool next_tag(struct wr_slice *rest, struct wr_slice *tag)
             quoted ^= rest->at[i] == '"';
         *tag = wr_slice_trim(wr_slice(rest->at, i));
         size_t eaten = i < rest->len ? i + 1 : i;
-        *rest = wr_slice(rest->at + eaten, rest->len - eaten);
+        *rest = wr_slice_from(*rest, eaten);
         if (tag->len > 0)
             return true;
     }

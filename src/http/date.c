@@ -54,7 +54,7 @@ static int match_name(struct wr_slice *s, const char *names, int count)
 {
     for (int n = 0; n < count; n++)
         if (begins(*s, names + 3 * n, 3)) {
-            *s = wr_slice(s->at + 3, s->len - 3);
+            *s = wr_slice_from(*s, 3);
             return n;
         }
     return -1;
@@ -73,7 +73,7 @@ static bool match_number(struct wr_slice *s, size_t width, bool blank, int *numb
             return false;
         *number = *number * 10 + (s->at[i] - '0');
     }
-    *s = wr_slice(s->at + width, s->len - width);
+    *s = wr_slice_from(*s, width);
     return true;
 }
 
@@ -98,7 +98,7 @@ static bool match(struct wr_slice s, const char *form, int *numbers, int *month)
         } else if (!begins(s, form, 1)) {
             return false;
         } else {
-            s = wr_slice(s.at + 1, s.len - 1);
+            s = wr_slice_from(s, 1);
         }
         form++;
     }
@@ -128,7 +128,7 @@ static bool parse_rfc850(struct wr_slice s, struct wr_wall now, struct wr_date *
         if (begins(s, long_days[d], strlen(long_days[d])))
             skip = strlen(long_days[d]);
     int n[5], month;
-    if (skip == 0 || !match(wr_slice(s.at + skip, s.len - skip), ", DD-m-DD DD:DD:DD GMT", n, &month))
+    if (skip == 0 || !match(wr_slice_from(s, skip), ", DD-m-DD DD:DD:DD GMT", n, &month))
         return false;
     /* The latest year with these last digits that isn't more than 50 years ahead. */
     int this_year = (int) (1970 + wr_time_s(now) / 31556952);

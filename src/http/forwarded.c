@@ -22,7 +22,7 @@ static struct wr_slice cut_last(struct wr_slice *list)
     size_t at = list->len;
     while (at > 0 && list->at[at - 1] != ',')
         at--;
-    struct wr_slice element = wr_slice(list->at + at, list->len - at);
+    struct wr_slice element = wr_slice_from(*list, at);
     list->len = at > 0 ? at - 1 : 0;
     return element;
 }

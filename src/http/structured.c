@@ -9,14 +9,14 @@ static bool eat(struct wr_slice *s, char c)
 {
     if (s->len == 0 || s->at[0] != c)
         return false;
-    *s = wr_slice(s->at + 1, s->len - 1);
+    *s = wr_slice_from(*s, 1);
     return true;
 }
 
 static struct wr_slice take_front(struct wr_slice *s, size_t len)
 {
     struct wr_slice taken = wr_slice(s->at, len);
-    *s = wr_slice(s->at + len, s->len - len);
+    *s = wr_slice_from(*s, len);
     return taken;
 }
 

@@ -38,12 +38,12 @@ bool wr_authority_valid(struct wr_slice authority)
         size_t len = colon ? (size_t) (colon - authority.at) : authority.len;
         if (!is_regname(wr_slice(authority.at, len)))
             return false;
-        rest = wr_slice(authority.at + len, authority.len - len);
+        rest = wr_slice_from(authority, len);
     }
     uint64_t port;
     if (rest.len <= 1)
         return rest.len == 0 || rest.at[0] == ':';
-    return rest.at[0] == ':' && wr_slice_u64(wr_slice(rest.at + 1, rest.len - 1), 65535, &port);
+    return rest.at[0] == ':' && wr_slice_u64(wr_slice_from(rest, 1), 65535, &port);
 }
 
 static size_t scheme_len(struct wr_slice target)
@@ -65,14 +65,14 @@ static void split_query(struct wr_head *h, struct wr_slice rest)
 
 static const char *split_absolute(struct wr_head *h, size_t scheme)
 {
-    struct wr_slice rest = wr_slice(h->target.at + scheme, h->target.len - scheme);
+    struct wr_slice rest = wr_slice_from(h->target, scheme);
     size_t len = 0;
     while (len < rest.len && rest.at[len] != '/' && rest.at[len] != '?')
         len++;
     h->host = wr_slice(rest.at, len);
     if (!wr_authority_valid(h->host))
         return "the host of the request target is missing or malformed";
-    rest = wr_slice(rest.at + len, rest.len - len);
+    rest = wr_slice_from(rest, len);
     if (rest.len == 0 && h->method == WR_METHOD_OPTIONS)
         h->path = WR_SLICE("*"); /* RFC 9112 3.2.4 */
     else
@@ -168,7 +168,7 @@ static struct wr_slice on_host(struct wr_slice reference, struct wr_slice host, 
             n++;
         *absolute = true;
         bool same = same_host(wr_slice(text.at + skip, n - skip), begins[i].http, begins[i].https, host);
-        return same ? wr_slice(text.at + n, text.len - n) : wr_slice(NULL, 0);
+        return same ? wr_slice_from(text, n) : wr_slice(NULL, 0);
     }
     return has_scheme(text) ? wr_slice(NULL, 0) : text;
 }

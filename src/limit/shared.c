@@ -9,7 +9,7 @@
 /* Returns the bytes after `start`. */
 static struct wr_slice bytes_from(const struct wr_buf *b, size_t start)
 {
-    return wr_slice(b->at + start, b->len - start);
+    return wr_slice_from(wr_buf_slice(b), start);
 }
 
 enum wr_err wr_shared_limits_ask(struct wr_link *link, struct wr_call *call,

@@ -108,7 +108,7 @@ static bool write_bytes(struct wr_log_writer *w, struct wr_slice left)
             return false;
         ssize_t n = write_unless_full(w, wr_slice(left.at, piece_of(w, left)));
         if (n > 0)
-            left = wr_slice(left.at + n, left.len - (size_t) n);
+            left = wr_slice_from(left, n);
         else if (errno != EINTR && errno != EAGAIN)
             return false;
     }

@@ -129,7 +129,7 @@ static bool send_all(int fd, struct wr_slice left)
         if (n < 0 && errno != EINTR)
             return false;
         if (n > 0)
-            left = wr_slice(left.at + n, left.len - (size_t) n);
+            left = wr_slice_from(left, n);
     }
     return true;
 }

@@ -206,7 +206,7 @@ void wr_flow_append(struct wr_flow *f, struct wr_slice bytes)
         size_t len = last->cap - last->len < bytes.len ? last->cap - last->len : bytes.len;
         memcpy(last->bytes + last->len, bytes.at, len);
         filled(f, last, len);
-        bytes = wr_slice(bytes.at + len, bytes.len - len);
+        bytes = wr_slice_from(bytes, len);
     }
     wr_flow_wake_readers(f);
     pthread_mutex_unlock(&f->lock);

@@ -96,7 +96,7 @@ static bool parse_ssl(struct wr_slice value, struct wr_proxy *out)
     if (!good)
         return false;
     out->secure = value.at[0] & SSL_CLIENT;
-    struct wr_slice rest = wr_slice(value.at + SSL_HEAD, value.len - SSL_HEAD), inner;
+    struct wr_slice rest = wr_slice_from(value, SSL_HEAD), inner;
     unsigned type;
     while (next_tlv(&rest, &type, &inner, &good))
         ;
@@ -126,7 +126,7 @@ static bool parse_v2_client(unsigned family, unsigned transport, struct wr_slice
     if (of.len < addresses)
         return false;
     read_v2_client(family, transport, (const unsigned char *) of.at, out);
-    return parse_tlvs(wr_slice(of.at + addresses, of.len - addresses), out);
+    return parse_tlvs(wr_slice_from(of, addresses), out);
 }
 
 static enum wr_proxy_status parse_v2(struct wr_slice in, struct wr_proxy *out)

@@ -219,7 +219,7 @@ static void take_heads(struct wr_exchange_run *run, struct wr_slice bytes)
         case WR_PARSE_DONE:
             break;
         }
-        bytes = wr_slice(bytes.at + in->parse.length, bytes.len - in->parse.length);
+        bytes = wr_slice_from(bytes, in->parse.length);
         in->parse = (struct wr_parse){ 0 };
         if (head.status >= 200)
             break;

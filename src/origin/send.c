@@ -26,7 +26,7 @@ static void split_head(struct wr_exchange_run *run)
     const char *end = memchr(head.at, '\n', head.len);
     WR_CHECK(end != NULL);
     size_t line = (size_t) (end + 1 - head.at);
-    struct wr_slice rest = wr_slice(head.at + line, head.len - line);
+    struct wr_slice rest = wr_slice_from(head, line);
     if (rest.len > 5 && wr_slice_eq_nocase(wr_slice(rest.at, 5), WR_SLICE("Host:")))
         (void) wr_slice_cut(&rest, '\n');
     lead[WR_LEAD_LINE] = wr_slice(head.at, line);
@@ -163,7 +163,7 @@ static void written(struct wr_exchange_run *run, size_t bytes)
     for (int i = 0; i < WR_LEAD_COUNT && bytes > 0; i++) {
         struct wr_slice *lead = &out->lead[i];
         size_t n = bytes < lead->len ? bytes : lead->len;
-        *lead = wr_slice(lead->at + n, lead->len - n);
+        *lead = wr_slice_from(*lead, n);
         bytes -= n;
     }
     size_t content = bytes < content_left(run) ? bytes : (size_t) content_left(run);

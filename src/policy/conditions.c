@@ -23,7 +23,7 @@ static void read_host(struct wr_policy_reader *r, const struct wr_option *o, con
 {
     struct wr_slice text = node->text;
     bool wild = wr_slice_starts(text, WR_SLICE("*."));
-    struct wr_slice name = wild ? wr_slice(text.at + 2, text.len - 2) : text;
+    struct wr_slice name = wild ? wr_slice_from(text, 2) : text;
     const char *colon = memchr(name.at, ':', name.len);
     if (memchr(name.at, '*', name.len)) {
         wr_policy_reader_error(r, o, node,

@@ -31,7 +31,7 @@ static const char *fill_one(struct wr_slice inside, struct wr_arena *arena, stru
     if (value && (*value || !has_default))
         wr_buf_add_str(out, value);
     else if (has_default)
-        wr_buf_add_slice(out, wr_slice(rest.at + 1, rest.len - 1));
+        wr_buf_add_slice(out, wr_slice_from(rest, 1));
     else
         return wr_arena_printf(arena,
                                "the environment has no variable %.*s: set it, or write ${%.*s:-default}",
@@ -43,7 +43,7 @@ static const char *fill_one(struct wr_slice inside, struct wr_arena *arena, stru
 /* Returns the offset of the next "${" at or after i, or the length of the text. */
 static size_t next_place(struct wr_slice text, size_t i)
 {
-    while (i < text.len && !wr_slice_starts(wr_slice(text.at + i, text.len - i), WR_SLICE("${")))
+    while (i < text.len && !wr_slice_starts(wr_slice_from(text, i), WR_SLICE("${")))
         i++;
     return i;
 }
@@ -69,7 +69,7 @@ const char *wr_environment_fill(struct wr_slice text, struct wr_arena *arena, st
         }
     }
     if (wrong == NULL && done > 0) {
-        wr_buf_add_slice(&filled, wr_slice(text.at + done, text.len - done));
+        wr_buf_add_slice(&filled, wr_slice_from(text, done));
         *out = wr_arena_copy(arena, wr_buf_slice(&filled));
     }
     wr_buf_fini(&filled);

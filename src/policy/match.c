@@ -94,7 +94,7 @@ bool wr_match_host(const struct wr_match *m, struct wr_slice host)
                 return true;
             continue;
         }
-        struct wr_slice end = wr_slice(want.at + 1, want.len - 1); /* ".example.com" */
+        struct wr_slice end = wr_slice_from(want, 1); /* ".example.com" */
         if (host.len > end.len && wr_slice_eq(end, wr_slice(host.at + host.len - end.len, end.len)))
             return true;
     }

@@ -198,7 +198,7 @@ static const char *set_unix(struct wr_policy_reader *r, struct wr_policy_redis *
     if (query.at && !wr_slice_starts(query, WR_SLICE("db=")))
         return "only db=NUMBER may follow the ?";
     if (query.at)
-        db = wr_slice(query.at + 3, query.len - 3);
+        db = wr_slice_from(query, 3);
     const char *reason = wr_address_set_unix(path, r->arena, &redis->address);
     return reason ? reason : set_database(redis, db);
 }
@@ -238,7 +238,7 @@ void wr_read_redis_url(struct wr_policy_reader *r, const struct wr_option *o, co
         return;
     }
     size_t skip = is_unix ? local.len : redis->tls ? tls.len : tcp.len;
-    struct wr_slice rest = wr_slice(text.at + skip, text.len - skip);
+    struct wr_slice rest = wr_slice_from(text, skip);
     const char *host = memrchr(rest.at, '@', rest.len), *reason = NULL;
     if (host) {
         reason = set_credentials(r, redis, wr_slice(rest.at, (size_t) (host - rest.at)));

@@ -138,7 +138,7 @@ static size_t common(struct wr_slice a, struct wr_slice b)
 static void split_node(struct trie *node, size_t len, struct wr_arena *arena)
 {
     struct trie lower = *node;
-    lower.piece = wr_slice(node->piece.at + len, node->piece.len - len);
+    lower.piece = wr_slice_from(node->piece, len);
     *node = (struct trie){ .piece = wr_slice(node->piece.at, len) };
     *add_kid(node, lower.piece, arena) = lower;
 }
@@ -152,7 +152,7 @@ static struct place *prefix_place(struct trie *node, struct wr_slice prefix, str
         size_t shared = common(kid->piece, prefix);
         if (shared < kid->piece.len)
             split_node(kid, shared, arena);
-        prefix = wr_slice(prefix.at + shared, prefix.len - shared);
+        prefix = wr_slice_from(prefix, shared);
         node = kid;
     }
     if (node->place == NULL)
@@ -173,7 +173,7 @@ static struct paths *host_paths(struct wr_route_index *index, struct wr_slice ho
     if (host.at == NULL)
         return &index->any;
     bool wild = wr_slice_starts(host, WR_SLICE("*."));
-    struct wr_slice name = wild ? wr_slice(host.at + 2, host.len - 2) : host;
+    struct wr_slice name = wild ? wr_slice_from(host, 2) : host;
     void **at = wr_name_table_at(wild ? &index->wild : &index->hosts, name, arena);
     if (wild && name.len > index->wild_longest)
         index->wild_longest = name.len;
@@ -197,7 +197,7 @@ static struct wr_slice regex_front(struct wr_slice text)
     if (text.len == 0 || text.at[0] != '^' || memchr(text.at, '|', text.len) ||
         memchr(text.at, '\\', text.len))
         return wr_slice("", 0);
-    struct wr_slice front = literal_front(wr_slice(text.at + 1, text.len - 1), "^$.[](){}*+?#");
+    struct wr_slice front = literal_front(wr_slice_from(text, 1), "^$.[](){}*+?#");
     const char *next = front.at + front.len;
     if (front.len > 0 && next < text.at + text.len && strchr("*?{+", *next))
         front.len--;
@@ -261,7 +261,7 @@ static void find_in_paths(const struct paths *paths, struct wr_route_ask *asked,
         if (node && !wr_slice_starts(path, node->piece))
             node = NULL;
         if (node)
-            path = wr_slice(path.at + node->piece.len, path.len - node->piece.len);
+            path = wr_slice_from(path, node->piece.len);
     }
 }
 

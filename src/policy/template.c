@@ -77,6 +77,6 @@ struct wr_template_fault wr_template_parse(struct wr_slice text, struct wr_arena
         begin = (size_t) (end - text.at) + 1;
         i = begin - 1;
     }
-    add(out, WR_TEMPLATE_TEXT, wr_slice(text.at + begin, text.len - begin));
+    add(out, WR_TEMPLATE_TEXT, wr_slice_from(text, begin));
     return fault;
 }

@@ -262,7 +262,7 @@ bool wr_tree_parse(struct wr_slice text, unsigned file, struct wr_arena *arena,
                    struct wr_policy_errors *errors, const struct wr_tree_node **root)
 {
     if (wr_slice_starts(text, WR_SLICE("\xef\xbb\xbf"))) /* a byte order mark, which YAML allows in front */
-        text = wr_slice(text.at + 3, text.len - 3);
+        text = wr_slice_from(text, 3);
     struct builder b = { .text = text, .file = file, .arena = arena, .errors = errors };
     *root = NULL;
     WR_CHECK(yaml_parser_initialize(&b.parser));

@@ -44,7 +44,7 @@ static void split_unit(struct wr_slice text, struct wr_slice *number, struct wr_
     while (digits < text.len && text.at[digits] >= '0' && text.at[digits] <= '9')
         digits++;
     *number = wr_slice(text.at, digits);
-    *unit = wr_slice_trim(wr_slice(text.at + digits, text.len - digits));
+    *unit = wr_slice_trim(wr_slice_from(text, digits));
 }
 
 /* Returns weir's spelling of a unit ("sec" is s, "MiB" is MB), or NULL if it is unknown. */

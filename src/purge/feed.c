@@ -51,10 +51,12 @@ struct wr_feed {
     struct wr_instant until;          /* what is older is known already */
     struct wr_mono newest_sent;
     bool unread;     /* the journal has grown */
+    bool missed;     /* it may have grown while Redis couldn't be heard, and Redis can't be asked yet */
     bool unreported; /* how far this node has read isn't in its entry yet */
 };
 
 static void take_next_step(struct wr_feed *f);
+static void watch(struct wr_feed *f);
 
 static void go_on_later(struct wr_feed *f)
 {
@@ -318,12 +320,22 @@ static void read_page(struct wr_feed *f)
 
 /* --- what is next --- */
 
+/* The journal is reported to have grown, or may have grown unheard: from now on it must be read in time. */
+static void expect_to_read(struct wr_feed *f)
+{
+    f->missed = false;
+    wr_purges_heard(f->purges, wr_time_monotonic());
+    watch(f);
+}
+
 static void take_next_step(struct wr_feed *f)
 {
     if (wr_call_pending(&f->call) || wr_call_pending(&f->read.call) || !wr_link_ready(f->link)) {
         wr_timer_set(&f->tick, RETRY);
         return;
     }
+    if (f->missed)
+        expect_to_read(f);
     if (!f->begun || f->again) {
         begin_journal(f);
     } else if (f->back == WR_BACK_FIRST) {
@@ -375,9 +387,11 @@ static void on_feed_tick(struct wr_timer *timer)
 
 void wr_feed_heard(struct wr_feed *f, bool anything)
 {
-    wr_purges_heard(f->purges, wr_time_monotonic());
     f->unread = true;
-    watch(f);
+    /* Redis is back once it can be both heard and asked. Until then redis.away decides. */
+    f->missed = anything && !wr_link_ready(f->link);
+    if (!f->missed)
+        expect_to_read(f);
     if (anything)
         begin_anew(f);
     take_next_step(f);

@@ -33,8 +33,7 @@ bool wr_scope_of(struct wr_slice name, enum wr_scope *out)
 struct wr_slice wr_prefix_text(struct wr_slice key_text)
 {
     static const struct wr_slice post = WR_SLICE_INIT("POST ");
-    return wr_slice_starts(key_text, post) ? wr_slice(key_text.at + post.len, key_text.len - post.len)
-                                           : key_text;
+    return wr_slice_starts(key_text, post) ? wr_slice_from(key_text, post.len) : key_text;
 }
 
 bool wr_prefix_covers(struct wr_slice prefix, struct wr_slice key_text, bool without_host)
@@ -128,7 +127,7 @@ static struct wr_slice without_scheme(struct wr_slice text)
     static const struct wr_slice schemes[] = { WR_SLICE_INIT("http://"), WR_SLICE_INIT("https://") };
     for (size_t i = 0; i < 2; i++)
         if (text.len >= schemes[i].len && wr_slice_eq_nocase(wr_slice(text.at, schemes[i].len), schemes[i]))
-            return wr_slice(text.at + schemes[i].len, text.len - schemes[i].len);
+            return wr_slice_from(text, schemes[i].len);
     return text;
 }
 
@@ -220,7 +219,7 @@ static bool has_tag(struct wr_slice tags, bool group, struct wr_slice tag)
     struct wr_slice line;
     while ((line = wr_slice_cut(&tags, '\n')).len > 0) {
         bool is_group = line.at[0] == '\t';
-        if (is_group == group && wr_slice_eq(wr_slice(line.at + is_group, line.len - is_group), tag))
+        if (is_group == group && wr_slice_eq(wr_slice_from(line, is_group), tag))
             return true;
     }
     return false;

@@ -48,7 +48,7 @@ int64_t wr_reply_int(const struct wr_reply *r)
     bool negative = digits.len > 0 && digits.at[0] == '-';
     uint64_t n;
     if (negative)
-        digits = wr_slice(digits.at + 1, digits.len - 1);
+        digits = wr_slice_from(digits, 1);
     if (!wr_slice_u64(digits, INT64_MAX, &n))
         return 0;
     return negative ? -(int64_t) n : (int64_t) n;

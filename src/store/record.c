@@ -87,7 +87,7 @@ void wr_record_encode(struct wr_buf *out, const struct wr_object *o, uint64_t le
         wr_buf_add_slice(out, texts[i]);
     for (size_t i = 0; sums && i < (chunk_count ? chunk_count : 1); i++)
         wr_record_add_sum(out, sums[i]);
-    put32(out, whole_sum(o->key, o->head, wr_slice(out->at + start, out->len - start)));
+    put32(out, whole_sum(o->key, o->head, wr_slice_from(wr_buf_slice(out), start)));
 }
 
 /* --- reading --- */
@@ -112,7 +112,7 @@ static struct wr_slice take_bytes(struct record_input *in, uint64_t len)
         return wr_slice("", 0);
     }
     struct wr_slice s = wr_slice(in->rest.at, (size_t) len);
-    in->rest = wr_slice(in->rest.at + len, in->rest.len - (size_t) len);
+    in->rest = wr_slice_from(in->rest, len);
     return s;
 }
 

@@ -431,7 +431,7 @@ static void put_staged(struct wr_conn *c, struct wr_slice bytes)
     }
     if (sent == bytes.len)
         return;
-    wr_buf_add(&c->pending, bytes.at + sent, bytes.len - sent);
+    wr_buf_add_slice(&c->pending, wr_slice_from(bytes, sent));
     charge_pending(c);
     wait_for_room(c);
     if (c->txn == NULL) { /* no request is looked at before the client has read what is its own */

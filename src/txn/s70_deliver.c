@@ -17,7 +17,7 @@ static void on_flow_more(struct wr_flow_reader *r)
 
 static struct wr_slice frame_left(const struct wr_txn *t)
 {
-    return wr_slice(t->frame.at + t->frame_sent, t->frame.len - t->frame_sent);
+    return wr_slice_from(wr_buf_slice(&t->frame), t->frame_sent);
 }
 
 static void begin_frame(struct wr_txn *t)
@@ -88,9 +88,9 @@ static void load_head(struct wr_txn *t, struct load *l)
 {
     size_t stored = t->stored_head.len;
     if (t->head_sent < stored)
-        add_iov(l, wr_slice(t->stored_head.at + t->head_sent, stored - t->head_sent), &l->head);
+        add_iov(l, wr_slice_from(t->stored_head, t->head_sent), &l->head);
     size_t skip = t->head_sent > stored ? t->head_sent - stored : 0;
-    add_iov(l, wr_slice(t->out.at + skip, t->out.len - skip), &l->head);
+    add_iov(l, wr_slice_from(wr_buf_slice(&t->out), skip), &l->head);
 }
 
 /* Bytes of content that are still to send: of the chunk, or of the part. */
