@@ -6,19 +6,20 @@ import signal
 import subprocess
 
 from . import ports
-from .wait import until
+from .wait import PATIENCE, until
 
 
 class Program:
-    """Starts `words` and waits until something listens on `port`, or on the path of a Unix socket."""
+    """Starts `words` and waits until something listens on `port`, or on the path of a Unix socket. patience: for how many
+    seconds."""
 
-    def __init__(self, words, directory, port=None, socket_path=None, env=None):
+    def __init__(self, words, directory, port=None, socket_path=None, env=None, patience=PATIENCE):
         directory.mkdir(parents=True, exist_ok=True)
         self.log, self.where = directory / "output.txt", socket_path or ("127.0.0.1", port)
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen([str(word) for word in words], cwd=directory, stdin=subprocess.DEVNULL, stdout=log,
                                              stderr=log, env={**os.environ, **(env or {})}, start_new_session=True)
-        until(self._ready, f"{words[0]} to listen")
+        until(self._ready, f"{words[0]} to listen", patience)
 
     def _ready(self):
         assert self._process.poll() is None, f"ended with {self._process.returncode}:\n{self.log.read_text(errors='replace')}"
