@@ -58,19 +58,24 @@ static bool key_has_field(const struct wr_key_policy *key)
     return false;
 }
 
-bool wr_cookies_count(const struct wr_cache_policy *policy, const struct wr_head *request)
+struct wr_slice wr_cookies_counting(const struct wr_cache_policy *policy, const struct wr_head *request)
 {
     struct pairs pairs = { 0 };
     struct wr_slice text, name;
     if (wr_head_get(request, WR_F_COOKIE) == NULL || policy->cookies == WR_COOKIES_IGNORE ||
         key_has_field(&policy->key))
-        return false;
+        return wr_slice(NULL, 0);
     while (next(&pairs, request, &text, &name))
         if (!pairs.field->edited && /* else the same for all, or in the key */
             (policy->cookies == WR_COOKIES_PASS || any_matches(policy->cookie_names, name)) &&
             !any_matches(policy->key.cookies, name))
-            return true;
-    return false;
+            return name;
+    return wr_slice(NULL, 0);
+}
+
+bool wr_cookies_count(const struct wr_cache_policy *policy, const struct wr_head *request)
+{
+    return wr_cookies_counting(policy, request).at != NULL;
 }
 
 struct cookie {

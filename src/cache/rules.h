@@ -30,6 +30,11 @@ struct wr_request_rules {
 void wr_rules_request(const struct wr_cache_policy *policy, const struct wr_head *request,
                       struct wr_request_rules *out);
 
+/* Returns the policy's condition because of which the request passes; NULL: none. */
+const struct wr_bypass *wr_rules_bypass(const struct wr_cache_policy *policy, const struct wr_head *request);
+/* Does the request have content? A GET with content passes. */
+bool wr_rules_has_content(const struct wr_head *request);
+
 /* May a response be stored (RFC 9111 3)? */
 enum wr_storing {
     WR_STORE,

@@ -16,21 +16,21 @@ static bool has_parameter(const struct wr_head *request, struct wr_slice pattern
     return false;
 }
 
-static bool bypassed(const struct wr_cache_policy *policy, const struct wr_head *request)
+const struct wr_bypass *wr_rules_bypass(const struct wr_cache_policy *policy, const struct wr_head *request)
 {
     for (size_t i = 0; i < policy->bypass_count; i++) {
         const struct wr_bypass *b = &policy->bypasses[i];
         if ((b->kind == WR_BYPASS_HEADER && wr_onward_value(request, b->name).at) ||
             (b->kind == WR_BYPASS_COOKIE && wr_cookies_have(request, b->name)) ||
             (b->kind == WR_BYPASS_QUERY && has_parameter(request, b->name)))
-            return true;
+            return b;
     }
-    return false;
+    return NULL;
 }
 
 /* Content on a GET has no defined meaning that a key could hold (RFC 9110 9.3.1). If an origin heeded it, its
  * response would poison the cache for all other clients. */
-static bool carries_content(const struct wr_head *request)
+bool wr_rules_has_content(const struct wr_head *request)
 {
     return request->framing == WR_FRAMING_CHUNKED ||
            (request->framing == WR_FRAMING_LENGTH && request->content_length > 0);
@@ -43,7 +43,7 @@ static const char *why_pass(const struct wr_cache_policy *policy, const struct w
     bool get = request->method == WR_METHOD_GET || request->method == WR_METHOD_HEAD;
     if (!get && !(request->method == WR_METHOD_POST && policy->methods_post))
         return "method";
-    if (bypassed(policy, request) || (get && carries_content(request)))
+    if (wr_rules_bypass(policy, request) || (get && wr_rules_has_content(request)))
         return "bypass";
     return NULL;
 }
@@ -53,7 +53,7 @@ static const char *why_pass(const struct wr_cache_policy *policy, const struct w
 static bool may_answer_gets(const struct wr_cache_policy *policy, const struct wr_head *request)
 {
     return request->method == WR_METHOD_POST && policy->enabled && !policy->methods_post &&
-           !bypassed(policy, request) && !wr_key_holds_more(policy);
+           !wr_rules_bypass(policy, request) && !wr_key_holds_more(policy);
 }
 
 static struct wr_span span_of(int64_t delta)

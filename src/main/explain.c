@@ -4,9 +4,14 @@
  */
 #include "main/explain.h"
 
+#include "cache/cookies.h"
+#include "flight/forward.h"
+#include "http/forwarded.h"
 #include "http/parse.h"
 #include "limit/limit.h"
 #include "redis/keys.h"
+
+#define NEW_ID "(new for each request)" /* in place of the random ID that weir makes */
 
 /* --- the request --- */
 
@@ -67,6 +72,13 @@ static void find_route(struct wr_explained *e)
     e->route = wr_policy_route_of(e->policy, &e->asked);
 }
 
+/* A trusted peer's ID is kept. */
+static struct wr_slice request_id(const struct wr_explained *e)
+{
+    const struct wr_field *f = e->came.trusted ? wr_head_get(&e->came, WR_F_X_REQUEST_ID) : NULL;
+    return f && f->value.len ? f->value : WR_SLICE(NEW_ID);
+}
+
 static struct wr_edit_source source_of(struct wr_explained *e)
 {
     struct wr_edit_source s = {
@@ -75,7 +87,7 @@ static struct wr_edit_source source_of(struct wr_explained *e)
         .host = wr_policy_host(wr_head_site(&e->came), &e->arena),
         .server_name = wr_slice_str(e->policy->server_name),
         .client = e->client,
-        .request_id = WR_SLICE("0123456789abcdef0123456789abcdef"),
+        .request_id = request_id(e),
         .now = e->ask.now,
     };
     if (e->route->match.regex.code)
@@ -112,14 +124,35 @@ static void make_key(struct wr_explained *e)
     wr_buf_fini(&name);
 }
 
+/* Writes the request as a fetch for it would send it: the first one, when nothing is stored yet. */
+static void write_sent(struct wr_explained *e)
+{
+    struct wr_slice list = e->came.trusted ? wr_head_joined(&e->came, WR_F_X_FORWARDED_FOR, &e->arena)
+                                           : wr_slice(NULL, 0);
+    const struct wr_flight_order order = {
+        .route = e->route,
+        .request = &e->sent,
+        .forwarded_for = wr_forwarded_for(list, wr_slice(NULL, 0), e->client, &e->arena),
+        .request_id = request_id(e),
+    };
+    struct wr_slice via = wr_arena_printf(&e->arena, "1.1 %s", e->policy->server_name);
+    struct wr_buf out = { 0 };
+    wr_forward_write(&out, &order, via, e->cache == WR_EXPLAINED_USED);
+    e->head_sent = wr_arena_copy(&e->arena, wr_slice(out.at, out.len - 2)); /* without the empty line */
+    wr_buf_fini(&out);
+}
+
 /* What the cache and the origin get to see. */
 static void ask_cache(struct wr_explained *e)
 {
     const struct wr_cache_policy *cache = &e->route->cache;
     struct wr_edit_source s = source_of(e);
     e->cache = WR_EXPLAINED_OFF;
+    e->content = wr_rules_has_content(&e->sent);
     if (cache->enabled) {
         wr_rules_request(cache, &e->sent, &e->rules);
+        e->bypass = wr_rules_bypass(cache, &e->sent);
+        e->cookie = wr_cookies_counting(cache, &e->sent);
         e->cache = e->rules.ask == WR_ASK_PASS ? WR_EXPLAINED_PASS : WR_EXPLAINED_USED;
     }
     if (e->cache == WR_EXPLAINED_USED)
@@ -128,6 +161,7 @@ static void ask_cache(struct wr_explained *e)
         (void) wr_edit_target(&e->route->request, &s, &e->sent, &e->arena);
     if (e->cache == WR_EXPLAINED_USED)
         make_key(e);
+    write_sent(e);
 }
 
 /* Says who answers, and with which status. */
@@ -199,6 +233,18 @@ bool wr_explain(struct wr_explained *e, const struct wr_policy *policy, const st
     if (e->by == WR_EXPLAINED_ORIGIN)
         ask_cache(e);
     return true;
+}
+
+struct wr_slice wr_explained_why_pass(struct wr_explained *e)
+{
+    if (strcmp(e->rules.detail, "method") == 0)
+        return wr_arena_printf(&e->arena, "its method %.*s is not among those that may be",
+                               WR_SLICE_ARG(e->sent.method_text));
+    if (e->bypass)
+        return wr_arena_printf(&e->arena, "bypass has %s:%.*s",
+                               wr_words_text(&wr_words_bypass, e->bypass->kind),
+                               WR_SLICE_ARG(e->bypass->name));
+    return wr_arena_printf(&e->arena, "a %.*s with content", WR_SLICE_ARG(e->sent.method_text));
 }
 
 void wr_explain_fini(struct wr_explained *e)

@@ -54,11 +54,15 @@ struct wr_explained {
     struct wr_explained_limit limits[WR_MAX_ROUTE_LIMITS];
     size_t limit_count;
     enum wr_explained_cache cache;
-    struct wr_request_rules rules; /* unless .cache is OFF */
-    struct wr_key key;             /* with USED */
-    struct wr_slice redis_key;     /* with USED: the key in Redis; at NULL: no Redis */
-    struct wr_slice location;      /* with REDIRECT */
-    struct wr_slice answer_fields; /* what edits write into the answer: lines with CR LF */
+    struct wr_request_rules rules;  /* unless .cache is OFF */
+    const struct wr_bypass *bypass; /* with PASS: the condition of `bypass` that it fulfils; or NULL */
+    bool content;                   /* it has content */
+    struct wr_slice cookie;         /* the first cookie that counts; at NULL: none, or OFF */
+    struct wr_slice head_sent;      /* with ORIGIN: the request as the origin gets it, lines with CR LF */
+    struct wr_key key;              /* with USED */
+    struct wr_slice redis_key;      /* with USED: the key in Redis; at NULL: no Redis */
+    struct wr_slice location;       /* with REDIRECT */
+    struct wr_slice answer_fields;  /* what edits write into the answer: lines with CR LF */
     struct wr_field fields[WR_MAX_FIELDS];
     struct wr_arena arena;
 };
@@ -69,3 +73,15 @@ struct wr_explained {
 bool wr_explain(struct wr_explained *e, const struct wr_policy *policy, const struct wr_explain_ask *ask,
                 struct wr_buf *errors) WR_MUST_USE;
 void wr_explain_fini(struct wr_explained *e);
+/* Says why the request passes the cache by, in the arena. With PASS only. */
+struct wr_slice wr_explained_why_pass(struct wr_explained *e);
+/* Cuts the next line off a text of lines and returns it without its CR LF; len 0: there is none. */
+static inline struct wr_slice wr_explained_line(struct wr_slice *rest)
+{
+    struct wr_slice line = rest->len > 0 ? wr_slice_cut(rest, '\n') : wr_slice(NULL, 0);
+    if (line.len > 0 && line.at[line.len - 1] == '\r')
+        line.len--;
+    return line;
+}
+/* Appends the explanation as a JSON object and a line break (main/explain_json.c). */
+void wr_explained_json(struct wr_explained *e, struct wr_buf *out);

@@ -11,7 +11,8 @@
 
 static int explain_usage(void)
 {
-    fputs("usage: weir explain [-c FILE] [-a CLIENT-ADDRESS] [-H 'NAME: VALUE']... METHOD URL\n", stderr);
+    fputs("usage: weir explain [-c FILE] [-a CLIENT-ADDRESS] [-H 'NAME: VALUE']... [--json] METHOD URL\n",
+          stderr);
     return 2;
 }
 
@@ -91,24 +92,17 @@ static void print_limit(struct wr_explained *e, const struct wr_explained_limit 
         printf("          in Redis: %.*s\n", WR_SLICE_ARG(one->key));
 }
 
-/* Prints path and query for the origin, if edits or the cache change them. */
-static void print_target_sent(const struct wr_explained *e)
+/* Prints the request as the origin gets it, and what edits keep from it. */
+static void print_sent(const struct wr_explained *e)
 {
-    struct wr_slice path = wr_head_path_sent(&e->sent), query = wr_head_query_sent(&e->sent);
-    if (!wr_slice_eq(path, e->came.path) || !wr_slice_eq(query, e->came.query))
-        printf("          the origin gets %.*s%s%.*s\n", WR_SLICE_ARG(path), query.at ? "?" : "",
-               WR_SLICE_ARG(query));
-}
-
-/* Prints the fields that edits write and drop. */
-static void print_fields_sent(const struct wr_explained *e)
-{
-    if (e->sent.host_sent.at)
-        printf("          with Host: %.*s\n", WR_SLICE_ARG(e->sent.host_sent));
-    for (size_t i = 0; i < e->sent.field_count; i++)
-        if (e->sent.fields[i].edited)
-            printf("          with %.*s: %.*s\n", WR_SLICE_ARG(e->sent.fields[i].name),
-                   WR_SLICE_ARG(e->sent.fields[i].value));
+    struct wr_slice rest = e->head_sent, line;
+    const char *title = "sent      ";
+    while ((line = wr_explained_line(&rest)).len > 0) {
+        printf("%s%.*s\n", title, WR_SLICE_ARG(line));
+        title = "          ";
+    }
+    if (e->content)
+        printf("          and the content that the client sends\n");
     for (size_t i = 0; i < e->came.field_count; i++)
         if (wr_edit_drops(&e->route->request.fields, e->came.fields[i].name))
             printf("          without the client's %.*s\n", WR_SLICE_ARG(e->came.fields[i].name));
@@ -118,8 +112,8 @@ static void print_answer_edits(const struct wr_explained *e)
 {
     struct wr_slice rest = e->answer_fields, line;
     const char *title = "answer    ";
-    while (rest.len > 0 && (line = wr_slice_cut(&rest, '\n')).len > 0) {
-        printf("%swith %.*s\n", title, (int) line.len - 1, line.at);
+    while ((line = wr_explained_line(&rest)).len > 0) {
+        printf("%swith %.*s\n", title, WR_SLICE_ARG(line));
         title = "          ";
     }
     for (char **name = e->route->response.drops; name && *name; name++) {
@@ -164,15 +158,31 @@ static void print_lifetime(struct wr_explained *e, const struct wr_cache_policy 
         printf("          else none: validated before each use\n");
 }
 
-/* Prints how cookies are treated. rules: those of the request. */
-static void print_visitor(const struct wr_cache_policy *cache, const struct wr_request_rules *rules)
+/* Prints what in the request sets it apart from those of others, or asks for something newer. */
+static void print_visitor(const struct wr_explained *e)
 {
-    if (rules->cookie)
-        printf("cookies   it has one that counts: only what the origin itself declares fresh is stored or "
-               "used for it\n");
+    const struct wr_cache_policy *cache = &e->route->cache;
+    const struct wr_request_rules *rules = &e->rules;
+    if (rules->authorized)
+        printf("visitor   it has Authorization: only a response is stored or used for it in which the origin "
+               "says "
+               "public, s-maxage or must-revalidate\n");
+    if (e->cookie.at)
+        printf(
+            "visitor   its cookie %.*s counts: only what the origin itself declares fresh is stored or used "
+            "for it\n",
+            WR_SLICE_ARG(e->cookie));
+    else if (wr_head_get(&e->came, WR_F_COOKIE))
+        printf("visitor   none of its cookies counts (cookies, key.cookies)\n");
     printf("          Set-Cookie goes to the client that fetched the response%s\n",
            cache->set_cookie == WR_SET_COOKIE_STORE ? ", and to all where the origin declares that fresh"
                                                     : "");
+    if (rules->no_store)
+        printf("client    it says no-store: its response is not stored\n");
+    if (rules->revalidate)
+        printf("client    it asks for what has just been validated (no-cache, max-age=0 or Pragma)\n");
+    if (rules->only_if_cached)
+        printf("client    it says only-if-cached: 504 where nothing is stored\n");
 }
 
 static void print_staleness(struct wr_explained *e, const struct wr_cache_policy *cache)
@@ -196,24 +206,19 @@ static void print_cache(struct wr_explained *e)
     switch (e->cache) {
     case WR_EXPLAINED_OFF:
         printf("cache     off: passed to the origin, not stored\n");
-        print_target_sent(e);
         return;
     case WR_EXPLAINED_PASS:
-        printf("cache     passed to the origin, not stored: %s\n",
-               strcmp(e->rules.detail, "method") == 0 ? "its method is not among those that may be"
-                                                      : "it fulfils a condition of bypass, or has a body");
-        print_target_sent(e);
+        printf("cache     passed to the origin, not stored: %.*s\n", WR_SLICE_ARG(wr_explained_why_pass(e)));
         return;
     case WR_EXPLAINED_USED:
         break;
     }
     printf("cache     %s%s%s\n", policy->memory ? "in memory" : "",
            policy->memory && policy->redis.enabled ? ", " : "", policy->redis.enabled ? "in Redis" : "");
-    print_target_sent(e);
     print_key(e);
     print_lifetime(e, cache);
     print_staleness(e, cache);
-    print_visitor(cache, &e->rules);
+    print_visitor(e);
 }
 
 /* Prints who answers, if it isn't weir itself because of the policy, and what the origin then gets. */
@@ -263,7 +268,7 @@ static bool print_explained(struct wr_explained *e)
     }
     if (e->by == WR_EXPLAINED_ORIGIN) {
         print_origin(e->route->origin);
-        print_fields_sent(e);
+        print_sent(e);
     }
     for (size_t i = 0; i < e->limit_count; i++)
         print_limit(e, &e->limits[i]);
@@ -272,15 +277,24 @@ static bool print_explained(struct wr_explained *e)
     return true;
 }
 
+static bool print_json(struct wr_explained *e)
+{
+    struct wr_buf out = { 0 };
+    wr_explained_json(e, &out);
+    fwrite(out.at, 1, out.len, stdout);
+    wr_buf_fini(&out);
+    return e->route != NULL;
+}
+
 /* Returns the exit status. */
-static int explain(const char *file, const struct wr_explain_ask *ask)
+static int explain(const char *file, const struct wr_explain_ask *ask, bool json)
 {
     struct wr_buf errors = { 0 };
     struct wr_policy *policy = wr_policy_load(file, &errors);
     struct wr_explained e;
     bool good = policy != NULL;
     if (good) {
-        good = wr_explain(&e, policy, ask, &errors) && print_explained(&e);
+        good = wr_explain(&e, policy, ask, &errors) && (json ? print_json(&e) : print_explained(&e));
         wr_explain_fini(&e);
     }
     fprintf(stderr, "%.*s", WR_SLICE_ARG(wr_buf_slice(&errors)));
@@ -294,14 +308,18 @@ int wr_explain_main(int argc, char **argv)
     const char *file = "/etc/weir/weir.yaml", *client = "127.0.0.1";
     struct wr_explain_ask ask = { .now = wr_time_wall() };
     struct wr_buf fields = { 0 };
+    static const struct option words[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+    bool json = false;
     int option, status = 2;
     optind = 1;
     opterr = 0;
-    while ((option = getopt(argc, argv, "c:a:H:")) != -1 && option != '?') {
+    while ((option = getopt_long(argc, argv, "c:a:H:", words, NULL)) != -1 && option != '?') {
         if (option == 'c')
             file = optarg;
         else if (option == 'a')
             client = optarg;
+        else if (option == 'j')
+            json = true;
         else
             wr_buf_printf(&fields, "%s\r\n", optarg);
     }
@@ -313,7 +331,7 @@ int wr_explain_main(int argc, char **argv)
         ask.method = wr_slice_str(argv[optind]);
         ask.url = wr_slice_str(argv[optind + 1]);
         ask.fields = wr_buf_slice(&fields);
-        status = explain(file, &ask);
+        status = explain(file, &ask, json);
     }
     wr_buf_fini(&fields);
     return status;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """weir explain: what the policy would do with a request, before any is sent."""
 
+import json
+
 import pytest
 
 from rig import daemon
@@ -69,8 +71,10 @@ def test_limits_with_whose_they_are(explain):
 
 
 @pytest.mark.parametrize("words, why", [
-    (["POST", "http://x/api/"], "its method"),
-    (["GET", "http://x/api/", "-H", "Cookie: session=1"], "bypass"),
+    (["POST", "http://x/api/"], "its method POST"),
+    (["GET", "http://x/api/", "-H", "Cookie: session=1"], "bypass has cookie:session"),
+    (["GET", "http://x/api/", "-H", "Content-Length: 4"], "a GET with content"),
+    (["GET", "http://x/api/", "-H", "Transfer-Encoding: chunked"], "a GET with content"),
     (["GET", "http://x/off"], "off"),
 ])
 def test_why_nothing_is_stored(explain, words, why):
@@ -118,14 +122,14 @@ routes:
         return (done.returncode, done.stdout, done.stderr)
 
     told(key("X-Real-IP: 1", "X-Lang: de", "Connection: X-Lang"), "header:x-real-ip\n", "header:x-lang\n",
-         "a.example/p?b=~", "the origin gets /p?b=%7e")
+         "a.example/p?b=~", "sent      GET /p?b=%7e HTTP/1.1")
     told(key("X-Real-IP: 1", "X_Lang: de", address="10.0.0.1"), "header:x-real-ip=1", "header:x-lang=de")
-    assert "the origin gets" not in key(query="?b=1")[1]
+    assert "GET /p?b=1 HTTP/1.1" in key(query="?b=1")[1]
 
 
 def test_what_edits_send(explain):
-    told(explain("-a", "192.0.2.1", "-H", "Cookie: a=1", "GET", "http://h/edited/x?utm_a=1&b=2"), "the origin gets /x?b=2",
-         "with Host: app", "with X-Client: 192.0.2.1", "without the client's Cookie", "sent:x-client=192.0.2.1",
+    told(explain("-a", "192.0.2.1", "-H", "Cookie: a=1", "GET", "http://h/edited/x?utm_a=1&b=2"), "sent      GET /x?b=2 HTTP/1.1\n          Host: app\n",
+         "  X-Client: 192.0.2.1\n", "without the client's Cookie", "sent:x-client=192.0.2.1",
          "with X-A: /edited/x", "without the origin's Server", "h/edited/x?utm_a=1&b=2")
 
 
@@ -142,3 +146,57 @@ routes:
                         ("https://h/x", ["request   GET https://h/x", "safe", "not plain, line 4: scheme", "with X-A: https"])]:
         done = daemon.run("explain", "-c", file, "GET", url)
         told((done.returncode, done.stdout, done.stderr), *pieces)
+
+
+def test_the_request_as_the_origin_would_get_it(explain):
+    said = explain("HEAD", "https://x.example.com/static/v?b=2", "-a", "192.0.2.7", "-H", "Range: bytes=0-1", "-H", "X-Forwarded-For: 10.0.0.1",
+                   "-H", "Connection: X-A", "-H", "X-A: 1", "-H", "X-B: 2")[1]
+    sent = [line.strip() for line in said.split("sent      ")[1].split("\ncache")[0].splitlines()]
+    assert sent[:2] == ["GET /static/v?b=2 HTTP/1.1", "Host: x.example.com"] and "X-B: 2" in sent and "X-Forwarded-For: 192.0.2.7" in sent
+    assert not [line for line in sent if line.startswith(("Range", "X-A", "Connection"))]
+    assert "X-Forwarded-Proto: https" in sent and "X-Request-ID: (new for each request)" in sent
+
+
+@pytest.mark.parametrize("field, piece", [
+    ("Authorization: Basic eA==", "it has Authorization: only a response is stored or used for it in which the origin says public, s-maxage"),
+    ("Cookie: a=1; b=2", "its cookie a counts"),
+    ("Cache-Control: no-cache", "it asks for what has just been validated"),
+    ("Cache-Control: no-store", "no-store: its response is not stored"),
+    ("Cache-Control: only-if-cached", "504 where nothing is stored"),
+])
+def test_what_sets_a_request_apart(explain, field, piece):
+    told(explain("GET", "http://x/api/", "-H", field), piece)
+    assert piece not in explain("GET", "http://x/api/")[1]
+
+
+def test_cookies_that_do_not_count(place):
+    file = place / "weir.yaml"
+    file.write_text("""\
+listen: 127.0.0.1:8080
+origins: {app: {servers: [127.0.0.1:9000]}}
+routes: [{match: {}, origin: app, cache: {cookies: ["session*"]}}]
+""")
+    for cookie, piece in (("_ga=1", "none of its cookies counts"), ("_ga=1; session_id=2", "its cookie session_id counts")):
+        done = daemon.run("explain", "-c", file, "GET", "http://x/", "-H", f"Cookie: {cookie}")
+        told((done.returncode, done.stdout, done.stderr), piece)
+
+
+def test_the_same_as_json(explain):
+    def ask(*words, status=0):
+        done = explain("--json", *words)
+        assert done[0] == status and done[2] == "", done
+        return json.loads(done[1])
+
+    answer = ask("GET", "http://x/api/v?utm_a=1&b=2", "-H", "Accept-Language: de", "-a", "192.0.2.7")
+    assert (answer["method"], answer["url"], answer["client"]) == ("GET", "http://x/api/v?utm_a=1&b=2", "192.0.2.7")
+    assert answer["route"]["line"] == 11 and answer["route"]["number"] == 2 and answer["route"]["name"] is None
+    assert answer["not"] == [{"route": "8", "line": 8, "why": "host"}]
+    assert (answer["by"], answer["origin"], answer["sent"][0]) == ("origin", "shop", "GET /api/v?utm_a=1&b=2 HTTP/1.1")
+    assert answer["limits"] == [{"name": "per-client", "algorithm": "token_bucket", "count": 100, "window": 1, "burst": 200, "observe": False,
+                                 "who": "192.0.2.7", "redis_key": "weir:v1:limit:per-client:{192.0.2.7}"}]
+    assert answer["cache"]["use"] == "used" and "accept-language=de" in answer["cache"]["key"][1] and answer["cache"]["cookie"] is None
+    passed = ask("POST", "http://x/api/")["cache"]
+    assert (passed["use"], passed["why"]) == ("pass", "its method POST is not among those that may be")
+    assert ask("GET", "http://x/off")["cache"] == {"use": "off"}
+    nothing = ask("GET", "http://x/nowhere", status=1)
+    assert (nothing["route"], nothing["by"], nothing["status"], len(nothing["not"])) == (None, "no route", 404, 4)
