@@ -102,7 +102,7 @@ enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out)
             down += health == WR_HEALTH_DOWN;
             if (health > worst || was_tried(run, p))
                 continue;
-            if (wr_pool_full(p))
+            if (wr_pool_full(p, wr_send_uploads(run)))
                 full++;
             else
                 fit[count++] = p;

@@ -89,8 +89,8 @@ static enum wr_pick choose(struct wr_exchange_run *run, struct wr_peer **peer)
 {
     if (run->pinned)
         return WR_PICK_NONE; /* it has already been tried */
-    if (!TAILQ_EMPTY(&run->origin->queue) && !run->dequeued)
-        return WR_PICK_FULL; /* a free place belongs to the runs in the queue */
+    if (!wr_queue_passes_by(run))
+        return WR_PICK_FULL;
     return wr_balance_pick(run, peer);
 }
 
@@ -100,10 +100,21 @@ static bool may_come(const struct wr_exchange_run *run)
     return !run->pinned && !run->careful && wr_origin_resolves(run->origin);
 }
 
-static enum wr_err wait_in(struct wr_exchange_run *run, enum wr_run_stage stage, struct wr_run_list *list)
+static enum wr_err wait_for_place(struct wr_exchange_run *run)
 {
-    run->stage = stage;
-    TAILQ_INSERT_TAIL(list, run, entry);
+    wr_peer_uploaded(run);
+    enum wr_err err = wr_queue_join(run);
+    if (err != WR_OK)
+        return err;
+    run->stage = WR_RUN_QUEUED;
+    wr_timer_set(&run->deadline, run->origin->policy->queue_timeout);
+    return WR_OK;
+}
+
+static enum wr_err wait_for_address(struct wr_exchange_run *run)
+{
+    run->stage = WR_RUN_RESOLVING;
+    TAILQ_INSERT_TAIL(&run->origin->resolving, run, entry);
     wr_timer_set(&run->deadline, run->origin->policy->connect_timeout);
     return WR_OK;
 }
@@ -126,10 +137,9 @@ static enum wr_err try_peers(struct wr_exchange_run *run, struct wr_peer *first)
     for (struct wr_peer *peer = first;; peer = NULL) {
         enum wr_pick pick = peer ? WR_PICK_PEER : choose(run, &peer);
         if (pick == WR_PICK_FULL)
-            return wait_in(run, WR_RUN_QUEUED, &run->origin->queue);
+            return wait_for_place(run);
         if (pick != WR_PICK_PEER)
-            return may_come(run) ? wait_in(run, WR_RUN_RESOLVING, &run->origin->resolving)
-                                 : none_left(run, pick);
+            return may_come(run) ? wait_for_address(run) : none_left(run, pick);
         enum wr_err err = try_peer(run, peer);
         if (err != WR_ERR_ORIGIN_REFUSED)
             return err;
@@ -164,10 +174,21 @@ void wr_run_connected(struct wr_exchange_run *run, enum wr_err err)
         wr_run_finish(run, err);
 }
 
+/* Takes the run out of the list in which it waits, if it does. */
+static void stop_waiting(struct wr_exchange_run *run)
+{
+    if (run->stage == WR_RUN_QUEUED)
+        wr_queue_leave(run);
+    else if (run->stage == WR_RUN_RESOLVING)
+        TAILQ_REMOVE(&run->origin->resolving, run, entry);
+    wr_timer_clear(&run->deadline);
+}
+
 void wr_run_resume(struct wr_exchange_run *run)
 {
-    wr_timer_clear(&run->deadline);
+    stop_waiting(run);
     run->dequeued = run->dequeued || run->stage == WR_RUN_QUEUED;
+    run->stage = WR_RUN_CHOOSING;
     try_next_peer(run, NULL);
 }
 
@@ -277,7 +298,7 @@ static void on_deadline(struct wr_timer *t)
     struct wr_exchange_run *run = WR_CONTAINER(t, struct wr_exchange_run, deadline);
     switch (run->stage) {
     case WR_RUN_QUEUED:
-        wr_run_finish(run, WR_ERR_OVERLOADED);
+        wr_run_finish(run, WR_ERR_QUEUE_TIMEOUT);
         break;
     case WR_RUN_RESOLVING:
         run->x->why = wr_origin_why_none(run->origin);
@@ -288,6 +309,7 @@ static void on_deadline(struct wr_timer *t)
         break;
     case WR_RUN_CONNECTING:
     case WR_RUN_ASKING:
+    case WR_RUN_CHOOSING:
     case WR_RUN_SPARE:
         WR_CHECK(!"only the connection has a deadline now");
     }
@@ -401,8 +423,9 @@ enum wr_err wr_exchange_start_beside(struct wr_exchange *x, struct wr_origins *o
     struct wr_peer *silent = first->run->peer;
     x->careful = true;
     enum wr_err err = start(x, &origins->list[x->origin->index], NULL, silent);
-    return err != WR_OK && same && !wr_pool_full(silent) ? start(x, silent->server->origin, silent, NULL)
-                                                         : err;
+    return err != WR_OK && same && !wr_pool_full(silent, false)
+               ? start(x, silent->server->origin, silent, NULL)
+               : err;
 }
 
 bool wr_exchange_silent(struct wr_exchange *x)
@@ -425,14 +448,10 @@ static void end_run(struct wr_exchange_run *run, enum wr_err err)
     struct wr_receiving *in = &run->in;
     bool reusable = err == WR_OK && in->keep && !in->excess && run->out.done && !run->origins->closing &&
                     !run->peer->gone;
-    if (run->stage == WR_RUN_QUEUED)
-        TAILQ_REMOVE(&run->origin->queue, run, entry);
-    if (run->stage == WR_RUN_RESOLVING)
-        TAILQ_REMOVE(&run->origin->resolving, run, entry);
+    stop_waiting(run);
     asked(run);
     if (run->x->trial)
         wr_backend_untried(run->peer->backend, run->origins->loop->mono);
-    wr_timer_clear(&run->deadline);
     wr_timer_clear(&run->whole);
     wr_send_stop(run);
     run->out.reader.at = 0;

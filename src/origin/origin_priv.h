@@ -10,8 +10,8 @@
  *   wr_exchange_run         what an exchange has while it is under way; recycled
  *   wr_backend              what the process knows of an address: health and counters, shared by all workers
  *
- * A run goes RESOLVING? -> QUEUED? -> CONNECTING? -> ASKING -> BODY?, and back when it tries again. Only
- * exchange.c changes its stage. */
+ * A run goes CHOOSING -> RESOLVING? -> QUEUED? -> CONNECTING? -> ASKING -> BODY?, and back when it tries
+ * again. Only exchange.c changes its stage. */
 #pragma once
 
 #include "http/body.h"
@@ -51,7 +51,8 @@ struct wr_peer {
     /* Used last first: so the few that are needed stay in use, and the rest time out. */
     struct wr_origin_conn_list idle;
     unsigned idle_count;
-    unsigned open; /* connections, including idle ones */
+    unsigned open;    /* connections, including idle ones */
+    unsigned uploads; /* runs that have it as their peer and whose request is still on its way to weir */
     struct wr_timer idle_timer;
     uint64_t seed;          /* for balance: hash */
     int64_t current;        /* for balance: round_robin */
@@ -71,6 +72,9 @@ struct wr_origin_server {
     char *host;                 /* "Host: name:port\r\n", for origins that don't get the client's Host */
 };
 
+/* The two lines of a queue: runs whose request weir has as a whole, and uploads (queue.c). */
+enum wr_line { WR_LINE_WHOLE, WR_LINE_UPLOADS, WR_LINE_COUNT };
+
 /* One origin of the policy, as one worker sees it. */
 struct wr_origin {
     const struct wr_origin_policy *policy;
@@ -80,8 +84,11 @@ struct wr_origin {
     size_t count;
     struct wr_peer **fit;         /* balance.c's list of peers to choose from; has room for all */
     struct wr_run_list resolving; /* runs that wait because no address is known */
-    struct wr_run_list queue;     /* runs that wait because every peer has max_connections in use */
-    struct wr_note vacancy;       /* posted when a place is free while runs wait */
+    /* runs that wait because every peer has max_connections in use, longest first */
+    struct wr_run_list queue[WR_LINE_COUNT];
+    unsigned queued;        /* in both lines */
+    uint64_t last_turn;     /* that a run in the queue has got */
+    struct wr_note vacancy; /* posted when a place is free while runs wait */
 };
 
 /* All origins of one policy on one worker. */
@@ -135,6 +142,7 @@ struct wr_receiving {
 /* How far a run has come. */
 enum wr_run_stage {
     WR_RUN_SPARE,
+    WR_RUN_CHOOSING,
     WR_RUN_QUEUED,
     WR_RUN_RESOLVING,
     WR_RUN_CONNECTING,
@@ -160,6 +168,9 @@ struct wr_exchange_run {
     unsigned resends;
     bool fresh;          /* use no pooled connection any more */
     bool dequeued;       /* has waited in the queue: the others there come after it */
+    enum wr_line line;   /* while it waits there */
+    uint64_t turn;       /* its place among those that wait or have waited there: the least is next */
+    bool uploading;      /* counts as one of its peer's uploads */
     struct wr_buf tried; /* the ids of peers that have failed this run */
     enum wr_err last;    /* how the last peer failed */
     struct wr_sending out;
@@ -179,7 +190,7 @@ void wr_run_connected(struct wr_exchange_run *run, enum wr_err err);
 void wr_run_writable(struct wr_exchange_run *run);
 /* Sends the requests of all runs that are asking. */
 void wr_run_ask(struct wr_note *note);
-/* Its turn has come: it has been taken out of the list in which it waited. */
+/* The turn of a run that waits has come: it chooses a peer. */
 void wr_run_resume(struct wr_exchange_run *run);
 /* Is there nothing to wait for any more: a peer to choose, or no address to come? For runs in `resolving`. */
 bool wr_run_resolved(struct wr_exchange_run *run);
@@ -200,6 +211,8 @@ void wr_run_late(struct wr_exchange_run *run, enum wr_way way);
 enum wr_err wr_send_start(struct wr_exchange_run *run) WR_MUST_USE;
 /* Sends as much as possible. An error is that of the request's flow, such as CANCELLED. */
 enum wr_err wr_send_more(struct wr_exchange_run *run) WR_MUST_USE;
+/* Is the request's body still on its way from the client? */
+bool wr_send_uploads(const struct wr_exchange_run *run);
 /* Could the request be sent again from its first byte? */
 bool wr_send_rewindable(const struct wr_exchange_run *run);
 /* Stops reading the request's body. */
@@ -230,6 +243,8 @@ void wr_origin_servers_leave(struct wr_origin *origin);
 void wr_origin_servers_fini(struct wr_origin *origin);
 /* Makes the peer that of the run, in place of the one it had. NULL: it has none. */
 void wr_peer_use(struct wr_exchange_run *run, struct wr_peer *peer);
+/* The run isn't an upload of its peer any more: the request has been sent, or waits in the queue. */
+void wr_peer_uploaded(struct wr_exchange_run *run);
 /* A connection to the peer has been closed. Frees the peer if it was the last use of one that is gone. */
 void wr_peer_settle(struct wr_peer *peer);
 /* Is the address of any server still being asked for? */
@@ -251,12 +266,22 @@ void wr_pool_give(struct wr_exchange_run *run);
 void wr_pool_clear(struct wr_peer *peer);
 /* wr_peer.idle_timer has fired. */
 void wr_pool_idle(struct wr_timer *t);
-/* Is there no place for one more exchange at this peer? */
-bool wr_pool_full(const struct wr_peer *peer);
+/* Is there no place for one more exchange at this peer? upload: its request's body is still on its way. */
+bool wr_pool_full(const struct wr_peer *peer, bool upload);
 /* Makes room for one more connection, by closing the one that has been idle longest. */
 void wr_pool_make_room(struct wr_peer *peer);
 /* A place is free: a run that waits for one may go on. */
 void wr_pool_vacancy(struct wr_origin *origin);
+
+/* --- queue.c --- */
+/* May the run use a free place, although others wait for one? */
+bool wr_queue_passes_by(const struct wr_exchange_run *run);
+/* Lets the run wait for a place. QUEUE_FULL: as many wait as may. */
+enum wr_err wr_queue_join(struct wr_exchange_run *run) WR_MUST_USE;
+/* The run doesn't wait any more. */
+void wr_queue_leave(struct wr_exchange_run *run);
+/* wr_origin.vacancy: the runs whose turn it is go on, while there are places. */
+void wr_queue_vacancy(struct wr_note *note);
 
 /* --- balance.c --- */
 /* The result of choosing a peer. */

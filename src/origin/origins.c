@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One worker's part of the room: makes and frees the origins of a policy, and keeps spare runs. It also wakes
- * the runs that wait for a free place. */
+/* One worker's part of the room: makes and frees the origins of a policy, and keeps spare runs. */
 #include <stdlib.h>
 
 #include "origin/lives_priv.h"
@@ -52,6 +51,12 @@ void wr_origins_count(enum wr_err err)
     case WR_ERR_OVERLOADED:
         WR_COUNT(origin_errors_overloaded);
         break;
+    case WR_ERR_QUEUE_FULL:
+        WR_COUNT(origin_errors_queue_full);
+        break;
+    case WR_ERR_QUEUE_TIMEOUT:
+        WR_COUNT(origin_errors_queue_timeout);
+        break;
     default: /* the request itself broke off */
         WR_COUNT(origin_errors_client);
         break;
@@ -60,27 +65,13 @@ void wr_origins_count(enum wr_err err)
 
 /* --- origins --- */
 
-/* A place is free: the run that has waited longest goes on, and others after it while there are places. */
-static void on_vacancy(struct wr_note *note)
-{
-    struct wr_origin *origin = WR_CONTAINER(note, struct wr_origin, vacancy);
-    struct wr_exchange_run *run, *last = TAILQ_LAST(&origin->queue, wr_run_list);
-    bool more = last != NULL;
-    while (more && (run = TAILQ_FIRST(&origin->queue)) != NULL) {
-        if (wr_balance_pick(run, NULL) == WR_PICK_FULL)
-            return;
-        more = run != last;
-        TAILQ_REMOVE(&origin->queue, run, entry);
-        wr_run_resume(run);
-    }
-}
-
 static void origin_init(struct wr_origin *origin, struct wr_origins *o, const struct wr_origin_policy *policy)
 {
     *origin = (struct wr_origin){ .policy = policy, .origins = o };
-    TAILQ_INIT(&origin->queue);
+    for (enum wr_line line = 0; line < WR_LINE_COUNT; line++)
+        TAILQ_INIT(&origin->queue[line]);
     TAILQ_INIT(&origin->resolving);
-    wr_note_init(&origin->vacancy, o->loop, on_vacancy);
+    wr_note_init(&origin->vacancy, o->loop, wr_queue_vacancy);
     wr_origin_servers_init(origin);
 }
 

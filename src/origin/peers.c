@@ -61,12 +61,26 @@ void wr_peer_settle(struct wr_peer *peer)
     wr_loop_defer_free(o->loop, &peer->deferred, free_peer);
 }
 
+void wr_peer_uploaded(struct wr_exchange_run *run)
+{
+    if (!run->uploading)
+        return;
+    run->uploading = false;
+    run->peer->uploads--;
+    wr_pool_vacancy(run->origin);
+}
+
 void wr_peer_use(struct wr_exchange_run *run, struct wr_peer *peer)
 {
     struct wr_peer *before = run->peer;
+    wr_peer_uploaded(run);
     if (peer)
         peer->runs++;
     run->peer = peer;
+    if (peer && wr_send_uploads(run)) {
+        run->uploading = true;
+        peer->uploads++;
+    }
     if (before && --before->runs == 0)
         wr_peer_settle(before);
 }
@@ -153,10 +167,8 @@ static void wake_resolving(struct wr_origin *origin)
         TAILQ_FOREACH(run, &origin->resolving, entry)
             if (wr_run_resolved(run))
                 break;
-        if (run) {
-            TAILQ_REMOVE(&origin->resolving, run, entry);
+        if (run)
             wr_run_resume(run);
-        }
     } while (run);
     wr_pool_vacancy(origin);
 }

@@ -2,10 +2,17 @@
 /* Keeps one peer's idle connections for later exchanges, within max_connections and keepalive_timeout. */
 #include "origin/origin_priv.h"
 
-bool wr_pool_full(const struct wr_peer *peer)
+/* Three quarters of the places, and one at least. */
+static unsigned most_uploads(unsigned most)
+{
+    return most > 1 ? most * 3 / 4 : 1;
+}
+
+bool wr_pool_full(const struct wr_peer *peer, bool upload)
 {
     unsigned most = peer->server->origin->policy->max_connections;
-    return most > 0 && peer->open - peer->idle_count >= most;
+    return most > 0 &&
+           (peer->open - peer->idle_count >= most || (upload && peer->uploads >= most_uploads(most)));
 }
 
 void wr_pool_make_room(struct wr_peer *peer)
@@ -17,7 +24,7 @@ void wr_pool_make_room(struct wr_peer *peer)
 
 void wr_pool_vacancy(struct wr_origin *origin)
 {
-    if (!TAILQ_EMPTY(&origin->queue))
+    if (origin->queued > 0)
         wr_note_post(&origin->vacancy);
 }
 

@@ -54,6 +54,11 @@ enum wr_err wr_send_start(struct wr_exchange_run *run)
                : WR_ERR_ORIGIN_CLOSED;
 }
 
+bool wr_send_uploads(const struct wr_exchange_run *run)
+{
+    return run->x->request && wr_flow_state(run->x->request) == WR_FLOW_ARRIVING;
+}
+
 bool wr_send_rewindable(const struct wr_exchange_run *run)
 {
     return run->x->request == NULL || run->out.reader.at == 0 || wr_flow_kept(run->x->request);
@@ -69,6 +74,7 @@ void wr_send_refused(struct wr_exchange_run *run)
     run->out.refused = true;
     wr_socket_written(&run->conn->socket);
     wr_send_stop(run);
+    wr_peer_uploaded(run);
 }
 
 /* --- chunked (RFC 9112 7.1) --- */
@@ -214,5 +220,7 @@ enum wr_err wr_send_more(struct wr_exchange_run *run)
         out->done = over;
     }
     wr_socket_written(socket);
+    if (out->done || out->refused)
+        wr_peer_uploaded(run);
     return WR_OK;
 }

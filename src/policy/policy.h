@@ -120,6 +120,8 @@ struct wr_origin_policy {
     struct wr_span connect_timeout;
     struct wr_span total_timeout; /* from the choice of a server to the end of the response; 0: no limit */
     unsigned max_connections;     /* per server and worker; 0: no limit */
+    unsigned queue;               /* runs that may wait for a connection, per worker; UINT_MAX: any */
+    struct wr_span queue_timeout;
     struct wr_span keepalive_timeout; /* of a pooled connection */
     char *health_path;                /* NULL: no active checks */
     struct wr_span health_interval;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Readers of whole sections and lists of them, and of names that refer to them. */
+#include <limits.h>
+
 #include "policy/reader.h"
 
 /* Reads a section without special rules. */
@@ -184,6 +186,16 @@ static char *new_name(struct wr_policy_reader *r, const struct wr_tree_node *key
     return name;
 }
 
+/* The length of the queue may be 0, so "none" isn't. */
+static void complete_queue(const struct wr_tree_node *map, struct wr_origin_policy *origin)
+{
+    const struct wr_tree_node *queue = wr_tree_node_get(map, "queue");
+    if (queue == NULL || wr_tree_node_is(queue, "none"))
+        origin->queue = UINT_MAX;
+    if (origin->queue_timeout.us == 0)
+        origin->queue_timeout = origin->connect_timeout;
+}
+
 void wr_read_origins(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                      void *at)
 {
@@ -195,6 +207,7 @@ void wr_read_origins(struct wr_policy_reader *r, const struct wr_option *o, cons
         origin->index = i;
         origin->name = new_name(r, node->entries[i].key, &r->origins, origin);
         wr_policy_reader_section(r, o->kind->sub, node->entries[i].value, origin);
+        complete_queue(node->entries[i].value, origin);
     }
 }
 

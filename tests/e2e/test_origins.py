@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from rig import crowd, policy, ports
+from rig import cache_status, crowd, policy, ports
 from rig.answer import Answer
 from rig.pattern import Pattern
 from rig.wait import until
@@ -235,3 +235,24 @@ def test_a_slow_origin_does_not_hold_up_others(weirs, origins):
     assert {connection.read().body for connection in held} == {b"slow"}
     for connection in held:
         connection.close()
+
+
+CHUNKED = {"Transfer-Encoding": "chunked"}
+
+
+def test_who_waits_for_a_connection_is_bounded_and_told(weirs, origin):
+    """Slow uploads leave a connection to others. Nobody waits longer than allowed, or where nobody may wait."""
+    node = weirs({"workers": 1, "routes": [policy.route("/strict/*", to="strict"), policy.route("/brief/*", to="brief")],
+                  "origins": {"strict": policy.origin(origin, max_connections=1, queue=0),
+                              "brief": policy.origin(origin, max_connections=2, queue_timeout="200ms")}})
+    for path, error in (("/strict", "QUEUE_FULL"), ("/brief", "QUEUE_TIMEOUT")):
+        with node.connect() as slow, node.connect() as slower:
+            origin.on(path + "/held", body=b"x", gate=threading.Event()).on(path + "/page", body=b"page")
+            slow.send_head("POST", path + "/held", CHUNKED).send_chunk(b"some")
+            origin.wait_calls(path + "/held", 1)
+            refused = slower.send_head("POST", path + "/held", CHUNKED).send_chunk(b"some").read("POST")
+            assert (refused.status, cache_status.of(refused)["detail"]) == (503, error)
+            assert node.ask(path + "/page").status == (503 if error == "QUEUE_FULL" else 200)
+    assert node.admin.metric("weir_origin_queued_total") == 1 and node.admin.metric("weir_origin_queue") == 0
+    assert node.admin.metric('weir_origin_errors_total{kind="queue_full"}') == 2
+    assert node.admin.metric('weir_origin_errors_total{kind="queue_timeout"}') == 1

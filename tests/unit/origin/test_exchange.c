@@ -267,7 +267,7 @@ static void nobody_waits_for_a_place_for_ever(void **state)
     /* Without the one that was cancelled and the one that holds the place: only the late one ends. */
     r.waiting -= 2;
     rig_run(&r);
-    assert_int_equal(late.err, WR_ERR_OVERLOADED);
+    assert_int_equal(late.err, WR_ERR_QUEUE_TIMEOUT);
     assert_false(gone.ended);
     r.waiting = 1;
     server_reach(&s1, 1);
