@@ -4,6 +4,7 @@
 #include "http/forwarded.h"
 
 #include "address/ip.h"
+#include "http/target.h"
 
 struct wr_slice wr_forwarded_param(struct wr_slice element, struct wr_slice name)
 {
@@ -77,4 +78,48 @@ struct wr_slice wr_forwarded_for(struct wr_slice list, struct wr_slice client, s
     if (list.len == 0 || peer.len == 0)
         return list.len ? list : peer;
     return wr_arena_printf(arena, "%.*s, %.*s", WR_SLICE_ARG(list), WR_SLICE_ARG(peer));
+}
+
+/* --- what a trusted peer tells --- */
+
+/* The first element of a list: what the client told the first proxy. */
+static struct wr_slice first_of(struct wr_slice list)
+{
+    return wr_slice_trim(wr_slice_cut(&list, ','));
+}
+
+/* The value of the field, else of the same parameter of the nearest proxy's Forwarded, else `otherwise`. */
+static struct wr_slice value_of(const struct wr_head *head, enum wr_field_id id, struct wr_slice param,
+                                struct wr_slice otherwise, struct wr_arena *arena)
+{
+    const struct wr_field *f = wr_head_get(head, id);
+    if (f)
+        return f->value;
+    struct wr_slice said = wr_forwarded_nearest(wr_head_joined(head, WR_F_FORWARDED, arena), param);
+    return said.len > 0 ? said : otherwise;
+}
+
+/* Finds the scheme and the host that the client gave to the first proxy. The origin is told them, and its
+ * response depends on them. */
+static void learn_site(struct wr_head *head, struct wr_arena *arena)
+{
+    struct wr_slice host = first_of(
+        value_of(head, WR_F_X_FORWARDED_HOST, WR_SLICE("host"), WR_SLICE(""), arena));
+    struct wr_slice scheme = head->secure ? WR_SLICE("https") : WR_SLICE("http");
+    head->secure = wr_slice_eq_nocase(
+        first_of(value_of(head, WR_F_X_FORWARDED_PROTO, WR_SLICE("proto"), scheme, arena)),
+        WR_SLICE("https"));
+    if (wr_authority_valid(host))
+        head->site = host;
+}
+
+void wr_forwarded_believe(struct wr_head *head, const struct wr_cidr *trusted, size_t trusted_count,
+                          unsigned char addr[16], struct wr_arena *arena)
+{
+    struct wr_slice list = wr_head_joined(head, WR_F_X_FORWARDED_FOR, arena);
+    enum wr_forwarded_list kind = list.at ? WR_LIST_X_FORWARDED_FOR : WR_LIST_FORWARDED;
+    if (kind == WR_LIST_FORWARDED)
+        list = wr_head_joined(head, WR_F_FORWARDED, arena);
+    wr_forwarded_client(list, kind, trusted, trusted_count, addr);
+    learn_site(head, arena);
 }

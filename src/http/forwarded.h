@@ -4,7 +4,7 @@
 #pragma once
 
 #include "address/cidr.h"
-#include "base/arena.h"
+#include "http/head.h"
 
 /* Returns the value of a parameter ("for", "proto", "host") of one element, without quotes. at == NULL: the
  * element has no such parameter. The slice points into the element. */
@@ -22,3 +22,8 @@ void wr_forwarded_client(struct wr_slice list, enum wr_forwarded_list kind, cons
  * `client`, then `peer`. Each may be empty. The result lies in the arena, or is one of the three. */
 struct wr_slice wr_forwarded_for(struct wr_slice list, struct wr_slice client, struct wr_slice peer,
                                  struct wr_arena *arena);
+/* Believes a trusted peer. Finds the client's address as wr_forwarded_client() does, in X-Forwarded-For or
+ * else in Forwarded, and sets `secure` and `site` of the head to the scheme and the host that the client gave
+ * to the first proxy. The texts lie in the head or in the arena. */
+void wr_forwarded_believe(struct wr_head *head, const struct wr_cidr *trusted, size_t trusted_count,
+                          unsigned char addr[16], struct wr_arena *arena);

@@ -59,6 +59,13 @@ static bool parse_request(struct wr_explained *e, struct wr_buf *errors)
 
 /* --- what the stages do with it --- */
 
+static struct wr_slice address_text(struct wr_explained *e, const unsigned char address[16])
+{
+    char *text = wr_arena_alloc(&e->arena, WR_ADDRESS_TEXT);
+    wr_address_text(address, text);
+    return wr_slice_str(text);
+}
+
 static void find_route(struct wr_explained *e)
 {
     e->asked = (struct wr_route_ask){
@@ -66,7 +73,7 @@ static void find_route(struct wr_explained *e)
         .path = wr_policy_path(e->came.path, &e->arena),
         .method = e->came.method_text,
         .head = &e->came,
-        .client = e->ask.client,
+        .client = e->address,
         .arena = &e->arena,
     };
     e->route = wr_policy_route_of(e->policy, &e->asked);
@@ -98,7 +105,7 @@ static struct wr_edit_source source_of(struct wr_explained *e)
 static void ask_limits(struct wr_explained *e)
 {
     char network[WR_CIDR_TEXT];
-    wr_cidr_client(e->ask.client, network);
+    wr_cidr_client(e->address, network);
     for (size_t i = 0; i < e->route->limit_count; i++) {
         struct wr_explained_limit *one = &e->limits[e->limit_count++];
         one->limit = e->route->limits[i];
@@ -129,10 +136,12 @@ static void write_sent(struct wr_explained *e)
 {
     struct wr_slice list = e->came.trusted ? wr_head_joined(&e->came, WR_F_X_FORWARDED_FOR, &e->arena)
                                            : wr_slice(NULL, 0);
+    bool proxied = memcmp(e->address, e->ask.client, sizeof e->address) != 0;
     const struct wr_flight_order order = {
         .route = e->route,
         .request = &e->sent,
-        .forwarded_for = wr_forwarded_for(list, wr_slice(NULL, 0), e->client, &e->arena),
+        .forwarded_for = wr_forwarded_for(list, proxied ? e->client : wr_slice(NULL, 0),
+                                          address_text(e, e->ask.client), &e->arena),
         .request_id = request_id(e),
     };
     struct wr_slice via = wr_arena_printf(&e->arena, "1.1 %s", e->policy->server_name);
@@ -172,7 +181,7 @@ static void judge_answer(struct wr_explained *e)
     if (route == NULL) {
         e->by = WR_EXPLAINED_NO_ROUTE;
         e->status = wr_err_info(WR_ERR_NO_ROUTE)->status;
-    } else if (!wr_policy_lets_in(route, e->ask.client)) {
+    } else if (!wr_policy_lets_in(route, e->address)) {
         e->by = WR_EXPLAINED_REFUSED;
         e->status = wr_err_info(WR_ERR_FORBIDDEN)->status;
     } else if (route->maintenance.on) {
@@ -210,13 +219,14 @@ bool wr_explain(struct wr_explained *e, const struct wr_policy *policy, const st
                 struct wr_buf *errors)
 {
     *e = (struct wr_explained){ .policy = policy, .ask = *ask };
-    char *client = wr_arena_alloc(&e->arena, WR_ADDRESS_TEXT);
-    wr_address_text(ask->client, client);
-    e->client = wr_slice_str(client);
     if (!parse_request(e, errors))
         return false;
     e->came.trusted = wr_cidr_has(policy->trusted, policy->trusted_count, ask->client);
     e->came.odd_kept = e->came.trusted || policy->odd_names == WR_ODD_NAMES_KEEP;
+    memcpy(e->address, ask->client, sizeof e->address);
+    if (e->came.trusted)
+        wr_forwarded_believe(&e->came, policy->trusted, policy->trusted_count, e->address, &e->arena);
+    e->client = address_text(e, e->address);
     find_route(e);
     judge_answer(e);
     e->sent = e->came;

@@ -13,7 +13,7 @@
 struct wr_explain_ask {
     struct wr_slice method, url; /* a URL, or a path if the fields name a Host */
     struct wr_slice fields;      /* a line "NAME: VALUE" with CR LF for each */
-    unsigned char client[16];    /* the client's address */
+    unsigned char client[16];    /* the address of the peer: the client, or a trusted proxy that names it */
     struct wr_wall now;
 };
 
@@ -44,7 +44,8 @@ struct wr_explained_limit {
 struct wr_explained {
     const struct wr_policy *policy; /* borrowed: must outlive the explanation */
     struct wr_explain_ask ask;      /* texts borrowed until the end of wr_explain() only */
-    struct wr_slice client;         /* its address as text */
+    unsigned char address[16];      /* the client's: the peer's, or what a trusted peer says */
+    struct wr_slice client;         /* the same as text */
     struct wr_head came;            /* as the client sends it */
     struct wr_head sent;            /* as the origin gets it */
     struct wr_route_ask asked;      /* for wr_match_fails() */

@@ -4,19 +4,12 @@
  * load balancers, which no route concerns. */
 #include "base/rand.h"
 #include "http/forwarded.h"
-#include "http/target.h"
 #include "txn/txn.h"
 
 static bool trusted(const struct wr_txn *t, const unsigned char addr[16])
 {
     const struct wr_policy *p = t->worker_policy->policy;
     return wr_cidr_has(p->trusted, p->trusted_count, addr);
-}
-
-/* The first element of a list: what the client told the first proxy. */
-static struct wr_slice first_of(struct wr_slice list)
-{
-    return wr_slice_trim(wr_slice_cut(&list, ','));
 }
 
 /* The address as text. "unix:" for a peer on a Unix socket, which has no address. */
@@ -39,30 +32,6 @@ struct wr_slice wr_txn_client(struct wr_txn *t)
 
 /* --- X-Forwarded-*: weir passes them on from a trusted peer, and names the peer after them. It doesn't pass
  * them on from strangers, because the origin believes weir. --- */
-
-/* The value of the field, else of the same parameter of the nearest proxy's Forwarded, else `otherwise`. */
-static struct wr_slice forwarded_value(struct wr_txn *t, enum wr_field_id id, struct wr_slice param,
-                                       struct wr_slice otherwise)
-{
-    const struct wr_field *f = wr_head_get(&t->head, id);
-    if (f)
-        return f->value;
-    struct wr_slice said = wr_forwarded_nearest(wr_head_joined(&t->head, WR_F_FORWARDED, &t->arena), param);
-    return said.len > 0 ? said : otherwise;
-}
-
-/* Finds the scheme and the host that the client gave to the first proxy. The origin is told them, and its
- * response depends on them. */
-static void learn_site(struct wr_txn *t)
-{
-    struct wr_slice host = first_of(
-        forwarded_value(t, WR_F_X_FORWARDED_HOST, WR_SLICE("host"), WR_SLICE("")));
-    struct wr_slice scheme = t->head.secure ? WR_SLICE("https") : WR_SLICE("http");
-    t->head.secure = wr_slice_eq_nocase(
-        first_of(forwarded_value(t, WR_F_X_FORWARDED_PROTO, WR_SLICE("proto"), scheme)), WR_SLICE("https"));
-    if (wr_authority_valid(host))
-        t->head.site = host;
-}
 
 /* The value of X-Forwarded-For. If the trusted peer sent only Forwarded, or nothing, weir names the client
  * itself. */
@@ -118,13 +87,8 @@ void wr_txn_identify(struct wr_txn *t)
     t->head.odd_kept = t->trusted_peer || t->worker_policy->policy->odd_names == WR_ODD_NAMES_KEEP;
     t->head.secure = peer->secure;
     if (t->trusted_peer) {
-        struct wr_slice list = wr_head_joined(&t->head, WR_F_X_FORWARDED_FOR, &t->arena);
-        enum wr_forwarded_list kind = list.at ? WR_LIST_X_FORWARDED_FOR : WR_LIST_FORWARDED;
         const struct wr_policy *policy = t->worker_policy->policy;
-        if (kind == WR_LIST_FORWARDED)
-            list = wr_head_joined(&t->head, WR_F_FORWARDED, &t->arena);
-        wr_forwarded_client(list, kind, policy->trusted, policy->trusted_count, t->client_addr);
-        learn_site(t);
+        wr_forwarded_believe(&t->head, policy->trusted, policy->trusted_count, t->client_addr, &t->arena);
     }
     t->identified = true;
 }

@@ -200,3 +200,24 @@ def test_the_same_as_json(explain):
     assert ask("GET", "http://x/off")["cache"] == {"use": "off"}
     nothing = ask("GET", "http://x/nowhere", status=1)
     assert (nothing["route"], nothing["by"], nothing["status"], len(nothing["not"])) == (None, "no route", 404, 4)
+
+
+def test_a_trusted_proxy_is_believed(place):
+    """The client, the scheme and the host are those that it tells, as for requests."""
+    file = place / "weir.yaml"
+    file.write_text("""\
+listen: 127.0.0.1:8080
+trusted_proxies: [10.0.0.0/8]
+origins: {app: {servers: [127.0.0.1:9000]}}
+limits: {per-client: {key: client, rate: 10/s}}
+routes:
+  - {match: {scheme: http}, redirect: {to: "https://{host}{target}"}}
+  - {match: {client: 192.0.2.0/24}, origin: app, limits: per-client}
+""")
+    words = ["explain", "-c", file, "GET", "http://inner/x", "-H", "X-Forwarded-Proto: https", "-H", "X-Forwarded-Host: shop.example",
+             "-H", "X-Forwarded-For: 198.51.100.1, 192.0.2.7"]
+    done = daemon.run(*words, "-a", "10.0.0.1")
+    told((done.returncode, done.stdout, done.stderr), "number 2 of 2", "counted for 192.0.2.7", "shop.example/x\n", "scheme:https",
+         "X-Forwarded-For: 198.51.100.1, 192.0.2.7, 10.0.0.1")
+    done = daemon.run(*words, "-a", "192.0.2.1")        # a stranger's words
+    told((done.returncode, done.stdout, done.stderr), "number 1 of 2", "redirect to https://inner/x")
