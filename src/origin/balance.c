@@ -6,6 +6,14 @@
 
 #include "origin/origin_priv.h"
 
+/* Returns the weight, in hundredths, that the peer has now. */
+static int64_t weight(const struct wr_peer *p)
+{
+    const struct wr_origin *o = p->server->origin;
+    return (int64_t) p->server->policy->weight *
+           wr_backend_share(p->backend, o->origins->loop->mono, o->policy->slow_start);
+}
+
 /* Smooth weighted round robin. Each server gains its weight; the one with the most is chosen and pays what
  * all have gained. So heavy servers come often, but not several times in a row. */
 static struct wr_peer *round_robin(struct wr_peer **fit, size_t count, uint64_t of_request)
@@ -14,8 +22,9 @@ static struct wr_peer *round_robin(struct wr_peer **fit, size_t count, uint64_t 
     struct wr_peer *best = NULL;
     int64_t total = 0;
     for (size_t i = 0; i < count; i++) {
-        fit[i]->current += fit[i]->server->policy->weight;
-        total += fit[i]->server->policy->weight;
+        int64_t mine = weight(fit[i]);
+        fit[i]->current += mine;
+        total += mine;
         if (best == NULL || fit[i]->current > best->current)
             best = fit[i];
     }
@@ -34,8 +43,7 @@ static struct wr_peer *least_connections(struct wr_peer **fit, size_t count, uin
 {
     size_t equal = 0;
     for (size_t i = 0; i < count; i++) {
-        uint64_t mine = (uint64_t) busy(fit[i]) * fit[0]->server->policy->weight;
-        uint64_t least = (uint64_t) busy(fit[0]) * fit[i]->server->policy->weight;
+        int64_t mine = busy(fit[i]) * weight(fit[0]), least = busy(fit[0]) * weight(fit[i]);
         if (mine < least) {
             fit[0] = fit[i];
             equal = 1;
@@ -57,7 +65,7 @@ static struct wr_peer *hash(struct wr_peer **fit, size_t count, uint64_t of_requ
         z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
         z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
         double u = ((double) ((z ^ (z >> 31)) >> 11) + 0.5) / 9007199254740992.0;
-        double score = -(double) fit[i]->server->policy->weight / log(u);
+        double score = -(double) weight(fit[i]) / log(u);
         if (best == NULL || score > highest) {
             best = fit[i];
             highest = score;
@@ -91,15 +99,14 @@ enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out)
     struct wr_origin *o = run->origin;
     struct wr_mono mono = o->origins->loop->mono;
     struct wr_peer **fit = o->fit;
-    size_t count = 0, down = 0, full = 0;
-    enum wr_health most = run->careful ? WR_HEALTH_TRIAL : WR_HEALTH_SHUNNED;
-    /* Shunned servers only if there is no better one, busy or not. */
+    size_t count = 0, full = 0;
+    enum wr_health most = run->careful ? WR_HEALTH_TRIAL : WR_HEALTH_DOWN;
+    /* Those that are left out only if there is no better one, busy or not: if all are, they are tried anyway.
+     */
     for (enum wr_health worst = WR_HEALTH_TRIAL; worst <= most && count + full == 0; worst++) {
-        down = 0;
         for (size_t i = 0; i < o->count; i++) {
             struct wr_peer *p = o->peers[i];
             enum wr_health health = wr_backend_health(p->backend, mono);
-            down += health == WR_HEALTH_DOWN;
             if (health > worst || was_tried(run, p))
                 continue;
             if (wr_pool_full(p, wr_send_uploads(run)))
@@ -109,7 +116,7 @@ enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out)
         }
     }
     if (count == 0)
-        return full ? WR_PICK_FULL : down > 0 && down == o->count ? WR_PICK_DOWN : WR_PICK_NONE;
+        return full ? WR_PICK_FULL : WR_PICK_NONE;
     if (out)
         *out = choose(run, fit, count);
     return WR_PICK_PEER;

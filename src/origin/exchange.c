@@ -7,6 +7,14 @@
 
 /* --- trying peers --- */
 
+/* The request has found this out about its peer. Checks judge by themselves (probe.c). */
+static void found(struct wr_exchange_run *run, enum wr_finding finding)
+{
+    if (!run->origins->probing)
+        wr_backend_found(run->peer->backend, &run->origin->policy->passive, finding, run->asked_at,
+                         run->origins->loop->mono);
+}
+
 /* Gets ready to send the request over the run's connection. It leaves together with the other requests of
  * this turn. */
 static enum wr_err ask(struct wr_exchange_run *run)
@@ -57,7 +65,8 @@ static enum wr_err try_peer(struct wr_exchange_run *run, struct wr_peer *peer)
     run->x->why = NULL;
     if (run->x->attempts++ > 0)
         WR_COUNT(origin_retries);
-    run->x->trial = wr_backend_try(peer->backend, run->origins->loop->mono, longest_try(run));
+    run->x->trial = !run->origins->probing &&
+                    wr_backend_try(peer->backend, run->origins->loop->mono, longest_try(run));
     if (!run->fresh && wr_pool_take(peer, run)) {
         WR_COUNT(origin_reused);
         return ask(run);
@@ -80,7 +89,7 @@ static void avoid(struct wr_exchange_run *run, const struct wr_peer *peer)
 /* The present peer can't be reached. The process remembers that, too. */
 static void give_up_peer(struct wr_exchange_run *run, enum wr_err err)
 {
-    wr_backend_unreachable(run->peer->backend, run->origins->loop->mono);
+    found(run, WR_FOUND_UNREACHABLE);
     run->last = err;
     avoid(run, run->peer);
 }
@@ -120,12 +129,10 @@ static enum wr_err wait_for_address(struct wr_exchange_run *run)
 }
 
 /* No peer is left to try. */
-static enum wr_err none_left(struct wr_exchange_run *run, enum wr_pick pick)
+static enum wr_err none_left(struct wr_exchange_run *run)
 {
     if (run->last != WR_OK)
         return run->last;
-    if (pick == WR_PICK_DOWN)
-        return WR_ERR_ORIGIN_DOWN;
     if (run->origin->count == 0)
         run->x->why = wr_origin_why_none(run->origin);
     return WR_ERR_ORIGIN_REFUSED;
@@ -139,7 +146,7 @@ static enum wr_err try_peers(struct wr_exchange_run *run, struct wr_peer *first)
         if (pick == WR_PICK_FULL)
             return wait_for_place(run);
         if (pick != WR_PICK_PEER)
-            return may_come(run) ? wait_for_address(run) : none_left(run, pick);
+            return may_come(run) ? wait_for_address(run) : none_left(run);
         enum wr_err err = try_peer(run, peer);
         if (err != WR_ERR_ORIGIN_REFUSED)
             return err;
@@ -241,7 +248,7 @@ void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head)
     wr_socket_expect_nothing(&run->conn->socket);
     run->in.keep = head->keep_alive && head->framing != WR_FRAMING_CLOSE;
     run->x->answered = run->origins->loop->now;
-    wr_backend_answered(run->peer->backend, run->origins->loop->mono);
+    found(run, WR_FOUND_ANSWER);
     if (run->out.refused)
         wr_send_refused(run);
     run->x->on_head(run->x, head);
@@ -270,7 +277,7 @@ static bool may_resend(const struct wr_exchange_run *run)
 /* response_timeout has passed without an answer: tries another peer that is well, if there is one. */
 static void unanswered(struct wr_exchange_run *run)
 {
-    wr_backend_silent(run->peer->backend, run->asked_at, run->origins->loop->mono);
+    found(run, WR_FOUND_SILENCE);
     run->last = WR_ERR_ORIGIN_TIMEOUT;
     run->careful = true;
     avoid(run, run->peer);
@@ -332,7 +339,7 @@ void wr_run_late(struct wr_exchange_run *run, enum wr_way way)
         wr_send_refused(run);
         wr_run_wait(run);
     } else {
-        wr_backend_late(run->peer->backend, run->origins->loop->mono);
+        found(run, WR_FOUND_LATE);
         wr_run_finish(run, WR_ERR_ORIGIN_TIMEOUT);
     }
 }
@@ -344,7 +351,7 @@ void wr_run_lost(struct wr_exchange_run *run)
 {
     bool pooled = run->conn->used, wordless = run->stage == WR_RUN_ASKING && !run->in.begun;
     if (wordless && !pooled) {
-        wr_backend_ended(run->peer->backend, run->origins->loop->mono);
+        found(run, WR_FOUND_END);
         run->last = WR_ERR_ORIGIN_CLOSED;
         avoid(run, run->peer);
     }
@@ -433,7 +440,7 @@ bool wr_exchange_silent(struct wr_exchange *x)
     struct wr_exchange_run *run = x->run;
     if (run == NULL || run->stage != WR_RUN_ASKING || run->in.begun)
         return false;
-    wr_backend_silent(run->peer->backend, run->asked_at, run->origins->loop->mono);
+    found(run, WR_FOUND_SILENCE);
     return true;
 }
 

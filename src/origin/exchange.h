@@ -30,7 +30,6 @@
  *   count).
  * - ORIGIN_CLOSED: the connection ended before the response was whole.
  * - ORIGIN_BROKEN: the response is malformed; `why` says how.
- * - ORIGIN_DOWN: the active checks of all servers fail.
  * - QUEUE_FULL: max_connections are in use, and as many runs wait as may.
  * - QUEUE_TIMEOUT: max_connections were in use for a whole queue_timeout.
  * - OVERLOADED: no file descriptor is left.

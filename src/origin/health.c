@@ -7,11 +7,7 @@
 
 #include "log/log.h"
 
-#define FIRST_REST WR_SPAN_S(1)
-#define LONGEST_REST 30 /* seconds */
-#define LATE_IN_A_ROW 3
-#define ENDED_IN_A_ROW 5
-#define FAILED_CHECKS 2 /* so many in a row: down. One good check: up */
+#define FIRST_SHARE 10 /* percent of its weight, for an address that has just returned */
 
 /* The time of an answer is kept only so exactly, so that a busy server's answers don't move a cache line each
  * time. */
@@ -27,18 +23,20 @@ struct wr_backend {
     char *address; /* NULL: the server's text is the address */
     char *label;   /* both, for messages */
     struct wr_backend *next;
-    unsigned refs;       /* under the lock */
-    struct wr_mono idle; /* under the lock: when the last reference was given back */
-    unsigned checkers;   /* the main thread's only */
-    unsigned failures;   /* in a row; atomic, as all fields below */
-    unsigned late;       /* in a row */
-    unsigned ended;      /* in a row */
+    unsigned refs;                    /* under the lock */
+    struct wr_mono idle;              /* under the lock: when the last reference was given back */
+    unsigned checkers;                /* the main thread's only, as the next two */
+    unsigned good_checks, bad_checks; /* in a row */
+    unsigned failures;                /* in a row; atomic, as all fields below */
+    unsigned late;                    /* in a row */
+    unsigned ended;                   /* in a row */
     int64_t answered_at; /* monotonic, microseconds: when the server last answered a request, to within
                             ANSWER_GRAIN */
     int64_t rest_until;  /* monotonic, microseconds; 0: the server is well */
     bool trying;         /* its rest is over for one request, which tries it */
+    bool mute;           /* it rests because it could not be reached, or answered nobody */
     unsigned checked;    /* enum checked */
-    unsigned bad_checks;
+    int64_t returned_at; /* monotonic, microseconds: when it was well again; 0: never */
     bool clock_wrong;
     int64_t clock_logged; /* monotonic, microseconds: when a wrong or right clock was last logged; 0: never */
 };
@@ -181,43 +179,57 @@ void wr_backend_untried(struct wr_backend *s, struct wr_mono mono)
         __atomic_store_n(&s->rest_until, mono.us, __ATOMIC_RELAXED);
 }
 
-void wr_backend_unreachable(struct wr_backend *s, struct wr_mono mono)
+/* The pause grows twofold with each failure in a row. */
+static int64_t rest_after(const struct wr_passive_policy *passive, unsigned failures)
+{
+    int64_t rest = passive->pause.us;
+    while (failures-- > 0 && rest < passive->max_pause.us)
+        rest *= 2;
+    return rest < passive->max_pause.us ? rest : passive->max_pause.us;
+}
+
+/* The server rests. mute: it can't be reached, or answers nobody. why: for the log. */
+static void begin_rest(struct wr_backend *s, const struct wr_passive_policy *passive, struct wr_mono mono,
+                       bool mute, const char *why)
 {
     /* Many requests fail at once when a server dies: they count as one failure. */
     bool tried = __atomic_exchange_n(&s->trying, false, __ATOMIC_RELAXED);
     if (!tried && mono.us < __atomic_load_n(&s->rest_until, __ATOMIC_RELAXED))
         return;
     unsigned before = __atomic_fetch_add(&s->failures, 1, __ATOMIC_RELAXED);
-    int64_t rest = FIRST_REST.us << (before < 5 ? before : 5);
-    if (rest > LONGEST_REST * WR_US_PER_S)
-        rest = LONGEST_REST * WR_US_PER_S;
-    __atomic_store_n(&s->rest_until, mono.us + rest, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->mute, mute, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->rest_until, mono.us + rest_after(passive, before), __ATOMIC_RELAXED);
     if (before == 0)
-        wr_warn("origin %s: server %s fails: it is not used for a while", s->origin, s->label);
+        wr_warn("origin %s: server %s fails: it is not used for a while: %s", s->origin, s->label, why);
 }
 
-void wr_backend_late(struct wr_backend *s, struct wr_mono mono)
+static bool is_tried(const struct wr_backend *s)
 {
-    if (__atomic_add_fetch(&s->late, 1, __ATOMIC_RELAXED) >= LATE_IN_A_ROW)
-        wr_backend_unreachable(s, mono);
+    return __atomic_load_n(&s->trying, __ATOMIC_RELAXED);
 }
 
-void wr_backend_ended(struct wr_backend *s, struct wr_mono mono)
+static void found_late(struct wr_backend *s, const struct wr_passive_policy *passive, struct wr_mono mono)
 {
-    unsigned in_a_row = __atomic_add_fetch(&s->ended, 1, __ATOMIC_RELAXED);
-    if (in_a_row >= ENDED_IN_A_ROW || __atomic_load_n(&s->trying, __ATOMIC_RELAXED))
-        wr_backend_unreachable(s, mono);
+    if (__atomic_add_fetch(&s->late, 1, __ATOMIC_RELAXED) >= passive->timeouts || is_tried(s))
+        begin_rest(s, passive, mono, false, "it is late several times in a row");
 }
 
-void wr_backend_silent(struct wr_backend *s, struct wr_mono since, struct wr_mono mono)
+static void found_ended(struct wr_backend *s, const struct wr_passive_policy *passive, struct wr_mono mono)
+{
+    if (__atomic_add_fetch(&s->ended, 1, __ATOMIC_RELAXED) >= passive->ends || is_tried(s))
+        begin_rest(s, passive, mono, false, "it ends connections without an answer");
+}
+
+static void found_silent(struct wr_backend *s, const struct wr_passive_policy *passive, struct wr_mono since,
+                         struct wr_mono mono)
 {
     if (__atomic_load_n(&s->answered_at, __ATOMIC_RELAXED) + ANSWER_GRAIN.us >= since.us)
-        wr_backend_late(s, mono); /* others have been answered since: perhaps only this request is slow */
+        found_late(s, passive, mono); /* others have been answered since: perhaps only this request is slow */
     else
-        wr_backend_unreachable(s, mono);
+        begin_rest(s, passive, mono, true, "it answers nobody");
 }
 
-static void recover(struct wr_backend *s)
+static void recover(struct wr_backend *s, struct wr_mono mono)
 {
     /* In the common case this only reads, so no cache line moves between workers. */
     if (__atomic_load_n(&s->late, __ATOMIC_RELAXED))
@@ -226,17 +238,54 @@ static void recover(struct wr_backend *s)
         __atomic_store_n(&s->ended, 0, __ATOMIC_RELAXED);
     if (__atomic_load_n(&s->failures, __ATOMIC_RELAXED) == 0)
         return;
+    __atomic_store_n(&s->returned_at, mono.us, __ATOMIC_RELAXED);
     __atomic_store_n(&s->trying, false, __ATOMIC_RELAXED);
     __atomic_store_n(&s->rest_until, 0, __ATOMIC_RELAXED);
     if (__atomic_exchange_n(&s->failures, 0, __ATOMIC_RELAXED))
         wr_info("origin %s: server %s answers again", s->origin, s->label);
 }
 
-void wr_backend_answered(struct wr_backend *s, struct wr_mono mono)
+unsigned wr_backend_share(const struct wr_backend *s, struct wr_mono mono, struct wr_span slow_start)
+{
+    int64_t since = __atomic_load_n(&s->returned_at, __ATOMIC_RELAXED), passed = mono.us - since;
+    if (since == 0 || passed >= slow_start.us)
+        return 100;
+    int64_t share = passed * 100 / slow_start.us;
+    return share < FIRST_SHARE ? FIRST_SHARE : (unsigned) share;
+}
+
+static void found_answer(struct wr_backend *s, struct wr_mono mono)
 {
     if (mono.us - __atomic_load_n(&s->answered_at, __ATOMIC_RELAXED) > ANSWER_GRAIN.us)
         __atomic_store_n(&s->answered_at, mono.us, __ATOMIC_RELAXED);
-    recover(s);
+    recover(s, mono);
+}
+
+void wr_backend_found(struct wr_backend *s, const struct wr_passive_policy *passive, enum wr_finding finding,
+                      struct wr_mono since, struct wr_mono mono)
+{
+    if (finding == WR_FOUND_ANSWER) {
+        found_answer(s, mono);
+        return;
+    }
+    if (passive->off)
+        return;
+    switch (finding) {
+    case WR_FOUND_ANSWER:
+        break;
+    case WR_FOUND_UNREACHABLE:
+        begin_rest(s, passive, mono, true, "it can't be reached");
+        break;
+    case WR_FOUND_SILENCE:
+        found_silent(s, passive, since, mono);
+        break;
+    case WR_FOUND_LATE:
+        found_late(s, passive, mono);
+        break;
+    case WR_FOUND_END:
+        found_ended(s, passive, mono);
+        break;
+    }
 }
 
 void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_mono mono)
@@ -267,25 +316,42 @@ void wr_backend_check_ends(struct wr_backend *s)
     if (--s->checkers > 0)
         return;
     __atomic_store_n(&s->checked, UNCHECKED, __ATOMIC_RELAXED);
-    __atomic_store_n(&s->bad_checks, 0, __ATOMIC_RELAXED);
+    s->good_checks = s->bad_checks = 0;
 }
 
-void wr_backend_checked(struct wr_backend *s, bool ok)
+/* A check shows that an address can be reached and answers. It doesn't show that an address answers requests
+ * which passes all checks and fails those. */
+static void good_check(struct wr_backend *s, bool was_down, unsigned rise, struct wr_mono mono)
 {
-    unsigned bad = ok ? 0 : __atomic_load_n(&s->bad_checks, __ATOMIC_RELAXED) + 1;
-    __atomic_store_n(&s->bad_checks, bad, __ATOMIC_RELAXED);
-    unsigned was = __atomic_load_n(&s->checked, __ATOMIC_RELAXED), is = was;
-    if (ok)
-        is = CHECKED_UP;
-    else if (bad >= FAILED_CHECKS)
-        is = CHECKED_DOWN;
-    if (ok)
-        recover(s);
-    if (is == was)
+    s->bad_checks = 0;
+    s->good_checks++;
+    if (was_down && s->good_checks < rise)
         return;
-    __atomic_store_n(&s->checked, is, __ATOMIC_RELAXED);
-    if (is == CHECKED_DOWN)
-        wr_warn("origin %s: server %s is down: its health checks fail", s->origin, s->label);
-    else if (was == CHECKED_DOWN)
-        wr_info("origin %s: server %s is up again", s->origin, s->label);
+    __atomic_store_n(&s->checked, CHECKED_UP, __ATOMIC_RELAXED);
+    if (was_down || __atomic_load_n(&s->mute, __ATOMIC_RELAXED))
+        recover(s, mono);
+    if (!was_down)
+        return;
+    __atomic_store_n(&s->returned_at, mono.us, __ATOMIC_RELAXED);
+    wr_info("origin %s: server %s is up again", s->origin, s->label);
+}
+
+static void bad_check(struct wr_backend *s, bool was_down, unsigned fall, const char *why)
+{
+    s->good_checks = 0;
+    s->bad_checks++;
+    if (was_down || s->bad_checks < fall)
+        return;
+    __atomic_store_n(&s->checked, CHECKED_DOWN, __ATOMIC_RELAXED);
+    wr_warn("origin %s: server %s is down: its health checks fail: %s", s->origin, s->label, why);
+}
+
+void wr_backend_checked(struct wr_backend *s, const struct wr_health_policy *health, struct wr_mono mono,
+                        const char *why)
+{
+    bool was_down = __atomic_load_n(&s->checked, __ATOMIC_RELAXED) == CHECKED_DOWN;
+    if (why)
+        bad_check(s, was_down, health->fall, why);
+    else
+        good_check(s, was_down, health->rise, mono);
 }

@@ -285,8 +285,7 @@ void wr_queue_vacancy(struct wr_note *note);
 
 /* --- balance.c --- */
 /* The result of choosing a peer. */
-enum wr_pick { WR_PICK_PEER, WR_PICK_FULL, WR_PICK_DOWN, WR_PICK_NONE };
-/* Chooses a peer that the run hasn't tried. FULL: the peers that could be used are busy. DOWN: the active
- * checks of all fail. NONE: all have been tried, or there is none. out NULL: only asks whether one could be
- * chosen. */
+enum wr_pick { WR_PICK_PEER, WR_PICK_FULL, WR_PICK_NONE };
+/* Chooses a peer that the run hasn't tried. FULL: the peers that could be used are busy. NONE: all
+ * have been tried, or there is none. out NULL: only asks whether one could be chosen. */
 enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out);

@@ -7,13 +7,23 @@
 
 /* --- one peer --- */
 
-/* The address as text; or NULL where the policy names this very address. */
+/* The port that peers of this server have: checks may have their own. */
+static uint16_t port_of(const struct wr_origin_server *server)
+{
+    const struct wr_origin *origin = server->origin;
+    bool own = origin->origins->probing && origin->policy->health.port;
+    return own ? (uint16_t) origin->policy->health.port : server->policy->address.port;
+}
+
+/* The address that requests go to, as text; or NULL where the policy names this very address. */
 static char *address_text(const struct wr_origin_server *server, const struct wr_sockaddr *at)
 {
     struct wr_buf text = { 0 };
+    struct wr_sockaddr asked = *at;
     if (server->policy->address.kind != WR_ADDRESS_NAME)
         return NULL;
-    wr_sockaddr_text(&text, at);
+    wr_sockaddr_port(&asked, server->policy->address.port);
+    wr_sockaddr_text(&text, &asked);
     wr_buf_add(&text, "", 1);
     return text.at;
 }
@@ -154,7 +164,7 @@ static void set_addresses(struct wr_origin_server *server, const struct wr_addre
 static void read_name(struct wr_origin_server *server)
 {
     struct wr_addresses *found;
-    server->state = wr_names_read(&server->watch, server->policy->address.port, &found);
+    server->state = wr_names_read(&server->watch, port_of(server), &found);
     set_addresses(server, found);
     free(found);
 }
@@ -225,7 +235,8 @@ static void server_init(struct wr_origin_server *server, struct wr_origin *origi
         return;
     }
     struct wr_sockaddr at;
-    bool usable = wr_address_literal(a->host, a->port, &at); /* not: the path of a Unix socket is too long */
+    bool usable = wr_address_literal(a->host, port_of(server),
+                                     &at); /* not: the path of a Unix socket is too long */
     server->state = usable ? WR_NAME_KNOWN : WR_NAME_NONE;
     if (usable)
         add_peer(server, &at);

@@ -10,6 +10,7 @@
 
 #include "address/address.h"
 #include "base/uri.h"
+#include "http/target.h"
 #include "policy/reader.h"
 
 static const char *meant(struct wr_policy_reader *r, const char *host, struct wr_slice port)
@@ -46,6 +47,15 @@ void wr_read_bind_address(struct wr_policy_reader *r, const struct wr_option *o,
     if (reason)
         wr_policy_reader_error(r, o, node, "\"%.*s\": %s%s", WR_SLICE_ARG(node->text), reason,
                                guess_bind(r, node->text));
+}
+
+void wr_read_authority(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                       void *at)
+{
+    if (!wr_authority_valid(node->text))
+        wr_policy_reader_error(r, o, node, "\"%.*s\" is not a host, with or without a port",
+                               WR_SLICE_ARG(node->text));
+    *(char **) at = wr_policy_reader_copy(r, node->text);
 }
 
 void wr_read_server_address(struct wr_policy_reader *r, const struct wr_option *o,

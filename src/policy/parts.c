@@ -101,6 +101,23 @@ int wr_policy_reader_status(struct wr_slice s)
     return s.len == 3 && wr_slice_u64(s, 599, &n) && n >= 200 ? (int) n : 0;
 }
 
+void wr_read_health_statuses(struct wr_policy_reader *r, const struct wr_option *o,
+                             const struct wr_tree_node *node, void *at)
+{
+    struct wr_health_policy *health = at;
+    const struct wr_tree_node *item;
+    health->statuses = wr_arena_zalloc(r->arena, (wr_tree_node_items(node) + 1) * sizeof *health->statuses);
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
+        int status = wr_policy_reader_status(item->text);
+        if (status)
+            health->statuses[health->status_count++] = status;
+        else
+            wr_policy_reader_error(r, o, item,
+                                   "\"%.*s\" is not a status from 200 to 599, or a class such as 2xx",
+                                   WR_SLICE_ARG(item->text));
+    }
+}
+
 static bool has_status(const struct wr_cache_policy *cache, int status)
 {
     for (size_t i = 0; i < cache->status_ttl_count; i++) {

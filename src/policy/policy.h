@@ -110,6 +110,25 @@ struct wr_patience {
     unsigned retries;
 };
 
+/* Active checks of an origin's addresses. */
+struct wr_health_policy {
+    char *path; /* NULL: none */
+    struct wr_span interval, timeout;
+    unsigned rise, fall; /* checks in a row: up again, down */
+    int *statuses;       /* that pass: 404, or 5 for 5xx */
+    size_t status_count;
+    char *body;    /* text that the content must have; NULL: any content will do */
+    char *host;    /* for Host; NULL: the server's own name */
+    unsigned port; /* 0: the server's */
+};
+
+/* When requests that fail take an address out. */
+struct wr_passive_policy {
+    bool off;
+    unsigned timeouts, ends;         /* in a row */
+    struct wr_span pause, max_pause; /* the first, and the longest */
+};
+
 struct wr_origin_policy {
     char *name;
     size_t index;
@@ -123,10 +142,11 @@ struct wr_origin_policy {
     unsigned queue;               /* runs that may wait for a connection, per worker; UINT_MAX: any */
     struct wr_span queue_timeout;
     struct wr_span keepalive_timeout; /* of a pooled connection */
-    char *health_path;                /* NULL: no active checks */
-    struct wr_span health_interval;
-    bool rewrite_location; /* a URL of one of its servers in a response is rewritten (default true) */
-    bool pass_host;        /* forward the client's Host (default true); else the server's own name */
+    struct wr_health_policy health;
+    struct wr_passive_policy passive;
+    struct wr_span slow_start; /* how long an address that returns gets less than its share */
+    bool rewrite_location;     /* a URL of one of its servers in a response is rewritten (default true) */
+    bool pass_host;            /* forward the client's Host (default true); else the server's own name */
 };
 
 enum wr_identity_kind {

@@ -33,6 +33,15 @@ void wr_read_access(struct wr_policy_reader *r, const struct wr_option *o, const
         ((struct wr_policy *) at)->access_format = WR_ACCESS_OFF;
 }
 
+void wr_read_passive(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                     void *at)
+{
+    struct wr_passive_policy *passive = at;
+    passive->off = !read_switched(r, o, node, at);
+    if (passive->max_pause.us < passive->pause.us)
+        wr_policy_reader_error(r, o, node, "max_pause is less than pause");
+}
+
 void wr_read_query(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                    void *at)
 {

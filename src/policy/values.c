@@ -182,6 +182,14 @@ static bool read_whole(struct wr_policy_reader *r, const struct wr_option *o, co
     return false;
 }
 
+void wr_read_text(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                  void *at)
+{
+    if (node->text.len == 0)
+        wr_policy_reader_error(r, o, node, "an empty text is in everything: leave it out");
+    *(char **) at = wr_policy_reader_copy(r, node->text);
+}
+
 void wr_read_count(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                    void *at)
 {

@@ -64,7 +64,7 @@ def test_each_address_has_its_own_health(weirs, origins, name_server):
     well = origins().on("/healthz", body=b"ok").on("/", body=b"well")
     ill = origins(well.port, TWO).on("/healthz", status=503).on("/", body=b"ill")
     name_server.name("app.test", ONE, TWO)
-    node = weirs(settings([name_server], f"app.test:{well.port}", health={"path": "/healthz", "interval": "500ms"}))
+    node = weirs(settings([name_server], f"app.test:{well.port}", health={"path": "/healthz", "interval": "100ms", "timeout": "10s"}))
     assert node.said(f"app.test:{well.port} at {TWO}:{well.port} is down")
     assert set(said(node, ["/"] * 10)) == {b"well"}
     ill.on("/healthz", body=b"ok")

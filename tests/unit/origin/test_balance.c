@@ -67,6 +67,14 @@ static void the_least_busy_for_its_weight_comes_next(void **state)
     rig_stop(&r);
 }
 
+static void found(struct wr_backend *s, enum wr_finding finding, struct wr_mono since, struct wr_mono now)
+{
+    static const struct wr_passive_policy passive = {
+        .timeouts = 3, .ends = 5, .pause = WR_SPAN_S(1), .max_pause = WR_SPAN_S(30)
+    };
+    wr_backend_found(s, &passive, finding, since, now);
+}
+
 static void a_hash_stays_with_its_server(void **state)
 {
     (void) state;
@@ -79,7 +87,7 @@ static void a_hash_stays_with_its_server(void **state)
     assert_in_range(count[0], N / 2 * 9 / 10, N / 2 * 11 / 10);
     assert_in_range(count[1], N / 6 * 9 / 10, N / 6 * 11 / 10);
     assert_in_range(count[2], N / 3 * 9 / 10, N / 3 * 11 / 10);
-    wr_backend_unreachable(r.origins->list[0].peers[1]->backend, r.loop.mono);
+    found(r.origins->list[0].peers[1]->backend, WR_FOUND_UNREACHABLE, r.loop.mono, r.loop.mono);
     for (uint64_t i = 0; i < N; i++) {
         size_t now = index_of(pick(i * UINT64_C(0x9e3779b97f4a7c15)));
         assert_int_not_equal(now, 1);
@@ -106,23 +114,23 @@ static void a_failing_server_rests_longer_and_longer(void **state)
     static const int rest_ms[] = { 1000, 2000, 4000, 8000, 16000, 30000, 30000 };
     for (size_t i = 0; i < sizeof rest_ms / sizeof rest_ms[0]; i++) {
         for (int many = 0; many < 10; many++) /* all under way fail at once: one failure */
-            wr_backend_unreachable(s, at(now));
+            found(s, WR_FOUND_UNREACHABLE, at(now), at(now));
         assert_int_equal(wr_backend_health(s, at(now + rest_ms[i] - 1)), WR_HEALTH_SHUNNED);
         now += rest_ms[i];
         assert_int_equal(wr_backend_health(s, at(now)), WR_HEALTH_TRIAL);
         wr_backend_try(s, at(now), WR_SPAN_MS(500)); /* one request tries it, the others avoid it */
         assert_int_equal(wr_backend_health(s, at(now)), WR_HEALTH_SHUNNED);
     }
-    wr_backend_answered(s, at(now));
+    found(s, WR_FOUND_ANSWER, at(now), at(now));
     assert_int_equal(wr_backend_health(s, at(now)), WR_HEALTH_UP);
     assert_int_equal(wr_backend_health(other, at(now)), WR_HEALTH_UP);
-    wr_backend_late(s, at(now));
-    wr_backend_late(s, at(now));
-    wr_backend_answered(s, at(now));
-    wr_backend_late(s, at(now));
-    wr_backend_late(s, at(now));
+    found(s, WR_FOUND_LATE, at(now), at(now));
+    found(s, WR_FOUND_LATE, at(now), at(now));
+    found(s, WR_FOUND_ANSWER, at(now), at(now));
+    found(s, WR_FOUND_LATE, at(now), at(now));
+    found(s, WR_FOUND_LATE, at(now), at(now));
     assert_int_equal(wr_backend_health(s, at(now)), WR_HEALTH_UP);
-    wr_backend_late(s, at(now));
+    found(s, WR_FOUND_LATE, at(now), at(now));
     assert_int_equal(wr_backend_health(s, at(now)), WR_HEALTH_SHUNNED);
     wr_backends_free(b);
 }
@@ -132,10 +140,10 @@ static void who_says_nothing_to_anybody_hangs(void **state)
     (void) state;
     struct wr_backends *b = wr_backends_new(NULL);
     struct wr_backend *s = wr_backend_ref(b, "app", "one", NULL);
-    wr_backend_answered(s, at(2000));
-    wr_backend_silent(s, at(1000), at(11000)); /* another request was answered meanwhile */
+    found(s, WR_FOUND_ANSWER, at(2000), at(2000));
+    found(s, WR_FOUND_SILENCE, at(1000), at(11000)); /* another request was answered meanwhile */
     assert_int_equal(wr_backend_health(s, at(11000)), WR_HEALTH_UP);
-    wr_backend_silent(s, at(3000), at(13000));
+    found(s, WR_FOUND_SILENCE, at(3000), at(13000));
     assert_int_equal(wr_backend_health(s, at(13000)), WR_HEALTH_SHUNNED);
     assert_false(wr_backend_try(s, at(13000), WR_SPAN_MS(500)));
     assert_true(wr_backend_try(s, at(14000), WR_SPAN_MS(500)));
@@ -143,7 +151,7 @@ static void who_says_nothing_to_anybody_hangs(void **state)
     wr_backend_untried(s, at(14100)); /* its request was cancelled, so the next one may try */
     assert_int_equal(wr_backend_health(s, at(14100)), WR_HEALTH_TRIAL);
     assert_true(wr_backend_try(s, at(14100), WR_SPAN_MS(500)));
-    wr_backend_answered(s, at(14200));
+    found(s, WR_FOUND_ANSWER, at(14200), at(14200));
     wr_backend_untried(s, at(14300));
     assert_int_equal(wr_backend_health(s, at(14300)), WR_HEALTH_UP);
     wr_backends_free(b);
@@ -152,16 +160,87 @@ static void who_says_nothing_to_anybody_hangs(void **state)
 static void checks_overrule(void **state)
 {
     (void) state;
+    static const struct wr_health_policy health = { .rise = 2, .fall = 3 };
     struct wr_backends *b = wr_backends_new(NULL);
     struct wr_backend *s = wr_backend_ref(b, "app", "one", NULL);
-    wr_backend_checked(s, false);
-    assert_int_equal(wr_backend_health(s, at(0)), WR_HEALTH_UP); /* one failure may be chance */
-    wr_backend_checked(s, false);
+    for (int i = 0; i < 5; i++) { /* two failures may be chance */
+        wr_backend_checked(s, &health, at(0), i % 3 == 2 ? NULL : "status 503");
+        assert_int_equal(wr_backend_health(s, at(0)), WR_HEALTH_UP);
+    }
+    wr_backend_checked(s, &health, at(0), "status 503");
     assert_int_equal(wr_backend_health(s, at(0)), WR_HEALTH_DOWN);
-    wr_backend_unreachable(s, at(0));
-    wr_backend_checked(s, true);
-    assert_int_equal(wr_backend_health(s, at(0)), WR_HEALTH_UP);
+    found(s, WR_FOUND_UNREACHABLE, at(0), at(0));
+    for (int i = 0; i < 5; i++) {
+        wr_backend_checked(s, &health, at(100), i % 2 ? "status 503" : NULL);
+        assert_int_equal(wr_backend_health(s, at(100)), WR_HEALTH_DOWN);
+    }
+    wr_backend_checked(s, &health, at(200), NULL);
+    assert_int_equal(wr_backend_health(s, at(200)), WR_HEALTH_UP);
     wr_backends_free(b);
+}
+
+/* A check shows that an address answers, not that it answers requests. */
+static void a_good_check_ends_only_the_rest_of_who_said_nothing(void **state)
+{
+    (void) state;
+    static const struct wr_health_policy health = { .rise = 2, .fall = 3 };
+    struct wr_backends *b = wr_backends_new(NULL);
+    struct wr_backend *s = wr_backend_ref(b, "app", "one", NULL);
+    found(s, WR_FOUND_UNREACHABLE, at(0), at(0));
+    wr_backend_checked(s, &health, at(100), NULL);
+    assert_int_equal(wr_backend_health(s, at(100)), WR_HEALTH_UP);
+    for (int i = 0; i < 5; i++)
+        found(s, WR_FOUND_END, at(200), at(200));
+    for (int i = 0; i < 5; i++)
+        wr_backend_checked(s, &health, at(300), NULL);
+    assert_int_equal(wr_backend_health(s, at(300)), WR_HEALTH_SHUNNED);
+    wr_backends_free(b);
+}
+
+static void a_policy_may_say_when_an_address_rests(void **state)
+{
+    (void) state;
+    static const struct wr_passive_policy never = { .off = true, .timeouts = 1, .ends = 1 }, soon = {
+        .timeouts = 1, .ends = 2, .pause = WR_SPAN_MS(10), .max_pause = WR_SPAN_MS(25)
+    };
+    static const int rest_ms[] = { 10, 20, 25, 25 };
+    struct wr_backends *b = wr_backends_new(NULL);
+    struct wr_backend *s = wr_backend_ref(b, "app", "one", NULL);
+    for (enum wr_finding finding = WR_FOUND_UNREACHABLE; finding <= WR_FOUND_END; finding++)
+        wr_backend_found(s, &never, finding, at(0), at(0));
+    assert_int_equal(wr_backend_health(s, at(0)), WR_HEALTH_UP);
+    wr_backend_found(s, &soon, WR_FOUND_END, at(0), at(0));
+    assert_int_equal(wr_backend_health(s, at(0)), WR_HEALTH_UP);
+    int64_t now = 0;
+    for (size_t i = 0; i < sizeof rest_ms / sizeof rest_ms[0]; i++) {
+        wr_backend_found(s, &soon, WR_FOUND_END, at(now), at(now));
+        assert_int_equal(wr_backend_health(s, at(now + rest_ms[i] - 1)), WR_HEALTH_SHUNNED);
+        now += rest_ms[i];
+        assert_int_equal(wr_backend_health(s, at(now)), WR_HEALTH_TRIAL);
+    }
+    wr_backends_free(b);
+}
+
+static void who_returns_gets_a_growing_share(void **state)
+{
+    (void) state;
+    unsigned count[2] = { 0 };
+    rig_start(&r, "\"127.0.0.1:1\", \"127.0.0.1:2\"", "    slow_start: 100s\n");
+    struct wr_backend *s = r.origins->list[0].peers[1]->backend;
+    struct wr_mono now = r.loop.mono, later = { now.us + 50 * WR_US_PER_S },
+                   last = { now.us + 100 * WR_US_PER_S };
+    assert_int_equal(wr_backend_share(s, now, WR_SPAN_S(100)), 100);
+    found(s, WR_FOUND_UNREACHABLE, now, now);
+    found(s, WR_FOUND_ANSWER, now, now);
+    assert_int_equal(wr_backend_share(s, now, WR_SPAN_S(100)), 10);
+    assert_int_equal(wr_backend_share(s, later, WR_SPAN_S(100)), 50);
+    assert_int_equal(wr_backend_share(s, last, WR_SPAN_S(100)), 100);
+    assert_int_equal(wr_backend_share(s, now, WR_SPAN_S(0)), 100);
+    for (int i = 0; i < 110; i++)
+        count[index_of(pick(0))]++;
+    assert_int_equal(count[0], 100);
+    assert_int_equal(count[1], 10);
+    rig_stop(&r);
 }
 
 /* --- active checks, over sockets --- */
@@ -199,7 +278,7 @@ static bool is_up(struct rig *rig)
     return health_now(rig) == WR_HEALTH_UP;
 }
 
-static void a_server_that_fails_its_checks_gets_no_requests(void **state)
+static void checks_take_a_server_down_and_up(void **state)
 {
     (void) state;
     struct scripted_server s;
@@ -211,8 +290,8 @@ static void a_server_that_fails_its_checks_gets_no_requests(void **state)
     rig_run_until(&r, is_down);
     struct call c = { 0 }, again = { 0 };
     call_start(&c, &r, "GET /", "");
-    assert_true(c.ended); /* refused at once */
-    assert_int_equal(c.err, WR_ERR_ORIGIN_DOWN);
+    rig_run(&r);
+    assert_int_equal(c.err, WR_OK); /* there is no better server */
     server_reach(&s, 1);
     rig_run_until(&r, is_up);
     call_start(&again, &r, "GET /", "");
@@ -244,7 +323,10 @@ int main(void)
         cmocka_unit_test(a_failing_server_rests_longer_and_longer),
         cmocka_unit_test(who_says_nothing_to_anybody_hangs),
         cmocka_unit_test(checks_overrule),
-        cmocka_unit_test(a_server_that_fails_its_checks_gets_no_requests),
+        cmocka_unit_test(a_good_check_ends_only_the_rest_of_who_said_nothing),
+        cmocka_unit_test(a_policy_may_say_when_an_address_rests),
+        cmocka_unit_test(who_returns_gets_a_growing_share),
+        cmocka_unit_test(checks_take_a_server_down_and_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,7 +68,7 @@ static void the_smallest_policy_has_all_defaults(void **state)
     assert_int_equal(origin->patience.idle_timeout.us, 60000000);
     assert_int_equal(origin->patience.retries, 1);
     assert_int_equal(origin->max_connections, 0);
-    assert_null(origin->health_path);
+    assert_null(origin->health.path);
     assert_true(origin->pass_host);
     assert_int_equal(origin->servers[0].weight, 1);
 
@@ -125,8 +125,8 @@ static void a_policy_of_a_shop_is_understood(void **state)
     assert_int_equal(shop->servers[1].address.kind, WR_ADDRESS_NAME);
     assert_string_equal(shop->servers[1].address.host, "app.internal");
     assert_int_equal(shop->servers[1].weight, 2);
-    assert_string_equal(shop->health_path, "/healthz");
-    assert_int_equal(shop->health_interval.us, 5000000);
+    assert_string_equal(shop->health.path, "/healthz");
+    assert_int_equal(shop->health.interval.us, 5000000);
 
     const struct wr_limit_policy *client = &p->limits[0], *key = &p->limits[1];
     assert_string_equal(client->name, "per-client");
