@@ -164,6 +164,8 @@ static void prepare(struct wr_flight *f, struct wr_exchange *x)
     x->head = wr_buf_slice(&f->head);
     x->request = f->order.body;
     x->request_chunked = f->order.body_chunked;
+    x->upgrade = f->order.upgrade.protocol[0] ? &f->order.upgrade : NULL;
+    x->tunnel_timeout = f->worker_policy->policy->tunnel_timeout;
     x->idempotent = wr_method_is_idempotent(x->method);
     x->careful = wr_flight_can_wait(f, 0);
 }

@@ -30,8 +30,9 @@ struct wr_flight_order {
     bool look_first;               /* ask Redis before the origin */
     struct wr_slice forwarded_for; /* the value of X-Forwarded-For; empty: none is sent */
     struct wr_slice request_id;
-    struct wr_flow *body; /* with wr_flight_alone(): the request's body, or NULL */
-    bool body_chunked;    /* the length of `body` isn't known */
+    struct wr_flow *body;      /* with wr_flight_alone(): the request's body, or NULL */
+    bool body_chunked;         /* the length of `body` isn't known */
+    struct wr_upgrade upgrade; /* with wr_flight_alone(): what the request asks to switch to, if anything */
 };
 
 /* A flight's answer to a waiter. */

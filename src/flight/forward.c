@@ -75,6 +75,10 @@ void wr_forward_write(struct wr_buf *out, const struct wr_flight_order *order, s
                              (int64_t) (left <= INT64_MAX ? left - 1 : INT64_MAX));
     if (r->trailers_wanted && !own_conditions)
         wr_buf_add_str(out, "TE: trailers\r\nConnection: TE\r\n");
+    if (order->upgrade.protocol[0]) {
+        wr_buf_add_str(out, "Connection: upgrade\r\n");
+        wr_head_write_field(out, WR_SLICE("Upgrade"), wr_slice_str(order->upgrade.protocol));
+    }
     if (order->stale && own_conditions)
         wr_build_conditions(order->stale, out);
     if (order->body && order->body_chunked)

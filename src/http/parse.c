@@ -365,8 +365,6 @@ static const char *read_response(const char *at, size_t len, enum wr_method meth
 {
     struct wr_slice fields, line = first_line(at, len, &fields);
     const char *why = read_status_line(line, h);
-    if (!why && h->status == 101)
-        why = "101 although nothing was asked to be upgraded"; /* weir forwards no Upgrade */
     if (!why)
         why = read_fields(h, fields.at, fields.len);
     if (!why)

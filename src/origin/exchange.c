@@ -5,6 +5,9 @@
 
 #include "origin/lives_priv.h"
 
+#define HALF_CLOSED \
+    WR_SPAN_S(5) /* what a server may be silent for, once it knows that its tunnel's client has closed */
+
 /* --- trying peers --- */
 
 /* The request has found this out about its peer. Checks judge by themselves (probe.c). */
@@ -207,11 +210,18 @@ bool wr_run_resolved(struct wr_exchange_run *run)
 
 /* --- while it is under way --- */
 
+struct wr_span wr_run_idle(const struct wr_exchange_run *run)
+{
+    if (!run->in.tunnel)
+        return run->patience->idle_timeout;
+    return run->out.done ? HALF_CLOSED : run->x->tunnel_timeout;
+}
+
 /* The head has to come whole within response_timeout; of the body, a piece within idle_timeout. */
 static void expect_answer(struct wr_exchange_run *run)
 {
     const struct wr_patience *p = run->patience;
-    struct wr_pace pace = run->stage == WR_RUN_BODY ? (struct wr_pace){ .pause = p->idle_timeout }
+    struct wr_pace pace = run->stage == WR_RUN_BODY ? (struct wr_pace){ .pause = wr_run_idle(run) }
                                                     : (struct wr_pace){ .whole = p->response_timeout };
     wr_socket_expect(&run->conn->socket, &pace);
 }
@@ -227,14 +237,16 @@ void wr_run_wait(struct wr_exchange_run *run)
         wr_timer_clear(&run->deadline);
     /* A server that hasn't got the whole request may wait for it before it answers. Until then it is late
      * only if it doesn't take the request (send.c). If there is nothing to send, it is the client's turn, and
-     * the client has a deadline of its own. */
-    if (!run->in.paused && (run->out.done || run->out.refused))
+     * the client has a deadline of its own. Nothing comes of a tunnel's body before the answer. */
+    if (!run->in.paused && (run->out.done || run->out.refused || run->x->upgrade))
         expect_answer(run);
 }
 
 void wr_run_writable(struct wr_exchange_run *run)
 {
     asked(run);
+    if (run->in.tunnel) /* a tunnel is idle if nothing moves in either direction */
+        wr_socket_expect_nothing(&run->conn->socket);
     enum wr_err err = wr_send_more(run);
     if (err != WR_OK)
         wr_run_finish(run, err);
@@ -453,7 +465,7 @@ enum wr_err wr_exchange_start_at(struct wr_exchange *x, struct wr_peer *peer)
 static void end_run(struct wr_exchange_run *run, enum wr_err err)
 {
     struct wr_receiving *in = &run->in;
-    bool reusable = err == WR_OK && in->keep && !in->excess && run->out.done && !run->origins->closing &&
+    bool reusable = err == WR_OK && in->keep && !in->excess && wr_send_over(run) && !run->origins->closing &&
                     !run->peer->gone;
     stop_waiting(run);
     asked(run);

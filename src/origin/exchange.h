@@ -37,7 +37,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "http/head.h"
+#include "http/upgrade.h"
 #include "net/flow.h"
 #include "policy/policy.h"
 
@@ -64,6 +64,11 @@ struct wr_exchange {
     struct wr_flow *request;
     const struct wr_field_edits *edits; /* trailers that these drop aren't sent; or NULL */
     bool request_chunked;               /* send the body chunked, because its length isn't in the head */
+    /* The protocol that the request asks to switch to; NULL: none. A 101 that agrees is a final head: its
+     * framing is CLOSE, `request` goes on as it is, and instead of idle_timeout counts tunnel_timeout, for
+     * silence in both directions. Borrowed until on_end. */
+    const struct wr_upgrade *upgrade;
+    struct wr_span tunnel_timeout;
     bool idempotent;       /* may be sent again over another connection if not a byte of an answer came (RFC
                               9110 9.2.2) */
     uint64_t balance_hash; /* for balance: hash */

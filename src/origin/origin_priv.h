@@ -135,6 +135,7 @@ struct wr_receiving {
     bool keep;   /* the head allows the connection to be used again */
     bool excess; /* bytes came after the response: never use the connection again */
     bool paused; /* not reading, because the flow is full */
+    bool tunnel; /* the protocol has been switched */
     struct wr_body_reader body;
     struct wr_flow *flow; /* a counted reference */
 };
@@ -202,6 +203,8 @@ void wr_run_lost(struct wr_exchange_run *run);
 void wr_run_finish(struct wr_exchange_run *run, enum wr_err err);
 /* Something has moved: makes the connection expect what the run waits for now. */
 void wr_run_wait(struct wr_exchange_run *run);
+/* How long may the peer, that answers, be silent or take nothing? */
+struct wr_span wr_run_idle(const struct wr_exchange_run *run);
 /* The peer was late: it isn't connected, takes nothing of the request, or sends nothing of the response. */
 void wr_run_late(struct wr_exchange_run *run, enum wr_way way);
 
@@ -215,6 +218,8 @@ enum wr_err wr_send_more(struct wr_exchange_run *run) WR_MUST_USE;
 bool wr_send_uploads(const struct wr_exchange_run *run);
 /* Could the request be sent again from its first byte? */
 bool wr_send_rewindable(const struct wr_exchange_run *run);
+/* Has the whole request been sent? One that asked in vain to switch the protocol has no body. */
+bool wr_send_over(const struct wr_exchange_run *run);
 /* Stops reading the request's body. */
 void wr_send_stop(struct wr_exchange_run *run);
 /* The peer takes no more of the request, but answers: sends no more. */

@@ -186,10 +186,6 @@ static void keep_partial(struct wr_receiving *in, struct wr_slice rest)
 static bool interim(struct wr_exchange_run *run, const struct wr_head *head)
 {
     struct wr_origin_conn *conn = run->conn;
-    if (head->status == 101) {
-        broken(run, "101 Switching Protocols, which nobody asked for");
-        return false;
-    }
     if (++run->in.interims > WR_MAX_INTERIM) {
         broken(run, "too many interim responses");
         return false;
@@ -200,6 +196,22 @@ static bool interim(struct wr_exchange_run *run, const struct wr_head *head)
         return false;
     wr_socket_expect_nothing(&conn->socket); /* the next head has its own time */
     wr_run_wait(run);
+    return true;
+}
+
+/* Takes a 101: from now on both directions are the other protocol's. Returns false if the exchange has ended.
+ */
+static bool switch_protocol(struct wr_exchange_run *run, struct wr_head *head)
+{
+    if (run->x->upgrade == NULL || !wr_upgrade_agreed(run->x->upgrade, head)) {
+        broken(run, run->x->upgrade ? "101 Switching Protocols, but not to what was asked for"
+                                    : "101 Switching Protocols, which nobody asked for");
+        return false;
+    }
+    run->in.tunnel = true;
+    wr_timer_clear(&run->whole);
+    head->framing = WR_FRAMING_CLOSE;
+    head->keep_alive = false;
     return true;
 }
 
@@ -221,7 +233,9 @@ static void take_heads(struct wr_exchange_run *run, struct wr_slice bytes)
         }
         bytes = wr_slice_from(bytes, in->parse.length);
         in->parse = (struct wr_parse){ 0 };
-        if (head.status >= 200)
+        if (head.status == 101 && !switch_protocol(run, &head))
+            return;
+        if (head.status >= 200 || head.status == 101)
             break;
         if (!interim(run, &head))
             return;

@@ -3,6 +3,7 @@
  * takes as much as there is. */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "edit/edit.h"
 #include "http/serialise.h"
@@ -67,6 +68,14 @@ bool wr_send_rewindable(const struct wr_exchange_run *run)
 void wr_send_stop(struct wr_exchange_run *run)
 {
     wr_flow_reader_close(&run->out.reader);
+}
+
+bool wr_send_over(const struct wr_exchange_run *run)
+{
+    size_t left = 0;
+    for (int i = 0; i < WR_LEAD_COUNT; i++)
+        left += run->out.lead[i].len;
+    return run->out.done || (run->x->upgrade && !run->in.tunnel && left == 0);
 }
 
 void wr_send_refused(struct wr_exchange_run *run)
@@ -194,6 +203,8 @@ enum wr_err wr_send_more(struct wr_exchange_run *run)
         size_t bytes = gather(run, iov, &count, body, pieces);
         if (bytes == 0) {
             out->done = over;
+            if (over && run->in.tunnel)
+                (void) shutdown(socket->fd, SHUT_WR); /* the client has closed its half */
             break;
         }
         if (moved >= WR_TURN) {
@@ -212,7 +223,7 @@ enum wr_err wr_send_more(struct wr_exchange_run *run)
         if (n > 0)
             written(run, (size_t) n);
         if (n < (ssize_t) bytes) {
-            const struct wr_pace pace = { .pause = run->patience->idle_timeout };
+            const struct wr_pace pace = { .pause = wr_run_idle(run) };
             wr_socket_write(socket, &pace);
             return WR_OK;
         }

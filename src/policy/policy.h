@@ -409,6 +409,7 @@ struct wr_route {
     struct wr_match match;
     const struct wr_origin_policy *origin; /* NULL unless `answer` is ORIGIN */
     struct wr_patience patience;           /* what the route leaves open is that of its origin */
+    char **upgrades; /* protocols that a request may switch to, ended by NULL; NULL: none */
     const struct wr_limit_policy **limits; /* at most WR_MAX_ROUTE_LIMITS */
     size_t limit_count;
     struct wr_cache_policy cache;
@@ -452,6 +453,8 @@ struct wr_policy {
     uint64_t memory_in_flight;
     /* client: */
     struct wr_span header_timeout, idle_timeout, send_timeout, body_timeout;
+    unsigned max_tunnels; /* requests that have switched the protocol, of all workers; 0: no limit */
+    struct wr_span tunnel_timeout;
     struct wr_span request_timeout; /* from the head to the last byte of the answer; 0: no limit */
     uint64_t min_rate;              /* bytes per second, of heads, bodies and readers; 0: no limit */
     struct wr_span min_rate_grace;  /* over which min_rate is measured */

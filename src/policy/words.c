@@ -4,6 +4,7 @@
 
 #include <sched.h>
 
+#include "http/upgrade.h"
 #include "policy/reader.h"
 
 void wr_read_word(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
@@ -70,6 +71,25 @@ void wr_read_tokens(struct wr_policy_reader *r, const struct wr_option *o, const
         used += names[used] != NULL;
     }
     *(char ***) at = names;
+}
+
+/* h2c would hide requests in the tunnel, which nobody limits or logs. TLS/1.0 and the like aren't names here.
+ */
+void wr_read_upgrades(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                      void *at)
+{
+    if (node->kind == WR_NODE_SCALAR && wr_policy_reader_switch(node) == 0) {
+        *(char ***) at = NULL;
+        return;
+    }
+    wr_read_tokens(r, o, node, at);
+    for (char **name = *(char ***) at; *name; name++)
+        if (strcasecmp(*name, "h2c") == 0 || strlen(*name) > WR_UPGRADE_NAME)
+            wr_policy_reader_error(r, o, node,
+                                   strlen(*name) > WR_UPGRADE_NAME
+                                       ? "\"%s\" is longer than the names of protocols are"
+                                       : "\"%s\" is never passed on: requests would hide in it",
+                                   *name);
 }
 
 bool wr_policy_reader_parameter(struct wr_policy_reader *r, const struct wr_option *o,

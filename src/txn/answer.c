@@ -239,6 +239,11 @@ static void write_framing(struct wr_txn *t)
     bool never = t->status == 204 || t->status == 304;
     t->no_content = head || never;
     t->left = m->length;
+    if (t->status == 101) {
+        wr_buf_add_str(&t->out, "Connection: upgrade\r\n");
+        wr_head_write_field(&t->out, WR_SLICE("Upgrade"), wr_slice_str(t->tunnel->protocol));
+        return;
+    }
     if (m->length != UINT64_MAX && !never) {
         wr_head_write_number(&t->out, WR_SLICE("Content-Length"), (int64_t) m->length);
     } else if (!t->no_content && t->head.minor >= 1) {

@@ -17,7 +17,7 @@ static void end_upload(struct wr_txn *t, enum wr_err err, struct wr_slice traile
 static bool too_large(const struct wr_txn *t)
 {
     uint64_t most = t->worker_policy->policy->max_body;
-    return most > 0 && t->received > most;
+    return most > 0 && t->received > most && t->tunnel == NULL;
 }
 
 /* Ends the body with an error. If no answer has begun, the error is the answer. */
@@ -47,6 +47,10 @@ static void finish_body(struct wr_txn *t)
 void wr_txn_expect_body(struct wr_txn *t)
 {
     const struct wr_policy *p = t->worker_policy->policy;
+    if (t->tunnel) { /* who only listens may be silent: the origin's side knows whether the tunnel is idle */
+        wr_conn_expect_nothing(t->conn, true);
+        return;
+    }
     struct wr_pace pace = { .pause = p->body_timeout, .over = p->min_rate_grace };
     bool invited = t->received > 0 || !t->head.expect_continue;
     if (invited && !t->head_done)
@@ -92,6 +96,10 @@ static void pump(struct wr_txn *t)
         } else if (status == WR_BODY_ERROR) {
             break_off(t, WR_ERR_BAD_REQUEST, t->body.why);
         } else if (status == WR_BODY_MORE) {
+            if (c->eof && t->tunnel) {
+                end_upload(t, WR_OK, wr_slice(NULL, 0));
+                return;
+            }
             if (c->eof) {
                 break_off(t, WR_ERR_BAD_REQUEST, "the connection ended before the body was whole");
                 return;
@@ -117,15 +125,15 @@ void wr_txn_input(struct wr_txn *t)
     tell_buffered(t);
 }
 
-static void open_upload(struct wr_txn *t)
+void wr_txn_open_upload(struct wr_txn *t, enum wr_framing framing, uint64_t length)
 {
-    uint64_t expected = t->head.framing == WR_FRAMING_LENGTH ? t->head.content_length : UINT64_MAX;
-    bool small = t->head.framing == WR_FRAMING_CHUNKED || t->head.content_length <= WR_FLOW_WINDOW;
+    uint64_t expected = framing == WR_FRAMING_LENGTH ? length : UINT64_MAX;
+    bool small = framing == WR_FRAMING_CHUNKED || (framing == WR_FRAMING_LENGTH && length <= WR_FLOW_WINDOW);
     bool keep = small && wr_method_is_idempotent(t->head.method); /* it may have to be sent again */
     t->upload = wr_flow_new(expected, keep, WR_FLOW_WINDOW);
     wr_note_init(&t->upload_room, &t->worker->loop, on_upload_room);
     wr_flow_producer(t->upload, &t->upload_room);
-    wr_body_reader_init(&t->body, t->head.framing, t->head.content_length);
+    wr_body_reader_init(&t->body, framing, length);
     t->body.keep_trailers = true;
     t->body_open = true;
 }
@@ -173,7 +181,7 @@ enum wr_txn_stage wr_txn_read_enter(struct wr_txn *t)
         return refuse_body(t, WR_ERR_BODY_TOO_LARGE, NULL);
     }
     if (t->head.framing != WR_FRAMING_NONE) {
-        open_upload(t);
+        wr_txn_open_upload(t, t->head.framing, t->head.content_length);
         pump(t);
         if (t->err != WR_OK) /* the body's first bytes were bad already */
             return refuse_body(t, t->err, t->why);

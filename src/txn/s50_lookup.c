@@ -24,6 +24,8 @@ struct wr_flight_order wr_txn_order(struct wr_txn *t)
         .body = t->upload,
         .body_chunked = t->head.framing == WR_FRAMING_CHUNKED,
     };
+    if (t->tunnel)
+        order.upgrade = *t->tunnel;
     wr_txn_forwarded(t, &order);
     return order;
 }
@@ -327,6 +329,8 @@ static enum wr_txn_stage pass_by(struct wr_txn *t)
 
 enum wr_txn_stage wr_txn_lookup_enter(struct wr_txn *t)
 {
+    if (!wr_txn_ask_tunnel(t))
+        return wr_txn_refuse(t, WR_ERR_OVERLOADED, "client.max_tunnels are open");
     wr_rules_request(&t->route->cache, &t->head, &t->rules);
     if (passes_by(t)) {
         wr_txn_edit_target(t);

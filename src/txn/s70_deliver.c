@@ -267,6 +267,7 @@ static enum wr_txn_stage begin_answer(struct wr_txn *t)
     }
     wr_waiter_begun(&t->waiter);
     t->head_done = true;
+    wr_txn_begin_tunnel(t);
     if (t->body_open)
         wr_txn_expect_body(t); /* the client may wait for this answer before it sends more */
     t->first = wr_time_since(t->worker->loop.mono, t->started_mono);

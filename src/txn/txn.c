@@ -68,13 +68,14 @@ static void disarm(struct wr_txn *t)
     wr_txn_leave_rest(t);
     wr_flow_reader_close(&t->reader);
     if (t->upload) {
-        if (t->body_open)
+        if (t->body_open || (t->tunnel && wr_flow_state(t->upload) == WR_FLOW_ARRIVING))
             wr_flow_end(t->upload, WR_ERR_CLOSED, wr_slice(NULL, 0));
         wr_note_fini(&t->upload_room);
         wr_flow_unref(t->upload);
         wr_body_reader_fini(&t->body);
         t->upload = NULL;
     }
+    wr_txn_leave_tunnel(t);
     wr_object_unref(t->rest);
     wr_hot_give(t->worker->hot, t->object);
     wr_hot_give(t->worker->hot, t->marker);

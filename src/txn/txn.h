@@ -72,6 +72,7 @@ struct wr_txn {
     uint64_t received;      /* bytes of the body so far */
     struct wr_body_reader body; /* removes the body's framing; this and the next only with `upload` */
     struct wr_note upload_room; /* posted when the upload has room again */
+    struct wr_upgrade *tunnel;  /* the protocol that the request asks to switch to, in the arena; or NULL */
 
     /* ROUTE */
     const struct wr_route *route;
@@ -196,6 +197,8 @@ void wr_txn_abort(struct wr_txn *t);
 void wr_txn_limit_time(struct wr_txn *t);
 /* s10: makes the connection expect more of the body, at the pace that is due now. */
 void wr_txn_expect_body(struct wr_txn *t);
+/* s10: makes the upload, into which the body goes from then on. length: of framing LENGTH. */
+void wr_txn_open_upload(struct wr_txn *t, enum wr_framing framing, uint64_t length);
 /* s10: has more of the body to come before the origin is asked (client.buffer_body)? FOLLOW is woken then. */
 bool wr_txn_awaits_body(const struct wr_txn *t);
 /* Makes the answer weir's own response for `err`, and returns the next stage. why: details for that response,
@@ -238,6 +241,15 @@ bool wr_txn_wait_for_memory(struct wr_txn *t) WR_MUST_USE;
 void wr_txn_leave_memory_wait(struct wr_txn *t);
 /* memory_wait.c: lets those go on that have waited and may. */
 void wr_txn_on_memory_timer(struct wr_timer *timer);
+/* tunnel.c: called before the look-up. If the request asks for a protocol that its route lets through, its
+ * body is what the client will send once the protocol has been switched. Returns false if there are too many
+ * tunnels. */
+bool wr_txn_ask_tunnel(struct wr_txn *t) WR_MUST_USE;
+/* tunnel.c: the head of the answer is about to be sent: begins to take what the client sends, if it is a 101.
+ */
+void wr_txn_begin_tunnel(struct wr_txn *t);
+/* tunnel.c: the transaction ends. Harmless without a tunnel. */
+void wr_txn_leave_tunnel(struct wr_txn *t);
 /* s50: the order for a flight. It borrows from the transaction. */
 struct wr_flight_order wr_txn_order(struct wr_txn *t);
 /* s50: the waiter's notify(). */

@@ -41,6 +41,7 @@ struct wr_shared {
         via[2]; /* "1.0 <server_name>", "1.1 <server_name>": by the version received (RFC 9110 7.6.3) */
     enum wr_life life;    /* atomic; see wr_shared_life() */
     unsigned connections; /* atomic: open client connections */
+    unsigned tunnels;     /* atomic: requests that have switched the protocol, or ask for it */
     unsigned
         clients_most; /* so many clients the limit of open files allows for; the policy may allow fewer */
 };

@@ -350,7 +350,6 @@ static void bad_status_lines_are_refused(void **state)
         IN("HTTP/1.1 200 OK\nX\n\n"),
         IN("HTTP/1.1 200\tOK\r\n\r\n"),
         IN("<html>\r\n\r\n"),
-        IN("HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
         IN("HTTP/1.1 103 Early\r\nContent-Length: 5\r\n\r\n"),
         IN("HTTP/1.1 100 C\r\nTransfer-Encoding: chunked\r\n\r\n"),
         IN("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
