@@ -5,6 +5,7 @@ import asyncio
 import queue
 import socket
 import threading
+import time
 
 import pytest
 import websockets
@@ -18,7 +19,7 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="          # both of RFC 6455 1.3
 HANDSHAKE = {"Connection": "keep-alive, Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Key": KEY, "Sec-WebSocket-Version": "13"}
 AGREED = f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {ACCEPT}\r\nX-Own: 1\r\n\r\n"
-SLOW = {"client": {"tunnel_timeout": "700ms"}}
+SLOW = {"client": {"tunnel_timeout": "1500ms"}}
 
 
 class Switcher:
@@ -222,7 +223,7 @@ def test_a_tunnel_in_which_nothing_moves_is_closed(weirs, switcher, opened, talk
     node = node_for(weirs, server.address, SLOW)
     client, origin, _ = opened(node, server)
     for _ in range(0 if talks == "nobody" else 8):      # longer than the time-out in all
-        threading.Event().wait(0.2)
+        time.sleep(0.25)
         if talks == "client":
             client.send(b"x")
             assert read(origin, 1) == b"x"
