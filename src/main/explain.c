@@ -143,6 +143,7 @@ static void write_sent(struct wr_explained *e)
         .forwarded_for = wr_forwarded_for(list, proxied ? e->client : wr_slice(NULL, 0),
                                           address_text(e, e->ask.client), &e->arena),
         .request_id = request_id(e),
+        .upgrade = e->upgrade,
     };
     struct wr_slice via = wr_arena_printf(&e->arena, "1.1 %s", e->policy->server_name);
     struct wr_buf out = { 0 };
@@ -164,6 +165,9 @@ static void ask_cache(struct wr_explained *e)
         e->cookie = wr_cookies_counting(cache, &e->sent);
         e->cache = e->rules.ask == WR_ASK_PASS ? WR_EXPLAINED_PASS : WR_EXPLAINED_USED;
     }
+    if (e->route->upgrades && wr_upgrade_asked(&e->sent, e->route->upgrades, &e->upgrade) &&
+        e->cache == WR_EXPLAINED_USED)
+        e->cache = WR_EXPLAINED_PASS;
     if (e->cache == WR_EXPLAINED_USED)
         e->sent.query = wr_key_query_sent(&cache->key, e->sent.query, &e->arena);
     if (e->route->request.target)
@@ -247,6 +251,8 @@ bool wr_explain(struct wr_explained *e, const struct wr_policy *policy, const st
 
 struct wr_slice wr_explained_why_pass(struct wr_explained *e)
 {
+    if (e->upgrade.protocol[0])
+        return wr_arena_printf(&e->arena, "it asks to switch to %s", e->upgrade.protocol);
     if (strcmp(e->rules.detail, "method") == 0)
         return wr_arena_printf(&e->arena, "its method %.*s is not among those that may be",
                                WR_SLICE_ARG(e->sent.method_text));

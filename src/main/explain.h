@@ -8,6 +8,7 @@
 #include "cache/key.h"
 #include "cache/rules.h"
 #include "edit/edit.h"
+#include "http/upgrade.h"
 
 /* The request that is explained. */
 struct wr_explain_ask {
@@ -58,6 +59,7 @@ struct wr_explained {
     struct wr_request_rules rules;  /* unless .cache is OFF */
     const struct wr_bypass *bypass; /* with PASS: the condition of `bypass` that it fulfils; or NULL */
     bool content;                   /* it has content */
+    struct wr_upgrade upgrade;      /* the protocol that it asks to switch to, which makes it PASS; or "" */
     struct wr_slice cookie;         /* the first cookie that counts; at NULL: none, or OFF */
     struct wr_slice head_sent;      /* with ORIGIN: the request as the origin gets it, lines with CR LF */
     struct wr_key key;              /* with USED */

@@ -75,6 +75,8 @@ def test_limits_with_whose_they_are(explain):
     (["GET", "http://x/api/", "-H", "Cookie: session=1"], "bypass has cookie:session"),
     (["GET", "http://x/api/", "-H", "Content-Length: 4"], "a GET with content"),
     (["GET", "http://x/api/", "-H", "Transfer-Encoding: chunked"], "a GET with content"),
+    (["GET", "http://x/api/", "-H", "Connection: upgrade", "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13",
+      "-H", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="], "it asks to switch to websocket"),
     (["GET", "http://x/off"], "off"),
 ])
 def test_why_nothing_is_stored(explain, words, why):
