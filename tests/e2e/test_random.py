@@ -174,6 +174,8 @@ LATER = {"sent": 54.0, "done": 54.1, "status": 200, "version": 1}
 EVICTS = [("Redis evicts", pages.Effect.FORGETS, 49.0, 55.0)]
 DE, FR = {"lang": "de", "began": 50.0, "done": 51.0}, {"lang": "fr", "began": 50.7, "done": 51.7}
 SOON = {"sent": 40.0, "done": 40.1, "status": 200, "version": 1}
+ANEW = {"began": 50.5, "done": 51.0, "version": 2}
+HIT = {"sent": 51.1, "done": 51.2, "status": 200, "version": 2, "node": "edge-1", "told": "edge-1; hit; ttl=9"}
 FAR = [("Redis 80 ms away", pages.Effect.FAR, 49.5, 51.0)]
 CUT_OFF = [(mishaps.CUT_OFF, pages.Effect.AWAY, 49.0, 54.0, 52.0)]
 PURGED = {"kind": "tag", "name": "t", "soft": True, "node": "edge-1", "began": 50.0, "done": 50.1, "status": 200, "told": 2, "live": 2}
@@ -207,8 +209,9 @@ PURGED = {"kind": "tag", "name": "t", "soft": True, "node": "edge-1", "began": 5
     (dict(gets=[SOON], mishaps=[*CUT_OFF, ("Redis killed, restarted empty", pages.Effect.AWAY, 44.0, 47.5)], changes=[PURGED]), None),
     (dict(gets=[SOON], mishaps=CUT_OFF, changes=[{**PURGED, "done": 52.5}]), None),                 # it came back meanwhile
     # a soft purge, and what was fetched since
-    (dict(gets=[LATER], fetches=[{"began": 50.5, "done": 51.0, "version": 2}], replaced={1: 49.9}, changes=[PURGED]),
-     "older than a soft purge"),
+    (dict(gets=[LATER, HIT], fetches=[ANEW], replaced={1: 49.9}, changes=[PURGED]), "older than a soft purge"),
+    (dict(gets=[LATER], fetches=[ANEW], replaced={1: 49.9}, changes=[PURGED]), None),                # nothing shows that it was stored
+    (dict(gets=[LATER, {**HIT, "node": "edge-0"}], fetches=[ANEW], replaced={1: 49.9}, changes=[PURGED]), None),
     (dict(gets=[LATER], replaced={1: 49.9}, changes=[PURGED]), None),
 ])
 def test_what_a_fleet_may_return(case, fault):

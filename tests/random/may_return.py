@@ -10,7 +10,7 @@ look at weir's code. In doubt, the fleet is right.
   through a node holds on that node at once, and on others max_staleness later. A purge or write while Redis was away holds on its node at
   once, and on the others max_staleness after Redis is back for both; if that node has died meanwhile, it may be lost.
 - A purge's answer names each node that Redis could not hear then, and that may so serve something older.
-- A softly purged answer may be served until it has been fetched anew.
+- A softly purged answer may be served until it has been fetched anew and stored.
 - Nothing is served longer after its end than grace and stale_if_error say.
 - A page is fetched once at a time. Another fetch may begin when lock_timeout is over, when the page was purged since the one before began,
   when a node was stopped or killed (lock_ttl), when Redis was away, or when the origin failed: clients that waited for that may ask for
@@ -25,7 +25,7 @@ look at weir's code. In doubt, the fleet is right.
 from collections import defaultdict
 
 from mishaps import CUT_OFF, DELAY
-from pages import Effect
+from pages import NEVER, Effect
 
 COARSE = 1.0            # Date and Age are whole seconds
 ENTERED = 3.0           # seconds within which Redis knows a node that it has forgotten, or that has just started
@@ -46,7 +46,10 @@ class Judge:
         self.far = [m for m in history.mishaps if m.effect == Effect.FAR]
         self.changes = {page.url: sorted((c for c in history.changes if c.concerns(page)), key=lambda c: c.done)
                         for page in history.pages}
-        self.fetches, self.of_page = defaultdict(list), defaultdict(list)
+        self.fetches, self.of_page, self.hits = defaultdict(list), defaultdict(list), defaultdict(list)
+        for get in history.gets:
+            if "hit" in get.told.split("; ") and not get.fault:
+                self.hits[get.page.url, get.lang].append(get)
         for fetch in sorted(history.fetches, key=lambda f: f.began):
             if fetch.method == "GET" and not fetch.rest:
                 self.fetches[fetch.page.url, fetch.lang].append(fetch)
@@ -153,9 +156,12 @@ class Judge:
         return get.sent < max([change.done, *(m.done for m in between)]) + self.staleness + self.lag
 
     def _renewed(self, get, change):
-        """Has a softly purged page certainly been fetched anew, and has every node heard of that?"""
+        """Has a softly purged page certainly been fetched anew and been stored, and has every node heard of that? That it has been stored
+        is certain when another node has a hit."""
         for f in self.fetches[get.page.url, get.lang]:
-            if f.began > change.done and f.status != 503 and f.done + self.staleness + self.lag < get.sent and \
+            stored = min((hit.done for hit in self.hits[get.page.url, get.lang]
+                          if hit.version == f.version and hit.sent > f.began and hit.node not in f.via), default=NEVER)
+            if f.began > change.done and f.status != 503 and stored + self.staleness + self.lag < get.sent and \
                     not self._met(self.history.mishaps, None, f.began, get.sent) and \
                     not any(c.began < get.sent and c.done > f.began for c in self.changes[get.page.url]):
                 return True
