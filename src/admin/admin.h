@@ -8,6 +8,7 @@
 
 #include "log/access.h"
 #include "net/loop.h"
+#include "origin/servers.h"
 #include "policy/maintenance.h"
 #include "purge/word.h"
 #include "worker/life.h"
@@ -64,6 +65,7 @@ struct wr_admin_host {
         *loops; /* the workers' loops, which /healthz watches: each turns at least once a second */
     size_t loop_count;
     const struct wr_access *access; /* NULL: access: off */
+    struct wr_backends *backends;   /* for /servers and /server */
 };
 
 /* Listens at the policy's `admin` addresses. Returns NULL and *why if it can't; but if the policy doesn't

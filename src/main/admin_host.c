@@ -244,5 +244,6 @@ void wr_server_admin_host(struct server *s, struct wr_admin_host *host)
         .loops = wr_workers_loops(s->workers),
         .loop_count = s->policy->workers,
         .access = s->shared.access,
+        .backends = s->shared.backends,
     };
 }

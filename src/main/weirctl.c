@@ -111,6 +111,22 @@ static int do_maintenance(const struct wr_asking *a, const char *state)
     return status;
 }
 
+static int do_servers(const struct wr_asking *a, const char *argument)
+{
+    (void) argument;
+    return get(a, "/servers");
+}
+
+static int do_server(const struct wr_asking *a, const char *name)
+{
+    struct wr_buf form = { 0 };
+    add_encoded(&form, "server", name);
+    add_encoded(&form, "order", a->second);
+    int status = post(a, "/server", wr_buf_slice(&form));
+    wr_buf_fini(&form);
+    return status;
+}
+
 static int do_drain(const struct wr_asking *a, const char *argument)
 {
     (void) argument;
@@ -138,6 +154,8 @@ static const struct command {
     { "reload", NULL, "read the policy again", do_reload, false },
     { "maintenance", "on|off", "answer with 503, or serve again, what the options below say", do_maintenance,
       false },
+    { "servers", NULL, "the addresses of servers: state, why, requests, times", do_servers, false },
+    { "server", "NAME enable|drain|disable", "use a server, or no more", do_server, false },
     { "drain", NULL, "be not ready but serve on, then finish open requests and exit", do_drain, false },
     { "undrain", NULL, "be ready again, while the node still accepts", do_undrain, false },
 };
@@ -201,7 +219,13 @@ static bool read_token(const char *file, char token[static TOKEN_ROOM])
     return got;
 }
 
-static int run(const struct wr_asking *a, int words, char **word)
+/* Returns how many words a command line with this command has. */
+static int words_of(const struct command *c)
+{
+    return c->argument == NULL ? 1 : strchr(c->argument, ' ') ? 3 : 2;
+}
+
+static int run(struct wr_asking *a, int words, char **word)
 {
     const struct command *c = words > 0 ? command_of(word[0]) : NULL;
     if (c == NULL && words > 0) {
@@ -220,11 +244,12 @@ static int run(const struct wr_asking *a, int words, char **word)
         wr_ctl_complain("--route and --origin belong to maintenance");
         return WR_EXIT_USAGE;
     }
-    if (words != (c->argument ? 2 : 1) && !(c->optional && words == 1)) {
-        wr_ctl_complain("%s %s%s", c->name, c->argument ? "needs one " : "takes no argument",
+    if (words != words_of(c) && !(c->optional && words == 1)) {
+        wr_ctl_complain("%s %s%s", c->name, c->argument ? "needs " : "takes no argument",
                         c->argument ? c->argument : "");
         return WR_EXIT_USAGE;
     }
+    a->second = words > 2 ? word[2] : NULL;
     return c->run(a, words > 1 ? word[1] : NULL);
 }
 

@@ -21,6 +21,7 @@ struct wr_asking {
     bool soft;
     /* `maintenance`: of what; both NULL: all origins */
     const char *route, *origin;
+    const char *second; /* the argument after the first */
 };
 
 /* The answer. */

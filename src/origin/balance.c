@@ -106,7 +106,7 @@ enum wr_pick wr_balance_pick(struct wr_exchange_run *run, struct wr_peer **out)
     for (enum wr_health worst = WR_HEALTH_TRIAL; worst <= most && count + full == 0; worst++) {
         for (size_t i = 0; i < o->count; i++) {
             struct wr_peer *p = o->peers[i];
-            enum wr_health health = wr_backend_health(p->backend, mono);
+            enum wr_health health = wr_peer_health(p, mono);
             if (health > worst || was_tried(run, p))
                 continue;
             if (wr_pool_full(p, wr_send_uploads(run)))

@@ -138,7 +138,7 @@ static enum wr_err none_left(struct wr_exchange_run *run)
         return run->last;
     if (run->origin->count == 0)
         run->x->why = wr_origin_why_none(run->origin);
-    return WR_ERR_ORIGIN_REFUSED;
+    return run->origin->count > 0 && !run->careful ? WR_ERR_ORIGIN_DOWN : WR_ERR_ORIGIN_REFUSED;
 }
 
 /* Begins with `first`, or if it is NULL with a peer that balancing chooses. OK: the run is under way. */
@@ -261,6 +261,9 @@ void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head)
     run->in.keep = head->keep_alive && head->framing != WR_FRAMING_CLOSE;
     run->x->answered = run->origins->loop->now;
     found(run, WR_FOUND_ANSWER);
+    if (!run->origins->probing)
+        wr_backend_head(run->peer->backend, head->status,
+                        wr_time_since(run->origins->loop->mono, run->asked_at));
     if (run->out.refused)
         wr_send_refused(run);
     run->x->on_head(run->x, head);
@@ -500,6 +503,10 @@ void wr_run_finish(struct wr_exchange_run *run, enum wr_err err)
 {
     struct wr_exchange *x = run->x;
     wr_origins_count(err);
+    bool broke_off = err == WR_ERR_ORIGIN_BROKEN ||
+                     (err == WR_ERR_ORIGIN_CLOSED && run->stage == WR_RUN_BODY);
+    if (broke_off && !run->origins->probing)
+        wr_backend_cut(run->peer->backend);
     end_run(run, err);
     x->on_end(x, err);
 }

@@ -30,6 +30,7 @@
  *   count).
  * - ORIGIN_CLOSED: the connection ended before the response was whole.
  * - ORIGIN_BROKEN: the response is malformed; `why` says how.
+ * - ORIGIN_DOWN: every server is drained or disabled, by order or by its weight.
  * - QUEUE_FULL: max_connections are in use, and as many runs wait as may.
  * - QUEUE_TIMEOUT: max_connections were in use for a whole queue_timeout.
  * - OVERLOADED: no file descriptor is left.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Keeps the health of addresses from the results of requests and active checks. All of it is read and written
  * atomically, because all workers share it. */
-#include "origin/health_priv.h"
+#include "origin/backend_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "log/log.h"
@@ -14,146 +15,17 @@
 #define ANSWER_GRAIN WR_SPAN_MS(100)
 #define CLOCK_MAY_ERR WR_SPAN_S(5)
 #define CLOCK_LOG_EVERY WR_SPAN_S(60) /* at most */
-#define KEPT WR_SPAN_S(600)           /* an entry that nobody uses any more */
-
-enum checked { UNCHECKED, CHECKED_UP, CHECKED_DOWN };
-
-struct wr_backend {
-    char *origin, *server;
-    char *address; /* NULL: the server's text is the address */
-    char *label;   /* both, for messages */
-    struct wr_backend *next;
-    unsigned refs;                    /* under the lock */
-    struct wr_mono idle;              /* under the lock: when the last reference was given back */
-    unsigned checkers;                /* the main thread's only, as the next two */
-    unsigned good_checks, bad_checks; /* in a row */
-    unsigned failures;                /* in a row; atomic, as all fields below */
-    unsigned late;                    /* in a row */
-    unsigned ended;                   /* in a row */
-    int64_t answered_at; /* monotonic, microseconds: when the server last answered a request, to within
-                            ANSWER_GRAIN */
-    int64_t rest_until;  /* monotonic, microseconds; 0: the server is well */
-    bool trying;         /* its rest is over for one request, which tries it */
-    bool mute;           /* it rests because it could not be reached, or answered nobody */
-    unsigned checked;    /* enum checked */
-    int64_t returned_at; /* monotonic, microseconds: when it was well again; 0: never */
-    bool clock_wrong;
-    int64_t clock_logged; /* monotonic, microseconds: when a wrong or right clock was last logged; 0: never */
-};
-
-struct wr_backends {
-    pthread_mutex_t lock;
-    struct wr_backend *list;
-    struct wr_names *names;
-    struct wr_origins *probes; /* on the main loop; NULL: none */
-};
-
-struct wr_backends *wr_backends_new(struct wr_names *names)
-{
-    struct wr_backends *b = calloc(1, sizeof *b);
-    WR_CHECK(b != NULL && pthread_mutex_init(&b->lock, NULL) == 0);
-    b->names = names;
-    return b;
-}
-
-struct wr_names *wr_backends_names(struct wr_backends *b)
-{
-    return b->names;
-}
-
-static void free_backend(struct wr_backend *s)
-{
-    free(s->origin);
-    free(s->server);
-    free(s->address);
-    free(s->label);
-    free(s);
-}
-
-void wr_backends_free(struct wr_backends *b)
-{
-    if (b == NULL)
-        return;
-    wr_probes_free(b->probes);
-    struct wr_backend *s;
-    while ((s = b->list) != NULL) {
-        b->list = s->next;
-        free_backend(s);
-    }
-    pthread_mutex_destroy(&b->lock);
-    free(b);
-}
-
-void wr_backends_watch(struct wr_backends *b, struct wr_loop *main_loop, struct wr_policy *policy)
-{
-    struct wr_origins *old = b->probes;
-    b->probes = policy ? wr_probes_new(b, main_loop, policy) : NULL;
-    wr_probes_free(old);
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static char *copy_text(const char *text)
-{
-    char *copy = text ? strdup(text) : NULL;
-    WR_CHECK(text == NULL || copy != NULL);
-    return copy;
-}
-
-static struct wr_backend *make_backend(const char *origin, const char *server, const char *address)
-{
-    struct wr_backend *s = calloc(1, sizeof *s);
-    struct wr_buf label = { 0 };
-    WR_CHECK(s != NULL);
-    s->origin = copy_text(origin);
-    s->server = copy_text(server);
-    s->address = copy_text(address);
-    wr_buf_printf(&label, address ? "%s at %s" : "%s", server, address);
-    wr_buf_add(&label, "", 1);
-    s->label = label.at;
-    return s;
-}
-
-struct wr_backend *wr_backend_ref(struct wr_backends *b, const char *origin, const char *server,
-                                  const char *address)
-{
-    pthread_mutex_lock(&b->lock);
-    struct wr_backend *s = b->list;
-    while (s && (strcmp(s->origin, origin) != 0 || strcmp(s->server, server) != 0 ||
-                 !same_text(s->address, address)))
-        s = s->next;
-    if (s == NULL) {
-        s = make_backend(origin, server, address);
-        s->next = b->list;
-        b->list = s;
-    }
-    s->refs++;
-    pthread_mutex_unlock(&b->lock);
-    return s;
-}
-
-void wr_backend_unref(struct wr_backends *b, struct wr_backend *s, struct wr_mono mono)
-{
-    struct wr_backend **at = &b->list;
-    pthread_mutex_lock(&b->lock);
-    s->refs--;
-    s->idle = mono;
-    while ((s = *at) != NULL) { /* and frees what has been unused for long */
-        if (s->refs == 0 && wr_time_since(mono, s->idle).us > KEPT.us) {
-            *at = s->next;
-            free_backend(s);
-        } else {
-            at = &s->next;
-        }
-    }
-    pthread_mutex_unlock(&b->lock);
-}
 
 enum wr_health wr_backend_health(struct wr_backend *s, struct wr_mono mono)
 {
+    switch ((enum wr_server_order) __atomic_load_n(&s->order, __ATOMIC_RELAXED)) {
+    case WR_ORDER_DISABLE:
+        return WR_HEALTH_DISABLED;
+    case WR_ORDER_DRAIN:
+        return WR_HEALTH_DRAINED;
+    case WR_ORDER_ENABLE:
+        break;
+    }
     if (__atomic_load_n(&s->checked, __ATOMIC_RELAXED) == CHECKED_DOWN)
         return WR_HEALTH_DOWN;
     int64_t until = __atomic_load_n(&s->rest_until, __ATOMIC_RELAXED);
@@ -199,6 +71,9 @@ static void begin_rest(struct wr_backend *s, const struct wr_passive_policy *pas
     unsigned before = __atomic_fetch_add(&s->failures, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&s->mute, mute, __ATOMIC_RELAXED);
     __atomic_store_n(&s->rest_until, mono.us + rest_after(passive, before), __ATOMIC_RELAXED);
+    __atomic_store_n(&s->why, why, __ATOMIC_RELAXED);
+    if (before == 0)
+        __atomic_store_n(&s->changed_at, mono.us, __ATOMIC_RELAXED);
     if (before == 0)
         wr_warn("origin %s: server %s fails: it is not used for a while: %s", s->origin, s->label, why);
 }
@@ -239,6 +114,7 @@ static void recover(struct wr_backend *s, struct wr_mono mono)
     if (__atomic_load_n(&s->failures, __ATOMIC_RELAXED) == 0)
         return;
     __atomic_store_n(&s->returned_at, mono.us, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->changed_at, mono.us, __ATOMIC_RELAXED);
     __atomic_store_n(&s->trying, false, __ATOMIC_RELAXED);
     __atomic_store_n(&s->rest_until, 0, __ATOMIC_RELAXED);
     if (__atomic_exchange_n(&s->failures, 0, __ATOMIC_RELAXED))
@@ -268,6 +144,7 @@ void wr_backend_found(struct wr_backend *s, const struct wr_passive_policy *pass
         found_answer(s, mono);
         return;
     }
+    __atomic_fetch_add(&s->tally.failed, 1, __ATOMIC_RELAXED);
     if (passive->off)
         return;
     switch (finding) {
@@ -333,16 +210,21 @@ static void good_check(struct wr_backend *s, bool was_down, unsigned rise, struc
     if (!was_down)
         return;
     __atomic_store_n(&s->returned_at, mono.us, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->changed_at, mono.us, __ATOMIC_RELAXED);
     wr_info("origin %s: server %s is up again", s->origin, s->label);
 }
 
-static void bad_check(struct wr_backend *s, bool was_down, unsigned fall, const char *why)
+static void bad_check(struct wr_backend *s, bool was_down, unsigned fall, struct wr_mono mono,
+                      const char *why)
 {
+    snprintf(s->check_why, sizeof s->check_why, "health check: %s", why);
+    s->checks_failed++;
     s->good_checks = 0;
     s->bad_checks++;
     if (was_down || s->bad_checks < fall)
         return;
     __atomic_store_n(&s->checked, CHECKED_DOWN, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->changed_at, mono.us, __ATOMIC_RELAXED);
     wr_warn("origin %s: server %s is down: its health checks fail: %s", s->origin, s->label, why);
 }
 
@@ -350,8 +232,86 @@ void wr_backend_checked(struct wr_backend *s, const struct wr_health_policy *hea
                         const char *why)
 {
     bool was_down = __atomic_load_n(&s->checked, __ATOMIC_RELAXED) == CHECKED_DOWN;
+    s->checks++;
     if (why)
-        bad_check(s, was_down, health->fall, why);
+        bad_check(s, was_down, health->fall, mono, why);
     else
         good_check(s, was_down, health->rise, mono);
+}
+
+/* --- what is told of it --- */
+
+void wr_backend_given(struct wr_backend *s)
+{
+    __atomic_fetch_add(&s->tally.requests, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&s->tally.active, 1, __ATOMIC_RELAXED);
+}
+
+void wr_backend_left(struct wr_backend *s)
+{
+    __atomic_fetch_sub(&s->tally.active, 1, __ATOMIC_RELAXED);
+}
+
+void wr_backend_cut(struct wr_backend *s)
+{
+    __atomic_fetch_add(&s->tally.failed, 1, __ATOMIC_RELAXED);
+}
+
+void wr_backend_head(struct wr_backend *s, int status, struct wr_span took)
+{
+    struct wr_tally *tally = &s->tally;
+    uint64_t us = took.us > 0 ? (uint64_t) took.us : 0;
+    uint64_t recent = __atomic_load_n(&tally->recent_us, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&tally->answers, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&tally->answer_us, us, __ATOMIC_RELAXED);
+    if (status >= 500)
+        __atomic_fetch_add(&tally->status_5xx, 1, __ATOMIC_RELAXED);
+    /* Two workers at once may lose one of their times: no harm. */
+    __atomic_store_n(&tally->recent_us, recent ? recent - recent / 8 + us / 8 : us, __ATOMIC_RELAXED);
+}
+
+static const char *why_of(struct wr_backend *s, enum wr_server_state state)
+{
+    switch (state) {
+    case WR_SERVER_TRYING:
+    case WR_SERVER_RESTING:
+        return __atomic_load_n(&s->why, __ATOMIC_RELAXED);
+    case WR_SERVER_DOWN:
+        return s->check_why;
+    case WR_SERVER_DRAINED:
+    case WR_SERVER_DISABLED:
+        return "by order";
+    case WR_SERVER_UP:
+    case WR_SERVER_UNKNOWN:
+        break;
+    }
+    return "";
+}
+
+void wr_backend_facts(struct wr_backend *s, struct wr_mono mono, struct wr_server_facts *facts)
+{
+    static const enum wr_server_state states[] = {
+        [WR_HEALTH_UP] = WR_SERVER_UP,           [WR_HEALTH_TRIAL] = WR_SERVER_TRYING,
+        [WR_HEALTH_SHUNNED] = WR_SERVER_RESTING, [WR_HEALTH_DOWN] = WR_SERVER_DOWN,
+        [WR_HEALTH_DRAINED] = WR_SERVER_DRAINED, [WR_HEALTH_DISABLED] = WR_SERVER_DISABLED,
+    };
+    struct wr_tally *tally = &s->tally;
+    enum wr_server_state state = states[wr_backend_health(s, mono)];
+    bool ordered = state == WR_SERVER_DRAINED || state == WR_SERVER_DISABLED;
+    struct wr_mono since = { ordered ? s->ordered_at.us : __atomic_load_n(&s->changed_at, __ATOMIC_RELAXED) };
+    int64_t rest = __atomic_load_n(&s->rest_until, __ATOMIC_RELAXED) - mono.us;
+    facts->address = s->address;
+    facts->state = state;
+    facts->why = why_of(s, state);
+    facts->since = wr_time_since(mono, since);
+    facts->rest = (struct wr_span){ state == WR_SERVER_RESTING && rest > 0 ? rest : 0 };
+    facts->active = __atomic_load_n(&tally->active, __ATOMIC_RELAXED);
+    facts->requests = __atomic_load_n(&tally->requests, __ATOMIC_RELAXED);
+    facts->failed = __atomic_load_n(&tally->failed, __ATOMIC_RELAXED);
+    facts->status_5xx = __atomic_load_n(&tally->status_5xx, __ATOMIC_RELAXED);
+    facts->answers = __atomic_load_n(&tally->answers, __ATOMIC_RELAXED);
+    facts->answer_us = __atomic_load_n(&tally->answer_us, __ATOMIC_RELAXED);
+    facts->recently = (struct wr_span){ (int64_t) __atomic_load_n(&tally->recent_us, __ATOMIC_RELAXED) };
+    facts->checks = s->checks;
+    facts->checks_failed = s->checks_failed;
 }

@@ -18,7 +18,9 @@ enum wr_health {
     WR_HEALTH_UP,
     WR_HEALTH_TRIAL,   /* its rest is over: the next request may try it */
     WR_HEALTH_SHUNNED, /* it failed a moment ago: used only if there is no better server */
-    WR_HEALTH_DOWN,    /* the active checks fail */
+    WR_HEALTH_DOWN,    /* the active checks fail: the same */
+    WR_HEALTH_DRAINED, /* by order, or by its weight: no new requests */
+    WR_HEALTH_DISABLED,
 };
 
 struct wr_backend;
@@ -53,6 +55,12 @@ enum wr_finding {
 /* Takes what a request has found out. since: when the request was sent (SILENCE only). */
 void wr_backend_found(struct wr_backend *s, const struct wr_passive_policy *passive, enum wr_finding finding,
                       struct wr_mono since, struct wr_mono mono);
+/* A request was given to the address; and it has left, however it ended. */
+void wr_backend_given(struct wr_backend *s);
+void wr_backend_left(struct wr_backend *s);
+/* The head of a response has come, so long after its request was sent; and its content has broken off. */
+void wr_backend_head(struct wr_backend *s, int status, struct wr_span took);
+void wr_backend_cut(struct wr_backend *s);
 /* The server's clock is off by `error`; negative: behind. Logs it. */
 void wr_backend_clock(struct wr_backend *s, struct wr_span error, struct wr_mono mono);
 /* From now on the address is checked actively, by one more checker; and by one less. When nobody checks it

@@ -250,6 +250,8 @@ void wr_origin_servers_fini(struct wr_origin *origin);
 void wr_peer_use(struct wr_exchange_run *run, struct wr_peer *peer);
 /* The run isn't an upload of its peer any more: the request has been sent, or waits in the queue. */
 void wr_peer_uploaded(struct wr_exchange_run *run);
+/* Returns the health of the peer's address, or that its weight is 0. */
+enum wr_health wr_peer_health(struct wr_peer *peer, struct wr_mono mono);
 /* A connection to the peer has been closed. Frees the peer if it was the last use of one that is gone. */
 void wr_peer_settle(struct wr_peer *peer);
 /* Is the address of any server still being asked for? */

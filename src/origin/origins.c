@@ -45,6 +45,9 @@ void wr_origins_count(enum wr_err err)
     case WR_ERR_ORIGIN_TIMEOUT:
         WR_COUNT(origin_errors_timeout);
         break;
+    case WR_ERR_ORIGIN_DOWN:
+        WR_COUNT(origin_errors_down);
+        break;
     case WR_ERR_OVERLOADED:
         WR_COUNT(origin_errors_overloaded);
         break;

@@ -83,16 +83,27 @@ void wr_peer_uploaded(struct wr_exchange_run *run)
 void wr_peer_use(struct wr_exchange_run *run, struct wr_peer *peer)
 {
     struct wr_peer *before = run->peer;
+    bool counts = !run->origins->probing;
     wr_peer_uploaded(run);
     if (peer)
         peer->runs++;
+    if (peer && counts)
+        wr_backend_given(peer->backend);
     run->peer = peer;
     if (peer && wr_send_uploads(run)) {
         run->uploading = true;
         peer->uploads++;
     }
+    if (before && counts)
+        wr_backend_left(before->backend);
     if (before && --before->runs == 0)
         wr_peer_settle(before);
+}
+
+enum wr_health wr_peer_health(struct wr_peer *peer, struct wr_mono mono)
+{
+    enum wr_health health = wr_backend_health(peer->backend, mono);
+    return peer->server->policy->weight == 0 && health < WR_HEALTH_DRAINED ? WR_HEALTH_DRAINED : health;
 }
 
 /* --- the peers of an origin --- */

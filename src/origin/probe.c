@@ -142,6 +142,8 @@ static void on_probe_tick(struct wr_timer *t)
 {
     struct wr_probe *p = WR_CONTAINER(t, struct wr_probe, tick);
     wr_timer_set(t, jittered(policy_of(p)->interval));
+    if (wr_peer_health(p->peer, t->loop->mono) == WR_HEALTH_DISABLED)
+        return;
     if (wr_exchange_is_open(&p->exchange))
         return; /* the timeout is longer than the interval: the next check begins an interval later */
     WR_COUNT(origin_checks);

@@ -99,7 +99,7 @@ enum wr_balance {
 
 struct wr_server {
     struct wr_address address;
-    unsigned weight; /* 1..100 */
+    unsigned weight; /* 0..100; 0: no new requests */
 };
 
 /* How long an answer of an origin is waited for, and how often it is asked for again. A route may have its
