@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Parses spans of time, sizes, rates and shares. Each error is a sentence with an example. */
+/* Parses and writes spans of time, sizes, rates and shares. Each error is a sentence with an example. */
 #include "base/units.h"
+
+#include <inttypes.h>
 
 struct unit {
     struct wr_slice name;
@@ -103,4 +105,26 @@ const char *wr_share_parse(struct wr_slice s, double *out)
         return "a share is a whole number from 0 to 100 and a percent sign, such as 10%";
     *out = (double) n / 100.0;
     return NULL;
+}
+
+/* Appends the quantity; the units stand from the smallest to the largest. */
+static void write_quantity(struct wr_buf *out, int64_t n, const struct unit *units, size_t count)
+{
+    size_t i = count - 1;
+    while (i > 0 && (n == 0 || n % units[i].factor != 0))
+        i--;
+    wr_buf_printf(out, "%" PRId64 "%.*s", n / units[i].factor, WR_SLICE_ARG(units[i].name));
+}
+
+void wr_span_write(struct wr_buf *out, struct wr_span span)
+{
+    if (span.us == 0)
+        wr_buf_add_str(out, "0s");
+    else
+        write_quantity(out, span.us, span_units, COUNT(span_units));
+}
+
+void wr_size_write(struct wr_buf *out, uint64_t size)
+{
+    write_quantity(out, (int64_t) size, size_units, COUNT(size_units));
 }

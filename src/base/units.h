@@ -18,3 +18,8 @@ const char *wr_size_parse(struct wr_slice s,
 const char *wr_rate_parse(struct wr_slice s,
                           struct wr_rate *out) WR_MUST_USE;             /* 100/s 1000/m 5/h 10/d 100/10s */
 const char *wr_share_parse(struct wr_slice s, double *out) WR_MUST_USE; /* 10% -> 0.1, from 0% to 100% */
+
+/* Append the quantity as it would be written, in the largest unit that gives a whole number. A span is cut to
+ * whole milliseconds. */
+void wr_span_write(struct wr_buf *out, struct wr_span span);
+void wr_size_write(struct wr_buf *out, uint64_t size);

@@ -135,10 +135,7 @@ static bool by_origin(const struct wr_head *response, const struct wr_response_d
     return true;
 }
 
-/* Gives the policy's lifetime for this status: that of the status itself, else that of its class, else the
- * general ttl. The general ttl isn't for errors or temporary redirects: only `statuses` gives them a
- * lifetime. */
-static bool by_policy(const struct wr_cache_policy *policy, int status, struct wr_span *out)
+bool wr_policy_lifetime(const struct wr_cache_policy *policy, int status, struct wr_span *out)
 {
     const struct wr_status_ttl *best = NULL;
     for (size_t i = 0; i < policy->status_ttl_count; i++) {
@@ -157,7 +154,7 @@ static bool by_policy(const struct wr_cache_policy *policy, int status, struct w
 bool wr_policy_overrides(const struct wr_cache_policy *policy, int status)
 {
     struct wr_span ttl;
-    return policy->override && by_policy(policy, status, &ttl);
+    return policy->override && wr_policy_lifetime(policy, status, &ttl);
 }
 
 static bool by_heuristic(const struct wr_cache_policy *policy, const struct wr_head *response,
@@ -183,14 +180,14 @@ enum wr_lifetime_source wr_lifetime(const struct wr_cache_policy *policy, const 
 {
     int status = response->status;
     *out = WR_SPAN_S(0);
-    if (policy->override && by_policy(policy, status, out))
+    if (policy->override && wr_policy_lifetime(policy, status, out))
         return WR_LIFETIME_OVERRIDE;
     *out = WR_SPAN_S(0);
     if (by_origin(response, d, targeted, response_time, out))
         return WR_LIFETIME_ORIGIN;
     if (d->no_cache)
         return WR_LIFETIME_NONE;
-    if (by_policy(policy, status, out))
+    if (wr_policy_lifetime(policy, status, out))
         return WR_LIFETIME_POLICY;
     if (by_heuristic(policy, response, d, response_time, out))
         return WR_LIFETIME_HEURISTIC;

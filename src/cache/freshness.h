@@ -39,5 +39,9 @@ enum wr_lifetime_source wr_lifetime(const struct wr_cache_policy *policy, const 
                                     struct wr_wall response_time, struct wr_span *out);
 /* May the lifetime of a response with this status be guessed (RFC 9110 15.1)? */
 bool wr_status_is_heuristic(int status);
+/* Gives the policy's lifetime for this status: that of the status itself, else that of its class, else the
+ * general ttl. The general ttl isn't for errors or temporary redirects: only `statuses` gives them a
+ * lifetime. Returns false if the policy gives none. */
+bool wr_policy_lifetime(const struct wr_cache_policy *policy, int status, struct wr_span *out);
 /* Does the policy's lifetime win over what the origin says of a response with this status? */
 bool wr_policy_overrides(const struct wr_cache_policy *policy, int status);

@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "main/explain.h"
+#include "main/load.h"
 
 static int explain_usage(void)
 {
@@ -18,21 +19,14 @@ static int explain_usage(void)
 
 /* --- the parts of the answer --- */
 
-/* The span in the largest unit that gives a whole number, as it would be written in a policy. */
+/* The span as it would be written in a policy. */
 static const char *span_text(struct wr_explained *e, struct wr_span span)
 {
-    static const struct {
-        const char *name;
-        int64_t us;
-    } units[] = { { "d", 86400 * WR_US_PER_S },
-                  { "h", 3600 * WR_US_PER_S },
-                  { "m", 60 * WR_US_PER_S },
-                  { "s", WR_US_PER_S } };
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (span.us % units[i].us == 0 && span.us > 0)
-            return wr_arena_printf(&e->arena, "%" PRId64 "%s", span.us / units[i].us, units[i].name).at;
-    }
-    return span.us == 0 ? "0s" : wr_arena_printf(&e->arena, "%" PRId64 "ms", wr_span_ms(span)).at;
+    struct wr_buf out = { 0 };
+    wr_span_write(&out, span);
+    const char *text = wr_arena_copy(&e->arena, wr_buf_slice(&out)).at;
+    wr_buf_fini(&out);
+    return text;
 }
 
 /* Says why each earlier route was not taken. */
@@ -305,7 +299,7 @@ static int explain(const char *file, const struct wr_explain_ask *ask, bool json
 
 int wr_explain_main(int argc, char **argv)
 {
-    const char *file = "/etc/weir/weir.yaml", *client = "127.0.0.1";
+    const char *file = WR_POLICY_FILE, *client = "127.0.0.1";
     struct wr_explain_ask ask = { .now = wr_time_wall() };
     struct wr_buf fields = { 0 };
     static const struct option words[] = { { "json", no_argument, NULL, 'j' }, { 0 } };

@@ -36,6 +36,7 @@ static void adopt(struct server *s, struct wr_policy *new)
 
 static void log_result(struct server *s, const char *who, const struct wr_buf *errors)
 {
+    struct wr_remarks found = { 0 };
     struct wr_buf warnings = { 0 };
     wr_log_lines(WR_LOG_P_ERROR, wr_buf_slice(errors));
     if (!s->reloaded.ok) {
@@ -52,9 +53,11 @@ static void log_result(struct server *s, const char *who, const struct wr_buf *e
         wr_warn("maintenance: %.*s", WR_SLICE_ARG(wr_buf_slice(&now)));
         wr_buf_fini(&now);
     }
-    wr_policy_warnings(s->policy, &warnings);
+    wr_policy_warnings(s->policy, &found);
+    wr_remarks_print(&found, WR_SEVERITY_WARNING, &warnings);
     wr_log_lines(WR_LOG_P_WARN, wr_buf_slice(&warnings));
     wr_buf_fini(&warnings);
+    wr_remarks_fini(&found);
 }
 
 bool wr_server_reload(struct server *s, const char *who, struct wr_buf *errors)
@@ -66,7 +69,10 @@ bool wr_server_reload(struct server *s, const char *who, struct wr_buf *errors)
         return false;
     }
     wr_systemd_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long) now.us);
-    struct wr_policy *new = wr_load(s->policy->file, errors);
+    struct wr_remarks found = { 0 };
+    struct wr_policy *new = wr_load(s->policy->file, &found);
+    wr_remarks_print(&found, WR_SEVERITY_ERROR, errors);
+    wr_remarks_fini(&found);
     s->reloaded = (struct wr_admin_reload){ .ok = new != NULL, .at = s->loop.now };
     if (new) {
         adopt(s, new);

@@ -241,14 +241,17 @@ static bool open_admin(struct server *s)
  * connections to them would wait in vain. */
 static void warn_of_dangers(const struct server *s)
 {
+    struct wr_remarks found = { 0 };
     struct wr_buf warnings = { 0 }, left = { 0 };
-    wr_policy_warnings(s->policy, &warnings);
+    wr_policy_warnings(s->policy, &found);
+    wr_remarks_print(&found, WR_SEVERITY_WARNING, &warnings);
     wr_log_lines(WR_LOG_P_WARN, wr_buf_slice(&warnings));
     wr_passed_list_left(&left);
     if (left.len)
         wr_warn("systemd has passed sockets that no listener takes: %.*s. A listener takes them by address: "
                 "systemd:NAME",
                 WR_SLICE_ARG(wr_buf_slice(&left)));
+    wr_remarks_fini(&found);
     wr_buf_fini(&warnings);
     wr_buf_fini(&left);
 }

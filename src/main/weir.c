@@ -6,61 +6,71 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "log/log.h"
+#include "main/check.h"
 #include "main/explain_print.h"
 #include "main/load.h"
 #include "main/server.h"
-#include "main/systemd.h"
-
-#define DEFAULT_POLICY "/etc/weir/weir.yaml"
+#include "policy/schema.h"
 
 static int weir_usage(FILE *out)
 {
     fputs("usage: weir [-c FILE] [-t]\n"
+          "       weir check [--json] [FILE]\n"
           "       weir explain [-c FILE] [-a CLIENT-ADDRESS] [-H 'NAME: VALUE']... METHOD URL\n"
+          "       weir schema\n"
           "\n"
-          "  -c FILE         the policy (default " DEFAULT_POLICY ")\n"
+          "  -c FILE         the policy (default " WR_POLICY_FILE ")\n"
           "  -t              check the policy and exit: 0 if it is good, else 1\n"
           "  -V, --version   print the version\n"
           "  -h, --help      print this help\n"
           "\n"
+          "check tells all mistakes of a policy, as -t does; with --json for programs.\n"
+          "schema prints a JSON Schema of policies, for editors.\n"
           "explain shows which route, key, limits and lifetime a request would get.\n"
           "See weir(8), weir.yaml(5) and weirctl(8).\n",
           out);
     return out == stderr ? 2 : 0;
 }
 
-/* Writes lines for a person, or into the journal with their priority. */
-static void tell(enum wr_log_priority priority, const struct wr_buf *lines)
-{
-    if (wr_systemd_reads_stderr())
-        wr_log_lines(priority, wr_buf_slice(lines));
-    else if (lines->len)
-        fwrite(lines->at, 1, lines->len, stderr);
-}
-
+/* Returns NULL after it has told why. */
 static struct wr_policy *load(const char *file)
 {
-    struct wr_buf errors = { 0 };
-    struct wr_policy *policy = wr_load(file, &errors);
-    tell(WR_LOG_P_ERROR, &errors);
-    wr_buf_fini(&errors);
+    struct wr_remarks findings = { 0 };
+    struct wr_policy *policy = wr_load(file, &findings);
+    wr_check_tell(&findings, WR_SEVERITY_ERROR);
+    wr_remarks_fini(&findings);
     return policy;
 }
 
-static int check(const char *file)
+static int print_schema(int argc, char **argv)
 {
-    struct wr_policy *policy = load(file);
-    struct wr_buf warnings = { 0 };
-    if (policy == NULL)
-        return 1;
-    wr_policy_warnings(policy, &warnings);
-    tell(WR_LOG_P_WARN, &warnings);
-    wr_buf_fini(&warnings);
-    printf("%s: the policy is good: routes: %zu, origins: %zu, limits: %zu\n", file, policy->route_count,
-           policy->origin_count, policy->limit_count);
-    wr_policy_unref(policy);
-    return 0;
+    struct wr_buf out = { 0 };
+    (void) argv;
+    if (argc > 1) {
+        fputs("usage: weir schema\n", stderr);
+        return 2;
+    }
+    wr_schema_write(&out);
+    bool written = fwrite(out.at, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+    wr_buf_fini(&out);
+    return written ? 0 : 1;
+}
+
+/* Finds the command of this name; NULL: it is none. */
+static int (*command_of(const char *name))(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } commands[] = {
+        { "check", wr_check_main },
+        { "explain", wr_explain_main },
+        { "schema", print_schema },
+    };
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return commands[i].run;
+    return NULL;
 }
 
 int main(int argc, char **argv)
@@ -68,11 +78,12 @@ int main(int argc, char **argv)
     static const struct option words[] = { { "help", no_argument, NULL, 'h' },
                                            { "version", no_argument, NULL, 'V' },
                                            { 0 } };
-    const char *file = DEFAULT_POLICY;
+    const char *file = WR_POLICY_FILE;
     bool only_check = false;
     int option;
-    if (argc > 1 && strcmp(argv[1], "explain") == 0)
-        return wr_explain_main(argc - 1, argv + 1);
+    int (*run)(int argc, char **argv) = argc > 1 ? command_of(argv[1]) : NULL;
+    if (run)
+        return run(argc - 1, argv + 1);
     while ((option = getopt_long(argc, argv, "c:thV", words, NULL)) != -1) {
         switch (option) {
         case 'c':
@@ -93,7 +104,7 @@ int main(int argc, char **argv)
     if (optind < argc)
         return weir_usage(stderr);
     if (only_check)
-        return check(file);
+        return wr_check(file, false);
     struct wr_policy *policy = load(file);
     return policy ? wr_server_run(policy) : 1;
 }

@@ -28,6 +28,9 @@ static void read_host(struct wr_policy_reader *r, const struct wr_option *o, con
     if (memchr(name.at, '*', name.len)) {
         wr_policy_reader_error(r, o, node,
                                "a * stands for whole names, at the beginning only: *.example.com");
+    } else if (colon && wr_slice_starts(wr_slice_from(text, (size_t) (colon - text.at)), WR_SLICE("://"))) {
+        wr_policy_reader_error(r, o, node, "a host is a name, not a URL (did you mean \"%.*s\"?)",
+                               (int) strcspn(colon + 3, ":/?#"), colon + 3);
     } else if (colon && name.at[0] != '[') {
         wr_policy_reader_error(r, o, node, "a host stands without port (did you mean \"%.*s\"?)",
                                (int) (colon - text.at), text.at);

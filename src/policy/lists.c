@@ -92,6 +92,12 @@ static const struct wr_word scheme[] = {
 };
 const struct wr_words wr_words_scheme = WR_WORDS(scheme);
 
+static const struct wr_word expect[] = {
+#define EXPECT(ID, word) [WR_EXPECT_##ID] = { .text = #word },
+#include "policy/words.def"
+};
+const struct wr_words wr_words_expect = WR_WORDS(expect);
+
 static const struct wr_word template[] = {
 #define TEMPLATE(ID, word) [WR_TEMPLATE_##ID] = { .text = #word },
 #include "policy/words.def"

@@ -28,7 +28,7 @@ static void free_policy(struct wr_policy *p)
     free(arena);
 }
 
-struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *errors)
+static struct wr_policy *parse(struct wr_slice text, const char *name, struct wr_remarks *findings)
 {
     struct wr_policy *p = new_policy(name);
     struct wr_arena scratch = { 0 };
@@ -41,7 +41,7 @@ struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct
         wr_policy_reader_section(&r, WR_SECTION_policy, root, p);
         wr_policy_reader_finish(&r, root);
     }
-    wr_policy_errors_print(&found, errors);
+    wr_policy_errors_give(&found, findings);
     bool good = found.count == 0;
     wr_arena_fini(&scratch);
     if (!good) {
@@ -52,17 +52,37 @@ struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct
     return p;
 }
 
-struct wr_policy *wr_policy_load(const char *file, struct wr_buf *errors)
+struct wr_policy *wr_policy_read(const char *file, struct wr_remarks *findings)
 {
     struct wr_buf text = { 0 };
     struct wr_policy *p = NULL;
     const char *why = wr_include_read(file, false, &text);
     if (why)
-        wr_buf_printf(errors, "%s:1:1: can't read this file: %s\n", file, why);
+        wr_remarks_add(findings, WR_SEVERITY_ERROR, file, 1, 1, "can't read this file: %s", why);
     else
-        p = wr_policy_parse(wr_buf_slice(&text), file, errors);
+        p = parse(wr_buf_slice(&text), file, findings);
     wr_buf_fini(&text);
     return p;
+}
+
+/* Turns the findings into lines. */
+static struct wr_policy *tell(struct wr_policy *p, struct wr_remarks *findings, struct wr_buf *errors)
+{
+    wr_remarks_print(findings, WR_SEVERITY_ERROR, errors);
+    wr_remarks_fini(findings);
+    return p;
+}
+
+struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *errors)
+{
+    struct wr_remarks findings = { 0 };
+    return tell(parse(text, name, &findings), &findings, errors);
+}
+
+struct wr_policy *wr_policy_load(const char *file, struct wr_buf *errors)
+{
+    struct wr_remarks findings = { 0 };
+    return tell(wr_policy_read(file, &findings), &findings, errors);
 }
 
 struct wr_policy *wr_policy_ref(struct wr_policy *p)

@@ -15,7 +15,9 @@
 #include "http/head.h"
 #include "log/access.h"
 #include "log/log.h"
+#include "policy/remarks.h"
 #include "policy/template.h"
+#include "policy/tests.h"
 
 /* The words of the enums below (words.def, algorithms.def). */
 extern const struct wr_words wr_words_odd_names, wr_words_client_abort, wr_words_drain_order,
@@ -47,7 +49,8 @@ struct wr_admin_policy {
     size_t from_count;        /* 0: everybody */
     char *token, *token_name; /* the secret, and the name of its file; NULL: none is needed */
     char **hosts;             /* names that Host may have, NULL-ended; NULL: none */
-    int line;                 /* in the file; 0: not written there */
+    const char *file;         /* the file in which it stands, ... */
+    int line, column;         /* ... and where; line 0: it stands nowhere */
 };
 
 enum wr_odd_names {
@@ -471,6 +474,8 @@ struct wr_policy {
     size_t limit_count;
     struct wr_route *routes;
     size_t route_count;
+    struct wr_policy_test *tests;
+    size_t test_count;
     struct wr_route_index *route_index; /* host by hash, path by trie; private to route.c */
     struct wr_policy *from; /* counted: the policy whose arena holds what wr_policy_hold() took over; NULL:
                              * none */
@@ -478,15 +483,16 @@ struct wr_policy {
 };
 
 /* Reads and checks the file and those that it includes. Returns a snapshot with one reference, which the
- * caller owns. On failure returns NULL and appends every error to *errors, a line each: "file:line:column:
- * text (did you mean
- * ...?)". Thread: start or main, because it reads a file. */
+ * caller owns. On failure returns NULL and appends every error to *findings. Thread: start or main, because
+ * it reads a file. */
+struct wr_policy *wr_policy_read(const char *file, struct wr_remarks *findings) WR_MUST_USE;
+/* The same; appends every error to *errors, a line each: "file:line:column: text (did you mean ...?)". */
 struct wr_policy *wr_policy_load(const char *file, struct wr_buf *errors) WR_MUST_USE;
 /* The same from bytes. `name` stands for the file in messages; files that it names are looked for beside it.
  * Thread: any, but files are read from disk. */
 struct wr_policy *wr_policy_parse(struct wr_slice text, const char *name, struct wr_buf *errors) WR_MUST_USE;
-/* Appends what is allowed but dangerous, a line each: "file:line: text". Thread: any. */
-void wr_policy_warnings(const struct wr_policy *p, struct wr_buf *out);
+/* Appends what is allowed but dangerous. Thread: any. */
+void wr_policy_warnings(const struct wr_policy *p, struct wr_remarks *findings);
 /* Thread: any. */
 struct wr_policy *wr_policy_ref(struct wr_policy *p);
 void wr_policy_unref(struct wr_policy *p);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Collects the errors of a policy and prints them. Suggests words by their edit distance. */
+/* Collects the errors of a policy and sorts them. Suggests words by their edit distance. */
 #include "policy/policy_error.h"
 
 #include <stdarg.h>
@@ -30,10 +30,6 @@ void wr_policy_error(struct wr_policy_errors *m, struct wr_place place, const ch
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    for (char *c = text; *c; c++) {
-        if ((unsigned char) *c < ' ' || *c == 0x7f)
-            *c = '?';
-    }
     struct wr_policy_error *new = wr_arena_alloc(m->arena, sizeof *new);
     *new = (struct wr_policy_error){ m->last, place, m->count,
                                      wr_arena_copy(m->arena, wr_slice_str(text)).at };
@@ -54,7 +50,7 @@ static int by_place(const void *left, const void *right)
     return a->order < b->order ? -1 : 1;
 }
 
-void wr_policy_errors_print(const struct wr_policy_errors *m, struct wr_buf *out)
+void wr_policy_errors_give(const struct wr_policy_errors *m, struct wr_remarks *out)
 {
     if (m->count == 0)
         return;
@@ -71,8 +67,8 @@ void wr_policy_errors_print(const struct wr_policy_errors *m, struct wr_buf *out
                         all[i]->place.column == all[i - 1]->place.column &&
                         strcmp(all[i]->text, all[i - 1]->text) == 0;
         if (!repeated)
-            wr_buf_printf(out, "%s:%d:%d: %s\n", m->files[all[i]->place.file], all[i]->place.line,
-                          all[i]->place.column, all[i]->text);
+            wr_remarks_add(out, WR_SEVERITY_ERROR, m->files[all[i]->place.file], all[i]->place.line,
+                           all[i]->place.column, "%s", all[i]->text);
     }
     free(all);
 }

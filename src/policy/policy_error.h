@@ -4,7 +4,7 @@
  * Thread: any; each list belongs to one reading of a policy. */
 #pragma once
 
-#include "base/arena.h"
+#include "policy/remarks.h"
 
 struct wr_place {
     int line, column; /* from 1 */
@@ -24,9 +24,8 @@ struct wr_policy_errors {
 /* Adds a file; the name is copied. Returns its index for wr_place.file. */
 unsigned wr_policy_errors_file(struct wr_policy_errors *m, const char *name);
 void wr_policy_error(struct wr_policy_errors *m, struct wr_place place, const char *fmt, ...) WR_PRINTF(3, 4);
-/* Appends the errors as lines "file:line:column: text", sorted by place, each once. Control characters
- * become '?'. */
-void wr_policy_errors_print(const struct wr_policy_errors *m, struct wr_buf *out);
+/* Appends the errors to the findings, sorted by place, each once. */
+void wr_policy_errors_give(const struct wr_policy_errors *m, struct wr_remarks *out);
 
 /* Finds the word that a person may have meant: offer every candidate, then ask for the best. */
 struct wr_guess {

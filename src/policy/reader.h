@@ -58,6 +58,10 @@ struct wr_cidr *wr_policy_reader_blocks(struct wr_policy_reader *r, const struct
                                         const struct wr_tree_node *node, size_t *count);
 /* Reads "404" or "5xx" (as 5). Returns 0 for anything else. */
 int wr_policy_reader_status(struct wr_slice s);
+/* Returns what a name refers to, of those in the section. Returns NULL if an error was noted. */
+void *wr_policy_reader_refer(struct wr_policy_reader *r, const struct wr_option *o,
+                             const struct wr_tree_node *node, const struct wr_name_table *names,
+                             const char *section);
 /* Checks that a route says who answers. item: the route in the file. */
 void wr_policy_reader_answer(struct wr_policy_reader *r, const struct wr_tree_node *item,
                              struct wr_route *route);

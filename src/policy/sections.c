@@ -72,9 +72,9 @@ void wr_read_redis_tls(struct wr_policy_reader *r, const struct wr_option *o, co
         wr_policy_reader_error(r, o, node, "certificate and key need each other");
 }
 
-/* Returns what a name refers to. Returns NULL if an error was noted. */
-static void *refer(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
-                   const struct wr_name_table *names, const char *section)
+void *wr_policy_reader_refer(struct wr_policy_reader *r, const struct wr_option *o,
+                             const struct wr_tree_node *node, const struct wr_name_table *names,
+                             const char *section)
 {
     void *found = wr_name_table_get(names, node->text);
     if (found)
@@ -94,7 +94,7 @@ void wr_read_cache(struct wr_policy_reader *r, const struct wr_option *o, const 
 {
     struct wr_cache_policy *cache = at;
     if (node && node->kind == WR_NODE_SCALAR && wr_policy_reader_switch(node) < 0) {
-        const struct wr_cache_policy *named = refer(r, o, node, &r->caches, "caches");
+        const struct wr_cache_policy *named = wr_policy_reader_refer(r, o, node, &r->caches, "caches");
         if (named)
             *cache = *named;
         return;
@@ -152,6 +152,13 @@ void wr_read_listens(struct wr_policy_reader *r, const struct wr_option *o, cons
         read_addressed(r, o, wr_tree_node_item(node, i), &p->listens[i]);
 }
 
+/* Returns the name of the file in which the node stands. */
+static const char *file_of(struct wr_policy_reader *r, const struct wr_tree_node *node)
+{
+    return node->place.file == 0 ? r->policy->file
+                                 : wr_policy_reader_copy(r, wr_slice_str(r->errors->files[node->place.file]));
+}
+
 void wr_read_admins(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                     void *at)
 {
@@ -163,7 +170,9 @@ void wr_read_admins(struct wr_policy_reader *r, const struct wr_option *o, const
     for (size_t i = 0; i < p->admin_count; i++) {
         const struct wr_tree_node *item = wr_tree_node_item(node, i);
         p->admins[i].allow = WR_RIGHTS_ALL;
+        p->admins[i].file = file_of(r, item);
         p->admins[i].line = item->place.line;
+        p->admins[i].column = item->place.column;
         read_addressed(r, o, item, &p->admins[i]);
     }
 }
@@ -316,7 +325,7 @@ void wr_read_header_names(struct wr_policy_reader *r, const struct wr_option *o,
     for (size_t i = 0; i < wr_tree_node_items(node); i++) {
         const struct wr_tree_node *item = wr_policy_reader_scalar(r, o, wr_tree_node_item(node, i));
         if (item)
-            (void) refer(r, o, item, &r->headers, "headers");
+            (void) wr_policy_reader_refer(r, o, item, &r->headers, "headers");
     }
 }
 
@@ -335,12 +344,11 @@ static void set_place(struct wr_policy_reader *r, const struct wr_tree_node *ite
     const char *own = r->policy->file, *slash = strrchr(own, '/');
     size_t folder = slash ? (size_t) (slash + 1 - own) : 0;
     route->line = item->place.line;
-    route->file = own;
+    route->file = file_of(r, item);
     if (item->place.file == 0) {
         route->label = wr_arena_printf(r->arena, "%d", route->line);
         return;
     }
-    route->file = wr_policy_reader_copy(r, wr_slice_str(r->errors->files[item->place.file]));
     bool beside = strncmp(route->file, own, folder) == 0;
     route->label = wr_arena_printf(r->arena, "%s:%d", route->file + (beside ? folder : 0), route->line);
 }
@@ -372,7 +380,7 @@ void wr_read_route_name(struct wr_policy_reader *r, const struct wr_option *o,
 void wr_read_origin_name(struct wr_policy_reader *r, const struct wr_option *o,
                          const struct wr_tree_node *node, void *at)
 {
-    *(const struct wr_origin_policy **) at = refer(r, o, node, &r->origins, "origins");
+    *(const struct wr_origin_policy **) at = wr_policy_reader_refer(r, o, node, &r->origins, "origins");
 }
 
 void wr_read_limit_names(struct wr_policy_reader *r, const struct wr_option *o,
@@ -386,7 +394,7 @@ void wr_read_limit_names(struct wr_policy_reader *r, const struct wr_option *o,
                                WR_MAX_ROUTE_LIMITS);
     const struct wr_tree_node *item;
     for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
-        const struct wr_limit_policy *limit = refer(r, o, item, &r->limits, "limits");
+        const struct wr_limit_policy *limit = wr_policy_reader_refer(r, o, item, &r->limits, "limits");
         bool twice = false;
         for (size_t j = 0; j < route->limit_count; j++)
             twice = twice || route->limits[j] == limit;

@@ -11,16 +11,15 @@ static bool is_loopback(const struct wr_address *address)
     return wr_address_is_v4(addr) ? addr[12] == 127 : memcmp(addr, local6, sizeof addr) == 0;
 }
 
-void wr_policy_warnings(const struct wr_policy *p, struct wr_buf *out)
+void wr_policy_warnings(const struct wr_policy *p, struct wr_remarks *findings)
 {
     for (size_t i = 0; i < p->admin_count; i++) {
         const struct wr_admin_policy *admin = &p->admins[i];
         if ((admin->allow & 1u << WR_RIGHT_CONTROL) == 0 || admin->token || is_loopback(&admin->address))
             continue;
-        wr_buf_printf(
-            out,
-            "%s:%d: warning: admin: everybody who reaches %s may drain and reload this node: give it "
-            "allow: [health, metrics], or a token_file\n",
-            p->file, admin->line, admin->address.text);
+        wr_remarks_add(findings, WR_SEVERITY_WARNING, admin->file, admin->line, admin->column,
+                       "admin: everybody who reaches %s may drain and reload this node: give it "
+                       "allow: [health, metrics], or a token_file",
+                       admin->address.text);
     }
 }

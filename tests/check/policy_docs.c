@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Makes conf/weir.yaml and man/weir.yaml.5 from the table of options.
+/* Makes conf/weir.yaml, conf/weir.schema.json and man/weir.yaml.5 from the table of options.
  *
- * policy_docs            compares both with the files in $srcdir (`make check` runs this)
+ * policy_docs            compares them with the files in $srcdir (`make check` runs this)
  * policy_docs --write    writes them (`make policy-docs` runs this) */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "policy/options.h"
+#include "policy/schema.h"
 
 #define HELP_COLUMN 48
 #define MANUAL_WIDTH 78
@@ -102,9 +103,10 @@ static void make_sample(struct wr_buf *out)
 {
     wr_buf_add_str(
         out,
+        "# yaml-language-server: $schema=/usr/local/share/weir/weir.schema.json\n"
         "# The policy of weir: every option there is. What is commented out shows the default, or an example "
         "where the\n"
-        "# default is nothing. weir.yaml(5) explains each of them. To check a file:  weir -t -c FILE\n\n");
+        "# default is nothing. weir.yaml(5) explains each of them. To check a file:  weir check FILE\n\n");
     sample_section(out, WR_SECTION_policy, 0, true, false);
     wr_buf_add_str(out, APPLICATIONS);
 }
@@ -318,9 +320,11 @@ int main(int argc, char **argv)
 {
     const char *root = getenv("srcdir") ? getenv("srcdir") : ".";
     bool write = argc > 1 && strcmp(argv[1], "--write") == 0;
-    struct wr_buf sample = { 0 }, manual = { 0 };
+    struct wr_buf sample = { 0 }, manual = { 0 }, schema = { 0 };
     make_sample(&sample);
     make_manual(root, &manual);
+    wr_schema_write(&schema);
     return count_silent() + settle(root, "conf/weir.yaml", &sample, write) +
+           settle(root, "conf/weir.schema.json", &schema, write) +
            settle(root, "man/weir.yaml.5", &manual, write);
 }

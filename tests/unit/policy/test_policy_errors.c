@@ -342,6 +342,8 @@ static void routes_match_what_can_be_matched(void **state)
           "p:3:38: host: a host stands without port (did you mean \"a.example\"?)\n" },
         { MATCH("host: www.*.example"),
           "p:3:38: host: a * stands for whole names, at the beginning only: *.example.com\n" },
+        { MATCH("host: \"https://a.example:8443/x\""),
+          "p:3:38: host: a host is a name, not a URL (did you mean \"a.example\"?)\n" },
         { MATCH("host: http//x"), "p:3:38: host: \"http//x\" is not a host\n" },
         { MATCH("method: get"), "p:3:40: method: methods are written in capitals (did you mean \"GET\"?)\n" },
         { MATCH("method: \"G T\""), "p:3:40: method: \"G T\" is not a method\n" },
