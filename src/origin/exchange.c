@@ -254,8 +254,48 @@ void wr_run_writable(struct wr_exchange_run *run)
         wr_run_wait(run);
 }
 
+/* The peer has failed this run, but may be well. */
+static void leave_peer(struct wr_exchange_run *run, enum wr_err err)
+{
+    run->last = err;
+    avoid(run, run->peer);
+}
+
+/* Sends the request again, from its beginning. first: as for try_peers(). */
+static void try_again(struct wr_exchange_run *run, struct wr_peer *first)
+{
+    asked(run);
+    wr_timer_clear(&run->deadline);
+    wr_origin_conn_close(run->conn);
+    try_next_peer(run, first);
+}
+
+/* Sends it to another peer. That is one retry. It has had a place, so it doesn't queue behind others. */
+static void ask_elsewhere(struct wr_exchange_run *run)
+{
+    run->resends++;
+    run->dequeued = true;
+    wr_receive_reset(&run->in);
+    try_again(run, NULL);
+}
+
+/* The policy may want another peer to be asked upon this status. */
+static bool is_unwanted(struct wr_exchange_run *run, int status)
+{
+    if (!wr_retry_status(run, status))
+        return false;
+    run->careful = true;
+    leave_peer(run, WR_ERR_ORIGIN_BROKEN);
+    return wr_retry_elsewhere(run);
+}
+
 void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head)
 {
+    if (is_unwanted(run, head->status)) {
+        found(run, WR_FOUND_ANSWER);
+        ask_elsewhere(run);
+        return;
+    }
     run->stage = WR_RUN_BODY;
     wr_socket_expect_nothing(&run->conn->socket);
     run->in.keep = head->keep_alive && head->framing != WR_FRAMING_CLOSE;
@@ -282,28 +322,16 @@ void wr_exchange_into(struct wr_exchange *x, struct wr_flow *flow)
     wr_flow_producer(flow, &run->room);
 }
 
-/* May the request be sent again? */
-static bool may_resend(const struct wr_exchange_run *run)
-{
-    return run->stage == WR_RUN_ASKING && !run->in.begun && (run->x->idempotent || run->asking) &&
-           run->resends < run->patience->retries && wr_send_rewindable(run);
-}
-
 /* response_timeout has passed without an answer: tries another peer that is well, if there is one. */
 static void unanswered(struct wr_exchange_run *run)
 {
     found(run, WR_FOUND_SILENCE);
-    run->last = WR_ERR_ORIGIN_TIMEOUT;
     run->careful = true;
-    avoid(run, run->peer);
-    if (run->pinned || !may_resend(run) || wr_balance_pick(run, NULL) != WR_PICK_PEER) {
+    leave_peer(run, WR_ERR_ORIGIN_TIMEOUT);
+    if (!run->in.begun && wr_retry_elsewhere(run))
+        ask_elsewhere(run);
+    else
         wr_run_finish(run, WR_ERR_ORIGIN_TIMEOUT);
-        return;
-    }
-    asked(run);
-    run->resends++;
-    wr_origin_conn_close(run->conn);
-    try_next_peer(run, NULL);
 }
 
 /* A note that was posted for an exchange which has ended since may come when the run serves another one, or
@@ -364,22 +392,20 @@ void wr_run_late(struct wr_exchange_run *run, enum wr_way way)
  * it ends a new connection without an answer, the server has failed, and another one is asked. */
 void wr_run_lost(struct wr_exchange_run *run)
 {
-    bool pooled = run->conn->used, wordless = run->stage == WR_RUN_ASKING && !run->in.begun;
-    if (wordless && !pooled) {
+    bool wordless = run->stage == WR_RUN_ASKING && !run->in.begun;
+    run->fresh = true;
+    if (wordless && !run->conn->used) {
         found(run, WR_FOUND_END);
-        run->last = WR_ERR_ORIGIN_CLOSED;
-        avoid(run, run->peer);
-    }
-    if (!may_resend(run) || (!pooled && (run->pinned || wr_balance_pick(run, NULL) != WR_PICK_PEER))) {
-        wr_run_finish(run, WR_ERR_ORIGIN_CLOSED);
+        leave_peer(run, WR_ERR_ORIGIN_CLOSED);
+        if (wr_retry_elsewhere(run)) {
+            ask_elsewhere(run);
+            return;
+        }
+    } else if (wordless && wr_retry_may(run)) {
+        try_again(run, run->peer);
         return;
     }
-    asked(run);
-    run->resends += !pooled;
-    run->fresh = true;
-    wr_timer_clear(&run->deadline);
-    wr_origin_conn_close(run->conn);
-    try_next_peer(run, pooled ? run->peer : NULL);
+    wr_run_finish(run, WR_ERR_ORIGIN_CLOSED);
 }
 
 /* --- the beginning and the end --- */
@@ -410,6 +436,7 @@ static enum wr_err start(struct wr_exchange *x, struct wr_origin *origin, struct
                          const struct wr_peer * not )
 {
     struct wr_exchange_run *run = wr_origins_run(origin->origins);
+    wr_retry_earn(origin);
     WR_CHECK(x->run == NULL && x->origin == origin->policy);
     x->run = run;
     x->sent = x->answered = (struct wr_wall){ 0 };
@@ -483,15 +510,12 @@ static void end_run(struct wr_exchange_run *run, enum wr_err err)
         wr_origin_conn_close(run->conn);
     if (in->flow && wr_flow_state(in->flow) == WR_FLOW_ARRIVING)
         wr_flow_end(in->flow, err, wr_slice(NULL, 0));
-    wr_flow_unref(in->flow);
-    wr_body_reader_fini(&in->body);
-    wr_buf_fini(&in->partial);
-    wr_charge_set(&in->charge, 0);
-    *in = (struct wr_receiving){ 0 };
+    wr_receive_reset(in);
     wr_peer_use(run, NULL);
     wr_buf_clear(&run->tried);
     run->last = WR_OK;
     run->resends = 0;
+    run->turn = 0;
     run->fresh = run->dequeued = run->careful = false;
     run->x->run = NULL;
     run->x = NULL;

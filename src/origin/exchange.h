@@ -19,9 +19,13 @@
  *
  * - If an address can't be reached, the next one is tried, each at most once. Nothing has been sent by then,
  *   so this is allowed for any method.
- * - The request is sent a second time (`retries` times) only in two cases: a connection that had carried
- *   other requests ends without a byte of an answer, or nothing comes within response_timeout and another
- *   server is well. The request must be idempotent, and its body must still be there from the first byte.
+ * - A connection that had carried other requests ends without a byte of an answer: the request is sent again
+ *   over a new one, to the same address.
+ * - A new connection ends without a byte of an answer, nothing comes within response_timeout, or the response
+ *   has a status of `retry_on`: another address that is well is asked, if there is one, `retries` times and
+ *   within the retry budget.
+ * - In the last two cases the request must be idempotent, and its body must still be there from the first
+ *   byte.
  *
  * Errors:
  *

@@ -72,6 +72,12 @@ struct wr_origin_server {
     char *host;                 /* "Host: name:port\r\n", for origins that don't get the client's Host */
 };
 
+/* How many requests may be sent again (retry.c). */
+struct wr_retry_budget {
+    double left;           /* in retries */
+    struct wr_mono filled; /* when the reserve was last looked at */
+};
+
 /* The two lines of a queue: runs whose request weir has as a whole, and uploads (queue.c). */
 enum wr_line { WR_LINE_WHOLE, WR_LINE_UPLOADS, WR_LINE_COUNT };
 
@@ -86,7 +92,8 @@ struct wr_origin {
     struct wr_run_list resolving; /* runs that wait because no address is known */
     /* runs that wait because every peer has max_connections in use, longest first */
     struct wr_run_list queue[WR_LINE_COUNT];
-    unsigned queued;        /* in both lines */
+    unsigned queued; /* in both lines */
+    struct wr_retry_budget budget;
     uint64_t last_turn;     /* that a run in the queue has got */
     struct wr_note vacancy; /* posted when a place is free while runs wait */
 };
@@ -195,7 +202,7 @@ void wr_run_ask(struct wr_note *note);
 void wr_run_resume(struct wr_exchange_run *run);
 /* Is there nothing to wait for any more: a peer to choose, or no address to come? For runs in `resolving`. */
 bool wr_run_resolved(struct wr_exchange_run *run);
-/* Takes the final head and calls on_head. */
+/* Takes the final head and calls on_head; or asks another server, if the policy wants that. */
 void wr_run_head(struct wr_exchange_run *run, const struct wr_head *head);
 /* The peer closed before its answer was whole. */
 void wr_run_lost(struct wr_exchange_run *run);
@@ -225,11 +232,13 @@ void wr_send_stop(struct wr_exchange_run *run);
 /* The peer takes no more of the request, but answers: sends no more. */
 void wr_send_refused(struct wr_exchange_run *run);
 
-/* --- receive.c: both may end the run --- */
+/* --- receive.c: the first two may end the run --- */
 /* Reads what has arrived: the head, or the body. */
 void wr_receive_more(struct wr_exchange_run *run);
 /* Reads on after a pause, because the response's flow has room again. */
 void wr_receive_resume(struct wr_exchange_run *run);
+/* Forgets what has come. */
+void wr_receive_reset(struct wr_receiving *in);
 
 /* --- conn.c --- */
 /* Opens a connection to the run's peer. OK: run->conn is set; *connected, or wr_run_connected() follows, or
@@ -279,6 +288,18 @@ bool wr_pool_full(const struct wr_peer *peer, bool upload);
 void wr_pool_make_room(struct wr_peer *peer);
 /* A place is free: a run that waits for one may go on. */
 void wr_pool_vacancy(struct wr_origin *origin);
+
+/* --- retry.c --- */
+/* Fills a new origin's budget. */
+void wr_retry_init(struct wr_origin *origin);
+/* The origin gets a request, so it may have some more retries. */
+void wr_retry_earn(struct wr_origin *origin);
+/* May the run's request be sent again? It may have reached a server. */
+bool wr_retry_may(const struct wr_exchange_run *run);
+/* Is another server to be asked? If so, that is taken from the budget. */
+bool wr_retry_elsewhere(struct wr_exchange_run *run) WR_MUST_USE;
+/* Does the policy want another server to be asked upon this status? */
+bool wr_retry_status(const struct wr_exchange_run *run, int status);
 
 /* --- queue.c --- */
 /* May the run use a free place, although others wait for one? */

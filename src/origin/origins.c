@@ -72,6 +72,7 @@ static void origin_init(struct wr_origin *origin, struct wr_origins *o, const st
         TAILQ_INIT(&origin->queue[line]);
     TAILQ_INIT(&origin->resolving);
     wr_note_init(&origin->vacancy, o->loop, wr_queue_vacancy);
+    wr_retry_init(origin);
     wr_origin_servers_init(origin);
 }
 

@@ -152,7 +152,7 @@ static void begin_body(struct wr_exchange_run *run, const struct wr_head *head, 
     enum wr_framing framing = head->framing;
     wr_run_head(run, head);
     if (conn->run != run)
-        return; /* the owner has cancelled in on_head */
+        return; /* the owner has cancelled in on_head, or another server is asked */
     if (framing == WR_FRAMING_NONE) {
         in->excess = rest.len > 0;
         wr_run_finish(run, WR_OK);
@@ -267,6 +267,15 @@ static void read_head(struct wr_exchange_run *run)
     wr_buf_add(&in->partial, scratch, (size_t) got);
     wr_charge_set(&in->charge, in->partial.cap);
     take_heads(run, wr_buf_slice(&in->partial));
+}
+
+void wr_receive_reset(struct wr_receiving *in)
+{
+    wr_flow_unref(in->flow);
+    wr_body_reader_fini(&in->body);
+    wr_buf_fini(&in->partial);
+    wr_charge_set(&in->charge, 0);
+    *in = (struct wr_receiving){ 0 };
 }
 
 void wr_receive_more(struct wr_exchange_run *run)

@@ -155,6 +155,23 @@ void wr_read_statuses(struct wr_policy_reader *r, const struct wr_option *o, con
     }
 }
 
+void wr_read_retry_statuses(struct wr_policy_reader *r, const struct wr_option *o,
+                            const struct wr_tree_node *node, void *at)
+{
+    struct wr_origin_policy *origin = at;
+    const struct wr_tree_node *item;
+    origin->retry_on = wr_arena_zalloc(r->arena, (wr_tree_node_items(node) + 1) * sizeof(int));
+    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
+        int status = wr_policy_reader_status(item->text);
+        if (status >= 400 || status == 4 || status == 5)
+            origin->retry_on[origin->retry_on_count++] = status;
+        else
+            wr_policy_reader_error(r, o, item,
+                                   "\"%.*s\" is not a status from 400 to 599, or a class such as 5xx",
+                                   WR_SLICE_ARG(item->text));
+    }
+}
+
 void wr_read_cached_methods(struct wr_policy_reader *r, const struct wr_option *o,
                             const struct wr_tree_node *node, void *at)
 {

@@ -139,6 +139,9 @@ struct wr_origin_policy {
     size_t server_count;
     enum wr_balance balance;
     struct wr_patience patience;
+    double retry_budget; /* retries for each request, at most: 0..1 */
+    int *retry_on;       /* statuses upon which another server is asked; 5 for 5xx */
+    size_t retry_on_count;
     struct wr_span connect_timeout;
     struct wr_span total_timeout; /* from the choice of a server to the end of the response; 0: no limit */
     unsigned max_connections;     /* per server and worker; 0: no limit */

@@ -3,6 +3,7 @@
 
 import collections
 import threading
+import time
 
 import pytest
 
@@ -120,6 +121,32 @@ def test_a_route_has_its_own_retries(weirs, origins):
     node = weirs({"workers": 1, "origins": {"app": policy.origin(*sick)}, "routes": [once, policy.route()]})
     assert node.ask("/once").status == node.ask("/").status == 502
     assert [sum(server.calls(path) for server in sick) for path in ("/once", "/")] == [1, 2]
+
+
+def test_chosen_statuses_go_to_another_server(weirs, origins):
+    """What isn't idempotent, what no other server could answer and other statuses are passed on as they came."""
+    sick, well = origins(), origins()
+    sick.on("/", status=503, body=b"sick").on("/other", status=500, body=b"sick").on("/alone", status=503, body=b"sick")
+    well.on("/", body=b"well").on("/other", body=b"well")
+    node = weirs({"workers": 1, "routes": [policy.route("/alone", to="alone"), policy.route()],
+                  "origins": {"app": policy.origin(sick, well, retry_on=[502, 503, 504]),
+                              "alone": policy.origin(sick, retry_on="5xx")}})
+    assert [node.ask("/", method, body=body).body for method, body in [("GET", None), ("PUT", b"new")] * 5] == [b"well"] * 10
+    assert sick.calls("/") == node.admin.metric("weir_origin_retries_total") == 5
+    assert {node.ask("/", "POST", body=b"order").status for _ in range(2)} == {200, 503}
+    assert {node.ask("/other").status for _ in range(2)} == {200, 500}
+    assert node.ask("/alone").body == b"sick" and sick.calls("/alone") == 1
+
+
+def test_retries_do_not_finish_off_a_sick_fleet(weirs, origins):
+    sick = [origins().on("/", status=503, body=b"sick") for _ in range(3)]
+    node = weirs({"workers": 1, "routes": [policy.route()], "origins": {"app": policy.origin(*sick, retries=2, retry_on=503)}})
+    began, asked = time.monotonic(), 100
+    assert {node.ask("/").status for _ in range(asked)} == {503}
+    retries = sum(server.calls() for server in sick) - asked
+    assert retries <= 10 + asked * 0.2 + (time.monotonic() - began) + 1     # what it always has, the share, one each second
+    assert node.admin.metric("weir_origin_retries_total") == retries
+    assert node.admin.metric("weir_origin_retries_refused_total") > 0
 
 
 def test_what_may_have_been_processed_is_sent_once(weirs, origins):

@@ -102,6 +102,41 @@ static struct wr_mono at(int64_t ms)
     return (struct wr_mono){ 1000 + ms * 1000 };
 }
 
+static unsigned retries_granted(unsigned asked)
+{
+    struct wr_exchange x = { .idempotent = true };
+    struct wr_origin *origin = &r.origins->list[0];
+    unsigned granted = 0;
+    for (unsigned i = 0; i < asked; i++) {
+        struct wr_exchange_run run = { .x = &x, .origin = origin, .origins = r.origins };
+        run.patience = &origin->policy->patience;
+        run.stage = WR_RUN_ASKING;
+        granted += wr_retry_elsewhere(&run);
+    }
+    return granted;
+}
+
+static void retries_are_a_share_of_the_requests(void **state)
+{
+    (void) state;
+    rig_start(&r, THREE, "");
+    struct wr_origin *origin = &r.origins->list[0];
+    uint64_t refused = wr_stats_sum(WR_STAT_origin_retries_refused);
+    assert_int_equal(retries_granted(30), 10); /* what an origin always has */
+    assert_int_equal(wr_stats_sum(WR_STAT_origin_retries_refused) - refused, 20);
+    for (int i = 0; i < 101; i++)
+        wr_retry_earn(origin);
+    assert_int_equal(retries_granted(30), 20);
+    r.loop.mono.us += 5 * WR_US_PER_S; /* one comes back each second, ... */
+    assert_int_equal(retries_granted(30), 5);
+    r.loop.mono.us += 3600 * WR_US_PER_S; /* ... up to what it always has */
+    assert_int_equal(retries_granted(30), 10);
+    for (int i = 0; i < 100000; i++)
+        wr_retry_earn(origin);
+    assert_int_equal(retries_granted(1000), 100);
+    rig_stop(&r);
+}
+
 static void a_failing_server_rests_longer_and_longer(void **state)
 {
     (void) state;
@@ -320,6 +355,7 @@ int main(void)
         cmocka_unit_test(round_robin_follows_the_weights),
         cmocka_unit_test(the_least_busy_for_its_weight_comes_next),
         cmocka_unit_test(a_hash_stays_with_its_server),
+        cmocka_unit_test(retries_are_a_share_of_the_requests),
         cmocka_unit_test(a_failing_server_rests_longer_and_longer),
         cmocka_unit_test(who_says_nothing_to_anybody_hangs),
         cmocka_unit_test(checks_overrule),
