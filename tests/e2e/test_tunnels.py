@@ -23,10 +23,11 @@ SLOW = {"client": {"tunnel_timeout": "1500ms"}}
 
 
 class Switcher:
-    """A server that answers each request with the same bytes, and then leaves its connection to the test."""
+    """A server that answers the first request of each connection, and then leaves the connection to the test. answer: the bytes, or a
+    function that gets the head."""
 
     def __init__(self, answer=AGREED):
-        self.answer, self.heads, self.socks = answer.encode(), [], queue.Queue()
+        self.answer, self.heads, self.socks = answer, [], queue.Queue()
         self.address = "127.0.0.1:%d" % ports.free_port()
         self._listener = socket.create_server(("127.0.0.1", int(self.address.split(":")[1])))
         threading.Thread(target=self._accept, daemon=True).start()
@@ -42,7 +43,8 @@ class Switcher:
             while b"\r\n\r\n" not in head:
                 head += sock.recv(65536)
             self.heads.append(head.decode())
-            sock.sendall(self.answer)
+            answer = self.answer(self.heads[-1]) if callable(self.answer) else self.answer
+            sock.sendall(answer.encode())
             self.socks.put(sock)
 
     def close(self):
@@ -263,6 +265,16 @@ def test_too_many_tunnels_are_refused_and_the_rest_is_served(weirs, switcher, op
         assert origin_side.recv(1) == b""
     until(lambda: node.admin.metric("weir_tunnels") == 0, "the tunnels counted out")
     opened(node, server)[0].close()
+
+
+def test_tunnels_leave_connections_to_an_origin_to_others(weirs, switcher, opened):
+    """Three of four: the next one waits in vain, and a page is still served."""
+    server = switcher(lambda head: AGREED if "\r\nUpgrade: " in head else "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage")
+    node = weirs({"workers": 1, "origins": {"app": {"servers": [server.address], "max_connections": 4, "queue_timeout": "200ms"}},
+                  "routes": [policy.route()]})
+    open_ones = [opened(node, server) for _ in range(3)]
+    assert node.ask("/chat", fields=HANDSHAKE).status == 503
+    assert len(open_ones) == 3 and node.ask("/page").body == b"page"
 
 
 def test_real_websockets(weirs):
