@@ -67,7 +67,7 @@ static void the_least_busy_for_its_weight_comes_next(void **state)
     rig_stop(&r);
 }
 
-static void found(struct wr_backend *s, enum wr_remark finding, struct wr_mono since, struct wr_mono now)
+static void found(struct wr_backend *s, enum wr_finding finding, struct wr_mono since, struct wr_mono now)
 {
     static const struct wr_passive_policy passive = {
         .timeouts = 3, .ends = 5, .pause = WR_SPAN_S(1), .max_pause = WR_SPAN_S(30)
@@ -241,7 +241,7 @@ static void a_policy_may_say_when_an_address_rests(void **state)
     static const int rest_ms[] = { 10, 20, 25, 25 };
     struct wr_backends *b = wr_backends_new(NULL);
     struct wr_backend *s = wr_backend_ref(b, "app", "one", NULL);
-    for (enum wr_remark finding = WR_FOUND_UNREACHABLE; finding <= WR_FOUND_END; finding++)
+    for (enum wr_finding finding = WR_FOUND_UNREACHABLE; finding <= WR_FOUND_END; finding++)
         wr_backend_found(s, &never, finding, at(0), at(0));
     assert_int_equal(wr_backend_health(s, at(0)), WR_HEALTH_UP);
     wr_backend_found(s, &soon, WR_FOUND_END, at(0), at(0));
