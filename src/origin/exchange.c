@@ -282,7 +282,7 @@ static void ask_elsewhere(struct wr_exchange_run *run)
 /* The policy may want another peer to be asked upon this status. */
 static bool is_unwanted(struct wr_exchange_run *run, int status)
 {
-    if (!wr_retry_status(run, status))
+    if (!wr_statuses_have(&run->origin->policy->retry_on, status))
         return false;
     run->careful = true;
     leave_peer(run, WR_ERR_ORIGIN_BROKEN);

@@ -298,8 +298,6 @@ void wr_retry_earn(struct wr_origin *origin);
 bool wr_retry_may(const struct wr_exchange_run *run);
 /* Is another server to be asked? If so, that is taken from the budget. */
 bool wr_retry_elsewhere(struct wr_exchange_run *run) WR_MUST_USE;
-/* Does the policy want another server to be asked upon this status? */
-bool wr_retry_status(const struct wr_exchange_run *run, int status);
 
 /* --- queue.c --- */
 /* May the run use a free place, although others wait for one? */

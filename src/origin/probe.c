@@ -52,14 +52,6 @@ static void result(struct wr_probe *p, const char *why)
     wr_backend_checked(p->peer->backend, policy_of(p), p->tick.loop->mono, why);
 }
 
-static bool good_status(const struct wr_health_policy *health, int status)
-{
-    for (size_t i = 0; i < health->status_count; i++)
-        if (health->statuses[i] == status || health->statuses[i] == status / 100)
-            return true;
-    return false;
-}
-
 /* Has the text come? Each byte is searched once, but for those in which the text may have begun. */
 static bool has_text(struct wr_probe *p)
 {
@@ -100,7 +92,7 @@ static void on_head(struct wr_exchange *x, const struct wr_head *head)
 {
     struct wr_probe *p = WR_CONTAINER(x, struct wr_probe, exchange);
     snprintf(p->status, sizeof p->status, "status %d", head->status);
-    if (!good_status(policy_of(p), head->status)) {
+    if (!wr_statuses_have(&policy_of(p)->good, head->status)) {
         result(p, p->status);
     } else if (policy_of(p)->body == NULL) {
         result(p, NULL); /* the content isn't needed */

@@ -47,12 +47,3 @@ bool wr_retry_elsewhere(struct wr_exchange_run *run)
     return !run->pinned && wr_retry_may(run) && wr_balance_pick(run, NULL) == WR_PICK_PEER &&
            spend(&run->origin->budget, run->origins->loop->mono);
 }
-
-bool wr_retry_status(const struct wr_exchange_run *run, int status)
-{
-    const struct wr_origin_policy *p = run->origin->policy;
-    for (size_t i = 0; i < p->retry_on_count; i++)
-        if (p->retry_on[i] == status || p->retry_on[i] == status / 100)
-            return true;
-    return false;
-}

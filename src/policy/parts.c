@@ -101,21 +101,34 @@ int wr_policy_reader_status(struct wr_slice s)
     return s.len == 3 && wr_slice_u64(s, 599, &n) && n >= 200 ? (int) n : 0;
 }
 
-void wr_read_health_statuses(struct wr_policy_reader *r, const struct wr_option *o,
-                             const struct wr_tree_node *node, void *at)
+/* Reads statuses from `least` on and classes of them, of which the message names one as an example. */
+static void read_statuses(struct wr_policy_reader *r, const struct wr_option *o,
+                          const struct wr_tree_node *node, int least, const char *class,
+                          struct wr_statuses *list)
 {
-    struct wr_health_policy *health = at;
     const struct wr_tree_node *item;
-    health->statuses = wr_arena_zalloc(r->arena, (wr_tree_node_items(node) + 1) * sizeof *health->statuses);
+    list->of = wr_arena_zalloc(r->arena, (wr_tree_node_items(node) + 1) * sizeof *list->of);
     for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
         int status = wr_policy_reader_status(item->text);
-        if (status)
-            health->statuses[health->status_count++] = status;
+        if (status >= least || (status < 10 && status >= least / 100))
+            list->of[list->count++] = status;
         else
             wr_policy_reader_error(r, o, item,
-                                   "\"%.*s\" is not a status from 200 to 599, or a class such as 2xx",
-                                   WR_SLICE_ARG(item->text));
+                                   "\"%.*s\" is not a status from %d to 599, or a class such as %s",
+                                   WR_SLICE_ARG(item->text), least, class);
     }
+}
+
+void wr_read_good_statuses(struct wr_policy_reader *r, const struct wr_option *o,
+                           const struct wr_tree_node *node, void *at)
+{
+    read_statuses(r, o, node, 200, "2xx", at);
+}
+
+void wr_read_error_statuses(struct wr_policy_reader *r, const struct wr_option *o,
+                            const struct wr_tree_node *node, void *at)
+{
+    read_statuses(r, o, node, 400, "5xx", at);
 }
 
 static bool has_status(const struct wr_cache_policy *cache, int status)
@@ -152,23 +165,6 @@ void wr_read_statuses(struct wr_policy_reader *r, const struct wr_option *o, con
             wr_read_span(r, o, value, &one->ttl);
             cache->status_ttl_count++;
         }
-    }
-}
-
-void wr_read_retry_statuses(struct wr_policy_reader *r, const struct wr_option *o,
-                            const struct wr_tree_node *node, void *at)
-{
-    struct wr_origin_policy *origin = at;
-    const struct wr_tree_node *item;
-    origin->retry_on = wr_arena_zalloc(r->arena, (wr_tree_node_items(node) + 1) * sizeof(int));
-    for (size_t i = 0; (item = wr_policy_reader_next(r, o, node, &i)) != NULL;) {
-        int status = wr_policy_reader_status(item->text);
-        if (status >= 400 || status == 4 || status == 5)
-            origin->retry_on[origin->retry_on_count++] = status;
-        else
-            wr_policy_reader_error(r, o, item,
-                                   "\"%.*s\" is not a status from 400 to 599, or a class such as 5xx",
-                                   WR_SLICE_ARG(item->text));
     }
 }
 

@@ -113,13 +113,18 @@ struct wr_patience {
     unsigned retries;
 };
 
+/* Statuses, and classes of them: 404, or 5 for 5xx. */
+struct wr_statuses {
+    int *of;
+    size_t count;
+};
+
 /* Active checks of an origin's addresses. */
 struct wr_health_policy {
     char *path; /* NULL: none */
     struct wr_span interval, timeout;
     unsigned rise, fall; /* checks in a row: up again, down */
-    int *statuses;       /* that pass: 404, or 5 for 5xx */
-    size_t status_count;
+    struct wr_statuses good;
     char *body;    /* text that the content must have; NULL: any content will do */
     char *host;    /* for Host; NULL: the server's own name */
     unsigned port; /* 0: the server's */
@@ -140,8 +145,7 @@ struct wr_origin_policy {
     enum wr_balance balance;
     struct wr_patience patience;
     double retry_budget; /* retries for each request, at most: 0..1 */
-    int *retry_on;       /* statuses upon which another server is asked; 5 for 5xx */
-    size_t retry_on_count;
+    struct wr_statuses retry_on; /* upon these another server is asked */
     struct wr_span connect_timeout;
     struct wr_span total_timeout; /* from the choice of a server to the end of the response; 0: no limit */
     unsigned max_connections;     /* per server and worker; 0: no limit */
@@ -545,6 +549,14 @@ static inline bool wr_route_maintained(const struct wr_route *route)
 static inline bool wr_route_by_itself(const struct wr_route *route)
 {
     return route->by_itself || __atomic_load_n(&route->switched, __ATOMIC_RELAXED);
+}
+/* Does the list name the status, or its class? Thread: any. */
+static inline bool wr_statuses_have(const struct wr_statuses *list, int status)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->of[i] == status || list->of[i] == status / 100)
+            return true;
+    return false;
 }
 /* Does the route serve a client of this address (16 bytes)? Thread: any. */
 static inline bool wr_policy_lets_in(const struct wr_route *route, const unsigned char client[16])
