@@ -8,23 +8,13 @@
 #define KEY 24 /* bytes: 16 in base64 */
 #define WEBSOCKET WR_SLICE("websocket")
 
-static struct wr_slice guid(void)
-{
-    return WR_SLICE("258EAFA5-E914-47DA-95CA-C5AB0DC85B11"); /* RFC 6455 1.3 */
-}
+static const char guid[36] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 1.3 */
 
 /* Returns the value of the only field of this name; at NULL: there is none, or there are several. */
 static struct wr_slice only(const struct wr_head *h, struct wr_slice name)
 {
-    struct wr_slice value = { 0 };
-    for (size_t i = 0; i < h->field_count; i++) {
-        if (!wr_slice_eq_nocase(h->fields[i].name, name))
-            continue;
-        if (value.at)
-            return wr_slice(NULL, 0);
-        value = h->fields[i].value;
-    }
-    return value;
+    const struct wr_field *f = wr_head_named(h, name, NULL);
+    return f && wr_head_named(h, name, f) == NULL ? f->value : wr_slice(NULL, 0);
 }
 
 static bool is_key(struct wr_slice s)
@@ -40,17 +30,17 @@ static bool is_key(struct wr_slice s)
 
 static void make_accept(struct wr_slice key, char out[WR_UPGRADE_ACCEPT + 1])
 {
-    unsigned char text[KEY + 36], sum[SHA_DIGEST_LENGTH];
+    unsigned char text[KEY + sizeof guid], sum[SHA_DIGEST_LENGTH];
     _Static_assert(WR_UPGRADE_ACCEPT == (SHA_DIGEST_LENGTH + 2) / 3 * 4, "base64");
     memcpy(text, key.at, KEY);
-    memcpy(text + KEY, guid().at, guid().len);
+    memcpy(text + KEY, guid, sizeof guid);
     SHA1(text, sizeof text, sum);
     EVP_EncodeBlock((unsigned char *) out, sum, sizeof sum);
 }
 
 static bool is_listed(struct wr_slice protocol, char *const *protocols)
 {
-    for (; *protocols; protocols++)
+    for (; protocols && *protocols; protocols++)
         if (wr_slice_eq_nocase(protocol, wr_slice_str(*protocols)))
             return true;
     return false;

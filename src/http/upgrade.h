@@ -16,8 +16,8 @@ struct wr_upgrade {
 
 /* Does the request ask for one of these protocols, in a way that can be passed on? It has to be a GET of
  * HTTP/1.1 without content, whose Connection names upgrade and whose Upgrade names one protocol. A WebSocket
- * needs version 13 and a key of 16 bytes. protocols: NULL ends the list; letters compare in any case. Returns
- * false and leaves *out alone if not: then the request is one without Upgrade. */
+ * needs version 13 and a key of 16 bytes. protocols: NULL ends the list, and is an empty one; letters compare
+ * in any case. Returns false and leaves *out alone if not: then the request is one without Upgrade. */
 bool wr_upgrade_asked(const struct wr_head *request, char *const *protocols, struct wr_upgrade *out);
 /* Does the 101 switch to what was asked for? */
 bool wr_upgrade_agreed(const struct wr_upgrade *asked, const struct wr_head *response);

@@ -84,12 +84,10 @@ void wr_read_upgrades(struct wr_policy_reader *r, const struct wr_option *o, con
     }
     wr_read_tokens(r, o, node, at);
     for (char **name = *(char ***) at; *name; name++)
-        if (strcasecmp(*name, "h2c") == 0 || strlen(*name) > WR_UPGRADE_NAME)
-            wr_policy_reader_error(r, o, node,
-                                   strlen(*name) > WR_UPGRADE_NAME
-                                       ? "\"%s\" is longer than the names of protocols are"
-                                       : "\"%s\" is never passed on: requests would hide in it",
-                                   *name);
+        if (strlen(*name) > WR_UPGRADE_NAME)
+            wr_policy_reader_error(r, o, node, "\"%s\" is longer than the names of protocols are", *name);
+        else if (strcasecmp(*name, "h2c") == 0)
+            wr_policy_reader_error(r, o, node, "\"%s\" is never passed on: requests would hide in it", *name);
 }
 
 bool wr_policy_reader_parameter(struct wr_policy_reader *r, const struct wr_option *o,

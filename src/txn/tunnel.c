@@ -14,7 +14,7 @@ static unsigned *open_tunnels(struct wr_txn *t)
 bool wr_txn_ask_tunnel(struct wr_txn *t)
 {
     struct wr_upgrade asked;
-    if (t->route->upgrades == NULL || !wr_upgrade_asked(&t->head, t->route->upgrades, &asked))
+    if (!wr_upgrade_asked(&t->head, t->route->upgrades, &asked))
         return true;
     unsigned most = t->worker_policy->policy->max_tunnels;
     if (__atomic_add_fetch(open_tunnels(t), 1, __ATOMIC_RELAXED) > most && most > 0) {
