@@ -5,11 +5,6 @@
 
 /* --- does a reference name the origin? --- */
 
-static struct wr_slice after(struct wr_slice s, size_t bytes)
-{
-    return wr_slice_from(s, bytes);
-}
-
 struct authority {
     struct wr_slice name;
     uint64_t port; /* 80 unless given; 0: not a valid port */
@@ -24,7 +19,7 @@ static struct authority authority_of(struct wr_slice text)
     if (end == 0 || text.at[end - 1] != ':')
         return (struct authority){ .name = text, .port = 80 };
     struct authority a = { .name = wr_slice(text.at, end - 1), .port = 80, .has_port = end < text.len };
-    if (a.has_port && !wr_slice_u64(after(text, end), 65535, &a.port))
+    if (a.has_port && !wr_slice_u64(wr_slice_from(text, end), 65535, &a.port))
         a.port = 0;
     return a;
 }
@@ -106,14 +101,14 @@ static struct wr_slice reference_in_refresh(struct wr_slice value)
     for (size_t i = 0; i + 4 < value.len; i++) {
         if (!wr_slice_eq_nocase(wr_slice(value.at + i, 4), WR_SLICE("url=")))
             continue;
-        struct wr_slice reference = after(value, i + 4);
+        struct wr_slice reference = wr_slice_from(value, i + 4);
         char quote = reference.at[0];
         if (quote != '"' && quote != '\'')
             return reference;
-        reference = after(reference, 1);
+        reference = wr_slice_from(reference, 1);
         return wr_slice_cut(&reference, quote);
     }
-    return after(value, value.len);
+    return wr_slice_from(value, value.len);
 }
 
 static bool put_right(struct wr_field *f, const struct wr_route *route, const struct wr_head *request,
@@ -126,9 +121,9 @@ static bool put_right(struct wr_field *f, const struct wr_route *route, const st
            before = (size_t) (reference.at - f->value.at);
     if (own == 0)
         return false;
-    struct wr_slice right = reference_to(site, after(reference, own), arena);
+    struct wr_slice right = reference_to(site, wr_slice_from(reference, own), arena);
     f->value = wr_arena_printf(arena, "%.*s%.*s%.*s", (int) before, f->value.at, WR_SLICE_ARG(right),
-                               WR_SLICE_ARG(after(f->value, before + reference.len)));
+                               WR_SLICE_ARG(wr_slice_from(f->value, before + reference.len)));
     return true;
 }
 
