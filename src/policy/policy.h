@@ -144,7 +144,7 @@ struct wr_origin_policy {
     size_t server_count;
     enum wr_balance balance;
     struct wr_patience patience;
-    double retry_budget; /* retries for each request, at most: 0..1 */
+    double retry_budget;         /* retries for each request, at most: 0..1 */
     struct wr_statuses retry_on; /* upon these another server is asked */
     struct wr_span connect_timeout;
     struct wr_span total_timeout; /* from the choice of a server to the end of the response; 0: no limit */

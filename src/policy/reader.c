@@ -70,6 +70,12 @@ char *wr_policy_reader_copy(struct wr_policy_reader *r, struct wr_slice text)
     return (char *) wr_arena_copy(r->arena, text).at;
 }
 
+const char *wr_policy_reader_file(struct wr_policy_reader *r, const struct wr_tree_node *node)
+{
+    return node->place.file == 0 ? r->policy->file
+                                 : wr_policy_reader_copy(r, wr_slice_str(r->errors->files[node->place.file]));
+}
+
 bool wr_policy_reader_is_token(struct wr_slice s)
 {
     for (size_t i = 0; i < s.len; i++) {

@@ -43,6 +43,8 @@ int wr_policy_reader_choice(struct wr_policy_reader *r, const struct wr_option *
 int wr_policy_reader_switch(const struct wr_tree_node *node);
 /* Returns a NUL-ended copy in the policy's arena. */
 char *wr_policy_reader_copy(struct wr_policy_reader *r, struct wr_slice text);
+/* Returns the name of the file in which the node stands. It lives as long as the policy. */
+const char *wr_policy_reader_file(struct wr_policy_reader *r, const struct wr_tree_node *node);
 /* May a query parameter have this name, or match it as a pattern? If not, an error is noted at the node. */
 bool wr_policy_reader_parameter(struct wr_policy_reader *r, const struct wr_option *o,
                                 const struct wr_tree_node *node, struct wr_slice name);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Readers of whole sections and lists of them, and of names that refer to them. */
-#include <limits.h>
-
 #include "policy/reader.h"
 
 /* Reads a section without special rules. */
@@ -152,13 +150,6 @@ void wr_read_listens(struct wr_policy_reader *r, const struct wr_option *o, cons
         read_addressed(r, o, wr_tree_node_item(node, i), &p->listens[i]);
 }
 
-/* Returns the name of the file in which the node stands. */
-static const char *file_of(struct wr_policy_reader *r, const struct wr_tree_node *node)
-{
-    return node->place.file == 0 ? r->policy->file
-                                 : wr_policy_reader_copy(r, wr_slice_str(r->errors->files[node->place.file]));
-}
-
 void wr_read_admins(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                     void *at)
 {
@@ -170,7 +161,7 @@ void wr_read_admins(struct wr_policy_reader *r, const struct wr_option *o, const
     for (size_t i = 0; i < p->admin_count; i++) {
         const struct wr_tree_node *item = wr_tree_node_item(node, i);
         p->admins[i].allow = WR_RIGHTS_ALL;
-        p->admins[i].file = file_of(r, item);
+        p->admins[i].file = wr_policy_reader_file(r, item);
         p->admins[i].line = item->place.line;
         p->admins[i].column = item->place.column;
         read_addressed(r, o, item, &p->admins[i]);
@@ -204,16 +195,6 @@ static char *new_name(struct wr_policy_reader *r, const struct wr_tree_node *key
     return name;
 }
 
-/* The length of the queue may be 0, so "none" isn't. */
-static void complete_queue(const struct wr_tree_node *map, struct wr_origin_policy *origin)
-{
-    const struct wr_tree_node *queue = wr_tree_node_get(map, "queue");
-    if (queue == NULL || wr_tree_node_is(queue, "none"))
-        origin->queue = UINT_MAX;
-    if (origin->queue_timeout.us == 0)
-        origin->queue_timeout = origin->connect_timeout;
-}
-
 void wr_read_origins(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
                      void *at)
 {
@@ -225,7 +206,8 @@ void wr_read_origins(struct wr_policy_reader *r, const struct wr_option *o, cons
         origin->index = i;
         origin->name = new_name(r, node->entries[i].key, &r->origins, origin);
         wr_policy_reader_section(r, o->kind->sub, node->entries[i].value, origin);
-        complete_queue(node->entries[i].value, origin);
+        if (origin->queue_timeout.us == 0)
+            origin->queue_timeout = origin->connect_timeout;
     }
 }
 
@@ -344,7 +326,7 @@ static void set_place(struct wr_policy_reader *r, const struct wr_tree_node *ite
     const char *own = r->policy->file, *slash = strrchr(own, '/');
     size_t folder = slash ? (size_t) (slash + 1 - own) : 0;
     route->line = item->place.line;
-    route->file = file_of(r, item);
+    route->file = wr_policy_reader_file(r, item);
     if (item->place.file == 0) {
         route->label = wr_arena_printf(r->arena, "%d", route->line);
         return;

@@ -7,8 +7,7 @@
 
 static struct wr_test_place place_of(struct wr_policy_reader *r, const struct wr_tree_node *node)
 {
-    const char *file = wr_policy_reader_copy(r, wr_slice_str(r->errors->files[node->place.file]));
-    return (struct wr_test_place){ file, node->place.line, node->place.column };
+    return (struct wr_test_place){ wr_policy_reader_file(r, node), node->place.line, node->place.column };
 }
 
 void wr_read_tests(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,

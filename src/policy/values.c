@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Readers of switches and quantities, within the option's range. */
+#include <limits.h>
+
 #include "policy/reader.h"
 
 void wr_read_flag(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
@@ -196,6 +198,16 @@ void wr_read_count(struct wr_policy_reader *r, const struct wr_option *o, const 
     uint64_t n = 0;
     if ((none_allowed(o) && wr_tree_node_is(node, "none")) || read_whole(r, o, node, &n))
         *(unsigned *) at = (unsigned) n;
+}
+
+/* A length may be 0, so "none" is the greatest number. */
+void wr_read_length(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
+                    void *at)
+{
+    if (wr_tree_node_is(node, "none"))
+        *(unsigned *) at = UINT_MAX;
+    else
+        wr_read_count(r, o, node, at);
 }
 
 void wr_read_burst(struct wr_policy_reader *r, const struct wr_option *o, const struct wr_tree_node *node,
