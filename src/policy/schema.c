@@ -56,38 +56,45 @@ struct alternatives {
     bool more;
 };
 
+/* Begins the next alternative. */
+static void begin(struct alternatives *c)
+{
+    if (c->more)
+        wr_buf_add_str(c->out, ", ");
+    c->more = true;
+}
+
 static void add(struct alternatives *c, const char *schema)
 {
-    wr_buf_add_str(c->out, c->more ? ", " : "");
+    begin(c);
     wr_buf_add_str(c->out, schema);
-    c->more = true;
 }
 
 static void add_section(struct alternatives *c, const char *definition)
 {
-    wr_buf_printf(c->out, "%s{\"$ref\": \"#/definitions/%s\"}", c->more ? ", " : "", definition);
-    c->more = true;
+    begin(c);
+    wr_buf_printf(c->out, "{\"$ref\": \"#/definitions/%s\"}", definition);
 }
 
 static void add_words(struct alternatives *c, const struct wr_words *words)
 {
-    wr_buf_printf(c->out, "%s{\"enum\": [", c->more ? ", " : "");
+    begin(c);
+    wr_buf_add_str(c->out, "{\"enum\": [");
     for (size_t i = 0; i < words->count; i++) {
         wr_buf_add_str(c->out, i ? ", " : "");
         wr_json_string(c->out, wr_slice_str(words->at[i].text));
     }
     wr_buf_add_str(c->out, "]}");
-    c->more = true;
 }
 
 static void add_number(struct alternatives *c, const struct wr_option *o)
 {
     const char *dots = strstr(o->range, "..");
     WR_CHECK(dots != NULL);
-    wr_buf_printf(c->out, "%s{\"type\": \"%s\", \"minimum\": %.*s, \"maximum\": %s}", c->more ? ", " : "",
+    begin(c);
+    wr_buf_printf(c->out, "{\"type\": \"%s\", \"minimum\": %.*s, \"maximum\": %s}",
                   o->kind->read == wr_read_number ? "number" : "integer", (int) (dots - o->range), o->range,
                   dots + 2);
-    c->more = true;
 }
 
 static void add_value(struct alternatives *c, const struct wr_option *o, struct wr_slice word)
@@ -120,16 +127,15 @@ static void add_values(struct alternatives *c, const struct wr_option *o)
 static void add_list(struct alternatives *c, const struct wr_option *o)
 {
     const struct wr_words *words = o->kind->words;
-    bool either = words && strchr(o->kind->word, '|'); /* words, or a list of something else */
-    if (either)
+    if (words)
         add_words(c, words);
-    else if (words == NULL)
-        add(c, ANY);
     else
-        add_words(c, words);
-    wr_buf_add_str(c->out, ", {\"type\": \"array\", \"items\": ");
+        add(c, ANY);
+    begin(c);
+    wr_buf_add_str(c->out, "{\"type\": \"array\", \"items\": ");
     struct alternatives items = { c->out, false };
-    if (words && !either)
+    if (words &&
+        strchr(o->kind->word, '|') == NULL) /* else the words stand alone, or a list of something else */
         add_words(&items, words);
     else
         add(&items, ANY);
@@ -141,7 +147,7 @@ static void add_items(struct alternatives *c, const struct wr_option *o, const c
 {
     if (wr_slice_starts(wr_slice_str(o->kind->word), WR_SLICE("off |")))
         add(c, OFF);
-    wr_buf_add_str(c->out, c->more ? ", " : "");
+    begin(c);
     wr_buf_printf(c->out, "{\"$ref\": \"#/definitions/%s_item\"}", definition);
     wr_buf_printf(c->out, ", {\"type\": \"array\", \"items\": {\"$ref\": \"#/definitions/%s_item\"}}",
                   definition);
