@@ -54,13 +54,6 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-static char *copy_text(const char *text)
-{
-    char *copy = text ? strdup(text) : NULL;
-    WR_CHECK(text == NULL || copy != NULL);
-    return copy;
-}
-
 static void free_backend(struct wr_backend *s)
 {
     free(s->origin);
@@ -75,6 +68,11 @@ static void free_backend(struct wr_backend *s)
 static bool is_of(const struct wr_backend *s, const char *origin, const char *server)
 {
     return strcmp(s->origin, origin) == 0 && strcmp(s->server, server) == 0;
+}
+
+static bool is_for(const struct wr_order *order, const char *origin, const char *server)
+{
+    return strcmp(order->origin, origin) == 0 && strcmp(order->server, server) == 0;
 }
 
 /* Has the server's addresses know the order. */
@@ -100,7 +98,7 @@ static void drop_order(struct wr_backends *b, struct wr_order **at)
 static struct wr_order **order_of(struct wr_backends *b, const char *origin, const char *server)
 {
     struct wr_order **at = &b->orders;
-    while (*at && (strcmp((*at)->origin, origin) != 0 || strcmp((*at)->server, server) != 0))
+    while (*at && !is_for(*at, origin, server))
         at = &(*at)->next;
     return at;
 }
@@ -115,7 +113,8 @@ static void give_order(struct wr_backends *b, const char *origin, const char *se
         return;
     order = calloc(1, sizeof *order);
     WR_CHECK(order != NULL);
-    *order = (struct wr_order){ b->orders, copy_text(origin), copy_text(server), what, mono };
+    *order = (struct wr_order){ b->orders, wr_slice_dup(wr_slice_str(origin)),
+                                wr_slice_dup(wr_slice_str(server)), what, mono };
     b->orders = order;
     tell_order(b, order, what);
 }
@@ -124,8 +123,7 @@ static bool has_server(const struct wr_policy *policy, const struct wr_order *or
 {
     for (size_t i = 0; i < policy->origin_count; i++)
         for (size_t k = 0; k < policy->origins[i].server_count; k++)
-            if (strcmp(policy->origins[i].name, order->origin) == 0 &&
-                strcmp(policy->origins[i].servers[k].address.text, order->server) == 0)
+            if (is_for(order, policy->origins[i].name, policy->origins[i].servers[k].address.text))
                 return true;
     return false;
 }
@@ -172,9 +170,9 @@ static struct wr_backend *make_backend(const char *origin, const char *server, c
     struct wr_buf label = { 0 };
     WR_CHECK(s != NULL);
     *s = (struct wr_backend){ .changed_at = wr_time_monotonic().us };
-    s->origin = copy_text(origin);
-    s->server = copy_text(server);
-    s->address = copy_text(address);
+    s->origin = wr_slice_dup(wr_slice_str(origin));
+    s->server = wr_slice_dup(wr_slice_str(server));
+    s->address = address ? wr_slice_dup(wr_slice_str(address)) : NULL;
     wr_buf_printf(&label, address ? "%s at %s" : "%s", server, address);
     wr_buf_add(&label, "", 1);
     s->label = label.at;

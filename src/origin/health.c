@@ -72,10 +72,10 @@ static void begin_rest(struct wr_backend *s, const struct wr_passive_policy *pas
     __atomic_store_n(&s->mute, mute, __ATOMIC_RELAXED);
     __atomic_store_n(&s->rest_until, mono.us + rest_after(passive, before), __ATOMIC_RELAXED);
     __atomic_store_n(&s->why, why, __ATOMIC_RELAXED);
-    if (before == 0)
-        __atomic_store_n(&s->changed_at, mono.us, __ATOMIC_RELAXED);
-    if (before == 0)
-        wr_warn("origin %s: server %s fails: it is not used for a while: %s", s->origin, s->label, why);
+    if (before > 0)
+        return;
+    __atomic_store_n(&s->changed_at, mono.us, __ATOMIC_RELAXED);
+    wr_warn("origin %s: server %s fails: it is not used for a while: %s", s->origin, s->label, why);
 }
 
 static bool is_tried(const struct wr_backend *s)
