@@ -101,8 +101,7 @@ void wr_admin_maintenance(struct wr_admin *a, struct evhttp_request *req)
         wr_admin_problem(req, 400, wr_slice_str(why));
     else
         maintain(a, req, params, on);
-    for (size_t i = 0; i < MAINTENANCE_PARAMS; i++)
-        wr_buf_fini(&params[i].value);
+    wr_admin_params_fini(params, MAINTENANCE_PARAMS);
 }
 
 /* --- drain --- */

@@ -58,6 +58,8 @@ void wr_admin_text(struct evhttp_request *req, int status, const char *text);
 void wr_admin_problem(struct evhttp_request *req, int status, struct wr_slice detail);
 /* Says that something was done: {"KEY":"value"}, or a line with both. */
 void wr_admin_done(struct evhttp_request *req, int status, const char *key, struct wr_slice value);
+/* Appends a member of a JSON object, and a comma. */
+void wr_admin_add_text(struct wr_buf *body, const char *name, struct wr_slice value);
 /* Does the client's Accept prefer JSON? */
 bool wr_admin_wants_json(struct evhttp_request *req);
 

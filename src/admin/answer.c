@@ -62,6 +62,13 @@ static const char *title_of(int status)
     }
 }
 
+void wr_admin_add_text(struct wr_buf *body, const char *name, struct wr_slice value)
+{
+    wr_buf_printf(body, "\"%s\":", name);
+    wr_json_string(body, value);
+    wr_buf_add_char(body, ',');
+}
+
 void wr_admin_problem(struct evhttp_request *req, int status, struct wr_slice detail)
 {
     struct wr_buf body = { 0 };

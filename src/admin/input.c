@@ -208,3 +208,9 @@ const char *wr_admin_params(struct wr_slice query, struct wr_slice body, bool js
             wrong = "the value has control characters";
     return wrong;
 }
+
+void wr_admin_params_fini(struct wr_admin_param *params, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        wr_buf_fini(&params[i].value);
+}

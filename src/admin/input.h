@@ -15,3 +15,5 @@ struct wr_admin_param {
  * wrong (static text). */
 const char *wr_admin_params(struct wr_slice query, struct wr_slice body, bool json,
                             struct wr_admin_param *params, size_t count) WR_MUST_USE;
+/* Frees the values. */
+void wr_admin_params_fini(struct wr_admin_param *params, size_t count);

@@ -167,18 +167,10 @@ void wr_admin_purge(struct wr_admin *a, struct evhttp_request *req)
         start(a, req, what, is_on(&params[SOFT]));
     else
         refuse(req, "", why);
-    for (size_t i = 0; i < PARAMS; i++)
-        wr_buf_fini(&params[i].value);
+    wr_admin_params_fini(params, PARAMS);
 }
 
 /* --- GET /purges --- */
-
-static void add_text(struct wr_buf *body, const char *name, struct wr_slice value)
-{
-    wr_buf_printf(body, "\"%s\":", name);
-    wr_json_string(body, value);
-    wr_buf_add_char(body, ',');
-}
 
 static void write_instant(struct wr_buf *body, struct wr_redis_time at)
 {
@@ -197,11 +189,11 @@ static void on_entry(void *arg, const struct wr_admin_purged *e)
     write_instant(&at, e->at);
     if (p->json) {
         wr_buf_add_str(&p->body, p->body.len ? ",\n {" : "[\n {");
-        add_text(&p->body, "at", wr_buf_slice(&at));
-        add_text(&p->body, "node", e->node);
-        add_text(&p->body, "who", e->who);
-        add_text(&p->body, "what", e->what);
-        add_text(&p->body, "name", e->name);
+        wr_admin_add_text(&p->body, "at", wr_buf_slice(&at));
+        wr_admin_add_text(&p->body, "node", e->node);
+        wr_admin_add_text(&p->body, "who", e->who);
+        wr_admin_add_text(&p->body, "what", e->what);
+        wr_admin_add_text(&p->body, "name", e->name);
         wr_buf_printf(&p->body, "\"soft\":%s}", e->soft ? "true" : "false");
     } else {
         wr_buf_printf(&p->body, "%.*s  %-4s  %-6.*s  %.*s  (%.*s on %.*s)\n", WR_SLICE_ARG(wr_buf_slice(&at)),

@@ -3,28 +3,20 @@
 #include <inttypes.h>
 
 #include "admin/admin_priv.h"
-#include "base/json.h"
 
 /* --- GET /servers --- */
-
-static void add_text(struct wr_buf *body, const char *name, const char *value)
-{
-    wr_buf_printf(body, "\"%s\":", name);
-    wr_json_string(body, wr_slice_str(value));
-    wr_buf_add_char(body, ',');
-}
 
 static void add_object(void *arg, const struct wr_server_facts *f)
 {
     struct wr_buf *body = arg;
     double mean = f->answers ? (double) f->answer_us / (double) f->answers : 0;
     wr_buf_add_str(body, body->len ? ",\n {" : "[\n {");
-    add_text(body, "origin", f->origin);
-    add_text(body, "server", f->server);
+    wr_admin_add_text(body, "origin", wr_slice_str(f->origin));
+    wr_admin_add_text(body, "server", wr_slice_str(f->server));
     if (f->address)
-        add_text(body, "address", f->address);
-    add_text(body, "state", wr_words_text(&wr_words_server_state, f->state));
-    add_text(body, "why", f->why);
+        wr_admin_add_text(body, "address", wr_slice_str(f->address));
+    wr_admin_add_text(body, "state", wr_slice_str(wr_words_text(&wr_words_server_state, f->state)));
+    wr_admin_add_text(body, "why", wr_slice_str(f->why));
     wr_buf_printf(body, "\"since_seconds\":%lld,\"rest_seconds\":%.3f,\"weight\":%u,\"active\":%" PRId64,
                   (long long) wr_span_s(f->since), (double) f->rest.us / 1e6, f->weight, f->active);
     wr_buf_printf(body, ",\"requests\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"status_5xx\":%" PRIu64,
@@ -91,6 +83,5 @@ void wr_admin_server(struct wr_admin *a, struct evhttp_request *req)
         wr_admin_problem(req, 400, wr_slice_str(why));
     else
         give_order(a, req, wr_buf_slice(&params[NAME].value), (enum wr_server_order) order);
-    for (size_t i = 0; i < PARAMS; i++)
-        wr_buf_fini(&params[i].value);
+    wr_admin_params_fini(params, PARAMS);
 }

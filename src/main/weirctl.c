@@ -45,6 +45,14 @@ static int post(const struct wr_asking *a, const char *target, struct wr_slice b
     return wr_ctl_ask(a, "POST", target, body, &r) ? show(a, &r) : WR_EXIT_REFUSED;
 }
 
+/* Sends a form, and frees it. */
+static int post_form(const struct wr_asking *a, const char *target, struct wr_buf *form)
+{
+    int status = post(a, target, wr_buf_slice(form));
+    wr_buf_fini(form);
+    return status;
+}
+
 static int do_status(const struct wr_asking *a, const char *argument)
 {
     (void) argument;
@@ -79,9 +87,7 @@ static int do_purge(const struct wr_asking *a, const char *url)
     add_encoded(&form, url ? "url" : a->what, url ? url : a->name);
     if (a->soft)
         add_encoded(&form, "soft", "1");
-    int status = post(a, "/purge", wr_buf_slice(&form));
-    wr_buf_fini(&form);
-    return status;
+    return post_form(a, "/purge", &form);
 }
 
 static int do_purges(const struct wr_asking *a, const char *argument)
@@ -106,9 +112,7 @@ static int do_maintenance(const struct wr_asking *a, const char *state)
     add_encoded(&form, "state", state);
     if (a->route || a->origin)
         add_encoded(&form, a->route ? "route" : "origin", a->route ? a->route : a->origin);
-    int status = post(a, "/maintenance", wr_buf_slice(&form));
-    wr_buf_fini(&form);
-    return status;
+    return post_form(a, "/maintenance", &form);
 }
 
 static int do_servers(const struct wr_asking *a, const char *argument)
@@ -122,9 +126,7 @@ static int do_server(const struct wr_asking *a, const char *name)
     struct wr_buf form = { 0 };
     add_encoded(&form, "server", name);
     add_encoded(&form, "order", a->second);
-    int status = post(a, "/server", wr_buf_slice(&form));
-    wr_buf_fini(&form);
-    return status;
+    return post_form(a, "/server", &form);
 }
 
 static int do_drain(const struct wr_asking *a, const char *argument)
