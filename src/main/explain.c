@@ -165,8 +165,7 @@ static void ask_cache(struct wr_explained *e)
         e->cookie = wr_cookies_counting(cache, &e->sent);
         e->cache = e->rules.ask == WR_ASK_PASS ? WR_EXPLAINED_PASS : WR_EXPLAINED_USED;
     }
-    if (e->route->upgrades && wr_upgrade_asked(&e->sent, e->route->upgrades, &e->upgrade) &&
-        e->cache == WR_EXPLAINED_USED)
+    if (wr_upgrade_asked(&e->sent, e->route->upgrades, &e->upgrade) && e->cache == WR_EXPLAINED_USED)
         e->cache = WR_EXPLAINED_PASS;
     if (e->cache == WR_EXPLAINED_USED)
         e->sent.query = wr_key_query_sent(&cache->key, e->sent.query, &e->arena);
@@ -247,6 +246,19 @@ bool wr_explain(struct wr_explained *e, const struct wr_policy *policy, const st
     if (e->by == WR_EXPLAINED_ORIGIN)
         ask_cache(e);
     return true;
+}
+
+struct wr_slice wr_explained_url(struct wr_explained *e)
+{
+    const struct wr_head *came = &e->came;
+    return wr_arena_printf(&e->arena, "%s://%.*s%.*s%s%.*s", came->secure ? "https" : "http",
+                           WR_SLICE_ARG(came->host), WR_SLICE_ARG(came->path), came->query.at ? "?" : "",
+                           WR_SLICE_ARG(came->query));
+}
+
+size_t wr_explained_passed_over(const struct wr_explained *e)
+{
+    return e->route ? e->route->index : e->policy->route_count;
 }
 
 struct wr_slice wr_explained_why_pass(struct wr_explained *e)

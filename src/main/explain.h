@@ -76,6 +76,10 @@ struct wr_explained {
 bool wr_explain(struct wr_explained *e, const struct wr_policy *policy, const struct wr_explain_ask *ask,
                 struct wr_buf *errors) WR_MUST_USE;
 void wr_explain_fini(struct wr_explained *e);
+/* The URL that was asked for, in the arena. */
+struct wr_slice wr_explained_url(struct wr_explained *e);
+/* Returns how many routes were tried in vain: those before the one that matches, or all. */
+size_t wr_explained_passed_over(const struct wr_explained *e);
 /* Says why the request passes the cache by, in the arena. With PASS only. */
 struct wr_slice wr_explained_why_pass(struct wr_explained *e);
 /* Cuts the next line off a text of lines and returns it without its CR LF; len 0: there is none. */

@@ -58,16 +58,11 @@ static void add_lines(struct wr_buf *out, const char *name, struct wr_slice text
 
 /* --- the parts of the explanation --- */
 
-static void add_request(struct wr_buf *out, const struct wr_explained *e)
+static void add_request(struct wr_buf *out, struct wr_explained *e)
 {
-    const struct wr_head *came = &e->came;
-    struct wr_buf url = { 0 };
-    wr_buf_printf(&url, "%s://%.*s%.*s%s%.*s", came->secure ? "https" : "http", WR_SLICE_ARG(came->host),
-                  WR_SLICE_ARG(came->path), came->query.at ? "?" : "", WR_SLICE_ARG(came->query));
-    add_text(out, "method", came->method_text);
-    add_text(out, "url", wr_buf_slice(&url));
+    add_text(out, "method", e->came.method_text);
+    add_text(out, "url", wr_explained_url(e));
     add_text(out, "client", e->client);
-    wr_buf_fini(&url);
 }
 
 static void add_route(struct wr_buf *out, const struct wr_route *route)
@@ -88,10 +83,9 @@ static void add_route(struct wr_buf *out, const struct wr_route *route)
 /* Adds the earlier routes, and the condition that each fails by. */
 static void add_others(struct wr_buf *out, struct wr_explained *e)
 {
-    size_t count = e->route ? e->route->index : e->policy->route_count;
     add_name(out, "not");
     wr_buf_add_char(out, '[');
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < wr_explained_passed_over(e); i++) {
         const struct wr_route *other = &e->policy->routes[i];
         const char *why = wr_match_fails(&other->match, &e->asked);
         wr_buf_add_str(out, i ? ",{" : "{");

@@ -32,8 +32,7 @@ static const char *span_text(struct wr_explained *e, struct wr_span span)
 /* Says why each earlier route was not taken. */
 static void print_others(struct wr_explained *e)
 {
-    size_t count = e->route ? e->route->index : e->policy->route_count;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < wr_explained_passed_over(e); i++) {
         const struct wr_route *other = &e->policy->routes[i];
         const char *why = wr_match_fails(&other->match, &e->asked);
         printf("          not %.*s, line %d: %s\n", WR_SLICE_ARG(other->label), other->line, why ? why : "");
@@ -86,15 +85,24 @@ static void print_limit(struct wr_explained *e, const struct wr_explained_limit 
         printf("          in Redis: %.*s\n", WR_SLICE_ARG(one->key));
 }
 
+#define NO_TITLE "          "
+
+/* Prints the lines of a text under one title. Returns the title of what comes after them: the same, or none.
+ */
+static const char *print_lines(const char *title, const char *before, struct wr_slice text)
+{
+    struct wr_slice line;
+    while ((line = wr_explained_line(&text)).len > 0) {
+        printf("%s%s%.*s\n", title, before, WR_SLICE_ARG(line));
+        title = NO_TITLE;
+    }
+    return title;
+}
+
 /* Prints the request as the origin gets it, and what edits keep from it. */
 static void print_sent(const struct wr_explained *e)
 {
-    struct wr_slice rest = e->head_sent, line;
-    const char *title = "sent      ";
-    while ((line = wr_explained_line(&rest)).len > 0) {
-        printf("%s%.*s\n", title, WR_SLICE_ARG(line));
-        title = "          ";
-    }
+    (void) print_lines("sent      ", "", e->head_sent);
     if (e->content)
         printf("          and the content that the client sends\n");
     for (size_t i = 0; i < e->came.field_count; i++)
@@ -104,15 +112,10 @@ static void print_sent(const struct wr_explained *e)
 
 static void print_answer_edits(const struct wr_explained *e)
 {
-    struct wr_slice rest = e->answer_fields, line;
-    const char *title = "answer    ";
-    while ((line = wr_explained_line(&rest)).len > 0) {
-        printf("%swith %.*s\n", title, WR_SLICE_ARG(line));
-        title = "          ";
-    }
+    const char *title = print_lines("answer    ", "with ", e->answer_fields);
     for (char **name = e->route->response.drops; name && *name; name++) {
         printf("%swithout the origin's %s\n", title, *name);
-        title = "          ";
+        title = NO_TITLE;
     }
 }
 
@@ -123,7 +126,7 @@ static void print_key(const struct wr_explained *e)
     const char *title = "key       ";
     while ((line = wr_slice_cut(&rest, '\n')).at != NULL) {
         printf("%s%.*s\n", title, WR_SLICE_ARG(line));
-        title = "          ";
+        title = NO_TITLE;
     }
     if (e->redis_key.at)
         printf("          in Redis: %.*s\n", WR_SLICE_ARG(e->redis_key));
@@ -244,10 +247,7 @@ static void print_answer(struct wr_explained *e)
 /* Returns whether there is a route. */
 static bool print_explained(struct wr_explained *e)
 {
-    const struct wr_head *came = &e->came;
-    printf("request   %.*s %s://%.*s%.*s%s%.*s\n", WR_SLICE_ARG(came->method_text),
-           came->secure ? "https" : "http", WR_SLICE_ARG(came->host), WR_SLICE_ARG(came->path),
-           came->query.at ? "?" : "", WR_SLICE_ARG(came->query));
+    printf("request   %.*s %.*s\n", WR_SLICE_ARG(e->came.method_text), WR_SLICE_ARG(wr_explained_url(e)));
     if (e->by == WR_EXPLAINED_NO_ROUTE) {
         printf("route     none matches: answered with %d\n", e->status);
         print_others(e);
