@@ -9,13 +9,12 @@ import json
 import os
 import random
 import re
-import socket
-import threading
 
 import h11
 import pytest
 
 from rig import policy, ports
+from rig.listener import Listener
 from rig.wait import until
 
 SMUGGLED = b"GET /smuggled-%s HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -67,20 +66,8 @@ class StrictOrigin:
 
     def __init__(self):
         self.requests, self.refused = [], []
-        self._listener = socket.create_server(("127.0.0.1", ports.free_port()), backlog=64)
-        self.address = self._listener.getsockname()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def stop(self):
-        self._listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+        self._listener = Listener(self._serve)
+        self.address, self.stop = self._listener.address, self._listener.close
 
     def _serve(self, sock):
         parser, came = h11.Connection(h11.SERVER), b""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """weir explain: what the policy would do with a request, before any is sent."""
 
+import functools
 import json
 
 import pytest
@@ -32,15 +33,16 @@ routes:
 """
 
 
+def explained(file, *words):
+    done = daemon.run("explain", "-c", file, *words)
+    return done.returncode, done.stdout, done.stderr
+
+
 @pytest.fixture
 def explain(place):
     file = place / "weir.yaml"
     file.write_text(POLICY)
-
-    def ask(*words):
-        done = daemon.run("explain", "-c", file, *words)
-        return done.returncode, done.stdout, done.stderr
-    return ask
+    return functools.partial(explained, file)
 
 
 def told(answer, *pieces):
@@ -119,9 +121,7 @@ routes:
 """)
 
     def key(*fields, address="192.0.2.1", query="?utm_a=1&b=%7e"):
-        done = daemon.run("explain", "-c", file, "-a", address, *(word for field in fields for word in ("-H", field)), "GET",
-                          "http://a.example/p" + query)
-        return (done.returncode, done.stdout, done.stderr)
+        return explained(file, "-a", address, *(word for field in fields for word in ("-H", field)), "GET", "http://a.example/p" + query)
 
     told(key("X-Real-IP: 1", "X-Lang: de", "Connection: X-Lang"), "header:x-real-ip\n", "header:x-lang\n",
          "a.example/p?b=~", "sent      GET /p?b=%7e HTTP/1.1")
@@ -146,8 +146,7 @@ routes:
 """)
     for url, pieces in [("http://h//x?y", ["plain", "answer    308, redirect to https://h//x?y"]),
                         ("https://h/x", ["request   GET https://h/x", "safe", "not plain, line 4: scheme", "with X-A: https"])]:
-        done = daemon.run("explain", "-c", file, "GET", url)
-        told((done.returncode, done.stdout, done.stderr), *pieces)
+        told(explained(file, "GET", url), *pieces)
 
 
 def test_the_request_as_the_origin_would_get_it(explain):
@@ -179,8 +178,7 @@ origins: {app: {servers: [127.0.0.1:9000]}}
 routes: [{match: {}, origin: app, cache: {cookies: ["session*"]}}]
 """)
     for cookie, piece in (("_ga=1", "none of its cookies counts"), ("_ga=1; session_id=2", "its cookie session_id counts")):
-        done = daemon.run("explain", "-c", file, "GET", "http://x/", "-H", f"Cookie: {cookie}")
-        told((done.returncode, done.stdout, done.stderr), piece)
+        told(explained(file, "GET", "http://x/", "-H", f"Cookie: {cookie}"), piece)
 
 
 def test_the_same_as_json(explain):
@@ -216,10 +214,8 @@ routes:
   - {match: {scheme: http}, redirect: {to: "https://{host}{target}"}}
   - {match: {client: 192.0.2.0/24}, origin: app, limits: per-client}
 """)
-    words = ["explain", "-c", file, "GET", "http://inner/x", "-H", "X-Forwarded-Proto: https", "-H", "X-Forwarded-Host: shop.example",
+    words = ["GET", "http://inner/x", "-H", "X-Forwarded-Proto: https", "-H", "X-Forwarded-Host: shop.example",
              "-H", "X-Forwarded-For: 198.51.100.1, 192.0.2.7"]
-    done = daemon.run(*words, "-a", "10.0.0.1")
-    told((done.returncode, done.stdout, done.stderr), "number 2 of 2", "counted for 192.0.2.7", "shop.example/x\n", "scheme:https",
+    told(explained(file, *words, "-a", "10.0.0.1"), "number 2 of 2", "counted for 192.0.2.7", "shop.example/x\n", "scheme:https",
          "X-Forwarded-For: 198.51.100.1, 192.0.2.7, 10.0.0.1")
-    done = daemon.run(*words, "-a", "192.0.2.1")        # a stranger's words
-    told((done.returncode, done.stdout, done.stderr), "number 1 of 2", "redirect to https://inner/x")
+    told(explained(file, *words, "-a", "192.0.2.1"), "number 1 of 2", "redirect to https://inner/x")

@@ -4,14 +4,14 @@
 import asyncio
 import queue
 import socket
-import threading
 import time
 
 import pytest
 import websockets
 
-from rig import policy, ports
+from rig import policy
 from rig.answer import Answer
+from rig.listener import Listener
 from rig.wait import until
 from rig.wire import Closed
 
@@ -28,27 +28,20 @@ class Switcher:
 
     def __init__(self, answer=AGREED):
         self.answer, self.heads, self.socks = answer, [], queue.Queue()
-        self.address = "127.0.0.1:%d" % ports.free_port()
-        self._listener = socket.create_server(("127.0.0.1", int(self.address.split(":")[1])))
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = Listener(self._serve)
+        self.address = "%s:%d" % self._listener.address
 
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            sock.settimeout(20)
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += sock.recv(65536)
-            self.heads.append(head.decode())
-            answer = self.answer(self.heads[-1]) if callable(self.answer) else self.answer
-            sock.sendall(answer.encode())
-            self.socks.put(sock)
+    def _serve(self, sock):
+        sock.settimeout(20)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += sock.recv(65536)
+        self.heads.append(head.decode())
+        answer = self.answer(head.decode()) if callable(self.answer) else self.answer
+        sock.sendall(answer.encode())
+        self.socks.put(sock)
 
     def close(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         while not self.socks.empty():
             self.socks.get().close()
